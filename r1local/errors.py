@@ -1,0 +1,108 @@
+"""Every failure a user can see, one class each.
+
+    R1LocalError                    exit 1 unless a class says otherwise
+    ├── ModelFileError              the file can't be used as a model
+    │   ├── ModelFileNotFound
+    │   ├── ModelFileUnreadable     a directory, a device, no permission
+    │   ├── NotAGGUFFile            empty, or other bytes than GGUF's
+    │   ├── TruncatedGGUF           cut in the header, the tensor table or the data
+    │   ├── MalformedGGUF           counts, lengths or types that can't be true
+    │   └── MissingTokenizer
+    ├── UnknownModel                a name that is no model's and no file's
+    ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
+    ├── InferenceError              llama.cpp failed while evaluating
+    ├── ChatTemplateError           missing, broken, unsafe or endless template
+    ├── PromptTooLong               the prompt doesn't fit the context window
+    ├── PromptInputError            an empty prompt, an unreadable or binary document
+    ├── InvalidSetting              a value out of its range
+    └── OutputError                 what the reply is written to refuses it
+
+Every error is one sentence that says what happened and a hint that says what
+to type or do next. Foreign exceptions are translated where they enter, in the
+adapters, and nowhere else.
+"""
+
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_NO_ANSWER = 3
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class R1LocalError(Exception):
+    """A failure to be shown as a sentence and a hint, never as a traceback.
+
+    Args:
+        message: one sentence, without a final period, that says what happened.
+        hint: what to type or do next.
+    """
+
+    exit_code: ClassVar[int] = EXIT_ERROR
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ModelFileError(R1LocalError):
+    """The file can't be used as a model."""
+
+
+class ModelFileNotFound(ModelFileError):
+    """No file has that path."""
+
+
+class ModelFileUnreadable(ModelFileError):
+    """The path is a directory or a device, or may not be read."""
+
+
+class NotAGGUFFile(ModelFileError):
+    """The file is empty or does not begin as a GGUF file does."""
+
+
+class TruncatedGGUF(ModelFileError):
+    """The file ends before its header, its tensor table or its data does."""
+
+
+class MalformedGGUF(ModelFileError):
+    """The header states counts, lengths or types that can't be true."""
+
+
+class MissingTokenizer(ModelFileError):
+    """The file holds no tokenizer, so no text can be given to the model."""
+
+
+class UnknownModel(R1LocalError):
+    """The reference names no known model and no file."""
+
+
+class ModelLoadError(R1LocalError):
+    """llama.cpp refused to load the model or to make room for its context."""
+
+
+class InferenceError(R1LocalError):
+    """llama.cpp failed while evaluating tokens."""
+
+
+class ChatTemplateError(R1LocalError):
+    """The chat template is missing, broken, unsafe or does not end."""
+
+
+class PromptTooLong(R1LocalError):
+    """The prompt leaves no room in the context window for a reply."""
+
+
+class PromptInputError(R1LocalError):
+    """There is no prompt, or a document can't be read as text."""
+
+
+class InvalidSetting(R1LocalError):
+    """A setting's value is out of its range."""
+
+
+class OutputError(R1LocalError):
+    """The file or device the reply is written to refuses it, as a full disk does."""

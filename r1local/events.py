@@ -1,0 +1,76 @@
+"""What a reply is made of, in the order a person sees it.
+
+Law of the stream: deltas are never empty; thinking never follows answer in one
+reply; exactly one `Finished`, last; joining the deltas gives the same text
+however the model's output was cut into pieces.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+FinishReason = Literal["stop", "length", "cancelled"]
+NoticeKind = Literal["context", "offload", "settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """The next characters of the thought."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDelta:
+    """The next characters of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something r1local decided or noticed that the user should know."""
+
+    kind: NoticeKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and seconds of one reply.
+
+    `cached_tokens` is the part of `prompt_tokens` that was not evaluated again
+    because the KV cache already held it. Tags and the end-of-reply token count
+    where they stand: they cost as much as any other token.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int
+    thinking_tokens: int
+    answer_tokens: int
+    load_s: float
+    prompt_s: float
+    thinking_s: float
+    answer_s: float
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Generated tokens per second of generation, the prompt left out."""
+        seconds = self.thinking_s + self.answer_s
+        return (self.thinking_tokens + self.answer_tokens) / seconds if seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a reply.
+
+    `thinking_open` says that the reply ended inside its thought. `seed` is the
+    one that was used, whether asked for or drawn.
+    """
+
+    reason: FinishReason
+    usage: Usage
+    seed: int
+    thinking_open: bool
+
+
+Event: TypeAlias = ThinkingDelta | AnswerDelta | Notice | Finished
