@@ -14,16 +14,18 @@ NoticeKind = Literal["context", "offload", "settings"]
 
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
-    """The next characters of the thought."""
+    """The next characters of the thought, and its tokens so far, these included."""
 
     text: str
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """The next characters of the answer."""
+    """The next characters of the answer, and its tokens so far, these included."""
 
     text: str
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
