@@ -1,0 +1,167 @@
+"""The command line: options in, one call to a command, and the error boundary.
+
+Typer is known here and nowhere else. Commands are imported when they are
+called, so that `--help` loads neither llama.cpp nor anything else heavy.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from r1local.boundary import guarded
+from r1local.settings import KVType, OutputFormat, ThinkingMode
+
+app = typer.Typer(
+    name="r1local",
+    help="Think with DeepSeek-R1 on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from r1local.commands.version import print_version
+
+        guarded(print_version)
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the versions of r1local and llama.cpp, and the backends compiled in.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def _gpu_layers(value: str) -> int | None:
+    """`auto` or a number of layers."""
+    if value == "auto":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is neither 'auto' nor a number") from None
+
+
+@app.command()
+def run(
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help="The question. Left out, it is read from stdin.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--model",
+            help="A GGUF file, or the name of the embedded model: nano.",
+            show_default="nano",
+        ),
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("-f", "--file", help="Attach a text file; may be repeated."),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(help="A system prompt. DeepSeek recommends none for R1.", show_default=False),
+    ] = None,
+    thinking: Annotated[
+        ThinkingMode,
+        typer.Option(help="Show the thinking, fold it to a line, hide it, or print only it."),
+    ] = "show",
+    output_format: Annotated[
+        OutputFormat,
+        typer.Option("--format", help="Text, one JSON object, or one JSON event a line."),
+    ] = "text",
+    answer_only: Annotated[
+        bool,
+        typer.Option("--answer-only", help="Print just the final answer, the last \\boxed{…}."),
+    ] = False,
+    temperature: Annotated[
+        float, typer.Option(help="Randomness; 0 always takes the likeliest token.")
+    ] = 0.6,
+    top_p: Annotated[
+        float, typer.Option("--top-p", help="Draw from the likeliest tokens of this probability.")
+    ] = 0.95,
+    top_k: Annotated[
+        int, typer.Option("--top-k", help="Draw from this many likeliest tokens; 0 = all.")
+    ] = 0,
+    min_p: Annotated[
+        float,
+        typer.Option("--min-p", help="Leave out tokens below this share of the likeliest's."),
+    ] = 0.0,
+    seed: Annotated[
+        int | None, typer.Option(help="Make the reply repeatable.", show_default="random")
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", help="End the reply after this many tokens.")
+    ] = 32_768,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens of context to make room for.",
+            show_default="the model's, 32,768 at most, or what memory holds",
+        ),
+    ] = None,
+    gpu_layers: Annotated[
+        str,
+        typer.Option(
+            "--gpu-layers", help="Layers to offload to the GPU; -1 = all.", metavar="auto|N"
+        ),
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads.", show_default="the physical cores")
+    ] = None,
+    kv_cache: Annotated[
+        KVType, typer.Option("--kv-cache", help="Element type of the KV cache.")
+    ] = "f16",
+    chat_template: Annotated[
+        Path | None,
+        typer.Option("--chat-template", help="Use this Jinja template, not the model file's."),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show llama.cpp's own log on stderr.")
+    ] = False,
+) -> None:
+    """Answer one question: the thinking goes to stderr, the answer to stdout.
+
+    With both a PROMPT and text piped in, the text is a document the prompt is about.
+    """
+
+    layers = _gpu_layers(gpu_layers)
+
+    def answer() -> int:
+        from r1local.commands.run import RunOptions, run
+        from r1local.engine import SamplerSettings
+        from r1local.generation import ReplySettings
+        from r1local.loading import LoadOptions
+
+        sampler = SamplerSettings(temperature, top_p, top_k, min_p, seed)
+        only_thinking = thinking == "only"
+        return run(
+            RunOptions(
+                prompt=prompt,
+                files=tuple(file or ()),
+                model=model,
+                system=system,
+                thinking=thinking,
+                output_format=output_format,
+                answer_only=answer_only,
+                verbose=verbose,
+                loading=LoadOptions(context, layers, threads, kv_cache, chat_template),
+                reply=ReplySettings(sampler, max_tokens, only_thinking),
+            )
+        )
+
+    guarded(answer)

@@ -1,0 +1,149 @@
+"""llama.cpp's C API as llama-cpp-python binds it, and llama.cpp's own log.
+
+Only the low-level module is loaded: the package's `__init__` would import numpy
+and the high-level API, which cost a one-shot command 0.14 s and aren't used.
+"""
+
+import ctypes
+import importlib
+import importlib.util
+import sys
+from collections import deque
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from r1local.errors import ModelLoadError
+
+_LOG_LEVEL_WARN = 2
+_LOG_LEVEL_ERROR = 3
+_LOG_LEVEL_CONTINUED = 5
+#: Lines of llama.cpp's log kept to explain a failure.
+_LOG_LINES_KEPT = 50
+
+
+class LlamaLog:
+    """Takes llama.cpp's log lines: silent unless `verbose`, the last complaints kept."""
+
+    def __init__(self) -> None:
+        self.verbose = False
+        self.callback: Any = None  # kept here, since llama.cpp keeps a bare pointer to it
+        self._complaints: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
+        self._level = 0
+
+    def write(self, level: int, text: bytes | None, _user_data: object = None) -> None:
+        """Take one piece of log text; the callback of `llama_log_set`."""
+        if level != _LOG_LEVEL_CONTINUED:
+            self._level = level
+        line = (text or b"").decode("utf-8", "replace")
+        if self.verbose:
+            sys.stderr.write(line)
+        if self._level in (_LOG_LEVEL_WARN, _LOG_LEVEL_ERROR) and line.strip(" .\n"):
+            self._complaints.append(line.strip())
+
+    def clear(self) -> None:
+        """Forget earlier complaints, before a call that may add its own."""
+        self._complaints.clear()
+
+    def reason(self) -> str:
+        """The first complaint since `clear`: the cause, which later ones only pass on."""
+        complaint = next(iter(self._complaints), "llama.cpp gave no reason")
+        _function, _colon, reason = complaint.rpartition(": ")
+        return complaint if len(reason) < len(complaint) // 3 else reason or complaint
+
+
+log = LlamaLog()
+
+
+@cache
+def load_llama() -> Any:
+    """`llama_cpp.llama_cpp`, initialised and with its log taken over.
+
+    Raises:
+        ModelLoadError: llama-cpp-python is missing or its library can't be loaded.
+    """
+    try:
+        module = _import_low_level()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise ModelLoadError(
+            "llama.cpp could not be loaded",
+            f"{error}; reinstall with: pip install --force-reinstall --no-cache-dir"
+            " llama-cpp-python",
+        ) from error
+    log.callback = module.llama_log_callback(log.write)
+    module.llama_log_set(log.callback, None)
+    module.llama_backend_init()
+    return module
+
+
+@cache
+def load_ggml() -> ctypes.CDLL:
+    """The ggml library beside llama.cpp's, for its device API."""
+    module = load_llama()
+    library: ctypes.CDLL = module.load_shared_library("ggml", module._base_path)
+    for name, restype, argtypes in _GGML_FUNCTIONS:
+        function = getattr(library, name)
+        function.restype, function.argtypes = restype, argtypes
+    return library
+
+
+_GGML_FUNCTIONS: tuple[tuple[str, Any, list[Any]], ...] = (
+    ("ggml_backend_reg_count", ctypes.c_size_t, []),
+    ("ggml_backend_reg_get", ctypes.c_void_p, [ctypes.c_size_t]),
+    ("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p]),
+    ("ggml_backend_dev_count", ctypes.c_size_t, []),
+    ("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t]),
+    ("ggml_backend_dev_type", ctypes.c_int, [ctypes.c_void_p]),
+    (
+        "ggml_backend_dev_memory",
+        None,
+        [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)],
+    ),
+)
+#: `enum ggml_backend_dev_type` in ggml-backend.h: GPU and integrated GPU.
+_GPU_TYPES = (1, 2)
+
+
+def free_gpu_memory() -> int:
+    """Free bytes on all GPUs llama.cpp can offload to; 0 where there are none."""
+    library = load_ggml()
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    sum_free = 0
+    for index in range(library.ggml_backend_dev_count()):
+        device = library.ggml_backend_dev_get(index)
+        if library.ggml_backend_dev_type(device) in _GPU_TYPES:
+            library.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+            sum_free += free.value
+    return sum_free
+
+
+def versions() -> dict[str, str]:
+    """Versions of llama-cpp-python and llama.cpp, and the backends compiled in."""
+    library = load_ggml()
+    names = (
+        library.ggml_backend_reg_name(library.ggml_backend_reg_get(index)).decode()
+        for index in range(library.ggml_backend_reg_count())
+    )
+    return {
+        "llama-cpp-python": version("llama-cpp-python"),
+        "llama.cpp": load_llama().llama_version().decode(),
+        "backends": ", ".join(names),
+    }
+
+
+def _import_low_level() -> ModuleType:
+    """Import `llama_cpp.llama_cpp` under a bare parent package, then forget the parent."""
+    if "llama_cpp" in sys.modules:
+        return importlib.import_module("llama_cpp.llama_cpp")
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or spec.submodule_search_locations is None:
+        raise ImportError("the package llama-cpp-python is not installed")
+    parent = ModuleType("llama_cpp")
+    parent.__path__ = [str(Path(place)) for place in spec.submodule_search_locations]
+    sys.modules["llama_cpp"] = parent
+    try:
+        return importlib.import_module("llama_cpp.llama_cpp")
+    finally:
+        del sys.modules["llama_cpp"]

@@ -1,0 +1,215 @@
+"""A model in memory with the context that evaluates tokens: llama.cpp's two handles."""
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from r1local.engine.library import load_llama, log
+from r1local.engine.sampler import Sampler
+from r1local.engine.vocabulary import Vocabulary
+from r1local.errors import InferenceError, ModelLoadError
+from r1local.offload import KVType
+
+#: Tokens per `llama_decode` of the prompt. Cancelling takes effect between
+#: batches, and within one where the CPU computes it.
+BATCH_TOKENS = 512
+
+_FLASH_ATTENTION_AUTO = -1
+_LOAD_MODE_MMAP = 1
+#: `enum ggml_type` in ggml.h.
+_GGML_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
+#: What llama_decode returns (llama.h).
+_NO_KV_SLOT = 1
+_ABORTED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """What is decided before a model is loaded.
+
+    Args:
+        context_window: tokens to make room for.
+        gpu_layers: layers to offload; -1 means all of them.
+        threads: CPU threads to compute with.
+        kv_cache: element type of the KV cache.
+    """
+
+    context_window: int
+    gpu_layers: int
+    threads: int
+    kv_cache: KVType
+
+
+class Model:
+    """A loaded model. Close it, or use it in `with`: nothing native outlives that.
+
+    Args:
+        path: a GGUF file, checked beforehand (`gguf_file`): llama.cpp may abort
+            the process on a broken one.
+        settings: see `LoadSettings`.
+        cancelled: asked while the file is loaded.
+
+    Raises:
+        ModelLoadError: llama.cpp refuses the file or can't make room for the context.
+        KeyboardInterrupt: `cancelled` came true while the file was loaded.
+    """
+
+    def __init__(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> None:
+        started = time.monotonic()
+        self._llama = load_llama()
+        self._context: Any = None
+        self._aborting: Callable[[], bool] = lambda: False
+        self._abort_callback = self._llama.ggml_abort_callback(lambda _data: self._aborting())
+        self._model: Any = self._load(path, settings, cancelled)
+        try:
+            self._context = self._make_context(settings)
+            self.vocabulary = Vocabulary(self._llama.llama_model_get_vocab(self._model))
+        except BaseException:
+            self.close()
+            raise
+        self._memory = self._llama.llama_get_memory(self._context)
+        self._evaluated: list[int] = []
+        self._next_token = (ctypes.c_int32 * 1)()
+        self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
+        self.context_window: int = self._llama.llama_n_ctx(self._context)
+        self.load_s = time.monotonic() - started
+
+    def close(self) -> None:
+        """Free the context and the model; more than once does no harm."""
+        if self._context:
+            self._llama.llama_free(self._context)
+            self._context = None
+        if self._model:
+            self._llama.llama_model_free(self._model)
+            self._model = None
+
+    def __enter__(self) -> "Model":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    def position(self) -> int:
+        """Tokens in the KV cache."""
+        return len(self._evaluated)
+
+    def evaluate(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
+        """Evaluate a prompt, leaving out what the KV cache already holds of it.
+
+        Args:
+            tokens: the whole prompt, at least one token, shorter than the context window.
+            cancelled: asked before each batch and, on the CPU, during it.
+
+        Returns:
+            How many tokens the cache held already; None when cancelled.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+        cached = self._keep(_shared_prefix(self._evaluated, tokens[:-1]))
+        self._aborting = cancelled
+        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+        try:
+            for start in range(cached, len(tokens), BATCH_TOKENS):
+                if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
+                    return None
+        finally:
+            # Asking Python at every node of the graph would slow decoding down.
+            null_callback = self._llama.ggml_abort_callback()
+            self._llama.llama_set_abort_callback(self._context, null_callback, None)
+        return cached
+
+    def sample(self, sampler: Sampler) -> int:
+        """Draw the next token from the last evaluated token's logits."""
+        token: int = self._llama.llama_sampler_sample(sampler.handle, self._context, -1)
+        return token
+
+    def advance(self, token: int) -> None:
+        """Evaluate one more token. There must be room for it in the context window.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+        self._next_token[0] = token
+        code = self._llama.llama_decode(self._context, self._next_batch)
+        if code:
+            raise _decode_error(code)
+        self._evaluated.append(token)
+
+    def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
+        params = self._llama.llama_model_default_params()
+        # llama.cpp goes on as long as its progress callback says true.
+        progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
+        params.progress_callback = progress
+        params.n_gpu_layers = settings.gpu_layers
+        params.load_mode = _LOAD_MODE_MMAP
+        log.clear()
+        model = self._llama.llama_model_load_from_file(os.fsencode(path), params)
+        if not model:
+            if cancelled():
+                raise KeyboardInterrupt
+            raise ModelLoadError(f"llama.cpp can't load {path}", f"llama.cpp says: {log.reason()}")
+        return model
+
+    def _make_context(self, settings: LoadSettings) -> Any:
+        params = self._llama.llama_context_default_params()
+        params.n_ctx = settings.context_window
+        params.n_batch = params.n_ubatch = BATCH_TOKENS
+        # Only the last token's logits are read: room for one row, not for a batch of them.
+        params.n_outputs_max = 1
+        params.n_threads = params.n_threads_batch = settings.threads
+        params.flash_attn_type = _FLASH_ATTENTION_AUTO
+        params.type_k = params.type_v = _GGML_TYPES[settings.kv_cache]
+        log.clear()
+        context = self._llama.llama_init_from_model(self._model, params)
+        if not context:
+            raise ModelLoadError(
+                f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
+                f"try a smaller --context or --kv-cache q8_0; llama.cpp says: {log.reason()}",
+            )
+        return context
+
+    def _keep(self, count: int) -> int:
+        """Keep the first `count` tokens in the KV cache; return how many could be kept."""
+        if not self._llama.llama_memory_seq_rm(self._memory, 0, count, -1):
+            # Recurrent models can't forget a part.
+            self._llama.llama_memory_clear(self._memory, True)
+            count = 0
+        del self._evaluated[count:]
+        return count
+
+    def _evaluate_batch(self, tokens: Sequence[int]) -> bool:
+        array = (ctypes.c_int32 * len(tokens))(*tokens)
+        batch = self._llama.llama_batch_get_one(array, len(tokens))
+        code = self._llama.llama_decode(self._context, batch)
+        if code == _ABORTED:
+            self._keep(len(self._evaluated))
+            return False
+        if code:
+            self._keep(len(self._evaluated))
+            raise _decode_error(code)
+        self._evaluated += tokens
+        return True
+
+
+def _decode_error(code: int) -> InferenceError:
+    if code == _NO_KV_SLOT:
+        return InferenceError("the context window is full", "give a larger --context")
+    return InferenceError(
+        f"llama.cpp failed to evaluate (code {code})", f"llama.cpp says: {log.reason()}"
+    )
+
+
+def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    count = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

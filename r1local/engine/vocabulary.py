@@ -1,0 +1,113 @@
+"""Text to tokens and tokens to bytes, by the vocabulary of a loaded model."""
+
+import ctypes
+from collections.abc import Iterable
+from typing import Any
+
+from r1local.chat_template import SpecialTokens
+from r1local.engine.library import load_llama
+from r1local.errors import InferenceError
+from r1local.thinking import CLOSE_TAG, OPEN_TAG
+
+_NO_TOKEN = -1
+#: `enum llama_token_attr` in llama.h.
+_ATTR_UNKNOWN = 1 << 0
+_ATTR_CONTROL = 1 << 3
+_ATTR_USER_DEFINED = 1 << 4
+
+
+class Vocabulary:
+    """A model's vocabulary.
+
+    Args:
+        handle: llama.cpp's `llama_vocab`, which lives as long as its model.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._llama = load_llama()
+        self._handle = handle
+        self._buffer = ctypes.create_string_buffer(64)
+        self.specials = self._read_specials()
+        # Files differ in whether think tags are control or user-defined tokens;
+        # llama.cpp gives out the text of the latter only.
+        tags = {self._id_of(tag): tag.encode() for tag in (OPEN_TAG, CLOSE_TAG)}
+        self._pieces: dict[int, bytes] = {id: tag for id, tag in tags.items() if id is not None}
+
+    def tokenise(self, parts: Iterable[str]) -> list[int]:
+        """Token ids of a prompt whose parts must not meet in one token.
+
+        The vocabulary's BOS token is put in front if the file asks for it and
+        the template did not write it itself.
+        """
+        parts = list(parts)
+        llama = self._llama
+        tokens: list[int] = []
+        if llama.llama_vocab_get_add_bos(self._handle) and not "".join(parts[:1]).startswith(
+            self.specials.bos or "\0"
+        ):
+            tokens.append(llama.llama_vocab_bos(self._handle))
+        for part in parts:
+            tokens += self._tokenise_part(part.encode())
+        return tokens
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; nothing for a control token."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._read_piece(token, special=False)
+        return piece
+
+    def ends_reply(self, token: int) -> bool:
+        """The token ends the model's turn."""
+        return bool(self._llama.llama_vocab_is_eog(self._handle, token))
+
+    def _tokenise_part(self, text: bytes) -> list[int]:
+        # No token stands for less than a byte but BPE may add a space in front.
+        capacity = len(text) + 8
+        buffer = (ctypes.c_int32 * capacity)()
+        count = self._llama.llama_tokenize(
+            self._handle, text, len(text), buffer, capacity, False, True
+        )
+        if count < 0:
+            raise InferenceError(
+                "the prompt could not be turned into tokens",
+                "the model file's tokenizer may be broken; try another file",
+            )
+        return buffer[:count]
+
+    def _read_piece(self, token: int, *, special: bool) -> bytes:
+        llama = self._llama
+        size = len(self._buffer)
+        count = llama.llama_token_to_piece(self._handle, token, self._buffer, size, 0, special)
+        if count < 0:
+            self._buffer = ctypes.create_string_buffer(-count)
+            count = llama.llama_token_to_piece(
+                self._handle, token, self._buffer, -count, 0, special
+            )
+        return self._buffer.raw[:count]
+
+    def _read_specials(self) -> SpecialTokens:
+        llama, handle = self._llama, self._handle
+        wanted = _ATTR_UNKNOWN | _ATTR_CONTROL | _ATTR_USER_DEFINED
+        texts = (
+            llama.llama_vocab_get_text(handle, token).decode("utf-8", "replace")
+            for token in range(llama.llama_vocab_n_tokens(handle))
+            if llama.llama_vocab_get_attr(handle, token) & wanted
+        )
+        return SpecialTokens(
+            bos=self._text(llama.llama_vocab_bos(handle)),
+            eos=self._text(llama.llama_vocab_eos(handle)),
+            # Runs of white space are user-defined tokens in some vocabularies: harmless.
+            texts=frozenset(text for text in texts if text.strip()),
+        )
+
+    def _text(self, token: int) -> str:
+        if token == _NO_TOKEN:
+            return ""
+        text: bytes = self._llama.llama_vocab_get_text(self._handle, token)
+        return text.decode("utf-8", "replace")
+
+    def _id_of(self, tag: str) -> int | None:
+        """The token that is `tag` alone, where the vocabulary has one."""
+        tokens = self._tokenise_part(tag.encode())
+        return tokens[0] if len(tokens) == 1 else None

@@ -1,0 +1,100 @@
+"""What this machine lets this process use."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+_CGROUP = Path("/sys/fs/cgroup")
+_CPUS = Path("/sys/devices/system/cpu")
+
+
+def usable_cores() -> int:
+    """Physical cores this process may use, at least 1.
+
+    Generation is bound by memory, and a second thread on a core (SMT) only
+    competes for it. Affinity (taskset, SLURM) and cgroup quotas (containers)
+    are honoured where the system has them.
+    """
+    allowed = _allowed_cpus()
+    cores = _cores_of(allowed)
+    quota = _cgroup_cpus(_CGROUP)
+    return max(1, min(cores, int(quota)) if quota else cores)
+
+
+def available_memory() -> int:
+    """Bytes this process can still use without swapping, cgroup limits honoured."""
+    available: int = psutil.virtual_memory().available
+    limit = _cgroup_free_memory(_CGROUP)
+    return available if limit is None else min(available, limit)
+
+
+def _allowed_cpus() -> set[int]:
+    if sys.platform == "linux":
+        return os.sched_getaffinity(0)
+    if sys.platform == "win32":
+        return set(psutil.Process().cpu_affinity())
+    return set(range(os.cpu_count() or 1))
+
+
+def _cores_of(cpus: set[int]) -> int:
+    """Physical cores that logical CPUs belong to."""
+    if sys.platform == "linux":
+        siblings = {_siblings(cpu) for cpu in cpus}
+        return len(siblings)
+    physical = psutil.cpu_count(logical=False) or len(cpus)
+    return min(physical, len(cpus))
+
+
+def _siblings(cpu: int) -> str:
+    """The logical CPUs that share a core with `cpu`, in the kernel's notation."""
+    try:
+        return (_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
+    except OSError:
+        return str(cpu)
+
+
+def _cgroup_cpus(root: Path) -> float | None:
+    """CPUs the cgroup's quota amounts to; None without a quota.
+
+    Version 2 has it as "quota period" in cpu.max, version 1 in two files
+    (Linux: Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst).
+    """
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (root / "cpu/cpu.cfs_quota_us").read_text()
+            period = (root / "cpu/cpu.cfs_period_us").read_text()
+        except OSError:
+            return None
+    try:
+        cpus = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return cpus if cpus > 0 else None
+
+
+def _cgroup_free_memory(root: Path) -> int | None:
+    """Bytes left below the cgroup's memory limit; None without a limit.
+
+    Page cache counts as used there but can be reclaimed, and a mapped model
+    file is page cache: inactive file pages are left out, as `kubelet` does.
+    """
+    version_2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
+    version_1 = (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    )
+    for limit_file, used_file, stat_file, reclaimable_key in (version_2, version_1):
+        try:
+            limit = int((root / limit_file).read_text())
+            used = int((root / used_file).read_text())
+            stat = dict(line.split() for line in (root / stat_file).read_text().splitlines())
+        except (OSError, ValueError):  # no such file, or the limit is "max"
+            continue
+        return max(0, limit - used + int(stat.get(reclaimable_key, 0)))
+    return None

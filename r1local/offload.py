@@ -1,0 +1,76 @@
+"""How much of a model fits where: pure arithmetic on a file's header, in bytes."""
+
+from typing import Literal, TypeAlias
+
+from r1local.gguf_file import GGML_TYPES, GGUFFile
+
+KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
+
+_KV_TYPES = {"f16": GGML_TYPES[1], "q8_0": GGML_TYPES[8], "q4_0": GGML_TYPES[2]}
+
+# llama.cpp's default n_ubatch: tokens evaluated at once, which its work space
+# is reserved for.
+_MICRO_BATCH = 512
+_F32_BYTES = 4
+# Rows of the embedding's width that are alive at once; see `compute_bytes`.
+_LIVE_ROWS = 8
+
+# llama.cpp rounds a context window up to a multiple of this.
+CONTEXT_STEP = 256
+SMALLEST_CONTEXT = 512
+
+
+def kv_cache_bytes(
+    model: GGUFFile, context_window: int, k_type: KVType = "f16", v_type: KVType = "f16"
+) -> int:
+    """Bytes of the KV cache for so many tokens, as llama_kv_cache allocates them.
+
+    Each layer keeps one key and one value per key-value head. Files that keep
+    DeepSeek's attention compressed cache no values: those are a view of the
+    keys (`has_v = !is_mla`, llama-kv-cache.cpp).
+    """
+    keys, values = _KV_TYPES[k_type], _KV_TYPES[v_type]
+    value_length = 0 if model.uses_latent_attention else model.value_length
+    per_token = sum(
+        keys.row_bytes(heads * model.key_length) + values.row_bytes(heads * value_length)
+        for heads in model.key_value_heads
+    )
+    return context_window * per_token
+
+
+def compute_bytes(model: GGUFFile, context_window: int) -> int:
+    """An estimate, from above, of llama.cpp's compute buffer with flash attention.
+
+    Logits of one micro-batch outweigh the rest; a few rows of activations and
+    the attention mask come on top. Measured with llama-cpp-python 0.3.36 on
+    SmolLM2-135M at 8192 tokens: 98 MiB, estimated 121 MiB.
+    """
+    per_token = model.vocabulary_size + _LIVE_ROWS * (model.embedding_length or 0) + context_window
+    return _MICRO_BATCH * _F32_BYTES * per_token
+
+
+def memory_bytes(model: GGUFFile, context_window: int, kv_type: KVType = "f16") -> int:
+    """Bytes that running the model takes: its files, KV cache and compute buffer.
+
+    The files count in full although they are mapped, not copied: a page that
+    does not stay in memory is read from the disk again for every token.
+    """
+    cache = kv_cache_bytes(model, context_window, kv_type, kv_type)
+    return model.model_size + cache + compute_bytes(model, context_window)
+
+
+def largest_context(
+    model: GGUFFile, wanted: int, available_bytes: int, kv_type: KVType = "f16"
+) -> int:
+    """The context window, `wanted` tokens at most, for which memory suffices.
+
+    A reduced window is a multiple of 256 tokens. Where not even 512 tokens
+    fit, 512 are returned (or `wanted`, if that is less): such a model still
+    runs, slowly, from the disk.
+    """
+    if memory_bytes(model, wanted, kv_type) <= available_bytes:
+        return wanted
+    fixed = memory_bytes(model, 0, kv_type)
+    per_step = memory_bytes(model, CONTEXT_STEP, kv_type) - fixed
+    steps = max(0, available_bytes - fixed) // per_step
+    return min(wanted, max(SMALLEST_CONTEXT, steps * CONTEXT_STEP))

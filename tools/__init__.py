@@ -1,0 +1,1 @@
+"""Programs that make what the repository holds: documents, and the embedded model."""
