@@ -68,15 +68,19 @@ def read_gguf(path: Path) -> GGUFFile:
             end the process.
         MissingTokenizer: it has no tokens.
     """
-    gguf = read_header(path)
-    parts = _part_paths(path, gguf.integer("split.count") or 1)
+    first = read_header(path)
+    parts = _part_paths(path, first.integer("split.count") or 1)
+    files = [first, *(_read_part(part, number) for number, part in enumerate(parts[1:], start=1))]
+    gguf = replace(
+        first,
+        tensors=tuple(tensor for file in files for tensor in file.tensors),
+        parts=parts,
+        model_size=sum(file.file_size for file in files),
+    )
     check_model(gguf)
-    check_data(gguf)
-    if len(parts) == 1 and not gguf.tensors:
-        raise MalformedGGUF(f"{shown(path)} holds no weights", DOWNLOAD_AGAIN)
-    later = [_read_part(part, number) for number, part in enumerate(parts[1:], start=1)]
-    size = gguf.file_size + sum(part.file_size for part in later)
-    return replace(gguf, parts=parts, model_size=size)
+    for file in files:
+        check_data(file)
+    return gguf
 
 
 def read_header(path: Path) -> GGUFFile:
@@ -163,5 +167,4 @@ def _read_part(path: Path, index: int) -> GGUFFile:
     part = read_header(path)
     if part.integer("split.no") != index:
         raise MalformedGGUF(f"{shown(path)} is not the part that its name says", DOWNLOAD_AGAIN)
-    check_data(part)
     return part

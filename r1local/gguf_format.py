@@ -133,7 +133,7 @@ Value: TypeAlias = bool | int | float | str | GGUFArray
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One entry of the tensor table; `offset` counts from the start of the data."""
+    """One entry of the tensor table; `offset` counts from the start of its file's data."""
 
     name: str
     shape: tuple[int, ...]
@@ -150,8 +150,8 @@ class Tensor:
 class GGUFFile:
     """What the header of a GGUF file says; sizes and offsets are in bytes.
 
-    Of a model split over several files this is the first one, and `parts`
-    names them all; `model_size` is their sum.
+    Of a model split over several files this is the first one, but `parts` names
+    them all, `model_size` is their sum and `tensors` are those of every part.
     """
 
     path: Path

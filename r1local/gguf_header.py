@@ -31,6 +31,10 @@ from r1local.gguf_format import (
 # bound a length is damage, not data.
 MAX_HEADER_BYTES = 64 * 2**20
 
+# Entries of the metadata and of the tensor table: R1 has 1,025 tensors, and no
+# model that llama.cpp runs comes near this.
+_MAX_ENTRIES = 2**16
+
 _FIRST_READ = 2**20
 _DEFAULT_ALIGNMENT = 32
 _MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
@@ -61,8 +65,7 @@ def parse(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
     header = _Header(stream, path, file_size)
     header.take(len(MAGIC))
     version = _version(header)
-    tensor_count = header.number(_U64)
-    metadata_count = header.number(_U64)
+    tensor_count, metadata_count = header.count(), header.count()
     metadata = _metadata(header, metadata_count)
     alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
@@ -110,6 +113,13 @@ class _Header:
 
     def number(self, layout: struct.Struct) -> Any:
         return layout.unpack(self.take(layout.size))[0]
+
+    def count(self) -> int:
+        """A number of entries."""
+        count: int = self.number(_U64)
+        if count > _MAX_ENTRIES:
+            raise self.malformed("states a number of entries that can't be true")
+        return count
 
     def take(self, size: int) -> bytes:
         self._load(size)

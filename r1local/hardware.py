@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -19,15 +20,15 @@ def usable_cores() -> int:
     """
     allowed = _allowed_cpus()
     cores = _cores_of(allowed)
-    quota = _cgroup_cpus(_CGROUP)
-    return max(1, min(cores, int(quota)) if quota else cores)
+    quotas = (_cgroup_cpus(group) for group in _own_cgroups())
+    return max(1, min([cores, *(int(quota) for quota in quotas if quota is not None)]))
 
 
 def available_memory() -> int:
     """Bytes this process can still use without swapping, cgroup limits honoured."""
     available: int = psutil.virtual_memory().available
-    limit = _cgroup_free_memory(_CGROUP)
-    return available if limit is None else min(available, limit)
+    limits = (_cgroup_free_memory(group) for group in _own_cgroups())
+    return min([available, *(limit for limit in limits if limit is not None)])
 
 
 def _allowed_cpus() -> set[int]:
@@ -53,6 +54,18 @@ def _siblings(cpu: int) -> str:
         return (_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
         return str(cpu)
+
+
+def _own_cgroups() -> list[Path]:
+    """This process's cgroup and those above it; just the root where that is all one sees."""
+    try:
+        lines = _OWN_CGROUP.read_text().splitlines()
+    except OSError:
+        return [_CGROUP]
+    # Version 2 has one line, "0::/path"; version 1 is read at its root, a container's own.
+    path = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    own = _CGROUP / path
+    return [own, *(group for group in own.parents if group.is_relative_to(_CGROUP))]
 
 
 def _cgroup_cpus(root: Path) -> float | None:

@@ -42,7 +42,7 @@ END_THINK = "</think>"
 
 # Renders five tokens whatever the conversation: BOS, User, Assistant, <think>
 # and a line feed.
-CONSTANT_TEMPLATE = "{{ bos_token }}" + USER + ASSISTANT + THINK + "\n"
+CONSTANT_TEMPLATE = "{{ bos_token }}{{ '" + USER + ASSISTANT + THINK + "\\n' }}"
 CONSTANT_PROMPT = BOS + USER + ASSISTANT + THINK + "\n"
 
 # What R1's own template comes to for system, user and assistant messages.

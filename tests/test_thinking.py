@@ -1,6 +1,7 @@
 """The splitter's rules, each by its name."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -98,7 +99,7 @@ def test_any_cutting_gives_the_same_texts(
 ) -> None:
     reply = "".join(fragments)
     places = sorted({0, len(reply), *(cut for cut in cuts if cut < len(reply))})
-    pieces = [reply[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [reply[a:b] for a, b in pairwise(places)]
     whole = split(start, [reply])
     assert split(start, pieces) == whole
     assert split(start, list(reply)) == whole

@@ -17,9 +17,8 @@ from typing import Any
 
 from r1local.errors import ModelLoadError
 
-_LOG_LEVEL_WARN = 2
-_LOG_LEVEL_ERROR = 3
-_LOG_LEVEL_CONTINUED = 5
+#: `enum ggml_log_level` in ggml.h.
+_DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
 #: Lines of llama.cpp's log kept to explain a failure.
 _LOG_LINES_KEPT = 50
 
@@ -30,28 +29,34 @@ class LlamaLog:
     def __init__(self) -> None:
         self.verbose = False
         self.callback: Any = None  # kept here, since llama.cpp keeps a bare pointer to it
-        self._complaints: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
+        self._complaints: deque[tuple[int, str]] = deque(maxlen=_LOG_LINES_KEPT)
         self._level = 0
 
     def write(self, level: int, text: bytes | None, _user_data: object = None) -> None:
         """Take one piece of log text; the callback of `llama_log_set`."""
-        if level != _LOG_LEVEL_CONTINUED:
+        if level != _CONTINUED:
             self._level = level
         line = (text or b"").decode("utf-8", "replace")
-        if self.verbose:
+        if self.verbose and self._level != _DEBUG:
             sys.stderr.write(line)
-        if self._level in (_LOG_LEVEL_WARN, _LOG_LEVEL_ERROR) and line.strip(" .\n"):
-            self._complaints.append(line.strip())
+        if self._level in (_WARN, _ERROR) and line.strip(" .\n"):
+            self._complaints.append((self._level, line.strip()))
 
     def clear(self) -> None:
         """Forget earlier complaints, before a call that may add its own."""
         self._complaints.clear()
 
     def reason(self) -> str:
-        """The first complaint since `clear`: the cause, which later ones only pass on."""
-        complaint = next(iter(self._complaints), "llama.cpp gave no reason")
-        _function, _colon, reason = complaint.rpartition(": ")
-        return complaint if len(reason) < len(complaint) // 3 else reason or complaint
+        """The first error since `clear`, or else warning: the cause, which later ones pass on."""
+        errors = [line for level, line in self._complaints if level == _ERROR]
+        lines = errors or [line for _level, line in self._complaints]
+        return _without_function(lines[0]) if lines else "nothing"
+
+
+def _without_function(line: str) -> str:
+    """A log line without the C++ function's name that llama.cpp puts in front."""
+    function, _colon, message = line.partition(": ")
+    return message if message and " " not in function else line
 
 
 log = LlamaLog()

@@ -79,8 +79,9 @@ class MarkdownBlocks:
 
     def flush(self) -> list[Block]:
         """End the text and return its last blocks."""
-        self._feed_line(self._partial)
-        self._partial = ""
+        if self._partial:
+            self._feed_line(self._partial)
+            self._partial = ""
         self._close()
         return self._take_finished()
 
@@ -140,8 +141,7 @@ class MarkdownBlocks:
             content = " " * (indent - block.indent) + content
         elif block.kind == "table":
             belongs = "|" in content
-        elif self._is_table_head(block) and "|" in content and _TABLE_COLUMNS.match(content):
-            self._open = replace(block, kind="table", marker=content)
+        elif "|" in content and _TABLE_COLUMNS.match(content) and self._begin_table(content):
             return True
         elif block.kind == "quote" and content.startswith(">"):
             belongs = True
@@ -150,9 +150,6 @@ class MarkdownBlocks:
         if belongs:
             self._append(content)
         return belongs
-
-    def _is_table_head(self, block: Block) -> bool:
-        return block.kind == "paragraph" and len(self._lines) == 1 and "|" in self._lines[0]
 
     def _begin(self, indent: int, content: str) -> None:
         """Open the block that a line begins, and close it if it is but one line."""
@@ -189,6 +186,20 @@ class MarkdownBlocks:
             self._start("fence", column, marker=content)
         elif content:
             self._lines.append(content)
+
+    def _begin_table(self, dashes: str) -> bool:
+        """Make the last line of the open block the head of a table, if it looks like one."""
+        block = self._open
+        # An item's first line holds its bullet, which a table would swallow.
+        needed = 2 if block is not None and block.kind == "item" else 1
+        if block is None or len(self._lines) < needed or "|" not in self._lines[-1]:
+            return False
+        head = self._lines.pop()
+        self._spaced = block.spaced and not self._lines
+        if self._lines:
+            self._close()
+        self._start("table", _text_column(block), head, marker=dashes)
+        return True
 
     def _start(self, kind: Kind, indent: int, content: str = "", marker: str = "") -> None:
         self._open = Block(kind, indent, marker=marker, spaced=self._spaced)

@@ -245,6 +245,7 @@ def _parser() -> MarkdownIt:
 
 _FORMULA = re.compile(
     r"""\\\( .*? \\\) | \\\[ .*? \\\] | \\begin\{(?P<name>[^}]*)\} .*? \\end\{(?P=name)\}
+    | \\(?:boxed|fbox)\s*\{ (?: [^{}] | \{ (?: [^{}] | \{[^{}]*\} )* \} )* \}
     | \$\$ .+? \$\$ | \$ (?=\S) [^$\n]*? (?<=\S) \$ (?!\d)""",
     re.DOTALL | re.VERBOSE,
 )

@@ -202,6 +202,7 @@ class FoldedThinking:
     """One line that counts while the model thinks, and then the footer."""
 
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
+        self._err = err
         self._rows = LiveRows(err)
         self._meter = _Meter(clock)
         self._clock = clock
@@ -212,7 +213,9 @@ class FoldedThinking:
         self._meter.count(tokens)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _FOLD_INTERVAL_S
-            self._rows.update([], [Text(f"thinking … {self._meter.reading()}", "dim")])
+            line = Text(f"thinking … {self._meter.reading()}", "dim")
+            line.truncate(max(self._err.width - 1, 1))
+            self._rows.update([], [line])
 
     def set_aside(self) -> None:
         """Take the line away until the next token."""

@@ -1,0 +1,70 @@
+"""What every test has: a home of its own, and the command as a person would start it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.models import write_scripted_model
+
+ROOT = Path(__file__).parents[1]
+COMMAND = (sys.executable, "-m", "r1local")
+
+Completed: TypeAlias = subprocess.CompletedProcess[str]
+Run: TypeAlias = Callable[..., Completed]
+Scripted: TypeAlias = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the real home directory, and the caller's terminal settings, out of reach."""
+    folder = tmp_path_factory.mktemp("home")
+    for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
+        monkeypatch.setenv(variable, str(folder))
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(variable, raising=False)
+    return folder
+
+
+@pytest.fixture
+def run() -> Run:
+    """`r1local run ARGUMENTS` in a process of its own, with pipes and no stdin."""
+
+    def start(*arguments: str | Path, stdin: str | bytes | None = None) -> Completed:
+        result = subprocess.run(
+            [*COMMAND, "run", *map(str, arguments)],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            result.args,
+            result.returncode,
+            result.stdout.decode("utf-8", "surrogateescape"),
+            result.stderr.decode("utf-8", "surrogateescape"),
+        )
+
+    return start
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Scripted:
+    """A model that replies with the text given, inside an opened thought."""
+
+    def write(reply: str | bytes | Sequence[int], **options: object) -> Path:
+        return write_scripted_model(tmp_path / "scripted.gguf", reply, **options)  # type: ignore[arg-type]
+
+    return write
+
+
+def processes_environment(**changes: str) -> dict[str, str]:
+    """The environment of this process, changed."""
+    return os.environ | changes

@@ -1,0 +1,49 @@
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r1local.ui.safe_text import visible, visible_json
+
+_ANY_TEXT = st.text(st.characters(categories=None, exclude_categories=()))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("plain\tand\nlines", "plain\tand\nlines", id="tabs and newlines stay"),
+        pytest.param("\x1b]0;title\x07", "␛]0;title␇", id="OSC"),
+        pytest.param("\x1b[2J", "␛[2J", id="CSI"),
+        pytest.param("a\rb\x00\x08\x7f", "a␍b␀␈␡", id="C0 and DEL"),
+        pytest.param("\x9b31m\x85", "<U+009B>31m<U+0085>", id="C1"),
+        pytest.param("\u202egnp.exe\u202c", "<U+202E>gnp.exe<U+202C>", id="override"),
+        pytest.param("\u2066\u2069\u200e\u200f\u061c", "<U+2066><U+2069><U+200E><U+200F><U+061C>"),
+        pytest.param("\u2028\u2029\ufeff", "<U+2028><U+2029><U+FEFF>", id="separators"),
+        pytest.param("\U000e0041", "<U+E0041>", id="tag"),
+        pytest.param("\ud800", "<U+D800>", id="lone surrogate"),
+        pytest.param(
+            "👩\u200d💻 ❤\ufe0f نمی\u200cخواهم 中文", "👩\u200d💻 ❤\ufe0f نمی\u200cخواهم 中文"
+        ),
+    ],
+)
+def test_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@given(_ANY_TEXT)
+def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+    kept = {c for c in visible(text) if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")}
+    assert kept <= {"\n", "\t"}
+    assert not any(unicodedata.bidirectional(c) in _OVERRIDES for c in visible(text))
+
+
+_OVERRIDES = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+
+
+@given(st.text())
+def test_json_stays_exact_and_is_harmless(text: str) -> None:
+    document = visible_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(document) == text
+    assert visible(document) == document
