@@ -162,7 +162,7 @@ def _head_problems(gguf: GGUFFile) -> Iterator[str]:
         yield "does not divide its heads among its key-value heads"
     if not gguf.key_length == gguf.value_length == rotated:
         yield "gives its heads keys, values and rotations of different lengths"
-    rows = {tensor.name: tensor.shape[-1] for tensor in gguf.tensors if tensor.shape}
+    rows = {tensor.name: tensor.rows for tensor in gguf.tensors}
     for layer, (count, shared) in enumerate(zip(heads, key_value_heads, strict=False)):
         for part, expected in (("attn_q", count), ("attn_k", shared), ("attn_v", shared)):
             size = expected * gguf.key_length
@@ -190,7 +190,7 @@ def _latent_problems(gguf: GGUFFile, heads: tuple[int, ...], rotated: int) -> It
 def _tensor_problems(gguf: GGUFFile) -> Iterator[str]:
     """What the CPU's operations assert, or crash on, when the types are others."""
     for tensor in gguf.tensors:
-        if len(tensor.shape) < 2 and tensor.type.name != "F32":
+        if tensor.rows == 1 and tensor.type.name != "F32":
             yield f"stores a bias or a norm as {tensor.type.name}, not as F32"
         if tensor.type.name in _NOT_FOR_WEIGHTS:
             yield f"stores weights as {tensor.type.name}, which can't be multiplied"

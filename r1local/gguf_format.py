@@ -141,6 +141,10 @@ class Tensor:
     offset: int
 
     @property
+    def rows(self) -> int:
+        return prod(self.shape[1:])
+
+    @property
     def size(self) -> int:
         """Bytes of its data."""
         return self.type.row_bytes(prod(self.shape))

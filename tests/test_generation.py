@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from r1local.conversation import Conversation, Message
-from r1local.engine import Sampler, SamplerSettings
+from r1local.engine import LoadSettings, Model, Sampler, SamplerSettings
 from r1local.errors import ModelLoadError
 from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.generation import Control, ReplySettings, reply
@@ -128,8 +128,13 @@ def test_reply_abandoned_half_way_frees_its_sampler(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[Sampler] = []
-    close = Sampler.close
-    monkeypatch.setattr(Sampler, "close", lambda self: (closed.append(self), close(self))[1])
+
+    class Watched(Sampler):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr("r1local.generation.Sampler", Watched)
     with loaded(scripted("abc")) as model:
         events = reply(model.model, model.template, HI, ReplySettings(), Control())
         next(events)
@@ -138,7 +143,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
         assert closed
 
 
-def test_two_models_in_one_process(tmp_path: Path, scripted: Scripted) -> None:
+def test_two_models_in_one_process(scripted: Scripted) -> None:
     with loaded(scripted("one</think>1")) as first, loaded(smollm2(), context=512) as second:
         assert text_of(events_of(second, HI, GREEDY), AnswerDelta)
         assert text_of(events_of(first), AnswerDelta) == "1"
@@ -225,15 +230,12 @@ def test_auto_offloads_what_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[int] = []
-    from r1local import loading
 
-    model_class: Callable[..., object] = loading.Model
-
-    def spy(path: Path, settings: loading.LoadSettings, cancelled: Callable[[], bool]) -> object:
+    def spy(path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Model:
         seen.append(settings.gpu_layers)
-        return model_class(path, settings, cancelled)
+        return Model(path, settings, cancelled)
 
-    monkeypatch.setattr(loading, "Model", spy)
-    monkeypatch.setattr(loading, "free_gpu_memory", lambda: free_gpu_memory)
+    monkeypatch.setattr("r1local.loading.Model", spy)
+    monkeypatch.setattr("r1local.loading.free_gpu_memory", lambda: free_gpu_memory)
     with loaded(scripted("x")):
         assert seen == [gpu_layers]

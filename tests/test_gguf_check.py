@@ -1,30 +1,13 @@
 """Headers that the container allows and that would end the process inside llama.cpp."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from r1local.errors import (
-    MalformedGGUF,
-)
+from r1local.errors import MalformedGGUF
 from r1local.gguf_file import read_gguf
-from tests.gguf_writer import (
-    F16,
-    MetadataValue,
-    TensorData,
-    write_gguf,
-)
-from tests.models import (
-    small_metadata,
-    small_tensors,
-    vocabulary,
-)
-
-
-def small(path: Path, changes: Mapping[str, MetadataValue]) -> Path:
-    return write_gguf(path, small_metadata() | dict(changes), small_tensors())
-
+from tests.gguf_writer import F16, MetadataValue, TensorData, write_gguf
+from tests.models import small_metadata, small_tensors, vocabulary, write_small_model
 
 LETHAL: dict[str, dict[str, MetadataValue]] = {
     "no layers": {"gpt2.block_count": 0},
@@ -60,7 +43,7 @@ LETHAL: dict[str, dict[str, MetadataValue]] = {
 @pytest.mark.parametrize("situation", LETHAL)
 def test_a_header_that_kills_llama_cpp(tmp_path: Path, situation: str) -> None:
     with pytest.raises(MalformedGGUF):
-        read_gguf(small(tmp_path / "m.gguf", LETHAL[situation]))
+        read_gguf(write_small_model(tmp_path / "m.gguf", LETHAL[situation]))
 
 
 @pytest.mark.parametrize(
@@ -76,4 +59,4 @@ def test_a_tensor_type_that_kills_llama_cpp(
 
 def test_empty_tokens_may_repeat(tmp_path: Path) -> None:
     texts = [*vocabulary().texts[:-2], "", ""]
-    assert read_gguf(small(tmp_path / "m.gguf", {"tokenizer.ggml.tokens": texts}))
+    assert read_gguf(write_small_model(tmp_path / "m.gguf", {"tokenizer.ggml.tokens": texts}))

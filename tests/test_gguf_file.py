@@ -3,7 +3,7 @@
 import os
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,14 +19,7 @@ from r1local.errors import (
     TruncatedGGUF,
 )
 from r1local.gguf_file import read_gguf, read_header
-from tests.gguf_writer import (
-    MetadataValue,
-    Raw,
-    TensorData,
-    array_bytes,
-    string_bytes,
-    write_gguf,
-)
+from tests.gguf_writer import MetadataValue, Raw, TensorData, array_bytes, string_bytes, write_gguf
 from tests.models import (
     BROKEN_FILES,
     CONSTANT_TEMPLATE,
@@ -37,6 +30,7 @@ from tests.models import (
     smollm2,
     vocabulary,
     write_scripted_model,
+    write_small_model,
 )
 
 EXPECTED: dict[str, type[ModelFileError]] = {
@@ -57,10 +51,6 @@ EXPECTED: dict[str, type[ModelFileError]] = {
     "no tokens": MissingTokenizer,
     "empty tokens": MissingTokenizer,
 }
-
-
-def small(path: Path, changes: Mapping[str, MetadataValue]) -> Path:
-    return write_gguf(path, small_metadata() | dict(changes), small_tensors())
 
 
 # --- What a good file says ----------------------------------------------------------
@@ -121,7 +111,7 @@ def test_an_unknown_architecture_is_left_to_llama_cpp(tmp_path: Path) -> None:
     ],
 )
 def test_every_scalar_type(tmp_path: Path, raw: Raw, value: object) -> None:
-    metadata = read_gguf(small(tmp_path / "m.gguf", {"x": raw})).metadata
+    metadata = read_gguf(write_small_model(tmp_path / "m.gguf", {"x": raw})).metadata
     assert metadata["x"] == value
     assert type(metadata["x"]) is type(value)
 
@@ -140,14 +130,16 @@ def test_every_scalar_type(tmp_path: Path, raw: Raw, value: object) -> None:
 def test_arrays_are_decoded_on_demand(
     tmp_path: Path, written: MetadataValue, values: list[object]
 ) -> None:
-    array = read_gguf(small(tmp_path / "m.gguf", {"x": written})).array("x")
+    array = read_gguf(write_small_model(tmp_path / "m.gguf", {"x": written})).array("x")
     assert array is not None
     assert array.count == len(values)
     assert array.values() == values
 
 
 def test_accessors_ask_for_the_right_type(tmp_path: Path) -> None:
-    gguf = read_gguf(small(tmp_path / "m.gguf", {"s": "1", "i": 1, "b": True, "a": [1]}))
+    gguf = read_gguf(
+        write_small_model(tmp_path / "m.gguf", {"s": "1", "i": 1, "b": True, "a": [1]})
+    )
     assert [gguf.text(key) for key in "siba"] == ["1", None, None, None]
     assert [gguf.integer(key) for key in "siba"] == [None, 1, None, None]
     assert [gguf.array(key) is not None for key in "siba"] == [False, False, False, True]
@@ -159,7 +151,7 @@ def test_heads_may_differ_by_layer(tmp_path: Path) -> None:
         "gpt2.block_count": 3,
         "gpt2.attention.head_count_kv": [4, 2, 1],
     }
-    assert read_header(small(tmp_path / "m.gguf", changes)).key_value_heads == (4, 2, 1)
+    assert read_header(write_small_model(tmp_path / "m.gguf", changes)).key_value_heads == (4, 2, 1)
 
 
 def test_the_real_r1_header() -> None:
@@ -245,7 +237,7 @@ def test_an_endless_device_is_refused() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    path = small(tmp_path / "m.gguf", {})
+    path = write_small_model(tmp_path / "m.gguf")
     path.chmod(0)
     with _unprivileged(), pytest.raises(ModelFileUnreadable, match="may not be read"):
         read_gguf(path)
@@ -271,7 +263,7 @@ def test_a_path_that_can_not_be(tmp_path: Path, name: str) -> None:
 
 def test_a_path_through_a_file(tmp_path: Path) -> None:
     with pytest.raises(ModelFileNotFound):
-        read_gguf(small(tmp_path / "m.gguf", {}) / "n.gguf")
+        read_gguf(write_small_model(tmp_path / "m.gguf") / "n.gguf")
 
 
 def test_a_link_to_nothing(tmp_path: Path) -> None:

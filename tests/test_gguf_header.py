@@ -13,23 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1local.errors import (
-    MalformedGGUF,
-    ModelFileError,
-)
+from r1local.errors import MalformedGGUF, ModelFileError
 from r1local.gguf_file import GGUFArray, GGUFFile, read_gguf, read_header
 from r1local.gguf_header import MAX_HEADER_BYTES, parse
-from tests.gguf_writer import (
-    F32,
-    TensorData,
-    gguf_header,
-    string_bytes,
-)
-from tests.models import (
-    BROKEN_FILES,
-    small_metadata,
-    small_tensors,
-)
+from tests.gguf_writer import F32, TensorData, gguf_header, string_bytes
+from tests.models import BROKEN_FILES, small_metadata, small_tensors, write_small_model
 
 TENSORS: dict[str, list[TensorData]] = {
     "twice": [TensorData("t", (32,), F32, bytes(128))] * 2,
@@ -102,7 +90,7 @@ def test_a_long_header_is_read_to_its_end_and_little_further() -> None:
 
 
 def test_a_sparse_file_of_ten_gigabytes(tmp_path: Path) -> None:
-    path = small(tmp_path / "m.gguf", {})
+    path = write_small_model(tmp_path / "m.gguf")
     os.truncate(path, 10 * 2**30)
     started = time.perf_counter()
     assert read_gguf(path).file_size == 10 * 2**30

@@ -374,7 +374,7 @@ def test_a_token_costs_the_same_at_the_end_of_an_endless_fence(
     for _ in range(20):
         began = time.perf_counter()
         for _ in range(1_000):
-            view.feed("value = compute(1, 'two')  # three\n")
+            view.feed("x = 1\n")
         seconds.append(time.perf_counter() - began)
     view.close()
     assert min(seconds[-5:]) < 3 * max(seconds[:5])

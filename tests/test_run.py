@@ -244,8 +244,8 @@ def test_the_same_seed_gives_the_same_reply(run: Run) -> None:
 
 
 def test_a_drawn_seed_is_reported_and_repeats(run: Run) -> None:
-    hot = ("Tell a story.", "-m", smollm2(), "--max-tokens", "8", "--context", "512")
-    hot = (*hot, "--temperature", "2", "--format", "json")
+    arguments = ("Tell a story.", "-m", smollm2(), "--max-tokens", "8", "--context", "512")
+    hot = (*arguments, "--temperature", "2", "--format", "json")
     first = json.loads(run(*hot).stdout)
     second = json.loads(run(*hot, "--seed", str(first["seed"])).stdout)
     assert first["answer"] == second["answer"]
