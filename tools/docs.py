@@ -31,27 +31,11 @@ def main() -> int:
 
 def cli_page() -> str:
     """Every command's help."""
-    pages = [
-        "# The command line\n\nGenerated from `--help` by `python -m tools.docs`.\n\n" + EXIT_CODES
-    ]
+    pages = ["# The command line\n\nGenerated from `--help` by `python -m tools.docs`.\n"]
     for command in COMMANDS:
         title = " ".join(("r1local", *command))
         pages.append(f"## {title}\n\n```text\n{_help(command)}\n```\n")
     return "\n".join(pages)
-
-
-EXIT_CODES = """## Exit codes
-
-| code | meaning |
-|---|---|
-| 0 | the reply has an answer |
-| 1 | an error: one sentence and a hint on stderr, nothing on stdout |
-| 2 | wrong usage of the command line |
-| 3 | the reply ended without an answer (or, with `--answer-only`, without a `\\boxed{}`) |
-| 70 | a bug in r1local; the hint names a log file |
-| 130 | stopped with Ctrl-C; what was generated until then was written |
-| 141 | whoever read stdout stopped reading, as in `r1local run … \\| head -1` |
-"""
 
 
 def models_page() -> str:
@@ -68,7 +52,7 @@ def models_page() -> str:
 
 
 def _help(command: tuple[str, ...]) -> str:
-    environment = os.environ | {"COLUMNS": "96", "NO_COLOR": "1", "TERM": "dumb"}
+    environment = os.environ | {"COLUMNS": "96", "TERM": "dumb"}
     result = subprocess.run(
         [sys.executable, "-m", "r1local", *command, "--help"],
         capture_output=True,

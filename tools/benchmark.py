@@ -1,0 +1,222 @@
+"""The figures of docs/benchmarks.md: r1local side by side with what it is measured against.
+
+    python -m tools.benchmark help                            needs `llm` on the PATH
+    python -m tools.benchmark overhead
+    python -m tools.benchmark smollm2 --llama-bin DIR         DIR has llama-completion
+    python -m tools.benchmark oneshot --llama-bin DIR         … and llama-cli
+    python -m tools.benchmark memory --llama-bin DIR
+
+Every figure is the median of alternating runs, and every comparison a ratio.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.models import smollm2, write_scripted_model
+
+R1LOCAL = (sys.executable, "-m", "r1local")
+TEXT_TOKENS = 14_000
+STORY = "Write a long story about a lighthouse."
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished process: its output, seconds of wall clock, peak memory in MiB."""
+
+    stdout: str
+    stderr: str
+    seconds: float
+    peak_mib: float
+
+
+def run(command: Sequence[str]) -> Run:
+    """Run a command to its end with its output in files."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        _pid, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        stdout, stderr = (stream.read().decode("utf-8", "replace") for stream in (out, err))
+        return Run(stdout, stderr, seconds, usage.ru_maxrss / 1024)
+
+
+def alternate(rounds: int, *measures: Callable[[], float]) -> list[float]:
+    """Medians of measures taken in turn, after one round that isn't counted."""
+    values = [[measure() for measure in measures] for _ in range(rounds + 1)][1:]
+    return [statistics.median(column) for column in zip(*values, strict=True)]
+
+
+def report(title: str, ours: float, theirs: float, unit: str) -> None:
+    """One line: both figures and their ratio."""
+    print(f"{title}: {ours:,.3f} against {theirs:,.3f} {unit}, ratio {ours / theirs:.3f}")
+
+
+def compare_help(arguments: argparse.Namespace) -> None:
+    """Wall time of `--help`."""
+    # The installed command: `python -m` costs some time of its own.
+    r1local = str(Path(sys.executable).with_name("r1local"))
+    for command in ([r1local, "--help"], [r1local, "run", "--help"]):
+        ours, theirs = alternate(
+            arguments.rounds, partial(seconds_of, command), partial(seconds_of, ["llm", "--help"])
+        )
+        report(" ".join(["r1local", *command[1:]]), ours, theirs, "s, llm --help")
+
+
+def compare_overhead(arguments: argparse.Namespace) -> None:
+    """A text of 14,000 tokens to a JSONL file, against the bare loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder, "text.gguf")
+        words = ("The lighthouse stood on the rocks. " * TEXT_TOKENS)[: TEXT_TOKENS - 1]
+        write_scripted_model(model, words, context_length=16_384)
+        shared = ["--threads", "2", "--context", "16384"]
+        ours = [*R1LOCAL, "run", "hi", "-m", str(model), "--format", "jsonl", *shared]
+        bare = [sys.executable, "-m", "tools.bare_loop", str(model)]
+        bare += ["--tokens", str(TEXT_TOKENS - 1), *shared]
+        # The bare loop's prompt has as many tokens as r1local's: five.
+        bare += ["--prompt", "<｜User｜><｜Assistant｜><think>\n"]
+        _compare_overhead(arguments.rounds, ours, bare)
+
+
+def _compare_overhead(rounds: int, ours: list[str], bare: list[str]) -> None:
+    values: list[tuple[float, ...]] = []
+    for _ in range(rounds + 1):
+        whole = _finished(run(ours).stdout)["timing"]["tokens_per_s"]
+        first, last = _thousands(ours)
+        loop = json.loads(run(bare).stdout)
+        values.append(
+            (
+                whole,
+                loop["tokens_per_s"],
+                first / loop["first_thousand_per_s"],
+                last / loop["last_thousand_per_s"],
+            )
+        )
+    whole, bare_whole, first, last = map(statistics.median, zip(*values[1:], strict=True))
+    report("14,000 tokens to JSONL", whole, bare_whole, "tokens/s, bare loop")
+    print(f"against the bare loop's: first thousand {first:.3f}, last thousand {last:.3f}")
+
+
+def _thousands(command: list[str]) -> tuple[float, float]:
+    """Tokens per second of the first and of the last thousand lines as they arrive."""
+    times: list[float] = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        times = [time.perf_counter() for _line in process.stdout]
+    events = times[:-1]  # the last line is the end, not a token
+    return 1000 / (events[1000] - events[0]), 1000 / (events[-1] - events[-1001])
+
+
+def compare_smollm2(arguments: argparse.Namespace) -> None:
+    """SmolLM2-135M, 2,048 tokens, two threads."""
+    model, tokens = str(smollm2()), "2048"
+    shared = ["--threads", "2", "--seed", "1"]
+    ours = [*R1LOCAL, "run", STORY, "-m", model, "--format", "jsonl", "--max-tokens", tokens]
+    ours += ["--context", "4096", *shared]
+    bare = [sys.executable, "-m", "tools.bare_loop", model, "--tokens", tokens]
+    bare += ["--context", "4096", "--prompt", STORY, *shared]
+    peer = [str(arguments.llama_bin / "llama-completion"), "-m", model, "-p", STORY, "-st"]
+    peer += ["-n", tokens, "-c", "4096", "--ignore-eos", "--temp", "0.6", "--top-p", "0.95"]
+    peer += ["--top-k", "0", "--min-p", "0", *shared, "--no-warmup", "--perf"]
+    speeds = alternate(
+        arguments.rounds,
+        lambda: float(_finished(run(ours).stdout)["timing"]["tokens_per_s"]),
+        lambda: float(json.loads(run(bare).stdout)["tokens_per_s"]),
+        lambda: _eval_speed(run(peer)),
+    )
+    report("SmolLM2-135M", speeds[0], speeds[1], "tokens/s, bare loop")
+    report("SmolLM2-135M", speeds[0], speeds[2], "tokens/s, llama-completion")
+
+
+def compare_oneshot(arguments: argparse.Namespace) -> None:
+    """Start to end of one prompt and one token, the file in the page cache."""
+    model = str(smollm2())
+    ours = [str(Path(sys.executable).with_name("r1local")), "run", "Hi", "-m", model]
+    ours += ["--max-tokens", "1", "--context", "4096"]
+    shared = ["-m", model, "-p", "Hi", "-n", "1", "-c", "4096", "-st"]
+    seconds = alternate(
+        arguments.rounds,
+        partial(seconds_of, ours),
+        partial(seconds_of, [str(arguments.llama_bin / "llama-cli"), *shared]),
+        partial(seconds_of, [str(arguments.llama_bin / "llama-completion"), *shared]),
+    )
+    report("one token", seconds[0], seconds[1], "s, llama-cli -st")
+    report("one token", seconds[0], seconds[2], "s, llama-completion")
+
+
+def compare_memory(arguments: argparse.Namespace) -> None:
+    """Peak resident memory of 64 tokens at the same context."""
+    model = str(smollm2())
+    for context in ("4096", "8192"):
+        shared = ["-m", model, "--threads", "2"]
+        ours = [*R1LOCAL, "run", STORY, *shared, "--max-tokens", "64", "--context", context]
+        peer = [str(arguments.llama_bin / "llama-completion"), "-p", STORY, "-st", *shared]
+        mine, theirs = alternate(
+            arguments.rounds,
+            partial(peak_mib, ours),
+            partial(peak_mib, [*peer, "-n", "64", "-c", context]),
+        )
+        report(f"context {context}", mine, theirs, "MiB, llama-completion")
+
+
+def seconds_of(command: Sequence[str]) -> float:
+    """Wall clock of a whole process."""
+    return run(command).seconds
+
+
+def peak_mib(command: Sequence[str]) -> float:
+    """Peak resident memory of a whole process."""
+    return run(command).peak_mib
+
+
+def _finished(jsonl: str) -> dict[str, dict[str, float]]:
+    last: dict[str, dict[str, float]] = json.loads(jsonl.splitlines()[-1])
+    return last
+
+
+def _eval_speed(result: Run) -> float:
+    """Tokens per second as llama.cpp's own report has them: `eval time`, not `prompt eval`."""
+    line = next(
+        line for line in result.stderr.splitlines() if " eval time" in line and "prompt" not in line
+    )
+    match = re.search(r"([\d.]+) tokens per second", line)
+    assert match
+    return float(match[1])
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "help": compare_help,
+    "overhead": compare_overhead,
+    "smollm2": compare_smollm2,
+    "oneshot": compare_oneshot,
+    "memory": compare_memory,
+}
+
+
+def main() -> None:
+    """Run one benchmark."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("benchmark", choices=BENCHMARKS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--llama-bin", type=Path, help="where llama.cpp's programs are")
+    arguments = parser.parse_args()
+    BENCHMARKS[arguments.benchmark](arguments)
+
+
+if __name__ == "__main__":
+    main()
