@@ -105,7 +105,8 @@ class GGUFArray:
 
     @property
     def holds_integers(self) -> bool:
-        return self.item_type in (0, 1, 2, 3, 4, 5, 10, 11)
+        """Whether llama.cpp reads the items as integers; it takes booleans too."""
+        return self.item_type in (0, 1, 2, 3, 4, 5, 7, 10, 11)
 
     def byte_strings(self) -> list[bytes]:
         """The strings as they are stored; empty when the array holds numbers."""
@@ -247,7 +248,7 @@ class GGUFFile:
         several = self.array(f"{self.architecture}.{key}")
         if several is None or not several.holds_integers:
             return ()
-        return tuple(several.values()[:layers])
+        return tuple(int(item) for item in several.values()[:layers])
 
     @property
     def _head_length(self) -> int:

@@ -18,6 +18,8 @@ from r1local.offload import CONTEXT_STEP, KVType, largest_context, memory_bytes
 DEFAULT_CONTEXT = 32_768
 #: Tokens below which a GPU is given up in favour of a larger context on the CPU.
 _SMALLEST_GPU_CONTEXT = 4_096
+#: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
+_BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
 _GIB = 2**30
 
@@ -88,9 +90,14 @@ def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> Load
     return LoadSettings(
         context_window=_context_window(gguf, options, memory, notices),
         gpu_layers=gpu_layers,
-        threads=options.threads or hardware.usable_cores(),
+        threads=options.threads or _threads(gguf),
         kv_cache=options.kv_cache,
     )
+
+
+def _threads(gguf: GGUFFile) -> int:
+    """All cores for a model worth it: tiny ones lose more to waiting than they win."""
+    return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
 
 
 def _fits_gpu(gguf: GGUFFile, options: LoadOptions, gpu_memory: int) -> bool:

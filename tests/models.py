@@ -240,13 +240,18 @@ def _byte_texts() -> list[str]:
 
 
 def small_metadata() -> dict[str, MetadataValue]:
-    """A valid small model's header, to break."""
+    """A valid small model's metadata, to break."""
     return scripted_metadata(vocabulary(), 256, CONSTANT_TEMPLATE)
 
 
 def small_tensors() -> list[TensorData]:
     tokens = vocabulary()
     return _scripted_tensors(len(tokens.texts), [tokens.id(EOS)] * 256)
+
+
+def write_small_model(path: Path, changes: Mapping[str, MetadataValue] | None = None) -> Path:
+    """Writes the valid small model, with some of its metadata changed."""
+    return write_gguf(path, small_metadata() | dict(changes or {}), small_tensors())
 
 
 def _without(*keys: str) -> Callable[[Path], Path]:
@@ -257,12 +262,12 @@ def _without(*keys: str) -> Callable[[Path], Path]:
 def _with(**changes: MetadataValue) -> Callable[[Path], Path]:
     """Underscores twice stand for dots in keys."""
     changed = {key.replace("__", "."): value for key, value in changes.items()}
-    return lambda path: write_gguf(path, small_metadata() | changed, small_tensors())
+    return lambda path: write_small_model(path, changed)
 
 
 def _cut(size: Callable[[bytes, bytes], int]) -> Callable[[Path], Path]:
     def write(path: Path) -> Path:
-        whole = write_gguf(path, small_metadata(), small_tensors()).read_bytes()
+        whole = write_small_model(path).read_bytes()
         header = gguf_header(small_metadata(), small_tensors())
         path.write_bytes(whole[: size(header, whole)])
         return path

@@ -6,7 +6,7 @@ import pytest
 
 from r1local.errors import MalformedGGUF
 from r1local.gguf_file import read_gguf
-from tests.gguf_writer import F16, MetadataValue, TensorData, write_gguf
+from tests.gguf_writer import F16, MetadataValue, TensorData, array_bytes, write_gguf
 from tests.models import small_metadata, small_tensors, vocabulary, write_small_model
 
 LETHAL: dict[str, dict[str, MetadataValue]] = {
@@ -37,6 +37,10 @@ LETHAL: dict[str, dict[str, MetadataValue]] = {
     "alignment below the CPU's": {"general.alignment": 8},
     "sentencepiece without bytes": {"tokenizer.ggml.model": "llama"},
     "the same token twice": {"tokenizer.ggml.tokens": [*"abc"] * 88},
+    "the same token twice, up to a zero byte": {
+        "tokenizer.ggml.tokens": [*vocabulary().texts[:-1], "a\0b"]
+    },
+    "heads counted by booleans": {"gpt2.attention.head_count_kv": array_bytes(7, 1, b"\0")},
 }
 
 

@@ -112,6 +112,8 @@ def terminal() -> Terminal:
         pytest.param("see\n|a|b|\n|-|-|", ["paragraph", "table"], id="table below text"),
         pytest.param("a | b\nc", ["paragraph"], id="a bar alone"),
         pytest.param("> a\nb\n\nc", ["quote", "paragraph"], id="quote"),
+        pytest.param("> > a", ["quote"], id="quote in a quote"),
+        pytest.param(">" * 4_000, ["paragraph"], id="a row of quotation marks"),
         pytest.param("\\[\n- a\n# b\n\\]\n- c", ["paragraph", "item"], id="formula"),
         pytest.param("$$\n+ a\n$$\n# c", ["paragraph", "heading"], id="formula in dollars"),
         pytest.param("\\[\n- a\n\n- b", ["paragraph", "item"], id="formula never closed"),
@@ -282,6 +284,11 @@ def test_rows_fit_and_are_shown_once(columns: int, monkeypatch: pytest.MonkeyPat
     whole = show(Terminal(columns, 200), monkeypatch, [ANSWER])
     assert show(Terminal(columns, 12), monkeypatch, list(ANSWER)) == whole
     assert whole.count("boxed") == 1
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 5])
+def test_no_screen_is_too_narrow(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "boxed" in show(Terminal(columns, 2), monkeypatch, [ANSWER]).replace("\n", "")
 
 
 @settings(

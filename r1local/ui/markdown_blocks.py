@@ -22,6 +22,8 @@ _FENCE = re.compile(r"(`{3,}(?=[^`]*$)|~{3,})")
 _HEADING = re.compile(r"#{1,6}(?:\s|$)")
 _RULE = re.compile(r"([-*_])(?:\s*\1){2,}$")
 _ITEM = re.compile(r"([-*+]|\d{1,9}[.)])(?:\s+|$)")
+# Quotes within quotes are drawn one inside the other; a row of `>` is no quote.
+_QUOTE = re.compile(r">(?!(?:\s*>){8})")
 _TABLE_COLUMNS = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?$")
 
 
@@ -102,7 +104,7 @@ class MarkdownBlocks:
     def _feed_line(self, line: str) -> None:
         if self._inside_line:
             if line.strip():
-                self._append(line)
+                self._append(line.expandtabs(4))
         elif self._open is not None and self._open.kind == "fence":
             self._feed_fence(self._open, line)
         elif not line.strip():
@@ -143,7 +145,7 @@ class MarkdownBlocks:
             belongs = "|" in content
         elif "|" in content and _TABLE_COLUMNS.match(content) and self._begin_table(content):
             return True
-        elif block.kind == "quote" and content.startswith(">"):
+        elif block.kind == "quote" and _QUOTE.match(content):
             belongs = True
         else:
             belongs = not _begins_block(content)
@@ -169,7 +171,7 @@ class MarkdownBlocks:
         elif _RULE.match(content):
             self._start("rule", indent, content)
             self._close()
-        elif content.startswith(">"):
+        elif _QUOTE.match(content):
             self._start("quote", indent, content)
         elif item:
             self._begin_item(indent, item[0], content[item.end() :])
@@ -246,9 +248,7 @@ def _text_column(block: Block) -> int:
 
 
 def _begins_block(content: str) -> bool:
-    return content[0] == ">" or any(
-        pattern.match(content) for pattern in (_FENCE, _HEADING, _RULE, _ITEM)
-    )
+    return any(pattern.match(content) for pattern in (_FENCE, _HEADING, _RULE, _ITEM, _QUOTE))
 
 
 def _fence_mark(opening: str) -> str:

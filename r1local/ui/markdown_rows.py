@@ -264,7 +264,7 @@ def _escape(state: StateInline, silent: bool) -> bool:
     escaped = state.src[state.pos : state.pos + 2]
     if len(escaped) < 2 or escaped[0] != "\\":
         return False
-    return _push(state, "text", escaped[1] if escaped[1] in "*_`#~<>|" else escaped, silent, 2)
+    return _push(state, "text", escaped[1] if escaped[1] in "*_`#~<>" else escaped, silent, 2)
 
 
 _TIMES = re.compile(r"(?<=[0-9A-Za-z)\]])\*{1,2}(?=[0-9A-Za-z(\\])(?!\*)")

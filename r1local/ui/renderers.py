@@ -7,20 +7,18 @@ of the streams, as a broken pipe or a full disk, are the caller's to handle.
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Literal, Protocol, TypeAlias, assert_never
+from typing import Protocol, assert_never
 
 from rich.console import Console
 from rich.text import Text
 
 from r1local.answers import final_answer
 from r1local.events import AnswerDelta, Event, Finished, Notice, ThinkingDelta
+from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import LiveRows, can_repaint, dim, print_notice
 from r1local.ui.json_renderers import JsonLinesRenderer, JsonRenderer
 from r1local.ui.markdown import MarkdownView
 from r1local.ui.safe_text import visible
-
-OutputFormat: TypeAlias = Literal["text", "json", "jsonl"]
-ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
 
 _FOLD_INTERVAL_S = 1 / 10
 
