@@ -18,8 +18,7 @@ import pyte
 class PseudoTerminal:
     """Runs a command on a pseudo-terminal of its own and keeps its screen with pyte.
 
-    `stream` holds every character the program wrote, `screen` what they came to, and
-    `arrivals` the time and the length of the stream at each reading.
+    `stream` holds every character the program wrote, `screen` what they came to.
     """
 
     def __init__(
@@ -27,7 +26,6 @@ class PseudoTerminal:
     ) -> None:
         self.screen = pyte.HistoryScreen(columns, lines, history=10_000)
         self.stream = ""
-        self.arrivals: list[tuple[float, int]] = []
         self._decoder = pyte.ByteStream(self.screen)
         self._master, slave = pty.openpty()
         self.resize(columns, lines)
@@ -101,6 +99,5 @@ class PseudoTerminal:
         except OSError:  # Linux reports the end of a pseudo-terminal as an I/O error
             return False
         self.stream += data.decode("utf-8", "replace")
-        self.arrivals.append((time.monotonic(), len(self.stream)))
         self._decoder.feed(data)
         return bool(data)

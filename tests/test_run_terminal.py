@@ -118,17 +118,3 @@ def test_resizing_while_streaming_loses_nothing(scripted: Scripted) -> None:
         terminal.resize(120, 30)
         assert terminal.finish() == 0
     assert terminal.text().rstrip().endswith("The end.")
-
-
-def test_a_long_thought_costs_the_same_at_its_end(scripted: Scripted) -> None:
-    model = scripted("word " * 4000 + "</think>y", context_length=24_000)
-    with PseudoTerminal(run_on(model)) as terminal:
-        assert terminal.finish() == 0
-    whole = terminal.arrivals[-1][1]
-
-    def seconds(start: float, end: float) -> float:
-        times = [at for at, length in terminal.arrivals if start < length / whole < end]
-        return times[-1] - times[0]
-
-    # The KV cache grows too, and machines are noisy; quadratic cost would be 5 times as much.
-    assert seconds(0.75, 0.95) < 3 * seconds(0.05, 0.25)
