@@ -80,7 +80,7 @@ def _check_tokenizer(gguf: GGUFFile) -> None:
     if model in (None, "none", "no_vocab") or tokens is None or not tokens.count:
         raise MissingTokenizer(
             f"{shown(gguf.path)} has no tokenizer, so it can't read or write text",
-            "Choose the GGUF file of a language model, not an adapter, a projector or bare weights",
+            "choose the GGUF file of a language model, not an adapter, a projector or bare weights",
         )
     if not tokens.holds_strings:
         raise _malformed(gguf, "has tokens that are not text")

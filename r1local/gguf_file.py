@@ -49,7 +49,7 @@ _OTHER_FORMATS = (
     (rb"\x80[\x02-\x05]", "a Python pickle, as old PyTorch checkpoints are"),
     (rb"(lmgg|fmgg|tjgg|algg)", "a GGML file from before GGUF"),
 )
-_GIVE_A_GGUF = "Give a file whose name ends in .gguf, downloaded whole"
+_GIVE_A_GGUF = "give a file whose name ends in .gguf, downloaded whole"
 
 
 def read_gguf(path: Path) -> GGUFFile:
@@ -95,7 +95,7 @@ def read_header(path: Path) -> GGUFFile:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         # ValueError: the path holds what no file's can, such as a zero byte.
         raise ModelFileNotFound(
-            f"There is no file {shown(path)}", "Check the path, or see `r1local list`"
+            f"there is no file {shown(path)}", "check the path given with -m"
         ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -112,21 +112,21 @@ def read_header(path: Path) -> GGUFFile:
 def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:
     if isinstance(error, PermissionError):
         return ModelFileUnreadable(
-            f"{shown(path)} may not be read", "Change its permissions, or run as its owner"
+            f"{shown(path)} may not be read", "change its permissions, or run as its owner"
         )
     return ModelFileUnreadable(
-        f"{shown(path)} can't be read: {error.strerror}", "Check the path and the disk"
+        f"{shown(path)} can't be read: {error.strerror}", "check the path and the disk"
     )
 
 
 def _expect_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise ModelFileUnreadable(
-            f"{shown(path)} is a directory", "Give the path of a .gguf file inside it"
+            f"{shown(path)} is a directory", "give the path of a .gguf file inside it"
         )
     if not stat.S_ISREG(mode):
         raise ModelFileUnreadable(
-            f"{shown(path)} is a device or a pipe, not a file", "Give the path of a .gguf file"
+            f"{shown(path)} is a device or a pipe, not a file", "give the path of a .gguf file"
         )
 
 
@@ -150,7 +150,7 @@ def _part_paths(path: Path, count: int) -> tuple[Path, ...]:
     if named is None or int(named["count"]) != count:
         raise MalformedGGUF(
             f"{shown(path)} is one of several parts, but its name does not say which",
-            "Give the parts the names they were published under",
+            "give the parts the names they were published under",
         )
     parts = tuple(
         path.with_name(f"{named['stem']}-{number:05}-of-{count:05}.gguf")
@@ -158,7 +158,7 @@ def _part_paths(path: Path, count: int) -> tuple[Path, ...]:
     )
     if named["number"] != "00001":
         raise ModelFileUnreadable(
-            f"{shown(path)} is not the first part of its model", f"Give {shown(parts[0])}"
+            f"{shown(path)} is not the first part of its model", f"give {shown(parts[0])}"
         )
     return parts
 

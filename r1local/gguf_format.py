@@ -12,7 +12,7 @@ MAGIC = b"GGUF"
 
 MAX_LAYERS = 512  # LLAMA_MAX_LAYERS
 
-DOWNLOAD_AGAIN = "Download the file again"
+DOWNLOAD_AGAIN = "download the file again"
 
 STRING_TYPE = 8
 ARRAY_TYPE = 9

@@ -159,17 +159,17 @@ def _version(header: _Header) -> int:
     version: int = header.number(_U32)
     if version & 0xFFFF == 0:
         raise header.malformed(
-            "is a big-endian GGUF file", "Use the little-endian file of the same model"
+            "is a big-endian GGUF file", "use the little-endian file of the same model"
         )
     if version < 2:
         raise header.malformed(
             f"is of GGUF version {version}, which llama.cpp no longer reads",
-            "Download a newer conversion of the model",
+            "download a newer conversion of the model",
         )
     if version > 3:
         raise header.malformed(
             f"is of GGUF version {version}, newer than r1local reads",
-            "Upgrade r1local and llama-cpp-python",
+            "upgrade r1local and llama-cpp-python",
         )
     return version
 
@@ -227,7 +227,7 @@ def _tensor(header: _Header, alignment: int) -> Tensor:
     if ggml_type is None:
         raise header.malformed(
             "has a tensor of a type that r1local does not know",
-            "The file may be newer than this llama.cpp: upgrade r1local and llama-cpp-python, "
+            "the file may be newer than this llama.cpp: upgrade r1local and llama-cpp-python, "
             "or download another quantization",
         )
     row = shape[0] if shape else 1

@@ -177,7 +177,7 @@ def test_a_real_header_without_its_data_says_how_much_is_missing() -> None:
         TruncatedGGUF, match=r"5,953,246 of 4,683,073,248 bytes are there"
     ) as caught:
         read_gguf(r1_header())
-    assert caught.value.hint == "Download the file again"
+    assert caught.value.hint == "download the file again"
 
 
 def test_a_real_model_is_whole() -> None:
