@@ -2,7 +2,7 @@
 
 import codecs
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from r1local.chat_template import ChatTemplate, Prompt
@@ -64,8 +64,8 @@ def reply(
     conversation: Conversation,
     settings: ReplySettings,
     control: Control,
-) -> Iterator[Event]:
-    """Generate the assistant's next message.
+) -> Generator[Event, None, None]:
+    """Generate the assistant's next message. Close it if it isn't taken to its end.
 
     Yields:
         Events by the law in `events`; a `Finished` is always the last.

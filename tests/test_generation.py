@@ -139,7 +139,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
         events = reply(model.model, model.template, HI, ReplySettings(), Control())
         next(events)
         assert not closed
-        events.close()  # type: ignore[attr-defined]
+        events.close()
         assert closed
 
 

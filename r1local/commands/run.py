@@ -74,11 +74,14 @@ def run(options: RunOptions) -> int:
             answer_only=options.answer_only,
             model=model.name,
         )
-        with loaded.model, closing(renderer):
+        events = reply(loaded.model, loaded.template, conversation, options.reply, control)
+        with loaded.model, closing(events), closing(renderer):
             for notice in loaded.notices:
                 renderer.handle(notice)
-            events = reply(loaded.model, loaded.template, conversation, options.reply, control)
-            return _show(events, renderer, options)
+            code = _show(events, renderer, options)
+        if code == EXIT_NO_ANSWER and not options.answer_only:
+            print_notice(err, "no answer: the reply ended inside its thought, or was empty")
+        return code
 
 
 def _show(events: Iterator[Event], renderer: Renderer, options: RunOptions) -> int:

@@ -8,16 +8,27 @@ import json
 from collections.abc import Mapping
 from typing import IO, assert_never
 
+from rich.console import Console
+
 from r1local.answers import final_answer
 from r1local.events import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.ui.console import print_notice
 from r1local.ui.safe_text import visible_json
 
 
 class JsonRenderer:
-    """One JSON object for the whole reply, written when it has ended."""
+    """One JSON object for the whole reply, written when it has ended; notices go to `err`."""
 
-    def __init__(self, stream: IO[str], model: str, with_thinking: bool, with_answer: bool) -> None:
+    def __init__(
+        self,
+        stream: IO[str],
+        err: Console,
+        model: str,
+        with_thinking: bool,
+        with_answer: bool,
+    ) -> None:
         self._stream = stream
+        self._err = err
         self._model = model
         self._with_thinking = with_thinking
         self._with_answer = with_answer
@@ -31,8 +42,8 @@ class JsonRenderer:
                 self._thinking.append(text)
             case AnswerDelta(text):
                 self._answer.append(text)
-            case Notice():
-                pass
+            case Notice(_, message):
+                print_notice(self._err, message)
             case Finished():
                 self._finish(event)
             case _:

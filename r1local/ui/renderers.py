@@ -56,7 +56,7 @@ def renderer_for(
     """
     match output_format:
         case "json":
-            return JsonRenderer(out.file, model, thinking != "hide", thinking != "only")
+            return JsonRenderer(out.file, err, model, thinking != "hide", thinking != "only")
         case "jsonl":
             return JsonLinesRenderer(out.file, thinking != "hide", thinking != "only")
         case "text":
