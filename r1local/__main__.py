@@ -4,13 +4,18 @@ import io
 import os
 import sys
 
+from r1local.errors import EXIT_INTERRUPTED
+
 
 def main() -> None:
     """Run the command line."""
     _prepare_streams()
-    from r1local.cli import app
+    try:
+        from r1local.cli import app
 
-    app(prog_name="r1local")
+        app(prog_name="r1local")
+    except KeyboardInterrupt:  # while still importing: later ones are the boundary's
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _prepare_streams() -> None:

@@ -46,7 +46,7 @@ def _print_error(message: str, hint: str) -> None:
 
 
 def _write_report() -> str:
-    """Write versions and the traceback, without any text of a conversation, to a log file."""
+    """Write versions and the traceback to a log file; return where, or the report itself."""
     import platform
     import traceback
 

@@ -48,7 +48,8 @@ def read_document(path: Path) -> Document:
             f"{path} can't be read: {os.strerror(error.errno or 0)}",
             "check the name given with -f",
         ) from error
-    return Document(path.name, text)
+    # A name that is no UTF-8 has surrogates in it, which no tokenizer takes.
+    return Document(path.name.encode("utf-8", "replace").decode(), text)
 
 
 def read_text(file: BinaryIO, name: str) -> str:

@@ -362,6 +362,26 @@ def test_documents_that_are_no_text(run: Run, scripted: Scripted, tmp_path: Path
 
 
 @posix_only
+def test_prompts_that_are_no_text(scripted: Scripted) -> None:
+    for arguments in ([b"caf\xe9"], [b"hi", b"--system", b"caf\xe9"]):
+        result = subprocess.run(
+            [*COMMAND, "run", *arguments, "-m", str(scripted("x"))],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert (result.returncode, result.stdout) == (1, b"")
+        assert b"not valid UTF-8" in result.stderr
+
+
+@posix_only
+def test_a_documents_name_may_be_anything(run: Run, scripted: Scripted, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9\n.txt")
+    (tmp_path / name).write_text("A")
+    assert run("hi", "-m", scripted("</think>ok"), "-f", tmp_path / name).stdout == "ok\n"
+
+
+@posix_only
 def test_endless_documents_are_refused(scripted: Scripted) -> None:
     command = " ".join([*COMMAND, "run", "hi", "-m", str(scripted("x"))])
     result = subprocess.run(

@@ -127,7 +127,20 @@ def _conversation(options: RunOptions) -> Conversation:
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
     user = Message("user", documents.question_with_documents(question, attached))
-    return (Message("system", options.system), user) if options.system else (user,)
+    messages = (Message("system", options.system), user) if options.system else (user,)
+    for message in messages:
+        _check_text(message.content)
+    return messages
+
+
+def _check_text(text: str) -> None:
+    """Refuse what the shell passed on although it is no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PromptInputError(
+            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
+        ) from error
 
 
 def _piped_text() -> str:

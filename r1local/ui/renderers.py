@@ -17,7 +17,6 @@ from r1local.events import AnswerDelta, Event, Finished, Notice, ThinkingDelta
 from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import LiveRows, can_repaint, dim, print_notice
 from r1local.ui.json_renderers import JsonLinesRenderer, JsonRenderer
-from r1local.ui.markdown import MarkdownView
 from r1local.ui.safe_text import visible
 
 _FOLD_INTERVAL_S = 1 / 10
@@ -228,6 +227,9 @@ class MarkdownAnswer:
     """The answer as rendered Markdown."""
 
     def __init__(self, out: Console, clock: Callable[[], float]) -> None:
+        # Here, since replies in pipes have no use for it and would wait 35 ms.
+        from r1local.ui.markdown import MarkdownView
+
         self._view = MarkdownView(out, clock)
 
     def write(self, text: str, tokens: int) -> None:  # noqa: ARG002

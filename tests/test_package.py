@@ -1,0 +1,101 @@
+"""The built wheel, and what the command says of itself."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from r1local import __version__
+from tests.conftest import COMMAND, ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as a release would carry it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_wheel_carries_the_catalog_the_model_and_the_types(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"r1local/models.toml", "r1local/nano.gguf", "r1local/py.typed"} <= set(names)
+    assert not [name for name in names if name.startswith(("tests/", "tools/", "docs/"))]
+
+
+def test_embedded_model_is_small(wheel: Path) -> None:
+    assert zipfile.ZipFile(wheel).getinfo("r1local/nano.gguf").file_size <= 6_000_000
+
+
+def test_installed_wheel_answers(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*install, str(site), str(wheel)], check=True, capture_output=True)
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    where = subprocess.run(
+        [sys.executable, "-c", "import r1local; print(r1local.__file__)"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(where.stdout.strip()).is_relative_to(site)
+    reply = subprocess.run(
+        [*COMMAND, "run", "2 + 3", "--temperature", "0", "--format", "json"],
+        env=environment,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(reply.stdout)["final_answer"] == "5"
+
+
+def test_version_names_what_it_runs_on() -> None:
+    result = subprocess.run([*COMMAND, "--version"], capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"r1local {__version__}"
+    assert lines[1] == f"llama-cpp-python {version('llama-cpp-python')}"
+    assert lines[2].startswith("llama.cpp ")
+    assert lines[3].startswith("backends ")
+    assert "CPU" in lines[3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a bash script")
+def test_shell_completion() -> None:
+    environment = os.environ | {
+        "_R1LOCAL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "r1local ru",
+        "COMP_CWORD": "1",
+    }
+    result = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False)
+    assert result.stdout.split() == ["run"]
+
+
+def test_bugs_leave_a_report_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    from r1local.boundary import guarded
+
+    def broken() -> int:
+        raise RuntimeError("secret text")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    with pytest.raises(SystemExit) as caught:
+        guarded(broken)
+    assert caught.value.code == 70
+    errors = capsys.readouterr().err
+    assert "Traceback" not in errors
+    assert "secret" not in errors
+    (report,) = home.rglob("bug-*.log")
+    assert str(report) in errors
+    assert "in broken" in report.read_text()
