@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from r1local.chat_template import ChatTemplate, Prompt
 from r1local.conversation import Conversation
 from r1local.engine import Model, Sampler, SamplerSettings
-from r1local.errors import InvalidSetting, PromptTooLong
+from r1local.errors import ChatTemplateError, InvalidSetting, PromptTooLong
 from r1local.events import (
     AnswerDelta,
     Event,
@@ -71,12 +71,16 @@ def reply(
         Events by the law in `events`; a `Finished` is always the last.
 
     Raises:
-        ChatTemplateError: the prompt can't be rendered.
+        ChatTemplateError: the prompt can't be rendered, or comes out empty.
         PromptTooLong: the prompt leaves no room for a reply.
         InferenceError: llama.cpp failed.
     """
     prompt = template.render(conversation)
     tokens = model.vocabulary.tokenise(prompt.parts)
+    if not tokens:
+        raise ChatTemplateError(
+            "the chat template makes an empty prompt", "give another with --chat-template FILE"
+        )
     if len(tokens) >= model.context_window:
         raise PromptTooLong(
             f"the prompt has {len(tokens):,} tokens and the context window"

@@ -340,6 +340,13 @@ def test_broken_templates(template: str, run: Run, scripted: Scripted) -> None:
     assert_error(run("hi", "-m", scripted("x", chat_template=template)), "--chat-template")
 
 
+def test_template_that_renders_nothing(run: Run, scripted: Scripted) -> None:
+    model = scripted("x", chat_template=" ", metadata={"tokenizer.ggml.add_bos_token": False})
+    assert run("hi", "-m", model).returncode == 3  # a blank is a token
+    model = scripted("x", chat_template="\n", metadata={"tokenizer.ggml.add_bos_token": False})
+    assert_error(run("hi", "-m", model), "empty prompt", "--chat-template")
+
+
 def test_missing_template(run: Run, scripted: Scripted) -> None:
     assert_error(run("hi", "-m", scripted("x", chat_template=None)), "--chat-template")
 

@@ -1,7 +1,7 @@
 """Text to tokens and tokens to bytes, by the vocabulary of a loaded model."""
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from r1local.chat_template import SpecialTokens
@@ -33,19 +33,13 @@ class Vocabulary:
         tags = {self._id_of(tag): tag.encode() for tag in (OPEN_TAG, CLOSE_TAG)}
         self._pieces: dict[int, bytes] = {id: tag for id, tag in tags.items() if id is not None}
 
-    def tokenise(self, parts: Iterable[str]) -> list[int]:
+    def tokenise(self, parts: Sequence[str]) -> list[int]:
         """Token ids of a prompt whose parts must not meet in one token.
 
         The vocabulary's BOS token is put in front if the file asks for it and
         the template did not write it itself.
         """
-        parts = list(parts)
-        llama = self._llama
-        tokens: list[int] = []
-        if llama.llama_vocab_get_add_bos(self._handle) and not "".join(parts[:1]).startswith(
-            self.specials.bos or "\0"
-        ):
-            tokens.append(llama.llama_vocab_bos(self._handle))
+        tokens = self._missing_bos("".join(parts[:1]))
         for part in parts:
             tokens += self._tokenise_part(part.encode())
         return tokens
@@ -54,15 +48,22 @@ class Vocabulary:
         """The bytes a token stands for; nothing for a control token."""
         piece = self._pieces.get(token)
         if piece is None:
-            piece = self._pieces[token] = self._read_piece(token, special=False)
+            piece = self._pieces[token] = self._read_piece(token)
         return piece
 
     def ends_reply(self, token: int) -> bool:
         """The token ends the model's turn."""
         return bool(self._llama.llama_vocab_is_eog(self._handle, token))
 
+    def _missing_bos(self, text: str) -> list[int]:
+        bos = self.specials.bos
+        wanted = bos and self._llama.llama_vocab_get_add_bos(self._handle)
+        if not wanted or text.startswith(bos):
+            return []
+        return [self._llama.llama_vocab_bos(self._handle)]
+
     def _tokenise_part(self, text: bytes) -> list[int]:
-        # No token stands for less than a byte but BPE may add a space in front.
+        # No token stands for less than a byte; SentencePiece adds a space in front.
         capacity = len(text) + 8
         buffer = (ctypes.c_int32 * capacity)()
         count = self._llama.llama_tokenize(
@@ -75,15 +76,13 @@ class Vocabulary:
             )
         return buffer[:count]
 
-    def _read_piece(self, token: int, *, special: bool) -> bytes:
+    def _read_piece(self, token: int) -> bytes:
         llama = self._llama
         size = len(self._buffer)
-        count = llama.llama_token_to_piece(self._handle, token, self._buffer, size, 0, special)
+        count = llama.llama_token_to_piece(self._handle, token, self._buffer, size, 0, False)
         if count < 0:
             self._buffer = ctypes.create_string_buffer(-count)
-            count = llama.llama_token_to_piece(
-                self._handle, token, self._buffer, -count, 0, special
-            )
+            count = llama.llama_token_to_piece(self._handle, token, self._buffer, -count, 0, False)
         return self._buffer.raw[:count]
 
     def _read_specials(self) -> SpecialTokens:
