@@ -11,11 +11,13 @@ def main() -> None:
     """Run the command line."""
     _prepare_streams()
     try:
-        from r1local.cli import app
+        from r1local.boundary import guarded
+        from r1local.cli import parse
 
-        app(prog_name="r1local")
-    except KeyboardInterrupt:  # while still importing: later ones are the boundary's
+        command = parse()
+    except KeyboardInterrupt:  # this early there is nothing to keep
         sys.exit(EXIT_INTERRUPTED)
+    guarded(command)
 
 
 def _prepare_streams() -> None:

@@ -1,36 +1,65 @@
-"""The command line: options in, one call to a command, and the error boundary.
+"""The command line: arguments in, the command they ask for out.
 
-Typer is known here and nowhere else. Commands are imported when they are
-called, so that `--help` loads neither llama.cpp nor anything else heavy.
+Typer is known here and nowhere else. Each command returns what is to be done
+and doesn't do it: parsing and doing fail in different ways. Modules below are
+imported when it is done, so that `--help` loads neither llama.cpp nor anything
+else heavy.
 """
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
-from r1local.boundary import guarded
+from r1local.errors import EXIT_USAGE
 from r1local.settings import KVType, OutputFormat, ThinkingMode
+
+#: Does what was asked for; returns the exit code.
+Command: TypeAlias = Callable[[], int]
 
 app = typer.Typer(
     name="r1local",
     help="Think with DeepSeek-R1 on your own machine.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def parse() -> Command:
+    """The command that this process's arguments ask for.
+
+    Help and shell completion are printed here and end the program, and so does
+    wrong usage, with exit code 2.
+    """
+    try:
+        outcome = app(prog_name="r1local", standalone_mode=False)
+    except typer.TyperException as error:
+        from r1local.ui.console import print_error
+
+        where = getattr(error, "ctx", None)
+        command = where.command_path if where else "r1local"
+        print_error(sys.stderr, error.format_message(), f"see {command} --help")
+        sys.exit(EXIT_USAGE)
+    if callable(outcome):
+        command_asked_for: Command = outcome
+        return command_asked_for
+    sys.exit(outcome)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from r1local.boundary import guarded
         from r1local.commands.version import print_version
 
         guarded(print_version)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option(
@@ -41,7 +70,9 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_USAGE)
 
 
 def _gpu_layers(value: str) -> int | None:
@@ -134,7 +165,7 @@ def run(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show llama.cpp's own log on stderr.")
     ] = False,
-) -> None:
+) -> Command:
     """Answer one question: the thinking goes to stderr, the answer to stdout.
 
     With both a PROMPT and text piped in, the text is a document the prompt is about.
@@ -165,4 +196,4 @@ def run(
             )
         )
 
-    guarded(answer)
+    return answer

@@ -67,6 +67,25 @@ def test_control_characters_in_errors_are_shown_not_obeyed(tmp_path: Path) -> No
     assert "␛]0;evil␇" in terminal.text()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--thinking", HOSTILE], [f"--{HOSTILE}"], ["--context", HOSTILE]]
+)
+def test_control_characters_in_wrong_usage_are_shown_not_obeyed(arguments: list[str]) -> None:
+    with PseudoTerminal([*COMMAND, "run", *arguments]) as terminal:
+        assert terminal.finish() == 2
+    assert terminal.screen.title == ""
+    assert "\x1b]" not in terminal.stream
+
+
+def test_control_characters_in_the_log_are_shown_not_obeyed(scripted: Scripted) -> None:
+    model = scripted(REPLY, metadata={"general.name": HOSTILE})
+    with PseudoTerminal(run_on(model, "--verbose")) as terminal:
+        assert terminal.finish() == 0
+    assert terminal.screen.title == ""
+    assert "\x1b]" not in terminal.stream
+    assert "general.name" in terminal.text()
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_wide_characters_at_any_width(columns: int, scripted: Scripted) -> None:
     text = "日本語の長い文です。中文也可以。" * 6

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from r1local import documents
@@ -25,7 +26,7 @@ from r1local.generation import Control, ReplySettings, reply
 from r1local.interruption import interruptible
 from r1local.loading import LoadOptions, load
 from r1local.settings import OutputFormat, ThinkingMode
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.renderers import Renderer, renderer_for
 
 #: Seconds between two looks at whether somebody still reads stdout.
@@ -55,9 +56,10 @@ def run(options: RunOptions) -> int:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
     conversation = _conversation(options)
-    log.verbose = options.verbose
     model = find_model(options.model or EMBEDDED_MODEL)
     out, err = console_for(sys.stdout), console_for(sys.stderr)
+    if options.verbose:
+        log.show = partial(print_log, err)
     if options.model is None:
         print_notice(
             err,

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import sys
 from collections import deque
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,10 +25,13 @@ _LOG_LINES_KEPT = 50
 
 
 class LlamaLog:
-    """Takes llama.cpp's log lines: silent unless `verbose`, the last complaints kept."""
+    """Takes llama.cpp's log lines: silent unless `show` is set, the last complaints kept.
+
+    `show` is given the text as it comes, untrusted: a model file's metadata is in it.
+    """
 
     def __init__(self) -> None:
-        self.verbose = False
+        self.show: Callable[[str], None] | None = None
         self.callback: Any = None  # kept here, since llama.cpp keeps a bare pointer to it
         self._complaints: deque[tuple[int, str]] = deque(maxlen=_LOG_LINES_KEPT)
         self._level = 0
@@ -37,8 +41,8 @@ class LlamaLog:
         if level != _CONTINUED:
             self._level = level
         line = (text or b"").decode("utf-8", "replace")
-        if self.verbose and self._level != _DEBUG:
-            sys.stderr.write(line)
+        if self.show and self._level != _DEBUG:
+            self.show(line)
         if self._level in (_WARN, _ERROR) and line.strip(" .\n"):
             self._complaints.append((self._level, line.strip()))
 

@@ -48,6 +48,12 @@ def print_notice(console: Console, message: str) -> None:
     console.file.flush()
 
 
+def print_log(console: Console, text: str) -> None:
+    """Print a piece of another program's log, exact in a pipe and harmless on a terminal."""
+    console.file.write(visible(text) if console.is_terminal else text)
+    console.file.flush()
+
+
 def print_error(stream: TextIO, message: str, hint: str) -> None:
     """Print an error's sentence and its hint, exact in a pipe and harmless on a terminal."""
     lines = f"error: {message}\nhint: {hint}\n"
