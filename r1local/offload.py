@@ -12,8 +12,9 @@ _KV_TYPES = {"f16": GGML_TYPES[1], "q8_0": GGML_TYPES[8], "q4_0": GGML_TYPES[2]}
 # is reserved for.
 _MICRO_BATCH = 512
 _F32_BYTES = 4
+_F16_BYTES = 2
 # Rows of the embedding's width that are alive at once; see `compute_bytes`.
-_LIVE_ROWS = 8
+_LIVE_ROWS = 10
 
 # llama.cpp rounds a context window up to a multiple of this.
 CONTEXT_STEP = 256
@@ -41,12 +42,19 @@ def kv_cache_bytes(
 def compute_bytes(model: GGUFFile, context_window: int) -> int:
     """An estimate, from above, of llama.cpp's compute buffer with flash attention.
 
-    Logits of one micro-batch outweigh the rest; a few rows of activations and
-    the attention mask come on top. Measured with llama-cpp-python 0.3.36 on
-    SmolLM2-135M at 8192 tokens: 98 MiB, estimated 121 MiB.
+    For each token of a micro-batch: the rows alive in a layer, and a row of the
+    attention mask in f16; and once, logits. Measured with llama-cpp-python 0.3.36:
+
+    | model, context | MiB | estimated |
+    |---|---:|---:|
+    | SmolLM2-135M, 2,048 / 8,192 | 15.5 / 21.5 | 19.4 / 25.4 |
+    | R1-Distill-Qwen-7B, 4,096 / 32,768 / 131,072 | 143 / 171 / 267 | 149 / 177 / 273 |
     """
-    per_token = model.vocabulary_size + _LIVE_ROWS * (model.embedding_length or 0) + context_window
-    return _MICRO_BATCH * _F32_BYTES * per_token
+    width = model.embedding_length or 0
+    feed_forward = max(model.per_layer("feed_forward_length"), default=0)
+    row = _F32_BYTES * (_LIVE_ROWS * width + 2 * feed_forward)
+    mask = _F16_BYTES * context_window
+    return _MICRO_BATCH * (row + mask) + _F32_BYTES * model.vocabulary_size
 
 
 def memory_bytes(model: GGUFFile, context_window: int, kv_type: KVType = "f16") -> int:

@@ -195,7 +195,7 @@ def test_context_is_reduced_to_what_memory_holds_and_says_so(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = scripted("x", context_length=16384)
-    monkeypatch.setattr("r1local.hardware.available_memory", lambda: 30 * 2**20)
+    monkeypatch.setattr("r1local.hardware.available_memory", lambda: 10 * 2**20)
     with loaded(path) as model:
         assert 512 <= model.model.context_window < 16384
     (notice,) = model.notices
