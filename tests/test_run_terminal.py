@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import COMMAND, Scripted
+from tests.models import smollm2
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
@@ -125,6 +126,16 @@ def test_ctrl_c_twice_ends_at_once(scripted: Scripted) -> None:
         terminal.wait_for(lambda: "word" in terminal.plain)
         terminal.type("\x03\x03")
         assert terminal.finish() == 130
+
+
+def test_a_long_prompt_is_said_to_be_read(tmp_path: Path) -> None:
+    document = tmp_path / "long.txt"
+    document.write_text("word " * 6000)
+    command = run_on(smollm2(), "-f", str(document), "--max-tokens", "1")
+    with PseudoTerminal(command, columns=60) as terminal:
+        terminal.wait_for(lambda: "reading the prompt … 1 s" in terminal.text())
+        terminal.finish()
+    assert "reading" not in terminal.text()
 
 
 def test_resizing_while_streaming_loses_nothing(scripted: Scripted) -> None:

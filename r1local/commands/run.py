@@ -3,10 +3,11 @@
 import select
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from r1local import documents
@@ -27,6 +28,7 @@ from r1local.interruption import interruptible
 from r1local.loading import LoadOptions, load
 from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import console_for, print_log, print_notice
+from r1local.ui.progress import busy
 from r1local.ui.renderers import Renderer, renderer_for
 
 #: Seconds between two looks at whether somebody still reads stdout.
@@ -58,35 +60,35 @@ def run(options: RunOptions) -> int:
     conversation = _conversation(options)
     model = find_model(options.model or EMBEDDED_MODEL)
     out, err = console_for(sys.stdout), console_for(sys.stderr)
-    if options.verbose:
-        log.show = partial(print_log, err)
     if options.model is None:
-        print_notice(
-            err,
-            f"using the embedded demo model, {model.name}; -m FILE.gguf runs your own",
-        )
+        announcement = f"using the embedded demo model, {model.name}; -m FILE.gguf runs your own"
+        print_notice(err, announcement)
+    # llama.cpp's log would run into a line that is painted over.
+    waiting = nullcontext if options.verbose else partial(busy, err)
+    log.show = partial(print_log, err) if options.verbose else None
+    renderer = renderer_for(
+        out,
+        err,
+        output_format=options.output_format,
+        thinking=options.thinking,
+        answer_only=options.answer_only,
+        model=model.name,
+    )
     control = Control()
     with interruptible(control):
-        loaded = load(model.path, options.loading, control.cancelled)
-        renderer = renderer_for(
-            out,
-            err,
-            output_format=options.output_format,
-            thinking=options.thinking,
-            answer_only=options.answer_only,
-            model=model.name,
-        )
+        with waiting(f"loading {model.name}"):
+            loaded = load(model.path, options.loading, control.cancelled)
         events = reply(loaded.model, loaded.template, conversation, options.reply, control)
         with loaded.model, closing(events), closing(renderer):
-            for notice in loaded.notices:
-                renderer.handle(notice)
-            code = _show(events, renderer, options)
-        if code == EXIT_NO_ANSWER and not options.answer_only:
-            print_notice(err, "no answer: the reply ended inside its thought, or was empty")
-        return code
+            with waiting("reading the prompt"):
+                first = next(events)
+            code = _show(chain(loaded.notices, [first], events), renderer, options)
+    if code == EXIT_NO_ANSWER and not options.answer_only:
+        print_notice(err, "no answer: the reply ended inside its thought, or was empty")
+    return code
 
 
-def _show(events: Iterator[Event], renderer: Renderer, options: RunOptions) -> int:
+def _show(events: Iterable[Event], renderer: Renderer, options: RunOptions) -> int:
     """Render a reply to its end; return the exit code it stands for."""
     answer: list[str] = []
     finished: Finished | None = None

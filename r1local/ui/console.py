@@ -61,6 +61,13 @@ def print_error(stream: TextIO, message: str, hint: str) -> None:
     stream.flush()
 
 
+def status_line(console: Console, text: str) -> Text:
+    """Return one dim row, cut to fit, for `LiveRows`."""
+    line = Text(visible(text), "dim")
+    line.truncate(max(console.width - 1, 1))
+    return line
+
+
 class LiveRows:
     """The last rows on a terminal, painted over as they change.
 

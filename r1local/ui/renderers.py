@@ -15,7 +15,7 @@ from rich.text import Text
 from r1local.answers import final_answer
 from r1local.events import AnswerDelta, Event, Finished, Notice, ThinkingDelta
 from r1local.settings import OutputFormat, ThinkingMode
-from r1local.ui.console import LiveRows, can_repaint, dim, print_notice
+from r1local.ui.console import LiveRows, can_repaint, dim, print_notice, status_line
 from r1local.ui.json_renderers import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import visible
 
@@ -210,9 +210,8 @@ class FoldedThinking:
         self._meter.count(tokens)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _FOLD_INTERVAL_S
-            line = Text(f"thinking … {self._meter.reading()}", "dim")
-            line.truncate(max(self._err.width - 1, 1))
-            self._rows.update([], [line])
+            line = f"thinking … {self._meter.reading()}"
+            self._rows.update([], [status_line(self._err, line)])
 
     def set_aside(self) -> None:
         """Take the line away until the next token."""

@@ -1,0 +1,41 @@
+"""What is being waited for, said while it lasts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from time import monotonic
+
+from rich.console import Console
+
+from r1local.ui.console import LiveRows, can_repaint, status_line
+
+#: Seconds before a wait is worth a word, and between two repaints.
+_INTERVAL_S = 0.5
+
+
+@contextmanager
+def busy(console: Console, what: str) -> Iterator[None]:
+    """Show what the program is busy with, and for how long; leave no trace of it afterwards.
+
+    A thread paints, since the work is a call into llama.cpp that comes back when it is
+    done. Nothing else may write on the console meanwhile.
+    """
+    if not can_repaint(console):
+        yield
+        return
+    done = Event()
+    painter = Thread(target=_paint, args=(console, what, done), daemon=True)
+    painter.start()
+    try:
+        yield
+    finally:
+        done.set()
+        painter.join()
+
+
+def _paint(console: Console, what: str, done: Event) -> None:
+    started = monotonic()
+    rows = LiveRows(console)
+    while not done.wait(_INTERVAL_S):
+        rows.update([], [status_line(console, f"{what} … {monotonic() - started:.0f} s")])
+    rows.update([], [])
