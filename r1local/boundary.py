@@ -6,10 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from r1local.errors import EXIT_BUG, EXIT_INTERRUPTED, R1LocalError
-
-#: As a shell reports a program that SIGPIPE ended.
-EXIT_BROKEN_PIPE = 141
+from r1local import streams
+from r1local.errors import (
+    EXIT_BROKEN_PIPE,
+    EXIT_BUG,
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    R1LocalError,
+)
 
 
 def guarded(command: Callable[[], int]) -> NoReturn:
@@ -28,9 +32,14 @@ def _exit_code(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more on its way out: give it somewhere to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.drop(sys.stdout)
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        # Adapters translate theirs; what is left is stdout, a full disk most of the time.
+        streams.drop(sys.stdout)
+        message = f"the output can't be written: {error.strerror or error}"
+        _print_error(message, "free some room, or write elsewhere")
+        return EXIT_ERROR
     except Exception as error:
         report = _write_report()
         _print_error(
@@ -62,8 +71,8 @@ def _write_report() -> str:
     folder = user_log_path("r1local")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"bug-{now:%Y%m%d-%H%M%S}.log"
+        path = folder / f"bug-{now:%Y%m%d-%H%M%S}-{os.getpid()}.log"
         path.write_text(report, encoding="utf-8")
     except OSError:
-        return f"this:\n{report}"
+        return f"this: {report}"
     return str(path)

@@ -1,5 +1,6 @@
 """The models r1local knows by name, from `models.toml`."""
 
+import os
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -47,8 +48,8 @@ def find_model(reference: str) -> CatalogModel:
     known = catalog().get(reference)
     if known:
         return known
-    path = Path(reference).expanduser()
-    if not (path.exists() or path.suffix == ".gguf" or len(path.parts) > 1):
+    path = Path(os.path.expanduser(reference))  # noqa: PTH111  (raises for unknown users)
+    if not (os.path.exists(path) or path.suffix == ".gguf" or len(path.parts) > 1):  # noqa: PTH110
         raise UnknownModel(
             f"no model is called {reference!r}",
             f"give a path to a GGUF file, or one of: {', '.join(catalog())}",

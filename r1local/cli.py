@@ -39,9 +39,12 @@ def parse() -> Command:
     except typer.TyperException as error:
         from r1local.ui.console import print_error
 
-        where = getattr(error, "ctx", None)
-        command = where.command_path if where else "r1local"
-        print_error(sys.stderr, error.format_message(), f"see {command} --help")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "r1local"
+        hint = f"see {command} --help"
+        if command == "r1local":
+            hint = f'ask with: r1local run "…", or {hint}'
+        print_error(sys.stderr, error.format_message(), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):
         command_asked_for: Command = outcome
@@ -71,7 +74,7 @@ def _root(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        typer.echo(context.get_help(), err=True)
         raise typer.Exit(EXIT_USAGE)
 
 
@@ -102,7 +105,7 @@ def run(
     ] = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option("-f", "--file", help="Attach a text file; may be repeated."),
+        typer.Option("-f", "--file", help="Attach a text file, or - for stdin; may be repeated."),
     ] = None,
     system: Annotated[
         str | None,
@@ -153,7 +156,10 @@ def run(
         ),
     ] = "auto",
     threads: Annotated[
-        int | None, typer.Option(help="CPU threads.", show_default="the physical cores")
+        int | None,
+        typer.Option(
+            help="CPU threads.", show_default="the physical cores; fewer for a tiny model"
+        ),
     ] = None,
     kv_cache: Annotated[
         KVType, typer.Option("--kv-cache", help="Element type of the KV cache.")
@@ -172,6 +178,8 @@ def run(
     """
 
     layers = _gpu_layers(gpu_layers)
+    if thinking == "only" and answer_only:
+        raise typer.BadParameter("--answer-only wants an answer, --thinking only leaves it out")
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run

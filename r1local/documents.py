@@ -1,6 +1,5 @@
 """Files and piped text given along with a question."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +43,7 @@ def read_document(path: Path) -> Document:
         with path.open("rb") as file:
             text = read_text(file, str(path))
     except OSError as error:
-        raise PromptInputError(
-            f"{path} can't be read: {os.strerror(error.errno or 0)}",
-            "check the name given with -f",
-        ) from error
+        raise _unreadable(str(path), error) from error
     # A name that is no UTF-8 has surrogates in it, which no tokenizer takes.
     return Document(path.name.encode("utf-8", "replace").decode(), text)
 
@@ -56,9 +52,12 @@ def read_text(file: BinaryIO, name: str) -> str:
     """Read all of a stream as UTF-8 text; a byte order mark is dropped.
 
     Raises:
-        PromptInputError: it is too large or not UTF-8 text.
+        PromptInputError: it can't be read, is too large or is not UTF-8 text.
     """
-    data = file.read(SIZE_LIMIT + 1)
+    try:
+        data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise _unreadable(name, error) from error
     if len(data) > SIZE_LIMIT:
         raise PromptInputError(
             f"{name} is larger than {SIZE_LIMIT // 2**20} MiB",
@@ -73,3 +72,9 @@ def read_text(file: BinaryIO, name: str) -> str:
             f"{name} is not valid UTF-8 (byte {error.start:,})",
             "convert it first, for example with: iconv -t UTF-8",
         ) from error
+
+
+def _unreadable(name: str, error: OSError) -> PromptInputError:
+    return PromptInputError(
+        f"{name} can't be read: {error.strerror or error}", "check its name and its permissions"
+    )

@@ -14,8 +14,7 @@
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
-    ├── InvalidSetting              a value out of its range
-    └── OutputError                 what the reply is written to refuses it
+    └── InvalidSetting              a value out of its range
 
 Every error is one sentence that says what happened and a hint that says what
 to type or do next. Foreign exceptions are translated where they enter, in the
@@ -30,6 +29,8 @@ EXIT_USAGE = 2
 EXIT_NO_ANSWER = 3
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+#: As a shell reports a program that SIGPIPE ended.
+EXIT_BROKEN_PIPE = 141
 
 
 class R1LocalError(Exception):
@@ -84,6 +85,10 @@ class ModelLoadError(R1LocalError):
     """llama.cpp refused to load the model or to make room for its context."""
 
 
+class LoadingCancelled(Exception):
+    """Loading was cancelled: nothing a user has to be told, so not an R1LocalError."""
+
+
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
 
@@ -102,7 +107,3 @@ class PromptInputError(R1LocalError):
 
 class InvalidSetting(R1LocalError):
     """A setting's value is out of its range."""
-
-
-class OutputError(R1LocalError):
-    """The file or device the reply is written to refuses it, as a full disk does."""

@@ -41,8 +41,8 @@ class Usage:
     """Tokens and seconds of one reply.
 
     `cached_tokens` is the part of `prompt_tokens` that was not evaluated again
-    because the KV cache already held it. Tags and the end-of-reply token count
-    where they stand: they cost as much as any other token.
+    because the KV cache already held it. Tags count as thinking; the token that
+    ends the reply is not counted.
     """
 
     prompt_tokens: int

@@ -5,9 +5,9 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-from r1local.chat_template import ChatTemplate, Prompt
+from r1local.chat_template import Prompt
 from r1local.conversation import Conversation
-from r1local.engine import Model, Sampler, SamplerSettings
+from r1local.engine import Sampler, SamplerSettings
 from r1local.errors import ChatTemplateError, InvalidSetting, PromptTooLong
 from r1local.events import (
     AnswerDelta,
@@ -18,6 +18,7 @@ from r1local.events import (
     ThinkingDelta,
     Usage,
 )
+from r1local.loading import LoadedModel
 from r1local.thinking import Part, Pieces, ThinkSplitter
 
 #: The limit DeepSeek evaluated R1 with (its README, section 4).
@@ -43,6 +44,12 @@ class ReplySettings:
             )
 
 
+def cancelled_while_loading(settings: ReplySettings) -> Finished:
+    """The only event of a reply that was cancelled before its model was loaded."""
+    usage = Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
+    return Finished("cancelled", usage, settings.sampler.with_seed().seed or 0, False)
+
+
 class Control:
     """Lets a signal handler or another thread end a reply."""
 
@@ -59,8 +66,7 @@ class Control:
 
 
 def reply(
-    model: Model,
-    template: ChatTemplate,
+    loaded: LoadedModel,
     conversation: Conversation,
     settings: ReplySettings,
     control: Control,
@@ -75,7 +81,8 @@ def reply(
         PromptTooLong: the prompt leaves no room for a reply.
         InferenceError: llama.cpp failed.
     """
-    prompt = template.render(conversation)
+    model = loaded.model
+    prompt = loaded.template.render(conversation)
     tokens = model.vocabulary.tokenise(prompt.parts)
     if not tokens:
         raise ChatTemplateError(
@@ -90,7 +97,7 @@ def reply(
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
     sampler_settings = settings.sampler.with_seed()
-    stream = _Stream(model, prompt, settings, control)
+    stream = _Stream(loaded, prompt, settings, control)
     if cached is not None:
         with Sampler(sampler_settings) as sampler:
             yield from stream.events(sampler)
@@ -110,9 +117,10 @@ class _Stream:
     """
 
     def __init__(
-        self, model: Model, prompt: Prompt, settings: ReplySettings, control: Control
+        self, loaded: LoadedModel, prompt: Prompt, settings: ReplySettings, control: Control
     ) -> None:
-        self._model = model
+        self._model = model = loaded.model
+        self._load_s = loaded.load_s
         self._control = control
         self._only_thinking = settings.only_thinking
         room = model.context_window - model.position
@@ -129,8 +137,8 @@ class _Stream:
         splitter, decode = self._splitter, self._decoder.decode
         for piece in self._pieces(sampler):
             part = splitter.part
-            self._tokens[part] += 1
             pieces = splitter.feed(decode(piece))
+            self._count(part, splitter.part)
             if part != splitter.part:
                 self._answer_started = time.monotonic()
             yield from self._as_events(pieces)
@@ -159,6 +167,13 @@ class _Stream:
                 model.advance(token)
         self._reason = "length"
 
+    def _count(self, before: Part, after: Part) -> None:
+        """Count a token, tags as thinking: the closing one, and all up to an opening one."""
+        if before == "answer" and after == "thinking":
+            self._tokens = {"thinking": self._tokens["answer"] + 1, "answer": 0}
+        else:
+            self._tokens[before] += 1
+
     def _as_events(self, pieces: Pieces) -> Iterator[Event]:
         for part, text in pieces:
             if part == "thinking":
@@ -175,7 +190,7 @@ class _Stream:
             cached_tokens=cached_tokens,
             thinking_tokens=self._tokens["thinking"],
             answer_tokens=self._tokens["answer"],
-            load_s=self._model.load_s,
+            load_s=self._load_s,
             prompt_s=prompt_s,
             thinking_s=self._answer_started - self.started,
             answer_s=self._ended - self._answer_started,

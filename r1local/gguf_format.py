@@ -207,6 +207,12 @@ class GGUFFile:
         return self.hyperparameter("context_length")
 
     @property
+    def position_count(self) -> int | None:
+        """Positions that the model has learnt one by one; None where they are computed."""
+        tables = (tensor.rows for tensor in self.tensors if tensor.name == "position_embd.weight")
+        return next(tables, None)
+
+    @property
     def block_count(self) -> int | None:
         """Layers that can be offloaded, the output layer apart."""
         return self.hyperparameter("block_count")

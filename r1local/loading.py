@@ -1,5 +1,6 @@
 """A model made ready: its file checked, its settings decided, its template compiled."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,16 @@ from r1local.engine import LoadSettings, Model, free_gpu_memory
 from r1local.errors import ChatTemplateError, InvalidSetting
 from r1local.events import Notice
 from r1local.gguf_file import GGUFFile, read_gguf
-from r1local.offload import CONTEXT_STEP, KVType, largest_context, memory_bytes
+from r1local.offload import (
+    CONTEXT_STEP,
+    QUANTIZED_BLOCK,
+    context_bytes,
+    largest_context,
+    memory_bytes,
+)
+from r1local.settings import KVType
+from r1local.special_tokens import SpecialTokens
+from r1local.thinking import CLOSE_TAG
 
 #: The context window unless another is asked for, in tokens: the longest reply
 #: DeepSeek evaluated R1 with.
@@ -21,7 +31,10 @@ _SMALLEST_GPU_CONTEXT = 4_096
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
-_GIB = 2**30
+# Bounds beyond any use, and below what C's integers or the system's threads allow.
+_MOST_CONTEXT = 2**27
+_MOST_LAYERS = 10_000
+_MOST_THREADS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +48,19 @@ class LoadOptions:
     chat_template: Path | None = None
 
     def __post_init__(self) -> None:
-        _check_least("context", self.context, CONTEXT_STEP)
-        _check_least("gpu-layers", self.gpu_layers, _ALL_LAYERS)
-        _check_least("threads", self.threads, 1)
+        _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
+        _check_range("gpu-layers", self.gpu_layers, _ALL_LAYERS, _MOST_LAYERS)
+        _check_range("threads", self.threads, 1, _MOST_THREADS)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to reply, and what was decided on the way that its user should know."""
+    """A model ready to reply, what its user should know of it, and the seconds it took."""
 
     model: Model
     template: ChatTemplate
     notices: tuple[Notice, ...]
+    load_s: float
 
 
 def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
@@ -56,22 +70,25 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
         ModelFileError: the file is not a whole, sound GGUF file.
         ChatTemplateError: it has no usable chat template.
         ModelLoadError: llama.cpp refuses it.
-        KeyboardInterrupt: `cancelled` came true meanwhile.
+        LoadingCancelled: `cancelled` came true meanwhile.
     """
+    started = time.monotonic()
     gguf = read_gguf(path)
     source = _template_source(gguf, options.chat_template)
     notices: list[Notice] = []
     settings = _decide(gguf, options, notices)
     model = Model(path, settings, cancelled)
     try:
-        template = ChatTemplate(source, model.vocabulary.specials)
+        specials = model.vocabulary.specials
+        template = ChatTemplate(source, specials, thinks=_thinks(gguf, specials))
     except BaseException:
         model.close()
         raise
-    return LoadedModel(model, template, tuple(notices))
+    return LoadedModel(model, template, tuple(notices), time.monotonic() - started)
 
 
 def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> LoadSettings:
+    _check_kv_cache(gguf, options.kv_cache)
     gpu_memory = free_gpu_memory()
     gpu_layers = options.gpu_layers
     if gpu_layers is None:
@@ -100,34 +117,74 @@ def _threads(gguf: GGUFFile) -> int:
     return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
 
 
+def _check_kv_cache(gguf: GGUFFile, kv_cache: KVType) -> None:
+    lengths = (gguf.key_length, gguf.value_length)
+    if kv_cache != "f16" and any(length % QUANTIZED_BLOCK for length in lengths):
+        raise InvalidSetting(
+            f"kv-cache {kv_cache} can't hold this model's heads of {max(lengths)} numbers",
+            f"it holds multiples of {QUANTIZED_BLOCK}: leave --kv-cache at f16",
+        )
+
+
 def _fits_gpu(gguf: GGUFFile, options: LoadOptions, gpu_memory: int) -> bool:
     context = options.context or min(_default_context(gguf), _SMALLEST_GPU_CONTEXT)
     return memory_bytes(gguf, context, options.kv_cache) <= gpu_memory
 
 
 def _default_context(gguf: GGUFFile) -> int:
-    return min(gguf.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
+    lengths = (DEFAULT_CONTEXT, gguf.context_length, gguf.position_count)
+    return min(length for length in lengths if length)
 
 
 def _context_window(
     gguf: GGUFFile, options: LoadOptions, memory: int, notices: list[Notice]
 ) -> int:
-    wanted = options.context or _default_context(gguf)
+    if options.context:
+        return _context_asked_for(gguf, options.context, options.kv_cache, memory, notices)
+    wanted = _default_context(gguf)
     fitting = largest_context(gguf, wanted, memory, options.kv_cache)
-    needed = memory_bytes(gguf, wanted, options.kv_cache)
     if fitting < wanted:
-        shortage = (
-            f"{wanted:,} tokens of context need {needed / _GIB:.1f} GiB with the model,"
-            f" and {memory / _GIB:.1f} GiB are free"
+        needed = memory_bytes(gguf, wanted, options.kv_cache)
+        notices.append(
+            Notice(
+                "context",
+                f"the context is {fitting:,} tokens: {wanted:,} need {_amount(needed)}"
+                f" with the model, and {_amount(memory)} are free",
+            )
         )
-        if options.context:
-            notices.append(Notice("context", f"{shortage}: this may be slow or fail"))
-            return wanted
-        notices.append(Notice("context", f"{shortage}: the context is {fitting:,} tokens"))
-    if options.context and gguf.context_length and options.context > gguf.context_length:
+    return fitting
+
+
+def _context_asked_for(
+    gguf: GGUFFile, context: int, kv_cache: KVType, memory: int, notices: list[Notice]
+) -> int:
+    positions = gguf.position_count
+    if positions and context > positions:
+        raise InvalidSetting(
+            f"context {context:,} is out of range", f"the model has {positions:,} positions"
+        )
+    if context_bytes(gguf, context, kv_cache) > memory:
+        raise InvalidSetting(
+            f"a context of {context:,} tokens needs {_amount(context_bytes(gguf, context, kv_cache))},"
+            f" and {_amount(memory)} are free",
+            "give a smaller --context, or a smaller --kv-cache",
+        )
+    if (needed := memory_bytes(gguf, context, kv_cache)) > memory:
+        shortage = f"{_amount(needed)} are needed and {_amount(memory)} free"
+        notices.append(Notice("context", f"{shortage}: the model is read from the disk again"))
+    if gguf.context_length and context > gguf.context_length:
         trained = f"the model was trained on {gguf.context_length:,} tokens of context"
         notices.append(Notice("context", f"{trained}: beyond them it may lose the thread"))
-    return fitting
+    return context
+
+
+def _amount(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:
+    """The file's own word that its model thinks: think tags in vocabulary and template."""
+    return specials.knows_thinking and CLOSE_TAG in (gguf.chat_template or CLOSE_TAG)
 
 
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:
@@ -140,6 +197,8 @@ def _template_source(gguf: GGUFFile, file: Path | None) -> str:
     return gguf.chat_template
 
 
-def _check_least(name: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
-        raise InvalidSetting(f"{name} {value:,} is out of range", f"it must be {least} or more")
+def _check_range(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidSetting(
+            f"{name} {value:,} is out of range", f"it must be from {least:,} to {most:,}"
+        )

@@ -1,10 +1,7 @@
 """How much of a model fits where: pure arithmetic on a file's header, in bytes."""
 
-from typing import Literal, TypeAlias
-
 from r1local.gguf_file import GGML_TYPES, GGUFFile
-
-KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
+from r1local.settings import KVType
 
 _KV_TYPES = {"f16": GGML_TYPES[1], "q8_0": GGML_TYPES[8], "q4_0": GGML_TYPES[2]}
 
@@ -18,6 +15,8 @@ _LIVE_ROWS = 10
 
 # llama.cpp rounds a context window up to a multiple of this.
 CONTEXT_STEP = 256
+# Numbers in a block of q8_0 and of q4_0: a head's key or value is whole blocks.
+QUANTIZED_BLOCK = 32
 SMALLEST_CONTEXT = 512
 
 
@@ -63,8 +62,13 @@ def memory_bytes(model: GGUFFile, context_window: int, kv_type: KVType = "f16") 
     The files count in full although they are mapped, not copied: a page that
     does not stay in memory is read from the disk again for every token.
     """
+    return model.model_size + context_bytes(model, context_window, kv_type)
+
+
+def context_bytes(model: GGUFFile, context_window: int, kv_type: KVType = "f16") -> int:
+    """Bytes that a context takes beside the model: memory that has to be free."""
     cache = kv_cache_bytes(model, context_window, kv_type, kv_type)
-    return model.model_size + cache + compute_bytes(model, context_window)
+    return cache + compute_bytes(model, context_window)
 
 
 def largest_context(

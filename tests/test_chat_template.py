@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from r1local.chat_template import ChatTemplate, Prompt, SpecialTokens
+from r1local.chat_template import ChatTemplate, Prompt
 from r1local.conversation import Message
 from r1local.errors import ChatTemplateError
+from r1local.special_tokens import SpecialTokens
 
 BOS, EOS, USER, ASSISTANT = (
     "<｜begin▁of▁sentence｜>",
@@ -15,10 +16,8 @@ BOS, EOS, USER, ASSISTANT = (
     "<｜Assistant｜>",
 )
 SPECIALS = SpecialTokens(BOS, EOS, frozenset([BOS, EOS, USER, ASSISTANT, "<think>", "</think>"]))
-WITHOUT_TAGS = SpecialTokens(BOS, EOS, frozenset([BOS, EOS, USER, ASSISTANT]))
-#: R1's form; the comment makes it one that knows thoughts.
 JANUARY_2025 = (
-    "{#</think>#}{{ bos_token }}{% for m in messages %}"
+    "{{ bos_token }}{% for m in messages %}"
     "{% if m.role == 'user' %}<｜User｜>{{ m.content }}{% elif m.role == 'system' %}{{ m.content }}"
     "{% else %}<｜Assistant｜>{{ m.content.split('</think>')[-1] }}{{ eos_token }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<｜Assistant｜>{% endif %}"
@@ -26,11 +25,14 @@ JANUARY_2025 = (
 LATER = JANUARY_2025.replace("<｜Assistant｜>{% endif %}", "<｜Assistant｜><think>\n{% endif %}")
 
 
-def render(
-    source: str, *contents: str, think: bool = True, specials: SpecialTokens = SPECIALS
-) -> Prompt:
+def plain(source: str, *contents: str) -> Prompt:
+    """Rendered for a model that doesn't think."""
+    return render(source, *contents, thinks=False)
+
+
+def render(source: str, *contents: str, think: bool = True, thinks: bool = True) -> Prompt:
     messages = [Message("user", content) for content in contents]
-    return ChatTemplate(source, specials).render(messages, think=think)
+    return ChatTemplate(source, SPECIALS, thinks=thinks).render(messages, think=think)
 
 
 def test_thinking_is_opened_where_the_template_does_not() -> None:
@@ -49,15 +51,8 @@ def test_thinking_is_not_opened_when_not_wanted() -> None:
     assert render(JANUARY_2025, "hi", think=False).start == "none"
 
 
-@pytest.mark.parametrize(
-    ("source", "specials"),
-    [(JANUARY_2025, WITHOUT_TAGS), (JANUARY_2025.replace("</think>", "x"), SPECIALS)],
-    ids=["no_such_tokens", "template_knows_no_thoughts"],
-)
-def test_thinking_is_not_opened_for_a_model_that_has_none(
-    source: str, specials: SpecialTokens
-) -> None:
-    assert render(source, "hi", specials=specials).start == "none"
+def test_thinking_is_not_opened_for_a_model_that_has_none() -> None:
+    assert render(JANUARY_2025, "hi", thinks=False).start == "none"
 
 
 def test_harmless_text_leaves_the_prompt_whole() -> None:
@@ -78,33 +73,47 @@ def test_template_does_not_see_tags_in_earlier_answers() -> None:
         Message("assistant", "the tag is </think>, see"),
         Message("user", "b"),
     ]
-    prompt = ChatTemplate(JANUARY_2025, SPECIALS).render(messages)
+    prompt = ChatTemplate(JANUARY_2025, SPECIALS, thinks=True).render(messages)
     assert "the tag is </think>, see" in prompt.text
     assert all("</think>" not in part for part in prompt.parts)
 
 
 def test_texts_that_meet_make_no_special_token() -> None:
-    prompt = render("{{ messages[0].content }}{{ messages[1].content }}", "a <｜Us", "er｜> b")
+    prompt = plain("{{ messages[0].content }}{{ messages[1].content }}", "a <｜Us", "er｜> b")
     assert prompt.text == "a <｜User｜> b"
     assert all(USER not in part for part in prompt.parts)
 
 
 def test_text_and_template_that_meet_make_no_special_token() -> None:
-    prompt = render("<{{ messages[0].content }}>", "think")
+    prompt = plain("<{{ messages[0].content }}>", "think")
     assert prompt.text == "<think>"
     assert prompt.parts == ("<", "think", ">")
 
 
 def test_user_text_at_the_end_does_not_open_the_thought() -> None:
-    assert render("{{ messages[0].content }}", "<think>\n").start == "none"
+    assert plain("{{ messages[0].content }}", "<think>\n").start == "none"
 
 
 def test_private_use_characters_pass() -> None:
     assert "\ue000 \ue001" in render(LATER, "\ue000 \ue001<think>").text
 
 
+def test_a_text_of_every_private_use_character_passes() -> None:
+    every = "".join(map(chr, range(0xE000, 0xF900)))
+    assert every in render(LATER, f"{every}<think>").text
+
+
+def test_many_special_tokens_cost_little() -> None:
+    texts = frozenset(f"<token {number}>" for number in range(100_000))
+    template = ChatTemplate("{{ messages[0].content }}", SpecialTokens("", "", texts), thinks=False)
+    started = time.process_time()
+    prompt = template.render([Message("user", "<token <token 7>" * 10_000)])
+    assert len(prompt.parts) == 10_001
+    assert time.process_time() - started < 5
+
+
 def test_template_strips_around_cuts() -> None:
-    prompt = render("[{{ messages[0].content | trim }}]", "  </think>  ")
+    prompt = plain("[{{ messages[0].content | trim }}]", "  </think>  ")
     assert prompt.text == "[</think>]"
 
 
@@ -121,6 +130,25 @@ def test_template_strips_around_cuts() -> None:
         "{{ raise_exception.__globals__ }}",
         "{{ messages.append(1) }}",
         "{{ 'a' * 1000000000 }}",
+        "{{ 'a' | center(100000000) }}",
+        "{{ 'a'.center(100000000) }}",
+        "{{ 'a'.ljust(100000000) }}",
+        "{{ '%100000000d' % 1 }}",
+        "{{ '%*d' % (100000000, 1) }}",
+        "{{ '{:>100000000}'.format(1) }}",
+        "{{ ('a' * 100000) | replace('a', 'a' * 100000) }}",
+        "{{ ('a' * 100000).replace('a', 'a' * 100000) }}",
+        "{{ ([0] * 100000) | join('a' * 100000) }}",
+        "{{ ('a' * 100000).join([0] * 100000) }}",
+        "{{ ('\n' * 100000) | indent(100000) }}",
+        "{{ 'aaa'.translate({97: 'b'}) }}",
+        "{{ ([1] * 7000000) | map('string') | list | length }}",
+        "{{ (10 ** 60000000) % 7 }}",
+        "{% set ns = namespace(x=10) %}{% for _ in range(99) %}{% set ns.x = ns.x * ns.x %}"
+        "{% endfor %}",
+        "{% set ns = namespace(x=[]) %}{% for _ in range(99) %}"
+        "{% set ns.x = ns.x + ['a' * 1000000] %}{% endfor %}",
+        "{{ lipsum(1000) }}",
         "{{ [0] * 1000000000 }}",
         "{{ 10 ** 1000000000 }}",
         "{% set ns = namespace(x='aaaa') %}{% for _ in range(99) %}{% set ns.x = ns.x ~ ns.x %}"
@@ -150,4 +178,4 @@ def test_templates_have_what_transformers_gives_them() -> None:
         "{% generation %}g{% endgeneration %}{{ {'k': 'é<'} | tojson }}{{ tools is none }}"
         "{{ strftime_now('%Y') | length }}"
     )
-    assert render(source, "hi").text == '0g{"k": "é<"}True4'
+    assert plain(source, "hi").text == '0g{"k": "é<"}True4'

@@ -9,7 +9,7 @@ import pytest
 
 from r1local.conversation import Conversation, Message
 from r1local.engine import LoadSettings, Model, Sampler, SamplerSettings
-from r1local.errors import ModelLoadError
+from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.generation import Control, ReplySettings, reply
 from r1local.loading import LoadedModel, LoadOptions, load
@@ -38,7 +38,7 @@ def events_of(
     control: Control | None = None,
 ) -> list[Event]:
     settings = settings or ReplySettings()
-    return list(reply(model.model, model.template, conversation, settings, control or Control()))
+    return list(reply(model, conversation, settings, control or Control()))
 
 
 def text_of(events: list[Event], kind: type[ThinkingDelta] | type[AnswerDelta]) -> str:
@@ -136,7 +136,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
 
     monkeypatch.setattr("r1local.generation.Sampler", Watched)
     with loaded(scripted("abc")) as model:
-        events = reply(model.model, model.template, HI, ReplySettings(), Control())
+        events = reply(model, HI, ReplySettings(), Control())
         next(events)
         assert not closed
         events.close()
@@ -163,8 +163,8 @@ def test_closing_frees_everything(scripted: Scripted) -> None:
         return resident
 
     settled = cycle()
-    # Each context's KV cache alone is 2 MB; forty of them would show.
-    assert max(cycle() for _ in range(4)) - settled < 10 * 2**20
+    # Each context's KV cache alone is 2 MB; eighty of them would show.
+    assert max(cycle() for _ in range(8)) - settled < 40 * 2**20
 
 
 def test_refused_model_frees_everything(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_refused_model_frees_everything(tmp_path: Path) -> None:
 
 
 def test_loading_can_be_cancelled(scripted: Scripted) -> None:
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(LoadingCancelled):
         load(scripted("x"), LoadOptions(), lambda: True)
 
 
@@ -204,10 +204,46 @@ def test_context_is_reduced_to_what_memory_holds_and_says_so(
     assert "16,384" in notice.message
 
 
-def test_context_beyond_the_trained_length_is_noticed(scripted: Scripted) -> None:
-    with loaded(scripted("x", context_length=512), context=1024) as model:
-        assert model.model.context_window == 1024
-    assert "512" in model.notices[0].message
+def test_context_beyond_the_trained_length_is_noticed() -> None:
+    with loaded(smollm2(), context=9000) as model:
+        assert model.model.context_window >= 9000
+    assert "8,192" in model.notices[0].message
+
+
+def test_context_beyond_the_positions_a_model_has_is_refused(scripted: Scripted) -> None:
+    # llama.cpp would end the process when a reply got there.
+    path = scripted("x", context_length=512)
+    with pytest.raises(InvalidSetting, match="1,024"):
+        load(path, LoadOptions(context=1024), never)
+
+
+def test_context_that_memory_cannot_hold_is_refused(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=16384)
+    monkeypatch.setattr("r1local.hardware.available_memory", lambda: 10 * 2**20)
+    with pytest.raises(InvalidSetting, match="16,384"):
+        load(path, LoadOptions(context=16384), never)
+
+
+def test_model_that_has_to_be_read_from_the_disk_again_is_noticed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=512)
+    monkeypatch.setattr("r1local.hardware.available_memory", lambda: int(2.2 * 2**20))
+    with loaded(path, context=512) as model:
+        assert "disk" in model.notices[0].message
+
+
+def test_tags_count_as_thinking(scripted: Scripted) -> None:
+    model_with_outer_tag = scripted(
+        "\n<think>ab</think>\n\ncd",
+        prompt=3,
+        chat_template="{{ bos_token }}<｜User｜><｜Assistant｜>{#</thin#}",
+    )
+    with loaded(model_with_outer_tag) as model:
+        usage = finished(events_of(model)).usage
+    assert (usage.thinking_tokens, usage.answer_tokens) == (5, 4)
 
 
 def test_offload_without_a_gpu_is_noticed(

@@ -17,6 +17,8 @@ LAYERS: dict[str, int] = {
     "conversation": 0,
     "settings": 0,
     "thinking": 1,
+    "special_tokens": 1,
+    "template_sandbox": 1,
     "answers": 1,
     "chat_template": 1,
     "catalog": 1,
@@ -26,6 +28,7 @@ LAYERS: dict[str, int] = {
     "gguf_file": 1,
     "gguf_header": 1,
     "offload": 1,
+    "streams": 1,
     "hardware": 2,
     "engine": 2,
     "generation": 3,
@@ -40,7 +43,10 @@ LAYERS: dict[str, int] = {
 #: The only rooms that may know a library.
 KNOWN_BY = {
     "llama_cpp": {"engine"},
-    "jinja2": {"chat_template"},
+    "jinja2": {"template_sandbox"},
+    "markdown_it": {"ui"},
+    "platformdirs": {"boundary"},
+    "pygments": {"ui"},
     "typer": {"cli"},
     "rich": {"ui"},
     "psutil": {"hardware"},

@@ -7,7 +7,8 @@ from types import MappingProxyType
 import pytest
 
 from r1local.gguf_file import GGUFFile, read_header
-from r1local.offload import KVType, compute_bytes, kv_cache_bytes, largest_context, memory_bytes
+from r1local.offload import compute_bytes, kv_cache_bytes, largest_context, memory_bytes
+from r1local.settings import KVType
 from tests.models import r1_header, smollm2
 
 GB = 10**9

@@ -17,6 +17,7 @@ from tests.models import BROKEN_FILES, R1_TEMPLATE, prompt_length, smollm2
 REPLY = "Let me add.\nIt is 85.\n</think>\n\nIt is **85**, so \\boxed{85}."
 THINKING = "Let me add.\nIt is 85."
 ANSWER = "It is **85**, so \\boxed{85}."
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux's devices and names")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and devices")
 
 
@@ -204,7 +205,7 @@ def test_empty_stdin_is_no_document(run: Run, scripted: Scripted) -> None:
 
 def test_files_are_attached_in_order(run: Run, scripted: Scripted, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("A", encoding="utf-8-sig")
-    (tmp_path / "b.txt").write_text("日本")
+    (tmp_path / "b.txt").write_text("日本", encoding="utf-8")
     tokens = prompt_tokens(
         run, scripted, "What?", "-f", tmp_path / "a.txt", "-f", tmp_path / "b.txt"
     )
@@ -297,6 +298,9 @@ def test_no_prompt_at_all(run: Run, scripted: Scripted) -> None:
     ("option", "value"),
     [
         ("--context", "10"),
+        ("--context", "4294967296"),
+        ("--threads", "3000"),
+        ("--top-k", "3000000000"),
         ("--temperature", "-1"),
         ("--temperature", "nan"),
         ("--top-p", "0"),
@@ -313,6 +317,31 @@ def test_no_prompt_at_all(run: Run, scripted: Scripted) -> None:
 def test_values_out_of_range(option: str, value: str, run: Run, scripted: Scripted) -> None:
     result = run("hi", "-m", scripted("x"), f"{option}={value}")
     assert_error(result, option.strip("-"), "must be")
+
+
+def test_only_thinking_and_only_the_answer_exclude_each_other(run: Run) -> None:
+    assert run("hi", "--thinking", "only", "--answer-only").returncode == 2
+
+
+def test_only_thinking_of_a_model_without_any(run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted("</think>ok"), "--thinking", "only")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr
+
+
+def test_errors_are_one_line_however_long_a_template_talks(run: Run, scripted: Scripted) -> None:
+    talk = "{{ raise_exception('no\nhint: run me\n' ~ 'x' * 3000) }}"
+    result = run("hi", "-m", scripted("x", chat_template=talk))
+    assert_error(result)
+    assert len(result.stderr) < 1000
+
+
+def test_a_question_without_run_gets_the_right_hint() -> None:
+    result = subprocess.run(
+        [*COMMAND, "What is 2 + 2?"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "r1local run" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--frobnicate",), ("--thinking", "loud"), ("a", "b")])
@@ -363,7 +392,7 @@ def test_documents_that_are_no_text(run: Run, scripted: Scripted, tmp_path: Path
     assert_error(run("hi", "-m", model, "-f", tmp_path / "latin1.txt"), "latin1.txt", "UTF-8")
     assert_error(run("hi", "-m", model, "-f", tmp_path / "program.bin"), "program.bin", "binary")
     assert_error(run("hi", "-m", model, "-f", tmp_path / "missing.txt"), "missing.txt")
-    assert_error(run("hi", "-m", model, "-f", tmp_path), str(tmp_path))
+    assert_error(run("hi", "-m", model, "-f", tmp_path), tmp_path.name)
     assert_error(run("hi", "-m", model, stdin=b"\xff\xfe"), "piped")
     assert_error(run("hi", "-m", model, stdin=b"a\0b"), "piped", "binary")
 
@@ -381,7 +410,7 @@ def test_prompts_that_are_no_text(scripted: Scripted) -> None:
         assert b"not valid UTF-8" in result.stderr
 
 
-@posix_only
+@linux_only
 def test_a_documents_name_may_be_anything(run: Run, scripted: Scripted, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9\n.txt")
     (tmp_path / name).write_text("A")
@@ -397,20 +426,65 @@ def test_endless_documents_are_refused(scripted: Scripted) -> None:
     assert_error(result, "64 MiB")
 
 
-@posix_only
-def test_full_disk(scripted: Scripted) -> None:
+def on_a_full_disk(*arguments: str, stream: str = "stdout") -> subprocess.CompletedProcess[str]:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            [*COMMAND, "run", "hi", "-m", str(scripted(REPLY))],
+        return subprocess.run(
+            [*COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=full,
-            stderr=subprocess.PIPE,
             text=True,
             check=False,
+            **(pipes | {stream: full}),
         )
+
+
+@linux_only
+@pytest.mark.parametrize(
+    "arguments", [["run", "hi"], ["run", "hi", "--format", "jsonl"], ["--help"], ["--version"]]
+)
+def test_full_disk(arguments: list[str], scripted: Scripted) -> None:
+    model = ["-m", str(scripted(REPLY))] if "run" in arguments else []
+    result = on_a_full_disk(*arguments, *model)
     assert result.returncode == 1
-    assert "error: the reply can't be written" in result.stderr
+    assert result.stderr.startswith("error: the output can't be written: No space left on device\n")
     assert "Traceback" not in result.stderr
+
+
+@linux_only
+def test_answer_survives_a_stderr_that_takes_nothing(scripted: Scripted) -> None:
+    result = on_a_full_disk("run", "hi", "-m", str(scripted(REPLY)), stream="stderr")
+    assert (result.returncode, result.stdout) == (0, ANSWER + "\n")
+    result = on_a_full_disk("run", "What is 2 + 3?", "--temperature", "0", stream="stderr")
+    assert result.returncode == 0
+    assert "5" in result.stdout
+
+
+@posix_only
+def test_stdin_that_cannot_be_read(scripted: Scripted, tmp_path: Path) -> None:
+    command = " ".join([*COMMAND, "run", "hi", "-m", str(scripted("x"))])
+    result = subprocess.run(
+        ["sh", "-c", f"{command} 0>{tmp_path}/file"], capture_output=True, text=True, check=False
+    )
+    assert_error(result, "piped", "can't be read")
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x.gguf", "x" * 300, "x" * 300 + ".gguf", "a\nb"])
+def test_names_that_can_be_no_file(name: str, run: Run) -> None:
+    assert_error(run("hi", "-m", name))
+
+
+def test_stdin_by_name(run: Run, scripted: Scripted) -> None:
+    tokens = prompt_tokens(run, scripted, "What?", "-f", "-", stdin="text")
+    assert tokens == expected_tokens(FILE_FORM.format("stdin", "text") + "What?")
+    assert_error(run("-m", scripted("x"), "-f", "-", stdin="text"), "prompt")
+
+
+@pytest.mark.parametrize("pre_tokenizer", ["deepseek-v3", "gpt-4o", "deepseek-r1-qwen"])
+def test_a_long_text_without_a_break(pre_tokenizer: str, run: Run, scripted: Scripted) -> None:
+    # llama.cpp's regular expressions use the stack for each character.
+    metadata = {"tokenizer.ggml.pre": pre_tokenizer}
+    model = scripted("x", chat_template=R1_TEMPLATE, metadata=metadata)
+    assert_error(run("hi", "-m", model, stdin="a" * 100_000), "100,0", "--context")
 
 
 # --- Interruptions --------------------------------------------------------------
@@ -436,14 +510,15 @@ def test_ctrl_c_ends_the_reply_and_keeps_it(scripted: Scripted) -> None:
     assert 1 <= events[-1]["usage"]["thinking_tokens"] < 20_000
 
 
-@posix_only
-def test_ctrl_c_in_the_prompt(tmp_path: Path) -> None:
+def interrupted_in_the_prompt(
+    number: signal.Signals, tmp_path: Path, *wrapper: str
+) -> tuple[int, dict[str, Any], bytes]:
+    """Exit code, JSON reply and stderr of a run that gets a signal while it reads its prompt."""
     document = tmp_path / "long.txt"
-    document.write_text("word " * 7000)
-    command = [*COMMAND, "run", "hi", "-m", str(smollm2()), "-f", str(document)]
-    started = time.monotonic()
+    document.write_text("word " * 7500)
+    command = [*wrapper, *COMMAND, "run", "hi", "-m", str(smollm2()), "-f", str(document)]
     with subprocess.Popen(
-        [*command, "--format", "json", "--verbose"],
+        [*command, "--format", "json", "--verbose", "--threads", "1", "--max-tokens", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -451,17 +526,31 @@ def test_ctrl_c_in_the_prompt(tmp_path: Path) -> None:
         assert process.stdout
         assert process.stderr
         # llama.cpp's last words before the prompt is evaluated.
-        while b"reserve took" not in process.stderr.readline():
-            assert time.monotonic() - started < 60
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        interrupted = time.monotonic()
+        while b"reserve took" not in (line := process.stderr.readline()):
+            assert line
+        time.sleep(0.2)
+        process.send_signal(number)
         reply = json.loads(process.stdout.read())
-        process.stderr.read()
-    assert process.returncode == 130
-    assert time.monotonic() - interrupted < 5
+        errors = process.stderr.read()
+    return process.returncode, reply, errors
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_reading_of_the_prompt(number: signal.Signals, tmp_path: Path) -> None:
+    code, reply, errors = interrupted_in_the_prompt(number, tmp_path)
+    assert code == 128 + number
     assert reply["finish_reason"] == "cancelled"
     assert reply["usage"]["thinking_tokens"] + reply["usage"]["answer_tokens"] == 0
+    assert b"Traceback" not in errors
+    assert b"ignored" not in errors
+
+
+@posix_only
+def test_nohup_is_honoured(tmp_path: Path) -> None:
+    code, reply, _errors = interrupted_in_the_prompt(signal.SIGHUP, tmp_path, "nohup")
+    assert code in (0, 3)
+    assert reply["finish_reason"] != "cancelled"
 
 
 @posix_only
@@ -513,12 +602,3 @@ def test_llama_cpp_is_silent_unless_verbose(run: Run, scripted: Scripted) -> Non
     verbose = run("hi", "-m", model, "--verbose")
     assert "llama" in verbose.stderr
     assert verbose.stdout == ANSWER + "\n"
-
-
-def test_text_cannot_leave_the_terminal_in_disorder_by_a_file_name(
-    run: Run, tmp_path: Path
-) -> None:
-    if os.name == "nt":
-        pytest.skip("such names can't exist")
-    result = run("hi", "-m", tmp_path / "\x1b]0;evil\x07.gguf")
-    assert_error(result)

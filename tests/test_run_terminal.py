@@ -133,7 +133,7 @@ def test_a_long_prompt_is_said_to_be_read(tmp_path: Path) -> None:
     document.write_text("word " * 6000)
     command = run_on(smollm2(), "-f", str(document), "--max-tokens", "1")
     with PseudoTerminal(command, columns=60) as terminal:
-        terminal.wait_for(lambda: "reading the prompt … 1 s" in terminal.text())
+        terminal.wait_for(lambda: "reading the prompt …" in terminal.text())
         terminal.finish()
     assert "reading" not in terminal.text()
 

@@ -47,7 +47,10 @@ def _vocabulary(path: Path) -> Iterator[tuple[Vocabulary, ChatTemplate]]:
     vocabulary = Vocabulary(llama.llama_model_get_vocab(model))
     source = read_header(path).chat_template
     assert source
-    yield vocabulary, ChatTemplate(source, vocabulary.specials)
+    yield (
+        vocabulary,
+        ChatTemplate(source, vocabulary.specials, thinks=vocabulary.specials.knows_thinking),
+    )
     llama.llama_model_free(model)
 
 

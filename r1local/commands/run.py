@@ -1,13 +1,11 @@
 """`r1local run`: one question, one reply, then the end."""
 
-import select
+import signal
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from r1local import documents
@@ -15,24 +13,20 @@ from r1local.answers import final_answer
 from r1local.catalog import EMBEDDED_MODEL, find_model
 from r1local.conversation import Conversation, Message
 from r1local.engine import log
-from r1local.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_NO_ANSWER,
-    EXIT_OK,
-    OutputError,
-    PromptInputError,
-)
-from r1local.events import AnswerDelta, Event, Finished
-from r1local.generation import Control, ReplySettings, reply
-from r1local.interruption import interruptible
+from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, LoadingCancelled, PromptInputError
+from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
+from r1local.generation import ReplySettings, cancelled_while_loading, reply
+from r1local.interruption import Interruption, interruptible
 from r1local.loading import LoadOptions, load
 from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.renderers import Renderer, renderer_for
 
-#: Seconds between two looks at whether somebody still reads stdout.
-_READER_CHECK_S = 0.25
+#: The file name that stands for stdin.
+_STDIN = Path("-")
+#: Says, while it lasts, what is being waited for.
+_Waiting = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,59 +68,85 @@ def run(options: RunOptions) -> int:
         answer_only=options.answer_only,
         model=model.name,
     )
-    control = Control()
-    with interruptible(control):
-        with waiting(f"loading {model.name}"):
-            loaded = load(model.path, options.loading, control.cancelled)
-        events = reply(loaded.model, loaded.template, conversation, options.reply, control)
-        with loaded.model, closing(events), closing(renderer):
-            with waiting("reading the prompt"):
-                first = next(events)
-            code = _show(chain(loaded.notices, [first], events), renderer, options)
+    with interruptible() as interruption, closing(renderer):
+        events = _events(model.path, conversation, options, interruption, waiting)
+        with closing(events):
+            code = _show(events, renderer, options, interruption)
     if code == EXIT_NO_ANSWER and not options.answer_only:
         print_notice(err, "no answer: the reply ended inside its thought, or was empty")
     return code
 
 
-def _show(events: Iterable[Event], renderer: Renderer, options: RunOptions) -> int:
-    """Render a reply to its end; return the exit code it stands for."""
+def _events(
+    path: Path,
+    conversation: Conversation,
+    options: RunOptions,
+    interruption: Interruption,
+    waiting: _Waiting,
+) -> Generator[Event, None, None]:
+    """Load the model and let it reply."""
+    try:
+        with waiting(f"loading {path.name}"):
+            loaded = load(path, options.loading, interruption.cancelled)
+    except LoadingCancelled:
+        yield cancelled_while_loading(options.reply)
+        return
+    with loaded.model, closing(reply(loaded, conversation, options.reply, interruption)) as events:
+        yield from loaded.notices
+        with waiting("reading the prompt"):
+            first = next(events)
+        yield first
+        yield from events
+
+
+def _show(
+    events: Iterable[Event], renderer: Renderer, options: RunOptions, interruption: Interruption
+) -> int:
+    """Render a reply to its end; return the exit code it stands for.
+
+    Raises:
+        BrokenPipeError: nobody reads stdout any more.
+    """
+    thought = False
     answer: list[str] = []
     finished: Finished | None = None
-    next_check = 0.0
     for event in events:
-        if isinstance(event, AnswerDelta):
-            answer.append(event.text)
-        elif isinstance(event, Finished):
-            finished = event
-        with _output_errors():
-            renderer.handle(event)
-        if time.monotonic() > next_check:
-            _check_reader()
-            next_check = time.monotonic() + _READER_CHECK_S
+        match event:
+            case ThinkingDelta():
+                thought = True
+            case AnswerDelta(text):
+                answer.append(text)
+            case Finished():
+                finished = event
+            case _:
+                pass
+        renderer.handle(event)
+    if interruption.reader_gone:
+        raise BrokenPipeError
     if finished and finished.reason == "cancelled":
-        return EXIT_INTERRUPTED
-    return EXIT_OK if _answered("".join(answer), finished, options) else EXIT_NO_ANSWER
-
-
-def _answered(answer: str, finished: Finished | None, options: RunOptions) -> bool:
-    """The reply holds what was asked for."""
+        return 128 + (interruption.signal or signal.SIGINT)
     if options.thinking == "only":
-        return finished is not None and not finished.thinking_open
-    if options.answer_only:
-        return final_answer(answer) is not None
-    return bool(answer.strip())
+        got = thought and finished is not None and not finished.thinking_open
+    elif options.answer_only:
+        got = final_answer("".join(answer)) is not None
+    else:
+        got = bool("".join(answer).strip())
+    return EXIT_OK if got else EXIT_NO_ANSWER
 
 
 def _conversation(options: RunOptions) -> Conversation:
     """The messages to send: a system prompt if one is given, and the question."""
-    question = options.prompt
-    attached = [documents.read_document(path) for path in options.files]
     piped = _piped_text()
-    if question is None:
+    from_stdin = documents.Document("stdin", piped)
+    attached = [
+        from_stdin if path == _STDIN else documents.read_document(path) for path in options.files
+    ]
+    question = options.prompt
+    if question is None and _STDIN not in options.files:
         question = piped
-    elif piped:
-        attached.insert(0, documents.Document("stdin", piped))
-    if not question.strip():
+    elif piped and _STDIN not in options.files:
+        attached.insert(0, from_stdin)
+    if not question or not question.strip():
         raise PromptInputError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
@@ -137,16 +157,6 @@ def _conversation(options: RunOptions) -> Conversation:
     return messages
 
 
-def _check_text(text: str) -> None:
-    """Refuse what the shell passed on although it is no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise PromptInputError(
-            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
-        ) from error
-
-
 def _piped_text() -> str:
     """What stdin holds, unless it is a terminal."""
     if sys.stdin is None or sys.stdin.isatty():
@@ -154,28 +164,11 @@ def _piped_text() -> str:
     return documents.read_text(sys.stdin.buffer, "the text piped in")
 
 
-def _check_reader() -> None:
-    """Notice that nobody reads stdout any more, also while there is nothing to write.
-
-    Raises:
-        BrokenPipeError: the other end of the pipe is closed.
-    """
-    if not hasattr(select, "poll"):  # Windows: the next write notices
-        return
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
-    if any(events & select.POLLERR for _fd, events in poll.poll(0)):
-        raise BrokenPipeError
-
-
-@contextmanager
-def _output_errors() -> Iterator[None]:
-    """Translate what writing the reply can fail with."""
+def _check_text(text: str) -> None:
+    """Refuse what the shell passed on although it is no UTF-8."""
     try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(
-            f"the reply can't be written: {error.strerror}", "free some room, or write elsewhere"
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PromptInputError(
+            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
         ) from error

@@ -51,10 +51,12 @@ class LlamaLog:
         self._complaints.clear()
 
     def reason(self) -> str:
-        """The first error since `clear`, or else warning: the cause, which later ones pass on."""
+        """What llama.cpp said since `clear`: the first error, which later ones pass on."""
         errors = [line for level, line in self._complaints if level == _ERROR]
         lines = errors or [line for _level, line in self._complaints]
-        return _without_function(lines[0]) if lines else "nothing"
+        if not lines:
+            return "llama.cpp gave no reason; --verbose shows its log"
+        return f"llama.cpp says: {_without_function(lines[0])}"
 
 
 def _without_function(line: str) -> str:

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 from r1local.engine.library import load_llama, log
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import InferenceError, ModelLoadError
-from r1local.offload import KVType
+from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
+from r1local.settings import KVType
 
 #: Tokens per `llama_decode` of the prompt. Cancelling takes effect between
 #: batches, and within one where the CPU computes it.
@@ -55,11 +54,10 @@ class Model:
 
     Raises:
         ModelLoadError: llama.cpp refuses the file or can't make room for the context.
-        KeyboardInterrupt: `cancelled` came true while the file was loaded.
+        LoadingCancelled: `cancelled` came true while the file was loaded.
     """
 
     def __init__(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> None:
-        started = time.monotonic()
         self._llama = load_llama()
         self._context: Any = None
         self._aborting: Callable[[], bool] = lambda: False
@@ -76,7 +74,6 @@ class Model:
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
         self.context_window: int = self._llama.llama_n_ctx(self._context)
-        self.load_s = time.monotonic() - started
 
     def close(self) -> None:
         """Free the context and the model; more than once does no harm."""
@@ -142,35 +139,48 @@ class Model:
         self._evaluated.append(token)
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
-        params = self._llama.llama_model_default_params()
         # llama.cpp goes on as long as its progress callback says true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
-        params.progress_callback = progress
-        params.n_gpu_layers = settings.gpu_layers
-        params.load_mode = _LOAD_MODE_MMAP
+        params = _with_fields(
+            self._llama.llama_model_default_params(),
+            progress_callback=progress,
+            n_gpu_layers=settings.gpu_layers,
+            load_mode=_LOAD_MODE_MMAP,
+        )
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             if cancelled():
-                raise KeyboardInterrupt
-            raise ModelLoadError(f"llama.cpp can't load {path}", f"llama.cpp says: {log.reason()}")
+                raise LoadingCancelled
+            raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
+        if self._llama.llama_model_has_encoder(model) or not self._llama.llama_model_has_decoder(
+            model
+        ):
+            self._llama.llama_model_free(model)
+            raise ModelLoadError(f"{path} is an encoder", "give a model that generates text")
         return model
 
     def _make_context(self, settings: LoadSettings) -> Any:
-        params = self._llama.llama_context_default_params()
-        params.n_ctx = settings.context_window
-        params.n_batch = params.n_ubatch = BATCH_TOKENS
-        # Only the last token's logits are read: room for one row, not for a batch of them.
-        params.n_outputs_max = 1
-        params.n_threads = params.n_threads_batch = settings.threads
-        params.flash_attn_type = _FLASH_ATTENTION_AUTO
-        params.type_k = params.type_v = _GGML_TYPES[settings.kv_cache]
+        kv_type = _GGML_TYPES[settings.kv_cache]
+        params = _with_fields(
+            self._llama.llama_context_default_params(),
+            n_ctx=settings.context_window,
+            n_batch=BATCH_TOKENS,
+            n_ubatch=BATCH_TOKENS,
+            # Only the last token's logits are read: room for one row, not for a batch of them.
+            n_outputs_max=1,
+            n_threads=settings.threads,
+            n_threads_batch=settings.threads,
+            flash_attn_type=_FLASH_ATTENTION_AUTO,
+            type_k=kv_type,
+            type_v=kv_type,
+        )
         log.clear()
         context = self._llama.llama_init_from_model(self._model, params)
         if not context:
             raise ModelLoadError(
                 f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"try a smaller --context or --kv-cache q8_0; llama.cpp says: {log.reason()}",
+                f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
             )
         return context
 
@@ -197,12 +207,23 @@ class Model:
         return True
 
 
+def _with_fields(params: Any, **values: Any) -> Any:
+    """Set parameters; a ctypes structure would take one that llama.cpp doesn't know in silence."""
+    known = {name for name, *_ in params._fields_}
+    if unknown := values.keys() - known:
+        raise ModelLoadError(
+            f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
+            "install the one that r1local asks for: pip install --upgrade r1local",
+        )
+    for name, value in values.items():
+        setattr(params, name, value)
+    return params
+
+
 def _decode_error(code: int) -> InferenceError:
     if code == _NO_KV_SLOT:
         return InferenceError("the context window is full", "give a larger --context")
-    return InferenceError(
-        f"llama.cpp failed to evaluate (code {code})", f"llama.cpp says: {log.reason()}"
-    )
+    return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
 def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:

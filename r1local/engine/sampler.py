@@ -10,6 +10,7 @@ from r1local.errors import InvalidSetting
 
 #: llama.cpp takes 32-bit seeds and keeps the highest for "draw one" (LLAMA_DEFAULT_SEED).
 SEED_LIMIT = 0xFFFFFFFF
+_MOST_TOP_K = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class SamplerSettings:
             "0 or more (0 = greedy)",
         )
         _check(0 < self.top_p <= 1, f"top-p {self.top_p:g}", "above 0 and at most 1")
-        _check(self.top_k >= 0, f"top-k {self.top_k}", "0 or more (0 = off)")
+        _check(0 <= self.top_k <= _MOST_TOP_K, f"top-k {self.top_k}", "0 (off) or more")
         _check(0 <= self.min_p <= 1, f"min-p {self.min_p:g}", "from 0 (off) to 1")
         seed = self.seed
         _check(

@@ -1,12 +1,14 @@
 """Text to tokens and tokens to bytes, by the vocabulary of a loaded model."""
 
 import ctypes
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
-from r1local.chat_template import SpecialTokens
 from r1local.engine.library import load_llama
-from r1local.errors import InferenceError
+from r1local.errors import InferenceError, PromptTooLong
+from r1local.special_tokens import SpecialTokens
 from r1local.thinking import CLOSE_TAG, OPEN_TAG
 
 _NO_TOKEN = -1
@@ -14,6 +16,13 @@ _NO_TOKEN = -1
 _ATTR_UNKNOWN = 1 << 0
 _ATTR_CONTROL = 1 << 3
 _ATTR_USER_DEFINED = 1 << 4
+
+# llama.cpp takes most vocabularies' words apart with std::regex, which calls itself for
+# every character of a match: 8 MiB of stack end between 15,000 and 30,000 letters in a row
+# (seen with "deepseek-v3" and "gpt-4o"), so at 550 bytes each; twice that is asked for.
+_STACK_PER_BYTE = 1_100
+_SAFE_ON_ANY_STACK = 500
+_LEAST_STACK = 8 * 2**20
 
 
 class Vocabulary:
@@ -63,6 +72,11 @@ class Vocabulary:
         return [self._llama.llama_vocab_bos(self._handle)]
 
     def _tokenise_part(self, text: bytes) -> list[int]:
+        if len(text) <= _SAFE_ON_ANY_STACK:
+            return self._call_tokenizer(text)
+        return _on_a_stack_of(len(text) * _STACK_PER_BYTE, lambda: self._call_tokenizer(text))
+
+    def _call_tokenizer(self, text: bytes) -> list[int]:
         # No token stands for less than a byte; SentencePiece adds a space in front.
         capacity = len(text) + 8
         buffer = (ctypes.c_int32 * capacity)()
@@ -110,3 +124,32 @@ class Vocabulary:
         """The token that is `tag` alone, where the vocabulary has one."""
         tokens = self._tokenise_part(tag.encode())
         return tokens[0] if len(tokens) == 1 else None
+
+
+def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:
+    """Do some work in a thread with a stack of so many bytes.
+
+    Raises:
+        PromptTooLong: the system has no room for such a stack.
+    """
+    result: Future[list[int]] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except Exception as error:
+            result.set_exception(error)
+
+    previous = threading.stack_size(max(size, _LEAST_STACK))
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+    except (RuntimeError, ValueError) as error:
+        raise PromptTooLong(
+            f"the prompt is too long to be taken apart: that needs a stack of {size:,} bytes",
+            "give a shorter prompt",
+        ) from error
+    finally:
+        threading.stack_size(previous)
+    thread.join()
+    return result.result()

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from itertools import takewhile
 from math import ceil
-from typing import TextIO
+from typing import IO, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from r1local import streams
 from r1local.ui.safe_text import visible
+
+#: Characters of an error's line, beyond which a quotation is cut.
+_LONGEST_LINE = 600
 
 
 def console_for(stream: TextIO) -> Console:
@@ -44,21 +48,32 @@ def print_notice(console: Console, message: str) -> None:
     """Print one dim line, exact in a pipe and harmless on a terminal."""
     if console.is_terminal:
         message = dim(console, visible(message))
-    console.file.write(message + "\n")
-    console.file.flush()
+    _write(console.file, message + "\n")
 
 
 def print_log(console: Console, text: str) -> None:
     """Print a piece of another program's log, exact in a pipe and harmless on a terminal."""
-    console.file.write(visible(text) if console.is_terminal else text)
-    console.file.flush()
+    _write(console.file, visible(text) if console.is_terminal else text)
 
 
 def print_error(stream: TextIO, message: str, hint: str) -> None:
-    """Print an error's sentence and its hint, exact in a pipe and harmless on a terminal."""
-    lines = f"error: {message}\nhint: {hint}\n"
-    stream.write(visible(lines) if stream.isatty() else lines)
-    stream.flush()
+    """Print an error's sentence and its hint, one line each, harmless on a terminal.
+
+    Both may quote a file or a template at any length.
+    """
+    for label, text in (("error", message), ("hint", hint)):
+        line = " ".join(text.split())
+        line = f"{label}: {line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + ' …'}"
+        _write(stream, (visible(line) if stream.isatty() else line) + "\n")
+
+
+def _write(stream: IO[str], text: str) -> None:
+    """Write what is said beside the answer: if it can't be, the answer goes on."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        streams.drop(stream)
 
 
 def status_line(console: Console, text: str) -> Text:

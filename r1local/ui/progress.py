@@ -1,7 +1,7 @@
 """What is being waited for, said while it lasts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic
 
@@ -35,7 +35,10 @@ def busy(console: Console, what: str) -> Iterator[None]:
 
 def _paint(console: Console, what: str, done: Event) -> None:
     started = monotonic()
-    rows = LiveRows(console)
-    while not done.wait(_INTERVAL_S):
-        rows.update([], [status_line(console, f"{what} … {monotonic() - started:.0f} s")])
-    rows.update([], [])
+    rows: LiveRows | None = None
+    with suppress(OSError, ValueError):  # a terminal that has gone
+        while not done.wait(_INTERVAL_S):
+            rows = rows or LiveRows(console)
+            rows.update([], [status_line(console, f"{what} … {monotonic() - started:.0f} s")])
+        if rows:
+            rows.update([], [])

@@ -196,10 +196,11 @@ class StreamedThinking:
 
 
 class FoldedThinking:
-    """One line that counts while the model thinks, and then the footer."""
+    """One line that counts while the model thinks, and then the footer or no trace."""
 
-    def __init__(self, err: Console, clock: Callable[[], float]) -> None:
+    def __init__(self, err: Console, clock: Callable[[], float], *, with_footer: bool) -> None:
         self._err = err
+        self._with_footer = with_footer
         self._rows = LiveRows(err)
         self._meter = _Meter(clock)
         self._clock = clock
@@ -218,8 +219,9 @@ class FoldedThinking:
         self._rows.update([], [])
 
     def end(self, *, unfinished: bool) -> None:
-        """Put the footer in the line's place."""
-        self._rows.update([Text(self._meter.footer(unfinished), "dim"), Text()], [])
+        """Put the footer in the line's place, if there is to be one."""
+        footer = [Text(self._meter.footer(unfinished), "dim"), Text()]
+        self._rows.update(footer if self._with_footer else [], [])
 
 
 class MarkdownAnswer:
@@ -290,10 +292,12 @@ def _thinking_part(
 ) -> Part:
     if mode == "only":
         return PlainPart(out)
-    if mode == "hide" or not err.is_terminal:
+    if not err.is_terminal:
         return Unshown()
-    if mode == "fold" and can_repaint(err):
-        return FoldedThinking(err, clock)
+    if mode in ("fold", "hide") and can_repaint(err):
+        return FoldedThinking(err, clock, with_footer=mode == "fold")
+    if mode == "hide":
+        return Unshown()
     return StreamedThinking(err, clock)
 
 
