@@ -5,6 +5,7 @@
     python -m tools.benchmark smollm2 --llama-bin DIR         DIR has llama-completion
     python -m tools.benchmark oneshot --llama-bin DIR         … and llama-cli
     python -m tools.benchmark memory --llama-bin DIR
+    python -m tools.benchmark threads
 
 Every figure is the median of alternating runs, and every comparison a ratio.
 """
@@ -24,6 +25,7 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
+from r1local.catalog import EMBEDDED_MODEL, find_model
 from tests.models import smollm2, write_scripted_model
 
 R1LOCAL = (sys.executable, "-m", "r1local")
@@ -149,7 +151,7 @@ def compare_smollm2(arguments: argparse.Namespace) -> None:
     speeds = alternate(
         arguments.rounds,
         lambda: float(_finished(run(ours).stdout)["timing"]["tokens_per_s"]),
-        lambda: float(json.loads(run(bare).stdout)["tokens_per_s"]),
+        partial(bare_speed, bare),
         lambda: _eval_speed(run(peer)),
     )
     report("SmolLM2-135M", speeds[0], speeds[1], "tokens/s, bare loop")
@@ -187,6 +189,25 @@ def compare_memory(arguments: argparse.Namespace) -> None:
         report(f"context {context}", mine, theirs, "MiB, llama-completion")
 
 
+def compare_threads(arguments: argparse.Namespace) -> None:
+    """One thread and two, on a model of 3 MB and on one of 98 MB."""
+    for model in (find_model(EMBEDDED_MODEL).path, smollm2()):
+        bare = [sys.executable, "-m", "tools.bare_loop", str(model), "--tokens", "512"]
+        bare += ["--prompt", STORY]
+        one, two = alternate(
+            arguments.rounds,
+            partial(bare_speed, [*bare, "--threads", "1"]),
+            partial(bare_speed, [*bare, "--threads", "2"]),
+        )
+        report(f"{model.name}, two threads", two, one, "tokens/s, one thread")
+
+
+def bare_speed(command: Sequence[str]) -> float:
+    """Tokens per second of the bare loop."""
+    speeds: dict[str, float] = json.loads(run(command).stdout)
+    return speeds["tokens_per_s"]
+
+
 def seconds_of(command: Sequence[str]) -> float:
     """Wall clock of a whole process."""
     return run(command).seconds
@@ -218,6 +239,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "smollm2": compare_smollm2,
     "oneshot": compare_oneshot,
     "memory": compare_memory,
+    "threads": compare_threads,
 }
 
 
