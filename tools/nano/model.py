@@ -29,7 +29,7 @@ class Shape:
         return self.width // self.heads
 
 
-class Norm(nn.Module):
+class Norm(nn.Module):  # type: ignore[misc]
     """Root-mean-square normalisation with a learned scale."""
 
     def __init__(self, width: int, epsilon: float) -> None:
@@ -55,7 +55,7 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return x * cosine + torch.cat([-second, first], -1) * sine
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]
     """Attention with grouped keys and biased projections, then a SwiGLU feed-forward."""
 
     def __init__(self, shape: Shape) -> None:
@@ -86,7 +86,7 @@ class Block(nn.Module):
         return x + self.down(F.silu(gate) * up)
 
 
-class Nano(nn.Module):
+class Nano(nn.Module):  # type: ignore[misc]
     """Token ids in, logits out (only at the positions asked for, to save time)."""
 
     def __init__(self, shape: Shape) -> None:
