@@ -86,7 +86,8 @@ def compare_overhead(arguments: argparse.Namespace) -> None:
         # No white space, which waits for the next character: each token is a line.
         words = ("The-lighthouse-stood-on-the-rocks." * TEXT_TOKENS)[: TEXT_TOKENS - 1]
         write_scripted_model(model, words, context_length=16_384)
-        shared = ["--threads", "2", "--context", "16384"]
+        # One thread: two would wait for each other most of the time on so small a model.
+        shared = ["--threads", "1", "--context", "16384"]
         ours = [*R1LOCAL, "run", "hi", "-m", str(model), "--format", "jsonl", *shared]
         bare = [sys.executable, "-m", "tools.bare_loop", str(model)]
         bare += ["--tokens", str(TEXT_TOKENS - 1), *shared]
@@ -173,8 +174,8 @@ def compare_oneshot(arguments: argparse.Namespace) -> None:
     """Start to end of one prompt and one token, the file in the page cache."""
     model = str(smollm2())
     ours = [str(Path(sys.executable).with_name("r1local")), "run", "Hi", "-m", model]
-    ours += ["--max-tokens", "1", "--context", "4096"]
-    shared = ["-m", model, "-p", "Hi", "-n", "1", "-c", "4096", "-st"]
+    ours += ["--max-tokens", "1"]
+    shared = ["-m", model, "-p", "Hi", "-n", "1", "-st"]
     seconds = alternate(
         arguments.rounds,
         partial(seconds_of, ours),
