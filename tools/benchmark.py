@@ -154,7 +154,7 @@ def compare_smollm2(arguments: argparse.Namespace) -> None:
         arguments.rounds,
         lambda: float(_finished(run(ours).stdout)["timing"]["tokens_per_s"]),
         partial(bare_speed, bare),
-        lambda: _eval_speed(run(peer)),
+        lambda: _generation_speed(run(peer)),
     )
     report("SmolLM2-135M", speeds[0], speeds[1], "tokens/s, bare loop")
     report("SmolLM2-135M", speeds[0], speeds[2], "tokens/s, llama-completion")
@@ -235,14 +235,17 @@ def _finished(jsonl: str) -> dict[str, dict[str, float]]:
     return last
 
 
-def _eval_speed(result: Run) -> float:
-    """Tokens per second as llama.cpp's own report has them: `eval time`, not `prompt eval`."""
-    line = next(
-        line for line in result.stderr.splitlines() if " eval time" in line and "prompt" not in line
-    )
-    match = re.search(r"([\d.]+) tokens per second", line)
-    assert match
-    return float(match[1])
+def _generation_speed(result: Run) -> float:
+    """Tokens per second of generation, sampling included, by llama.cpp's own report.
+
+    Its `eval time` leaves sampling out; its total has everything but loading in it.
+    """
+    milliseconds = {
+        name.strip(): float(time_ms)
+        for name, time_ms in re.findall(r"([a-z ]+) time = +([\d.]+) ms", result.stderr)
+    }
+    (tokens,) = re.findall(r" eval time = +[\d.]+ ms / +(\d+) runs", result.stderr)
+    return 1000 * int(tokens) / (milliseconds["total"] - milliseconds["prompt eval"])
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {

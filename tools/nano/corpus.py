@@ -1,0 +1,75 @@
+"""The training set: samples turned into token ids, with a mask of what is learnt."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from tools.nano.chat import Sample, sample
+
+LONGEST = 1536  # tokens; longer samples are left out
+_BATCH = 2_000
+
+
+@dataclass(slots=True)
+class Corpus:
+    """Samples end to end: ids, whether each token is a target, and where samples begin."""
+
+    tokens: np.ndarray  # uint16
+    learnt: np.ndarray  # bool
+    starts: np.ndarray  # int64, one more than there are samples
+
+    def save(self, path: Path) -> None:
+        """Write the arrays to one file."""
+        np.savez(path, tokens=self.tokens, learnt=self.learnt, starts=self.starts)
+
+    @classmethod
+    def load(cls, path: Path) -> Corpus:
+        """Read what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(arrays["tokens"], arrays["learnt"], arrays["starts"])
+
+
+def _mask(made: Sample, encoding: Encoding) -> np.ndarray:
+    """True for tokens of the reply that touch no unlearnt part."""
+    bounds = list(accumulate((len(text) for text, _ in made.reply), initial=len(made.prompt)))
+    spans = [(0, bounds[0])]
+    spans += [
+        span for span, (_, learnt) in zip(pairwise(bounds), made.reply, strict=True) if not learnt
+    ]
+    begins, ends = np.array(encoding.offsets).T
+    learnt: np.ndarray = np.ones(len(begins), dtype=bool)
+    for begin, end in spans:
+        learnt &= (ends <= begin) | (begins >= end)
+    return learnt
+
+
+def _encoded(
+    tokenizer: Tokenizer, count: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Ids and masks of samples, those too long left out."""
+    rng = random.Random(seed)
+    for _ in range(0, count, _BATCH):
+        batch = [sample(rng) for _ in range(_BATCH)]
+        texts = [made.prompt + "".join(text for text, _ in made.reply) for made in batch]
+        for made, encoding in zip(batch, tokenizer.encode_batch(texts), strict=True):
+            if len(encoding.ids) <= LONGEST:
+                yield np.array(encoding.ids, dtype=np.uint16), _mask(made, encoding)
+
+
+def build(tokenizer: Tokenizer, count: int, seed: int) -> Corpus:
+    """Generate and encode `count` samples."""
+    pieces = list(_encoded(tokenizer, count, seed))
+    lengths = [len(tokens) for tokens, _ in pieces]
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return Corpus(
+        np.concatenate([tokens for tokens, _ in pieces]),
+        np.concatenate([mask for _, mask in pieces]),
+        starts,
+    )
