@@ -163,9 +163,10 @@ def _context_asked_for(
         raise InvalidSetting(
             f"context {context:,} is out of range", f"the model has {positions:,} positions"
         )
-    if context_bytes(gguf, context, kv_cache) > memory:
+    beside_the_model = context_bytes(gguf, context, kv_cache)
+    if beside_the_model > memory:
         raise InvalidSetting(
-            f"a context of {context:,} tokens needs {_amount(context_bytes(gguf, context, kv_cache))},"
+            f"a context of {context:,} tokens needs {_amount(beside_the_model)},"
             f" and {_amount(memory)} are free",
             "give a smaller --context, or a smaller --kv-cache",
         )
