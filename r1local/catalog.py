@@ -19,7 +19,6 @@ class CatalogModel:
     """A model of the catalog: the name it is called by, and where its file is."""
 
     name: str
-    display_name: str
     path: Path
 
 
@@ -27,10 +26,7 @@ class CatalogModel:
 def catalog() -> dict[str, CatalogModel]:
     """All known models by name."""
     entries = tomllib.loads(models_toml().read_text(encoding="utf-8"))
-    return {
-        name: CatalogModel(name, entry["display_name"], _PACKAGE / entry["file"])
-        for name, entry in entries.items()
-    }
+    return {name: CatalogModel(name, _PACKAGE / entry["file"]) for name, entry in entries.items()}
 
 
 def models_toml() -> Path:
@@ -54,4 +50,4 @@ def find_model(reference: str) -> CatalogModel:
             f"no model is called {reference!r}",
             f"give a path to a GGUF file, or one of: {', '.join(catalog())}",
         )
-    return CatalogModel(path.stem, path.stem, path)
+    return CatalogModel(path.stem, path)

@@ -14,7 +14,14 @@ from typing import Annotated, TypeAlias
 import typer
 
 from r1local.errors import EXIT_USAGE
-from r1local.settings import KVType, OutputFormat, ThinkingMode
+from r1local.settings import (
+    MAX_TOKENS,
+    TEMPERATURE,
+    TOP_P,
+    KVType,
+    OutputFormat,
+    ThinkingMode,
+)
 
 #: Does what was asked for; returns the exit code.
 Command: TypeAlias = Callable[[], int]
@@ -125,10 +132,10 @@ def run(
     ] = False,
     temperature: Annotated[
         float, typer.Option(help="Randomness; 0 always takes the likeliest token.")
-    ] = 0.6,
+    ] = TEMPERATURE,
     top_p: Annotated[
         float, typer.Option("--top-p", help="Draw from the likeliest tokens of this probability.")
-    ] = 0.95,
+    ] = TOP_P,
     top_k: Annotated[
         int, typer.Option("--top-k", help="Draw from this many likeliest tokens; 0 = all.")
     ] = 0,
@@ -141,7 +148,7 @@ def run(
     ] = None,
     max_tokens: Annotated[
         int, typer.Option("--max-tokens", help="End the reply after this many tokens.")
-    ] = 32_768,
+    ] = MAX_TOKENS,
     context: Annotated[
         int | None,
         typer.Option(

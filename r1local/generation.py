@@ -19,10 +19,8 @@ from r1local.events import (
     Usage,
 )
 from r1local.loading import LoadedModel
+from r1local.settings import MAX_TOKENS
 from r1local.thinking import Part, Pieces, ThinkSplitter
-
-#: The limit DeepSeek evaluated R1 with (its README, section 4).
-MAX_TOKENS = 32_768
 
 
 @dataclass(frozen=True, slots=True)

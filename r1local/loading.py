@@ -11,21 +11,18 @@ from r1local.documents import read_document
 from r1local.engine import LoadSettings, Model, free_gpu_memory
 from r1local.errors import ChatTemplateError, InvalidSetting
 from r1local.events import Notice
-from r1local.gguf_file import GGUFFile, read_gguf
+from r1local.gguf_file import GGML_TYPES, GGUFFile, read_gguf
 from r1local.offload import (
     CONTEXT_STEP,
-    QUANTIZED_BLOCK,
+    KV_CACHE_TYPES,
     context_bytes,
     largest_context,
     memory_bytes,
 )
-from r1local.settings import KVType
+from r1local.settings import MAX_TOKENS, KVType
 from r1local.special_tokens import SpecialTokens
 from r1local.thinking import CLOSE_TAG
 
-#: The context window unless another is asked for, in tokens: the longest reply
-#: DeepSeek evaluated R1 with.
-DEFAULT_CONTEXT = 32_768
 #: Tokens below which a GPU is given up in favour of a larger context on the CPU.
 _SMALLEST_GPU_CONTEXT = 4_096
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
@@ -119,10 +116,11 @@ def _threads(gguf: GGUFFile) -> int:
 
 def _check_kv_cache(gguf: GGUFFile, kv_cache: KVType) -> None:
     lengths = (gguf.key_length, gguf.value_length)
-    if kv_cache != "f16" and any(length % QUANTIZED_BLOCK for length in lengths):
+    block = GGML_TYPES[KV_CACHE_TYPES[kv_cache]].block_size
+    if any(length % block for length in lengths):
         raise InvalidSetting(
             f"kv-cache {kv_cache} can't hold this model's heads of {max(lengths)} numbers",
-            f"it holds multiples of {QUANTIZED_BLOCK}: leave --kv-cache at f16",
+            f"it holds multiples of {block}: leave --kv-cache at f16",
         )
 
 
@@ -132,7 +130,8 @@ def _fits_gpu(gguf: GGUFFile, options: LoadOptions, gpu_memory: int) -> bool:
 
 
 def _default_context(gguf: GGUFFile) -> int:
-    lengths = (DEFAULT_CONTEXT, gguf.context_length, gguf.position_count)
+    """The longest reply recommended, as far as the model was trained."""
+    lengths = (MAX_TOKENS, gguf.context_length, gguf.position_count)
     return min(length for length in lengths if length)
 
 

@@ -3,11 +3,11 @@
 from r1local.gguf_file import GGML_TYPES, GGUFFile
 from r1local.settings import KVType
 
-_KV_TYPES = {"f16": GGML_TYPES[1], "q8_0": GGML_TYPES[8], "q4_0": GGML_TYPES[2]}
-
-# llama.cpp's default n_ubatch: tokens evaluated at once, which its work space
-# is reserved for.
-_MICRO_BATCH = 512
+#: Numbers in `enum ggml_type` of the KV cache's element types.
+KV_CACHE_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
+#: Tokens of the prompt evaluated at once, which llama.cpp reserves its work space for.
+#: Cancelling takes effect between such batches, and within one where the CPU computes it.
+BATCH_TOKENS = 512
 _F32_BYTES = 4
 _F16_BYTES = 2
 # Rows of the embedding's width that are alive at once; see `compute_bytes`.
@@ -15,8 +15,6 @@ _LIVE_ROWS = 10
 
 # llama.cpp rounds a context window up to a multiple of this.
 CONTEXT_STEP = 256
-# Numbers in a block of q8_0 and of q4_0: a head's key or value is whole blocks.
-QUANTIZED_BLOCK = 32
 SMALLEST_CONTEXT = 512
 
 
@@ -29,7 +27,7 @@ def kv_cache_bytes(
     DeepSeek's attention compressed cache no values: those are a view of the
     keys (`has_v = !is_mla`, llama-kv-cache.cpp).
     """
-    keys, values = _KV_TYPES[k_type], _KV_TYPES[v_type]
+    keys, values = (GGML_TYPES[KV_CACHE_TYPES[kv_type]] for kv_type in (k_type, v_type))
     value_length = 0 if model.uses_latent_attention else model.value_length
     per_token = sum(
         keys.row_bytes(heads * model.key_length) + values.row_bytes(heads * value_length)
@@ -41,7 +39,7 @@ def kv_cache_bytes(
 def compute_bytes(model: GGUFFile, context_window: int) -> int:
     """An estimate, from above, of llama.cpp's compute buffer with flash attention.
 
-    For each token of a micro-batch: the rows alive in a layer, and a row of the
+    For each token of a batch: the rows alive in a layer, and a row of the
     attention mask in f16; and once, logits. Measured with llama-cpp-python 0.3.36:
 
     | model, context | MiB | estimated |
@@ -53,7 +51,7 @@ def compute_bytes(model: GGUFFile, context_window: int) -> int:
     feed_forward = max(model.per_layer("feed_forward_length"), default=0)
     row = _F32_BYTES * (_LIVE_ROWS * width + 2 * feed_forward)
     mask = _F16_BYTES * context_window
-    return _MICRO_BATCH * (row + mask) + _F32_BYTES * model.vocabulary_size
+    return BATCH_TOKENS * (row + mask) + _F32_BYTES * model.vocabulary_size
 
 
 def memory_bytes(model: GGUFFile, context_window: int, kv_type: KVType = "f16") -> int:

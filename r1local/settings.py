@@ -1,4 +1,4 @@
-"""What the user can choose between, in the words of the command line."""
+"""What the user can choose between, in the words of the command line, and DeepSeek's choices."""
 
 from typing import Literal, TypeAlias
 
@@ -10,3 +10,9 @@ OutputFormat: TypeAlias = Literal["text", "json", "jsonl"]
 
 #: Element type of the KV cache: smaller ones hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
+
+#: What DeepSeek recommends for R1: its README, sections 4 and 6, and `generation_config.json`.
+TEMPERATURE = 0.6
+TOP_P = 0.95
+#: The limit DeepSeek evaluated R1 with (its README, section 4): thinking and answer together.
+MAX_TOKENS = 32_768

@@ -1,6 +1,5 @@
 """What every test has: a home of its own, and the command as a person would start it."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -63,8 +62,3 @@ def scripted(tmp_path: Path) -> Scripted:
         return write_scripted_model(tmp_path / "scripted.gguf", reply, **options)  # type: ignore[arg-type]
 
     return write
-
-
-def processes_environment(**changes: str) -> dict[str, str]:
-    """The environment of this process, changed."""
-    return os.environ | changes

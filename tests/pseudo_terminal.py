@@ -14,6 +14,8 @@ from types import TracebackType
 
 import pyte
 
+from tests.terminals import rows_of
+
 
 class PseudoTerminal:
     """Runs a command on a pseudo-terminal of its own and keeps its screen with pyte.
@@ -83,11 +85,7 @@ class PseudoTerminal:
 
     def text(self) -> str:
         """What was printed, scrolled-off lines included."""
-        scrolled = (
-            "".join(line[column].data for column in range(self.screen.columns))
-            for line in self.screen.history.top
-        )
-        return "\n".join(line.rstrip() for line in (*scrolled, *self.screen.display)).rstrip("\n")
+        return "\n".join(rows_of(self.screen))
 
     def _read(self) -> bool:
         """Take what has been written for up to a tenth of a second; False at the end."""

@@ -9,6 +9,19 @@ from rich.console import Console
 from r1local.ui.console import console_for
 
 
+def rows_of(screen: pyte.HistoryScreen) -> list[str]:
+    """Everything that was ever on a screen, from the top, without empty rows at the end."""
+    columns = screen.columns
+    scrolled = [
+        "".join(line[column].data for column in range(columns)).rstrip()
+        for line in screen.history.top
+    ]
+    rows = scrolled + [row.rstrip() for row in screen.display]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
 class Terminal(io.StringIO):
     """A stream that says it is a terminal and keeps the screen of one."""
 
@@ -28,15 +41,7 @@ class Terminal(io.StringIO):
     @property
     def rows(self) -> list[str]:
         """Everything that was ever on the screen, from the top, without empty rows at the end."""
-        columns = self.screen.columns
-        scrolled = [
-            "".join(line[column].data for column in range(columns)).rstrip()
-            for line in self.screen.history.top
-        ]
-        rows = scrolled + [row.rstrip() for row in self.screen.display]
-        while rows and not rows[-1]:
-            rows.pop()
-        return rows
+        return rows_of(self.screen)
 
     @property
     def shown(self) -> str:

@@ -11,16 +11,11 @@ from r1local.engine.library import load_llama, log
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
+from r1local.offload import BATCH_TOKENS, KV_CACHE_TYPES
 from r1local.settings import KVType
-
-#: Tokens per `llama_decode` of the prompt. Cancelling takes effect between
-#: batches, and within one where the CPU computes it.
-BATCH_TOKENS = 512
 
 _FLASH_ATTENTION_AUTO = -1
 _LOAD_MODE_MMAP = 1
-#: `enum ggml_type` in ggml.h.
-_GGML_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
 #: What llama_decode returns (llama.h).
 _NO_KV_SLOT = 1
 _ABORTED = 2
@@ -161,7 +156,7 @@ class Model:
         return model
 
     def _make_context(self, settings: LoadSettings) -> Any:
-        kv_type = _GGML_TYPES[settings.kv_cache]
+        kv_type = KV_CACHE_TYPES[settings.kv_cache]
         params = _with_fields(
             self._llama.llama_context_default_params(),
             n_ctx=settings.context_window,
@@ -197,14 +192,13 @@ class Model:
         array = (ctypes.c_int32 * len(tokens))(*tokens)
         batch = self._llama.llama_batch_get_one(array, len(tokens))
         code = self._llama.llama_decode(self._context, batch)
+        if not code:
+            self._evaluated += tokens
+            return True
+        self._keep(len(self._evaluated))
         if code == _ABORTED:
-            self._keep(len(self._evaluated))
             return False
-        if code:
-            self._keep(len(self._evaluated))
-            raise _decode_error(code)
-        self._evaluated += tokens
-        return True
+        raise _decode_error(code)
 
 
 def _with_fields(params: Any, **values: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from r1local.engine.library import load_llama
 from r1local.errors import InvalidSetting
+from r1local.settings import TEMPERATURE, TOP_P
 
 #: llama.cpp takes 32-bit seeds and keeps the highest for "draw one" (LLAMA_DEFAULT_SEED).
 SEED_LIMIT = 0xFFFFFFFF
@@ -17,16 +18,15 @@ _MOST_TOP_K = 2**31 - 1
 class SamplerSettings:
     """Sampler settings; the defaults are DeepSeek's recommendation for R1.
 
-    Temperature 0.6 and top_p 0.95 are in DeepSeek-R1's README (sections 4 and
-    6) and `generation_config.json`; nothing is recommended for the rest, so it
-    is neutral. `seed` None means: draw one.
+    Nothing is recommended for top_k and min_p, so they are neutral. `seed` None
+    means: draw one.
 
     Raises:
         InvalidSetting: a value out of its range.
     """
 
-    temperature: float = 0.6
-    top_p: float = 0.95
+    temperature: float = TEMPERATURE
+    top_p: float = TOP_P
     top_k: int = 0
     min_p: float = 0.0
     seed: int | None = None

@@ -10,7 +10,6 @@ from tools.nano import heldout_phrasing
 from tools.nano.chat import Turn, corrupt, follow_up, problem_text
 from tools.nano.grammar import blocks, fill, pick
 from tools.nano.problems import Problem, binary, draw
-from tools.nano.refusals import SENTENCE
 from tools.nano.stories import word_binary
 from tools.nano.surface import LANGUAGES, cast, made_up, name, noun
 from tools.nano.tasks import EASY, HARD, comparison, make
@@ -156,8 +155,3 @@ def suites(scale: float, seed: int) -> dict[str, Callable[[], list[Case]]]:
         "nouns": lambda: list(unknown_nouns(of(60), fresh(6))),
         "planted": lambda: list(planted(of(60), fresh(7))),
     }
-
-
-def expected_sentence(case: Case) -> str:
-    """The refusal in the language asked."""
-    return SENTENCE[case.language]
