@@ -9,6 +9,8 @@
     │   ├── MalformedGGUF           counts, lengths or types that can't be true
     │   └── MissingTokenizer
     ├── UnknownModel                a name that is no model's and no file's
+    ├── ModelNotInstalled           a known model with no file on this machine
+    ├── CatalogError                something wrong in the user's own models.toml
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
     ├── ChatTemplateError           missing, broken, unsafe or endless template
@@ -79,6 +81,14 @@ class MissingTokenizer(ModelFileError):
 
 class UnknownModel(R1LocalError):
     """The reference names no known model and no file."""
+
+
+class ModelNotInstalled(R1LocalError):
+    """The reference names a model that has no file on this machine."""
+
+
+class CatalogError(R1LocalError):
+    """The user's own `models.toml` can't be read, or states something it can't."""
 
 
 class ModelLoadError(R1LocalError):

@@ -8,23 +8,28 @@ from pathlib import Path
 from r1local import hardware
 from r1local.chat_template import ChatTemplate
 from r1local.documents import read_document
-from r1local.engine import LoadSettings, Model, free_gpu_memory
+from r1local.engine import LoadSettings, Model
 from r1local.errors import ChatTemplateError, InvalidSetting
 from r1local.events import Notice
+from r1local.fit import this_machine
 from r1local.gguf_file import GGML_TYPES, GGUFFile, read_gguf
 from r1local.offload import (
     CONTEXT_STEP,
     KV_CACHE_TYPES,
+    Machine,
+    MemoryFacts,
+    amount,
     context_bytes,
+    default_context,
+    facts_of,
     largest_context,
     memory_bytes,
+    plan,
 )
-from r1local.settings import MAX_TOKENS, KVType
+from r1local.settings import KVType
 from r1local.special_tokens import SpecialTokens
 from r1local.thinking import CLOSE_TAG
 
-#: Tokens below which a GPU is given up in favour of a larger context on the CPU.
-_SMALLEST_GPU_CONTEXT = 4_096
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
@@ -86,27 +91,41 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
 
 def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> LoadSettings:
     _check_kv_cache(gguf, options.kv_cache)
-    gpu_memory = free_gpu_memory()
-    gpu_layers = options.gpu_layers
-    if gpu_layers is None:
-        gpu_layers = _ALL_LAYERS if _fits_gpu(gguf, options, gpu_memory) else 0
-        if gpu_memory and not gpu_layers:
-            notices.append(
-                Notice("offload", "the GPU has too little free memory: running on the CPU")
-            )
-    elif gpu_layers and not gpu_memory:
-        notices.append(
-            Notice(
-                "offload", "no GPU to offload to, or a llama.cpp built without it: see --version"
-            )
-        )
-    memory = gpu_memory if gpu_layers == _ALL_LAYERS and gpu_memory else hardware.available_memory()
+    facts, machine = facts_of(gguf), this_machine()
+    gpu_layers = _gpu_layers(facts, options, machine, notices)
+    gpu_memory = sum(machine.gpus)
+    if gpu_memory and gpu_layers in (_ALL_LAYERS, len(facts.layers) + 1):
+        memory = gpu_memory
+    elif gpu_layers and not machine.shared:
+        memory = machine.memory + gpu_memory
+    else:
+        memory = machine.memory
     return LoadSettings(
-        context_window=_context_window(gguf, options, memory, notices),
+        context_window=_context_window(gguf, facts, options, memory, notices),
         gpu_layers=gpu_layers,
         threads=options.threads or _threads(gguf),
         kv_cache=options.kv_cache,
     )
+
+
+def _gpu_layers(
+    facts: MemoryFacts, options: LoadOptions, machine: Machine, notices: list[Notice]
+) -> int:
+    """The layers asked for, or those that the plan puts on GPUs."""
+    if options.gpu_layers is not None:
+        if options.gpu_layers and not machine.gpus:
+            told = "no GPU to offload to, or a llama.cpp built without it: see --version"
+            notices.append(Notice("offload", told))
+        return options.gpu_layers
+    planned = plan(facts, machine, options.context, options.kv_cache)
+    if planned.kind == "GPU":
+        return _ALL_LAYERS
+    if planned.gpu_layers:
+        notices.append(Notice("offload", planned.reason))
+    elif machine.gpus:
+        told = "the GPU has too little free memory: running on the CPU"
+        notices.append(Notice("offload", told))
+    return planned.gpu_layers
 
 
 def _threads(gguf: GGUFFile) -> int:
@@ -124,62 +143,48 @@ def _check_kv_cache(gguf: GGUFFile, kv_cache: KVType) -> None:
         )
 
 
-def _fits_gpu(gguf: GGUFFile, options: LoadOptions, gpu_memory: int) -> bool:
-    context = options.context or min(_default_context(gguf), _SMALLEST_GPU_CONTEXT)
-    return memory_bytes(gguf, context, options.kv_cache) <= gpu_memory
-
-
-def _default_context(gguf: GGUFFile) -> int:
-    """The longest reply recommended, as far as the model was trained."""
-    lengths = (MAX_TOKENS, gguf.context_length, gguf.position_count)
-    return min(length for length in lengths if length)
-
-
 def _context_window(
-    gguf: GGUFFile, options: LoadOptions, memory: int, notices: list[Notice]
+    gguf: GGUFFile, facts: MemoryFacts, options: LoadOptions, memory: int, notices: list[Notice]
 ) -> int:
     if options.context:
-        return _context_asked_for(gguf, options.context, options.kv_cache, memory, notices)
-    wanted = _default_context(gguf)
-    fitting = largest_context(gguf, wanted, memory, options.kv_cache)
+        return _context_asked_for(gguf, facts, options, memory, notices)
+    wanted = default_context(facts)
+    fitting = largest_context(facts, wanted, memory, options.kv_cache)
     if fitting < wanted:
-        needed = memory_bytes(gguf, wanted, options.kv_cache)
+        needed = memory_bytes(facts, wanted, options.kv_cache)
         notices.append(
             Notice(
                 "context",
-                f"the context is {fitting:,} tokens: {wanted:,} need {_amount(needed)}"
-                f" with the model, and {_amount(memory)} are free",
+                f"the context is {fitting:,} tokens: {wanted:,} need {amount(needed)}"
+                f" with the model, and {amount(memory)} are free",
             )
         )
     return fitting
 
 
 def _context_asked_for(
-    gguf: GGUFFile, context: int, kv_cache: KVType, memory: int, notices: list[Notice]
+    gguf: GGUFFile, facts: MemoryFacts, options: LoadOptions, memory: int, notices: list[Notice]
 ) -> int:
+    context, kv_cache = options.context or 0, options.kv_cache
     positions = gguf.position_count
     if positions and context > positions:
         raise InvalidSetting(
             f"context {context:,} is out of range", f"the model has {positions:,} positions"
         )
-    beside_the_model = context_bytes(gguf, context, kv_cache)
+    beside_the_model = context_bytes(facts, context, kv_cache)
     if beside_the_model > memory:
         raise InvalidSetting(
-            f"a context of {context:,} tokens needs {_amount(beside_the_model)},"
-            f" and {_amount(memory)} are free",
+            f"a context of {context:,} tokens needs {amount(beside_the_model)},"
+            f" and {amount(memory)} are free",
             "give a smaller --context, or a smaller --kv-cache",
         )
-    if (needed := memory_bytes(gguf, context, kv_cache)) > memory:
-        shortage = f"{_amount(needed)} are needed and {_amount(memory)} free"
+    if (needed := memory_bytes(facts, context, kv_cache)) > memory:
+        shortage = f"{amount(needed)} are needed and {amount(memory)} free"
         notices.append(Notice("context", f"{shortage}: the model is read from the disk again"))
     if gguf.context_length and context > gguf.context_length:
         trained = f"the model was trained on {gguf.context_length:,} tokens of context"
         notices.append(Notice("context", f"{trained}: beyond them it may lose the thread"))
     return context
-
-
-def _amount(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
 def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:

@@ -13,6 +13,7 @@ from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.generation import Control, ReplySettings, reply
 from r1local.loading import LoadedModel, LoadOptions, load
+from r1local.offload import Machine
 from tests.conftest import Scripted
 from tests.models import BROKEN_FILES, R1_TEMPLATE, smollm2
 
@@ -249,18 +250,18 @@ def test_tags_count_as_thinking(scripted: Scripted) -> None:
 def test_offload_without_a_gpu_is_noticed(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.loading.free_gpu_memory", lambda: 0)
+    monkeypatch.setattr("r1local.loading.this_machine", lambda: Machine(memory=2**33))
     with loaded(scripted("x"), gpu_layers=5) as model:
         assert [notice.kind for notice in model.notices] == ["offload"]
 
 
 @pytest.mark.parametrize(
-    ("free_gpu_memory", "gpu_layers"),
-    [(0, 0), (2**20, 0), (2**33, -1)],
+    ("gpus", "gpu_layers"),
+    [((), 0), ((2**10,), 0), ((2**33,), -1)],
     ids=["none", "full", "free"],
 )
 def test_auto_offloads_what_fits(
-    free_gpu_memory: int,
+    gpus: tuple[int, ...],
     gpu_layers: int,
     scripted: Scripted,
     monkeypatch: pytest.MonkeyPatch,
@@ -272,6 +273,7 @@ def test_auto_offloads_what_fits(
         return Model(path, settings, cancelled)
 
     monkeypatch.setattr("r1local.loading.Model", spy)
-    monkeypatch.setattr("r1local.loading.free_gpu_memory", lambda: free_gpu_memory)
+    machine = Machine(memory=2**33, gpus=gpus)
+    monkeypatch.setattr("r1local.loading.this_machine", lambda: machine)
     with loaded(scripted("x")):
         assert seen == [gpu_layers]

@@ -25,7 +25,8 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from r1local.catalog import EMBEDDED_MODEL, find_model
+from r1local.catalog import catalog
+from r1local.selection import select
 from tests.models import smollm2, write_scripted_model
 
 R1LOCAL = (sys.executable, "-m", "r1local")
@@ -203,7 +204,7 @@ def compare_memory(arguments: argparse.Namespace) -> None:
 
 def compare_threads(arguments: argparse.Namespace) -> None:
     """One thread and two, on a model of 3 MB and on one of 98 MB."""
-    for model in (find_model(EMBEDDED_MODEL).path, smollm2()):
+    for model in (select(None, catalog()).path, smollm2()):
         bare = [sys.executable, "-m", "tools.bare_loop", str(model), "--tokens", "512"]
         bare += ["--prompt", STORY]
         one, two = alternate(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from r1local import documents
 from r1local.answers import final_answer
-from r1local.catalog import EMBEDDED_MODEL, find_model
+from r1local.catalog import catalog
 from r1local.conversation import Conversation, Message
 from r1local.engine import log
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, LoadingCancelled, PromptInputError
@@ -18,6 +18,7 @@ from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.generation import ReplySettings, cancelled_while_loading, reply
 from r1local.interruption import Interruption, interruptible
 from r1local.loading import LoadOptions, load
+from r1local.selection import select
 from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
@@ -52,11 +53,12 @@ def run(options: RunOptions) -> int:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
     conversation = _conversation(options)
-    model = find_model(options.model or EMBEDDED_MODEL)
+    model = select(options.model, catalog())
     out, err = console_for(sys.stdout), console_for(sys.stderr)
-    if options.model is None:
-        announcement = f"using the embedded demo model, {model.name}; -m FILE.gguf runs your own"
-        print_notice(err, announcement)
+    if model.note:
+        print_notice(err, model.note)
+    if options.system and model.known and model.known.system_prompt is False:
+        print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
     # llama.cpp's log would run into a line that is painted over.
     waiting = nullcontext if options.verbose else partial(busy, err)
     log.show = partial(print_log, err) if options.verbose else None

@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -107,6 +108,7 @@ _GGML_FUNCTIONS: tuple[tuple[str, Any, list[Any]], ...] = (
     ("ggml_backend_dev_count", ctypes.c_size_t, []),
     ("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t]),
     ("ggml_backend_dev_type", ctypes.c_int, [ctypes.c_void_p]),
+    ("ggml_backend_dev_description", ctypes.c_char_p, [ctypes.c_void_p]),
     (
         "ggml_backend_dev_memory",
         None,
@@ -114,20 +116,42 @@ _GGML_FUNCTIONS: tuple[tuple[str, Any, list[Any]], ...] = (
     ),
 )
 #: `enum ggml_backend_dev_type` in ggml-backend.h: GPU and integrated GPU.
-_GPU_TYPES = (1, 2)
+_GPU, _INTEGRATED_GPU = 1, 2
 
 
-def free_gpu_memory() -> int:
-    """Free bytes on all GPUs llama.cpp can offload to; 0 where there are none."""
+@dataclass(frozen=True, slots=True)
+class GPU:
+    """A GPU that llama.cpp can offload to; its memory is in bytes.
+
+    `shared` memory is the CPU's as well: integrated GPUs and Apple's. Metal reports as its total
+    what macOS recommends that a process wire (`recommendedMaxWorkingSetSize`).
+    """
+
+    name: str
+    free: int
+    total: int
+    shared: bool
+
+
+@cache
+def _gpu_devices() -> tuple[int, ...]:
     library = load_ggml()
-    free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    sum_free = 0
-    for index in range(library.ggml_backend_dev_count()):
-        device = library.ggml_backend_dev_get(index)
-        if library.ggml_backend_dev_type(device) in _GPU_TYPES:
-            library.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-            sum_free += free.value
-    return sum_free
+    devices = map(library.ggml_backend_dev_get, range(library.ggml_backend_dev_count()))
+    kinds = (_GPU, _INTEGRATED_GPU)
+    return tuple(d for d in devices if library.ggml_backend_dev_type(d) in kinds)
+
+
+def gpus() -> tuple[GPU, ...]:
+    """The GPUs this llama.cpp was built for and finds."""
+    library = load_ggml()
+    found = []
+    for device in _gpu_devices():
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        library.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+        name = library.ggml_backend_dev_description(device).decode("utf-8", "replace")
+        integrated = library.ggml_backend_dev_type(device) == _INTEGRATED_GPU
+        found.append(GPU(name, free.value, total.value, integrated or name.startswith("Apple")))
+    return tuple(found)
 
 
 def versions() -> dict[str, str]:
