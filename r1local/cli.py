@@ -19,6 +19,7 @@ from r1local.settings import (
     TEMPERATURE,
     TOP_P,
     KVType,
+    ModelFormat,
     OutputFormat,
     ThinkingMode,
 )
@@ -212,3 +213,20 @@ def run(
         )
 
     return answer
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="A name, hf:org/repo, or a GGUF file.")],
+    output_format: Annotated[
+        ModelFormat, typer.Option("--format", help="Text, or one JSON object.")
+    ] = "text",
+) -> Command:
+    """Show what is known of a model, what it takes in memory, and how fast it may run here."""
+
+    def card() -> int:
+        from r1local.commands.show import ShowOptions, show
+
+        return show(ShowOptions(model, output_format))
+
+    return card

@@ -203,19 +203,19 @@ def default_context(facts: MemoryFacts) -> int:
 def plan(
     facts: MemoryFacts, machine: Machine, context: int | None = None, kv_type: KVType = "f16"
 ) -> Plan:
-    """Where to run a model and with how much context; `context` None means: as is sensible.
+    """Where to run a model with a context of so many tokens; None means: as many as is sensible.
 
     All of it on the GPUs where that leaves a useful context; else as many layers as they hold;
-    else the CPU. The context is reduced before layers are left out, but not below 4,096 tokens.
+    else the CPU. A sensible context is reduced before layers are left out, down to 4,096 tokens.
     """
     wanted = context or default_context(facts)
     least = min(wanted, _USEFUL_CONTEXT) if context is None else wanted
     gpu = sum(machine.gpus)
     if gpu and memory_bytes(facts, least, kv_type) <= gpu:
-        window = largest_context(facts, wanted, gpu, kv_type)
+        window = context or largest_context(facts, wanted, gpu, kv_type)
         return Plan("GPU", len(facts.layers) + 1, window, f"all on the GPU ({_free(gpu)})")
     everywhere = machine.memory if machine.shared else machine.memory + gpu
-    window = largest_context(facts, wanted, everywhere, kv_type)
+    window = context or largest_context(facts, wanted, everywhere, kv_type)
     layers = _layers_on_gpu(facts, window, gpu, kv_type) if gpu else 0
     if memory_bytes(facts, window, kv_type) > everywhere:
         needed = memory_bytes(facts, window, kv_type)

@@ -8,6 +8,9 @@ ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
 #: How a reply is written: text, one JSON object, or one JSON object an event.
 OutputFormat: TypeAlias = Literal["text", "json", "jsonl"]
 
+#: How the commands about models print: text for people, JSON for programs.
+ModelFormat: TypeAlias = Literal["text", "json"]
+
 #: Element type of the KV cache: smaller ones hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 

@@ -258,6 +258,8 @@ def test_shared_memory_counts_once() -> None:
 def test_a_context_asked_for_is_not_reduced_on_the_gpu() -> None:
     made = plan(known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)), context=32_768)
     assert (made.kind, made.context_window) == ("GPU+CPU", 32_768)
+    made = plan(known("7b"), Machine(memory=8 * GIB), context=131_072)
+    assert (made.kind, made.context_window) == ("no", 131_072)
 
 
 def test_what_fits_nowhere_says_how_much_it_needs() -> None:

@@ -36,8 +36,7 @@ def test_an_alias_that_hides_a_distill_is_explained() -> None:
     found = parse("deepseek-r1:7b", catalog())
     assert isinstance(found, CatalogReference)
     assert found.note == (
-        "deepseek-r1:7b is DeepSeek-R1-Distill-Qwen-7B:"
-        " Qwen2.5-Math-7B taught by R1, not R1 itself"
+        "deepseek-r1:7b is DeepSeek-R1-Distill-Qwen-7B: Qwen2.5-Math-7B taught by R1, not R1 itself"
     )
     for plain in ("7b", "deepseek-r1", "r1", "deepseek-r1:671b"):
         other = parse(plain, catalog())

@@ -30,7 +30,7 @@ SCORES = {
     "livecodebench": "LiveCodeBench",
     "codeforces": "Codeforces",
 }
-COMMANDS = ((), ("run",))
+COMMANDS = ((), ("run",), ("show",))
 
 
 def main() -> int:

@@ -1,0 +1,201 @@
+"""`r1local show`: what is known of a model, and how it would run here."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+from r1local.catalog import Catalog, CatalogModel, catalog
+from r1local.chat_template import ChatTemplate
+from r1local.conversation import Message
+from r1local.errors import EXIT_OK, ChatTemplateError, ModelNotInstalled
+from r1local.fit import this_machine
+from r1local.gguf_file import GGUFFile, read_gguf
+from r1local.offload import (
+    Machine,
+    MemoryFacts,
+    facts_of,
+    facts_of_known,
+    kv_cache_bytes,
+    memory_bytes,
+    plan,
+    tokens_per_second,
+)
+from r1local.quantization import quality_loss, quality_rank, quantization_of
+from r1local.references import CatalogReference, parse
+from r1local.selection import select
+from r1local.settings import ModelFormat
+from r1local.special_tokens import SpecialTokens
+from r1local.ui.console import console_for, print_notice
+from r1local.ui.model_card import Card, ContextPlan, VariantPlan, print_card
+
+#: Tokens of context that plans are made for.
+CONTEXTS = (4_096, 8_192, 16_384, 32_768, 131_072)
+_TEMPLATES = {
+    "open": "opens the thought itself",
+    "closed": "opens and closes the thought: no thinking",
+    "none": "ends at the assistant's turn: r1local opens the thought",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShowOptions:
+    """What `show` was asked for."""
+
+    reference: str
+    output_format: ModelFormat
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A model to show: what the catalog knows of it, and the header of its file if there is one."""
+
+    name: str
+    known: CatalogModel | None
+    place: str | None = None
+    header: GGUFFile | None = None
+
+    @property
+    def quantization(self) -> str | None:
+        return quantization_of(self.place) if self.place else None
+
+
+def show(options: ShowOptions) -> int:
+    """Print a model's card and memory plan on stdout; return the exit code.
+
+    Raises:
+        UnknownModel: the reference means nothing.
+        ModelNotInstalled: the catalog knows nothing of it, and it is not on this machine.
+    """
+    models = catalog()
+    reference = parse(options.reference, models)
+    if isinstance(reference, CatalogReference) and reference.note:
+        print_notice(console_for(sys.stderr), reference.note)
+    found = _find(options.reference, models)
+    card = _card(found, this_machine(measure_bandwidth=True), models)
+    if options.output_format == "json":
+        print(json.dumps(asdict(card), ensure_ascii=False))
+    else:
+        print_card(console_for(sys.stdout), card)
+    return EXIT_OK
+
+
+def _find(reference: str, models: Catalog) -> _Found:
+    """The model's file where it is on this machine, else what the catalog knows."""
+    try:
+        model = select(reference, models)
+    except ModelNotInstalled:
+        named = parse(reference, models)
+        if not isinstance(named, CatalogReference):
+            raise
+        return _Found(named.model.name, named.model)
+    return _Found(model.name, model.known, str(model.path), read_gguf(model.path))
+
+
+def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
+    variants = []
+    if found.header:
+        own = found.quantization or "this file"
+        variants.append(_variant(own, facts_of(found.header), machine))
+    for name in found.known.sizes if found.known else ():
+        facts = facts_of_known(found.known, name) if found.known else None
+        if facts and name != found.quantization:
+            variants.append(_variant(name, facts, machine))
+    return Card(
+        name=found.name,
+        facts=_facts(found),
+        scores=_scores(found.known, models),
+        source=str(found.known.scores.get("source", "")) if found.known else "",
+        variants=tuple(sorted(variants, key=lambda variant: quality_rank(variant.quantization))),
+        memory=machine.memory,
+        gpu_memory=sum(machine.gpus),
+    )
+
+
+def _facts(found: _Found) -> dict[str, str]:
+    """Labels and values of a card, those unknown left out."""
+    model = found.known
+    facts: dict[str, str | None] = {"file": found.place, "quantization": found.quantization}
+    if model:
+        facts |= {
+            "model": model.display_name,
+            "about": model.summary,
+            "base model": model.base_model,
+            "licence": _licence(model),
+            "parameters": _parameters(model),
+            "trained context": f"{model.context_length:,} tokens" if model.context_length else None,
+            "repository": model.repo_id,
+            "sampling": _sampling(model),
+        }
+    if found.header:
+        facts |= {
+            "architecture": found.header.architecture,
+            "trained context": f"{found.header.context_length or 0:,} tokens",
+            "chat template": template_state(found.header),
+        }
+    return {label: value for label, value in facts.items() if value}
+
+
+def _licence(model: CatalogModel) -> str | None:
+    if model.base_license and model.license:
+        return f"{model.license}; its base: {model.base_license}"
+    return model.license
+
+
+def _parameters(model: CatalogModel) -> str | None:
+    if not model.parameters:
+        return None
+    active = f", {model.active_parameters / 1e9:.0f} B active" if model.active_parameters else ""
+    return f"{model.parameters / 1e9:.1f} B{active}"
+
+
+def _sampling(model: CatalogModel) -> str | None:
+    if model.temperature is None:
+        return None
+    system = "a system prompt is supported" if model.system_prompt else "no system prompt"
+    return f"temperature {model.temperature}, top-p {model.top_p}, {system}"
+
+
+def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, str]]:
+    """Published scores by test, each beside o1-mini's where that was measured."""
+    other = known.compared["o1-mini"]
+    scores = model.scores if model else {}
+    return {
+        test: (str(value), str(other.get(test, "")))
+        for test, value in scores.items()
+        if test != "source"
+    }
+
+
+def template_state(header: GGUFFile) -> str:
+    """How the file's chat template begins a reply."""
+    if header.chat_template is None:
+        return "none: give one with --chat-template"
+    try:
+        template = ChatTemplate(
+            header.chat_template, SpecialTokens("", "", frozenset()), thinks=False
+        )
+        return _TEMPLATES[template.render([Message("user", "?")]).start]
+    except ChatTemplateError as error:
+        return f"can't be used: {error.message}"
+
+
+def _variant(quantization: str, facts: MemoryFacts, machine: Machine) -> VariantPlan:
+    """What a quantization takes at each context, and how fast it may run."""
+    longest = facts.context_length or max(CONTEXTS)
+    contexts = []
+    for context in (each for each in CONTEXTS if each <= longest):
+        made = plan(facts, machine, context)
+        contexts.append(
+            ContextPlan(
+                context,
+                kv_cache_bytes(facts, context),
+                memory_bytes(facts, context),
+                made.kind,
+                made.gpu_layers,
+            )
+        )
+    best = plan(facts, machine)
+    least, most = tokens_per_second(facts, best, machine)
+    return VariantPlan(
+        quantization, facts.weights, quality_loss(quantization), tuple(contexts), least, most
+    )

@@ -1,0 +1,167 @@
+"""A model's card: its facts, its published scores, and what it takes on this machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from r1local.ui.safe_text import visible
+
+_SCORES = {
+    "aime_2024": "AIME 2024",
+    "aime_2024_cons64": "AIME 2024, majority of 64",
+    "aime_2025": "AIME 2025",
+    "hmmt_2025": "HMMT February 2025",
+    "math_500": "MATH-500",
+    "gpqa_diamond": "GPQA Diamond",
+    "livecodebench": "LiveCodeBench",
+    "livecodebench_2025": "LiveCodeBench, 2408-2505",
+    "codeforces": "Codeforces rating",
+    "codeforces_div1": "Codeforces rating, division 1",
+}
+_STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
+_SHORT = {"GPU": "GPU", "GPU+CPU": "part", "CPU": "CPU", "no": "no"}
+_LEGEND = (
+    "GPU: all of it on the GPU; part: some layers; CPU: in memory; no: more than is free."
+    " Sizes are of files, KV cache and work space, in GiB."
+)
+_ESTIMATE = (
+    "Speeds are estimates for an empty context: 50 to 85 % of what the memory's bandwidth allows."
+)
+#: Contexts in tokens, those that tell most about a machine first.
+_TELLING = (8_192, 32_768, 4_096, 131_072)
+#: Columns of a plan that a context takes, and those of what stands beside the contexts.
+_CONTEXT_WIDTH, _FIXED_WIDTH = 11, 32
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPlan:
+    """What a context of so many tokens takes, in bytes, and where the model then runs."""
+
+    context: int
+    kv_cache: int
+    total: int
+    fit: str
+    gpu_layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class VariantPlan:
+    """A quantization's plans; tokens per second from `slowest` to `fastest`, 0 if unknown."""
+
+    quantization: str
+    weights: int
+    quality_loss: float | None
+    contexts: tuple[ContextPlan, ...]
+    slowest: float
+    fastest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All that `show` tells; memory is in bytes free."""
+
+    name: str
+    facts: dict[str, str]
+    scores: dict[str, tuple[str, str]]
+    source: str
+    variants: tuple[VariantPlan, ...]
+    memory: int
+    gpu_memory: int
+
+
+def print_card(console: Console, card: Card) -> None:
+    """Print a card as wide as the console, with fewer contexts where it is narrow."""
+    console.print(Text(visible(card.name), "bold"))
+    _print_facts(console, card.facts)
+    if card.scores:
+        console.print()
+        console.print(_scores(card.scores))
+        _note(console, card.source)
+    if card.variants:
+        console.print()
+        console.print(_memory(card), soft_wrap=not console.is_terminal)
+        console.print(_plans(card.variants, console.width))
+        _note(console, _LEGEND)
+        _note(console, _ESTIMATE)
+
+
+def _print_facts(console: Console, facts: dict[str, str]) -> None:
+    """Print labels and values: wrapped in their column on a terminal, a line each in a pipe."""
+    if not console.is_terminal:
+        for label, value in facts.items():
+            console.print(f"{label}: {value}")
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in facts.items():
+        grid.add_row(label, visible(value))
+    console.print(grid)
+
+
+def _note(console: Console, text: str) -> None:
+    console.print(Text(text, "dim"), soft_wrap=not console.is_terminal)
+
+
+def _memory(card: Card) -> Text:
+    gpu = f", {_gib(card.gpu_memory)} GiB on the GPU" if card.gpu_memory else ", no GPU"
+    return Text(f"Free here: {_gib(card.memory)} GiB of memory{gpu}")
+
+
+def _gib(size: int) -> str:
+    """A size in GiB, or in MiB and saying so where that would be nothing."""
+    if 0 < size < 0.1 * 2**30:
+        return f"{max(1, size >> 20)} MiB"
+    return f"{size / 2**30:.1f}" if size < 100 * 2**30 else f"{size / 2**30:.0f}"
+
+
+def _scores(scores: dict[str, tuple[str, str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("published scores")
+    table.add_column("model", justify="right")
+    table.add_column("o1-mini", justify="right", style="dim")
+    for test, (score, other) in scores.items():
+        table.add_row(_SCORES.get(test, test), score, other)
+    return table
+
+
+def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
+    contexts = _shown_contexts(variants, width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("file", justify="right", no_wrap=True)
+    for context in contexts:
+        table.add_column(f"{context // 1024}k", justify="right", no_wrap=True)
+    table.add_column("tokens/s", justify="right", no_wrap=True)
+    kv_cache = {plan.context: plan.kv_cache for plan in variants[0].contexts}
+    table.add_row("KV cache", "", *(_gib(kv_cache[each]) for each in contexts), "", style="dim")
+    for variant in variants:
+        plans = {plan.context: plan for plan in variant.contexts}
+        cells = [_cell(plans[context]) for context in contexts]
+        speed = _speed(variant)
+        table.add_row(variant.quantization, _gib(variant.weights), *cells, speed)
+    return table
+
+
+def _shown_contexts(variants: Sequence[VariantPlan], width: int) -> list[int]:
+    """The contexts there is room for: those of a chat and of a long thought first."""
+    contexts = [plan.context for plan in variants[0].contexts]
+    room = max(1, (width - _FIXED_WIDTH) // _CONTEXT_WIDTH)
+    telling = [context for context in _TELLING if context in contexts]
+    others = [context for context in contexts if context not in _TELLING]
+    return sorted([*telling, *others][:room])
+
+
+def _cell(plan: ContextPlan) -> Text:
+    return Text(f"{_gib(plan.total)} ").append(f"{_SHORT[plan.fit]:<4}", _STYLES[plan.fit])
+
+
+def _speed(variant: VariantPlan) -> str:
+    if not variant.fastest:
+        return "?"
+    digits = 0 if variant.slowest >= 10 else 1
+    return f"{variant.slowest:.{digits}f}-{variant.fastest:.{digits}f}"
