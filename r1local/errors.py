@@ -10,12 +10,22 @@
     │   └── MissingTokenizer
     ├── UnknownModel                a name that is no model's and no file's
     ├── ModelNotInstalled           a known model with no file on this machine
+    ├── HubError                    nothing could be had from the hub
+    │   ├── HubUnreachable          no network, no such host, a server in trouble
+    │   ├── AccessDenied            gated, private, or a token that is not accepted
+    │   ├── NotOnHub                no such repository, revision, file or quantization
+    │   └── UnsafeName              a file name that could leave the cache
+    ├── DownloadError               a file did not arrive whole
+    │   ├── DiskFull                no room; what came is kept
+    │   └── ChecksumMismatch        the bytes are not those the hub has
+    ├── StoreError                  what is stored here can't be changed, or is another program's
     ├── CatalogError                something wrong in the user's own models.toml
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
+    ├── UsageError                  exit 2: the command line lacks something
     └── InvalidSetting              a value out of its range
 
 Every error is one sentence that says what happened and a hint that says what
@@ -87,6 +97,42 @@ class ModelNotInstalled(R1LocalError):
     """The reference names a model that has no file on this machine."""
 
 
+class HubError(R1LocalError):
+    """Nothing could be had from the hub."""
+
+
+class HubUnreachable(HubError):
+    """There is no network, no such host, or a server in trouble."""
+
+
+class AccessDenied(HubError):
+    """The repository is gated or private, or the token is not accepted."""
+
+
+class NotOnHub(HubError):
+    """The hub has no such repository, revision, file or quantization."""
+
+
+class UnsafeName(HubError):
+    """A file's name or checksum could lead out of the cache."""
+
+
+class DownloadError(R1LocalError):
+    """A file did not arrive whole; what came is kept."""
+
+
+class DiskFull(DownloadError):
+    """The disk has no room for the rest of a file."""
+
+
+class ChecksumMismatch(DownloadError):
+    """The bytes that came are not those the hub has."""
+
+
+class StoreError(R1LocalError):
+    """What is stored on this machine can't be changed, or is not r1local's to change."""
+
+
 class CatalogError(R1LocalError):
     """The user's own `models.toml` can't be read, or states something it can't."""
 
@@ -113,6 +159,12 @@ class PromptTooLong(R1LocalError):
 
 class PromptInputError(R1LocalError):
     """There is no prompt, or a document can't be read as text."""
+
+
+class UsageError(R1LocalError):
+    """The command line lacks something that can't be asked for."""
+
+    exit_code = EXIT_USAGE
 
 
 class InvalidSetting(R1LocalError):

@@ -1,5 +1,6 @@
 """Opening a GGUF file: from a path to a `GGUFFile` that llama.cpp may be given."""
 
+import os
 import re
 import stat
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from r1local.errors import (
     MalformedGGUF,
+    ModelFileError,
     ModelFileNotFound,
     ModelFileUnreadable,
     NotAGGUFFile,
@@ -23,7 +25,7 @@ from r1local.gguf_format import (
     Tensor,
     shown,
 )
-from r1local.gguf_header import parse
+from r1local.gguf_header import parse, parse_summary
 
 __all__ = [
     "GGML_TYPES",
@@ -31,14 +33,52 @@ __all__ = [
     "GGUFArray",
     "GGUFFile",
     "Tensor",
+    "file_type",
     "read_gguf",
     "read_header",
+    "read_summary",
 ]
 
 # `llama-gguf-split` numbers parts so, and llama.cpp looks for no other names.
 _PART_NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 _SAMPLE_BYTES = 512
+
+# `enum llama_ftype` in llama.h: what `llama-quantize` was asked for.
+_FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    19: "IQ2_XXS",
+    20: "IQ2_XS",
+    21: "Q2_K_S",
+    22: "IQ3_XS",
+    23: "IQ3_XXS",
+    24: "IQ1_S",
+    25: "IQ4_NL",
+    26: "IQ3_S",
+    27: "IQ3_M",
+    28: "IQ2_S",
+    29: "IQ2_M",
+    30: "IQ4_XS",
+    31: "IQ1_M",
+    32: "BF16",
+    36: "TQ1_0",
+    37: "TQ2_0",
+}
 
 _OTHER_FORMATS = (
     (rb"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
@@ -105,6 +145,39 @@ def read_header(path: Path) -> GGUFFile:
             return parse(stream, path, status.st_size)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def read_summary(path: Path) -> GGUFFile | None:
+    """Reads a header as far as the tokenizer, in less than a millisecond.
+
+    Returns None for anything that is not as usual; `read_header` says what it is. See
+    `parse_summary` for what a summary has.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        with open(path, "rb", opener=_open_unnoticed) as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                return None
+            stream.seek(0)
+            return parse_summary(stream, path, status.st_size)
+    except (ModelFileError, OSError, ValueError):
+        return None
+
+
+def _open_unnoticed(path: str, flags: int) -> int:
+    """Opens a file without changing when it was last read, where its owner may ask for that."""
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:
+        return os.open(path, flags)
+
+
+def file_type(gguf: GGUFFile) -> str | None:
+    """The quantization that a header names; None where it names none that is known."""
+    number = gguf.integer("general.file_type")
+    return None if number is None else _FILE_TYPES.get(number)
 
 
 def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:

@@ -36,6 +36,8 @@ MAX_HEADER_BYTES = 64 * 2**20
 _MAX_ENTRIES = 2**16
 
 _FIRST_READ = 2**20
+_SUMMARY_READ = 2**14
+_TOKENIZER = "tokenizer."
 _DEFAULT_ALIGNMENT = 32
 _MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 _MAX_TENSOR_NAME = 63  # GGML_MAX_NAME, less its final zero byte
@@ -85,15 +87,44 @@ def parse(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
     )
 
 
+def parse_summary(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
+    """Reads only the metadata before the tokenizer's: a few kB, where all of it may be many MB.
+
+    Converters write general facts and hyperparameters first. What is read has no tensors, and
+    lacks what a quantizer has added at the end.
+
+    Args and errors are those of `parse`.
+    """
+    header = _Header(stream, path, file_size, _SUMMARY_READ)
+    header.take(len(MAGIC))
+    version = _version(header)
+    header.count()
+    metadata = _metadata(header, header.count(), until=_TOKENIZER)
+    return GGUFFile(
+        path=path,
+        version=version,
+        metadata=MappingProxyType(metadata),
+        tensors=(),
+        data_offset=0,
+        alignment=_DEFAULT_ALIGNMENT,
+        file_size=file_size,
+        parts=(path,),
+        model_size=file_size,
+    )
+
+
 class _Header:
     """A position in the header, and as much of the file as was needed to get there."""
 
-    def __init__(self, stream: BinaryIO, path: Path, file_size: int) -> None:
+    def __init__(
+        self, stream: BinaryIO, path: Path, file_size: int, first_read: int = _FIRST_READ
+    ) -> None:
         self.position = 0
         self.part = "header"
         self._stream = stream
         self._path = path
         self._file_size = file_size
+        self._first_read = first_read
         self._data = b""
 
     def malformed(self, what: str, hint: str = DOWNLOAD_AGAIN) -> MalformedGGUF:
@@ -149,7 +180,7 @@ class _Header:
         self.require(size)
         missing = self.position + size - len(self._data)
         if missing > 0:
-            self._data += self._stream.read(max(missing, len(self._data), _FIRST_READ))
+            self._data += self._stream.read(max(missing, len(self._data), self._first_read))
         if len(self._data) < self.position + size:  # it has shrunk since it was measured
             self._file_size = len(self._data)
             self.require(size)
@@ -174,13 +205,16 @@ def _version(header: _Header) -> int:
     return version
 
 
-def _metadata(header: _Header, count: int) -> dict[str, Value]:
+def _metadata(header: _Header, count: int, until: str | None = None) -> dict[str, Value]:
+    """The entries: all of them, or those before the first whose key begins with `until`."""
     header.require(count * _MIN_METADATA_BYTES)
     metadata: dict[str, Value] = {}
     for _ in range(count):
         key = header.string()
         if not key or key in metadata:
             raise header.malformed("has a metadata key that is empty or stands twice")
+        if until and key.startswith(until):
+            break
         metadata[key] = _value(header, header.number(_U32))
     return metadata
 

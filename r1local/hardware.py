@@ -13,6 +13,7 @@ import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -34,6 +35,14 @@ def available_memory() -> int:
     available: int = psutil.virtual_memory().available
     limits = (_cgroup_free_memory(group) for group in _own_cgroups())
     return min([available, *(limit for limit in limits if limit is not None)])
+
+
+def boot_id() -> str:
+    """What tells this start of the machine from every other."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return f"{psutil.boot_time():.0f}"
 
 
 #: Bytes per second that GPUs and Apple's chips read their memory with: the makers' figures, as

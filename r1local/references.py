@@ -2,6 +2,7 @@
 
 7b  7b:q5_k_m  deepseek-r1:7b        a name or alias of the catalog, and a quantization
 hf:org/repo[:QUANT or FILE][@rev]    a repository of the hub; also hf.co/… and a pasted URL
+ollama:NAME[:TAG]                    a model in Ollama's store, by Ollama's own name
 ./model.gguf  ~/models/model.gguf    a file
 """
 
@@ -16,6 +17,7 @@ from r1local.errors import UnknownModel
 from r1local.quantization import quantization_of
 
 _HUB = re.compile(r"(?:hf:|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)(?P<rest>.+)", re.I)
+_OLLAMA = "ollama:"
 #: A repository as the hub allows it, then what follows it.
 _REPOSITORY = re.compile(
     r"(?P<repo>[\w][\w.-]{0,95}/[\w][\w.-]{0,95})"
@@ -44,13 +46,20 @@ class HubReference:
 
 
 @dataclass(frozen=True, slots=True)
+class OllamaReference:
+    """A model in Ollama's store; its name has a tag."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PathReference:
     """A GGUF file on this machine."""
 
     path: Path
 
 
-Reference: TypeAlias = CatalogReference | HubReference | PathReference
+Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathReference
 
 
 def parse(reference: str, catalog: Catalog) -> Reference:
@@ -66,6 +75,10 @@ def parse(reference: str, catalog: Catalog) -> Reference:
     hub = _HUB.fullmatch(text)
     if hub:
         return _on_hub(text, hub["rest"].rstrip("/"))
+    if text.lower().startswith(_OLLAMA) and len(text) > len(_OLLAMA):
+        name = text[len(_OLLAMA) :]
+        tagged = ":" in name.rpartition("/")[2]
+        return OllamaReference(name if tagged else f"{name}:latest")
     path = Path(os.path.expanduser(text))  # noqa: PTH111  (raises for unknown users)
     looks_like_a_path = path.suffix.lower() == ".gguf" or path.is_absolute() or text[:1] in ".~"
     if text and (looks_like_a_path or _exists(path)):

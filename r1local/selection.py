@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1local import hardware
 from r1local.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
+from r1local.engine import gpus
 from r1local.errors import ModelNotInstalled
+from r1local.preferences import default_model
+from r1local.quantization import quality_rank
 from r1local.references import CatalogReference, HubReference, PathReference, parse
+from r1local.store import Installed, find_installed, installed
+
+#: Bytes that a model needs beside its file, at the least, to count as fitting.
+_LEAST_BESIDE = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,30 +27,54 @@ class Selected:
 
 
 def select(reference: str | None, catalog: Catalog) -> Selected:
-    """The model to run; without a reference the embedded one.
+    """The model to run.
+
+    Without a reference that is the one of R1LOCAL_MODEL or `config.toml`, else the largest one
+    of R1's family on this machine that fits its memory, else the embedded one.
 
     Raises:
         UnknownModel: the reference means nothing.
         ModelNotInstalled: its model is not on this machine; the hint has the command to pull it.
+        InvalidSetting: `config.toml` can't be read.
     """
-    if reference is None:
-        announcement = (
-            f"using the embedded demo model, {EMBEDDED_MODEL}; -m FILE.gguf runs your own"
-        )
-        embedded = catalog.models[EMBEDDED_MODEL]
-        return Selected(embedded.name, embedded.path or Path(), embedded, announcement)
-    match parse(reference, catalog):
-        case PathReference(path):
-            return Selected(path.stem, path)
-        case CatalogReference(model, _, note) if model.path:
-            return Selected(model.name, model.path, model, note)
+    named = reference or default_model()
+    if named is None:
+        return _best_here(catalog)
+    meant = parse(named, catalog)
+    if isinstance(meant, PathReference):
+        return Selected(meant.path.stem, meant.path)
+    note = meant.note if isinstance(meant, CatalogReference) else None
+    entry = find_installed(meant, catalog)
+    if entry is None:
+        raise _not_installed(meant, named)
+    return Selected(entry.name, entry.path, entry.known, note)
+
+
+def _best_here(catalog: Catalog) -> Selected:
+    entries = [entry for entry in installed(catalog) if entry.whole and entry.known]
+    room = hardware.available_memory() + sum(gpu.free for gpu in gpus() if not gpu.shared)
+    fitting = [e for e in entries if e.home != "embedded" and e.size + _LEAST_BESIDE <= room]
+    if fitting:
+        best = min(fitting, key=_rank)
+        note = f"using {best.name}; -m runs another one"
+        return Selected(best.name, best.path, best.known, note)
+    embedded = catalog.models[EMBEDDED_MODEL]
+    note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
+    return Selected(embedded.name, embedded.path or Path(), embedded, note)
+
+
+def _rank(entry: Installed) -> tuple[int, int]:
+    """More parameters are better, then more bits."""
+    parameters = entry.known.parameters if entry.known else None
+    return -(parameters or 0), quality_rank(entry.quantization or "")
+
+
+def _not_installed(reference: object, named: str) -> ModelNotInstalled:
+    match reference:
         case CatalogReference(model):
-            raise _not_installed(model.name, reference)
+            name = model.name
         case HubReference(repo_id):
-            raise _not_installed(repo_id, reference)
-
-
-def _not_installed(name: str, reference: str) -> ModelNotInstalled:
-    return ModelNotInstalled(
-        f"{name} is not on this machine", f"get it with: r1local pull {reference}"
-    )
+            name = repo_id
+        case _:
+            return ModelNotInstalled(f"{named} is not on this machine", "see: r1local list")
+    return ModelNotInstalled(f"{name} is not on this machine", f"get it with: r1local pull {named}")

@@ -30,11 +30,17 @@ LAYERS: dict[str, int] = {
     "gguf_file": 1,
     "gguf_header": 1,
     "offload": 1,
+    "paths": 1,
+    "preferences": 1,
     "streams": 1,
     "hardware": 2,
+    "hub": 2,
+    "download": 2,
+    "store": 2,
     "engine": 2,
     "fit": 3,
     "generation": 3,
+    "hub_models": 3,
     "selection": 3,
     "loading": 3,
     "interruption": 3,
@@ -46,10 +52,13 @@ LAYERS: dict[str, int] = {
 }
 #: The only rooms that may know a library.
 KNOWN_BY = {
+    "filelock": {"hub"},
+    "httpx2": {"hub"},
+    "huggingface_hub": {"hub"},
     "llama_cpp": {"engine"},
     "jinja2": {"template_sandbox"},
     "markdown_it": {"ui"},
-    "platformdirs": {"boundary"},
+    "platformdirs": {"boundary", "paths"},
     "pygments": {"ui"},
     "typer": {"cli"},
     "rich": {"ui"},
@@ -104,7 +113,9 @@ def test_libraries_are_known_in_one_room(path: Path) -> None:
         assert library not in libraries or room_of(path) in rooms
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["pull", "--help"], ["list", "--help"]]
+)
 def test_help_is_light(arguments: list[str]) -> None:
     code = (
         "import sys; from r1local.__main__ import main\n"

@@ -9,8 +9,14 @@ from r1local.commands.show import template_state
 from r1local.gguf_file import read_header
 from r1local.ui.model_card import Card, ContextPlan, VariantPlan, print_card
 from tests.conftest import COMMAND, Scripted
+from tests.loopback_hub import loopback_hub
 from tests.models import r1_header
 from tests.terminals import Terminal, console_on
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 def show(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,7 +61,7 @@ def test_a_file(scripted: Scripted) -> None:
     ("reference", "words"),
     [
         ("/nowhere/x.gguf", "there is no file x.gguf"),
-        ("hf:a/b", "r1local pull hf:a/b"),
+        ("hf:a/b", "HF_HUB_OFFLINE"),
         ("7bb", "did you mean 7b"),
     ],
 )
@@ -64,6 +70,27 @@ def test_what_is_not_there(reference: str, words: str) -> None:
     assert result.returncode == 1
     assert words in result.stderr
     assert not result.stdout
+
+
+def test_a_model_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header is read from the hub, a few megabytes of a file of many."""
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    header = r1_header().read_bytes()
+    with loopback_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        hub.add("org/repo", "m-Q4_K_M.gguf", header + bytes(30 * 2**20))
+        result = show("hf:org/repo:q4_k_m")
+        assert hub.bytes_sent < 20 * 2**20
+    assert result.returncode == 0, result.stderr
+    assert "file: hf:org/repo/m-Q4_K_M.gguf" in result.stdout
+    assert "r1local opens the thought" in result.stdout
+    assert "128k" in result.stdout
+
+
+def test_without_a_hub_the_catalog_is_shown() -> None:
+    result = show("7b")
+    assert result.returncode == 0
+    assert "shown from the catalog" in result.stderr
 
 
 def test_the_state_of_templates(scripted: Scripted) -> None:

@@ -30,7 +30,7 @@ SCORES = {
     "livecodebench": "LiveCodeBench",
     "codeforces": "Codeforces",
 }
-COMMANDS = ((), ("run",), ("show",))
+COMMANDS = ((), ("run",), ("pull",), ("list",), ("show",), ("rm",), ("import",), ("verify",))
 
 
 def main() -> int:

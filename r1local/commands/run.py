@@ -13,15 +13,23 @@ from r1local.answers import final_answer
 from r1local.catalog import catalog
 from r1local.conversation import Conversation, Message
 from r1local.engine import log
-from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, LoadingCancelled, PromptInputError
+from r1local.errors import (
+    EXIT_NO_ANSWER,
+    EXIT_OK,
+    LoadingCancelled,
+    ModelNotInstalled,
+    PromptInputError,
+)
 from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.generation import ReplySettings, cancelled_while_loading, reply
 from r1local.interruption import Interruption, interruptible
 from r1local.loading import LoadOptions, load
-from r1local.selection import select
-from r1local.settings import OutputFormat, ThinkingMode
+from r1local.paths import user_models
+from r1local.selection import Selected, select
+from r1local.settings import CONNECTIONS, OutputFormat, ThinkingMode
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
+from r1local.ui.questions import agreed, can_ask
 from r1local.ui.renderers import Renderer, renderer_for
 
 #: The file name that stands for stdin.
@@ -53,8 +61,8 @@ def run(options: RunOptions) -> int:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
     conversation = _conversation(options)
-    model = select(options.model, catalog())
     out, err = console_for(sys.stdout), console_for(sys.stderr)
+    model = _select(options.model)
     if model.note:
         print_notice(err, model.note)
     if options.system and model.known and model.known.system_prompt is False:
@@ -77,6 +85,21 @@ def run(options: RunOptions) -> int:
     if code == EXIT_NO_ANSWER and not options.answer_only:
         print_notice(err, "no answer: the reply ended inside its thought, or was empty")
     return code
+
+
+def _select(reference: str | None) -> Selected:
+    """The model to run; one that is not here is offered for download, if somebody can answer."""
+    models = catalog(user_models())
+    try:
+        return select(reference, models)
+    except ModelNotInstalled as error:
+        if reference is None or not can_ask() or not agreed(f"{error.message}; download it now?"):
+            raise
+    from r1local.commands.pull import PullOptions, pull  # needs much that a reply does not
+
+    if pull(PullOptions((reference,), False, CONNECTIONS, "text")) == EXIT_OK:
+        return select(reference, models)
+    raise KeyboardInterrupt
 
 
 def _events(

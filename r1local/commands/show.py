@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from r1local.catalog import Catalog, CatalogModel, catalog
 from r1local.chat_template import ChatTemplate
 from r1local.conversation import Message
-from r1local.errors import EXIT_OK, ChatTemplateError, ModelNotInstalled
+from r1local.errors import EXIT_OK, ChatTemplateError, HubError, ModelNotInstalled
 from r1local.fit import this_machine
 from r1local.gguf_file import GGUFFile, read_gguf
+from r1local.hub_models import on_hub, read_remote_header
 from r1local.offload import (
     Machine,
     MemoryFacts,
@@ -20,6 +21,7 @@ from r1local.offload import (
     plan,
     tokens_per_second,
 )
+from r1local.paths import user_models
 from r1local.quantization import quality_loss, quality_rank, quantization_of
 from r1local.references import CatalogReference, parse
 from r1local.selection import select
@@ -64,14 +66,14 @@ def show(options: ShowOptions) -> int:
 
     Raises:
         UnknownModel: the reference means nothing.
-        ModelNotInstalled: the catalog knows nothing of it, and it is not on this machine.
+        HubError: only the hub knows it, and can't be asked.
     """
-    models = catalog()
+    models = catalog(user_models())
     reference = parse(options.reference, models)
     if isinstance(reference, CatalogReference) and reference.note:
         print_notice(console_for(sys.stderr), reference.note)
-    found = _find(options.reference, models)
-    card = _card(found, this_machine(measure_bandwidth=True), models)
+    machine = this_machine(measure_bandwidth=True)
+    card = _card(_find(options.reference, models, machine), machine, models)
     if options.output_format == "json":
         print(json.dumps(asdict(card), ensure_ascii=False))
     else:
@@ -79,15 +81,22 @@ def show(options: ShowOptions) -> int:
     return EXIT_OK
 
 
-def _find(reference: str, models: Catalog) -> _Found:
-    """The model's file where it is on this machine, else what the catalog knows."""
+def _find(text: str, models: Catalog, machine: Machine) -> _Found:
+    """The model's file on this machine, else its header on the hub, else what the catalog knows."""
+    reference = parse(text, models)
     try:
-        model = select(reference, models)
+        model = select(text, models)
     except ModelNotInstalled:
-        named = parse(reference, models)
-        if not isinstance(named, CatalogReference):
-            raise
-        return _Found(named.model.name, named.model)
+        try:
+            remote = on_hub(reference, models, machine)
+            header = read_remote_header(remote)
+        except HubError as error:
+            if not isinstance(reference, CatalogReference):
+                raise
+            print_notice(console_for(sys.stderr), f"{error.message}: shown from the catalog")
+            return _Found(reference.model.name, reference.model)
+        place = f"hf:{remote.repository.repo_id}/{remote.variant.name}"
+        return _Found(remote.name, remote.known, place, header)
     return _Found(model.name, model.known, str(model.path), read_gguf(model.path))
 
 

@@ -1,0 +1,32 @@
+"""`r1local import`: know a GGUF file by a name, where it lies."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from r1local.catalog import catalog
+from r1local.errors import EXIT_OK
+from r1local.paths import user_models
+from r1local.store import register
+from r1local.ui.console import console_for, print_notice
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What `import` was asked for. `name` None means: after the file."""
+
+    path: Path
+    name: str | None
+
+
+def import_model(options: ImportOptions) -> int:
+    """Register a file in the user's models file; return the exit code.
+
+    Raises:
+        R1LocalError: as for `register`; nothing is changed then.
+    """
+    name = register(options.path, options.name, catalog(user_models()))
+    print_notice(
+        console_for(sys.stderr), f'imported as {name}; run it with: r1local run -m {name} "…"'
+    )
+    return EXIT_OK

@@ -1,0 +1,202 @@
+"""`r1local list`: the models on this machine, or all that are known, and what fits."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from r1local.catalog import CatalogModel, catalog
+from r1local.errors import EXIT_OK
+from r1local.fit import fit, this_machine
+from r1local.gguf_file import GGUFFile, read_summary
+from r1local.offload import Machine, MemoryFacts, Plan, facts_of, facts_of_known
+from r1local.paths import user_models
+from r1local.settings import ModelFormat
+from r1local.store import Installed, installed
+from r1local.ui.console import console_for, print_notice
+from r1local.ui.safe_text import visible_json
+from r1local.ui.tables import Column, print_table, size_text
+
+#: Seconds since the epoch of a time that every calendar and time zone here can still write.
+_LATEST = 250_000_000_000
+#: Homes of models that are entries of the catalog themselves.
+_OWN = ("embedded", "imported")
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What `list` was asked for."""
+
+    available: bool
+    output_format: ModelFormat
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownModel:
+    """A model of the catalog in one quantization, of so many bytes, and where it would run."""
+
+    model: CatalogModel
+    quantization: str | None
+    size: int
+    here: bool
+    plan: Plan | None
+
+
+def list_models(options: ListOptions) -> int:
+    """Print the models on stdout; return the exit code."""
+    models = catalog(user_models())
+    err = console_for(sys.stderr)
+    for problem in models.problems:
+        print_notice(err, f"{problem.message}; {problem.hint}")
+    entries = installed(models)
+    machine = this_machine()
+    if options.available:
+        _print_known(list(models.shown()), entries, machine, options)
+    else:
+        _print_installed(_listed(entries), machine, options)
+        if options.output_format == "text" and all(e.home == "embedded" for e in entries):
+            print_notice(err, "no other model is here; get one with: r1local pull 7b")
+    return EXIT_OK
+
+
+def _listed(entries: Sequence[Installed]) -> list[Installed]:
+    """All but the entries of the catalog that the user hides; files on the disk are told anyway."""
+    return [e for e in entries if not (e.home in _OWN and e.known and e.known.hidden)]
+
+
+def _print_installed(entries: Sequence[Installed], machine: Machine, options: ListOptions) -> None:
+    plans = [_plan(entry, machine) for entry in entries]
+    if options.output_format == "json":
+        _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
+        return
+    columns = (
+        Column("NAME", [entry.name for entry in entries], 7),
+        Column("QUANT", [entry.quantization or "?" for entry in entries], 4),
+        Column("SIZE", [_size(entry) for entry in entries], 6, right=True),
+        Column("WHERE", [entry.home for entry in entries], 2),
+        Column("CONTEXT", [_context(plan) for plan in plans], 3, right=True),
+        Column("FIT", [plan.kind if plan else "?" for plan in plans], 5),
+        Column("LAST USED", [_date(entry.last_used) for entry in entries], 1),
+    )
+    print_table(console_for(sys.stdout), columns)
+
+
+def _print_known(
+    models: Sequence[CatalogModel],
+    entries: Sequence[Installed],
+    machine: Machine,
+    options: ListOptions,
+) -> None:
+    own = {e.known.name: e for e in entries if e.known and e.home in _OWN}
+    here = {entry.known.name for entry in entries if entry.known and entry.whole}
+    rows = [_known(model, own.get(model.name), model.name in here, machine) for model in models]
+    if options.output_format == "json":
+        _print_json([_known_described(row) for row in rows])
+        return
+    columns = (
+        Column("NAME", [row.model.name for row in rows], 7),
+        Column("QUANT", [row.quantization or "?" for row in rows], 3),
+        Column("SIZE", [size_text(row.size) if row.size else "?" for row in rows], 6, right=True),
+        Column("CONTEXT", [_context(row.plan) for row in rows], 2, right=True),
+        Column("FIT", [row.plan.kind if row.plan else "?" for row in rows], 5),
+        Column("HERE", ["yes" if row.here else "no" for row in rows], 4),
+        Column("ABOUT", [row.model.summary for row in rows], 1),
+    )
+    print_table(console_for(sys.stdout), columns)
+
+
+def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
+    """A model's own file, or the quantization that is pulled by default."""
+    if own:
+        return _KnownModel(model, own.quantization, own.size, here, _plan(own, machine))
+    quantization = model.default_quantization
+    size = model.sizes.get(quantization, [0])[0]
+    facts = facts_of_known(model, quantization)
+    return _KnownModel(model, quantization, size, here, fit(facts, machine) if facts else None)
+
+
+def _known_described(row: _KnownModel) -> dict[str, Any]:
+    """A model of the catalog for programs. Sizes are in bytes."""
+    return {
+        "name": row.model.name,
+        "aliases": row.model.aliases,
+        "summary": row.model.summary,
+        "quantization": row.quantization,
+        "size": row.size or None,
+        "sizes": {name: sizes[0] for name, sizes in row.model.sizes.items()},
+        "context_window": _window(row.plan),
+        "fit": row.plan.kind if row.plan else None,
+        "installed": row.here,
+    }
+
+
+def _plan(entry: Installed, machine: Machine) -> Plan | None:
+    """Where a model would run; None if its header is not as usual."""
+    facts = None
+    header = read_summary(entry.path) if entry.whole else None
+    if header:
+        facts = _facts(replace(header, model_size=entry.size))
+    elif entry.known and entry.quantization and not entry.whole:
+        facts = facts_of_known(entry.known, entry.quantization)
+    return fit(facts, machine) if facts else None
+
+
+def _facts(header: GGUFFile) -> MemoryFacts | None:
+    """The facts in a header's summary, with layers of equal size; None if they can't be true."""
+    facts = facts_of(header)
+    numbers = (*facts.keys, facts.embedding_length, *(each + 1 for each in facts.values))
+    if not facts.keys or min(numbers) <= 0 or facts.feed_forward_length < 0:
+        return None
+    count = len(facts.keys)
+    return replace(facts, layers=(facts.weights // (count + 1),) * count)
+
+
+def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
+    """An entry for programs. Sizes are in bytes, times in UTC."""
+    return {
+        "name": entry.name,
+        "reference": entry.reference,
+        "quantization": entry.quantization,
+        "size": entry.size,
+        "home": entry.home,
+        "path": str(entry.path),
+        "parts": [str(part) for part in entry.parts],
+        "repo_id": entry.repo_id,
+        "revision": entry.revision,
+        "complete": entry.whole,
+        "done": entry.size if entry.done is None else entry.done,
+        "context_window": _window(plan),
+        "fit": plan.kind if plan else None,
+        "last_used": _time(entry.last_used).isoformat() if entry.last_used else None,
+    }
+
+
+def _print_json(rows: Sequence[dict[str, Any]]) -> None:
+    print(visible_json(json.dumps(rows, ensure_ascii=False)))
+
+
+def _size(entry: Installed) -> str:
+    if entry.done is not None:
+        return f"{100 * entry.done // max(1, entry.size)} % of {size_text(entry.size)}"
+    return size_text(entry.size) if entry.size else "file gone"
+
+
+def _window(plan: Plan | None) -> int | None:
+    """Tokens of context that fit."""
+    return plan.context_window if plan and plan.kind != "no" else None
+
+
+def _context(plan: Plan | None) -> str:
+    window = _window(plan)
+    return f"{window:,}" if window else "-"
+
+
+def _date(seconds: float) -> str:
+    return _time(seconds).astimezone().date().isoformat() if seconds else "-"
+
+
+def _time(seconds: float) -> datetime:
+    """A file's time, which may be any number at all."""
+    return datetime.fromtimestamp(min(max(0, round(seconds)), _LATEST), UTC)

@@ -1,0 +1,180 @@
+"""`r1local pull`: bring models from the hub to this machine."""
+
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from r1local import hub
+from r1local.catalog import Catalog, catalog
+from r1local.download import Cancelled, fetch, partials
+from r1local.errors import EXIT_OK, DiskFull, UsageError
+from r1local.fit import this_machine
+from r1local.hub import RemoteFile
+from r1local.hub_models import HubModel, fits, on_hub
+from r1local.interruption import Interruption, interruptible
+from r1local.offload import (
+    Machine,
+    facts_of_known,
+    plan,
+    tokens_per_second,
+)
+from r1local.paths import user_models
+from r1local.references import CatalogReference, parse
+from r1local.settings import CONNECTIONS, ModelFormat
+from r1local.ui.console import console_for
+from r1local.ui.downloads import DownloadDisplay, Offer, ask_which, display_for
+
+#: Bytes of the disk that are left free: a full one troubles every other program.
+_DISK_MARGIN = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class PullOptions:
+    """What `pull` was asked for."""
+
+    references: tuple[str, ...]
+    force: bool
+    connections: int
+    output_format: ModelFormat
+
+
+def pull(options: PullOptions) -> int:
+    """Download models, one after the other; return the exit code.
+
+    Raises:
+        R1LocalError: one can't be had; those before it are there, and parts are kept.
+    """
+    models = catalog(user_models())
+    references = options.references or _ask(models, options)
+    machine = this_machine(measure_bandwidth=True)
+    display = display_for(options.output_format)
+    with interruptible() as interruption, display:
+        for number, reference in enumerate(references):
+            meant = parse(reference, models)
+            if isinstance(meant, CatalogReference) and meant.note:
+                display.told(meant.note)
+            try:
+                _pull(on_hub(meant, models, machine), machine, options, display, interruption)
+            except Cancelled:
+                display.told(f"stopped; go on with: {_command(references[number:], options)}")
+                return 128 + (interruption.signal or signal.SIGINT)
+    return EXIT_OK
+
+
+def _command(references: Sequence[str], options: PullOptions) -> str:
+    """What to type to go on."""
+    words = ["r1local", "pull", *references, *(["--force"] if options.force else [])]
+    if options.connections != CONNECTIONS:
+        words += ["--connections", str(options.connections)]
+    return shlex.join(words)
+
+
+def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
+    """Let the user choose from the catalog, on a terminal."""
+    if not (sys.stdin and sys.stdin.isatty()) or options.output_format != "text":
+        raise UsageError("no model is named", "name one: r1local pull 7b")
+    machine = this_machine()
+    offers = []
+    for model in models.shown():
+        facts = facts_of_known(model, model.default_quantization)
+        if facts:
+            made = plan(facts, machine)
+            offers.append(Offer(model.name, model.summary, facts.weights, made.kind))
+    chosen = ask_which(console_for(sys.stderr), offers)
+    if chosen is None:
+        raise UsageError("no model was chosen", "name one: r1local pull 7b")
+    return (chosen,)
+
+
+def _pull(
+    model: HubModel,
+    machine: Machine,
+    options: PullOptions,
+    display: DownloadDisplay,
+    interruption: Interruption,
+) -> None:
+    """Fetch every file of a model that is not there yet."""
+    remotes = model.files()
+    missing = [remote for remote in remotes if hub.cached_path(remote) is None]
+    size = sum(remote.size for remote in remotes)
+    if not missing:
+        display.told(f"{remotes[0].filename} is there already: {hub.cached_path(remotes[0])}")
+        return
+    display.told(f"{remotes[0].filename}: {size / 1e9:.2f} GB from {model.repository.repo_id}")
+    display.told(_prospect(model, machine))
+    _check_disk(missing, options, display)
+    display.begin([(remote.filename, remote.size) for remote in missing])
+    for remote in missing:
+        _fetch(remote, model, options, display, interruption)
+    display.done(str(hub.cached_path(remotes[0])))
+
+
+def _fetch(
+    remote: RemoteFile,
+    model: HubModel,
+    options: PullOptions,
+    display: DownloadDisplay,
+    interruption: Interruption,
+) -> None:
+    told = False
+
+    def waiting() -> None:
+        nonlocal told
+        if interruption.cancelled():
+            raise Cancelled
+        if not told:
+            display.told(f"another program downloads {remote.filename}: waiting for it")
+        told = True
+
+    with hub.locked(remote, waiting):
+        target = hub.blob_path(remote)
+        if not target.exists():
+            display.file(remote.filename)
+            fetch(remote, target, options.connections, display.report, interruption.cancelled)
+    hub.place(remote, model.revision)  # takes the lock itself
+
+
+def _prospect(model: HubModel, machine: Machine) -> str:
+    """Whether a model fits this machine, and how fast it should run."""
+    facts = model.facts()
+    if facts is None:
+        fitting = fits(model.variant, model.known, machine)
+        return "it fits in memory" if fitting else "it is larger than the memory that is free"
+    made = plan(facts, machine)
+    if made.kind == "no":
+        return f"it does not fit this machine: {made.reason}"
+    least, most = tokens_per_second(facts, made, machine)
+    speed = f", about {least:.1f} to {most:.1f} tokens/s (estimated)" if most else ""
+    return f"it fits: {made.reason}, {made.context_window:,} tokens of context{speed}"
+
+
+def _check_disk(
+    missing: Sequence[RemoteFile], options: PullOptions, display: DownloadDisplay
+) -> None:
+    """Refuse what the disk can't hold, less what is there of it already."""
+    folder = _existing(hub.cache_folder())
+    free = shutil.disk_usage(folder).free
+    needed = sum(remote.size - _bytes_there(remote) for remote in missing)
+    display.told(f"{needed / 1e9:.2f} GB to fetch, {free / 1e9:.1f} GB free on the disk")
+    if needed + _DISK_MARGIN > free and not options.force:
+        raise DiskFull(
+            f"the disk has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are to come",
+            "free some room, set HF_HOME to another disk, or insist with --force",
+        )
+
+
+def _bytes_there(remote: RemoteFile) -> int:
+    """Bytes of a file that an unfinished download has left."""
+    blob = hub.blob_path(remote)
+    if blob.exists():
+        return remote.size
+    return sum(part.done for part in partials(blob.parent) if part.path.stem == remote.etag)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())

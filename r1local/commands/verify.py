@@ -1,0 +1,109 @@
+"""`r1local verify`: whether the files on the disk are still what was downloaded."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from r1local.catalog import Catalog, catalog
+from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled
+from r1local.paths import user_models
+from r1local.references import parse
+from r1local.settings import ModelFormat
+from r1local.store import Installed, copies, expected_sha256, installed, sha256
+from r1local.ui.console import console_for, print_notice
+from r1local.ui.safe_text import visible_json
+from r1local.ui.verification import VerificationProgress, print_verified, verification
+
+State: TypeAlias = Literal["ok", "damaged", "unreadable", "no checksum"]
+_BAD: tuple[State, ...] = ("damaged", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What `verify` was asked for; all models if `reference` is None."""
+
+    reference: str | None
+    output_format: ModelFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What one file turned out to be."""
+
+    reference: str
+    file: str
+    state: State
+
+
+def verify(options: VerifyOptions) -> int:
+    """Hash files anew and print what became of each; return the exit code: 1 if one is damaged.
+
+    Raises:
+        UnknownModel: the reference means nothing.
+        ModelNotInstalled: its model is not on this machine as a whole.
+        KeyboardInterrupt: on Ctrl-C, at once.
+    """
+    entries = _entries(options.reference, catalog(user_models()))
+    out, err = console_for(sys.stdout), console_for(sys.stderr)
+    results = []
+    with verification(err, _bytes_to_read(entries)) as progress:
+        for result in _verified(entries, progress):
+            results.append(result)
+            if options.output_format == "text":
+                progress.clear()
+                print_verified(out, result.state, result.reference, Path(result.file))
+    if options.output_format == "json":
+        print(visible_json(json.dumps([asdict(each) for each in results], ensure_ascii=False)))
+    bad = {each.reference: each.state for each in results if each.state in _BAD}
+    for entry in entries:
+        if entry.reference in bad:
+            print_notice(err, _advice(entry, bad[entry.reference]))
+    return EXIT_ERROR if bad else EXIT_OK
+
+
+def _entries(reference: str | None, models: Catalog) -> list[Installed]:
+    if reference is None:
+        return [entry for entry in installed(models) if entry.whole]
+    found = [entry for entry in copies(parse(reference, models), models) if entry.whole]
+    if not found:
+        raise ModelNotInstalled(
+            f"{reference} is not on this machine", "see what is with: r1local list"
+        )
+    return found
+
+
+def _bytes_to_read(entries: Sequence[Installed]) -> int:
+    return sum(entry.size for entry in entries if expected_sha256(entry.path))
+
+
+def _verified(entries: Sequence[Installed], progress: VerificationProgress) -> Iterator[Verified]:
+    for entry in entries:
+        for part in entry.parts:
+            yield Verified(entry.reference, str(part), _state(entry, part, progress))
+
+
+def _state(entry: Installed, path: Path, progress: VerificationProgress) -> State:
+    if not path.exists():
+        return "unreadable"
+    expected = expected_sha256(path)
+    if expected is None:
+        return "no checksum"
+    try:
+        found = sha256(path, lambda size: progress.read(size, entry.name))
+    except OSError:
+        return "unreadable"
+    return "ok" if found == expected else "damaged"
+
+
+def _advice(entry: Installed, state: str) -> str:
+    """What to type to have the model whole again."""
+    if entry.home == "Ollama":
+        mend = f"ollama rm {entry.name} && ollama pull {entry.name}"
+    elif entry.home == "Hugging Face":
+        mend = f"r1local rm --yes {entry.reference} && r1local pull {entry.reference}"
+    else:
+        mend = f"r1local rm {entry.reference}"
+    return f"{entry.reference} is {state}: {mend}"

@@ -1,0 +1,81 @@
+"""Tables about models: as many columns as a terminal has room for, all of them in a pipe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from r1local.ui.safe_text import visible
+
+_GAP = 2
+#: Columns of the screen that the first column has at least, before others are dropped.
+_LEAST_FIRST = 20
+_STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
+_LINE_ENDS = str.maketrans({"\n": "␊", "\t": "␉"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading and cells; those of the least `importance` are dropped first."""
+
+    heading: str
+    cells: Sequence[str]
+    importance: int
+    right: bool = False
+
+    @property
+    def width(self) -> int:
+        """Cells of a terminal that its widest text takes."""
+        return max(cell_len(_safe(text)) for text in (self.heading, *self.cells))
+
+
+def print_table(console: Console, columns: Sequence[Column]) -> None:
+    """Print rows without a frame: fitted to a terminal, separated by tabs in a pipe.
+
+    The first column is always shown, and cut where it is too long for a terminal.
+    """
+    if not console.is_terminal:
+        for cells in zip(*((column.heading, *column.cells) for column in columns), strict=True):
+            console.file.write("\t".join(map(_safe, cells)) + "\n")
+        return
+    shown = _fitting(columns, console.width)
+    others = sum(_GAP + column.width for column in shown[1:])
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for number, column in enumerate(shown):
+        table.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=column.width if number else min(column.width, max(1, console.width - others)),
+        )
+    for cells in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*(Text(_safe(cell), _STYLES.get(cell, "")) for cell in cells))
+    console.print(table)
+
+
+def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
+    """The columns there is room for."""
+    shown = list(columns)
+    while len(shown) > 1:
+        first = min(shown[0].width, _LEAST_FIRST)
+        if first + sum(_GAP + column.width for column in shown[1:]) <= width:
+            break
+        shown.remove(min(shown[1:], key=lambda column: column.importance))
+    return shown
+
+
+def _safe(text: str) -> str:
+    """A cell's text, which stays one cell whatever a file is called."""
+    return visible(text).translate(_LINE_ENDS)
+
+
+def size_text(size: int) -> str:
+    """Bytes for reading, in the units that disks and the hub count in."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 1000:.0f} kB"
