@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from r1local import hub as adapter
-from r1local.download import Cancelled, Progress, Told, fetch, partials, transfer
-from r1local.download.journal import BLOCK, JOURNAL, PART, Identity, Journal
+from r1local.download import transfer
+from r1local.download.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
+from r1local.download.transfer import Cancelled, Progress, Told, fetch
 from r1local.errors import ChecksumMismatch, DownloadError, HubUnreachable
 from r1local.hub import RemoteFile
 from tests.loopback_hub import COMMIT, Hub, loopback_hub

@@ -16,8 +16,7 @@ from typing import TypeAlias
 import pytest
 from huggingface_hub import hf_hub_download, scan_cache_dir
 
-from r1local.download import partials
-from r1local.download.journal import BLOCK
+from r1local.download.journal import BLOCK, partials
 from tests.conftest import COMMAND
 from tests.loopback_hub import COMMIT, Hub, loopback_hub
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from r1local import hub
 from r1local.catalog import Catalog, catalog
-from r1local.download import Cancelled, fetch, partials
+from r1local.download.journal import partials
+from r1local.download.transfer import Cancelled, fetch
 from r1local.errors import EXIT_OK, DiskFull, UsageError
 from r1local.fit import this_machine
 from r1local.hub import RemoteFile

@@ -10,7 +10,7 @@ from r1local.paths import user_models
 from r1local.references import CatalogReference, HubReference, Reference, parse
 from r1local.store import Installed, copies, remove
 from r1local.ui.console import console_for, print_notice
-from r1local.ui.safe_text import visible
+from r1local.ui.questions import agreed, can_ask
 from r1local.ui.tables import size_text
 
 #: Homes that r1local may take models out of.
@@ -73,7 +73,7 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
     """Whether the user wants it, who is asked unless they have said so."""
     if options.yes:
         return True
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError(
             f"rm asks before it removes {entry.name}, and there is nobody to ask",
             f"say so at once: r1local rm --yes {options.reference}",
@@ -83,9 +83,7 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
         question = f"forget {what}, and leave its file where it is?"
     else:
         question = f"remove {what}, {size_text(entry.size)}, from the Hugging Face cache?"
-    sys.stderr.write(f"{visible(question)} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return agreed(question)
 
 
 def _outcome(entry: Installed, freed: int) -> str:

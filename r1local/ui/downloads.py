@@ -21,7 +21,7 @@ from rich.progress import (
     Progress as Bars,
 )
 
-from r1local.download import Progress, Told
+from r1local.download.transfer import Progress, Told
 from r1local.settings import ModelFormat
 from r1local.ui.console import can_repaint, console_for, print_notice
 from r1local.ui.safe_text import visible, visible_json
