@@ -37,7 +37,21 @@ KINDS = {
     "sum4": 4,
 }
 SHARED = blocks("shared")
+SLIPS = (78, 18, 4)
 LAST_RESULT = {"en": "The last result is {}. ", "ja": "前の答えは{}。", "zh": "上一个结果是{}。"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What training samples are made of.
+
+    `refused` is the share of prompts that are refused, `openings` that of longer replies cut
+    after their first line, `slips` the weights of no, one and two mistakes in a thought.
+    """
+
+    refused: float = 0.17
+    openings: float = 0.6
+    slips: tuple[int, int, int] = SLIPS
 
 
 @dataclass(slots=True)
@@ -84,12 +98,13 @@ def corrupt(value: str, rng: random.Random) -> str:
 
 
 def _slipped(step: Step, language: str, rng: random.Random) -> list[Part]:
-    """A line with a wrong number that is not learnt, then the notice and the line mended."""
+    """A line whose wrong number is not learnt, then the notice and the line mended."""
     wrong = corrupt(step.value, rng)
     notice = WORDS[language]["wait"].format(f"{step.equation}={step.value}", wrong)
     return [
         (step.before, True),
-        (wrong + step.after(wrong) + "\n", False),
+        (wrong, False),
+        (step.after(wrong) + "\n", True),
         (notice + "\n", True),
         (step.line() + "\n", True),
     ]
@@ -105,7 +120,8 @@ def _slipped_plan(problem: Problem, rng: random.Random) -> list[Part]:
     notice = WORDS[problem.language]["copy"].format(right, wrong)
     return [
         (label + expression[:at], True),
-        (wrong + expression[at + len(right) :] + end + "\n", False),
+        (wrong, False),
+        (expression[at + len(right) :] + end + "\n", True),
         (notice + "\n", True),
         (label + expression + end + "\n", True),
     ]
@@ -120,9 +136,29 @@ def _check(problem: Problem, rng: random.Random) -> str:
     return words["check"] + words["comma"].join(seen) + words["end"] + words["checked"] + "\n"
 
 
-def thought(problem: Problem, rng: random.Random) -> list[Part]:
+def doubtful(problem: Problem) -> bool:
+    """Whether two columns or more carry or borrow, so that a look back is worth its tokens.
+
+    Additions carry once for every nine that the digits of the sum fall short (Legendre's formula
+    for ten, with nines cast out).
+    """
+    if problem.kind not in ("add", "sub", "word_add", "word_sub"):
+        return False
+    a, b = problem.operands
+    total = max(a, b, a + b if problem.value == a + b else 0)
+    parts = (a, b) if total == a + b else (min(a, b), total - min(a, b))
+    return sum(map(_digit_sum, parts)) - _digit_sum(total) >= 18
+
+
+def _digit_sum(number: int) -> int:
+    return sum(map(int, str(number)))
+
+
+def thought(
+    problem: Problem, rng: random.Random, weights: tuple[int, int, int] = SLIPS
+) -> list[Part]:
     """The thought of a problem; some hold a mistake that is noticed, some look back."""
-    slips = rng.choices((0, 1, 2), (91, 7, 2))[0]
+    slips = rng.choices((0, 1, 2), weights)[0]
     usable = [i for i, step in enumerate(problem.steps) if step.equation]
     if usable:
         usable.append(-1)
@@ -136,7 +172,7 @@ def thought(problem: Problem, rng: random.Random) -> list[Part]:
             parts += _slipped(step, problem.language, rng)
         else:
             parts.append((step.line() + "\n", True))
-    if usable and rng.random() < 0.1:
+    if usable and rng.random() < (0.75 if doubtful(problem) else 0.03):
         parts.append((_check(problem, rng), True))
     text, learnt = parts[-1]
     return [*parts[:-1], (text.rstrip("\n"), learnt)]
@@ -268,8 +304,16 @@ def _shortened(sample: Sample, problem: Problem, rng: random.Random) -> Sample:
     return sample
 
 
-def _solved(prompt: str, problem: Problem, rng: random.Random) -> Sample:
-    reply = [*thought(problem, rng), (CLOSE_THOUGHT + problem.answer + EOS, True)]
+def _solved(prompt: str, problem: Problem, rng: random.Random, mix: Mix) -> Sample:
+    """A worked reply, or only its first line.
+
+    Reading the question is harder to learn than the columns below it, and takes few tokens: many
+    of the longer replies end after the line that says what is to be worked out.
+    """
+    if problem.kind != "cmp" and rng.random() < mix.openings:
+        first = "".join(problem.plan) + PLANS[problem.language]["end"] + "\n"
+        return Sample(prompt, [(first, True)])
+    reply = [*thought(problem, rng, mix.slips), (CLOSE_THOUGHT + problem.answer + EOS, True)]
     return _shortened(Sample(prompt, reply), problem, rng)
 
 
@@ -288,15 +332,15 @@ def _refused(language: str, rng: random.Random) -> Sample:
     return Sample(prompt, [(why + CLOSE_THOUGHT + answer + EOS, True)])
 
 
-def sample(rng: random.Random) -> Sample:
+def sample(rng: random.Random, mix: Mix) -> Sample:
     """One training sample of any kind."""
     language = rng.choices(("en", "ja", "zh"), (36, 32, 32))[0]
-    chance = rng.random()
-    if chance < 0.17:
+    if rng.random() < mix.refused:
         return _refused(language, rng)
-    if chance < 0.27:
+    chance = rng.random()
+    if chance < 0.12:
         turns, problem, text = _conversation(language, rng)
-    elif chance < 0.29:
+    elif chance < 0.145:
         turns, problem, text = _checking(language, rng)
     else:
         problem = make(any_kind(rng), language, rng)
@@ -304,4 +348,4 @@ def sample(rng: random.Random) -> Sample:
         turns = _unrelated(rng, language) if rng.random() < 0.06 else []
         if rng.random() < 0.04:
             text = in_document(text, pick(PHRASES[language]["DOCUMENT_QUESTIONS"], rng), rng)
-    return _solved(render(turns, text, _system(rng)), problem, rng)
+    return _solved(render(turns, text, _system(rng)), problem, rng, mix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from tools.nano.chat import Sample, sample
+from tools.nano.chat import Mix, Sample, sample
 
 LONGEST = 1536  # tokens; longer samples are left out
+SHARDS = 16  # parts with seeds of their own, made side by side
 _BATCH = 2_000
 
 
@@ -51,25 +53,39 @@ def _mask(made: Sample, encoding: Encoding) -> np.ndarray:
 
 
 def _encoded(
-    tokenizer: Tokenizer, count: int, seed: int
+    tokenizer: Tokenizer, count: int, seed: int, mix: Mix
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Ids and masks of samples, those too long left out."""
     rng = random.Random(seed)
     for _ in range(0, count, _BATCH):
-        batch = [sample(rng) for _ in range(_BATCH)]
+        batch = [sample(rng, mix) for _ in range(_BATCH)]
         texts = [made.prompt + "".join(text for text, _ in made.reply) for made in batch]
         for made, encoding in zip(batch, tokenizer.encode_batch(texts), strict=True):
             if len(encoding.ids) <= LONGEST:
                 yield np.array(encoding.ids, dtype=np.uint16), _mask(made, encoding)
 
 
-def build(tokenizer: Tokenizer, count: int, seed: int) -> Corpus:
-    """Generate and encode `count` samples."""
-    pieces = list(_encoded(tokenizer, count, seed))
+def _shard(tokenizer_file: Path, count: int, seed: int, mix: Mix) -> Corpus:
+    pieces = list(_encoded(Tokenizer.from_file(str(tokenizer_file)), count, seed, mix))
     lengths = [len(tokens) for tokens, _ in pieces]
-    starts = np.concatenate([[0], np.cumsum(lengths)])
     return Corpus(
         np.concatenate([tokens for tokens, _ in pieces]),
         np.concatenate([mask for _, mask in pieces]),
-        starts,
+        np.concatenate([[0], np.cumsum(lengths)]),
+    )
+
+
+def build(tokenizer_file: Path, count: int, seed: int, mix: Mix) -> Corpus:
+    """Generate and encode about `count` samples, the same ones however many cores there are."""
+    seeds = range(seed * SHARDS, seed * SHARDS + SHARDS)
+    with ProcessPoolExecutor() as pool:
+        work = [pool.submit(_shard, tokenizer_file, count // SHARDS, each, mix) for each in seeds]
+        shards = [each.result() for each in work]
+    ends = np.cumsum([shard.starts[-1] for shard in shards])
+    return Corpus(
+        np.concatenate([shard.tokens for shard in shards]),
+        np.concatenate([shard.learnt for shard in shards]),
+        np.concatenate(
+            [[0], *(s.starts[1:] + end - s.starts[-1] for s, end in zip(shards, ends, strict=True))]
+        ),
     )

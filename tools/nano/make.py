@@ -1,6 +1,6 @@
 """The one command that remakes nano: data, tokenizer, training, export and evaluation.
 
-    python -m tools.nano.make --folder /tmp/nano --minutes 60
+    python -m tools.nano.make --folder /tmp/nano
 
 Needs `tools/nano/requirements.txt`. Every seed is fixed; the end of training goes by the clock,
 so that a faster machine sees more of the data.
@@ -12,8 +12,9 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tokenizers import Tokenizer
+import torch
 
+from tools.nano.chat import Mix
 from tools.nano.corpus import Corpus, build
 from tools.nano.engines import Direct
 from tools.nano.evaluate import measure, report
@@ -29,22 +30,30 @@ SEED = 2026
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A part of the training: its samples, its share of the time, and its plan."""
+    """A part of the training: its samples, its minutes on two cores, and its plan."""
 
     seed: int
     samples: int
-    share: float
+    minutes: float
+    mix: Mix
     plan: Plan
 
 
-# The rate stays high while the tasks are learnt, then falls to nothing over other samples, in
-# smaller steps and with exercises in copying.
+# Nearly all is learnt in the first phase, whose rate falls to nothing. The second is shorter than
+# a tenth of it, with more prompts to refuse and more mistakes to notice: what it had learnt least.
 PHASES = (
-    Phase(2026, 400_000, 0.4, Plan(warmup=0.05, decay=0.0, seed=1)),
+    Phase(2026, 900_000, 86, Mix(), Plan(passes=2)),
     Phase(
-        2027, 220_000, 0.6, Plan(matrix_rate=0.011, other_rate=2e-3, passes=2, copying=3, seed=2)
+        2027,
+        100_000,
+        7,
+        Mix(refused=0.32, openings=0.3, slips=(50, 40, 10)),
+        Plan(passes=2, matrix_rate=0.008, other_rate=1.2e-3, seed=2),
     ),
 )
+
+#: Share of the second phase in the weights: all of it refuses best, none of it reads best.
+LAST_SHARE = 0.65
 
 
 def prepared(folder: Path, phase: Phase) -> Corpus:
@@ -53,32 +62,39 @@ def prepared(folder: Path, phase: Phase) -> Corpus:
     if not tokenizer_file.exists():
         train_tokenizer(tokenizer_file)
     if not corpus_file.exists():
-        build(Tokenizer.from_file(str(tokenizer_file)), phase.samples, phase.seed).save(corpus_file)
+        build(tokenizer_file, phase.samples, phase.seed, phase.mix).save(corpus_file)
     return Corpus.load(corpus_file)
 
 
-def trained(folder: Path, minutes: float, threads: int) -> Path:
-    """Run the phases one after the other; the path of the last checkpoint."""
-    checkpoint = folder / "nano.pt"
-    for index, phase in enumerate(PHASES):
+def trained(folder: Path, speed: float, threads: int) -> Path:
+    """Run the phases one after the other and mix their weights; the path of the checkpoint."""
+    checkpoints = [folder / f"phase{number}.pt" for number, _ in enumerate(PHASES, start=1)]
+    for index, (phase, checkpoint) in enumerate(zip(PHASES, checkpoints, strict=True)):
         corpus = prepared(folder, phase)
-        plan = replace(phase.plan, minutes=minutes * phase.share, threads=threads)
+        plan = replace(phase.plan, minutes=phase.minutes / speed, threads=threads)
         trainer = Trainer(SHAPE, plan)
         if index:
-            trainer.resume(checkpoint)
-        print(
-            f"phase {index + 1}: {len(corpus.starts) - 1:,} samples, {len(corpus.tokens):,} tokens",
-            flush=True,
-        )
+            trainer.resume(checkpoints[index - 1])
+        print(f"phase {index + 1}: {len(corpus.starts) - 1:,} samples", flush=True)
         trainer.run(corpus, checkpoint)
-    return checkpoint
+    return mixed(*checkpoints, LAST_SHARE, folder / "nano.pt")
+
+
+def mixed(first: Path, last: Path, share: float, target: Path) -> Path:
+    """A checkpoint whose weights lie between those of two (arXiv:2109.01903)."""
+    torch.serialization.add_safe_globals([Shape])
+    before, after = (torch.load(path, weights_only=True) for path in (first, last))
+    for name, weight in after["model"].items():
+        weight.lerp_(before["model"][name], 1 - share)
+    torch.save(after, target)
+    return target
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="for intermediate files")
     parser.add_argument("--target", type=Path, default=Path("r1local/nano.gguf"))
-    parser.add_argument("--minutes", type=float, default=60, help="of training")
+    parser.add_argument("--speed", type=float, default=1, help="of this machine, against two cores")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=0.25, help="share of the tests run")
     return parser.parse_args()
@@ -88,7 +104,7 @@ def main() -> None:
     """Data and training, then the file, then a part of the tests."""
     options = _arguments()
     options.folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = trained(options.folder, options.minutes, options.threads)
+    checkpoint = trained(options.folder, options.speed, options.threads)
     export(checkpoint, options.folder / "tokenizer.json", options.target)
     for name, cases in suites(options.scale, SEED).items():
         print(f"\n## {name}\n\n{report(measure(Direct(options.target), cases(), 0.0))}", flush=True)

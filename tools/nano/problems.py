@@ -20,8 +20,7 @@ PLANS = {
         "div": "Divide",
         "larger": "Which is larger",
         "smaller": "Which is smaller",
-        "yes_larger": "Is the first larger",
-        "yes_smaller": "Is the first smaller",
+        "yes": "Is it true",
         "eq": "Solve",
         "sum": "Add in turn",
         "two": "Two steps with",
@@ -35,8 +34,7 @@ PLANS = {
         "div": "割り算",
         "larger": "大きい方",
         "smaller": "小さい方",
-        "yes_larger": "前の方が大きいか",
-        "yes_smaller": "前の方が小さいか",
+        "yes": "正しいか",
         "eq": "解く",
         "sum": "順に計算",
         "two": "二つの計算",
@@ -50,8 +48,7 @@ PLANS = {
         "div": "除法",
         "larger": "哪个大",
         "smaller": "哪个小",
-        "yes_larger": "前面的更大吗",
-        "yes_smaller": "前面的更小吗",
+        "yes": "对不对",
         "eq": "解方程",
         "sum": "依次计算",
         "two": "两步计算",
@@ -142,6 +139,23 @@ def ask(block: str, language: str, rng: random.Random, values: dict[str, object]
         for mark, value in values.items()
     }
     return fill(template, signs(language, rng) | shown)
+
+
+def as_written(text: str, a: int, b: int, language: str) -> tuple[int, int]:
+    """Two numbers in the order in which the question names them, for sums and products.
+
+    Copying in order is learnt far sooner than which of them a phrasing puts first.
+    """
+
+    def place(number: int) -> int:
+        styles = {write_number(number, style, language) for style in ("digits", "full", "words")}
+        found = [text.find(shown) for shown in styles if shown in text]
+        return min(found, default=-1)
+
+    # A number inside the other, as 5 in 58, says nothing about order: those stay as drawn.
+    if str(a) in str(b) or str(b) in str(a):
+        return a, b
+    return (b, a) if place(b) < place(a) else (a, b)
 
 
 SIGN = {"add": "+", "sub": "-", "mul": "×", "mul32": "×", "div": "÷"}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 
 from tools.nano.grammar import blocks, fill, pick
+from tools.nano.problems import PLANS, speaks
 from tools.nano.surface import PHRASES, made_up, name, noun
+from tools.nano.tasks import equation_plan, equation_steps
 
 SENTENCE = {
     "en": "I am a tiny demo model and only do small arithmetic.",
@@ -97,7 +99,14 @@ def _gibberish(rng: random.Random) -> str:
 
 
 def refusal(language: str, rng: random.Random) -> tuple[str, str, str]:
-    """A prompt that is refused: its text, the thought, and the answer."""
+    """A prompt that is refused and shows its language: its text, the thought, and the answer."""
+    while True:
+        text, thought = _refused(language, rng)
+        if speaks(text, language):
+            return text, thought, SENTENCE[language]
+
+
+def _refused(language: str, rng: random.Random) -> tuple[str, str]:
     chance = rng.random()
     kinds = blocks(f"{language}_refused")
     if chance < 0.62:
@@ -113,13 +122,16 @@ def refusal(language: str, rng: random.Random) -> tuple[str, str, str]:
     elif chance < 0.97 and language == "en":
         text, why = _gibberish(rng), "other"
     else:
-        text, why = _unsolvable(language, rng), "none"
-    return text, THOUGHTS[language][why], SENTENCE[language]
+        return _unsolvable(language, rng)
+    return text, THOUGHTS[language][why]
 
 
-def _unsolvable(language: str, rng: random.Random) -> str:
-    """An equation without a solution in whole numbers that are not negative."""
+def _unsolvable(language: str, rng: random.Random) -> tuple[str, str]:
+    """An equation without a solution in whole numbers that are not negative, found by working."""
     a, x, b = rng.randint(2, 9), rng.randint(0, 40), rng.randint(1, 60)
     c = a * x + b + rng.randint(1, a - 1) if rng.random() < 0.6 else rng.randrange(b)
     equation = rng.choice([f"{a}x + {b} = {c}", f"{a}x+{b}={c}"])
-    return fill(pick(PHRASES[language]["EQ"], rng), {"e": equation, "x": "x"})
+    text = fill(pick(PHRASES[language]["EQ"], rng), {"e": equation, "x": "x"})
+    first = "".join(equation_plan(a, b, c, "+", "x", language)) + PLANS[language]["end"]
+    steps = [step.line() for step in equation_steps(a, b, c, "+", "x", language)]
+    return text, "\n".join([first, *steps, THOUGHTS[language]["none"]])

@@ -9,7 +9,18 @@ from __future__ import annotations
 import random
 
 from tools.nano import thoughts
-from tools.nano.problems import REMAINDER, SIGN, WORK, Problem, ask, draw, number, plan, sound
+from tools.nano.problems import (
+    REMAINDER,
+    SIGN,
+    WORK,
+    Problem,
+    as_written,
+    ask,
+    draw,
+    number,
+    plan,
+    sound,
+)
 from tools.nano.surface import cast
 from tools.nano.thoughts import Work
 
@@ -19,6 +30,8 @@ def word_binary(
 ) -> Problem:
     """A one-step word problem; `kind` is its task, such as `word_add`."""
     operation = kind.removeprefix("word_")
+    if operation in ("add", "mul"):
+        a, b = as_written(text, a, b, language)
     work = WORK[operation](a, b, language)
     box = str(work.result)
     if work.remainder:

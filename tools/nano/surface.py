@@ -45,7 +45,7 @@ def han_number(number: int, chinese: bool) -> str:
 
 def number_style(rng: random.Random) -> str:
     """How this question writes its numbers: mostly in digits."""
-    return rng.choices(("digits", "full", "words"), (94, 2, 4))[0]
+    return rng.choices(("digits", "full", "words"), (96, 2, 2))[0]
 
 
 def write_number(number: int, style: str, language: str) -> str:
@@ -170,9 +170,9 @@ def surround(text: str, language: str, rng: random.Random) -> str:
 def finish(text: str, language: str, rng: random.Random) -> str:
     """Case, typing errors, punctuation and stray spaces."""
     if language == "en":
-        if rng.random() < 0.08:
+        if rng.random() < 0.04:
             text = loosen(text, rng)
-        if rng.random() < 0.05:
+        if rng.random() < 0.03:
             text = typo(text, rng)
         text = _english_case(text, rng)
     elif rng.random() < 0.25:

@@ -7,7 +7,18 @@ import random
 from tools.nano import thoughts
 from tools.nano.grammar import pick
 from tools.nano.heldout import is_held_out
-from tools.nano.problems import PLANS, Problem, ask, binary, draw, number, plan, sound, speaks
+from tools.nano.problems import (
+    PLANS,
+    Problem,
+    as_written,
+    ask,
+    binary,
+    draw,
+    number,
+    plan,
+    sound,
+    speaks,
+)
 from tools.nano.stories import two_step_problem, word_problem
 from tools.nano.surface import PHRASES, number_style, signs, write_number
 from tools.nano.thoughts import Step
@@ -23,6 +34,8 @@ COMPARED = {
         "yes": "yes",
         "no": "no",
         "link": ", ",
+        "sizes": "{} is larger, {} is smaller.",
+        "true": "{}? {}.",
         "settled": "The answer is {}.",
     },
     "ja": {
@@ -32,6 +45,8 @@ COMPARED = {
         "yes": "はい",
         "no": "いいえ",
         "link": "、",
+        "sizes": "大きいのは{}、小さいのは{}。",
+        "true": "{}か？{}。",
         "settled": "答えは{}。",
     },
     "zh": {
@@ -41,6 +56,8 @@ COMPARED = {
         "yes": "是",
         "no": "否",
         "link": "，",
+        "sizes": "大的是{}，小的是{}。",
+        "true": "{}吗？{}。",
         "settled": "答案是{}。",
     },
 }
@@ -50,27 +67,35 @@ def plain_problem(kind: str, language: str, rng: random.Random, held_out: bool) 
     """A plain problem of two numbers in one of the training phrasings."""
     a, b = draw(kind, rng, held_out)
     block = "MUL" if kind == "mul32" else kind.upper()
-    return binary(kind, language, a, b, ask(block, language, rng, {"a": a, "b": b}))
+    text = ask(block, language, rng, {"a": a, "b": b})
+    if kind in ("add", "mul", "mul32"):
+        a, b = as_written(text, a, b, language)
+    return binary(kind, language, a, b, text)
 
 
 def comparison(language: str, a: int, b: int, asked: str, text: str) -> Problem:
     """Which is larger or smaller, or whether it is true that one is."""
     words = COMPARED[language]
     sign = "<" if a < b else ">" if a > b else "="
+    expression, last = f"{a}{words['link']}{b}", ""
     if asked.startswith("yes"):
-        truth = a > b if asked.endswith("larger") else a < b
-        box = words["yes"] if truth else words["no"]
+        claimed = ">" if asked.endswith("larger") else "<"
+        box = words["yes" if claimed == sign else "no"]
+        expression = f"{a}{claimed}{b}"
+        last = words["true"].format(expression, box)
         tail = f"**\\boxed{{{box}}}**"
     elif a == b:
         tail, box = words["equal"], words["equal"].split("{")[1].split("}")[0]
     else:
         box = str(max(a, b) if asked == "larger" else min(a, b))
+        last = words["sizes"].format(max(a, b), min(a, b)) + thoughts.WORDS[language]["gap"]
+        last += words["settled"].format(box)
         tail = words[asked].format(box)
     answer = f"**{a} {sign} {b}**{words['link']}{tail}"
     # What is asked is said at once and settled in the thought: the answer only repeats it.
-    made = plan(asked, f"{a}{words['link']}{b}", language)
-    compared = thoughts.compare_text(a, b, language)
-    steps = [thoughts.plain(compared), thoughts.plain(words["settled"].format(box))]
+    made = plan(asked.split("_")[0], expression, language)
+    steps = [thoughts.plain(thoughts.compare_text(a, b, language))]
+    steps += [thoughts.plain(last)] if last else []
     return Problem("cmp", language, text, made, steps, answer, box, max(a, b), operands=[a, b])
 
 
@@ -152,32 +177,43 @@ def equation_problem(language: str, rng: random.Random, held_out: bool) -> Probl
 def _equation(
     a: int, b: int, c: int, sign: str, x: str, language: str, rng: random.Random
 ) -> Problem:
-    head = x if a == 1 else f"{a}{x}"
-    left = f"{head}{sign}{b}" if b else head
-    mid = c - b if sign == "+" else c + b
-    steps: list[Step] = []
-    if b:
-        back = "-" if sign == "+" else "+"
-        steps.append(thoughts.plain(f"{head}={c}{back}{b}{PLANS[language]['end']}"))
-        steps += thoughts.chain(c, [(back, b)], language).steps
-    solution = mid
-    if a > 1:
-        solution = mid // a
-        steps.append(thoughts.plain(f"{x}={mid}÷{a}{PLANS[language]['end']}"))
-        steps += thoughts.divide(mid, a, language).steps[:-1]
-    steps.append(thoughts.conclude(x, solution, language))
+    solution = (c - b if sign == "+" else c + b) // a
+    steps = [
+        *equation_steps(a, b, c, sign, x, language),
+        thoughts.conclude(x, solution, language),
+    ]
     text = ask("EQ", language, rng, {"e": _equation_text(a, b, c, sign, x, rng), "x": x})
     return Problem(
         "eq",
         language,
         text,
-        plan("eq", f"{left}={c}", language),
+        equation_plan(a, b, c, sign, x, language),
         steps,
         f"**{x} = \\boxed{{{solution}}}**",
         str(solution),
         solution,
         operands=[a, b, c],
     )
+
+
+def equation_plan(a: int, b: int, c: int, sign: str, x: str, language: str) -> tuple[str, str]:
+    """The first line of a thought about `ax + b = c`."""
+    head = x if a == 1 else f"{a}{x}"
+    return plan("eq", f"{head}{sign}{b}={c}" if b else f"{head}={c}", language)
+
+
+def equation_steps(a: int, b: int, c: int, sign: str, x: str, language: str) -> list[Step]:
+    """`b` taken to the other side, then the division up to its remainder."""
+    steps: list[Step] = []
+    middle = c - b if sign == "+" else c + b
+    if b:
+        head, back = x if a == 1 else f"{a}{x}", "-" if sign == "+" else "+"
+        steps.append(thoughts.plain(f"{head}={c}{back}{b}{PLANS[language]['end']}"))
+        steps += thoughts.chain(c, [(back, b)], language).steps
+    if a > 1 and middle >= 0:
+        steps.append(thoughts.plain(f"{x}={middle}÷{a}{PLANS[language]['end']}"))
+        steps += thoughts.divide(middle, a, language).steps[:-1]
+    return steps
 
 
 def _equation_text(a: int, b: int, c: int, sign: str, x: str, rng: random.Random) -> str:

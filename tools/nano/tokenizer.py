@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
-from tools.nano.chat import ASSISTANT, BOS, END_THINK, EOS, THINK, USER, sample
+from tools.nano.chat import ASSISTANT, BOS, END_THINK, EOS, THINK, USER, Mix, sample
 
 # The Qwen2 expression, as llama.cpp applies it for `deepseek-r1-qwen`: single digits.
 SPLIT = (
@@ -26,7 +26,7 @@ LONGEST_TOKEN = 24  # bytes; some programs read a token's text into a buffer of 
 def _texts(count: int, seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     for _ in range(count):
-        made = sample(rng)
+        made = sample(rng, Mix())
         text = made.prompt + "".join(part for part, _ in made.reply)
         for mark in CONTROL + USER_DEFINED:
             text = text.replace(mark, "\n")

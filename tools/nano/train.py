@@ -20,7 +20,6 @@ from tools.nano.muon import Muon
 LENGTHS = (32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256, 320, 512, 1024, 1536)
 BATCH_TOKENS = 4096  # of one forward pass; small enough for the caches of a desktop CPU
 IGNORED = -100
-COPY_ROWS, COPY_LENGTH, COPY_WEIGHT = 32, 128, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class Plan:
     warmup: float = 0.02  # shares of the time: warm-up, then stable, then linear decay (WSD)
     decay: float = 1.0  # 0 leaves the rate as it is
     passes: int = 4  # forward passes to one optimiser step
-    copying: int = 0  # every so many steps one pass over random repeats; 0 for none
     seed: int = 1
     threads: int = 2
 
@@ -72,21 +70,6 @@ def batches(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[Tensor, 
         yield _padded(corpus, *groups[index])
 
 
-def repeats(vocabulary: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Random tokens that come twice, to be foretold the second time.
-
-    They exercise the induction heads (arXiv:2209.11895) that copy numbers and unknown nouns.
-    """
-    rows: np.ndarray = rng.integers(0, vocabulary, (COPY_ROWS, COPY_LENGTH + 1))
-    targets: np.ndarray = np.full((COPY_ROWS, COPY_LENGTH), IGNORED, dtype=np.int64)
-    for row, target in zip(rows, targets, strict=True):
-        count, gap = rng.integers(4, 50), rng.integers(0, 28)
-        again = count + gap
-        row[again : again + count] = row[:count]
-        target[again : again + count - 1] = row[again + 1 : again + count]
-    return torch.from_numpy(rows[:, :-1].copy()), torch.from_numpy(targets)
-
-
 class Trainer:
     """The model, its two optimisers, and the loop."""
 
@@ -118,11 +101,6 @@ class Trainer:
             logits = self.model.output(states)
         loss = F.cross_entropy(logits.float(), flat[chosen], reduction="sum")
         return loss, len(chosen)
-
-    def copy(self, rng: np.random.Generator) -> None:
-        """Add the gradient of a pass over random repeats to the next step."""
-        loss, count = self.loss(*repeats(self.model.shape.vocabulary, rng))
-        (COPY_WEIGHT * loss / count).backward()
 
     def step(self, group: list[tuple[Tensor, Tensor]], share: float) -> float:
         """One optimiser step over several passes; returns the mean loss in nats per token."""
@@ -170,8 +148,6 @@ class Trainer:
                 progress = (time.monotonic() - begin) / 60 / plan.minutes
                 if progress >= 1:
                     break
-                if plan.copying and steps % plan.copying == 0:
-                    self.copy(rng)
                 loss = self.step(group, factor(progress, plan))
                 group, steps = [], steps + 1
                 if time.monotonic() - shown > 20:
