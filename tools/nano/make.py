@@ -77,7 +77,7 @@ def trained(folder: Path, speed: float, threads: int) -> Path:
             trainer.resume(checkpoints[index - 1])
         print(f"phase {index + 1}: {len(corpus.starts) - 1:,} samples", flush=True)
         trainer.run(corpus, checkpoint)
-    return mixed(*checkpoints, LAST_SHARE, folder / "nano.pt")
+    return mixed(checkpoints[0], checkpoints[-1], LAST_SHARE, folder / "nano.pt")
 
 
 def mixed(first: Path, last: Path, share: float, target: Path) -> Path:
