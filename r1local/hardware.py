@@ -5,7 +5,6 @@ import os
 import re
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +80,8 @@ def memory_bandwidth() -> float:
     Takes about 0.1 s, and `_COPIED` bytes twice for each core, of eight at most: those are
     enough to reach the limit of what the memory gives.
     """
+    from concurrent.futures import ThreadPoolExecutor  # 5 ms that a reply needs not
+
     cores = min(8, usable_cores())
     size = _COPIED // cores
     areas = [

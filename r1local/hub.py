@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from time import time
@@ -246,6 +245,8 @@ def _range_start(response: Any) -> int | None:
 
 def _retry_after(value: str | None) -> float | None:
     """Seconds to wait, given as such or as a date (RFC 9110, section 10.2.3)."""
+    from email.utils import parsedate_to_datetime
+
     if not value:
         return None
     if value.isdecimal():

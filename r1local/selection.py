@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from r1local import hardware
 from r1local.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
@@ -10,7 +11,9 @@ from r1local.errors import ModelNotInstalled
 from r1local.preferences import default_model
 from r1local.quantization import quality_rank
 from r1local.references import CatalogReference, HubReference, PathReference, parse
-from r1local.store import Installed, find_installed, installed
+
+if TYPE_CHECKING:
+    from r1local.store import Installed
 
 #: Bytes that a model needs beside its file, at the least, to count as fitting.
 _LEAST_BESIDE = 2**30
@@ -44,6 +47,8 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     if isinstance(meant, PathReference):
         return Selected(meant.path.stem, meant.path)
     note = meant.note if isinstance(meant, CatalogReference) else None
+    from r1local.store import find_installed  # a path given outright needs none of it
+
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
@@ -51,6 +56,8 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
 
 
 def _best_here(catalog: Catalog) -> Selected:
+    from r1local.store import installed
+
     entries = [entry for entry in installed(catalog) if entry.whole and entry.known]
     room = hardware.available_memory() + sum(gpu.free for gpu in gpus() if not gpu.shared)
     fitting = [e for e in entries if e.home != "embedded" and e.size + _LEAST_BESIDE <= room]
@@ -63,7 +70,7 @@ def _best_here(catalog: Catalog) -> Selected:
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
 
 
-def _rank(entry: Installed) -> tuple[int, int]:
+def _rank(entry: "Installed") -> tuple[int, int]:
     """More parameters are better, then more bits."""
     parameters = entry.known.parameters if entry.known else None
     return -(parameters or 0), quality_rank(entry.quantization or "")
