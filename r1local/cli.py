@@ -17,6 +17,7 @@ from r1local.errors import EXIT_USAGE
 from r1local.settings import (
     CONNECTIONS,
     MAX_TOKENS,
+    MOST_CONNECTIONS,
     TEMPERATURE,
     TOP_P,
     KVType,
@@ -246,8 +247,14 @@ def pull(
         bool, typer.Option("--force", help="Begin although the disk seems too small.")
     ] = False,
     connections: Annotated[
-        int, typer.Option(min=1, max=16, help="Connections to download a file over.")
-    ] = CONNECTIONS,
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_CONNECTIONS,
+            help="Connections to download a file over.",
+            show_default=str(CONNECTIONS),
+        ),
+    ] = None,
     output_format: Annotated[
         ModelFormat, typer.Option("--format", help="Text, or one JSON event a line.")
     ] = "text",

@@ -125,6 +125,9 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
     if len(path.parts) > 2:
         return "there is no such file: check the path"
     alias, _, quantization = text.rpartition(":")
+    wrong = [p.message for p in catalog.problems if f": {alias or text}." in p.message]
+    if wrong:
+        return wrong[0]
     if alias and catalog.find(alias):
         return f"{quantization!r} is no quantization: Q4_K_M is one"
     near = catalog.near(alias or text)

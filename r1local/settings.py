@@ -20,5 +20,5 @@ TOP_P = 0.95
 #: The limit DeepSeek evaluated R1 with (its README, section 4): thinking and answer together.
 MAX_TOKENS = 32_768
 
-#: Connections that a file is downloaded over.
-CONNECTIONS = 4
+#: Connections that a file is downloaded over, unless told otherwise, and at most.
+CONNECTIONS, MOST_CONNECTIONS = 4, 16

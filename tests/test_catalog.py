@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from r1local.catalog import Catalog, catalog, models_toml
+from r1local.errors import UnknownModel
 from r1local.quantization import quality_rank
+from r1local.references import parse
 
 
 def overlaid(tmp_path: Path, text: str) -> Catalog:
@@ -122,3 +124,10 @@ def test_a_broken_file_takes_nothing_down(tmp_path: Path, text: str) -> None:
 def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
     (problem,) = overlaid(tmp_path, "[models.a]\nname = \n").problems
     assert "line 2" in problem.message
+
+
+def test_a_wrong_entry_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
+    merged = overlaid(tmp_path, "[models.mine]\nparameters = '7B'\n")
+    with pytest.raises(UnknownModel) as caught:
+        parse("mine", merged)
+    assert "line 2: mine.parameters must be a whole number" in caught.value.hint

@@ -7,6 +7,7 @@ import pytest
 from r1local.catalog import catalog
 from r1local.errors import InvalidSetting, ModelNotInstalled
 from r1local.paths import config_folder, hub_cache
+from r1local.preferences import default_connections
 from r1local.selection import select
 from tests.models import write_scripted_model
 
@@ -57,6 +58,7 @@ def test_preferences_name_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("model = ", "can't be read"),
         ("model = 3", "must be a text"),
+        ("connections = true", "must be a whole number"),
         ("modle = 'x'", "unknown setting, modle"),
     ],
 )
@@ -73,3 +75,13 @@ def test_what_is_not_here_names_the_command(reference: str) -> None:
     with pytest.raises(ModelNotInstalled) as caught:
         select(reference, catalog())
     assert caught.value.hint == f"get it with: r1local pull {reference}"
+
+
+def test_connections_are_a_preference() -> None:
+    assert default_connections() == 4
+    config_folder().mkdir(parents=True)
+    (config_folder() / "config.toml").write_text("connections = 2\n")
+    assert default_connections() == 2
+    (config_folder() / "config.toml").write_text("connections = 99\n")
+    with pytest.raises(InvalidSetting, match="connections is 99"):
+        default_connections()

@@ -24,8 +24,9 @@ from r1local.offload import (
     tokens_per_second,
 )
 from r1local.paths import user_models
+from r1local.preferences import default_connections
 from r1local.references import CatalogReference, parse
-from r1local.settings import CONNECTIONS, ModelFormat
+from r1local.settings import ModelFormat
 from r1local.ui.console import console_for
 from r1local.ui.downloads import DownloadDisplay, Offer, ask_which, display_for
 
@@ -35,11 +36,11 @@ _DISK_MARGIN = 2**30
 
 @dataclass(frozen=True, slots=True)
 class PullOptions:
-    """What `pull` was asked for."""
+    """What `pull` was asked for; `connections` None means: as is preferred."""
 
     references: tuple[str, ...]
     force: bool
-    connections: int
+    connections: int | None
     output_format: ModelFormat
 
 
@@ -69,7 +70,7 @@ def pull(options: PullOptions) -> int:
 def _command(references: Sequence[str], options: PullOptions) -> str:
     """What to type to go on."""
     words = ["r1local", "pull", *references, *(["--force"] if options.force else [])]
-    if options.connections != CONNECTIONS:
+    if options.connections:
         words += ["--connections", str(options.connections)]
     return shlex.join(words)
 
@@ -135,7 +136,8 @@ def _fetch(
         target = hub.blob_path(remote)
         if not target.exists():
             display.file(remote.filename)
-            fetch(remote, target, options.connections, display.report, interruption.cancelled)
+            connections = options.connections or default_connections()
+            fetch(remote, target, connections, display.report, interruption.cancelled)
     hub.place(remote, model.revision)  # takes the lock itself
 
 

@@ -26,7 +26,7 @@ from r1local.interruption import Interruption, interruptible
 from r1local.loading import LoadOptions, load
 from r1local.paths import user_models
 from r1local.selection import Selected, select
-from r1local.settings import CONNECTIONS, OutputFormat, ThinkingMode
+from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.questions import agreed, can_ask
@@ -97,7 +97,7 @@ def _select(reference: str | None) -> Selected:
             raise
     from r1local.commands.pull import PullOptions, pull  # needs much that a reply does not
 
-    if pull(PullOptions((reference,), False, CONNECTIONS, "text")) == EXIT_OK:
+    if pull(PullOptions((reference,), False, None, "text")) == EXIT_OK:
         return select(reference, models)
     raise KeyboardInterrupt
 
