@@ -28,6 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     for variable in ("OLLAMA_MODELS", "R1LOCAL_MODEL"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
