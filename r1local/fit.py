@@ -1,8 +1,8 @@
-"""What fits this machine: its memory now, and the plan for a model on it."""
+"""This machine, as the planner wants to know it."""
 
 from r1local import hardware
 from r1local.engine import gpus
-from r1local.offload import Machine, MemoryFacts, Plan, plan
+from r1local.offload import Machine
 
 
 def this_machine(measure_bandwidth: bool = False) -> Machine:
@@ -18,8 +18,3 @@ def this_machine(measure_bandwidth: bool = False) -> Machine:
         memory_bandwidth=hardware.memory_bandwidth() if measure_bandwidth else None,
         gpu_bandwidth=gpu_bandwidth,
     )
-
-
-def fit(facts: MemoryFacts, machine: Machine) -> Plan:
-    """Where a model runs on a machine, and with how much context."""
-    return plan(facts, machine)

@@ -11,7 +11,7 @@ from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf_file import GGUFFile
 from r1local.gguf_header import parse as parse_header
 from r1local.hub import RemoteFile, Repository
-from r1local.offload import Machine, MemoryFacts, facts_of_known, memory_bytes
+from r1local.offload import USEFUL_CONTEXT, Machine, MemoryFacts, facts_of_known, memory_bytes
 from r1local.quantization import Variant, choose, variants
 from r1local.references import (
     CatalogReference,
@@ -21,8 +21,6 @@ from r1local.references import (
     Reference,
 )
 
-#: Tokens of context that a model has to have room for to be chosen.
-_USEFUL_CONTEXT = 4_096
 #: Bytes beside a model of which nothing is known but its size.
 _UNKNOWN_CONTEXT = 2**30
 #: Bytes asked for at once: R1's headers of 6 to 8 MB come in a few requests.
@@ -120,10 +118,9 @@ def _missing(name: str, wanted: str | None, available: Sequence[Variant]) -> Not
 def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool:
     """Whether memory holds a model with a useful context."""
     facts = _facts(variant, known)
-    room = machine.memory if machine.shared else machine.memory + sum(machine.gpus)
     if facts is None:
-        return variant.size + _UNKNOWN_CONTEXT <= room
-    return memory_bytes(facts, _USEFUL_CONTEXT) <= room
+        return variant.size + _UNKNOWN_CONTEXT <= machine.all_memory
+    return memory_bytes(facts, USEFUL_CONTEXT) <= machine.all_memory
 
 
 def _facts(variant: Variant, known: CatalogModel | None) -> MemoryFacts | None:

@@ -96,10 +96,8 @@ def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> Load
     gpu_memory = sum(machine.gpus)
     if gpu_memory and gpu_layers in (_ALL_LAYERS, len(facts.layers) + 1):
         memory = gpu_memory
-    elif gpu_layers and not machine.shared:
-        memory = machine.memory + gpu_memory
     else:
-        memory = machine.memory
+        memory = machine.all_memory if gpu_layers else machine.memory
     return LoadSettings(
         context_window=_context_window(gguf, facts, options, memory, notices),
         gpu_layers=gpu_layers,

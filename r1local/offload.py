@@ -25,7 +25,7 @@ _LIVE_ROWS = 10
 CONTEXT_STEP = 256
 SMALLEST_CONTEXT = 512
 #: Tokens of context worth having before more layers are put on a GPU.
-_USEFUL_CONTEXT = 4_096
+USEFUL_CONTEXT = 4_096
 #: Share of the memory bandwidth that generation reaches: published runs lie between 53 % (M1 Max)
 #: and 85 %, files of fewer bits a weight at the lower end.
 _BANDWIDTH_SHARE = (0.5, 0.85)
@@ -64,6 +64,11 @@ class Machine:
     shared: bool = False
     memory_bandwidth: float | None = None
     gpu_bandwidth: float | None = None
+
+    @property
+    def all_memory(self) -> int:
+        """Free bytes of the CPU and the GPUs together, shared memory counted once."""
+        return self.memory if self.shared else self.memory + sum(self.gpus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +214,12 @@ def plan(
     else the CPU. A sensible context is reduced before layers are left out, down to 4,096 tokens.
     """
     wanted = context or default_context(facts)
-    least = min(wanted, _USEFUL_CONTEXT) if context is None else wanted
+    least = min(wanted, USEFUL_CONTEXT) if context is None else wanted
     gpu = sum(machine.gpus)
     if gpu and memory_bytes(facts, least, kv_type) <= gpu:
         window = context or largest_context(facts, wanted, gpu, kv_type)
         return Plan("GPU", len(facts.layers) + 1, window, f"all on the GPU ({_free(gpu)})")
-    everywhere = machine.memory if machine.shared else machine.memory + gpu
+    everywhere = machine.all_memory
     window = context or largest_context(facts, wanted, everywhere, kv_type)
     layers = _layers_on_gpu(facts, window, gpu, kv_type) if gpu else 0
     if memory_bytes(facts, window, kv_type) > everywhere:

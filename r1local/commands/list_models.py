@@ -9,9 +9,9 @@ from typing import Any
 
 from r1local.catalog import CatalogModel, catalog
 from r1local.errors import EXIT_OK
-from r1local.fit import fit, this_machine
+from r1local.fit import this_machine
 from r1local.gguf_file import GGUFFile, read_summary
-from r1local.offload import Machine, MemoryFacts, Plan, facts_of, facts_of_known
+from r1local.offload import Machine, MemoryFacts, Plan, facts_of, facts_of_known, plan
 from r1local.paths import user_models
 from r1local.settings import ModelFormat
 from r1local.store import Installed, installed
@@ -114,7 +114,7 @@ def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Mach
     quantization = model.default_quantization
     size = model.sizes.get(quantization, [0])[0]
     facts = facts_of_known(model, quantization)
-    return _KnownModel(model, quantization, size, here, fit(facts, machine) if facts else None)
+    return _KnownModel(model, quantization, size, here, plan(facts, machine) if facts else None)
 
 
 def _known_described(row: _KnownModel) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _plan(entry: Installed, machine: Machine) -> Plan | None:
         facts = _facts(replace(header, model_size=entry.size))
     elif entry.known and entry.quantization and not entry.whole:
         facts = facts_of_known(entry.known, entry.quantization)
-    return fit(facts, machine) if facts else None
+    return plan(facts, machine) if facts else None
 
 
 def _facts(header: GGUFFile) -> MemoryFacts | None:

@@ -23,7 +23,7 @@ from r1local.offload import (
 )
 from r1local.paths import user_models
 from r1local.quantization import quality_loss, quality_rank, quantization_of
-from r1local.references import CatalogReference, parse
+from r1local.references import CatalogReference, Reference, parse
 from r1local.selection import select
 from r1local.settings import ModelFormat
 from r1local.special_tokens import SpecialTokens
@@ -73,7 +73,7 @@ def show(options: ShowOptions) -> int:
     if isinstance(reference, CatalogReference) and reference.note:
         print_notice(console_for(sys.stderr), reference.note)
     machine = this_machine(measure_bandwidth=True)
-    card = _card(_find(options.reference, models, machine), machine, models)
+    card = _card(_find(options.reference, reference, models, machine), machine, models)
     if options.output_format == "json":
         print(json.dumps(asdict(card), ensure_ascii=False))
     else:
@@ -81,9 +81,8 @@ def show(options: ShowOptions) -> int:
     return EXIT_OK
 
 
-def _find(text: str, models: Catalog, machine: Machine) -> _Found:
+def _find(text: str, reference: Reference, models: Catalog, machine: Machine) -> _Found:
     """The model's file on this machine, else its header on the hub, else what the catalog knows."""
-    reference = parse(text, models)
     try:
         model = select(text, models)
     except ModelNotInstalled:
