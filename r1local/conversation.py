@@ -1,11 +1,15 @@
-"""Messages of a conversation: immutable, and free of thoughts.
+"""A conversation: immutable messages for the model, and turns as people see them.
 
 DeepSeek's models are trained with the thoughts of earlier turns left out of
-the history, so a message holds what was asked or answered, nothing else.
+the history, so a message holds what was asked or answered, nothing else. A
+turn keeps the thought too: people open it again, search it and export it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from r1local.events import FinishReason
 
 Role = Literal["system", "user", "assistant"]
 
@@ -19,3 +23,55 @@ class Message:
 
 
 Conversation: TypeAlias = tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply as it is kept, loops left out.
+
+    Args:
+        thinking: the thought, without its tags.
+        answer: the answer; empty where the reply ended inside its thought.
+        reason: how it ended; `lost` if the program ended before the reply did.
+        thinking_open: the thought was not closed.
+        model: the model's name.
+        thinking_tokens, answer_tokens: tokens of each part, as `events.Usage` counts them.
+        prompt_tokens: tokens of the whole prompt.
+        thinking_s, answer_s: seconds that each part took.
+        seed: of its sampler.
+    """
+
+    thinking: str
+    answer: str
+    reason: FinishReason | Literal["lost"]
+    thinking_open: bool
+    model: str
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    prompt_tokens: int = 0
+    thinking_s: float = 0.0
+    answer_s: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question, as it was sent, and its reply; None while there is none."""
+
+    question: str
+    reply: Reply | None = None
+
+
+def messages_of(turns: Iterable[Turn], system: str | None, question: str | None) -> Conversation:
+    """The messages that a model is given: answers only, never thoughts.
+
+    A turn without an answer leaves its question out too: a model takes two
+    questions in a row for one, and most templates refuse them.
+    """
+    messages = [Message("system", system)] if system else []
+    for turn in turns:
+        if turn.reply and turn.reply.answer.strip():
+            messages += [Message("user", turn.question), Message("assistant", turn.reply.answer)]
+    if question is not None:
+        messages.append(Message("user", question))
+    return tuple(messages)

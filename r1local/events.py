@@ -8,8 +8,9 @@ however the model's output was cut into pieces.
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-FinishReason = Literal["stop", "length", "cancelled"]
-NoticeKind = Literal["context", "offload", "settings"]
+Part = Literal["thinking", "answer"]
+FinishReason = Literal["stop", "length", "cancelled", "loop"]
+NoticeKind = Literal["context", "offload", "budget", "thinking", "loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,17 @@ class Notice:
 
     kind: NoticeKind
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """The reply goes on from before the last characters of a part, which were a loop.
+
+    What a stream has shown stays shown; whoever keeps the text leaves them out.
+    """
+
+    part: Part
+    characters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +87,4 @@ class Finished:
     thinking_open: bool
 
 
-Event: TypeAlias = ThinkingDelta | AnswerDelta | Notice | Finished
+Event: TypeAlias = ThinkingDelta | AnswerDelta | Rewound | Notice | Finished

@@ -15,12 +15,13 @@ from r1local.events import (
     Finished,
     FinishReason,
     Notice,
+    Part,
     ThinkingDelta,
     Usage,
 )
 from r1local.loading import LoadedModel
 from r1local.settings import MAX_TOKENS
-from r1local.thinking import Part, Pieces, ThinkSplitter
+from r1local.thinking import Pieces, ThinkSplitter
 
 
 @dataclass(frozen=True, slots=True)

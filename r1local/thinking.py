@@ -8,10 +8,11 @@ to the tags; `tests/test_thinking.py` names each of them.
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from r1local.events import Part
+
 OPEN_TAG = "<think>"
 CLOSE_TAG = "</think>"
 
-Part = Literal["thinking", "answer"]
 Pieces: TypeAlias = list[tuple[Part, str]]
 _State: TypeAlias = Callable[[str], Pieces]
 

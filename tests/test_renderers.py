@@ -370,11 +370,11 @@ def test_json_of_a_cancelled_reply() -> None:
 
 def test_json_lines() -> None:
     out, err = pipes()
-    events = [Notice("settings", 'warm "as" asked'), *REPLY]
+    events = [Notice("context", 'warm "as" asked'), *REPLY]
     play(renderer_for(out, err, output_format="jsonl", model="nano"), events)
     lines = [json.loads(line) for line in written(out).splitlines()]
     assert lines[:-1] == [
-        {"type": "notice", "kind": "settings", "message": 'warm "as" asked'},
+        {"type": "notice", "kind": "context", "message": 'warm "as" asked'},
         {"type": "thinking", "text": "Hmm, "},
         {"type": "thinking", "text": "*yes*."},
         {"type": "answer", "text": "It is "},

@@ -11,7 +11,7 @@ from typing import IO, assert_never
 from rich.console import Console
 
 from r1local.answers import final_answer
-from r1local.events import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta, Usage
 from r1local.ui.console import print_notice
 from r1local.ui.safe_text import visible_json
 
@@ -42,6 +42,9 @@ class JsonRenderer:
                 self._thinking.append(text)
             case AnswerDelta(text):
                 self._answer.append(text)
+            case Rewound(part, characters):
+                pieces = self._thinking if part == "thinking" else self._answer
+                pieces[:] = ["".join(pieces)[:-characters]]
             case Notice(_, message):
                 print_notice(self._err, message)
             case Finished():
@@ -86,6 +89,11 @@ class JsonLinesRenderer:
                 if self._with_answer:
                     self._answer.append(text)
                     self._write_delta("answer", text)
+            case Rewound(part, characters):
+                line = {"type": "rewound", "part": part, "characters": characters}
+                _write_line(self._stream, line)
+                if part == "answer":
+                    self._answer[:] = ["".join(self._answer)[:-characters]]
             case Notice(kind, message):
                 _write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
             case Finished():

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.answers import final_answer
-from r1local.events import AnswerDelta, Event, Finished, Notice, ThinkingDelta
+from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import LiveRows, can_repaint, dim, print_notice, status_line
 from r1local.ui.json_renderers import JsonLinesRenderer, JsonRenderer
@@ -99,6 +99,8 @@ class TextRenderer:
                     self._thinking.end(unfinished=False)
                 self._current = self._answer
                 self._answer.write(text, tokens)
+            case Rewound():
+                pass  # what was shown stays; the notice that goes with it says so
             case Notice(_, message):
                 if self._current is not None:
                     self._current.set_aside()

@@ -1,0 +1,13 @@
+"""The command line: arguments in, the command they ask for out.
+
+Typer is known here and nowhere else. Each command returns what is to be done
+and doesn't do it: parsing and doing fail in different ways. What a command needs
+is imported when it is done, so that `--help` loads neither llama.cpp nor anything
+else heavy.
+"""
+
+# isort: off  (help lists commands in the order they are declared)
+from r1local.cli import replies, models
+from r1local.cli.app import parse
+
+__all__ = ["models", "parse", "replies"]

@@ -1,0 +1,134 @@
+"""The commands about models on this machine and on the hub."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from r1local.cli.app import Command, app
+from r1local.settings import CONNECTIONS, MOST_CONNECTIONS, ModelFormat
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="A name, hf:org/repo, or a GGUF file.")],
+    output_format: Annotated[
+        ModelFormat, typer.Option("--format", help="Text, or one JSON object.")
+    ] = "text",
+) -> Command:
+    """Show what is known of a model, what it takes in memory, and how fast it may run here."""
+
+    def card() -> int:
+        from r1local.commands.show import ShowOptions, show
+
+        return show(ShowOptions(model, output_format))
+
+    return card
+
+
+@app.command()
+def pull(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names such as 7b or 7b:q5_k_m, or hf:org/repo:Q4_K_M. None: you are asked.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin although the disk seems too small.")
+    ] = False,
+    connections: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_CONNECTIONS,
+            help="Connections to download a file over.",
+            show_default=str(CONNECTIONS),
+        ),
+    ] = None,
+    output_format: Annotated[
+        ModelFormat, typer.Option("--format", help="Text, or one JSON event a line.")
+    ] = "text",
+) -> Command:
+    """Download models; a download that was cut off goes on where it was."""
+
+    def download() -> int:
+        from r1local.commands.pull import PullOptions, pull
+
+        return pull(PullOptions(tuple(models or ()), force, connections, output_format))
+
+    return download
+
+
+@app.command(name="list")
+def list_models(
+    available: Annotated[
+        bool, typer.Option("--available", help="All models known by name, here or not.")
+    ] = False,
+    output_format: Annotated[
+        ModelFormat, typer.Option("--format", help="Text, or one JSON array.")
+    ] = "text",
+) -> Command:
+    """List the models on this machine, whichever program fetched them, and what fits."""
+
+    def listing() -> int:
+        from r1local.commands.list_models import ListOptions, list_models
+
+        return list_models(ListOptions(available, output_format))
+
+    return listing
+
+
+@app.command()
+def rm(
+    model: Annotated[
+        str, typer.Argument(help="A name as `list` shows it, with :QUANT if need be.")
+    ],
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
+) -> Command:
+    """Remove a model from this machine, and tell what was freed."""
+
+    def removal() -> int:
+        from r1local.commands.remove import RemoveOptions, remove_model
+
+        return remove_model(RemoveOptions(model, yes))
+
+    return removal
+
+
+@app.command(name="import")
+def import_model(
+    path: Annotated[Path, typer.Argument(help="A GGUF file, the first one of a split model.")],
+    name: Annotated[
+        str | None, typer.Option(help="What to call it.", show_default="after the file")
+    ] = None,
+) -> Command:
+    """Know a GGUF file by a name, and leave it where it lies."""
+
+    def registration() -> int:
+        from r1local.commands.import_model import ImportOptions, import_model
+
+        return import_model(ImportOptions(path, name))
+
+    return registration
+
+
+@app.command()
+def verify(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A name as `list` shows it. None: all models.", show_default=False),
+    ] = None,
+    output_format: Annotated[
+        ModelFormat, typer.Option("--format", help="Text, or one JSON array.")
+    ] = "text",
+) -> Command:
+    """Hash models anew, and tell which files are damaged."""
+
+    def verification() -> int:
+        from r1local.commands.verify import VerifyOptions, verify
+
+        return verify(VerifyOptions(model, output_format))
+
+    return verification
