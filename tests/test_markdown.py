@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from r1local.ui.markdown import MarkdownView
 from r1local.ui.markdown_blocks import MAX_CHARACTERS, MAX_LINES, Block, MarkdownBlocks
-from r1local.ui.markdown_rows import inline
+from r1local.ui.markdown_rows import inline, wrap
 from tests.terminals import Terminal, console_on
 
 ANSWER = """\
@@ -174,12 +174,10 @@ def test_endless_fence_is_given_out_in_fences() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        r"\boxed{85} and \frac{1}{2}, \{1, 2\}, a \\ b, \, \; \! \%",
-        r"\(a*b*c\) \[x_1 * y_1\] $a*b*c$ $$a_i*b_i*c_i$$ \boxed{*a* _b_ {*c*}}",
-        r"\begin{align} a &= *b* \\ c &= *d* \end{align}",
+        r"\frac{1}{2}, \{1, 2\}, a \\ b, \, \; \! \% \(\frac{*a*}\)",
         "a_1 * b_2 * c_3 = snake_case_name",
         "2*3*4 = 24, 2**10 = 1024, (a+b)*(c+d)*e",
-        "$5 and $10",
+        "$5 and $10, $5-$7, US$5 or AU$ 6, $3.50 per kg (or 4$), $5 (about 4 €) to $ 7",
         "<div class='x'>html</div> <br> <!-- comment --> <kbd>",
         "&amp; &#27; &#x202e; &nbsp;",
         "[name]: https://example.com 'title'",
@@ -197,6 +195,10 @@ def test_text_comes_through_to_the_letter(text: str) -> None:
     [
         ("**b** *i* ***both*** ~~gone~~ `c * d` \\*not\\*", "b i both gone c * d *not*"),
         ("**粗体**文字", "粗体文字"),
+        (
+            "**解：**首先，**「重要」**な点は**\\(x\\)**。** 3 ** 个",
+            "解：首先，「重要」な点はx。** 3 ** 个",
+        ),
         ("[text](https://例.jp/a_b)", "text (https://例.jp/a_b)"),
         ('[text](/path "a title")', 'text (/path "a title")'),
         ("[https://a.example](https://a.example)", "https://a.example"),
@@ -210,7 +212,33 @@ def test_inline_markdown(text: str, shown: str) -> None:
     assert inline(text).plain == shown
 
 
-@pytest.mark.parametrize("piece", ["[", "*", "`", "![", "<", r"\(", "$a", r"\boxed{", "**a "])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"a \(a*b*c\), $a*b*c$ and $x_1 * y_1$", "a a * b * c, a * b * c and x₁ * y₁"),
+        (r"设$x$为$\frac{1}{2}$", "设x为1/2"),
+        (r"It costs \$18, $\$18$ or $\boxed{\$18}$", "It costs $18, $18 or ▐$18▌"),
+        (r"**\boxed{85}** or \boxed{\frac{\sqrt{x_{n+1}}}{2}}", "▐85▌ or ▐√xₙ₊₁/2▌"),
+        (r"so \[x = 2\]. Then", "so\n  x = 2.\nThen"),
+        ("so\n$$\nx = 2\n$$\nThen", "so\n  x = 2\nThen"),
+        (r"**\[ \boxed{4} \]**", "  ┌───┐\n  │ 4 │\n  └───┘"),
+        (r"\begin{align} a &= *b* \\ &= d \end{align}", "  a = * b *\n    = d"),
+        (r"\[ a + b = \boxed{c + d + e + f} \]", "  a + b = ▐c +\n  d + e + f▌"),
+    ],
+)
+def test_formulas(text: str, shown: str) -> None:
+    assert "\n".join(row.plain for row in wrap(inline(text, 14), 80)) == shown
+
+
+def test_a_box_stands_out_without_colours_too() -> None:
+    text = inline(r"**so \(\boxed{4}\)**")
+    (box,) = (span for span in text.spans if "reverse" in str(span.style))
+    assert (text.plain[box.start : box.end], text.plain) == ("4", "so ▐4▌")
+
+
+@pytest.mark.parametrize(
+    "piece", ["[", "*", "`", "![", "<", r"\(", "$a", r"\boxed{", "**a ", r"\["]
+)
 def test_hostile_text_is_drawn_in_bounded_time(piece: str) -> None:
     began = time.process_time()
     inline((piece * MAX_CHARACTERS)[:MAX_CHARACTERS])
@@ -223,17 +251,14 @@ def test_hostile_text_is_drawn_in_bounded_time(piece: str) -> None:
 def test_answer_at_80_columns(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     assert show(terminal, monkeypatch, list(ANSWER)) == (
         """\
-The sum of the first $n$ odd numbers is $n^2$, as these lines and code show,
-and more.
+The sum of the first n odd numbers is n², as these lines and code show, and
+more.
 
 Set up
 
-1. Odd numbers: the k-th is \\(2k - 1\\).
+1. Odd numbers: the k-th is 2k - 1.
 2. Sum them:
-   \\[
-   \\sum_{k=1}^{n} (2k-1) = 2
-   - b * c * d
-   \\]
+     ∑ₖ₌₁ⁿ (2k - 1) = 2 - b * c * d
    which simplifies.
 
 10. Loose item
@@ -264,7 +289,7 @@ a | b     100
 
 中文段落：这是一个很长的中文段落，没有空格，所以需要在任意字符之间换行，但是不
 能在标点之前换行。
-The answer is \\(\\boxed{n^2}\\)."""
+The answer is ▐n²▌."""
     )
 
 
@@ -283,12 +308,12 @@ def test_wide_characters_at_40_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_rows_fit_and_are_shown_once(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = show(Terminal(columns, 200), monkeypatch, [ANSWER])
     assert show(Terminal(columns, 12), monkeypatch, list(ANSWER)) == whole
-    assert whole.count("boxed") == 1
+    assert whole.count("▐n²▌") == 1
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 5])
 def test_no_screen_is_too_narrow(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "boxed" in show(Terminal(columns, 2), monkeypatch, [ANSWER]).replace("\n", "")
+    assert "▐n²▌" in show(Terminal(columns, 2), monkeypatch, [ANSWER]).replace("\n", "")
 
 
 @settings(

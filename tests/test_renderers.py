@@ -86,7 +86,7 @@ def shown(
 
 def test_thinking_then_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch) == (
-        "Thinking\nHmm, *yes*.\nthought for 0.0 s · 2 tokens\n\nIt is \\(\\boxed{4}\\)"
+        "Thinking\nHmm, *yes*.\nthought for 0.0 s · 2 tokens\n\nIt is ▐4▌"
     )
 
 
@@ -119,7 +119,7 @@ def test_no_header_without_thinking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hidden_thinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(monkeypatch, thinking="hide") == "It is \\(\\boxed{4}\\)"
+    assert shown(monkeypatch, thinking="hide") == "It is ▐4▌"
 
 
 def test_thinking_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +331,7 @@ def test_json() -> None:
             "cached_tokens": 4,
             "thinking_tokens": 2,
             "answer_tokens": 3,
+            "discarded_tokens": 0,
         },
         "timing": {
             "load_s": 0.1235,

@@ -2,7 +2,7 @@
 
 Two things differ from CommonMark because the author is a model. Nothing written
 vanishes: HTML, images, entities and link definitions are shown as text. And formulas
-are kept to the letter, though `\\(` and `2*3*4` mean something else to Markdown.
+are drawn, though `\\(` and `2*3*4` mean something else to Markdown.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline.state_inline import Delimiter
 from rich import box
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.table import Table
 from rich.text import Text
 
+from r1local.ui.latex import readable, readable_rows
 from r1local.ui.markdown_blocks import Block, Kind, MarkdownBlocks
 from r1local.ui.safe_text import visible
 
@@ -34,6 +36,9 @@ _INLINE = {
     "link": Style(underline=True),
     "code_inline": Style(color="cyan"),
 }
+# The content of a \\boxed{} within a line, where no frame can be drawn.
+_BOXED = re.compile("(?<=▐)[^▐▌]+(?=▌)")
+_BOX = Style(bold=True, reverse=True)
 # The terminal's own colours, without yellow and the bright ones: these can be read on a
 # dark and on a light ground.
 _CODE_THEME = ANSISyntaxTheme(
@@ -70,9 +75,9 @@ def _draw_block(block: Block, console: Console, width: int) -> list[Text]:
     text = "\n".join(block.lines)
     match block.kind:
         case "paragraph":
-            return _wrap(inline(text), width)
+            return wrap(inline(text, width), width)
         case "item":
-            return _draw_item(block.marker, inline(text), width)
+            return _draw_item(block.marker, text, width)
         case "heading":
             return _draw_heading(text, width)
         case "rule":
@@ -87,10 +92,10 @@ def _draw_block(block: Block, console: Console, width: int) -> list[Text]:
             return _draw_quote(block.lines, console, width)
 
 
-def _draw_item(marker: str, text: Text, width: int) -> list[Text]:
+def _draw_item(marker: str, text: str, width: int) -> list[Text]:
     column = min(len(marker), width // 2)
     bullet = marker.replace("-", "•").replace("*", "•")[:column]
-    rows = _wrap(text, width - column)
+    rows = wrap(inline(text, width - column), width - column)
     return [Text(" " * column if index else bullet) + row for index, row in enumerate(rows)]
 
 
@@ -99,7 +104,7 @@ def _draw_heading(text: str, width: int) -> list[Text]:
     level = len(text) - len(title)
     heading = inline(re.sub(r"\s+#+$", "", title.strip()))
     heading.stylize_before(_HEADINGS[min(level, len(_HEADINGS)) - 1])
-    return _wrap(heading, width)
+    return wrap(heading, width)
 
 
 def _draw_fence(block: Block, width: int) -> list[Text]:
@@ -161,7 +166,7 @@ _CLOSING = "、。，．）」』】〉》〕］｝！？：；ー々ぁぃぅ�
 _UNITS = re.compile(rf"\s+|[{_OPENING}]*[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
 
 
-def _wrap(text: Text, width: int) -> list[Text]:
+def wrap(text: Text, width: int) -> list[Text]:
     """Break each line of `text` between words, or between characters where scripts allow it."""
     rows: list[Text] = []
     for line in text.split("\n", allow_blank=True):
@@ -198,11 +203,11 @@ def _fold(text: Text, width: int) -> list[Text]:
     return rows
 
 
-def inline(text: str) -> Text:
+def inline(text: str, width: int | None = None) -> Text:
     """Return the text of a block with its emphasis, code and links as styles.
 
-    Formulas come through as they were written; `_formula` is where they could be
-    turned into something better.
+    Display formulas have rows of their own, drawn in `width` cells if they can be, and
+    one row each if no width is given.
     """
     drawn = Text()
     styles = [Style()]
@@ -219,10 +224,36 @@ def inline(text: str) -> Text:
             if target and not (token.info == "auto" or drawn.plain.endswith(target)):
                 drawn.append(f" ({target})", styles[-1] + _DIM)
         elif name in ("softbreak", "hardbreak"):
-            drawn.append("\n")
+            _begin_line(drawn)
+        elif name == "formula":
+            drawn.append_text(_set_apart(Text(readable(token.content), styles[-1])))
+        elif name == "display":
+            _begin_line(drawn)
+            drawn.append_text(_draw_display(token.content, width, styles[-1])).append("\n")
         else:
             drawn.append(token.content, styles[-1] + _INLINE.get(name, Style()))
+    drawn.rstrip()
     return drawn
+
+
+def _begin_line(drawn: Text) -> None:
+    if drawn and not drawn.plain.endswith("\n"):
+        drawn.append("\n")
+
+
+def _draw_display(formula: str, width: int | None, style: Style) -> Text:
+    """Draw a formula two columns in, where there is room for it."""
+    if width is None:
+        return _set_apart(Text(readable(formula), style))
+    width = max(width - 2, 1)
+    lines = (_set_apart(Text(row, style)) for row in readable_rows(formula, width))
+    return Text("\n").join(Text("  ") + row for line in lines for row in wrap(line, width))
+
+
+def _set_apart(formula: Text) -> Text:
+    """Make what is boxed look like it; the frame is there without styles too."""
+    formula.highlight_regex(_BOXED, _BOX)
+    return formula
 
 
 def _link_target(attrs: dict[str, str | int | float]) -> str:
@@ -238,15 +269,25 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("escape", "formula", _formula)
     parser.inline.ruler.at("escape", _escape)
     parser.inline.ruler.before("emphasis", "times", _times)
+    parser.inline.ruler.before("emphasis", "wide emphasis", _wide_emphasis)
     # An address is shown as it was written, not as a browser would send it.
     parser.normalizeLink = parser.normalizeLinkText = str  # type: ignore[assignment,method-assign]
     return parser
 
 
+def _braced(depth: int) -> str:
+    """Return a pattern for braces around others, which never tries the same text twice."""
+    inner = _braced(depth - 1) if depth else "(?!)"
+    return rf"\{{ (?: [^{{}}\\]++ | \\. | {inner} )*+ \}}"
+
+
+# A dollar is one of money after a letter, before a number and words, or if a digit follows.
 _FORMULA = re.compile(
-    r"""\\\( .*? \\\) | \\\[ .*? \\\] | \\begin\{(?P<name>[^}]*)\} .*? \\end\{(?P=name)\}
-    | \\(?:boxed|fbox)\s*\{ (?: [^{}] | \{ (?: [^{}] | \{[^{}]*\} )* \} )* \}
-    | \$\$ .+? \$\$ | \$ (?=\S) [^$\n]*? (?<=\S) \$ (?!\d)""",
+    rf"""(?P<display> (?: \\\[ .*? \\\] | \$\$ .+? \$\$
+        | \\begin\{{(?P<name>[^}}]*)\}} .*? \\end\{{(?P=name)\}} ) [.,;:。，；：]? ) \s*
+    | \\\( .*? \\\) | \\(?:boxed|fbox)\s* {_braced(8)}
+    | (?<![A-Za-z0-9]) \$ (?=\S) (?!\d[\d.,]*\s+\(?[^\W\d_]{{2}})
+        (?:[^$\\\n] | \\.)*? (?<=\S) \$ (?!\d)""",
     re.DOTALL | re.VERBOSE,
 )
 
@@ -256,7 +297,11 @@ def _formula(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] not in "\\$":
         return False
     match = _FORMULA.match(state.src, state.pos, state.posMax)
-    return match is not None and _push(state, "formula", match[0], silent)
+    if match is None:
+        return False
+    if match["display"]:
+        return _push(state, "display", match["display"], silent, len(match[0]))
+    return _push(state, "formula", match[0], silent)
 
 
 def _escape(state: StateInline, silent: bool) -> bool:
@@ -264,7 +309,7 @@ def _escape(state: StateInline, silent: bool) -> bool:
     escaped = state.src[state.pos : state.pos + 2]
     if len(escaped) < 2 or escaped[0] != "\\":
         return False
-    return _push(state, "text", escaped[1] if escaped[1] in "*_`#~<>" else escaped, silent, 2)
+    return _push(state, "text", escaped[1] if escaped[1] in "*_`#~<>$" else escaped, silent, 2)
 
 
 _TIMES = re.compile(r"(?<=[0-9A-Za-z)\]])\*{1,2}(?=[0-9A-Za-z(\\])(?!\*)")
@@ -274,6 +319,28 @@ def _times(state: StateInline, silent: bool) -> bool:
     """Take the asterisks of `2*3*4` and `2**10` for what they are."""
     match = _TIMES.match(state.src, state.pos, state.posMax)
     return match is not None and _push(state, "text", match[0], silent)
+
+
+_BESIDE_WIDE = re.compile(rf"(?<=[{_WIDE}])\*\*+|\*\*+(?=[{_WIDE}])")
+
+
+def _wide_emphasis(state: StateInline, silent: bool) -> bool:
+    """Take the asterisks of `**解：**首先`.
+
+    CommonMark looks for spaces between words, which Chinese and Japanese don't have.
+    """
+    match = None if silent else _BESIDE_WIDE.match(state.src, state.pos, state.posMax)
+    if match is None:
+        return False
+    start, end = match.span()
+    opens = not state.src[end : end + 1].isspace() and end < state.posMax
+    closes = start > 0 and not state.src[start - 1].isspace()
+    for _ in match[0]:
+        state.push("text", "", 0).content = "*"
+        place = len(state.tokens) - 1
+        state.delimiters.append(Delimiter(ord("*"), end - start, place, -1, opens, closes))
+    state.pos = end
+    return True
 
 
 def _push(state: StateInline, kind: str, text: str, silent: bool, length: int = 0) -> bool:
