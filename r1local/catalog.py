@@ -61,6 +61,8 @@ class CatalogModel:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    think_budget: int | None = None
+    effort: str | None = None
     system_prompt: bool | None = None
     force_thinking: bool | None = None
     hidden: bool = False

@@ -14,10 +14,15 @@ from r1local.conversation import Message
 from r1local.errors import ChatTemplateError
 from r1local.special_tokens import SpecialTokens
 from r1local.template_sandbox import Template
-from r1local.thinking import OPEN_TAG, Start, start_of_reply
+from r1local.thinking import CLOSE_TAG, OPEN_TAG, Start, start_of_reply
 
 #: Unicode's private-use areas, where a mark is looked for that no text has.
 _PRIVATE_USE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
+
+
+#: Stands in for a thought that isn't wanted. R1 knows no such thing: behind a blank thought
+#: it writes another end tag, or begins to think aloud.
+SHORT_THOUGHT = f"\nOkay, I can answer this directly.\n{CLOSE_TAG}\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,9 @@ class ChatTemplate:
         """Render the prompt for the assistant's next reply.
 
         Where the template ends at the assistant tag and the model is one that
-        thinks, `<think>` and a line break are appended when `think` is set, as
-        the usage recommendations of DeepSeek-R1's README advise.
+        thinks, `<think>` and a line break are appended, as the usage
+        recommendations of DeepSeek-R1's README advise. Unless `think` is set, the
+        thought is closed again behind a few words.
 
         Raises:
             ChatTemplateError: the template fails, reaches for what it may not
@@ -71,9 +77,16 @@ class ChatTemplate:
         if self._count_specials(seamed) < self._count_specials(text):
             text = seamed
         start = start_of_reply(text)
-        if start == "none" and think and self._thinks:
+        if start == "none" and self._thinks:
             text, start = text + f"{OPEN_TAG}\n", "open"
+        if start == "open" and not think:
+            text, start = text.rstrip() + SHORT_THOUGHT, "closed"
         return Prompt(tuple(part for part in text.split(mark) if part), start)
+
+    def as_data(self, text: str) -> tuple[str, ...]:
+        """Parts of a text that is not the template's: no special token is whole in one."""
+        cuts = [0, *(place + 1 for place in self._specials.places(text)), len(text)]
+        return tuple(text[a:b] for a, b in pairwise(cuts) if a < b)
 
     def _render(self, messages: Sequence[Message]) -> str:
         return self._template.render(
@@ -98,8 +111,7 @@ class ChatTemplate:
 
     def _cut_specials(self, content: str, mark: str) -> str:
         """Put a mark inside every special token's text, behind its first character."""
-        cuts = [place + 1 for place in self._specials.places(content)]
-        return mark.join(content[a:b] for a, b in pairwise((0, *cuts, len(content))))
+        return mark.join(self.as_data(content))
 
     def _count_specials(self, text: str) -> int:
         return sum(1 for _ in self._specials.places(text))

@@ -56,10 +56,19 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question, as it was sent, and its reply; None while there is none."""
+    """A question, as it was sent, and its reply; None while there is none.
+
+    `shown` is the question as it was typed, where it was sent with documents.
+    """
 
     question: str
     reply: Reply | None = None
+    shown: str | None = None
+
+    @property
+    def typed(self) -> str:
+        """The question without the text of documents."""
+        return self.question if self.shown is None else self.shown
 
 
 def messages_of(turns: Iterable[Turn], system: str | None, question: str | None) -> Conversation:

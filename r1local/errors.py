@@ -19,6 +19,12 @@
     │   ├── DiskFull                no room; what came is kept
     │   └── ChecksumMismatch        the bytes are not those the hub has
     ├── StoreError                  what is stored here can't be changed, or is another program's
+    ├── SessionError                a conversation kept on this machine can't be had
+    │   ├── SessionNotFound         no session has that name
+    │   ├── SessionInUse            another chat writes it
+    │   ├── SessionDamaged          nothing in its file can be read
+    │   ├── SessionTooNew           a later r1local wrote it
+    │   └── SessionNotSaved         the disk refuses what was said; it waits in memory
     ├── CatalogError                something wrong in the user's own models.toml
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
@@ -26,6 +32,7 @@
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
     ├── UsageError                  exit 2: the command line lacks something
+    │   └── GrammarError            a JSON schema or a grammar that can't be followed
     └── InvalidSetting              a value out of its range
 
 Every error is one sentence that says what happened and a hint that says what
@@ -133,6 +140,30 @@ class StoreError(R1LocalError):
     """What is stored on this machine can't be changed, or is not r1local's to change."""
 
 
+class SessionError(R1LocalError):
+    """A conversation kept on this machine can't be opened, changed or written."""
+
+
+class SessionNotFound(SessionError):
+    """No session has that name."""
+
+
+class SessionInUse(SessionError):
+    """Another chat has the session open and writes it."""
+
+
+class SessionDamaged(SessionError):
+    """Nothing in the session's file can be read."""
+
+
+class SessionTooNew(SessionError):
+    """The session's file has the form of a later version of r1local."""
+
+
+class SessionNotSaved(SessionError):
+    """The disk refuses what was said; it is kept in memory and tried again."""
+
+
 class CatalogError(R1LocalError):
     """The user's own `models.toml` can't be read, or states something it can't."""
 
@@ -165,6 +196,10 @@ class UsageError(R1LocalError):
     """The command line lacks something that can't be asked for."""
 
     exit_code = EXIT_USAGE
+
+
+class GrammarError(UsageError):
+    """A JSON schema or a grammar is not valid, or beyond what answers can be held to."""
 
 
 class InvalidSetting(R1LocalError):

@@ -54,7 +54,7 @@ class Usage:
 
     `cached_tokens` is the part of `prompt_tokens` that was not evaluated again
     because the KV cache already held it. Tags count as thinking; the token that
-    ends the reply is not counted.
+    ends the reply is not counted, and tokens of loops are counted as discarded alone.
     """
 
     prompt_tokens: int
@@ -65,6 +65,7 @@ class Usage:
     prompt_s: float
     thinking_s: float
     answer_s: float
+    discarded_tokens: int = 0
 
     @property
     def tokens_per_s(self) -> float:

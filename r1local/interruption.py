@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from r1local.generation import Control
+from r1local.control import Control
 
 #: Seconds between two looks at whether somebody still reads stdout.
 _LOOK_INTERVAL_S = 0.25

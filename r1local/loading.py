@@ -12,7 +12,7 @@ from r1local.engine import LoadSettings, Model
 from r1local.errors import ChatTemplateError, InvalidSetting
 from r1local.events import Notice
 from r1local.fit import this_machine
-from r1local.gguf_file import GGML_TYPES, GGUFFile, read_gguf
+from r1local.gguf_file import GGML_TYPES, GGUFFile, file_type, read_gguf
 from r1local.offload import (
     CONTEXT_STEP,
     KV_CACHE_TYPES,
@@ -37,17 +37,24 @@ _ALL_LAYERS = -1
 _MOST_CONTEXT = 2**27
 _MOST_LAYERS = 10_000
 _MOST_THREADS = 512
+#: Tokens of the KV cache for each reply but one where several are decoded at once. R1's
+#: replies to hard problems are longer now and then, and then some of them wait.
+_TOKENS_A_REPLY = 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What the user wants of loading; None means: decide."""
+    """What the user wants of loading; None means: decide.
+
+    `sequences` are the replies that can be decoded at once.
+    """
 
     context: int | None = None
     gpu_layers: int | None = None
     threads: int | None = None
     kv_cache: KVType = "f16"
     chat_template: Path | None = None
+    sequences: int = 1
 
     def __post_init__(self) -> None:
         _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
@@ -57,12 +64,16 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to reply, what its user should know of it, and the seconds it took."""
+    """A model ready to reply, what its user should know of it, and the seconds it took.
+
+    `details` are its quantization and the layers on GPUs, in a few words.
+    """
 
     model: Model
     template: ChatTemplate
     notices: tuple[Notice, ...]
     load_s: float
+    details: str
 
 
 def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
@@ -86,7 +97,15 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     except BaseException:
         model.close()
         raise
-    return LoadedModel(model, template, tuple(notices), time.monotonic() - started)
+    load_s = time.monotonic() - started
+    return LoadedModel(model, template, tuple(notices), load_s, _details(gguf, settings))
+
+
+def _details(gguf: GGUFFile, settings: LoadSettings) -> str:
+    layers = len(facts_of(gguf).layers) + 1
+    offloaded = layers if settings.gpu_layers == _ALL_LAYERS else settings.gpu_layers
+    place = f"GPU {min(offloaded, layers)}/{layers}" if offloaded else "CPU"
+    return " · ".join(filter(None, (file_type(gguf), place)))
 
 
 def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> LoadSettings:
@@ -98,12 +117,32 @@ def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> Load
         memory = gpu_memory
     else:
         memory = machine.all_memory if gpu_layers else machine.memory
+    context_window = _context_window(gguf, facts, options, memory, notices)
     return LoadSettings(
-        context_window=_context_window(gguf, facts, options, memory, notices),
+        context_window=context_window,
         gpu_layers=gpu_layers,
         threads=options.threads or _threads(gguf),
         kv_cache=options.kv_cache,
+        sequences=options.sequences,
+        kv_tokens=_kv_tokens(facts, options, context_window, memory, notices),
     )
+
+
+def _kv_tokens(
+    facts: MemoryFacts,
+    options: LoadOptions,
+    context_window: int,
+    memory: int,
+    notices: list[Notice],
+) -> int:
+    """Room for several replies at once: one may fill its context window, the others share."""
+    others = options.sequences - 1
+    wanted = context_window + others * min(context_window, _TOKENS_A_REPLY)
+    fitting = max(context_window, largest_context(facts, wanted, memory, options.kv_cache))
+    if fitting < wanted:
+        told = f"memory has room for {fitting:,} tokens of {options.sequences} replies at once"
+        notices.append(Notice("context", f"{told}: where they are longer, some wait"))
+    return fitting
 
 
 def _gpu_layers(

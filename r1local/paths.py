@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from platformdirs import user_config_path
+from platformdirs import user_config_path, user_data_path, user_state_path
 
 
 def config_folder() -> Path:
@@ -15,6 +15,16 @@ def config_folder() -> Path:
 def user_models() -> Path:
     """The user's own `models.toml`, laid over the shipped one; it need not exist."""
     return config_folder() / "models.toml"
+
+
+def sessions_folder() -> Path:
+    """The folder of conversations; it need not exist."""
+    return user_data_path("r1local") / "sessions"
+
+
+def state_folder() -> Path:
+    """The folder of what is remembered between runs, as questions typed; it need not exist."""
+    return user_state_path("r1local")
 
 
 def hub_cache() -> Path:

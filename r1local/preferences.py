@@ -2,15 +2,17 @@
 
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from r1local.errors import InvalidSetting
 from r1local.paths import config_folder
-from r1local.settings import CONNECTIONS, MOST_CONNECTIONS
+from r1local.settings import CONNECTIONS, MOST_CONNECTIONS, REPLY_SETTINGS
 
-#: Keys that `config.toml` may have, and their types.
+#: Keys that `config.toml` may have, and the types of those that are no settings of a reply.
 _KEYS: dict[str, type] = {"model": str, "connections": int}
+_REPLY_KEYS = {name.replace("-", "_"): name for name in REPLY_SETTINGS}
 _DESCRIBED = {str: "a text", int: "a whole number"}
 
 
@@ -39,6 +41,29 @@ def default_connections() -> int:
     return wanted
 
 
+def preferred() -> Iterator[tuple[str, str, str]]:
+    """Settings of replies: name, value and where it is set; the last one of a name counts.
+
+    `config.toml` has them by name, with underscores; the environment as R1LOCAL_NAME.
+
+    Raises:
+        InvalidSetting: `config.toml` can't be read, or has what it can't.
+    """
+    path = config_folder() / "config.toml"
+    config = _config(path)
+    for key, name in _REPLY_KEYS.items():
+        if key in config:
+            yield name, _as_text(config[key]), str(path)
+    for key, name in _REPLY_KEYS.items():
+        variable = f"R1LOCAL_{key.upper()}"
+        if value := os.environ.get(variable):
+            yield name, value, variable
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _config(path: Path) -> dict[str, Any]:
     try:
         config = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -47,9 +72,11 @@ def _config(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSetting(f"{path} can't be read: {error}", "mend it, or remove it") from error
     for key, value in config.items():
+        if key in _REPLY_KEYS:
+            continue
         wanted = _KEYS.get(key)
         if wanted is None:
-            known = ", ".join(_KEYS)
+            known = ", ".join((*_KEYS, *_REPLY_KEYS))
             raise InvalidSetting(f"{path} has an unknown setting, {key}", f"it may have: {known}")
         if not isinstance(value, wanted) or isinstance(value, bool):
             described = _DESCRIBED[wanted]

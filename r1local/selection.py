@@ -28,6 +28,11 @@ class Selected:
     known: CatalogModel | None = None
     note: str | None = None
 
+    @property
+    def reference(self) -> str:
+        """What selects it again: the catalog's name of it, or its file's path."""
+        return self.known.name if self.known else str(self.path.resolve())
+
 
 def select(reference: str | None, catalog: Catalog) -> Selected:
     """The model to run.

@@ -12,13 +12,16 @@ from r1local.events import Part
 
 OPEN_TAG = "<think>"
 CLOSE_TAG = "</think>"
+#: What R1 writes between its end tag and its answer.
+BEHIND_TAG = "\n\n"
 
 Pieces: TypeAlias = list[tuple[Part, str]]
 _State: TypeAlias = Callable[[str], Pieces]
 
 #: Where the rendered prompt leaves the reply: inside a thought the prompt has
-#: opened, behind a thought the prompt has closed, or before any.
-Start = Literal["open", "closed", "none"]
+#: opened, behind a thought the prompt has closed, or before any. A cut reply that goes
+#: on may also start in the middle of its thinking or of its answer.
+Start = Literal["open", "closed", "none", "thinking", "answer"]
 
 
 def start_of_reply(prompt: str) -> Start:
@@ -48,13 +51,18 @@ class ThinkSplitter:
     """
 
     def __init__(self, start: Start) -> None:
-        self._state: _State = self._opening if start == "open" else self._before
+        states: dict[Start, _State] = {
+            "open": self._opening,
+            "thinking": self._thinking,
+            "answer": self._answering,
+        }
+        self._state: _State = states.get(start, self._before)
         self._stray_close_allowed = start == "closed"
         self._nested_open_allowed = True
         self._held = ""
         self._spaces: list[str] = []
-        self._part: Part = "thinking" if start == "open" else "answer"
-        self._thinking_open = start == "open"
+        self._thinking_open = start in ("open", "thinking")
+        self._part: Part = "thinking" if self._thinking_open else "answer"
 
     @property
     def part(self) -> Part:

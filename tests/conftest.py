@@ -1,5 +1,6 @@
 """What every test has: a home of its own, and the command as a person would start it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -29,8 +30,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     for variable in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    for variable in ("OLLAMA_MODELS", "R1LOCAL_MODEL"):
-        monkeypatch.delenv(variable, raising=False)
+    for variable in [name for name in os.environ if name.startswith("R1LOCAL_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.delenv("OLLAMA_MODELS", raising=False)
     for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(variable, raising=False)
     return folder

@@ -11,16 +11,21 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Self
 
 import pyte
 
 from tests.terminals import rows_of
 
+#: Less than a pseudo-terminal takes without somebody reading it.
+_KEYS_AT_ONCE = 1024
+
 
 class PseudoTerminal:
     """Runs a command on a pseudo-terminal of its own and keeps its screen with pyte.
 
-    `stream` holds every character the program wrote, `screen` what they came to.
+    `stream` holds every character the program wrote, `screen` what they came to. Like
+    a real terminal it tells where its cursor is when asked.
     """
 
     def __init__(
@@ -30,7 +35,9 @@ class PseudoTerminal:
         self.stream = ""
         self._decoder = pyte.ByteStream(self.screen)
         self._master, slave = pty.openpty()
+        self.screen.write_process_input = lambda data: os.write(self._master, data.encode())
         self.resize(columns, lines)
+        self.modes = self._modes()
         self._process = subprocess.Popen(
             command,
             stdin=slave,
@@ -42,7 +49,7 @@ class PseudoTerminal:
         )
         os.close(slave)
 
-    def __enter__(self) -> "PseudoTerminal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -55,9 +62,28 @@ class PseudoTerminal:
         self._process.wait()
         os.close(self._master)
 
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self._process.pid
+
+    @property
+    def restored(self) -> bool:
+        """Whether the terminal's modes are what they were before the program ran."""
+        return self._modes() == self.modes
+
+    def _modes(self) -> list[object]:
+        return termios.tcgetattr(self._master)
+
     def type(self, text: str) -> None:
-        """Press keys."""
-        os.write(self._master, text.encode())
+        """Press keys, or paste: what the program writes meanwhile is read, lest both wait."""
+        keys = text.encode()
+        while keys:
+            readable, writable, _ = select.select([self._master], [self._master], [])
+            if readable and not self._read():
+                return
+            if writable:
+                keys = keys[os.write(self._master, keys[:_KEYS_AT_ONCE]) :]
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the window's size; the program is told, as by a terminal."""
@@ -86,6 +112,11 @@ class PseudoTerminal:
     def text(self) -> str:
         """What was printed, scrolled-off lines included."""
         return "\n".join(rows_of(self.screen))
+
+    @property
+    def shown(self) -> str:
+        """What is on the screen now."""
+        return "\n".join(row.rstrip() for row in self.screen.display)
 
     def _read(self) -> bool:
         """Take what has been written for up to a tenth of a second; False at the end."""

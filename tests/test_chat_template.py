@@ -47,8 +47,12 @@ def test_a_template_that_opens_the_thought_is_left_alone() -> None:
     assert prompt.start == "open"
 
 
-def test_thinking_is_not_opened_when_not_wanted() -> None:
-    assert render(JANUARY_2025, "hi", think=False).start == "none"
+@pytest.mark.parametrize("template", [JANUARY_2025, LATER])
+def test_a_thought_that_is_not_wanted_is_closed_again(template: str) -> None:
+    prompt = render(template, "hi", think=False)
+    short = "<think>\nOkay, I can answer this directly.\n</think>\n\n"
+    assert prompt.text == f"{BOS}{USER}hi{ASSISTANT}{short}"
+    assert prompt.start == "closed"
 
 
 def test_thinking_is_not_opened_for_a_model_that_has_none() -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from r1local.control import Control
 from r1local.conversation import Conversation, Message
 from r1local.engine import LoadSettings, Model, Sampler, SamplerSettings
 from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.generation import Control, ReplySettings, reply
+from r1local.generation import reply
 from r1local.loading import LoadedModel, LoadOptions, load
 from r1local.offload import Machine
+from r1local.reply_settings import ReplySettings
 from tests.conftest import Scripted
 from tests.models import BROKEN_FILES, R1_TEMPLATE, smollm2
 
@@ -72,7 +74,8 @@ def test_deltas_count_the_tokens_of_their_part(scripted: Scripted) -> None:
 
 
 def test_thinking_and_answer_times_add_up(scripted: Scripted) -> None:
-    with loaded(scripted("x" * 300 + "</think>" + "y" * 100)) as model:
+    numbers = "".join(map(str, range(200)))
+    with loaded(scripted(f"{numbers[:300]}</think>{numbers[-100:]}")) as model:
         usage = finished(events_of(model)).usage
     assert usage.thinking_s > usage.answer_s > 0
     assert usage.tokens_per_s == pytest.approx(401 / (usage.thinking_s + usage.answer_s))
@@ -135,7 +138,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
             closed.append(self)
             super().close()
 
-    monkeypatch.setattr("r1local.generation.Sampler", Watched)
+    monkeypatch.setattr("r1local.reply_stream.Sampler", Watched)
     with loaded(scripted("abc")) as model:
         events = reply(model, HI, ReplySettings(), Control())
         next(events)

@@ -15,13 +15,22 @@ LAYERS: dict[str, int] = {
     "errors": 0,
     "events": 0,
     "conversation": 0,
+    "control": 0,
     "settings": 0,
     "thinking": 1,
+    "thought_limits": 1,
+    "reply_text": 1,
+    "loop_guard": 1,
+    "json_schema": 1,
     "special_tokens": 1,
     "template_sandbox": 1,
     "answers": 1,
+    "maths_answers": 1,
+    "tally": 1,
+    "kept_reply": 1,
     "chat_template": 1,
     "catalog": 1,
+    "costs": 1,
     "documents": 1,
     "quantization": 1,
     "references": 1,
@@ -37,13 +46,21 @@ LAYERS: dict[str, int] = {
     "hub": 2,
     "download": 2,
     "store": 2,
+    "symbolic_answers": 2,
     "engine": 2,
     "fit": 3,
     "generation": 3,
+    "reply_settings": 3,
+    "reply_stream": 3,
+    "ballots": 3,
+    "votes": 3,
+    "structured_output": 3,
     "hub_models": 3,
     "selection": 3,
     "loading": 3,
     "interruption": 3,
+    "sessions": 3,
+    "dialogue": 3,
     "ui": 4,
     "commands": 5,
     "boundary": 6,
@@ -52,12 +69,14 @@ LAYERS: dict[str, int] = {
 }
 #: The only rooms that may know a library.
 KNOWN_BY = {
-    "filelock": {"hub"},
+    "filelock": {"hub", "sessions"},
     "httpx2": {"hub"},
     "huggingface_hub": {"hub"},
     "llama_cpp": {"engine"},
     "jinja2": {"template_sandbox"},
-    "markdown_it": {"ui"},
+    "math_verify": {"symbolic_answers"},
+    "markdown_it": {"sessions", "ui"},
+    "prompt_toolkit": {"ui"},
     "platformdirs": {"boundary", "paths"},
     "pygments": {"ui"},
     "typer": {"cli"},
@@ -114,12 +133,12 @@ def test_libraries_are_known_in_one_room(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["pull", "--help"], ["list", "--help"]]
+    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"]]
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (
         "import sys; from r1local.__main__ import main\n"
-        f"sys.argv = ['r1local', *{arguments}]\n"
+        f"sys.argv = ['r1local', *{arguments}, '--help']\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'llama_cpp', 'numpy', 'huggingface_hub', 'prompt_toolkit', 'jinja2', 'psutil'}\n"

@@ -135,11 +135,18 @@ def test_long_tokens_come_whole(run: Run, scripted: Scripted) -> None:
 # --- How it ends ----------------------------------------------------------------
 
 
-def test_token_limit_inside_the_thought_is_no_answer(run: Run, scripted: Scripted) -> None:
+def test_token_limit_closes_the_thought_before_it_comes(run: Run, scripted: Scripted) -> None:
     result = run("hi", "-m", scripted(REPLY), "--max-tokens", "5", "--format", "json")
     reply = json.loads(result.stdout)
-    assert result.returncode == 3
-    assert (reply["thinking"], reply["answer"]) == ("Let m", "")
+    assert result.returncode == 0
+    assert (reply["thinking"], reply["answer"]) == ("Le", " m")
+    assert reply["finish_reason"] == "length"
+
+
+def test_token_limit_before_any_answer_is_no_answer(run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted(REPLY), "--max-tokens", "1", "--format", "json")
+    reply = json.loads(result.stdout)
+    assert (result.returncode, reply["thinking"], reply["answer"]) == (3, "L", "")
     assert reply["finish_reason"] == "length"
 
 
@@ -149,12 +156,13 @@ def test_token_limit_inside_the_answer_keeps_it(run: Run, scripted: Scripted) ->
 
 
 def test_full_context_ends_the_reply_and_says_so(run: Run, scripted: Scripted) -> None:
-    model = scripted("x" * 400, context_length=512)
+    text = "".join(f"{number} " for number in range(200))
+    model = scripted(f"hm</think>{text}", context_length=512)
     result = run("hi", "-m", model, "--context", "256", "--format", "jsonl")
     events = events_of(result.stdout)
-    assert result.returncode == 3
+    assert result.returncode == 0
     assert events[-1]["finish_reason"] == "length"
-    assert events[-1]["usage"]["thinking_tokens"] == 256 - 5
+    assert events[-1]["usage"]["answer_tokens"] == 256 - 5 - 3
     assert "context" in events[-2]["message"]
 
 
@@ -324,7 +332,7 @@ def test_only_thinking_and_only_the_answer_exclude_each_other(run: Run) -> None:
 
 
 def test_only_thinking_of_a_model_without_any(run: Run, scripted: Scripted) -> None:
-    result = run("hi", "-m", scripted("</think>ok"), "--thinking", "only")
+    result = run("hi", "-m", scripted("</think>ok"), "--thinking", "only", "--max-waits", "0")
     assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr
 
@@ -414,7 +422,7 @@ def test_prompts_that_are_no_text(scripted: Scripted) -> None:
 def test_a_documents_name_may_be_anything(run: Run, scripted: Scripted, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9\n.txt")
     (tmp_path / name).write_text("A")
-    assert run("hi", "-m", scripted("</think>ok"), "-f", tmp_path / name).stdout == "ok\n"
+    assert run("hi", "-m", scripted("hm</think>ok"), "-f", tmp_path / name).stdout == "ok\n"
 
 
 @posix_only
@@ -569,7 +577,8 @@ def test_closed_stdout_ends_quietly_and_at_once(scripted: Scripted) -> None:
 
 @posix_only
 def test_head_gets_its_line(scripted: Scripted) -> None:
-    model = scripted("hm</think>one\ntwo\n" + "x" * 5000, context_length=6000)
+    numbers = " ".join(map(str, range(1_200)))  # no loop, which would be noticed on stderr
+    model = scripted(f"hm</think>one\ntwo\n{numbers}", context_length=6_000)
     command = " ".join([*COMMAND, "run", "hi", "-m", str(model)])
     result = subprocess.run(
         ["bash", "-c", f"{command} | head -1"],

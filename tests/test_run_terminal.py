@@ -35,6 +35,15 @@ def test_thinking_is_dim_and_the_answer_rendered(scripted: Scripted) -> None:
     assert terminal.screen.buffer[row][terminal.screen.display[row].index("85")].bold
 
 
+def test_formulas_are_drawn_and_the_box_set_apart(scripted: Scripted) -> None:
+    reply = r"Hm.</think>So \(x^2 \leq \frac{a+b}{2}\) is \boxed{85}."
+    with PseudoTerminal(run_on(scripted(reply), "--thinking", "hide"), NO_COLOR="1") as terminal:
+        assert terminal.finish() == 0
+    assert terminal.text().strip() == "So x² ≤ (a + b)/2 is ▐85▌."
+    row = next(y for y, line in enumerate(terminal.screen.display) if "85" in line)
+    assert terminal.screen.buffer[row][terminal.screen.display[row].index("85")].reverse
+
+
 def test_folded_thinking_is_one_line(scripted: Scripted) -> None:
     with PseudoTerminal(run_on(scripted(REPLY), "--thinking", "fold")) as terminal:
         assert terminal.finish() == 0
@@ -90,7 +99,8 @@ def test_control_characters_in_the_log_are_shown_not_obeyed(scripted: Scripted) 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_wide_characters_at_any_width(columns: int, scripted: Scripted) -> None:
     text = "日本語の長い文です。中文也可以。" * 6
-    with PseudoTerminal(run_on(scripted(f"{text}</think>{text}")), columns=columns) as terminal:
+    command = run_on(scripted(f"{text}</think>{text}"), "--loop-repeats", "0")
+    with PseudoTerminal(command, columns=columns) as terminal:
         assert terminal.finish() == 0
     shown = re.sub(r"\s", "", terminal.text())
     assert shown.count(text) == 2
@@ -140,8 +150,10 @@ def test_a_long_prompt_is_said_to_be_read(tmp_path: Path) -> None:
 
 def test_resizing_while_streaming_loses_nothing(scripted: Scripted) -> None:
     sentence = "The lighthouse stood. "
-    model = scripted("</think>" + f"{sentence * 6}\n\n" * 80 + "The end.", context_length=16_000)
-    with PseudoTerminal(run_on(model), columns=100) as terminal:
+    model = scripted(
+        "Well.</think>" + f"{sentence * 6}\n\n" * 80 + "The end.", context_length=16_000
+    )
+    with PseudoTerminal(run_on(model, "--loop-repeats", "0"), columns=100) as terminal:
         terminal.wait_for(lambda: terminal.text().count("lighthouse") > 20)
         terminal.resize(50, 24)
         terminal.wait_for(lambda: terminal.text().count("lighthouse") > 200)

@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -131,11 +130,5 @@ def test_pieces_longer_than_the_buffer_come_whole(tmp_path: Path) -> None:
         tmp_path / "long.gguf", word, extra_tokens=[word], chat_template=CONSTANT_TEMPLATE
     )
     for vocabulary, _template in _vocabulary(path):
-        last = load_vocabulary_size(vocabulary) - 1
+        last = vocabulary.size - 1
         assert vocabulary.piece(last) == word.encode()
-
-
-def load_vocabulary_size(vocabulary: Vocabulary) -> int:
-    handle: Any = vocabulary._handle
-    size: int = load_llama().llama_vocab_n_tokens(handle)
-    return size

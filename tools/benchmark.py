@@ -85,7 +85,9 @@ def compare_overhead(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder, "text.gguf")
         # No white space, which waits for the next character: each token is a line.
-        words = ("The-lighthouse-stood-on-the-rocks." * TEXT_TOKENS)[: TEXT_TOKENS - 1]
+        # The numbers keep it from being a loop, and an answer may be so long.
+        words = "".join(f"The-lighthouse-of-rock-{n}." for n in range(TEXT_TOKENS // 20))
+        words = f"x</think>{words}"[: TEXT_TOKENS - 1 + len("</think>") - 1]
         write_scripted_model(model, words, context_length=16_384)
         # One thread: two would wait for each other most of the time on so small a model.
         shared = ["--threads", "1", "--context", "16384"]
@@ -144,7 +146,7 @@ def compare_smollm2(arguments: argparse.Namespace) -> None:
     model, tokens = str(smollm2()), "2048"
     ours = [*R1LOCAL, "run", STORY, "-m", model, "--format", "jsonl", "--max-tokens", tokens]
     ours += ["--context", "4096", "--threads", "2"]
-    shared = ["--threads", "2", "--seed", _seed_of_a_long_reply(ours)]
+    shared = ["--threads", "2", "--seed", seed_of_a_long_reply(ours)]
     ours += shared[2:]
     bare = [sys.executable, "-m", "tools.bare_loop", model, "--tokens", tokens]
     bare += ["--context", "4096", "--prompt", STORY, *shared]
@@ -161,7 +163,7 @@ def compare_smollm2(arguments: argparse.Namespace) -> None:
     report("SmolLM2-135M", speeds[0], speeds[2], "tokens/s, llama-completion")
 
 
-def _seed_of_a_long_reply(command: list[str]) -> str:
+def seed_of_a_long_reply(command: list[str]) -> str:
     """A seed with which the model doesn't end its reply before the token limit."""
     return next(
         seed

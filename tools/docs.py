@@ -30,7 +30,16 @@ SCORES = {
     "livecodebench": "LiveCodeBench",
     "codeforces": "Codeforces",
 }
-COMMANDS = ((), ("run",), ("pull",), ("list",), ("show",), ("rm",), ("import",), ("verify",))
+MODELS = ("pull", "list", "show", "rm", "import", "verify")
+SESSIONS = ("list", "show", "export", "search", "rm")
+COMMANDS = (
+    (),
+    ("chat",),
+    ("run",),
+    *((name,) for name in MODELS),
+    ("sessions",),
+    *(("sessions", name) for name in SESSIONS),
+)
 
 
 def main() -> int:

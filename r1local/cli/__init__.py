@@ -6,8 +6,9 @@ is imported when it is done, so that `--help` loads neither llama.cpp nor anythi
 else heavy.
 """
 
-# isort: off  (help lists commands in the order they are declared)
-from r1local.cli import replies, models
+# Help lists the commands in the order of these imports.
+from r1local.cli import chat, replies  # isort: skip
+from r1local.cli import models, sessions  # isort: skip
 from r1local.cli.app import parse
 
-__all__ = ["models", "parse", "replies"]
+__all__ = ["chat", "models", "parse", "replies", "sessions"]

@@ -64,7 +64,9 @@ def _root(
             help="Show the versions of r1local and llama.cpp, and the backends compiled in.",
         ),
     ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(EXIT_USAGE)
+) -> Command | None:
+    if context.invoked_subcommand is not None:
+        return None
+    from r1local.cli.chat import chat
+
+    return chat()

@@ -7,7 +7,7 @@ import typer
 
 from r1local.cli import options
 from r1local.cli.app import Command, app
-from r1local.settings import MAX_TOKENS, TEMPERATURE, TOP_P, OutputFormat, ThinkingMode
+from r1local.settings import OutputFormat, ThinkingMode
 
 
 @app.command()
@@ -34,12 +34,37 @@ def run(
         bool,
         typer.Option("--answer-only", help="Print just the final answer, the last \\boxed{…}."),
     ] = False,
-    temperature: options.Temperature = TEMPERATURE,
-    top_p: options.TopP = TOP_P,
-    top_k: options.TopK = 0,
-    min_p: options.MinP = 0.0,
+    json_schema: Annotated[
+        str | None,
+        typer.Option(
+            "--json-schema",
+            metavar="FILE|TEXT",
+            help="Hold the answer to a JSON schema.",
+            show_default=False,
+        ),
+    ] = None,
+    grammar: Annotated[
+        Path | None,
+        typer.Option(help="Hold the answer to llama.cpp's GBNF.", show_default=False),
+    ] = None,
+    votes: options.Votes = None,
+    confidence: options.Confidence = None,
+    answer_pattern: options.AnswerPattern = None,
+    effort: options.EffortLevel = None,
+    think_budget: options.ThinkBudget = None,
+    min_think: options.MinThink = None,
+    max_waits: options.MaxWaits = None,
+    no_think: options.NoThink = False,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    top_k: options.TopK = None,
+    min_p: options.MinP = None,
     seed: options.Seed = None,
-    max_tokens: options.MaxTokens = MAX_TOKENS,
+    max_tokens: options.MaxTokens = None,
+    answer_reserve: options.AnswerReserve = None,
+    loop_repeats: options.LoopRepeats = None,
+    loop_tokens: options.LoopTokens = None,
+    loop_period: options.LoopPeriod = None,
     context: options.Context = None,
     gpu_layers: options.GPULayers = "auto",
     threads: options.Threads = None,
@@ -52,31 +77,42 @@ def run(
     With both a PROMPT and text piped in, the text is a document the prompt is about.
     """
 
+    wanted = options.wanted(locals())
     layers = options.layers_of(gpu_layers)
     if thinking == "only" and answer_only:
         raise typer.BadParameter("--answer-only wants an answer, --thinking only leaves it out")
+    if json_schema is not None and grammar is not None:
+        raise typer.BadParameter("--json-schema and --grammar exclude each other")
+    if no_think and thinking == "only":
+        raise typer.BadParameter("--no-think leaves the thought out, --thinking only the answer")
+
+    if votes is None and (confidence is not None or answer_pattern is not None):
+        raise typer.BadParameter("--confidence and --answer-pattern are about --votes")
+    if votes is not None and thinking == "only":
+        raise typer.BadParameter("--votes is about answers, --thinking only leaves them out")
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run
-        from r1local.engine import SamplerSettings
-        from r1local.generation import ReplySettings
         from r1local.loading import LoadOptions
 
-        sampler = SamplerSettings(temperature, top_p, top_k, min_p, seed)
-        only_thinking = thinking == "only"
-        return run(
-            RunOptions(
-                prompt=prompt,
-                files=tuple(file or ()),
-                model=model,
-                system=system,
-                thinking=thinking,
-                output_format=output_format,
-                answer_only=answer_only,
-                verbose=verbose,
-                loading=LoadOptions(context, layers, threads, kv_cache, chat_template),
-                reply=ReplySettings(sampler, max_tokens, only_thinking),
-            )
+        asked = RunOptions(
+            prompt=prompt,
+            files=tuple(file or ()),
+            model=model,
+            system=system,
+            thinking=thinking,
+            output_format=output_format,
+            answer_only=answer_only,
+            verbose=verbose,
+            loading=LoadOptions(context, layers, threads, kv_cache, chat_template),
+            wanted=wanted,
+            json_schema=json_schema,
+            grammar=grammar,
         )
+        if votes is None:
+            return run(asked)
+        from r1local.commands.vote import VoteOptions, vote
+
+        return vote(asked, VoteOptions(votes, confidence, answer_pattern))
 
     return answer

@@ -2,45 +2,52 @@
 
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from r1local import documents
 from r1local.answers import final_answer
-from r1local.catalog import catalog
+from r1local.commands.model_choice import choose_model
 from r1local.conversation import Conversation, Message
 from r1local.engine import log
 from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
     LoadingCancelled,
-    ModelNotInstalled,
     PromptInputError,
 )
 from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.generation import ReplySettings, cancelled_while_loading, reply
+from r1local.generation import cancelled_while_loading, reply
 from r1local.interruption import Interruption, interruptible
 from r1local.loading import LoadOptions, load
-from r1local.paths import user_models
-from r1local.selection import Selected, select
+from r1local.reply_settings import ReplySettings, merged
+from r1local.selection import Selected
 from r1local.settings import OutputFormat, ThinkingMode
+from r1local.structured_output import structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
-from r1local.ui.questions import agreed, can_ask
 from r1local.ui.renderers import Renderer, renderer_for
 
 #: The file name that stands for stdin.
 _STDIN = Path("-")
 #: Says, while it lasts, what is being waited for.
-_Waiting = Callable[[str], AbstractContextManager[object]]
+Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `run` was asked for. `model` None means the default one."""
+    """What `run` was asked for.
+
+    Args:
+        model: None means the default one.
+        wanted: settings of the reply by the names of `SETTABLE`; None means not given.
+        json_schema: a JSON schema that holds the answer, or its file.
+        grammar: a file of GBNF that does.
+    """
 
     prompt: str | None
     files: tuple[Path, ...]
@@ -51,7 +58,23 @@ class RunOptions:
     answer_only: bool
     verbose: bool
     loading: LoadOptions
-    reply: ReplySettings
+    wanted: Mapping[str, str | float | None]
+    json_schema: str | None = None
+    grammar: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `run` was asked, made ready: all that is known before the model is loaded.
+
+    Args:
+        waiting: says on stderr, while it lasts, what is being waited for.
+    """
+
+    conversation: Conversation
+    model: Selected
+    settings: ReplySettings
+    waiting: Waiting
 
 
 def run(options: RunOptions) -> int:
@@ -60,63 +83,67 @@ def run(options: RunOptions) -> int:
     Raises:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
-    conversation = _conversation(options)
-    out, err = console_for(sys.stdout), console_for(sys.stderr)
-    model = _select(options.model)
-    if model.note:
-        print_notice(err, model.note)
-    if options.system and model.known and model.known.system_prompt is False:
-        print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
-    # llama.cpp's log would run into a line that is painted over.
-    waiting = nullcontext if options.verbose else partial(busy, err)
-    log.show = partial(print_log, err) if options.verbose else None
+    prepared = prepare(options)
+    err = console_for(sys.stderr)
     renderer = renderer_for(
-        out,
+        console_for(sys.stdout),
         err,
         output_format=options.output_format,
         thinking=options.thinking,
         answer_only=options.answer_only,
-        model=model.name,
+        model=prepared.model.name,
     )
-    with interruptible() as interruption, closing(renderer):
-        events = _events(model.path, conversation, options, interruption, waiting)
-        with closing(events):
-            code = _show(events, renderer, options, interruption)
+    with (
+        interruptible() as interruption,
+        closing(renderer),
+        closing(_events(prepared, options.loading, interruption)) as events,
+    ):
+        code = _show(events, renderer, options, interruption)
     if code == EXIT_NO_ANSWER and not options.answer_only:
         print_notice(err, "no answer: the reply ended inside its thought, or was empty")
     return code
 
 
-def _select(reference: str | None) -> Selected:
-    """The model to run; one that is not here is offered for download, if somebody can answer."""
-    models = catalog(user_models())
-    try:
-        return select(reference, models)
-    except ModelNotInstalled as error:
-        if reference is None or not can_ask() or not agreed(f"{error.message}; download it now?"):
-            raise
-    from r1local.commands.pull import PullOptions, pull  # needs much that a reply does not
+def prepare(options: RunOptions) -> Prepared:
+    """Read the prompt, choose the model and merge its settings; say what should be known.
 
-    if pull(PullOptions((reference,), False, None, "text")) == EXIT_OK:
-        return select(reference, models)
-    raise KeyboardInterrupt
+    Raises:
+        R1LocalError: there is no prompt, no such model, or a setting that can't be.
+    """
+    conversation = _conversation(options)
+    structure = structure_of(options.json_schema, options.grammar)
+    err = console_for(sys.stderr)
+    model = choose_model(options.model)
+    settings = replace(
+        merged(options.wanted, model.known),
+        only_thinking=options.thinking == "only",
+        grammar=structure.grammar if structure else None,
+    )
+    if model.note:
+        print_notice(err, model.note)
+    if options.system and model.known and model.known.system_prompt is False:
+        print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
+    if structure and structure.notice:
+        print_notice(err, structure.notice)
+    # llama.cpp's log would run into a line that is painted over.
+    waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
+    log.show = partial(print_log, err) if options.verbose else None
+    return Prepared(conversation, model, settings, waiting)
 
 
 def _events(
-    path: Path,
-    conversation: Conversation,
-    options: RunOptions,
-    interruption: Interruption,
-    waiting: _Waiting,
+    prepared: Prepared, loading: LoadOptions, interruption: Interruption
 ) -> Generator[Event, None, None]:
     """Load the model and let it reply."""
+    path, settings, waiting = prepared.model.path, prepared.settings, prepared.waiting
     try:
         with waiting(f"loading {path.name}"):
-            loaded = load(path, options.loading, interruption.cancelled)
+            loaded = load(path, loading, interruption.cancelled)
     except LoadingCancelled:
-        yield cancelled_while_loading(options.reply)
+        yield cancelled_while_loading(settings)
         return
-    with loaded.model, closing(reply(loaded, conversation, options.reply, interruption)) as events:
+    replying = reply(loaded, prepared.conversation, settings, interruption)
+    with loaded.model, closing(replying) as events:
         yield from loaded.notices
         with waiting("reading the prompt"):
             first = next(events)
@@ -156,6 +183,10 @@ def _show(
         got = final_answer("".join(answer)) is not None
     else:
         got = bool("".join(answer).strip())
+    if finished and finished.reason == "loop":
+        got = False
+    if finished and finished.reason == "length" and (options.json_schema or options.grammar):
+        got = False  # the form is not whole
     return EXIT_OK if got else EXIT_NO_ANSWER
 
 

@@ -17,12 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from r1local.errors import ModelLoadError
+from r1local.errors import InferenceError, ModelLoadError
 
 #: `enum ggml_log_level` in ggml.h.
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
 #: Lines of llama.cpp's log kept to explain a failure.
 _LOG_LINES_KEPT = 50
+#: What llama_decode returns when the KV cache is full (llama.h).
+_NO_KV_SLOT = 1
 
 
 class LlamaLog:
@@ -67,6 +69,13 @@ def _without_function(line: str) -> str:
 
 
 log = LlamaLog()
+
+
+def decode_error(code: int) -> InferenceError:
+    """The error that a code of llama_decode stands for."""
+    if code == _NO_KV_SLOT:
+        return InferenceError("the context window is full", "give a larger --context")
+    return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
 @cache

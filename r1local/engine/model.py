@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1local.engine.library import load_llama, log
+from r1local.engine.batch import Batch
+from r1local.engine.library import decode_error, load_llama, log
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
-from r1local.offload import BATCH_TOKENS, KV_CACHE_TYPES
+from r1local.offload import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.settings import KVType
 
 _FLASH_ATTENTION_AUTO = -1
 _LOAD_MODE_MMAP = 1
-#: What llama_decode returns (llama.h).
-_NO_KV_SLOT = 1
+#: What llama_decode returns when it was aborted (llama.h).
 _ABORTED = 2
 
 
@@ -26,16 +26,21 @@ class LoadSettings:
     """What is decided before a model is loaded.
 
     Args:
-        context_window: tokens to make room for.
+        context_window: tokens that one sequence may have.
         gpu_layers: layers to offload; -1 means all of them.
         threads: CPU threads to compute with.
         kv_cache: element type of the KV cache.
+        sequences: how many can be evaluated together (`batch`).
+        kv_tokens: tokens that the KV cache holds, those of all sequences together; at
+            least `context_window`.
     """
 
     context_window: int
     gpu_layers: int
     threads: int
     kv_cache: KVType
+    sequences: int = 1
+    kv_tokens: int = 0
 
 
 class Model:
@@ -68,7 +73,11 @@ class Model:
         self._evaluated: list[int] = []
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
-        self.context_window: int = self._llama.llama_n_ctx(self._context)
+        self.sequences = settings.sequences
+        self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
+        steps = -(-settings.context_window // CONTEXT_STEP)
+        self.context_window = steps * CONTEXT_STEP
+        self.state_key = self._state_key(path, settings)
 
     def close(self) -> None:
         """Free the context and the model; more than once does no harm."""
@@ -104,33 +113,92 @@ class Model:
             InferenceError: llama.cpp failed.
         """
         cached = self._keep(_shared_prefix(self._evaluated, tokens[:-1]))
-        self._aborting = cancelled
-        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
-        try:
-            for start in range(cached, len(tokens), BATCH_TOKENS):
-                if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
-                    return None
-        finally:
-            # Asking Python at every node of the graph would slow decoding down.
-            null_callback = self._llama.ggml_abort_callback()
-            self._llama.llama_set_abort_callback(self._context, null_callback, None)
-        return cached
+        return cached if self._evaluate_rest(tokens, cancelled) else None
 
-    def sample(self, sampler: Sampler) -> int:
-        """Draw the next token from the last evaluated token's logits."""
-        token: int = self._llama.llama_sampler_sample(sampler.handle, self._context, -1)
-        return token
+    def rewind(self, position: int) -> None:
+        """Leave nothing but the first `position` tokens in the KV cache.
 
-    def advance(self, token: int) -> None:
-        """Evaluate one more token. There must be room for it in the context window.
+        The logits stay those of the last evaluated token: evaluate one before the next
+        `sample`. Recurrent models can't forget a part, so they begin anew.
 
         Raises:
             InferenceError: llama.cpp failed.
         """
+        tokens = self._evaluated[:position]
+        if self._keep(position) < position:
+            self._evaluate_rest(tokens, lambda: False)
+
+    def _evaluate_rest(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> bool:
+        """Evaluate what the KV cache lacks of `tokens`; whether it came to the end."""
+        self._aborting = cancelled
+        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+        try:
+            for start in range(len(self._evaluated), len(tokens), BATCH_TOKENS):
+                if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
+                    return False
+        finally:
+            # Asking Python at every node of the graph would slow decoding down.
+            null_callback = self._llama.ggml_abort_callback()
+            self._llama.llama_set_abort_callback(self._context, null_callback, None)
+        return True
+
+    def batch(self) -> Batch:
+        """Sequences that go on, each its own way, from the tokens in the KV cache."""
+        return Batch(self._context, self.sequences, self.kv_tokens, self.position)
+
+    def state_size(self) -> int:
+        """Bytes that `state` would be."""
+        size: int = self._llama.llama_state_seq_get_size(self._context, 0)
+        return size
+
+    def state(self) -> tuple[list[int], ctypes.Array[ctypes.c_uint8]]:
+        """The tokens in the KV cache, and its content, for `put_state`.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+        size = self.state_size()
+        content = (ctypes.c_uint8 * size)()
+        if self._llama.llama_state_seq_get_data(self._context, content, size, 0) != size:
+            raise InferenceError("llama.cpp can't copy the KV cache", log.reason())
+        return list(self._evaluated), content
+
+    def put_state(self, tokens: Sequence[int], content: bytearray) -> bool:
+        """Put another content into the KV cache; if it is refused, the cache is left empty.
+
+        Args:
+            tokens: what the content was evaluated from.
+            content: from `state` of a model with the same `state_key`, to the byte: on
+                another one llama.cpp may abort the process.
+        """
+        self._keep(0)
+        view = (ctypes.c_uint8 * len(content)).from_buffer(content)
+        read = self._llama.llama_state_seq_set_data(self._context, view, len(content), 0)
+        last = self._llama.llama_memory_seq_pos_max(self._memory, 0)
+        if read == len(content) and last == len(tokens) - 1:
+            self._evaluated = list(tokens)
+            return True
+        self._llama.llama_memory_clear(self._memory, True)
+        return False
+
+    def sample(self, sampler: Sampler) -> int:
+        """Draw the next token from the last evaluated token's logits."""
+        return sampler.draw(self._context)
+
+    def advance(self, *tokens: int) -> None:
+        """Evaluate more tokens. There must be room for them in the context window.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+        if len(tokens) != 1:
+            self._evaluate_rest([*self._evaluated, *tokens], lambda: False)
+            return
+        (token,) = tokens
         self._next_token[0] = token
         code = self._llama.llama_decode(self._context, self._next_batch)
         if code:
-            raise _decode_error(code)
+            raise decode_error(code)
         self._evaluated.append(token)
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
@@ -155,15 +223,25 @@ class Model:
             raise ModelLoadError(f"{path} is an encoder", "give a model that generates text")
         return model
 
+    def _state_key(self, path: Path, settings: LoadSettings) -> str:
+        """What a KV cache's content depends on but its tokens: the file, llama.cpp, the layout."""
+        file = path.stat()
+        version = self._llama.llama_version().decode()
+        layout = f"{settings.kv_cache} {settings.gpu_layers} {self.context_window}"
+        return f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {version} {layout}"
+
     def _make_context(self, settings: LoadSettings) -> Any:
         kv_type = KV_CACHE_TYPES[settings.kv_cache]
         params = _with_fields(
             self._llama.llama_context_default_params(),
-            n_ctx=settings.context_window,
+            n_ctx=max(settings.context_window, settings.kv_tokens),
             n_batch=BATCH_TOKENS,
             n_ubatch=BATCH_TOKENS,
-            # Only the last token's logits are read: room for one row, not for a batch of them.
-            n_outputs_max=1,
+            n_seq_max=settings.sequences,
+            # One cache for all sequences, so that what they share is stored once.
+            kv_unified=True,
+            # Only each sequence's last logits are read: no room for a row of every token.
+            n_outputs_max=settings.sequences,
             n_threads=settings.threads,
             n_threads_batch=settings.threads,
             flash_attn_type=_FLASH_ATTENTION_AUTO,
@@ -198,7 +276,7 @@ class Model:
         self._keep(len(self._evaluated))
         if code == _ABORTED:
             return False
-        raise _decode_error(code)
+        raise decode_error(code)
 
 
 def _with_fields(params: Any, **values: Any) -> Any:
@@ -212,12 +290,6 @@ def _with_fields(params: Any, **values: Any) -> Any:
     for name, value in values.items():
         setattr(params, name, value)
     return params
-
-
-def _decode_error(code: int) -> InferenceError:
-    if code == _NO_KV_SLOT:
-        return InferenceError("the context window is full", "give a larger --context")
-    return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
 def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:

@@ -34,13 +34,16 @@ class Vocabulary:
 
     def __init__(self, handle: Any) -> None:
         self._llama = load_llama()
-        self._handle = handle
+        self.handle = handle
         self._buffer = ctypes.create_string_buffer(64)
+        self.size: int = self._llama.llama_vocab_n_tokens(handle)
         self.specials = self._read_specials()
         # Files differ in whether think tags are control or user-defined tokens;
         # llama.cpp gives out the text of the latter only.
         tags = {self._id_of(tag): tag.encode() for tag in (OPEN_TAG, CLOSE_TAG)}
         self._pieces: dict[int, bytes] = {id: tag for id, tag in tags.items() if id is not None}
+        #: The token that ends a thought, where the vocabulary has one.
+        self.close_tag = self._id_of(CLOSE_TAG)
 
     def tokenise(self, parts: Sequence[str]) -> list[int]:
         """Token ids of a prompt whose parts must not meet in one token.
@@ -53,6 +56,10 @@ class Vocabulary:
             tokens += self._tokenise_part(part.encode())
         return tokens
 
+    def tokens_of(self, text: str) -> list[int]:
+        """Token ids of a text of r1local's own; the texts of special tokens become these."""
+        return self._tokenise_part(text.encode())
+
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; nothing for a control token."""
         piece = self._pieces.get(token)
@@ -62,14 +69,14 @@ class Vocabulary:
 
     def ends_reply(self, token: int) -> bool:
         """The token ends the model's turn."""
-        return bool(self._llama.llama_vocab_is_eog(self._handle, token))
+        return bool(self._llama.llama_vocab_is_eog(self.handle, token))
 
     def _missing_bos(self, text: str) -> list[int]:
         bos = self.specials.bos
-        wanted = bos and self._llama.llama_vocab_get_add_bos(self._handle)
+        wanted = bos and self._llama.llama_vocab_get_add_bos(self.handle)
         if not wanted or text.startswith(bos):
             return []
-        return [self._llama.llama_vocab_bos(self._handle)]
+        return [self._llama.llama_vocab_bos(self.handle)]
 
     def _tokenise_part(self, text: bytes) -> list[int]:
         if len(text) <= _SAFE_ON_ANY_STACK:
@@ -81,7 +88,7 @@ class Vocabulary:
         capacity = len(text) + 8
         buffer = (ctypes.c_int32 * capacity)()
         count = self._llama.llama_tokenize(
-            self._handle, text, len(text), buffer, capacity, False, True
+            self.handle, text, len(text), buffer, capacity, False, True
         )
         if count < 0:
             raise InferenceError(
@@ -93,18 +100,18 @@ class Vocabulary:
     def _read_piece(self, token: int) -> bytes:
         llama = self._llama
         size = len(self._buffer)
-        count = llama.llama_token_to_piece(self._handle, token, self._buffer, size, 0, False)
+        count = llama.llama_token_to_piece(self.handle, token, self._buffer, size, 0, False)
         if count < 0:
             self._buffer = ctypes.create_string_buffer(-count)
-            count = llama.llama_token_to_piece(self._handle, token, self._buffer, -count, 0, False)
+            count = llama.llama_token_to_piece(self.handle, token, self._buffer, -count, 0, False)
         return self._buffer.raw[:count]
 
     def _read_specials(self) -> SpecialTokens:
-        llama, handle = self._llama, self._handle
+        llama, handle = self._llama, self.handle
         wanted = _ATTR_UNKNOWN | _ATTR_CONTROL | _ATTR_USER_DEFINED
         texts = (
             llama.llama_vocab_get_text(handle, token).decode("utf-8", "replace")
-            for token in range(llama.llama_vocab_n_tokens(handle))
+            for token in range(self.size)
             if llama.llama_vocab_get_attr(handle, token) & wanted
         )
         return SpecialTokens(
@@ -117,7 +124,7 @@ class Vocabulary:
     def _text(self, token: int) -> str:
         if token == _NO_TOKEN:
             return ""
-        text: bytes = self._llama.llama_vocab_get_text(self._handle, token)
+        text: bytes = self._llama.llama_vocab_get_text(self.handle, token)
         return text.decode("utf-8", "replace")
 
     def _id_of(self, tag: str) -> int | None:

@@ -135,6 +135,7 @@ def _usage(usage: Usage) -> dict[str, int]:
         "cached_tokens": usage.cached_tokens,
         "thinking_tokens": usage.thinking_tokens,
         "answer_tokens": usage.answer_tokens,
+        "discarded_tokens": usage.discarded_tokens,
     }
 
 

@@ -17,6 +17,7 @@ from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, Thinki
 from r1local.settings import OutputFormat, ThinkingMode
 from r1local.ui.console import LiveRows, can_repaint, dim, print_notice, status_line
 from r1local.ui.json_renderers import JsonLinesRenderer, JsonRenderer
+from r1local.ui.readings import effort, thought_for
 from r1local.ui.safe_text import visible
 
 _FOLD_INTERVAL_S = 1 / 10
@@ -72,6 +73,9 @@ class Part(Protocol):
     def write(self, text: str, tokens: int) -> None:
         """Show the next characters; `tokens` counts the part's so far."""
 
+    def rewind(self, characters: int) -> None:
+        """Leave out the last characters, unless they are shown: a notice says what happened."""
+
     def set_aside(self) -> None:
         """Leave the cursor at the start of a line, for a line that isn't this part's."""
 
@@ -99,8 +103,10 @@ class TextRenderer:
                     self._thinking.end(unfinished=False)
                 self._current = self._answer
                 self._answer.write(text, tokens)
+            case Rewound("answer", characters):
+                self._answer.rewind(characters)
             case Rewound():
-                pass  # what was shown stays; the notice that goes with it says so
+                pass
             case Notice(_, message):
                 if self._current is not None:
                     self._current.set_aside()
@@ -134,6 +140,9 @@ class Unshown:
     def write(self, text: str, tokens: int) -> None:
         """Show nothing."""
 
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
     def set_aside(self) -> None:
         """Leave the cursor where it is."""
 
@@ -154,6 +163,9 @@ class PlainPart:
         self._stream.write(visible(text) if self._is_terminal else text)
         self._stream.flush()
         self._inside_line = text[-1] != "\n"
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
 
     def set_aside(self) -> None:
         """Break the line on a terminal; a pipe's text stays exact."""
@@ -184,6 +196,9 @@ class StreamedThinking:
         self._err.file.write(dim(self._err, visible(text)))
         self._err.file.flush()
         self._inside_line = text[-1] != "\n"
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
 
     def set_aside(self) -> None:
         """Break the line."""
@@ -216,6 +231,9 @@ class FoldedThinking:
             line = f"thinking … {self._meter.reading()}"
             self._rows.update([], [status_line(self._err, line)])
 
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
     def set_aside(self) -> None:
         """Take the line away until the next token."""
         self._rows.update([], [])
@@ -239,6 +257,9 @@ class MarkdownAnswer:
         """Show the next characters."""
         self._view.feed(text)
 
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
     def set_aside(self) -> None:
         """Make room for a line."""
         self._view.set_aside()
@@ -259,6 +280,10 @@ class FinalAnswerOnly:
     def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
         """Keep the next characters."""
         self._pieces.append(text)
+
+    def rewind(self, characters: int) -> None:
+        """Leave out the last characters."""
+        self._pieces = ["".join(self._pieces)[:-characters]]
 
     def set_aside(self) -> None:
         """Leave the cursor where it is."""
@@ -317,17 +342,7 @@ class _Meter:
         self.tokens = tokens
 
     def reading(self) -> str:
-        tokens = "1 token" if self.tokens == 1 else f"{self.tokens:,} tokens"
-        return f"{_duration(self._clock() - self._begun)} · {tokens}"
+        return effort(self._clock() - self._begun, self.tokens)
 
     def footer(self, unfinished: bool) -> str:
-        if unfinished:
-            return f"thought for {self.reading()}, without coming to an end"
-        return f"thought for {self.reading()}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, whole = divmod(round(seconds), 60)
-    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
+        return thought_for(self._clock() - self._begun, self.tokens, unfinished=unfinished)

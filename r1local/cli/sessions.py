@@ -1,0 +1,105 @@
+"""The commands about conversations on this machine."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from r1local.cli.app import Command, app
+from r1local.settings import ModelFormat
+
+_sessions = typer.Typer(rich_markup_mode=None)
+app.add_typer(_sessions, name="sessions")
+
+_Name = Annotated[str, typer.Argument(help="A session's name, as `r1local sessions` lists it.")]
+_Format = Annotated[ModelFormat, typer.Option("--format", help="Text, or one JSON array.")]
+
+
+@_sessions.callback(invoke_without_command=True)
+def sessions(context: typer.Context) -> Command | None:
+    """Conversations on this machine: list, show, export, search and remove them.
+
+    Without a command they are listed.
+    """
+    return list_sessions() if context.invoked_subcommand is None else None
+
+
+@_sessions.command(name="list")
+def list_sessions(output_format: _Format = "text") -> Command:
+    """List the conversations, the one used last first."""
+
+    def listing() -> int:
+        from r1local.commands.sessions import list_sessions
+
+        return list_sessions(output_format)
+
+    return listing
+
+
+@_sessions.command()
+def show(
+    name: _Name,
+    thoughts: Annotated[bool, typer.Option("--thoughts", help="Show the thoughts too.")] = False,
+) -> Command:
+    """Show a conversation; in a pipe, as Markdown."""
+
+    def reading() -> int:
+        from r1local.commands.sessions import show_session
+
+        return show_session(name, thoughts=thoughts)
+
+    return reading
+
+
+@_sessions.command()
+def export(
+    name: _Name,
+    output_format: Annotated[
+        Literal["markdown", "json"], typer.Option("--format", help="The document's form.")
+    ] = "markdown",
+    no_thoughts: Annotated[
+        bool, typer.Option("--no-thoughts", help="Leave the thoughts out.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
+    ] = None,
+) -> Command:
+    """Make a document of a conversation."""
+
+    def exporting() -> int:
+        from r1local.commands.sessions import ExportOptions, export_session
+
+        return export_session(ExportOptions(name, output_format, not no_thoughts, output))
+
+    return exporting
+
+
+@_sessions.command()
+def search(
+    words: Annotated[list[str], typer.Argument(help="Words, all of which a text must have.")],
+    output_format: _Format = "text",
+) -> Command:
+    """Find words in all that was asked, thought and answered."""
+
+    def finding() -> int:
+        from r1local.commands.sessions import search_sessions
+
+        return search_sessions(words, output_format)
+
+    return finding
+
+
+@_sessions.command()
+def rm(
+    name: _Name,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
+) -> Command:
+    """Remove a conversation, for good."""
+
+    def removal() -> int:
+        from r1local.commands.sessions import remove_session
+
+        return remove_session(name, yes=yes)
+
+    return removal

@@ -1,0 +1,27 @@
+"""Which model a reply comes from; one that is not here can be fetched on the way."""
+
+from r1local.catalog import catalog
+from r1local.errors import EXIT_OK, ModelNotInstalled
+from r1local.paths import user_models
+from r1local.selection import Selected, select
+from r1local.ui.questions import agreed, can_ask
+
+
+def choose_model(reference: str | None) -> Selected:
+    """The model to run; one that is not here is offered for download, if somebody can answer.
+
+    Raises:
+        UnknownModel, ModelNotInstalled, InvalidSetting: as `select`.
+        KeyboardInterrupt: the download was broken off.
+    """
+    models = catalog(user_models())
+    try:
+        return select(reference, models)
+    except ModelNotInstalled as error:
+        if reference is None or not can_ask() or not agreed(f"{error.message}; download it now?"):
+            raise
+    from r1local.commands.pull import PullOptions, pull  # needs much that a reply does not
+
+    if pull(PullOptions((reference,), False, None, "text")) == EXIT_OK:
+        return select(reference, models)
+    raise KeyboardInterrupt

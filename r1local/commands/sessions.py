@@ -1,0 +1,152 @@
+"""`r1local sessions`: the conversations on this machine."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from r1local.errors import EXIT_ERROR, EXIT_OK, SessionError, UsageError
+from r1local.sessions import (
+    SessionSummary,
+    export_json,
+    export_markdown,
+    find,
+    read,
+    remove,
+    search,
+    sessions,
+)
+from r1local.settings import ModelFormat
+from r1local.ui.console import console_for, print_notice
+from r1local.ui.questions import agreed, can_ask
+from r1local.ui.safe_text import visible, visible_json
+from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.transcripts import print_hit, print_turns
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What `export` was asked for; `output` None means stdout."""
+
+    name: str
+    output_format: Literal["markdown", "json"]
+    thoughts: bool
+    output: Path | None
+
+
+def list_sessions(output_format: ModelFormat) -> int:
+    """Print the sessions on stdout, the one used last first; return the exit code."""
+    found = sessions()
+    if output_format == "json":
+        _print_json(map(_described, found))
+        return EXIT_OK
+    if not found:
+        print_notice(console_for(sys.stderr), "no conversation is kept here; begin one: r1local")
+        return EXIT_OK
+    columns = (
+        Column("NAME", [each.name for each in found], 6),
+        Column("TITLE", [each.title or "?" for each in found], 5),
+        Column("LAST USED", [_minute(each.last_used) for each in found], 4),
+        Column("MODEL", [each.model or "-" for each in found], 2),
+        Column("TURNS", [str(each.turns) for each in found], 3, right=True),
+        Column("SIZE", [size_text(each.size) for each in found], 1, right=True),
+    )
+    print_table(console_for(sys.stdout), columns)
+    return EXIT_OK
+
+
+def show_session(name: str, *, thoughts: bool) -> int:
+    """Print a conversation on stdout: to be read on a terminal, as Markdown in a pipe.
+
+    Raises:
+        SessionError: there is none of that name, or it can't be read.
+    """
+    console = console_for(sys.stdout)
+    if not console.is_terminal:
+        return export_session(ExportOptions(name, "markdown", thoughts, None))
+    print_turns(console, read(name).turns, thoughts=thoughts)
+    return EXIT_OK
+
+
+def export_session(options: ExportOptions) -> int:
+    """Write a document of a conversation; return the exit code.
+
+    Raises:
+        SessionError: there is none of that name, it can't be read, or the file not written.
+    """
+    transcript = read(options.name)
+    export = export_json if options.output_format == "json" else export_markdown
+    document = export(
+        transcript.turns,
+        title=transcript.title,
+        model=transcript.model,
+        thoughts=options.thoughts,
+        system=transcript.system,
+    )
+    if options.output_format == "json":
+        document = visible_json(document)
+    if options.output is None:
+        sys.stdout.write(visible(document) if sys.stdout.isatty() else document)
+        return EXIT_OK
+    try:
+        options.output.write_text(document, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise SessionError(
+            f"{options.output} can't be written: {error.strerror}", "give another --output"
+        ) from error
+    return EXIT_OK
+
+
+def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
+    """Print the texts that have all words, as they are found; return the exit code."""
+    if not all(word.strip() for word in words):
+        raise UsageError("there is an empty word to search for", "give words")
+    hits = search(words)
+    if output_format == "json":
+        _print_json(map(asdict, hits))
+        return EXIT_OK
+    console, found = console_for(sys.stdout), False
+    for hit in hits:
+        print_hit(console, hit)
+        found = True
+    if not found:
+        print_notice(console_for(sys.stderr), "nothing was found")
+    return EXIT_OK
+
+
+def remove_session(name: str, *, yes: bool) -> int:
+    """Remove a session; return the exit code: 1 if the user says no.
+
+    Raises:
+        SessionError: there is none of that name, or it is in use.
+        UsageError: there is nobody to ask.
+    """
+    if not yes:
+        summary = find(name)
+        if not can_ask():
+            raise UsageError(
+                f"rm asks before it removes session {name}, and there is nobody to ask",
+                f"say so at once: r1local sessions rm --yes {name}",
+            )
+        if not agreed(f"remove session {summary.name}, {summary.title or 'which is damaged'}?"):
+            return EXIT_ERROR
+    freed = remove(name)
+    print_notice(console_for(sys.stderr), f"removed session {name}; {size_text(freed)} freed")
+    return EXIT_OK
+
+
+def _described(summary: SessionSummary) -> dict[str, object]:
+    """A session for programs. Times are in UTC, sizes in bytes."""
+    times = {"started": summary.started.isoformat(), "last_used": summary.last_used.isoformat()}
+    return asdict(summary) | times
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _print_json(rows: Iterable[Mapping[str, object]]) -> None:
+    print(visible_json(json.dumps(list(rows), ensure_ascii=False)))

@@ -1,0 +1,82 @@
+"""Conversations as documents for people and for programs."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+
+from r1local.conversation import Reply, Turn
+
+#: The parser's tokens of a heading that stands in nothing else, and their levels.
+_HEADING = [("heading_open", 0), ("inline", 1), ("heading_close", 0)]
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+
+
+def export_markdown(
+    turns: Sequence[Turn],
+    *,
+    title: str,
+    model: str | None,
+    thoughts: bool,
+    system: str | None = None,
+) -> str:
+    """A conversation as a Markdown document.
+
+    Questions and thoughts are block quotes. So is an answer that would swallow what follows,
+    with a code block or a comment that it doesn't close; others stand as they are.
+    """
+    return "\n\n".join(_blocks(turns, title, model, thoughts, system)) + "\n"
+
+
+def export_json(
+    turns: Sequence[Turn],
+    *,
+    title: str,
+    model: str | None,
+    thoughts: bool,
+    system: str | None = None,
+) -> str:
+    """A conversation as one JSON object; without thoughts, `thinking` is null."""
+    exported = [asdict(turn) for turn in turns]
+    for turn in exported:
+        if turn["reply"] and not thoughts:
+            turn["reply"]["thinking"] = None
+    facts = {"title": title, "model": model, "system": system, "turns": exported}
+    return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+
+
+def _blocks(
+    turns: Iterable[Turn], title: str, model: str | None, thoughts: bool, system: str | None
+) -> Iterator[str]:
+    yield f"# {title or 'A conversation'}"
+    if model:
+        yield f"Model: {model}"
+    if system:
+        yield f"System prompt:\n\n{_quoted(system)}"
+    for turn in turns:
+        yield f"## Question\n\n{_quoted(turn.question)}"
+        if turn.reply:
+            yield from _reply_blocks(turn.reply, thoughts)
+
+
+def _reply_blocks(reply: Reply, thoughts: bool) -> Iterator[str]:
+    if thoughts and reply.thinking:
+        yield f"### Thinking\n\n{_quoted(reply.thinking)}"
+    if reply.answer:
+        yield f"### Answer\n\n{_contained(reply.answer)}"
+    if reply.reason != "stop":
+        yield f"*The reply ended early: {reply.reason}.*"
+
+
+def _quoted(text: str) -> str:
+    """A block quote, which ends whatever it holds."""
+    return "\n".join(f"> {line}".rstrip() for line in _LINE_ENDS.split(text))
+
+
+def _contained(text: str) -> str:
+    """Markdown that ends where its text does, quoted if it would not."""
+    from markdown_it import MarkdownIt  # which a list of sessions doesn't need
+
+    tail = MarkdownIt("commonmark").parse(f"{text}\n\n# END")[-3:]
+    ends = [(token.type, token.level) for token in tail] == _HEADING and tail[1].content == "END"
+    return text if ends else _quoted(text)

@@ -1,0 +1,276 @@
+"""The folder of sessions: what they are called, which there are, and who writes them."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, count
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from r1local.errors import (
+    InvalidSetting,
+    SessionDamaged,
+    SessionError,
+    SessionInUse,
+    SessionNotFound,
+    SessionTooNew,
+)
+from r1local.paths import sessions_folder
+from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
+from r1local.sessions.session_file import Content, read_content
+from r1local.sessions.transcript import Transcript
+
+#: Endings of a session's file, of the KV cache kept beside it, and of one that was not finished.
+SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
+#: Bytes of a name in UTF-8, so that names numbered or with an ending fit every file system.
+_LONGEST_NAME = 200
+_NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
+#: Names that are devices on Windows, whatever their ending.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+#: Seconds since the epoch of a time that every calendar and time zone here can still write.
+_LATEST = 250_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session in a list; times in UTC, `size` in bytes with its KV cache.
+
+    Of a file that can't be read, `turns` is 0 and `title` empty.
+    """
+
+    name: str
+    title: str
+    started: datetime
+    last_used: datetime
+    model: str | None
+    turns: int
+    size: int
+
+
+def sessions(folder: Path | None = None) -> list[SessionSummary]:
+    """The sessions on this machine, the one used last first."""
+    found = [_summary(path) for path in _files(folder or sessions_folder())]
+    return sorted((each for each in found if each), key=lambda each: each.last_used, reverse=True)
+
+
+def find(name: str, folder: Path | None = None) -> SessionSummary:
+    """One session of the list.
+
+    Raises:
+        InvalidSetting: the name can't be one.
+        SessionNotFound: there is none of that name.
+    """
+    summary = _summary(existing(name, folder or sessions_folder()))
+    if summary is None:
+        raise _not_found(name)
+    return summary
+
+
+def read(name: str, folder: Path | None = None) -> Transcript:
+    """What was said in a session, which may go on meanwhile.
+
+    Raises:
+        SessionNotFound: there is none of that name.
+        SessionDamaged: nothing in its file can be read.
+        SessionTooNew: a later version of r1local wrote it.
+    """
+    return load(name, folder or sessions_folder())[0]
+
+
+def load(name: str, folder: Path) -> tuple[Transcript, Content]:
+    """As `read`, and the content of the file."""
+    path = existing(name, folder)
+    try:
+        content = read_content(path)
+    except OSError as error:
+        raise SessionDamaged(
+            f"session {name} can't be read: {error.strerror}", f"look at {path}"
+        ) from error
+    records = list(_records([*content.lines, content.torn]))
+    if not records:
+        raise SessionDamaged(
+            f"nothing in session {name} can be read", f"look at {path}, or remove it"
+        )
+    _check_version(name, records)
+    return Transcript(records), content
+
+
+def remove(name: str, folder: Path | None = None) -> int:
+    """Remove a session and all that is kept with it; return the bytes freed.
+
+    Raises:
+        SessionNotFound: there is none of that name.
+        SessionInUse: a chat writes it.
+        SessionError: it can't be removed.
+    """
+    folder = folder or sessions_folder()
+    path = existing(name, folder)
+    name = path.stem
+    try:
+        held = lock(name, folder)
+        try:
+            size = _size(path)
+            for ending in (STATE, UNFINISHED, SESSION):
+                (folder / f"{name}{ending}").unlink(missing_ok=True)
+        finally:
+            unlock(held, gone=not os.path.lexists(path))
+    except OSError as error:
+        raise SessionError(
+            f"session {name} can't be removed: {error.strerror}", f"look at {path}"
+        ) from error
+    return size
+
+
+def path_of(name: str, folder: Path) -> Path:
+    """The file of a session, which never leaves the folder.
+
+    Raises:
+        InvalidSetting: the name can't be one.
+    """
+    return folder / f"{checked_name(name)}{SESSION}"
+
+
+def existing(name: str, folder: Path) -> Path:
+    """The file of a session that is there.
+
+    Raises:
+        InvalidSetting: the name can't be one.
+        SessionNotFound: there is none of that name.
+    """
+    path = path_of(name, folder)
+    if not os.path.lexists(path):
+        raise _not_found(name)
+    return path
+
+
+def checked_name(name: str) -> str:
+    """A session's name, in the one form that Unicode has for each (NFC).
+
+    Raises:
+        InvalidSetting: it can't be a file's name on every system.
+    """
+    name = unicodedata.normalize("NFC", name)
+    usable = (
+        name
+        and name.isprintable()
+        and not _NOT_IN_NAMES.search(name)
+        and not _DEVICES.fullmatch(name)
+        and name[0] not in ".- "
+        and name[-1] not in ". "
+        and len(name.encode()) <= _LONGEST_NAME
+    )
+    if not usable:
+        raise InvalidSetting(
+            f"{name[:_LONGEST_NAME]!r} can't be a session's name",
+            "use letters, digits, hyphens and spaces, a letter or digit first",
+        )
+    return name
+
+
+def new_name() -> str:
+    """A name after this moment: 2026-11-24-1807-42 for 42 seconds past 18:07."""
+    return f"{datetime.now():%Y-%m-%d-%H%M-%S}"
+
+
+def free_names(name: str, folder: Path) -> Iterator[str]:
+    """A name, then numbered ones like it: those that no session has."""
+    short = name.encode()[: _LONGEST_NAME - 10].decode(errors="ignore")  # leaves room for numbers
+    names = chain((name,), (f"{short}-{number}" for number in count(2)))
+    return (each for each in names if not os.path.lexists(folder / f"{each}{SESSION}"))
+
+
+def lock(name: str, folder: Path) -> FileLock:
+    """Be the only one to write a session until `unlock`, or until this process ends.
+
+    The folder is made if need be, for its owner's eyes only.
+
+    Raises:
+        SessionInUse: another one does.
+        OSError: nothing can be locked there.
+    """
+    locks = folder / ".locks"
+    for private in (folder, locks):
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = locks / f"{name}.lock"
+    held = FileLock(path, timeout=0, mode=0o600, thread_local=False)
+    try:
+        held.acquire()
+    except Timeout:
+        raise SessionInUse(
+            f"session {name} is open in another chat", "close that one, or go on in a copy"
+        ) from None
+    return held
+
+
+def unlock(held: FileLock, *, gone: bool = False) -> None:
+    """Let others write the session; `gone` if it has that name no more."""
+    if gone:
+        with suppress(OSError):  # Windows removes no open file
+            Path(held.lock_file).unlink()
+    held.release()
+
+
+def _not_found(name: str) -> SessionNotFound:
+    return SessionNotFound(f"there is no session {name}", "see which there are: r1local sessions")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The sessions' files; what lies there by another kind of name is none."""
+    with suppress(OSError):
+        for path in folder.glob(f"*{SESSION}"):
+            with suppress(InvalidSetting):
+                yield path_of(path.stem, folder)
+
+
+def _summary(path: Path) -> SessionSummary | None:
+    """What a list says of a session; None if it went meanwhile."""
+    try:
+        changed = datetime.fromtimestamp(min(max(0.0, path.lstat().st_mtime), _LATEST), UTC)
+        size = _size(path)
+    except OSError:
+        return None
+    records: list[Record] = []
+    with suppress(OSError):
+        records = list(_records(read_content(path).lines, deltas=False))
+    transcript = Transcript(records if _version(records) <= VERSION else ())
+    return SessionSummary(
+        name=path.stem,
+        title=transcript.title,
+        started=transcript.started or changed,
+        last_used=changed,
+        model=transcript.model,
+        turns=len(transcript.turns),
+        size=size,
+    )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a session's file and of its KV cache."""
+    state = path.with_name(f"{path.stem}{STATE}")
+    return sum(each.lstat().st_size for each in (path, state) if os.path.lexists(each))
+
+
+def _records(lines: Iterable[bytes], *, deltas: bool = True) -> Iterator[Record]:
+    for line in lines:
+        if deltas or not line.startswith(DELTA_STARTS):
+            record = decode(line)
+            if record is not None:
+                yield record
+
+
+def _version(records: Iterable[Record]) -> int:
+    """The latest version that a file says it has; the first one if its head is damaged."""
+    return max((each.version for each in records if isinstance(each, Head)), default=VERSION)
+
+
+def _check_version(name: str, records: Iterable[Record]) -> None:
+    if (version := _version(records)) > VERSION:
+        raise SessionTooNew(
+            f"session {name} has version {version} of the format, and this r1local knows {VERSION}",
+            "install the latest: pip install --upgrade r1local",
+        )

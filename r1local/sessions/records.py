@@ -1,0 +1,193 @@
+"""What a session file holds: records, each of them one line of JSON.
+
+docs/sessions.md describes every one. A line that is no record, or of a type that is not
+known here, is skipped: later versions of r1local may add types and fields.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from types import UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
+
+from r1local.events import AnswerDelta, FinishReason, Notice, Rewound, ThinkingDelta
+
+#: Of the format. It changes where an older r1local would misread a file.
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first line: the version of the format, and of the r1local that began the file, and when.
+
+    `started` is in UTC and ISO 8601, as is the `at` of every line.
+    """
+
+    version: int
+    r1local: str
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question was asked; fields as in `conversation.Turn`."""
+
+    text: str
+    shown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A reply ended; fields as in `conversation.Reply`.
+
+    Its texts are those that were streamed, and stand here only if they differ.
+    """
+
+    reason: FinishReason | Literal["lost"]
+    thinking_open: bool
+    model: str
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    prompt_tokens: int = 0
+    thinking_s: float = 0.0
+    answer_s: float = 0.0
+    seed: int = 0
+    thinking: str | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The last reply was withdrawn, and another one begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The last reply goes on where it was cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The last turn was withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting was given another value, both as typed."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedModel:
+    """Another model replies from here on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPrompt:
+    """Another system prompt holds from here on, or none."""
+
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """So many more of the oldest turns are left out of the prompt."""
+
+    count: int
+
+
+Delta: TypeAlias = ThinkingDelta | AnswerDelta
+Record: TypeAlias = (
+    Head
+    | Question
+    | Delta
+    | Rewound
+    | Notice
+    | Ended
+    | Retry
+    | Continued
+    | Undo
+    | Setting
+    | UsedModel
+    | SystemPrompt
+    | Dropped
+)
+
+_TYPES: dict[str, type[Any]] = {
+    "session": Head,
+    "question": Question,
+    "thinking": ThinkingDelta,
+    "answer": AnswerDelta,
+    "rewound": Rewound,
+    "notice": Notice,
+    "ended": Ended,
+    "retry": Retry,
+    "continued": Continued,
+    "undo": Undo,
+    "set": Setting,
+    "model": UsedModel,
+    "system": SystemPrompt,
+    "dropped": Dropped,
+}
+_NAMES = {kind: name for name, kind in _TYPES.items()}
+_FIELDS: dict[Any, dict[str, Any]] = {
+    kind: {field.name: field.type for field in fields(kind)} for kind in _TYPES.values()
+}
+_LARGEST = 2**63
+#: How a line of streamed text begins: nearly all of a file, which a list need not read.
+DELTA_STARTS = (b'{"type": "thinking"', b'{"type": "answer"')
+
+
+def now() -> str:
+    """This moment, as files have it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def encode(record: Record) -> bytes:
+    """The line of a record made now, its line break included."""
+    given = {name: value for name, value in asdict(record).items() if value is not None}
+    data = {"type": _NAMES[type(record)], "at": now(), **given}
+    # Lone surrogates, which a terminal may have passed on, are no UTF-8.
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def decode(line: bytes) -> Record | None:
+    """The record in a line, whoever wrote it; None if there is none."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kind = _TYPES.get(str(data.get("type"))) if isinstance(data, dict) else None
+    if kind is None:
+        return None
+    given = {name: data[name] for name in _FIELDS[kind] if name in data}
+    if not all(_fits(value, _FIELDS[kind][name]) for name, value in given.items()):
+        return None
+    try:
+        record: Record = kind(**{name: _mended(value) for name, value in given.items()})
+    except TypeError:  # a field is missing
+        return None
+    return record
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value read has the type of a field. Numbers are of a size that all else holds."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in get_args(kind))
+    if origin is Literal:
+        return isinstance(value, str) and value in get_args(kind)
+    if kind is float or kind is int:
+        wanted = (int, float) if kind is float else int
+        number = isinstance(value, wanted) and not isinstance(value, bool)
+        return number and 0 <= value < _LARGEST  # type: ignore[operator]
+    return isinstance(value, kind)
+
+
+def _mended(value: object) -> object:
+    """A text without lone surrogates, which JSON can hold and no file or terminal takes."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,69 @@
+"""Finding words in all that was asked, thought and answered."""
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from r1local.conversation import Turn
+from r1local.errors import SessionError
+from r1local.events import Part
+from r1local.sessions.folder import read, sessions
+
+#: Characters of an excerpt before the first word found, and in all.
+_BEFORE, _EXCERPT = 30, 160
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A text that has all words: whose, of which turn (from 1), and the characters around one."""
+
+    session: str
+    turn: int
+    part: Literal["question"] | Part
+    excerpt: str
+
+
+def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
+    """Each question, thought and answer that has all words, in sessions used last first.
+
+    Words may be parts of words. Neither case matters nor how a character is written: forms of
+    full width are found by those of half width (Unicode's NFKC). Sessions that can't be read
+    are left out.
+    """
+    wanted = [_folded(word) for word in words]
+    for summary in sessions(folder):
+        with suppress(SessionError):
+            for number, turn in enumerate(read(summary.name, folder).turns, 1):
+                for part, text in _texts(turn):
+                    folded = _folded(text)
+                    if all(word in folded for word in wanted):
+                        excerpt = _excerpt(text, folded, min(map(folded.find, wanted)))
+                        yield Hit(summary.name, number, part, excerpt)
+
+
+def _texts(turn: Turn) -> Iterator[tuple[Literal["question"] | Part, str]]:
+    yield "question", turn.question
+    if turn.reply:
+        yield "thinking", turn.reply.thinking
+        yield "answer", turn.reply.answer
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _excerpt(text: str, folded: str, position: int) -> str:
+    """The characters of a text around a position in its folded form, in one line."""
+    if len(text) != len(folded):  # a character became several, or several one
+        ends = range(len(text))
+        position = bisect_right(ends, position, key=lambda end: len(_folded(text[:end]))) - 1
+    start = max(0, position - _BEFORE)
+    end = start + _EXCERPT
+    line = " ".join(text[start:end].split())
+    return "…" * (start > 0) + line + "…" * (end < len(text))

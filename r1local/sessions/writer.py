@@ -1,0 +1,172 @@
+"""Getting what is said into a session's file, within a second and whatever the disk does."""
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from r1local.errors import SessionError, SessionInUse
+from r1local.sessions import folder as names
+from r1local.sessions import kv
+from r1local.sessions.records import Delta, Question, Record, encode
+from r1local.sessions.session_file import SessionFile
+
+#: Seconds that what a model streams may wait: half of what may be lost, since a disk takes its
+#: time too.
+_FLUSH_S = 0.5
+
+
+class Writer:
+    """The only one to write a session, from the first question on until it is closed.
+
+    What a model streams is collected and written by a timer, all else at once; the timer brings
+    both to the disk. What the disk refuses waits in memory and is tried again with whatever
+    comes next.
+
+    Args:
+        name: the session's; the first write numbers it, if another session has it by then.
+        folder: where it lies.
+        end: bytes of the whole lines in its file; None if there is no file yet.
+        held: the lock on its name, if it has a file.
+
+    Attributes:
+        trouble: why the file lacks what was recorded last; None if it doesn't.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, end: int | None = None, held: FileLock | None = None
+    ) -> None:
+        self.name = name
+        self.trouble: OSError | None = None
+        self._folder = folder
+        self._held = held
+        self._file = SessionFile(names.path_of(name, folder), end)
+        self._begun = held is not None
+        self._unsaved = bytearray()
+        self._deltas: list[Delta] = []
+        self._mutex = threading.RLock()
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """The session's file."""
+        return self._file.path
+
+    @property
+    def state(self) -> Path | None:
+        """Where the session's KV cache lies; None if there is no file that it could lie beside."""
+        return self._state(self.name) if self._file.exists else None
+
+    def put(self, line: bytes) -> None:
+        """Take a line that is written with the next record."""
+        self._unsaved += line
+
+    def record(self, record: Record) -> None:
+        """Write a record, once something was asked."""
+        with self._mutex:
+            self._begun = self._begun or isinstance(record, Question)
+            self._settle_deltas()
+            self._unsaved += encode(record)
+            self._write()
+            self._flush_soon()
+
+    def record_delta(self, delta: Delta) -> None:
+        """Write the reply's next characters soon, with those that follow."""
+        with self._mutex:
+            if self._deltas and type(self._deltas[-1]) is not type(delta):
+                self._settle_deltas()
+            self._deltas.append(delta)
+            self._flush_soon()
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        self._file.sync()
+
+    def rename(self, new: str) -> None:
+        """Go on under another name, which is free; the KV cache follows.
+
+        Raises:
+            SessionError: the file can't have it.
+        """
+        with self._mutex:
+            held = None
+            try:
+                held = names.lock(new, self._folder) if self._held else None
+                self._file.move(names.path_of(new, self._folder))
+            except OSError as error:
+                if held:
+                    names.unlock(held, gone=True)
+                raise SessionError(
+                    f"session {self.name} can't be renamed: {error.strerror}",
+                    f"look at {self.path}",
+                ) from error
+            if self._held:
+                kv.move(self._state(self.name), self._state(new))
+                names.unlock(self._held, gone=True)
+            self.name, self._held = new, held
+
+    def close(self) -> None:
+        """Write what is left, and let others write the session; more than once does no harm."""
+        with self._mutex:
+            if self._closed:
+                return
+            if self._timer:
+                self._timer.cancel()
+            self._settle_deltas()
+            self._write()
+            self._closed = True
+            with suppress(OSError):
+                self._file.close()
+            if self._held:
+                names.unlock(self._held)
+
+    def _settle_deltas(self) -> None:
+        """Make one record of the text that came since the last one."""
+        if self._deltas:
+            last = self._deltas[-1]
+            text = "".join(delta.text for delta in self._deltas)
+            self._unsaved += encode(type(last)(text, last.tokens))
+            self._deltas.clear()
+
+    def _flush_soon(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = threading.Timer(_FLUSH_S, self._flush)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _flush(self) -> None:
+        """Bring all to the disk, from the timer's thread."""
+        with self._mutex:
+            self._timer = None
+            if self._closed:
+                return
+            self._settle_deltas()
+            self._write()
+        self.sync()  # which may take long, and keeps nobody waiting
+
+    def _write(self) -> None:
+        if self._closed or not self._begun or not self._unsaved:
+            return
+        try:
+            if self._held is None:
+                self._take_place()
+            self._file.append(bytes(self._unsaved))
+        except OSError as error:
+            self.trouble = error
+        else:
+            self._unsaved.clear()
+            self.trouble = None
+
+    def _take_place(self) -> None:
+        """Lock the session's name, or one like it where another chat was faster."""
+        for name in names.free_names(self.name, self._folder):
+            with suppress(SessionInUse):
+                self._held = names.lock(name, self._folder)
+                self.name = name
+                self._file.move(names.path_of(name, self._folder))
+                return
+
+    def _state(self, name: str) -> Path:
+        return self._folder / f"{name}{names.STATE}"

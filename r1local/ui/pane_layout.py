@@ -1,0 +1,66 @@
+"""Where the thinking pane is, how large, and when it shows: remembered from chat to chat."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+Place = Literal["auto", "right", "below"]
+#: `auto` folds the pane when the answer starts; `open` keeps it; `hidden` never shows it.
+Showing = Literal["auto", "open", "hidden"]
+
+Choice = TypeVar("Choice")
+_PLACES: tuple[Place, ...] = get_args(Place)
+_SHOWINGS: tuple[Showing, ...] = get_args(Showing)
+
+#: From so many columns `auto` puts the panes side by side.
+WIDE = 100
+_LEAST_SHARE, _MOST_SHARE, _STEP = 20, 80, 10
+
+
+@dataclass(frozen=True, slots=True)
+class PaneLayout:
+    """The user's choice; `share` is the thinking pane's part of the screen in percent."""
+
+    place: Place = "auto"
+    showing: Showing = "auto"
+    share: int = 40
+
+    def side_by_side(self, columns: int) -> bool:
+        """Whether the panes stand side by side on a screen of so many columns."""
+        return self.place == "right" or (self.place == "auto" and columns >= WIDE)
+
+    def moved(self) -> "PaneLayout":
+        """The next place."""
+        return replace(self, place=_next(_PLACES, self.place))
+
+    def shown(self) -> "PaneLayout":
+        """The next way of showing."""
+        return replace(self, showing=_next(_SHOWINGS, self.showing))
+
+    def resized(self, steps: int) -> "PaneLayout":
+        """A larger thinking pane, or a smaller one."""
+        share = min(max(self.share + steps * _STEP, _LEAST_SHARE), _MOST_SHARE)
+        return replace(self, share=share)
+
+
+def read_layout(path: Path) -> PaneLayout:
+    """The choice as remembered, or the default where there is none that can be read."""
+    with suppress(OSError, ValueError, TypeError, KeyError, OverflowError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        layout = PaneLayout(kept["place"], kept["showing"], int(kept["share"]))
+        if layout.place in _PLACES and layout.showing in _SHOWINGS:
+            return layout.resized(0)
+    return PaneLayout()
+
+
+def keep_layout(path: Path, layout: PaneLayout) -> None:
+    """Remember the choice; a disk that refuses is no reason to complain."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(json.dumps(asdict(layout)) + "\n", encoding="utf-8")
+
+
+def _next(choices: tuple[Choice, ...], current: Choice) -> Choice:
+    return choices[(choices.index(current) + 1) % len(choices)]

@@ -1,0 +1,192 @@
+"""What people type in: several lines, history, completion, and pastes of any size."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.document import Document
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from r1local.ui.safe_text import visible
+
+#: A paste beyond either is shown as one word: an editor slows down under much text.
+_LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
+_LONGEST_IN_HISTORY = 20_000
+_STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
+
+#: Gives the words that an argument may be.
+Words = Callable[[], Iterable[str]]
+
+
+class Pastes:
+    """Long pastes, each shown as one word and sent as the whole text."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def shown(self, text: str) -> str:
+        """What stands in the input for a text that was pasted."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if len(text) <= _LONGEST_SHOWN and text.count("\n") <= _MOST_LINES_SHOWN:
+            return text
+        word = f"[paste {len(self._texts) + 1}: {len(text):,} characters]"
+        self._texts[word] = text
+        return word
+
+    def whole(self, text: str) -> str:
+        """The text to send: each stand-in replaced by what was pasted."""
+        # In one pass, since what was pasted may hold what looks like another stand-in.
+        return _STAND_IN.sub(lambda match: self._texts.get(match[0], match[0]), text)
+
+
+def history_in(path: Path | None, pastes: Pastes) -> History:
+    """What was typed before, kept in a file only its owner can read; None keeps it in memory.
+
+    A file that can't be written is no reason not to chat: then it is memory, too.
+    """
+    if path is None:
+        return InMemoryHistory()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+    except OSError:
+        return InMemoryHistory()
+    return _Typed(path, pastes)
+
+
+class _Typed(FileHistory):
+    def __init__(self, path: Path, pastes: Pastes) -> None:
+        super().__init__(str(path))
+        self._pastes = pastes
+
+    def store_string(self, string: str) -> None:
+        whole = self._pastes.whole(string)
+        if len(whole) > _LONGEST_IN_HISTORY:
+            return
+        with suppress(OSError):  # a full disk: the session says so
+            super().store_string(whole)
+
+
+class SlashCompleter(Completer):
+    """Completes slash commands and their arguments.
+
+    Args:
+        commands: each with what it does.
+        arguments: gives the words that a command takes.
+        paths: the commands that take paths of files.
+    """
+
+    def __init__(
+        self, commands: Mapping[str, str], arguments: Mapping[str, Words], paths: Iterable[str]
+    ) -> None:
+        self._commands = commands
+        self._arguments = arguments
+        self._paths = frozenset(paths)
+        self._path_completer = PathCompleter(expanduser=True)
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        """Complete what stands before the cursor, if it begins with a slash."""
+        line = document.text_before_cursor
+        if not line.startswith("/") or "\n" in line:
+            return
+        name, space, argument = line[1:].partition(" ")
+        if not space:
+            for command, told in self._commands.items():
+                if command.startswith(name):
+                    yield Completion(command, -len(name), display_meta=told)
+        elif name in self._paths:
+            word = argument.rpartition(" ")[2]
+            yield from self._path_completer.get_completions(Document(word), complete_event)
+        elif name in self._arguments:
+            for word in self._arguments[name]():
+                if word.startswith(argument):
+                    yield Completion(word, -len(argument), display=visible(word))
+
+
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """How questions are typed: what completes them, those before, long pastes, and the keys."""
+
+    completer: Completer
+    history: History
+    pastes: Pastes
+    vi: bool
+
+    @property
+    def mode(self) -> EditingMode:
+        """The keys, as prompt_toolkit calls them."""
+        return EditingMode.VI if self.vi else EditingMode.EMACS
+
+
+def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[str]:
+    """A prompt in the scrollback, with one row below it."""
+    return PromptSession(
+        completer=editing.completer,
+        history=editing.history,
+        multiline=True,
+        key_bindings=input_keys(editing.pastes),
+        editing_mode=editing.mode,
+        enable_open_in_editor=True,
+        tempfile_suffix=".md",
+        prompt_continuation="  ",
+        bottom_toolbar=lambda: [("", visible(toolbar()))],
+    )
+
+
+def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
+    """The buffer that questions are typed in; `accept` is given each one that is sent."""
+
+    def send(buffer: Buffer) -> bool:
+        accept(editing.pastes.whole(buffer.text))
+        return False
+
+    def begins_with_slash() -> bool:
+        return buffer.text.startswith("/")
+
+    buffer = Buffer(
+        completer=editing.completer,
+        complete_while_typing=Condition(begins_with_slash),
+        history=editing.history,
+        multiline=True,
+        accept_handler=send,
+        tempfile_suffix=".md",
+    )
+    return buffer
+
+
+def input_keys(pastes: Pastes) -> KeyBindings:
+    """Keys of the input: Enter sends, Alt-Enter or a trailing backslash breaks the line."""
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _enter(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state and buffer.complete_state.current_completion:
+            buffer.complete_state = None
+        elif buffer.document.current_line_before_cursor.endswith("\\"):
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _alt_enter(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add(Keys.BracketedPaste)
+    def _paste(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text(pastes.shown(event.data))
+
+    return keys

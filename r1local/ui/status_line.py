@@ -1,0 +1,63 @@
+"""The chat's status line: which model, how full its context is, how fast it is."""
+
+from dataclasses import dataclass
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from rich.cells import cell_len
+
+from r1local.ui.safe_text import visible
+
+_METER_CELLS = 10
+#: From this part of the context on, the meter warns.
+_NEARLY_FULL = 0.85
+_BETWEEN = " · "
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to say; `busy` is said first, while it lasts.
+
+    `waiting` are questions that were sent and wait for the reply before theirs.
+    """
+
+    model: str = ""
+    details: str = ""
+    context_used: int = 0
+    context_window: int = 0
+    tokens_per_s: float = 0.0
+    session: str = ""
+    busy: str = ""
+    hint: str = ""
+    waiting: tuple[str, ...] = ()
+
+
+def status_row(status: Status, width: int) -> StyleAndTextTuples:
+    """One row of at most `width` cells: what matters least is left out first."""
+    used, window = status.context_used, status.context_window
+    full = used / window if window else 0.0
+    cells = min(round(full * _METER_CELLS), _METER_CELLS)
+    warning = "class:warning" if full >= _NEARLY_FULL else ""
+    pace = f"{status.tokens_per_s:.0f} tokens/s" if status.tokens_per_s else ""
+    # In their order on the screen, each with its rank: the highest goes first.
+    parts = [
+        (1, "class:busy", status.busy),
+        (3, "", status.model),
+        (6, "", status.details),
+        (5, warning, "▓" * cells + "░" * (_METER_CELLS - cells) if window else ""),
+        (2, warning, f"{used:,}/{window:,}" if window else ""),
+        (4, "", pace),
+        (7, "", status.session),
+        (8, "", status.hint),
+    ]
+    parts = [(rank, style, visible(text)) for rank, style, text in parts if text]
+    while len(parts) > 1 and _width(parts) > width:
+        parts.remove(max(parts))
+    row: StyleAndTextTuples = []
+    for _rank, style, text in parts:
+        row += [("", _BETWEEN)] if row else []
+        row.append((style, text))
+    return row
+
+
+def _width(parts: list[tuple[int, str, str]]) -> int:
+    return sum(cell_len(text) for _, _, text in parts) + len(_BETWEEN) * (len(parts) - 1)

@@ -1,0 +1,304 @@
+"""What the chat's two panes hold: the conversation, and one thought at a time."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Literal, assert_never
+
+from r1local.ballots import Elected, VoteEvent
+from r1local.conversation import Reply, Turn
+from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.ui.panes import Pane
+from r1local.ui.passages import Item, MarkdownText, Passage, PlainText, Row
+from r1local.ui.readings import duration, effort, thought_for
+from r1local.ui.safe_text import visible
+from r1local.ui.votes import VoteTable, tally_lines
+
+State = Literal["idle", "reading", "thinking", "answering", "voting"]
+
+_MOST_VOTE_ROWS = 20
+_ENDINGS = {
+    "cancelled": "stopped; /continue lets it go on",
+    "length": "stopped at the token limit; /continue lets it go on",
+    "loop": "stopped in a loop; /retry tries another way",
+    "lost": "cut off with the program; /continue lets it go on",
+}
+
+
+class Talk:
+    """Takes the events of replies, and keeps both panes up to date.
+
+    `raw` says that answers are shown as the model wrote them; `state` what it is doing.
+
+    Args:
+        clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.conversation = Pane()
+        self.thinking = Pane()
+        self.raw = False
+        self.state: State = "idle"
+        self._clock = clock
+        self._meter = _Meter(clock)
+        self._thought = _thought("")
+        self._answer: MarkdownText | PlainText | None = None
+        self._begun: Reply | None = None
+        self._title = ""
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens per second of the present reply, or of the last one."""
+        return self._meter.tokens_per_s
+
+    @property
+    def title(self) -> str:
+        """What the thinking pane shows: the thought's number, time and tokens."""
+        match self.state:
+            case "reading":
+                return f"Reading the prompt · {duration(self._meter.elapsed)}"
+            case "thinking":
+                return f"Thinking · {self._meter.reading()}"
+            case "voting":
+                return f"Voting · {duration(self._meter.elapsed)}"
+            case _:
+                return self._title
+
+    def begin(self, question: str | None, reply: Reply | None = None) -> None:
+        """Start a reply: to a question that is new on the screen, or going on with one."""
+        if question is not None:
+            self.conversation.items.append(_question(question))
+            self.conversation.scroll_to_end()
+        self.state = "reading"
+        self._meter = _Meter(self._clock)
+        self._begun = reply
+        self._thought = _thought(reply.thinking if reply else "")
+        self._answer = None
+        if reply and reply.answer:
+            self.conversation.items += _thought_line(reply)
+            self._begin_answer(reply.answer)
+        self._show_thought(self._thought, "")
+
+    def handle(self, event: Event) -> None:
+        """Take the next event."""
+        match event:
+            case ThinkingDelta(text, count):
+                self.state = "thinking"
+                self._meter.count(count)
+                self._thought.feed(text)
+            case AnswerDelta(text, count):
+                if self.state != "answering":
+                    self._end_thought(unfinished=False)
+                self.state = "answering"
+                self._meter.count(self._meter.thinking_tokens + count)
+                if self._answer is None:
+                    self._begin_answer("")
+                if self._answer:
+                    self._answer.feed(text)
+            case Rewound(part, characters):
+                self._withdraw(part == "thinking", characters)
+            case Notice(_, message):
+                self.note(message)
+            case Finished():
+                self._finish(event)
+            case _:
+                assert_never(event)
+
+    def begin_vote(self, question: str, votes: int) -> None:
+        """Start a vote on a question."""
+        self.conversation.items += [_question(question), _Votes(VoteTable(votes))]
+        self.conversation.scroll_to_end()
+        self.state = "voting"
+        self._meter = _Meter(self._clock)
+
+    def handle_vote(self, event: VoteEvent) -> None:
+        """Take the next event of a vote."""
+        *_, table = self.conversation.items
+        assert isinstance(table, _Votes)
+        if isinstance(event, Notice):
+            self.conversation.items.insert(-1, Passage(event.message, "class:note", spaced=False))
+            self.conversation.reset()
+        elif isinstance(event, Elected):
+            self.conversation.items.pop()
+            self._show_elected(event)
+        else:
+            table.take(event)
+
+    def _show_elected(self, elected: Elected) -> None:
+        tally = "\n".join(tally_lines(elected))
+        self.conversation.items.append(Passage(tally, "class:fold", "▸ "))
+        if elected.winner:
+            self.conversation.items.append(self._answer_item(elected.winner.reply.answer))
+        else:
+            self.note("no reply came to an answer")
+        self.conversation.reset()
+
+    def note(self, text: str) -> None:
+        """Say something of r1local's own; above an answer that is being written."""
+        self.show(Passage(text, "class:note", spaced=False))
+
+    def show(self, item: Item) -> None:
+        """Put something into the conversation; above an answer that is being written."""
+        items = self.conversation.items
+        if self._answer is not None and items and items[-1] is self._answer:
+            items.insert(-1, item)
+            self.conversation.reset()
+        else:
+            items.append(item)
+
+    def break_off(self) -> None:
+        """End a reply which an error ended."""
+        if self.state == "thinking":
+            self._end_thought(unfinished=True)
+        self.state = "idle"
+        self._answer = None
+
+    def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
+        """Show a conversation from its start, in place of what was shown."""
+        items: list[Item] = []
+        for number, turn in enumerate(turns):
+            if number == dropped > 0:
+                items.append(Passage("the model is no longer given what is above", "class:note"))
+            items.append(_question(turn.typed))
+            if turn.reply:
+                items += self._reply_items(turn.reply)
+        self._answer = None
+        self.conversation.replace(items)
+        self.conversation.scroll_to_end()
+
+    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
+        """Show the thought of the reply of that name, from `words` on if there are any."""
+        told = effort(reply.thinking_s, reply.thinking_tokens)
+        self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
+        self.thinking.scroll_to_start()
+        self.thinking.find(words)
+
+    def _show_thought(self, thought: PlainText, title: str) -> None:
+        self._title = title
+        self.thinking.find("")
+        self.thinking.replace([thought])
+        self.thinking.scroll_to_end()
+
+    def show_raw(self, raw: bool) -> None:
+        """Show answers as the model wrote them, or as Markdown."""
+        self.raw = raw
+        items = self.conversation.items
+        for number, item in enumerate(items):
+            if isinstance(item, MarkdownText | PlainText):
+                items[number] = answer = self._answer_item(item.text)
+                if item is self._answer:
+                    self._answer = answer
+        self.conversation.reset()
+
+    def _answer_item(self, text: str) -> MarkdownText | PlainText:
+        return PlainText(text) if self.raw else MarkdownText(text)
+
+    def _begin_answer(self, text: str) -> None:
+        self._answer = self._answer_item(text)
+        self.conversation.items.append(self._answer)
+
+    def _withdraw(self, from_thought: bool, characters: int) -> None:
+        if from_thought:
+            self._thought.withdraw(characters)
+            self.thinking.reset()
+        elif self._answer:
+            self._answer.withdraw(characters)
+            self.conversation.reset()
+
+    def _end_thought(self, *, unfinished: bool) -> None:
+        if not self._meter.tokens:
+            return
+        self._meter.end_thought()
+        before = self._begun
+        seconds = self._meter.elapsed + (before.thinking_s if before else 0)
+        count = self._meter.tokens + (before.thinking_tokens if before else 0)
+        line = thought_for(seconds, count, unfinished=unfinished)
+        self._title = line.capitalize()
+        self.show(Passage(line, "class:fold", "▸ "))
+
+    def _finish(self, event: Finished) -> None:
+        if self.state == "thinking":
+            self._end_thought(unfinished=event.thinking_open)
+        self._meter.measured = event.usage.tokens_per_s
+        self.state = "idle"
+        self._answer = None
+        if ending := _ENDINGS.get(event.reason):
+            self.note(ending)
+
+    def _reply_items(self, reply: Reply) -> list[Item]:
+        items = _thought_line(reply)
+        if reply.answer:
+            items.append(self._answer_item(reply.answer))
+        if ending := _ENDINGS.get(reply.reason):
+            items.append(Passage(ending, "class:note", spaced=False))
+        return items
+
+
+def _thought_line(reply: Reply) -> list[Item]:
+    if not reply.thinking:
+        return []
+    count, seconds = reply.thinking_tokens, reply.thinking_s
+    line = thought_for(seconds, count, unfinished=reply.thinking_open)
+    return [Passage(line, "class:fold", "▸ ")]
+
+
+def _thought(text: str) -> PlainText:
+    return PlainText(text, "class:thought")
+
+
+class _Votes:
+    """The table of a vote that goes on."""
+
+    def __init__(self, table: VoteTable) -> None:
+        self.take = table.take
+        self._table = table
+
+    def finished(self, width: int) -> list[Row]:  # noqa: ARG002
+        return []
+
+    def live(self, width: int) -> list[Row]:
+        lines = self._table.lines(width, _MOST_VOTE_ROWS)
+        return [[], *([("class:fold", visible(line))] for line in lines)]
+
+
+def _question(text: str) -> Passage:
+    return Passage(text, "class:question", "❯ ")
+
+
+class _Meter:
+    """Seconds since a reply began, and its tokens, as they come: many at once.
+
+    `measured` is the whole reply's pace, from where its tokens were drawn.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._began = self._first = self._last = clock()
+        self.tokens = self._first_tokens = 0
+        self.thinking_tokens = 0
+        self.measured: float | None = None
+
+    def count(self, tokens: int) -> None:
+        """Take the number of tokens so far."""
+        self._last = self._clock()
+        if not self.tokens:
+            self._first, self._first_tokens = self._last, tokens
+        self.tokens = tokens
+
+    def end_thought(self) -> None:
+        self.thinking_tokens = self.tokens
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first token; before it, since the reply began."""
+        return self._clock() - (self._first if self.tokens else self._began)
+
+    @property
+    def tokens_per_s(self) -> float:
+        if self.measured is not None:
+            return self.measured
+        seconds = self._last - self._first
+        return (self.tokens - self._first_tokens) / seconds if seconds > 0 else 0.0
+
+    def reading(self) -> str:
+        """Time, tokens and pace."""
+        return f"{effort(self.elapsed, self.tokens)} · {self.tokens_per_s:.0f}/s"

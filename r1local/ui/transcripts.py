@@ -1,0 +1,64 @@
+"""Conversations of earlier days on a terminal, and what a search found in them."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from r1local.conversation import Reply, Turn
+from r1local.sessions import Hit
+from r1local.ui.console import can_repaint, dim, print_notice
+from r1local.ui.readings import thought_for
+from r1local.ui.safe_text import visible
+
+_ENDINGS = {
+    "cancelled": "stopped",
+    "length": "stopped at the token limit",
+    "loop": "stopped in a loop",
+    "lost": "cut off with the program",
+}
+
+
+def print_turns(console: Console, turns: Sequence[Turn], *, thoughts: bool) -> None:
+    """Print questions, answers as rendered Markdown, and thoughts: whole, or a line for each."""
+    for number, turn in enumerate(turns):
+        if number:
+            console.print()
+        console.print(Text(f"› {visible(turn.typed)}", "bold"))
+        if turn.reply:
+            _print_reply(console, turn.reply, thoughts=thoughts)
+
+
+def print_hit(console: Console, hit: Hit) -> None:
+    """Print where something was found, and the text: two lines on a terminal, one in a pipe."""
+    if console.is_terminal:
+        console.print(f"{visible(hit.session)} · turn {hit.turn} · {hit.part}")
+        console.print(Text(f"  {visible(hit.excerpt)}", "dim"))
+    else:
+        console.file.write(f"{hit.session}\t{hit.turn}\t{hit.part}\t{hit.excerpt}\n")
+
+
+def _print_reply(console: Console, reply: Reply, *, thoughts: bool) -> None:
+    if reply.thinking:
+        if thoughts:
+            console.file.write(dim(console, visible(reply.thinking)) + "\n")
+        unfinished = reply.thinking_open
+        print_notice(
+            console, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)
+        )
+    if reply.answer:
+        console.print()
+        _print_answer(console, reply.answer)
+    if reply.reason in _ENDINGS:
+        print_notice(console, _ENDINGS[reply.reason])
+
+
+def _print_answer(console: Console, answer: str) -> None:
+    if can_repaint(console):
+        from r1local.ui.markdown import MarkdownView  # which a search doesn't need
+
+        view = MarkdownView(console)
+        view.feed(answer)
+        view.close()
+    else:
+        console.file.write(visible(answer) + "\n")

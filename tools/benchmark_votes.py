@@ -1,0 +1,184 @@
+"""The figures of docs/benchmarks.md about votes: their speed, and what they are good for.
+
+    python -m tools.benchmark_votes throughput --llama-bin DIR    DIR has llama-batched-bench
+    python -m tools.benchmark_votes accuracy
+
+Speeds are tokens per second of CPU time of one thread, medians of alternating runs: on an idle
+machine that is the clock's, and on a busy one it doesn't count what others compute.
+llama-batched-bench loads the very libraries that r1local does, so it is the same build; it
+draws no tokens, and knows no text.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from math import sqrt
+from pathlib import Path
+
+from r1local.ballots import Elected, VoteSettings
+from r1local.control import Control
+from r1local.conversation import Message
+from r1local.engine import SamplerSettings
+from r1local.loading import LoadedModel, LoadOptions, load
+from r1local.maths_answers import canonical
+from r1local.reply_settings import ReplySettings
+from r1local.votes import vote
+from tests.models import smollm2
+from tools.nano.evaluate import SHIPPED
+from tools.nano.suites import Case, suites
+
+STORY = "Write a long story about a lighthouse."
+CONTEXT = 2_048
+PROBLEMS, TEMPERATURE = 200, 0.8
+#: Votes, and the confidence that ends them early.
+ELECTIONS: tuple[tuple[int, float | None], ...] = ((1, None), (8, None), (16, None), (16, 0.95))
+
+
+def elect(model: LoadedModel, question: str, settings: VoteSettings) -> Elected:
+    """Hold a vote in this process."""
+    *_events, last = vote(model, (Message("user", question),), settings, Control())
+    assert isinstance(last, Elected)
+    return last
+
+
+def throughput(arguments: argparse.Namespace) -> None:
+    """Tokens per second of B replies at once, of B one after the other, and of the bench."""
+    print("| replies | at once | one after the other | llama-batched-bench | ratio |")
+    for batch in arguments.batches:
+        rows = [
+            (
+                speed(batch, batch, arguments.tokens),
+                speed(batch, 1, arguments.tokens),
+                bench_speed(batch, arguments.tokens, arguments.llama_bin),
+            )
+            for _ in range(arguments.rounds)
+        ]
+        at_once, single, bench = (statistics.median(column) for column in zip(*rows, strict=True))
+        ratio = statistics.median(ours / theirs for ours, _, theirs in rows)
+        print(f"| {batch} | {at_once:.1f} | {single:.1f} | {bench:.1f} | {ratio:.2f} |", flush=True)
+
+
+def speed(votes: int, sequences: int, tokens: int) -> float:
+    """Speed of a vote on SmolLM2, whose replies all reach the token limit."""
+    options = LoadOptions(context=CONTEXT, threads=1, sequences=sequences)
+
+    def seconds(count: int) -> float:
+        settings = ReplySettings(SamplerSettings(seed=1), max_tokens=count)
+        model = load(smollm2(), options, lambda: False)
+        with model.model:
+            started = time.process_time()
+            elect(model, STORY, VoteSettings(votes, settings))
+            return time.process_time() - started
+
+    return votes * tokens / (seconds(tokens + 1) - seconds(1))
+
+
+def bench_speed(batch: int, tokens: int, folder: Path) -> float:
+    """What llama-batched-bench generates with as many sequences and a shared prompt."""
+    package = find_spec("llama_cpp")
+    assert package
+    assert package.origin
+    libraries = Path(package.origin).parent / "lib"
+    environment = os.environ | {"LD_LIBRARY_PATH": str(libraries)}
+
+    def seconds(count: int) -> float:
+        command = [
+            str(folder / "llama-batched-bench"),
+            *("-m", str(smollm2()), "-c", str(CONTEXT * batch), "-b", "512", "-ub", "512"),
+            *("-npp", "38", "-ntg", str(count), "-npl", str(batch), "-pps", "-kvu"),
+            *("-t", "1", "-tb", "1"),
+        ]
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        _pid, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return usage.ru_utime + usage.ru_stime
+
+    # Loading and the prompt are in both.
+    return batch * tokens / (seconds(tokens + 1) - seconds(1))
+
+
+def accuracy(arguments: argparse.Namespace) -> None:
+    """Right answers of the embedded model to problems that it never saw, with 95 % intervals."""
+    cases = random.Random(2026).sample(suites(1.0, 2026)["hard"](), PROBLEMS)
+    most = max(votes for votes, _ in ELECTIONS)
+    model = load(SHIPPED, LoadOptions(threads=arguments.threads, sequences=most), lambda: False)
+    right: list[list[bool]] = []
+    print("| votes | right | 95 % interval | replies | tokens a problem | s |")
+    with model.model:
+        for number, (votes, confidence) in enumerate(ELECTIONS):
+            started = time.monotonic()
+            elected = list(_elections(model, cases, votes, confidence, 10_000 * number))
+            seconds = time.monotonic() - started
+            right.append([_is_right(*pair) for pair in zip(cases, elected, strict=True)])
+            least, greatest = wilson(sum(right[-1]), PROBLEMS)
+            print(
+                f"| {votes}{f', confidence {confidence}' if confidence else ''} |"
+                f" {sum(right[-1])}/{PROBLEMS} ({sum(right[-1]) / PROBLEMS:.1%}) |"
+                f" {least:.1%}-{greatest:.1%} |"
+                f" {_mean(elected, lambda one: one.finished):.1f} |"
+                f" {_mean(elected, lambda one: one.tokens):.0f} | {seconds:.0f} |",
+                flush=True,
+            )
+    for (votes, confidence), answers in list(zip(ELECTIONS, right, strict=True))[1:]:
+        won = sum(new and not old for old, new in zip(right[0], answers, strict=True))
+        lost = sum(old and not new for old, new in zip(right[0], answers, strict=True))
+        print(f"{votes} votes ({confidence}) against one: {won} problems won, {lost} lost")
+
+
+def _elections(
+    model: LoadedModel,
+    cases: Sequence[Case],
+    votes: int,
+    confidence: float | None,
+    first_seed: int,
+) -> Iterator[Elected]:
+    for number, case in enumerate(cases):
+        seed = first_seed + number * 20
+        reply = ReplySettings(SamplerSettings(temperature=TEMPERATURE, seed=seed), max_tokens=1_024)
+        yield elect(model, case.text, VoteSettings(votes, reply, confidence))
+
+
+def _is_right(case: Case, elected: Elected) -> bool:
+    return elected.answer is not None and canonical(elected.answer) == canonical(case.box)
+
+
+def _mean(elected: Sequence[Elected], number: Callable[[Elected], int]) -> float:
+    return statistics.mean(map(number, elected))
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's score interval for a share (1927), at 95 %."""
+    z = 1.959964
+    share, spread = successes / trials, z * z / trials
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+    return middle - half, middle + half
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    speeds = commands.add_parser("throughput")
+    speeds.add_argument("--llama-bin", type=Path, required=True)
+    speeds.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    speeds.add_argument("--tokens", type=int, default=128, help="of each reply")
+    speeds.add_argument("--rounds", type=int, default=3)
+    speeds.set_defaults(measure=throughput)
+    answers = commands.add_parser("accuracy")
+    answers.add_argument("--threads", type=int)
+    answers.set_defaults(measure=accuracy)
+    arguments = parser.parse_args()
+    arguments.measure(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""`r1local chat` with a clock in the screen's thread. A yardstick.
+
+    python -m tools.chat_clock FILE chat -m MODEL.gguf
+
+Writes a JSON line to FILE for every frame that shows more of a thought: its tokens, and
+the processor time that the screen's thread has used so far, in seconds. In the stretches
+that are compared the model writes at an even pace, for a frame costs the same however
+many tokens it shows.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from r1local.__main__ import main as r1local
+from r1local.engine import Model, Sampler
+from r1local.events import Event, ThinkingDelta
+from r1local.ui.talk import Talk
+
+#: Tokens of thought, from and to.
+EARLY, LATE = (500, 1_500), (14_500, 15_500)
+#: Tokens per second within them, and within as many tokens before.
+PACE = 200
+_LEAD = 200
+
+
+def main() -> None:
+    """Add the clock and the pace, then be the program."""
+    clock = Path(sys.argv.pop(1)).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
+    handle, sample = Talk.handle, Model.sample
+    drawn = 0
+
+    def timed(self: Talk, event: Event) -> None:
+        if isinstance(event, ThinkingDelta):
+            clock.write(json.dumps([event.tokens, time.thread_time()]) + "\n")
+        handle(self, event)
+
+    def paced(self: Model, sampler: Sampler) -> int:
+        nonlocal drawn
+        drawn += 1
+        if any(start - _LEAD <= drawn <= end for start, end in (EARLY, LATE)):
+            time.sleep(1 / PACE)
+        return sample(self, sampler)
+
+    Talk.handle, Model.sample = timed, paced  # type: ignore[method-assign]
+    r1local()
+
+
+if __name__ == "__main__":
+    main()
