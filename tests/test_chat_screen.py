@@ -355,7 +355,7 @@ def test_a_thought_of_20_000_tokens(scripted: Scripted) -> None:
     model = scripted(f"{thought[:20_000]}</think>Done.", context_length=32_000)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("How many?")
-        terminal.wait_for_text("▸ thought for", "Done.", "20,000 tokens")
+        terminal.wait_for_text("▸ thought for", "Done.", "20,001 tokens")
         terminal.send("/find Step 300:")
         terminal.wait_for_text("thought 1 holds: Step 300:", "│Step 300: 300 times 301 is 90300.")
 

@@ -40,11 +40,11 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.output import create_output
-from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 from rich.cells import cell_len, set_cell_size
 
 from r1local.events import AnswerDelta, Event, ThinkingDelta
+from r1local.ui.chat_style import CHAT_STYLE
 from r1local.ui.pane_layout import PaneLayout
 from r1local.ui.panes import Pane
 from r1local.ui.prompt import Editing, input_keys
@@ -59,29 +59,6 @@ _CLOCK_S = 0.5
 _MOST_INPUT_ROWS = 10
 _MOST_WAITING_ROWS = 3
 _THINKING_KEYS = " F3 answer now · F4 think on ─"
-
-# The terminal's own colours and attributes: they can be read on a dark and on a light ground.
-_STYLE = Style.from_dict(
-    {
-        "thought": "dim",
-        "note": "dim italic",
-        "fold": "dim",
-        "question": "bold",
-        "rule": "dim",
-        "title": "dim",
-        "new": "reverse",
-        "found": "reverse",
-        "status": "dim",
-        "warning": "nodim bold ansired",
-        "busy": "nodim",
-        "waiting": "dim italic",
-        "completion-menu": "noinherit",
-        "completion-menu.completion": "reverse",
-        "completion-menu.completion.current": "noreverse bold",
-        "completion-menu.meta.completion": "reverse",
-        "completion-menu.meta.completion.current": "noreverse bold",
-    }
-)
 
 #: An event to show, or something to do in the screen's own thread.
 Posted: TypeAlias = Event | Callable[[], None]
@@ -141,7 +118,7 @@ class ChatScreen:
             key_bindings=merge_key_bindings(
                 [load_open_in_editor_bindings(), input_keys(editing.pastes), self._screen_keys()]
             ),
-            style=_STYLE,
+            style=CHAT_STYLE,
             full_screen=True,
             mouse_support=True,
             output=self._output,
@@ -308,11 +285,13 @@ class ChatScreen:
         width = self._output.get_size().columns
         if self._thinking_shown() and self._side_by_side():
             width = self.talk.thinking.width or width
-        title = f"─ {self.talk.title} " if self.talk.title else ""
+        parts = self.talk.title
+        while len(parts) > 1 and cell_len(_title_of(parts)) > width:
+            parts = parts[:-1]
+        title = set_cell_size(_title_of(parts), min(cell_len(_title_of(parts)), width))
         keys = _THINKING_KEYS if self.talk.state == "thinking" else ""
         if cell_len(title) + cell_len(keys) > width:
             keys = ""
-        title = set_cell_size(title, min(cell_len(title), width))
         return [("", title + "─" * (width - cell_len(title) - cell_len(keys)) + keys)]
 
     def _waiting_rows(self) -> StyleAndTextTuples:
@@ -396,6 +375,10 @@ _SHOWING = {
     "open": "stays open",
     "hidden": "hidden",
 }
+
+
+def _title_of(parts: tuple[str, ...]) -> str:
+    return f"─ {' · '.join(parts)} " if parts else ""
 
 
 def _pane_window(pane: Pane) -> Window:

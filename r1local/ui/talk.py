@@ -9,7 +9,7 @@ from r1local.conversation import Reply, Turn
 from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.ui.panes import Pane
 from r1local.ui.passages import Item, MarkdownText, Passage, PlainText, Row
-from r1local.ui.readings import duration, effort, thought_for
+from r1local.ui.readings import duration, effort, thought_for, tokens
 from r1local.ui.safe_text import visible
 from r1local.ui.votes import VoteTable, tally_lines
 
@@ -42,7 +42,10 @@ class Talk:
         self._meter = _Meter(clock)
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
+        self._votes: _Votes | None = None
         self._begun: Reply | None = None
+        self._budget: int | None = None
+        self._fold: Passage | None = None
         self._title = ""
 
     @property
@@ -51,26 +54,35 @@ class Talk:
         return self._meter.tokens_per_s
 
     @property
-    def title(self) -> str:
-        """What the thinking pane shows: the thought's number, time and tokens."""
+    def title(self) -> tuple[str, ...]:
+        """What the thinking pane shows, in parts, of which the last ones can be left out."""
+        meter = self._meter
         match self.state:
             case "reading":
-                return f"Reading the prompt · {duration(self._meter.elapsed)}"
+                return ("Reading the prompt", duration(meter.elapsed))
             case "thinking":
-                return f"Thinking · {self._meter.reading()}"
+                count = tokens(meter.tokens)
+                if self._budget:
+                    count = f"{meter.tokens:,} of {self._budget:,} tokens"
+                return ("Thinking", duration(meter.elapsed), count, f"{meter.tokens_per_s:.0f}/s")
             case "voting":
-                return f"Voting · {duration(self._meter.elapsed)}"
+                return ("Voting", duration(meter.elapsed))
             case _:
-                return self._title
+                return (self._title,) if self._title else ()
 
-    def begin(self, question: str | None, reply: Reply | None = None) -> None:
-        """Start a reply: to a question that is new on the screen, or going on with one."""
+    def begin(
+        self, question: str | None, reply: Reply | None = None, budget: int | None = None
+    ) -> None:
+        """Start a reply: to a question that is new on the screen, or going on with one.
+
+        `budget` is that of the thought, in tokens.
+        """
         if question is not None:
             self.conversation.items.append(_question(question))
             self.conversation.scroll_to_end()
         self.state = "reading"
         self._meter = _Meter(self._clock)
-        self._begun = reply
+        self._begun, self._budget, self._fold = reply, budget, None
         self._thought = _thought(reply.thinking if reply else "")
         self._answer = None
         if reply and reply.answer:
@@ -105,23 +117,21 @@ class Talk:
 
     def begin_vote(self, question: str, votes: int) -> None:
         """Start a vote on a question."""
-        self.conversation.items += [_question(question), _Votes(VoteTable(votes))]
+        self._votes = _Votes(VoteTable(votes))
+        self.conversation.items += [_question(question), self._votes]
         self.conversation.scroll_to_end()
         self.state = "voting"
         self._meter = _Meter(self._clock)
 
     def handle_vote(self, event: VoteEvent) -> None:
         """Take the next event of a vote."""
-        *_, table = self.conversation.items
-        assert isinstance(table, _Votes)
         if isinstance(event, Notice):
-            self.conversation.items.insert(-1, Passage(event.message, "class:note", spaced=False))
-            self.conversation.reset()
+            self.note(event.message)
         elif isinstance(event, Elected):
-            self.conversation.items.pop()
+            self._end_votes()
             self._show_elected(event)
-        else:
-            table.take(event)
+        elif self._votes:
+            self._votes.take(event)
 
     def _show_elected(self, elected: Elected) -> None:
         tally = "\n".join(tally_lines(elected))
@@ -130,16 +140,23 @@ class Talk:
             self.conversation.items.append(self._answer_item(elected.winner.reply.answer))
         else:
             self.note("no reply came to an answer")
-        self.conversation.reset()
+
+    def _end_votes(self) -> None:
+        """Take the table away."""
+        if self._votes in self.conversation.items:
+            self.conversation.items.remove(self._votes)
+            self.conversation.reset()
+        self._votes = None
 
     def note(self, text: str) -> None:
         """Say something of r1local's own; above an answer that is being written."""
         self.show(Passage(text, "class:note", spaced=False))
 
     def show(self, item: Item) -> None:
-        """Put something into the conversation; above an answer that is being written."""
+        """Put something into the conversation; above what is being written."""
         items = self.conversation.items
-        if self._answer is not None and items and items[-1] is self._answer:
+        growing = self._answer or self._votes
+        if growing is not None and items and items[-1] is growing:
             items.insert(-1, item)
             self.conversation.reset()
         else:
@@ -151,6 +168,7 @@ class Talk:
             self._end_thought(unfinished=True)
         self.state = "idle"
         self._answer = None
+        self._end_votes()
 
     def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
         """Show a conversation from its start, in place of what was shown."""
@@ -208,16 +226,26 @@ class Talk:
         if not self._meter.tokens:
             return
         self._meter.end_thought()
-        before = self._begun
-        seconds = self._meter.elapsed + (before.thinking_s if before else 0)
-        count = self._meter.tokens + (before.thinking_tokens if before else 0)
+        fold = self._fold_line(self._meter.elapsed, self._meter.tokens, unfinished=unfinished)
+        self._fold = fold
+        self.show(fold)
+
+    def _fold_line(self, seconds: float, count: int, *, unfinished: bool) -> Passage:
+        if before := self._begun:
+            seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
         line = thought_for(seconds, count, unfinished=unfinished)
         self._title = line.capitalize()
-        self.show(Passage(line, "class:fold", "▸ "))
+        return Passage(line, "class:fold", "▸ ")
 
     def _finish(self, event: Finished) -> None:
         if self.state == "thinking":
             self._end_thought(unfinished=event.thinking_open)
+        items, usage = self.conversation.items, event.usage
+        if self._fold in items:  # the engine's own figures count the tags too
+            items[items.index(self._fold)] = self._fold_line(
+                usage.thinking_s, usage.thinking_tokens, unfinished=event.thinking_open
+            )
+            self.conversation.reset()
         self._meter.measured = event.usage.tokens_per_s
         self.state = "idle"
         self._answer = None
@@ -298,7 +326,3 @@ class _Meter:
             return self.measured
         seconds = self._last - self._first
         return (self.tokens - self._first_tokens) / seconds if seconds > 0 else 0.0
-
-    def reading(self) -> str:
-        """Time, tokens and pace."""
-        return f"{effort(self.elapsed, self.tokens)} · {self.tokens_per_s:.0f}/s"

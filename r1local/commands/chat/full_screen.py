@@ -106,7 +106,7 @@ class FullScreen:
             *before, last = self._chat.dialogue.turns
             turns = [*before, replace(last, reply=None)]
             self._talk.show_turns(turns, self._chat.dialogue.dropped)
-        self._talk.begin(question, begun)
+        self._talk.begin(question, begun, self._chat.dialogue.settings.thinking.budget)
 
         def job() -> None:
             with closing(replying(control)) as events:

@@ -246,6 +246,7 @@ def _clear(chat: Chat, _argument: str) -> None:
 
 def _stats(chat: Chat, _argument: str) -> None:
     replies = list(_replies(chat).values())
+    replied = "1 reply" if len(replies) == 1 else f"{len(replies)} replies"
     thinking = sum(reply.thinking_tokens for reply in replies)
     answers = sum(reply.answer_tokens for reply in replies)
     prompts = sum(reply.prompt_tokens for reply in replies)
@@ -259,7 +260,7 @@ def _stats(chat: Chat, _argument: str) -> None:
     chat.surface.say(
         f"thinking   {tokens(thinking)} in {duration(thinking_s)}\n"
         f"answers    {tokens(answers)} in {duration(answer_s)}\n"
-        f"prompts    {tokens(prompts)} in {len(replies)} replies\n"
+        f"prompts    {tokens(prompts)} in {replied}\n"
         f"context    {used:,} of {window:,} tokens\n"
         f"the same tokens at {', '.join(costs)}"
     )
