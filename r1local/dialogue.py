@@ -82,14 +82,16 @@ class Dialogue:
         self.recorder.question(question, shown)
         conversation = self._messages(self.turns, question)
         self._put(Turn(question, shown=shown))
-        yield from self._reply(conversation, control)
+        yield from self._reply(conversation, control, self.settings)
 
     def retry(self, control: Control) -> Generator[Event, None, None]:
-        """Let the model reply to the last question anew, with another seed."""
+        """Let the model reply to the last question anew, with another seed than any asked for."""
         last = self.turns[-1]
         self.recorder.retry()
         self._put(replace(last, reply=None), in_place=True)
-        yield from self._reply(self._messages(self.turns[:-1], last.question), control)
+        settings = replace(self.settings, sampler=replace(self.settings.sampler, seed=None))
+        conversation = self._messages(self.turns[:-1], last.question)
+        yield from self._reply(conversation, control, settings)
 
     def go_on(self, control: Control) -> Generator[Event, None, None]:
         """Let the last reply go on from where it was cut; there must be one."""
@@ -97,7 +99,7 @@ class Dialogue:
         assert last.reply is not None
         self.recorder.continued()
         conversation = self._messages(self.turns[:-1], last.question)
-        yield from self._reply(conversation, control, last.reply)
+        yield from self._reply(conversation, control, self.settings, last.reply)
 
     def vote(self, votes: int, question: str, control: Control) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question so many times; the winning reply is what stays.
@@ -235,11 +237,15 @@ class Dialogue:
             self._turns[-1 if in_place else len(self._turns) :] = [turn]
 
     def _reply(
-        self, conversation: Conversation, control: Control, begun: Reply | None = None
+        self,
+        conversation: Conversation,
+        control: Control,
+        settings: ReplySettings,
+        begun: Reply | None = None,
     ) -> Generator[Event, None, None]:
         kept = KeptReply(self.selected.name, begun)
         start = Begun(begun.thinking, begun.answer, begun.thinking_open) if begun else None
-        events = reply(self.loaded, conversation, self.settings, control, start)
+        events = reply(self.loaded, conversation, settings, control, start)
         try:
             with closing(events):
                 for event in events:
