@@ -9,6 +9,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from time import perf_counter
@@ -141,9 +142,11 @@ class ChatScreen:
     def post(self, what: Posted) -> None:
         """From any thread: have it shown or done soon."""
         self._posted.append(what)
-        if not self._woken and self.app.loop is not None:
+        loop = self.app.loop
+        if not self._woken and loop is not None:
             self._woken = True
-            self.app.loop.call_soon_threadsafe(self._wake.set)
+            with suppress(RuntimeError):  # the screen was left at this moment
+                loop.call_soon_threadsafe(self._wake.set)
 
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
