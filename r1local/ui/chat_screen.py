@@ -110,7 +110,7 @@ class ChatScreen:
         self._keep_layout = keep_layout
         self._forced: bool | None = None
         self._posted: deque[Posted] = deque()
-        self._woken = False
+        self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
         self._output = create_output()
@@ -136,6 +136,7 @@ class ChatScreen:
 
     def leave(self) -> None:
         """End `run`."""
+        self._left = True
         if self.app.is_running and self.app.future and not self.app.future.done():
             self.app.exit()
 
@@ -189,7 +190,8 @@ class ChatScreen:
 
     async def _pump(self) -> None:
         """Take what was posted and paint: at the pace of the screen, not of the model."""
-        while True:
+        # Not for ever: Python 3.11's wait_for can lose a cancellation that meets a wake-up.
+        while not self._left:
             try:
                 await asyncio.wait_for(self._wake.wait(), _CLOCK_S)
             except TimeoutError:
