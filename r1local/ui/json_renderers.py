@@ -67,7 +67,7 @@ class JsonRenderer:
             "timing": _timing(event.usage),
             "seed": event.seed,
         }
-        _write_line(self._stream, reply)
+        write_line(self._stream, reply)
 
 
 class JsonLinesRenderer:
@@ -91,11 +91,11 @@ class JsonLinesRenderer:
                     self._write_delta("answer", text)
             case Rewound(part, characters):
                 line = {"type": "rewound", "part": part, "characters": characters}
-                _write_line(self._stream, line)
+                write_line(self._stream, line)
                 if part == "answer":
                     self._answer[:] = ["".join(self._answer)[:-characters]]
             case Notice(kind, message):
-                _write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
+                write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
             case Finished():
                 self._finish(event)
             case _:
@@ -118,13 +118,14 @@ class JsonLinesRenderer:
             "seed": event.seed,
             "final_answer": final_answer("".join(self._answer)),
         }
-        _write_line(self._stream, last)
+        write_line(self._stream, last)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _write_line(stream: IO[str], value: Mapping[str, object]) -> None:
+def write_line(stream: IO[str], value: Mapping[str, object]) -> None:
+    """Write one JSON object on a line of its own, harmless on a screen."""
     stream.write(visible_json(_encode(value)) + "\n")
     stream.flush()
 
@@ -147,4 +148,9 @@ def _timing(usage: Usage) -> dict[str, float]:
         "answer_s": usage.answer_s,
         "tokens_per_s": usage.tokens_per_s,
     }
+    return rounded(seconds)
+
+
+def rounded(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Times as JSON has them, to a tenth of a millisecond."""
     return {name: round(value, 4) for name, value in seconds.items()}

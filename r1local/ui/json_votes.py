@@ -1,7 +1,5 @@
 """Votes for programs: one JSON object, or one a line for each event of each voter."""
 
-import json
-from collections.abc import Mapping
 from typing import IO, assert_never
 
 from rich.console import Console
@@ -10,7 +8,7 @@ from r1local.ballots import Ballot, Elected, Paused, Standing, VoteEvent, VoterE
 from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.tally import Candidate
 from r1local.ui.console import print_notice
-from r1local.ui.safe_text import visible_json
+from r1local.ui.json_renderers import rounded, write_line
 
 
 class JsonVotes:
@@ -55,7 +53,7 @@ class JsonVotes:
             },
             "timing": _timing(elected),
         }
-        _write_line(self._stream, vote)
+        write_line(self._stream, vote)
 
 
 class JsonLinesVotes:
@@ -71,16 +69,16 @@ class JsonLinesVotes:
             case VoterEvent(voter, of_reply):
                 self._write_of_voter(voter, of_reply)
             case Paused(voter):
-                _write_line(self._stream, {"type": "paused", "voter": voter})
+                write_line(self._stream, {"type": "paused", "voter": voter})
             case Ballot():
-                _write_line(self._stream, {"type": "ballot", **_summary(event)})
+                write_line(self._stream, {"type": "ballot", **_summary(event)})
             case Standing(candidates):
-                _write_line(self._stream, {"type": "standing", "tally": _tally(candidates)})
+                write_line(self._stream, {"type": "standing", "tally": _tally(candidates)})
             case Notice(kind, message):
-                _write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
+                write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
             case Elected():
                 last = {"type": "elected", **_outcome(event), "timing": _timing(event)}
-                _write_line(self._stream, last)
+                write_line(self._stream, last)
             case _:
                 assert_never(event)
 
@@ -104,7 +102,7 @@ class JsonLinesVotes:
                 return  # the ballot says it
             case _:
                 assert_never(event)
-        _write_line(self._stream, line)
+        write_line(self._stream, line)
 
 
 def _outcome(elected: Elected) -> dict[str, object]:
@@ -148,9 +146,4 @@ def _timing(elected: Elected) -> dict[str, float]:
         "voting_s": elected.voting_s,
         "tokens_per_s": elected.tokens_per_s,
     }
-    return {name: round(value, 4) for name, value in seconds.items()}
-
-
-def _write_line(stream: IO[str], value: Mapping[str, object]) -> None:
-    stream.write(visible_json(json.dumps(value, ensure_ascii=False)) + "\n")
-    stream.flush()
+    return rounded(seconds)

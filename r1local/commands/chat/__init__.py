@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -145,12 +145,10 @@ def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
     """Load the model before there is a screen: Ctrl-C ends it, and notices are printed."""
     err = console_for(sys.stderr)
     log.show = partial(print_log, err) if options.verbose else None
-    with interruptible() as interruption:
-        if options.verbose:
-            loaded = load(selected.path, options.loading, interruption.cancelled)
-        else:
-            with busy(err, f"loading {selected.path.name}"):
-                loaded = load(selected.path, options.loading, interruption.cancelled)
+    # llama.cpp's log would run into a line that is painted over.
+    waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.path.name}")
+    with interruptible() as interruption, waiting:
+        loaded = load(selected.path, options.loading, interruption.cancelled)
     log.show = None
     for notice in loaded.notices:
         print_notice(err, notice.message)
