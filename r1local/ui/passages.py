@@ -5,6 +5,7 @@ finished is kept as rows, and only its open end is drawn at each paint.
 """
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cache
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -69,7 +70,7 @@ class Passage:
 Piece = TypeVar("Piece", str, Block)
 
 
-class _Growing(Generic[Piece]):
+class _Growing(ABC, Generic[Piece]):
     """Text that comes in, in pieces which are drawn once for each width."""
 
     def __init__(self) -> None:
@@ -111,16 +112,17 @@ class _Growing(Generic[Piece]):
             self._drawn += 1
         return self._rows
 
+    @abstractmethod
     def _cut(self, text: str) -> Iterable[Piece]:
         """The pieces that the next characters complete."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _draw(self, piece: Piece, before: Piece | None, width: int) -> list[Row]:
-        raise NotImplementedError
+        """A piece as rows, below the one before it."""
 
+    @abstractmethod
     def _restart(self) -> None:
         """Forget the open piece."""
-        raise NotImplementedError
 
 
 class PlainText(_Growing[str]):
