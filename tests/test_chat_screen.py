@@ -32,12 +32,13 @@ def thought_row(terminal: ChatTerminal) -> str:
 
 def test_panes_are_side_by_side_and_the_thought_folds(scripted: Scripted) -> None:
     model = scripted(f"{LONG_THOUGHT}</think>\n\n{chats.ANSWER}", context_length=ROOM)
-    with ChatTerminal("-m", model) as terminal:
+    with ChatTerminal("-m", model, columns=120) as terminal:
         terminal.send("How many?")
-        terminal.wait_for(lambda: "│Step" in terminal.shown)
-        assert re.search(r"│─ Thinking · \d+\.\d s · [\d,]+ tokens · \d+", terminal.shown)
+        terminal.wait_for(
+            lambda: re.search(r"│─ Thinking · \d+\.\d s · [\d,]+ tokens · \d+/s ─", terminal.shown)
+        )
         assert place(terminal, "❯ How many?")[1] == 0
-        assert 50 < thought_row(terminal).index("│") < 70
+        assert 60 < terminal.rows[1].index("│") < 80
 
         terminal.wait_for_text("There are four primes", "└───┘")
         assert re.search(r"▸ thought for \d+\.\d s · 6,\d{3} tokens\n", terminal.shown)

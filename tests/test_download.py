@@ -205,12 +205,11 @@ def _unreachable() -> RemoteFile:
 
 class TestResuming:
     def test_only_what_is_missing_is_fetched(self, hub: Hub, tmp_path: Path) -> None:
-        remote = published(hub)
-        there = cut_off(hub, remote, tmp_path)
+        there = cut_off(hub, published(hub), tmp_path)
         assert there > 0
-        before = len(hub.byte_requests())
-        assert Download(tmp_path)(remote) == DATA
-        asked = [headers["Range"] for headers in hub.byte_requests()[before:]]
+        with loopback_hub() as another:  # the first may yet hear of a thread that is to stop
+            assert Download(tmp_path)(published(another)) == DATA
+            asked = [headers["Range"] for headers in another.byte_requests()]
         ends = [re.findall(r"\d+", value) for value in asked]
         assert sum(int(last) + 1 - int(first) for first, last in ends) == len(DATA) - there
 

@@ -16,6 +16,8 @@ from r1local.ui.votes import VoteTable, tally_lines
 State = Literal["idle", "reading", "thinking", "answering", "voting"]
 
 _MOST_VOTE_ROWS = 20
+_LEAST_PACE_S = 0.05
+"""Seconds that a pace is taken over; tokens that come all at once have none yet."""
 _ENDINGS = {
     "cancelled": "stopped; /continue lets it go on",
     "length": "stopped at the token limit; /continue lets it go on",
@@ -50,7 +52,7 @@ class Talk:
 
     @property
     def tokens_per_s(self) -> float:
-        """Tokens per second of the present reply, or of the last one."""
+        """Tokens per second of the present reply, or of the last one; 0 where none is known yet."""
         return self._meter.tokens_per_s
 
     @property
@@ -64,7 +66,8 @@ class Talk:
                 count = tokens(meter.tokens)
                 if self._budget:
                     count = f"{meter.tokens:,} of {self._budget:,} tokens"
-                return ("Thinking", duration(meter.elapsed), count, f"{meter.tokens_per_s:.0f}/s")
+                pace = (f"{meter.tokens_per_s:.0f}/s",) if meter.tokens_per_s else ()
+                return ("Thinking", duration(meter.elapsed), count, *pace)
             case "voting":
                 return ("Voting", duration(meter.elapsed))
             case _:
@@ -325,4 +328,4 @@ class _Meter:
         if self.measured is not None:
             return self.measured
         seconds = self._last - self._first
-        return (self.tokens - self._first_tokens) / seconds if seconds > 0 else 0.0
+        return (self.tokens - self._first_tokens) / seconds if seconds >= _LEAST_PACE_S else 0.0
