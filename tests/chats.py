@@ -76,7 +76,7 @@ class ChatTerminal(PseudoTerminal):
         """Paste a text, as terminals do where a program has asked for brackets."""
         self.type(f"\x1b[200~{text}\x1b[201~")
 
-    def wait_for_text(self, *texts: str, seconds: float = 15) -> None:
+    def wait_for_text(self, *texts: str, seconds: float = 60) -> None:
         """Wait until all of them are on the screen."""
         self.wait_for(lambda: all(text in self.shown for text in texts), seconds)
 

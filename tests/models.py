@@ -56,6 +56,8 @@ R1_TEMPLATE = (
 
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 _WIDTH = 64
+_SLOW_FFN = 1 << 14
+"""A feed-forward so wide that its zeros take most of a token's time."""
 
 Reply: TypeAlias = str | bytes | Sequence[int]
 
@@ -120,6 +122,7 @@ def write_scripted_model(
     context_length: int | None = None,
     extra_tokens: Sequence[str] = (),
     metadata: Mapping[str, MetadataValue] | None = None,
+    slow: bool = False,
 ) -> Path:
     """Writes a model that answers with `reply` and the end-of-sentence token.
 
@@ -134,6 +137,7 @@ def write_scripted_model(
             as many as are needed, and 512 more, if None.
         extra_tokens: whole words to add to the vocabulary; the reply uses them.
         metadata: entries to add or to put in place of the usual ones.
+        slow: about two thousand tokens a second, so that a reply can be caught in the middle.
     """
     tokens = vocabulary(extra_tokens)
     ids = tokens.encode(reply) if isinstance(reply, str | bytes) else list(reply)
@@ -144,10 +148,13 @@ def write_scripted_model(
         raise ValueError("the context has no room for the prompt")
     end = tokens.id(EOS)
     follows = [end] * (start - 1) + ids + [end] * max(0, length - start - len(ids) + 1)
+    feed_forward = _SLOW_FFN if slow else _WIDTH
+    header = scripted_metadata(tokens, length, chat_template)
+    header["gpt2.feed_forward_length"] = feed_forward
     return write_gguf(
         path,
-        scripted_metadata(tokens, length, chat_template) | dict(metadata or {}),
-        _scripted_tensors(len(tokens.texts), follows[:length]),
+        header | dict(metadata or {}),
+        _scripted_tensors(len(tokens.texts), follows[:length], feed_forward),
     )
 
 
@@ -178,7 +185,9 @@ def scripted_metadata(
     return metadata
 
 
-def _scripted_tensors(vocabulary_size: int, follows: Sequence[int]) -> list[TensorData]:
+def _scripted_tensors(
+    vocabulary_size: int, follows: Sequence[int], feed_forward: int = _WIDTH
+) -> list[TensorData]:
     width, codes = _WIDTH, _codes(vocabulary_size)
     ones = array("f", [1.0] * width).tobytes()
 
@@ -202,9 +211,11 @@ def _scripted_tensors(vocabulary_size: int, follows: Sequence[int]) -> list[Tens
         vector("blk.0.attn_output.bias"),
         vector("blk.0.ffn_norm.weight", data=ones),
         vector("blk.0.ffn_norm.bias"),
-        matrix("blk.0.ffn_up.weight", width),
-        vector("blk.0.ffn_up.bias"),
-        matrix("blk.0.ffn_down.weight", width),
+        matrix("blk.0.ffn_up.weight", feed_forward),
+        vector("blk.0.ffn_up.bias", feed_forward),
+        TensorData(
+            "blk.0.ffn_down.weight", (feed_forward, width), F16, bytes(2 * feed_forward * width)
+        ),
         vector("blk.0.ffn_down.bias"),
     ]
 

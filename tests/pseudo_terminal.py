@@ -90,7 +90,7 @@ class PseudoTerminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.screen.resize(lines, columns)
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], object], seconds: float = 60) -> None:
         """Let the program run until the condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():

@@ -50,7 +50,7 @@ def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
 
 def test_ctrl_c_stops_then_leaves(scripted: Scripted) -> None:
     thought = "".join(f"Step {n}.\n" for n in range(2000))
-    model = scripted(f"{thought}</think>y", context_length=24_000)
+    model = scripted(f"{thought}</think>y", context_length=24_000, slow=True)
     with ChatTerminal("-m", model, "--inline", R1LOCAL_LOOP_REPEATS="0") as terminal:
         terminal.send("How many?")
         terminal.wait_for_text("Step 2")

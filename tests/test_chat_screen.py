@@ -8,7 +8,7 @@ from tests import chats
 from tests.chats import ChatTerminal, of_type
 from tests.conftest import Scripted
 
-#: A thought that streams for a second or more, no two lines of it alike.
+#: A thought that streams for seconds from a slow model, no two lines of it alike.
 LONG_THOUGHT = "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(200))
 LONG_ANSWER = "".join(f"- Fact {n}: the square is {n * n}.\n" for n in range(1, 121))
 ROOM = 16_000
@@ -31,7 +31,8 @@ def thought_row(terminal: ChatTerminal) -> str:
 
 
 def test_panes_are_side_by_side_and_the_thought_folds(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT}</think>\n\n{chats.ANSWER}", context_length=ROOM)
+    reply = f"{LONG_THOUGHT}</think>\n\n{chats.ANSWER}"
+    model = scripted(reply, context_length=ROOM, slow=True)
     with ChatTerminal("-m", model, columns=120) as terminal:
         terminal.send("How many?")
         terminal.wait_for(
@@ -57,13 +58,17 @@ def test_panes_are_side_by_side_and_the_thought_folds(scripted: Scripted) -> Non
 
 
 def test_below_100_columns_the_thought_is_below(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM)
+    model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM, slow=True)
     with ChatTerminal("-m", model, columns=99) as terminal:
         terminal.send("How many?")
-        terminal.wait_for(lambda: thought_row(terminal).startswith("Step"))
+        terminal.wait_for(
+            lambda: (
+                thought_row(terminal).startswith("Step")
+                and "F3 answer now · F4 think on" in terminal.shown
+            )
+        )
         assert place(terminal, "❯ How many?")[0] < place(terminal, "─ Thinking")[0]
         assert place(terminal, "─ Thinking")[0] < place(terminal, " times ")[0]
-        assert "F3 answer now · F4 think on" in terminal.shown
 
 
 def test_the_choice_of_panes_is_remembered(scripted: Scripted) -> None:
@@ -95,8 +100,8 @@ def test_the_choice_of_panes_is_remembered(scripted: Scripted) -> None:
 
 
 def test_answer_now_and_think_on(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT * 3}</think>y", context_length=3 * ROOM)
-    with ChatTerminal("-m", model, R1LOCAL_LOOP_REPEATS="0") as terminal:
+    model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM, slow=True)
+    with ChatTerminal("-m", model) as terminal:
         terminal.send("How many?")
         terminal.wait_for(lambda: "│Step" in terminal.shown)
         terminal.type(chats.F3)
@@ -159,7 +164,8 @@ def test_what_is_read_stays_while_more_streams(scripted: Scripted) -> None:
 
 
 def test_resizing_while_it_streams(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT}</think>\n\n{LONG_ANSWER}\nThe end.", context_length=2 * ROOM)
+    reply = f"{LONG_THOUGHT}</think>\n\n{LONG_ANSWER}\nThe end."
+    model = scripted(reply, context_length=2 * ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("Facts?")
         terminal.wait_for(lambda: "│Step" in terminal.shown)
@@ -210,7 +216,7 @@ def test_a_short_paste_is_typed_and_not_sent(scripted: Scripted) -> None:
 
 
 def test_what_is_typed_while_it_streams_waits_its_turn(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT}</think>So it is.", context_length=ROOM)
+    model = scripted(f"{LONG_THOUGHT}</think>So it is.", context_length=ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("first")
         terminal.wait_for(lambda: "│Step" in terminal.shown)
@@ -228,7 +234,7 @@ def test_what_is_typed_while_it_streams_waits_its_turn(scripted: Scripted) -> No
 
 
 def test_ctrl_c_keeps_what_was_streamed_and_gives_back_what_waits(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM)
+    model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("first")
         terminal.wait_for(lambda: "│Step" in terminal.shown)

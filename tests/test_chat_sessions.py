@@ -22,7 +22,7 @@ LONG_THOUGHT = "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n 
 @pytest.fixture
 def endless(scripted: Scripted) -> Path:
     """A model that thinks for several seconds."""
-    return scripted(f"{LONG_THOUGHT}</think>Done.", context_length=30_000)
+    return scripted(f"{LONG_THOUGHT}</think>Done.", context_length=30_000, slow=True)
 
 
 def streaming(terminal: ChatTerminal) -> None:
