@@ -237,7 +237,7 @@ def test_ctrl_c_keeps_what_was_streamed_and_gives_back_what_waits(scripted: Scri
     model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("first")
-        terminal.wait_for(lambda: "│Step" in terminal.shown)
+        terminal.wait_for(lambda: "│Step 1:" in terminal.shown)
         terminal.send("second")
         terminal.type(chats.CTRL_C)
         terminal.wait_for_text("stopped; /continue lets it go on", "❯ second")
