@@ -5,8 +5,8 @@ the history, so a message holds what was asked or answered, nothing else. A
 turn keeps the thought too: people open it again, search it and export it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from r1local.events import FinishReason
@@ -58,12 +58,14 @@ class Reply:
 class Turn:
     """A question, as it was sent, and its reply; None while there is none.
 
-    `shown` is the question as it was typed, where it was sent with documents.
+    `shown` is the question as it was typed, where it was sent with documents. `voters` are all
+    replies of a vote by the voters' numbers, from 1; the winner's is the `reply` too.
     """
 
     question: str
     reply: Reply | None = None
     shown: str | None = None
+    voters: Mapping[int, Reply] = field(default_factory=dict)
 
     @property
     def typed(self) -> str:

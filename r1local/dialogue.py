@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from r1local.ballots import Ballot, Elected, VoteEvent, VoteSettings
+from r1local.ballots import Ballot, Elected, VoteEvent, VoterEvent, VoteSettings
 from r1local.control import Control
 from r1local.conversation import Conversation, Reply, Turn, messages_of
 from r1local.events import Event
@@ -56,7 +56,6 @@ class Dialogue:
         self.system: str | None
         self.dropped: int
         self._turns: list[Turn]
-        self._elections: dict[int, Elected] = {}
         self._lock = threading.Lock()
         self._enter(recorder)
 
@@ -114,27 +113,26 @@ class Dialogue:
         events = vote(self.loaded, conversation, settings, control, self.selected.name)
         with closing(events):
             for event in events:
-                if isinstance(event, Elected):
-                    self._elect(event)
+                self._keep(event)
                 yield event
 
-    def ballots(self, number: int) -> tuple[Ballot, ...]:
-        """All replies of a vote of this run, given the turn's number, from 1."""
-        elected = self._elections.get(number)
-        return elected.ballots if elected else ()
-
-    def _elect(self, elected: Elected) -> None:
-        """Keep how a vote went: the winning reply, or, if nobody gave an answer, the first."""
-        ballots = [elected.winner] if elected.winner else elected.ballots[:1]
-        for ballot in filter(None, ballots):
-            self._put(replace(self.turns[-1], reply=ballot.reply), in_place=True)
-            self.recorder.finished(ballot.reply)
-        self._elections[len(self.turns)] = elected
+    def _keep(self, event: VoteEvent) -> None:
+        """Keep each voter's reply; as the turn's own the winner's, or, without one, the first."""
+        match event:
+            case VoterEvent(voter, of_reply):
+                self.recorder.event(of_reply, voter)
+            case Ballot(voter, reply):
+                turn = self.turns[-1]
+                self._put(replace(turn, voters={**turn.voters, voter: reply}), in_place=True)
+                self.recorder.finished(reply, voter)
+            case Elected(winner, ballots=ballots) if ballots:
+                chosen = winner or ballots[0]
+                self._put(replace(self.turns[-1], reply=chosen.reply), in_place=True)
+                self.recorder.finished(chosen.reply)
 
     def undo(self) -> Turn:
         """Take the last turn away; return it."""
         self.recorder.undo()
-        self._elections.pop(len(self.turns), None)
         with self._lock:
             turn = self._turns.pop()
             self.dropped = min(self.dropped, len(self._turns))
@@ -209,7 +207,6 @@ class Dialogue:
     def _enter(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.system, self.dropped = recorder.system, recorder.dropped
-        self._elections.clear()
         with self._lock:
             self._turns = list(recorder.turns)
         if recorder.model != self.selected.reference:

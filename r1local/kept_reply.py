@@ -1,9 +1,10 @@
 """A reply as it will be kept, while its events come."""
 
 from dataclasses import replace
+from typing import assert_never
 
 from r1local.conversation import Reply
-from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events import AnswerDelta, Event, Finished, Notice, Part, Rewound, ThinkingDelta
 
 
 class KeptReply:
@@ -16,32 +17,53 @@ class KeptReply:
 
     def __init__(self, model: str, begun: Reply | None = None) -> None:
         self._before = begun or Reply("", "", "lost", False, model)
-        self._thinking = [self._before.thinking]
-        self._answer = [self._before.answer]
+        self._pieces: dict[Part, list[str]] = {
+            "thinking": [self._before.thinking],
+            "answer": [self._before.answer],
+        }
+        self._tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
         self._end: Finished | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no text yet."""
+        return not any(map(any, self._pieces.values()))
+
+    def text(self, part: Part) -> str:
+        """What there is of a part."""
+        return "".join(self._pieces[part])
 
     def take(self, event: Event) -> None:
         """Take the next event."""
         match event:
-            case ThinkingDelta(text):
-                self._thinking.append(text)
-            case AnswerDelta(text):
-                self._answer.append(text)
+            case ThinkingDelta(text, tokens):
+                self._add("thinking", text, tokens)
+            case AnswerDelta(text, tokens):
+                self._add("answer", text, tokens)
             case Rewound(part, characters):
-                pieces = self._thinking if part == "thinking" else self._answer
-                pieces[:] = ["".join(pieces)[:-characters]]
+                text = self.text(part)
+                self._pieces[part] = [text[: max(0, len(text) - characters)]]
             case Finished():
                 self._end = event
             case Notice():
                 pass
+            case _:
+                assert_never(event)
 
     def reply(self) -> Reply:
         """What there is of the reply; `lost` unless it has finished."""
-        thinking, answer = "".join(self._thinking), "".join(self._answer)
+        thinking, answer = self.text("thinking"), self.text("answer")
         before, end = self._before, self._end
         if end is None:
-            is_open = bool(thinking and not answer)
-            return replace(before, thinking=thinking, answer=answer, thinking_open=is_open)
+            return replace(
+                before,
+                thinking=thinking,
+                answer=answer,
+                reason="lost",
+                thinking_open=bool(thinking and not answer),
+                thinking_tokens=before.thinking_tokens + self._tokens["thinking"],
+                answer_tokens=before.answer_tokens + self._tokens["answer"],
+            )
         usage = end.usage
         return replace(
             before,
@@ -56,3 +78,7 @@ class KeptReply:
             answer_s=before.answer_s + usage.answer_s,
             seed=end.seed,
         )
+
+    def _add(self, part: Part, text: str, tokens: int) -> None:
+        self._pieces[part].append(text)
+        self._tokens[part] = tokens

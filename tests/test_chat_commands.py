@@ -63,7 +63,7 @@ WRONG = {
     "/frobnicate": ("there is no /frobnicate", "/help lists them"),
     "/help nonsense": ("there is no /nonsense",),
     "/think 7": ("there is no thought 7", "thoughts there are: 1"),
-    "/think x": ("'x' is not a number",),
+    "/think x": ("there is no thought x",),
     "/find": ("there is nothing to find",),
     "/find zebra": ("no thought holds: zebra",),
     "/set nonsense 1": ("there is no setting 'nonsense'", "temperature"),

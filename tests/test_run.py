@@ -519,11 +519,11 @@ def test_ctrl_c_ends_the_reply_and_keeps_it(scripted: Scripted) -> None:
 
 
 def interrupted_in_the_prompt(
-    number: signal.Signals, tmp_path: Path, *wrapper: str
+    number: signal.Signals, tmp_path: Path, *wrapper: str, words: int = 7500
 ) -> tuple[int, dict[str, Any], bytes]:
     """Exit code, JSON reply and stderr of a run that gets a signal while it reads its prompt."""
     document = tmp_path / "long.txt"
-    document.write_text("word " * 7500)
+    document.write_text("word " * words)
     command = [*wrapper, *COMMAND, "run", "hi", "-m", str(smollm2()), "-f", str(document)]
     with subprocess.Popen(
         [*command, "--format", "json", "--verbose", "--threads", "1", "--max-tokens", "1"],
@@ -556,7 +556,7 @@ def test_signals_end_the_reading_of_the_prompt(number: signal.Signals, tmp_path:
 
 @posix_only
 def test_nohup_is_honoured(tmp_path: Path) -> None:
-    code, reply, _errors = interrupted_in_the_prompt(signal.SIGHUP, tmp_path, "nohup")
+    code, reply, _errors = interrupted_in_the_prompt(signal.SIGHUP, tmp_path, "nohup", words=800)
     assert code in (0, 3)
     assert reply["finish_reason"] != "cancelled"
 

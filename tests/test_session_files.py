@@ -94,6 +94,9 @@ def test_a_line_that_is_no_record_is_skipped(tmp_path: Path, line: bytes) -> Non
         {"type": "rewound", "part": "answer", "characters": 2**62},
         {"type": "ended", "reason": "stop", "thinking_open": False, "model": "m"},
         {"type": "dropped", "count": 2**62},
+        {"type": "answer", "text": "x", "tokens": 1, "voter": 2},
+        {"type": "answer", "text": "x", "tokens": 1, "voter": "second"},
+        {"type": "ended", "reason": "stop", "thinking_open": False, "model": "m", "voter": 1},
     ],
     ids=lambda record: str(record["type"]),
 )
@@ -105,7 +108,10 @@ def test_records_that_fit_nothing_before_them(tmp_path: Path, record: dict[str, 
 
 
 TYPES = "session question thinking answer rewound notice ended retry continued undo set model"
-FIELDS = "version r1local started text shown tokens part characters kind message reason count name"
+FIELDS = (
+    "version r1local started text shown tokens part characters kind message reason count name"
+    " thinking_open model value voter"
+)
 values = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just([])
 )
@@ -114,7 +120,8 @@ lines = st.builds(
     lambda kind, fields: {**fields, "type": kind},
     st.sampled_from([*TYPES.split(), "system", "dropped", "voted"]),
     st.dictionaries(
-        st.sampled_from([*FIELDS.split(), "thinking_open", "model", "value"]), values | fitting
+        st.sampled_from(FIELDS.split()),
+        values | fitting,
     ),
 )
 
@@ -126,7 +133,8 @@ def test_any_lines_make_some_conversation(records: list[dict[str, object]]) -> N
     transcript = Transcript(record for record in map(decode, lines) if record)
     assert 0 <= transcript.dropped <= len(transcript.turns)
     for turn in transcript.turns:
-        (turn.typed + (turn.reply.thinking + turn.reply.answer if turn.reply else "")).encode()
+        for reply in filter(None, (turn.reply, *turn.voters.values())):
+            (turn.typed + reply.thinking + reply.answer).encode()
 
 
 def test_fields_of_later_versions_are_left_out(tmp_path: Path) -> None:

@@ -91,6 +91,20 @@ def test_excerpts_show_the_word(tmp_path: Path, before: str, after: str, excerpt
     assert list(search(["NEEDLE"], tmp_path)) == [Hit("talk", 1, "question", excerpt)]
 
 
+def test_thoughts_of_voters_are_found_once(tmp_path: Path) -> None:
+    won, lost = (Reply(f"{word} needle", "4", "stop", False, "nano") for word in ("a", "the"))
+    session = Session.create("talk", folder=tmp_path)
+    session.question("?")
+    for voter, reply in enumerate((lost, won), 1):
+        session.finished(reply, voter)
+    session.finished(won)
+    session.close()
+    assert [(hit.place, hit.part) for hit in search(["needle"], tmp_path)] == [
+        ("1", "thinking"),
+        ("1.1", "thinking"),
+    ]
+
+
 def test_a_damaged_session_hides_no_other(folder: Path) -> None:
     (folder / "bad.jsonl").write_bytes(b"\x00sky")
     assert found(folder, "blue") == {("sky", 1, "question")}
@@ -112,7 +126,7 @@ def test_a_document_of_a_conversation() -> None:
     turns = [
         turn("Why?\n\nTell me.", "Hm.\n\nWell.", "**So.**"),
         Turn("And?", Reply("", "", "cancelled", True, "nano")),
-        Turn("Unanswered"),
+        Turn("Unanswered", voters={1: Reply("Um.", "", "lost", True, "nano")}),
     ]
     document = export_markdown(turns, title="Why?", model="nano", thoughts=True, system="Be brief.")
     assert document == (
@@ -120,7 +134,7 @@ def test_a_document_of_a_conversation() -> None:
         "## Question\n\n> Why?\n>\n> Tell me.\n\n### Thinking\n\n> Hm.\n>\n> Well.\n\n"
         "### Answer\n\n**So.**\n\n"
         "## Question\n\n> And?\n\n*The reply ended early: cancelled.*\n\n"
-        "## Question\n\n> Unanswered\n"
+        "## Question\n\n> Unanswered\n\n*1 reply voted.*\n"
     )
     assert "Hm." not in export_markdown(turns, title="Why?", model="nano", thoughts=False)
 
@@ -143,10 +157,14 @@ def test_no_text_breaks_out_of_its_place(text: str) -> None:
 
 
 def test_json_for_programs() -> None:
-    turns = [turn("Why?", "Hm.", "So."), Turn("long\nquestion", None, "question")]
+    voted = {7: Reply("Hm!", "So!", "stop", False, "nano")}
+    turns = [turn("Why?", "Hm.", "So."), Turn("long\nquestion", None, "question", voted)]
     data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=True))
     assert (data["title"], data["model"], data["system"]) == ("Why?", "nano", None)
     assert data["turns"][0]["reply"]["thinking"] == "Hm."
-    assert data["turns"][1] == {"question": "long\nquestion", "reply": None, "shown": "question"}
+    assert data["turns"][1]["question"] == "long\nquestion"
+    assert data["turns"][1]["shown"] == "question" and data["turns"][1]["reply"] is None
+    assert data["turns"][1]["voters"]["7"]["thinking"] == "Hm!"
     data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=False))
     assert data["turns"][0]["reply"]["thinking"] is None
+    assert data["turns"][1]["voters"]["7"]["thinking"] is None

@@ -131,6 +131,31 @@ def test_a_loop_is_left_out() -> None:
     assert turn.reply and turn.reply.thinking == "sense, sense"
 
 
+def test_the_replies_of_a_vote() -> None:
+    first, second = replace(REPLY, seed=8), replace(REPLY, thinking="No, sense", reason="lost")
+    session = Session.create("talk")
+    session.question("Vote!")
+    for event in stream(first):
+        session.event(event, 1)
+        session.event(ThinkingDelta("No, nonsense" if isinstance(event, AnswerDelta) else "", 1), 2)
+    session.event(Rewound("thinking", 20), 2)
+    session.event(Notice("loop", "a loop"), 2)
+    session.event(ThinkingDelta("sense", 3), 2)
+    session.finished(first, 1)
+    cut_off = read("talk").turns[0]
+    assert cut_off.reply is None and cut_off.voters[1] == first
+    session.finished(first)
+    session.event(AnswerDelta(second.answer, 2), 2)
+    session.close()
+    (turn,) = read("talk").turns
+    assert turn == session.turns[0]
+    assert turn.reply == turn.voters[1] == first
+    assert turn.voters[2].thinking == "No, sense" and turn.voters[2].reason == "lost"
+    assert sessions()[0].turns == 1
+    streamed = [line for line in records(session.path) if line["type"] in ("thinking", "answer")]
+    assert {line["voter"] for line in streamed} == {1, 2}
+
+
 def test_names_drawn_are_sortable_and_unique() -> None:
     first, second = Session.create(), Session.create()
     say(first, "1")

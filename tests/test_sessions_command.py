@@ -88,7 +88,7 @@ def test_show_on_a_terminal() -> None:
     with terminal("show", "sky") as screen:
         assert screen.finish() == 0
     question, thought, gap, answer, *_ = screen.text().splitlines()
-    assert (question, thought) == ("› Why is the sky blue?", "thought for 1.2 s · 7 tokens")
+    assert (question, thought) == ("❯ Why is the sky blue?", "thought for 1.2 s · 7 tokens")
     assert gap == "" and answer.startswith("Scattering")
     with terminal("show", "--thoughts", "sky", term="dumb") as screen:
         assert screen.finish() == 0
@@ -129,7 +129,8 @@ def test_search() -> None:
         "sky\t1\tthinking\tRayleigh, perhaps.\nsky\t2\tthinking\tRayleigh, perhaps.\n"
     )
     (hit,) = json.loads(r1local("sessions", "search", "12+3", "--format", "json").stdout)
-    assert hit == {"session": "数学", "turn": 1, "part": "question", "excerpt": "１２＋３は？"}
+    place = {"session": "数学", "turn": 1, "voter": None, "part": "question"}
+    assert hit == place | {"excerpt": "１２＋３は？"}
     with terminal("search", "15") as screen:
         assert screen.finish() == 0
     assert screen.text().splitlines() == ["数学 · turn 1 · answer", "  15です。"]

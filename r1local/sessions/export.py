@@ -38,9 +38,10 @@ def export_json(
 ) -> str:
     """A conversation as one JSON object; without thoughts, `thinking` is null."""
     exported = [asdict(turn) for turn in turns]
-    for turn in exported:
-        if turn["reply"] and not thoughts:
-            turn["reply"]["thinking"] = None
+    for turn in exported if not thoughts else ():
+        for reply in (turn["reply"], *turn["voters"].values()):
+            if reply:
+                reply["thinking"] = None
     facts = {"title": title, "model": model, "system": system, "turns": exported}
     return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
 
@@ -55,6 +56,8 @@ def _blocks(
         yield f"System prompt:\n\n{_quoted(system)}"
     for turn in turns:
         yield f"## Question\n\n{_quoted(turn.question)}"
+        if count := len(turn.voters):
+            yield f"*{count:,} {'reply' if count == 1 else 'replies'} voted.*"
         if turn.reply:
             yield from _reply_blocks(turn.reply, thoughts)
 

@@ -47,11 +47,11 @@ class Recorder(Protocol):
     def question(self, text: str, shown: str | None = None) -> None:
         """A question is asked, and a reply to it begins."""
 
-    def event(self, event: Event) -> None:
-        """The reply goes on."""
+    def event(self, event: Event, voter: int | None = None) -> None:
+        """The reply goes on: the turn's, or in a vote the one of a voter."""
 
-    def finished(self, reply: Reply) -> None:
-        """The reply has ended, whatever ended it."""
+    def finished(self, reply: Reply, voter: int | None = None) -> None:
+        """The reply has ended, whatever ended it: the turn's, or that of a voter."""
 
     def retry(self) -> None:
         """The last reply is withdrawn, and another one to the same question begins."""
@@ -97,10 +97,10 @@ class NoSession:
     def question(self, text: str, shown: str | None = None) -> None:
         pass
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Event, voter: int | None = None) -> None:
         pass
 
-    def finished(self, reply: Reply) -> None:
+    def finished(self, reply: Reply, voter: int | None = None) -> None:
         pass
 
     def retry(self) -> None:

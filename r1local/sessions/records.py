@@ -101,6 +101,16 @@ class Dropped:
 
 
 Delta: TypeAlias = ThinkingDelta | AnswerDelta
+
+
+@dataclass(frozen=True, slots=True)
+class OfVoter:
+    """A record of one reply in a vote: one line, in which the voter's number stands too."""
+
+    voter: int
+    record: ThinkingDelta | AnswerDelta | Rewound | Notice | Ended
+
+
 Record: TypeAlias = (
     Head
     | Question
@@ -115,6 +125,7 @@ Record: TypeAlias = (
     | UsedModel
     | SystemPrompt
     | Dropped
+    | OfVoter
 )
 
 _TYPES: dict[str, type[Any]] = {
@@ -137,6 +148,7 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 _FIELDS: dict[Any, dict[str, Any]] = {
     kind: {field.name: field.type for field in fields(kind)} for kind in _TYPES.values()
 }
+_OF_VOTERS = (ThinkingDelta, AnswerDelta, Rewound, Notice, Ended)
 _LARGEST = 2**63
 #: How a line of streamed text begins: nearly all of a file, which a list need not read.
 DELTA_STARTS = (b'{"type": "thinking"', b'{"type": "answer"')
@@ -149,8 +161,11 @@ def now() -> str:
 
 def encode(record: Record) -> bytes:
     """The line of a record made now, its line break included."""
+    of_voter = {}
+    if isinstance(record, OfVoter):
+        of_voter, record = {"voter": record.voter}, record.record
     given = {name: value for name, value in asdict(record).items() if value is not None}
-    data = {"type": _NAMES[type(record)], "at": now(), **given}
+    data = {"type": _NAMES[type(record)], "at": now(), **of_voter, **given}
     # Lone surrogates, which a terminal may have passed on, are no UTF-8.
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
@@ -171,7 +186,9 @@ def decode(line: bytes) -> Record | None:
         record: Record = kind(**{name: _mended(value) for name, value in given.items()})
     except TypeError:  # a field is missing
         return None
-    return record
+    if "voter" not in data or not isinstance(record, _OF_VOTERS):
+        return record
+    return OfVoter(data["voter"], record) if _fits(data["voter"], int) else None
 
 
 def _fits(value: object, kind: Any) -> bool:

@@ -19,12 +19,21 @@ _BEFORE, _EXCERPT = 30, 160
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A text that has all words: whose, of which turn (from 1), and the characters around one."""
+    """A text that has all words: whose, of which turn (from 1), and the characters around one.
+
+    `voter` is the number of the voter whose reply it is, in a vote that another won.
+    """
 
     session: str
     turn: int
     part: Literal["question"] | Part
     excerpt: str
+    voter: int | None = None
+
+    @property
+    def place(self) -> str:
+        """The turn, and the voter if there is one: what `/think` takes."""
+        return str(self.turn) if self.voter is None else f"{self.turn}.{self.voter}"
 
 
 def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
@@ -38,18 +47,20 @@ def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
     for summary in sessions(folder):
         with suppress(SessionError):
             for number, turn in enumerate(read(summary.name, folder).turns, 1):
-                for part, text in _texts(turn):
+                for voter, part, text in _texts(turn):
                     folded = _folded(text)
                     if all(word in folded for word in wanted):
                         excerpt = _excerpt(text, folded, min(map(folded.find, wanted)))
-                        yield Hit(summary.name, number, part, excerpt)
+                        yield Hit(summary.name, number, part, excerpt, voter)
 
 
-def _texts(turn: Turn) -> Iterator[tuple[Literal["question"] | Part, str]]:
-    yield "question", turn.question
-    if turn.reply:
-        yield "thinking", turn.reply.thinking
-        yield "answer", turn.reply.answer
+def _texts(turn: Turn) -> Iterator[tuple[int | None, Literal["question"] | Part, str]]:
+    yield None, "question", turn.question
+    others = ((n, each) for n, each in sorted(turn.voters.items()) if each != turn.reply)
+    for voter, reply in [(None, turn.reply), *others]:
+        if reply:
+            yield voter, "thinking", reply.thinking
+            yield voter, "answer", reply.answer
 
 
 def _folded(text: str) -> str:

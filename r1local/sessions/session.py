@@ -9,16 +9,18 @@ from r1local import __version__
 from r1local.conversation import Reply, Turn
 from r1local.engine import Model
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
-from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
+from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.paths import sessions_folder
 from r1local.sessions import folder as names
 from r1local.sessions import kv
 from r1local.sessions.records import (
     VERSION,
     Continued,
+    Delta,
     Dropped,
     Ended,
     Head,
+    OfVoter,
     Question,
     Record,
     Retry,
@@ -167,30 +169,33 @@ class Session:
     def question(self, text: str, shown: str | None = None) -> None:
         self._record(Question(text, shown))
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Event, voter: int | None = None) -> None:
         match event:
             case ThinkingDelta() | AnswerDelta():
                 with self._mutex:
-                    self._transcript.take(event)
-                    self._writer.record_delta(event)
+                    self._transcript.take(_of(voter, event))
+                    self._writer.record_delta(event, voter)
             case Finished():
                 pass  # `finished` tells more
             case _:
-                self._record(event)
+                self._record(_of(voter, event))
 
-    def finished(self, reply: Reply) -> None:
+    def finished(self, reply: Reply, voter: int | None = None) -> None:
         """The reply has ended, whatever ended it.
 
         Raises:
-            SessionNotSaved: the disk refuses it; told once until it works again.
+            SessionNotSaved: the disk refuses it; told once until it works again, and not
+                before a vote is over.
         """
-        thinking, answer = self._transcript.streamed()
+        thinking, answer = self._transcript.streamed(voter)
         ended = {each.name: getattr(reply, each.name) for each in fields(Reply)}
         if reply.thinking == thinking:
             ended["thinking"] = None
         if reply.answer == answer:
             ended["answer"] = None
-        self._record(Ended(**ended))
+        self._record(_of(voter, Ended(**ended)))
+        if voter is not None:
+            return
         self._writer.sync()
         trouble = self._writer.trouble
         told, self._told = self._told, trouble is not None
@@ -252,6 +257,10 @@ class Session:
         with self._mutex:
             self._transcript.take(record)
             self._writer.record(record)
+
+
+def _of(voter: int | None, record: Delta | Rewound | Notice | Ended) -> Record:
+    return record if voter is None else OfVoter(voter, record)
 
 
 def _unused(name: str, folder: Path) -> str:

@@ -1,17 +1,20 @@
 """A conversation as its records tell it, while it goes on or when it is read again."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from r1local.conversation import Reply, Turn
-from r1local.events import AnswerDelta, Notice, Part, Rewound, ThinkingDelta
+from r1local.events import AnswerDelta, Notice, Rewound, ThinkingDelta
+from r1local.kept_reply import KeptReply
 from r1local.sessions.records import (
     Continued,
+    Delta,
     Dropped,
     Ended,
     Head,
+    OfVoter,
     Question,
     Record,
     Retry,
@@ -43,16 +46,23 @@ class Transcript:
         self.settings: dict[str, str] = {}
         self.dropped = 0
         self._turns: list[Turn] = []
-        self._open: _OpenReply | None = None
+        self._open: KeptReply | None = None
+        self._voters: dict[int, KeptReply] = {}
         for record in records:
             self.take(record)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """All turns. A reply that has not ended is `lost` so far."""
-        if self._open is None or self._open.empty:
-            return tuple(self._turns)
-        return (*self._turns[:-1], replace(self._turns[-1], reply=self._open.reply()))
+        if not self._turns:
+            return ()
+        last = self._turns[-1]
+        if self._open and not self._open.empty:
+            last = replace(last, reply=self._open.reply())
+        if self._voters:
+            unfinished = {voter: kept.reply() for voter, kept in self._voters.items()}
+            last = replace(last, voters={**last.voters, **unfinished})
+        return (*self._turns[:-1], last)
 
     @property
     def title(self) -> str:
@@ -72,6 +82,9 @@ class Transcript:
                     self._open.take(record)
             case Ended():
                 self._end(record)
+            case OfVoter(voter, of_reply):
+                if self._turns:
+                    self._take_of_voter(voter, of_reply)
             case Retry() | Continued() | Undo():
                 if self._turns:
                     self._change_last(record)
@@ -90,9 +103,21 @@ class Transcript:
             case _:
                 assert_never(record)
 
-    def streamed(self) -> tuple[str, str]:
-        """Thought and answer of the reply that has not ended, as far as they came."""
-        return (self._open.text("thinking"), self._open.text("answer")) if self._open else ("", "")
+    def streamed(self, voter: int | None = None) -> tuple[str, str]:
+        """Thought and answer of a reply that has not ended, as far as they came."""
+        kept = self._open if voter is None else self._voters.get(voter)
+        return (kept.text("thinking"), kept.text("answer")) if kept else ("", "")
+
+    def _take_of_voter(self, voter: int, record: Delta | Rewound | Notice | Ended) -> None:
+        if isinstance(record, Ended):
+            whole = _reply_of(record, *self.streamed(voter))
+            self._voters.pop(voter, None)
+            last = self._turns[-1]
+            self._turns[-1] = replace(last, voters={**last.voters, voter: whole})
+            return
+        if voter not in self._voters:
+            self._voters[voter] = KeptReply(self.model or "")
+        self._voters[voter].take(record)
 
     def _change_last(self, record: Retry | Continued | Undo) -> None:
         self._settle()
@@ -108,75 +133,29 @@ class Transcript:
                 self.dropped = min(self.dropped, len(self._turns))
 
     def _begin(self, reply: Reply | None) -> None:
-        self._open = _OpenReply(reply or Reply("", "", "lost", False, self.model or ""))
+        self._open = KeptReply(self.model or "", reply)
 
     def _settle(self) -> None:
-        """Keep what there is of a reply that has not ended."""
+        """Keep what there is of replies that have not ended."""
         self._turns, self._open = list(self.turns), None
+        self._voters.clear()
 
     def _end(self, record: Ended) -> None:
         if self._open is None:
             return
-        thinking, answer = self.streamed()
-        self._turns[-1] = replace(
-            self._turns[-1],
-            reply=Reply(
-                thinking=thinking if record.thinking is None else record.thinking,
-                answer=answer if record.answer is None else record.answer,
-                reason=record.reason,
-                thinking_open=record.thinking_open,
-                model=record.model,
-                thinking_tokens=record.thinking_tokens,
-                answer_tokens=record.answer_tokens,
-                prompt_tokens=record.prompt_tokens,
-                thinking_s=record.thinking_s,
-                answer_s=record.answer_s,
-                seed=record.seed,
-            ),
-        )
+        whole = _reply_of(record, *self.streamed())
+        self._turns[-1] = replace(self._turns[-1], reply=whole)
         self._open = None
 
 
-class _OpenReply:
-    """A reply that has not ended: `begun` is what there was of it when it went on."""
-
-    def __init__(self, begun: Reply) -> None:
-        self._begun = begun
-        self._pieces: dict[Part, list[str]] = {
-            "thinking": [begun.thinking],
-            "answer": [begun.answer],
-        }
-        self._tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
-
-    @property
-    def empty(self) -> bool:
-        """Nothing has come yet."""
-        return not any(map(any, self._pieces.values()))
-
-    def take(self, record: ThinkingDelta | AnswerDelta | Rewound) -> None:
-        if isinstance(record, Rewound):
-            text = self.text(record.part)
-            self._pieces[record.part] = [text[: max(0, len(text) - record.characters)]]
-            return
-        part: Part = "thinking" if isinstance(record, ThinkingDelta) else "answer"
-        self._pieces[part].append(record.text)
-        self._tokens[part] = record.tokens
-
-    def text(self, part: Part) -> str:
-        return "".join(self._pieces[part])
-
-    def reply(self) -> Reply:
-        """The reply as it would be if nothing more came."""
-        begun, thinking, answer = self._begun, self.text("thinking"), self.text("answer")
-        return replace(
-            begun,
-            thinking=thinking,
-            answer=answer,
-            reason="lost",
-            thinking_open=bool(thinking) and not answer,
-            thinking_tokens=begun.thinking_tokens + self._tokens["thinking"],
-            answer_tokens=begun.answer_tokens + self._tokens["answer"],
-        )
+def _reply_of(record: Ended, thinking: str, answer: str) -> Reply:
+    """The reply that has ended; the texts are those that were streamed."""
+    given = {each.name: getattr(record, each.name) for each in fields(Reply)}
+    if record.thinking is None:
+        given["thinking"] = thinking
+    if record.answer is None:
+        given["answer"] = answer
+    return Reply(**given)
 
 
 def _time(text: str) -> datetime | None:

@@ -9,7 +9,7 @@ from filelock import FileLock
 from r1local.errors import SessionError, SessionInUse
 from r1local.sessions import folder as names
 from r1local.sessions import kv
-from r1local.sessions.records import Delta, Question, Record, encode
+from r1local.sessions.records import Delta, OfVoter, Question, Record, encode
 from r1local.sessions.session_file import SessionFile
 
 #: Seconds that what a model streams may wait: half of what may be lost, since a disk takes its
@@ -44,7 +44,7 @@ class Writer:
         self._file = SessionFile(names.path_of(name, folder), end)
         self._begun = held is not None
         self._unsaved = bytearray()
-        self._deltas: list[Delta] = []
+        self._deltas: dict[tuple[int | None, type[Delta]], list[Delta]] = {}
         self._mutex = threading.RLock()
         self._timer: threading.Timer | None = None
         self._closed = False
@@ -72,12 +72,10 @@ class Writer:
             self._write()
             self._flush_soon()
 
-    def record_delta(self, delta: Delta) -> None:
-        """Write the reply's next characters soon, with those that follow."""
+    def record_delta(self, delta: Delta, voter: int | None = None) -> None:
+        """Write the next characters of a reply, or of a voter's, soon, with those that follow."""
         with self._mutex:
-            if self._deltas and type(self._deltas[-1]) is not type(delta):
-                self._settle_deltas()
-            self._deltas.append(delta)
+            self._deltas.setdefault((voter, type(delta)), []).append(delta)
             self._flush_soon()
 
     def sync(self) -> None:
@@ -123,12 +121,11 @@ class Writer:
                 names.unlock(self._held)
 
     def _settle_deltas(self) -> None:
-        """Make one record of the text that came since the last one."""
-        if self._deltas:
-            last = self._deltas[-1]
-            text = "".join(delta.text for delta in self._deltas)
-            self._unsaved += encode(type(last)(text, last.tokens))
-            self._deltas.clear()
+        """Make one record of the text that came since the last one, for each part of each reply."""
+        for (voter, kind), deltas in self._deltas.items():
+            delta = kind("".join(each.text for each in deltas), deltas[-1].tokens)
+            self._unsaved += encode(delta if voter is None else OfVoter(voter, delta))
+        self._deltas.clear()
 
     def _flush_soon(self) -> None:
         if self._timer is None and not self._closed:

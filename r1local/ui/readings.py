@@ -14,6 +14,11 @@ def tokens(count: int) -> str:
     return "1 token" if count == 1 else f"{count:,} tokens"
 
 
+def reply_count(count: int) -> str:
+    """`1 reply`, `16 replies`."""
+    return "1 reply" if count == 1 else f"{count:,} replies"
+
+
 def effort(seconds: float, count: int) -> str:
     """`42 s · 1,203 tokens`."""
     return f"{duration(seconds)} · {tokens(count)}"

@@ -9,7 +9,7 @@ from r1local.conversation import Reply, Turn
 from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.ui.panes import Pane
 from r1local.ui.passages import Item, MarkdownText, Passage, PlainText, Row
-from r1local.ui.readings import duration, effort, thought_for, tokens
+from r1local.ui.readings import duration, effort, reply_count, thought_for, tokens
 from r1local.ui.safe_text import visible
 from r1local.ui.votes import VoteTable, tally_lines
 
@@ -24,6 +24,7 @@ _ENDINGS = {
     "loop": "stopped in a loop; /retry tries another way",
     "lost": "cut off with the program; /continue lets it go on",
 }
+_VOTE_LOST = "cut off with the program; /edit has the question again"
 
 
 class Talk:
@@ -180,10 +181,21 @@ class Talk:
             if number == dropped > 0:
                 items.append(Passage("the model is no longer given what is above", "class:note"))
             items.append(_question(turn.typed))
+            if turn.voters:
+                told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
+                items.append(Passage(told, "class:fold", "▸ "))
+            if turn.voters and not turn.reply:
+                items.append(Passage(_VOTE_LOST, "class:note", spaced=False))
             if turn.reply:
                 items += self._reply_items(turn.reply)
         self._answer = None
         self.conversation.replace(items)
+        self.conversation.scroll_to_end()
+
+    def clear(self) -> None:
+        """Take away what the conversation shows, but for an answer or a vote in the making."""
+        growing = self._answer or self._votes
+        self.conversation.replace([growing] if growing else [])
         self.conversation.scroll_to_end()
 
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 from r1local.conversation import Reply, Turn
 from r1local.sessions import Hit
 from r1local.ui.console import can_repaint, dim, print_notice
-from r1local.ui.readings import thought_for
+from r1local.ui.readings import reply_count, thought_for
 from r1local.ui.safe_text import visible
 
 _ENDINGS = {
@@ -24,7 +24,9 @@ def print_turns(console: Console, turns: Sequence[Turn], *, thoughts: bool) -> N
     for number, turn in enumerate(turns):
         if number:
             console.print()
-        console.print(Text(f"› {visible(turn.typed)}", "bold"))
+        console.print(Text(f"❯ {visible(turn.typed)}", "bold"))
+        if turn.voters:
+            print_notice(console, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
             _print_reply(console, turn.reply, thoughts=thoughts)
 
@@ -32,10 +34,10 @@ def print_turns(console: Console, turns: Sequence[Turn], *, thoughts: bool) -> N
 def print_hit(console: Console, hit: Hit) -> None:
     """Print where something was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
-        console.print(f"{visible(hit.session)} · turn {hit.turn} · {hit.part}")
+        console.print(f"{visible(hit.session)} · turn {hit.place} · {hit.part}")
         console.print(Text(f"  {visible(hit.excerpt)}", "dim"))
     else:
-        console.file.write(f"{hit.session}\t{hit.turn}\t{hit.part}\t{hit.excerpt}\n")
+        console.file.write(f"{hit.session}\t{hit.place}\t{hit.part}\t{hit.excerpt}\n")
 
 
 def _print_reply(console: Console, reply: Reply, *, thoughts: bool) -> None:

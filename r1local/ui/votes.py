@@ -14,6 +14,7 @@ from r1local.settings import OutputFormat
 from r1local.tally import Candidate
 from r1local.ui.console import LiveRows, can_repaint, print_notice, status_line
 from r1local.ui.json_votes import JsonLinesVotes, JsonVotes
+from r1local.ui.readings import reply_count
 from r1local.ui.safe_text import visible
 
 _INTERVAL_S = 1 / 10
@@ -141,8 +142,7 @@ def tally_lines(elected: Elected) -> list[str]:
         "confident": ", then the leader was likely enough to stay ahead",
         "cancelled": ", then it was stopped",
     }[elected.ended]
-    replies = "1 reply" if elected.finished == 1 else f"{elected.finished:,} replies"
-    return [*lines, f"{replies}{why} · {speed}"]
+    return [*lines, f"{reply_count(elected.finished)}{why} · {speed}"]
 
 
 def one_line(answer: str) -> str:

@@ -115,7 +115,7 @@ class Chat:
         self.models = models
         self.attached: list[Document] = []
         #: What `/find` looked for, and the replies that are still to be shown.
-        self.found: tuple[str, list[int]] = ("", [])
+        self.found: tuple[str, list[str]] = ("", [])
         self._load = load
         self._new_session = new_session
         self._settings_of = settings_of

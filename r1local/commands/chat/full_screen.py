@@ -84,8 +84,8 @@ class FullScreen:
             self.say(_WELCOME)
 
     def clear(self) -> None:
-        """Empty both panes."""
-        self._talk.show_turns((), 0)
+        """Take away what stands in the conversation's pane, but for what is being written."""
+        self._talk.clear()
 
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
         """Open a thought in its pane."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from r1local.commands.chat.chat import NO_REPLY, Chat, Replying, Voting
-from r1local.conversation import Reply, Turn
+from r1local.conversation import Reply
 from r1local.errors import R1LocalError
 from r1local.interruption import Interruption, interruptible
 from r1local.ui.clipboard import copy_to_platform, osc52
@@ -16,6 +16,7 @@ from r1local.ui.prompt import Editing, line_prompt
 from r1local.ui.readings import thought_for
 from r1local.ui.renderers import renderer_for
 from r1local.ui.safe_text import visible
+from r1local.ui.transcripts import print_turns
 from r1local.ui.votes import vote_renderer_for
 
 _WELCOME = "Ask anything. /help tells the rest, Ctrl-D leaves."
@@ -64,7 +65,7 @@ class Inline:
             return
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
-        self._print_turn(turns[-1])
+        print_turns(self._out, turns[-1:], thoughts=False)
 
     def clear(self) -> None:
         """Clear the terminal."""
@@ -185,14 +186,6 @@ class Inline:
         used, window = dialogue.context_used, dialogue.loaded.model.context_window
         name = dialogue.recorder.name or "not saved"
         return f"{dialogue.selected.name} · {used:,}/{window:,} · {name}"
-
-    def _print_turn(self, turn: Turn) -> None:
-        self._out.file.write(f"❯ {visible(turn.typed)}\n")
-        if reply := turn.reply:
-            if reply.thinking:
-                self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
-            self._out.file.write(visible(reply.answer) + "\n")
-        self._out.file.flush()
 
     def _end_if_killed(self, interruption: Interruption) -> None:
         if interruption.reader_gone:

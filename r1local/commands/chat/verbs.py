@@ -12,7 +12,7 @@ from r1local.documents import read_document
 from r1local.errors import PromptInputError, UsageError
 from r1local.reply_settings import SETTABLE, changed, value_of
 from r1local.sessions import Session, export_json, export_markdown, sessions
-from r1local.ui.readings import duration, tokens
+from r1local.ui.readings import duration, reply_count, tokens
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 _KEYS = """\
@@ -79,37 +79,36 @@ def _set(chat: Chat, argument: str) -> None:
 
 
 def _think(chat: Chat, argument: str) -> None:
-    replies = _replies(chat)
-    turn, dot, voter = argument.partition(".")
-    number = _whole_number(turn) if turn else max(replies, default=0)
-    reply = replies.get(number)
-    if dot:
-        ballots = {b.voter: b.reply for b in chat.dialogue.ballots(number)}
-        reply = ballots.get(_whole_number(voter))
-    if not reply or not reply.thinking:
-        has = ", ".join(str(n) for n, each in replies.items() if each.thinking) or "none yet"
-        told = argument or "yet"
-        raise UsageError(f"there is no thought {told}", f"thoughts there are: {has}")
-    chat.surface.open_thought(argument or str(number), reply)
+    thoughts = {name: reply for name, reply in _replies(chat).items() if reply.thinking}
+    own = [name for name in thoughts if "." not in name]
+    name = argument or (own[-1] if own else "yet")
+    if name not in thoughts:
+        has = ", ".join(own or thoughts) or "none yet"
+        raise UsageError(f"there is no thought {name}", f"thoughts there are: {has}")
+    chat.surface.open_thought(name, thoughts[name])
 
 
 def _find(chat: Chat, argument: str) -> None:
     words, left = chat.found
-    replies = _replies(chat)
     if argument and argument != words:
         words, left = argument, []
     if not words:
         raise UsageError("there is nothing to find", "type for example: /find prime")
-    holding = [n for n, each in replies.items() if words.casefold() in each.thinking.casefold()]
-    left = [n for n in left if n in holding] or holding
+    replies = _replies(chat)
+    holding = [
+        name
+        for name, reply in replies.items()
+        if words.casefold() in reply.thinking.casefold() and not _won(name, replies)
+    ]
+    left = [name for name in left if name in holding] or holding
     if not left:
         chat.surface.say(f"no thought holds: {words}")
         return
-    number, *rest = left
+    name, *rest = left
     chat.found = words, rest
-    chat.surface.open_thought(str(number), replies[number], words)
+    chat.surface.open_thought(name, replies[name], words)
     others = f"; /find shows the next of {len(holding)}" if len(holding) > 1 else ""
-    chat.surface.say(f"thought {number} holds: {words}{others}")
+    chat.surface.say(f"thought {name} holds: {words}{others}")
 
 
 def _answer(chat: Chat, _argument: str) -> None:
@@ -245,13 +244,13 @@ def _clear(chat: Chat, _argument: str) -> None:
 
 
 def _stats(chat: Chat, _argument: str) -> None:
-    replies = list(_replies(chat).values())
-    replied = "1 reply" if len(replies) == 1 else f"{len(replies)} replies"
-    thinking = sum(reply.thinking_tokens for reply in replies)
-    answers = sum(reply.answer_tokens for reply in replies)
-    prompts = sum(reply.prompt_tokens for reply in replies)
-    thinking_s = sum(reply.thinking_s for reply in replies)
-    answer_s = sum(reply.answer_s for reply in replies)
+    turns = chat.dialogue.turns
+    all_replies = [one for turn in turns for one in turn.voters.values() or [turn.reply] if one]
+    thinking = sum(reply.thinking_tokens for reply in all_replies)
+    answers = sum(reply.answer_tokens for reply in all_replies)
+    prompts = sum(reply.prompt_tokens for reply in all_replies)
+    thinking_s = sum(reply.thinking_s for reply in all_replies)
+    answer_s = sum(reply.answer_s for reply in all_replies)
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     costs = [
         f"{name}'s API: ${cost_of(price, prompts, thinking + answers):.4f}"
@@ -260,7 +259,7 @@ def _stats(chat: Chat, _argument: str) -> None:
     chat.surface.say(
         f"thinking   {tokens(thinking)} in {duration(thinking_s)}\n"
         f"answers    {tokens(answers)} in {duration(answer_s)}\n"
-        f"prompts    {tokens(prompts)} in {replied}\n"
+        f"prompts    {tokens(prompts)} in {reply_count(len(all_replies))}\n"
         f"context    {used:,} of {window:,} tokens\n"
         f"the same tokens at {', '.join(costs)}"
     )
@@ -308,9 +307,20 @@ SLASH_COMMANDS: Mapping[str, SlashCommand] = {
 }
 
 
-def _replies(chat: Chat) -> dict[int, Reply]:
-    """The replies by the number of their turn, from 1."""
-    return {n: turn.reply for n, turn in enumerate(chat.dialogue.turns, 1) if turn.reply}
+def _replies(chat: Chat) -> dict[str, Reply]:
+    """The replies by the number of their turn, from 1, and those of voters as `TURN.VOTER`."""
+    replies = {}
+    for number, turn in enumerate(chat.dialogue.turns, 1):
+        if turn.reply:
+            replies[str(number)] = turn.reply
+        replies |= {f"{number}.{voter}": each for voter, each in sorted(turn.voters.items())}
+    return replies
+
+
+def _won(name: str, replies: Mapping[str, Reply]) -> bool:
+    """Whether a voter's reply is that of the turn, too."""
+    turn, dot, _voter = name.partition(".")
+    return bool(dot) and replies[name] == replies.get(turn)
 
 
 def _last_number(chat: Chat) -> int:
