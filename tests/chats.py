@@ -85,7 +85,11 @@ class ChatTerminal(PseudoTerminal):
         self.wait_for(lambda: text not in self.shown)
 
     def told(self, command: str, *texts: str) -> None:
-        """Send a slash command to an empty conversation, and wait until it is answered so."""
+        """Send a slash command to an empty conversation, and wait until it is answered so.
+
+        An answer in the making would not be cleared.
+        """
+        self.wait_for(lambda: not replying())
         self.send("/clear")
         self.wait_for(lambda: not any(row.partition("│")[0].strip() for row in self.rows[:-2]))
         self.send(command)
@@ -122,6 +126,12 @@ def records(name: str | None = None) -> list[dict[str, Any]]:
     """The lines of a session's file, or of all sessions' if none is named."""
     paths = sorted(sessions_folder().glob(f"{name or '*'}.jsonl"))
     return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+
+
+def replying() -> bool:
+    """Whether a reply that a session has the beginning of has not ended."""
+    begun = sum(len(of_type(kind)) for kind in ("question", "retry", "continued"))
+    return begun > len([each for each in of_type("ended") if "voter" not in each])
 
 
 def of_type(kind: str, name: str | None = None) -> list[dict[str, Any]]:

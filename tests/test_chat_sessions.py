@@ -40,6 +40,8 @@ def test_a_conversation_goes_on_where_it_was(scripted: Scripted) -> None:
         assert "saved; r1local chat --resume primes goes on" in terminal.shown
     with ChatTerminal("--resume") as terminal:
         terminal.wait_for_text("❯ How many?", "▸ thought for", "│ 4 │", "240/768", "· primes")
+        terminal.type(chats.F2)
+        terminal.wait_for_text("─ Thought for", "Let me list the primes")
         terminal.send("And now?")
         terminal.wait_for(
             lambda: terminal.shown.count("│ 4 │") == 2 or "And now?" in terminal.shown

@@ -1,6 +1,7 @@
 """`/vote` in the chat: many replies, the winner, and the thoughts of each."""
 
 from r1local.sessions import read, sessions
+from tests import chats
 from tests.chats import ChatTerminal, records
 
 
@@ -10,6 +11,8 @@ def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
         terminal.wait_for_text("there is no question")
         terminal.send("/vote 5 What is 12 times 12?")
         terminal.wait_for_text("▐144▌", "144 · ", "votes")
+        terminal.type(chats.F2)
+        terminal.wait_for_text("─ Thought for", "12×12=144")
         terminal.send("/think 1.2")
         terminal.wait_for_text("Thought 1.2", "12×12=144")
         terminal.send("/think 1.9")

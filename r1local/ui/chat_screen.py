@@ -149,6 +149,17 @@ class ChatScreen:
             with suppress(RuntimeError):  # the screen was left at this moment
                 loop.call_soon_threadsafe(self._wake.set)
 
+    def catch_up(self) -> None:
+        """Show or do at once what was posted."""
+        posted = [self._posted.popleft() for _ in range(len(self._posted))]
+        for what in _joined(posted):
+            if isinstance(what, ThinkingDelta) and self.talk.state != "thinking":
+                self._forced = None
+            if callable(what):
+                what()
+            else:
+                self.talk.handle(what)
+
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
         self._forced = True
@@ -200,19 +211,9 @@ class ChatScreen:
                 continue
             self._wake.clear()
             self._woken = False
-            self._take_posted()
+            self.catch_up()
             self.app.invalidate()
             await asyncio.sleep(max(_FRAME_S, self._paint_s / _PAINT_SHARE))
-
-    def _take_posted(self) -> None:
-        posted = [self._posted.popleft() for _ in range(len(self._posted))]
-        for what in _joined(posted):
-            if isinstance(what, ThinkingDelta) and self.talk.state != "thinking":
-                self._forced = None
-            if callable(what):
-                what()
-            else:
-                self.talk.handle(what)
 
     # The layout
 

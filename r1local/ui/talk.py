@@ -90,7 +90,8 @@ class Talk:
         self._thought = _thought(reply.thinking if reply else "")
         self._answer = None
         if reply and reply.answer:
-            self.conversation.items += _thought_line(reply)
+            if reply.thinking:
+                self.conversation.items.append(_folded(_thought_line(reply)))
             self._begin_answer(reply.answer)
         self._show_thought(self._thought, "")
 
@@ -126,6 +127,7 @@ class Talk:
         self.conversation.scroll_to_end()
         self.state = "voting"
         self._meter = _Meter(self._clock)
+        self._show_thought(_thought(""), "")
 
     def handle_vote(self, event: VoteEvent) -> None:
         """Take the next event of a vote."""
@@ -139,9 +141,10 @@ class Talk:
 
     def _show_elected(self, elected: Elected) -> None:
         tally = "\n".join(tally_lines(elected))
-        self.conversation.items.append(Passage(tally, "class:fold", "▸ "))
+        self.conversation.items.append(_folded(tally))
         if elected.winner:
             self.conversation.items.append(self._answer_item(elected.winner.reply.answer))
+            self._show_last_thought(elected.winner.reply)
         else:
             self.note("no reply came to an answer")
 
@@ -183,7 +186,7 @@ class Talk:
             items.append(_question(turn.typed))
             if turn.voters:
                 told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
-                items.append(Passage(told, "class:fold", "▸ "))
+                items.append(_folded(told))
             if turn.voters and not turn.reply:
                 items.append(Passage(_VOTE_LOST, "class:note", spaced=False))
             if turn.reply:
@@ -191,6 +194,7 @@ class Talk:
         self._answer = None
         self.conversation.replace(items)
         self.conversation.scroll_to_end()
+        self._show_last_thought(turns[-1].reply if turns else None)
 
     def clear(self) -> None:
         """Take away what the conversation shows, but for an answer or a vote in the making."""
@@ -204,6 +208,11 @@ class Talk:
         self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
         self.thinking.scroll_to_start()
         self.thinking.find(words)
+
+    def _show_last_thought(self, reply: Reply | None) -> None:
+        """Have the thought of a whole reply in its pane, where the key opens it."""
+        line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
+        self._show_thought(_thought(reply.thinking if reply else ""), line)
 
     def _show_thought(self, thought: PlainText, title: str) -> None:
         self._title = title
@@ -250,7 +259,7 @@ class Talk:
             seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
         line = thought_for(seconds, count, unfinished=unfinished)
         self._title = line.capitalize()
-        return Passage(line, "class:fold", "▸ ")
+        return _folded(line)
 
     def _finish(self, event: Finished) -> None:
         if self.state == "thinking":
@@ -268,7 +277,7 @@ class Talk:
             self.note(ending)
 
     def _reply_items(self, reply: Reply) -> list[Item]:
-        items = _thought_line(reply)
+        items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
         if reply.answer:
             items.append(self._answer_item(reply.answer))
         if ending := _ENDINGS.get(reply.reason):
@@ -276,12 +285,13 @@ class Talk:
         return items
 
 
-def _thought_line(reply: Reply) -> list[Item]:
-    if not reply.thinking:
-        return []
+def _thought_line(reply: Reply) -> str:
     count, seconds = reply.thinking_tokens, reply.thinking_s
-    line = thought_for(seconds, count, unfinished=reply.thinking_open)
-    return [Passage(line, "class:fold", "▸ ")]
+    return thought_for(seconds, count, unfinished=reply.thinking_open)
+
+
+def _folded(line: str) -> Passage:
+    return Passage(line, "class:fold", "▸ ")
 
 
 def _thought(text: str) -> PlainText:

@@ -184,6 +184,7 @@ class FullScreen:
         self._chat.take("/help")
 
     def _typed(self, text: str) -> None:
+        self._screen.catch_up()  # a command is about what there is by now
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:
