@@ -8,8 +8,14 @@ from tests import chats
 from tests.chats import ChatTerminal, of_type
 from tests.conftest import Scripted
 
-#: A thought that streams for seconds from a slow model, no two lines of it alike.
-LONG_THOUGHT = "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(200))
+
+def steps(count: int) -> str:
+    """A thought of so many lines, no two of them alike."""
+    return "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(count))
+
+
+#: About one second of a slow model, and several.
+THOUGHT, LONG_THOUGHT = steps(80), steps(200)
 LONG_ANSWER = "".join(f"- Fact {n}: the square is {n * n}.\n" for n in range(1, 121))
 ROOM = 16_000
 
@@ -31,7 +37,7 @@ def thought_row(terminal: ChatTerminal) -> str:
 
 
 def test_panes_are_side_by_side_and_the_thought_folds(scripted: Scripted) -> None:
-    reply = f"{LONG_THOUGHT}</think>\n\n{chats.ANSWER}"
+    reply = f"{THOUGHT}</think>\n\n{chats.ANSWER}"
     model = scripted(reply, context_length=ROOM, slow=True)
     with ChatTerminal("-m", model, columns=120) as terminal:
         terminal.send("How many?")
@@ -42,13 +48,13 @@ def test_panes_are_side_by_side_and_the_thought_folds(scripted: Scripted) -> Non
         assert 60 < terminal.rows[1].index("│") < 80
 
         terminal.wait_for_text("There are four primes", "└───┘")
-        assert re.search(r"▸ thought for \d+\.\d s · 6,\d{3} tokens\n", terminal.shown)
+        assert re.search(r"▸ thought for \d+\.\d s · 2,\d{3} tokens\n", terminal.shown)
         assert "│Step" not in terminal.shown and "prime   square" in terminal.shown
         assert "8/2 = 4" in terminal.shown and "│ 4 │" in terminal.shown
-        assert re.search(r"scripted · CPU · ▓+░+ · 6,\d{3}/16,\d{3} · \d+ tokens/s", terminal.shown)
+        assert re.search(r"scripted · CPU · ▓+░+ · 2,\d{3}/16,\d{3} · \d+ tokens/s", terminal.shown)
 
         terminal.type(chats.F2)
-        terminal.wait_for_text("Thought for", "│Step 199")
+        terminal.wait_for_text("Thought for", "│Step 79")
         terminal.type(chats.F2)
         terminal.wait_without("│Step")
         terminal.type(chats.F5)
@@ -164,7 +170,7 @@ def test_what_is_read_stays_while_more_streams(scripted: Scripted) -> None:
 
 
 def test_resizing_while_it_streams(scripted: Scripted) -> None:
-    reply = f"{LONG_THOUGHT}</think>\n\n{LONG_ANSWER}\nThe end."
+    reply = f"{THOUGHT}</think>\n\n{LONG_ANSWER}\nThe end."
     model = scripted(reply, context_length=2 * ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("Facts?")
@@ -216,7 +222,7 @@ def test_a_short_paste_is_typed_and_not_sent(scripted: Scripted) -> None:
 
 
 def test_what_is_typed_while_it_streams_waits_its_turn(scripted: Scripted) -> None:
-    model = scripted(f"{LONG_THOUGHT}</think>So it is.", context_length=ROOM, slow=True)
+    model = scripted(f"{THOUGHT}</think>So it is.", context_length=ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("first")
         terminal.wait_for(lambda: "│Step" in terminal.shown)
@@ -358,8 +364,7 @@ def test_wide_characters(scripted: Scripted) -> None:
 
 
 def test_a_thought_of_20_000_tokens(scripted: Scripted) -> None:
-    thought = "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(600))
-    model = scripted(f"{thought[:20_000]}</think>Done.", context_length=32_000)
+    model = scripted(f"{steps(600)[:20_000]}</think>Done.", context_length=32_000)
     with ChatTerminal("-m", model) as terminal:
         terminal.send("How many?")
         terminal.wait_for_text("▸ thought for", "Done.", "20,001 tokens")
