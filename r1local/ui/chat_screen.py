@@ -56,6 +56,9 @@ from r1local.ui.talk import Talk
 _FRAME_S = 1 / 30
 #: Painting may take this part of the time: the rest is the model's, which may need every core.
 _PAINT_SHARE = 1 / 20
+#: The screen stands still no longer than this, whatever the last frame took: one may take a
+#: second, as where a question of a megabyte is wrapped into rows.
+_LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
 _MOST_INPUT_ROWS = 10
 _MOST_WAITING_ROWS = 3
@@ -213,7 +216,8 @@ class ChatScreen:
             self._woken = False
             self.catch_up()
             self.app.invalidate()
-            await asyncio.sleep(max(_FRAME_S, self._paint_s / _PAINT_SHARE))
+            pause = max(_FRAME_S, self._paint_s / _PAINT_SHARE)
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
 
     # The layout
 
