@@ -13,6 +13,9 @@ from r1local.events import FinishReason
 
 Role = Literal["system", "user", "assistant"]
 
+#: Characters of a headline, beyond which the question is cut.
+_HEADLINE = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -71,6 +74,12 @@ class Turn:
     def typed(self) -> str:
         """The question without the text of documents."""
         return self.question if self.shown is None else self.shown
+
+    @property
+    def headline(self) -> str:
+        """The question's beginning in one short line."""
+        words = " ".join(self.typed[: 8 * _HEADLINE].split())
+        return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
 
 
 def messages_of(turns: Iterable[Turn], system: str | None, question: str | None) -> Conversation:

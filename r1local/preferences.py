@@ -11,9 +11,11 @@ from r1local.paths import config_folder
 from r1local.settings import CONNECTIONS, MOST_CONNECTIONS, REPLY_SETTINGS
 
 #: Keys that `config.toml` may have, and the types of those that are no settings of a reply.
-_KEYS: dict[str, type] = {"model": str, "connections": int}
+_KEYS: dict[str, type] = {"model": str, "connections": int, "session_kv_mib": int}
 _REPLY_KEYS = {name.replace("-", "_"): name for name in REPLY_SETTINGS}
 _DESCRIBED = {str: "a text", int: "a whole number"}
+#: MiB that the KV caches kept beside sessions may take together.
+_SESSION_KV_MIB = 1024
 
 
 def default_model() -> str | None:
@@ -39,6 +41,21 @@ def default_connections() -> int:
             f"{path}: connections is {wanted}", f"it must be from 1 to {MOST_CONNECTIONS}"
         )
     return wanted
+
+
+def session_kv_bytes() -> int:
+    """Bytes that the KV caches kept beside sessions may take together.
+
+    `session_kv_mib` of `config.toml`, else 1 GiB; 0 keeps none.
+
+    Raises:
+        InvalidSetting: `config.toml` can't be read, or has what it can't.
+    """
+    path = config_folder() / "config.toml"
+    wanted: int = _config(path).get("session_kv_mib", _SESSION_KV_MIB)
+    if wanted < 0:
+        raise InvalidSetting(f"{path}: session_kv_mib is {wanted}", "it must be 0 or more")
+    return wanted * 2**20
 
 
 def preferred() -> Iterator[tuple[str, str, str]]:

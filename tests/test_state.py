@@ -13,6 +13,8 @@ import pytest
 from r1local.catalog import catalog
 from r1local.engine import LoadSettings, Model, Sampler, SamplerSettings
 from r1local.engine.state import restore_state, save_state
+from r1local.errors import InvalidSetting
+from r1local.paths import config_folder
 from r1local.sessions import Session, find, kv, remove
 from tests.models import smollm2
 
@@ -145,6 +147,33 @@ def test_a_session_keeps_and_moves_and_removes_it(nano: Model) -> None:
     assert not [each for each in state.parent.rglob("*") if each.is_file()]
 
 
+def test_a_copy_has_it_too(nano: Model) -> None:
+    session = Session.create("talk")
+    session.question("?")
+    session.keep_state(nano)
+    copy = Session.copy_of("talk")
+    assert copy.path.with_suffix(".kv").samefile(session.path.with_suffix(".kv"))
+    assert copy.restore_state(nano)
+    copy.keep_state(nano)
+    copy.close()
+    session.close()
+    assert not copy.path.with_suffix(".kv").samefile(session.path.with_suffix(".kv"))
+
+
+def test_a_setting_says_how_much_is_kept(nano: Model) -> None:
+    config_folder().mkdir(parents=True)
+    for written, kept in (("session_kv_mib = 0", False), ("session_kv_mib = 1", True)):
+        (config_folder() / "config.toml").write_text(written)
+        session = Session.create()
+        session.question("?")
+        session.keep_state(nano)
+        session.close()
+        assert session.path.with_suffix(".kv").exists() == kept
+    (config_folder() / "config.toml").write_text("session_kv_mib = -1")
+    with pytest.raises(InvalidSetting, match="session_kv_mib is -1"):
+        Session.create()
+
+
 def test_there_is_a_limit_for_all_together(nano: Model, tmp_path: Path) -> None:
     size = save_state(nano, tmp_path / "measured")
     (tmp_path / "measured").unlink()
@@ -172,9 +201,9 @@ def test_only_kv_caches_make_room(nano: Model, tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_where_nothing_can_be(nano: Model, tmp_path: Path) -> None:
-    assert not kv.keep(nano, tmp_path / "no folder" / "kv")
+    assert not kv.keep(nano, tmp_path / "no folder" / "kv", 2**30)
     with Model(nano_path(), SETTINGS, lambda: False) as empty:
-        assert not kv.keep(empty, tmp_path / "kv")
+        assert not kv.keep(empty, tmp_path / "kv", 2**30)
     os.mkfifo(tmp_path / "pipe")
     assert not kv.restore(nano, tmp_path / "pipe")
     assert [each.name for each in tmp_path.iterdir()] == ["pipe"]

@@ -9,13 +9,11 @@ from r1local.engine.state import restore_state, save_state
 from r1local.errors import InferenceError
 from r1local.sessions.folder import STATE, UNFINISHED
 
-#: Bytes that the KV caches of all sessions may take together.
-MOST_BYTES = 2**30
 #: Of the disk's free room, the part that a KV cache may take.
 _SHARE = 0.5
 
 
-def keep(model: Model, path: Path, most: int = MOST_BYTES) -> bool:
+def keep(model: Model, path: Path, most: int) -> bool:
     """Keep the model's KV cache in a file; False if it is empty or there is no room.
 
     Of other sessions in the folder those go that were kept longest ago, so that all
@@ -42,6 +40,13 @@ def move(path: Path, target: Path) -> None:
     """Let a KV cache follow its session to another name."""
     with suppress(OSError):
         path.replace(target)
+
+
+def share(path: Path, target: Path) -> None:
+    """Let a copy of a session have its KV cache, in the same place on the disk: none is changed."""
+    with suppress(OSError):
+        if not path.is_symlink():
+            target.hardlink_to(path)
 
 
 def _make_room(path: Path, most: int) -> None:

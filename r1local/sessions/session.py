@@ -11,6 +11,7 @@ from r1local.engine import Model
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
 from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.paths import sessions_folder
+from r1local.preferences import session_kv_bytes
 from r1local.sessions import folder as names
 from r1local.sessions import kv
 from r1local.sessions.records import (
@@ -51,6 +52,7 @@ class Session:
         self._writer = writer
         self._mutex = threading.Lock()
         self._told = False
+        self._most_kv = session_kv_bytes()
 
     @classmethod
     def create(cls, name: str | None = None, *, folder: Path | None = None) -> "Session":
@@ -113,6 +115,7 @@ class Session:
             SessionNotSaved: the disk refuses the copy.
         """
         folder = folder or sessions_folder()
+        original = names.existing(name, folder)
         _, content = names.load(name, folder)
         if new_name is None:
             new_name = next(names.free_names(names.checked_name(name), folder))
@@ -123,6 +126,8 @@ class Session:
             copy.close()
         except OSError as error:
             raise _not_saved(new_name, error) from error
+        state, its_own = (path.with_suffix(names.STATE) for path in (original, copy.path))
+        kv.share(state, its_own)
         return cls.open(new_name, folder=folder)
 
     @property
@@ -235,7 +240,7 @@ class Session:
     def keep_state(self, model: Model) -> None:
         """Keep the model's KV cache beside the file, if there is room (see `kv.keep`)."""
         if path := self._writer.state:
-            kv.keep(model, path)
+            kv.keep(model, path, self._most_kv)
 
     def restore_state(self, model: Model) -> bool:
         """Put back the KV cache that was kept; False if there is none for this model."""

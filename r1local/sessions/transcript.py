@@ -24,9 +24,6 @@ from r1local.sessions.records import (
     UsedModel,
 )
 
-#: Characters of a title, beyond which the question is cut.
-_LONGEST_TITLE = 60
-
 
 class Transcript:
     """What was said so far. Records that fit nothing before them change nothing.
@@ -67,8 +64,7 @@ class Transcript:
     @property
     def title(self) -> str:
         """The first question in one short line; empty while there is none."""
-        words = " ".join(self._turns[0].typed[: 8 * _LONGEST_TITLE].split()) if self._turns else ""
-        return words if len(words) <= _LONGEST_TITLE else words[: _LONGEST_TITLE - 1] + "…"
+        return self._turns[0].headline if self._turns else ""
 
     def take(self, record: Record) -> None:
         """Let one more record change what was said."""

@@ -29,8 +29,6 @@ Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 #: Told where there is no thought to end or to draw out.
 NO_REPLY = "no reply is being written"
 
-_LONGEST_TOLD = 60
-
 
 class Surface(Protocol):
     """A form of chat: how it shows things and how it does them."""
@@ -232,7 +230,7 @@ class Chat:
         options = []
         if count := len(shortage.oldest):
             told = "the oldest turn" if count == 1 else f"the {count} oldest turns"
-            names = "; ".join(_shortened(turn.typed) for turn in shortage.oldest)
+            names = "; ".join(turn.headline for turn in shortage.oldest)
             options.append(Option(f"leave out {told}: {names}", lambda: self._drop(count, text)))
         options.append(Option("ask it in a new session", lambda: self._ask_anew(text)))
         larger = _larger(shortage.context_window, shortage.needed)
@@ -267,11 +265,6 @@ def _larger(window: int, needed: int) -> int:
     while window < needed:
         window *= 2
     return window
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_TOLD else line[: _LONGEST_TOLD - 1] + "…"
 
 
 def _check_text(text: str) -> None:
