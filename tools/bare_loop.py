@@ -14,7 +14,7 @@ import time
 
 from llama_cpp import llama_cpp as llama
 
-from r1local.engine.amx import amx_crashes
+from r1local.engine.amx import leave_out_broken_amx
 
 _QUIET = llama.llama_log_callback(lambda _level, _text, _data: None)
 
@@ -26,7 +26,7 @@ def main() -> None:
     llama.llama_backend_init()
     params = llama.llama_model_default_params()
     params.n_gpu_layers = 0
-    params.use_extra_bufts = not amx_crashes()
+    leave_out_broken_amx()
     model = llama.llama_model_load_from_file(os.fsencode(arguments.model), params)
     context_params = llama.llama_context_default_params()
     context_params.n_ctx = arguments.context

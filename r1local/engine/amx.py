@@ -1,28 +1,51 @@
-"""Whether this llama.cpp can keep weights in the layout of Intel's AMX instructions.
+"""llama.cpp's code for Intel's AMX instructions, left out where a compiler broke it.
 
-Built where the processor has AMX (Xeons since 2023), llama.cpp uses it. GCC before 13.3 takes
-only 8 of the 64 bytes that `_tile_loadconfig` reads for its input and leaves the writing of the
-rest out, so that the first multiplication ends the program
+Built where the processor has AMX (Xeons since 2023), llama.cpp keeps weights in a layout of its
+own for it. GCC before 13.3 takes only 8 of the 64 bytes that `_tile_loadconfig` reads for its
+input and leaves out the writing of the rest, so that the first multiplication ends the program
 (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=114098; llama.cpp's issue 20824).
 """
 
+import ctypes
 import re
 from functools import cache
+from itertools import count, takewhile
 from pathlib import Path
 
-from r1local.engine.library import load_llama
+from r1local.engine.library import load_ggml, load_llama
 
 _FIXED_IN = (13, 3)
 _GCC = re.compile(rb"GCC: \([^)\0]*\) (\d+)\.(\d+)")
+_EXTRA_BUFFER_TYPES = ctypes.CFUNCTYPE(ctypes.POINTER(ctypes.c_void_p), ctypes.c_void_p)
+_CPU = 0  # `enum ggml_backend_dev_type` in ggml-backend.h
 
 
 @cache
-def amx_crashes() -> bool:
-    """Whether the llama.cpp that is loaded has AMX code that its compiler broke."""
+def leave_out_broken_amx() -> bool:
+    """See that models loaded from here on don't use AMX code which ends the program.
+
+    Other layouts that speed the CPU up stay.
+
+    Returns:
+        Whether there was such code.
+    """
     llama = load_llama()
     library = Path(llama._base_path, "libggml-cpu.so")
     has_amx = b"AMX_INT8 = 1" in llama.llama_print_system_info()
-    return has_amx and library.exists() and compiled_wrongly(library)
+    if not (has_amx and library.exists() and compiled_wrongly(library)):
+        return False
+    ggml = load_ggml()
+    cpu = ggml.ggml_backend_dev_by_type(_CPU)
+    # The null-terminated array that llama.cpp, too, is given for each model.
+    address = ggml.ggml_backend_reg_get_proc_address(
+        ggml.ggml_backend_dev_backend_reg(cpu), b"ggml_backend_dev_get_extra_bufts"
+    )
+    types = _EXTRA_BUFFER_TYPES(address)(cpu)
+    found = list(takewhile(bool, (types[n] for n in count())))
+    kept = [each for each in found if ggml.ggml_backend_buft_name(each) != b"AMX"]
+    for n, each in enumerate([*kept, *[None] * (len(found) - len(kept))]):
+        types[n] = each
+    return True
 
 
 def compiled_wrongly(library: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1local.engine.amx import amx_crashes
+from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
 from r1local.engine.library import decode_error, load_llama, log
 from r1local.engine.sampler import Sampler
@@ -210,8 +210,8 @@ class Model:
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
             load_mode=_LOAD_MODE_MMAP,
-            use_extra_bufts=not amx_crashes(),
         )
+        leave_out_broken_amx()
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
