@@ -2,7 +2,7 @@
 
 from r1local.sessions import read, sessions
 from tests import chats
-from tests.chats import ChatTerminal, records
+from tests.chats import ChatTerminal, of_type
 
 
 def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
@@ -34,10 +34,14 @@ def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
     assert voted.reply in voted.voters.values() and {1, 2, 3} <= voted.voters.keys()
 
 
+def thought_on_disk(voter: int) -> str:
+    return "".join(each["text"] for each in of_type("thinking") if each.get("voter") == voter)
+
+
 def test_a_vote_that_is_killed_leaves_its_replies() -> None:
     with ChatTerminal("-m", "nano", "--temperature", "1.2", columns=120) as terminal:
         terminal.send("/vote 400 What is 98 times 76?")
-        terminal.wait_for(lambda: any(each.get("voter") == 3 for each in records()))
+        terminal.wait_for(lambda: "98" in thought_on_disk(3))
         terminal.child.kill()
         terminal.finish()
     (turn,) = read(sessions()[0].name).turns
