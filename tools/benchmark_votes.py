@@ -3,8 +3,9 @@
     python -m tools.benchmark_votes throughput --llama-bin DIR    DIR has llama-batched-bench
     python -m tools.benchmark_votes accuracy
 
-Speeds are tokens per second of CPU time of one thread, medians of alternating runs: on an idle
-machine that is the clock's, and on a busy one it doesn't count what others compute.
+Speeds are medians of alternating runs. With one thread they are tokens per second of its CPU
+time: on an idle machine that is the clock's, and on a busy one it doesn't count what others
+compute. With more (`--threads`) they are the clock's.
 llama-batched-bench loads the very libraries that r1local does, so it is the same build; it
 draws no tokens, and knows no text.
 """
@@ -24,6 +25,7 @@ from r1local.ballots import Elected, VoteSettings
 from r1local.control import Control
 from r1local.conversation import Message
 from r1local.engine import SamplerSettings
+from r1local.engine.amx import leave_out_broken_amx
 from r1local.loading import LoadedModel, LoadOptions, load
 from r1local.maths_answers import canonical
 from r1local.reply_settings import ReplySettings
@@ -52,9 +54,9 @@ def throughput(arguments: argparse.Namespace) -> None:
     for batch in arguments.batches:
         rows = [
             (
-                speed(batch, batch, arguments.tokens),
-                speed(batch, 1, arguments.tokens),
-                bench_speed(batch, arguments.tokens, arguments.llama_bin),
+                speed(batch, batch, arguments.tokens, arguments.threads),
+                speed(batch, 1, arguments.tokens, arguments.threads),
+                bench_speed(batch, arguments.tokens, arguments.threads, arguments.llama_bin),
             )
             for _ in range(arguments.rounds)
         ]
@@ -63,22 +65,23 @@ def throughput(arguments: argparse.Namespace) -> None:
         print(f"| {batch} | {at_once:.1f} | {single:.1f} | {bench:.1f} | {ratio:.2f} |", flush=True)
 
 
-def speed(votes: int, sequences: int, tokens: int) -> float:
+def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
     """Speed of a vote on SmolLM2, whose replies all reach the token limit."""
-    options = LoadOptions(context=CONTEXT, threads=1, sequences=sequences)
+    options = LoadOptions(context=CONTEXT, threads=threads, sequences=sequences)
+    clock = time.process_time if threads == 1 else time.perf_counter
 
     def seconds(count: int) -> float:
         settings = ReplySettings(SamplerSettings(seed=1), max_tokens=count)
         model = load(smollm2(), options, lambda: False)
         with model.model:
-            started = time.process_time()
+            started = clock()
             elect(model, STORY, VoteSettings(votes, settings))
-            return time.process_time() - started
+            return clock() - started
 
     return votes * tokens / (seconds(tokens + 1) - seconds(1))
 
 
-def bench_speed(batch: int, tokens: int, folder: Path) -> float:
+def bench_speed(batch: int, tokens: int, threads: int, folder: Path) -> float:
     """What llama-batched-bench generates with as many sequences and a shared prompt."""
     package = find_spec("llama_cpp")
     assert package
@@ -91,14 +94,18 @@ def bench_speed(batch: int, tokens: int, folder: Path) -> float:
             str(folder / "llama-batched-bench"),
             *("-m", str(smollm2()), "-c", str(CONTEXT * batch), "-b", "512", "-ub", "512"),
             *("-npp", "38", "-ntg", str(count), "-npl", str(batch), "-pps", "-kvu"),
-            *("-t", "1", "-tb", "1"),
+            *("-t", str(threads), "-tb", str(threads)),
+            *(["--no-repack"] if leave_out_broken_amx() else []),
         ]
+        started = time.perf_counter()
         process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         )
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
+        if threads > 1:
+            return time.perf_counter() - started
         return usage.ru_utime + usage.ru_stime
 
     # Loading and the prompt are in both.
@@ -172,6 +179,7 @@ def main() -> None:
     speeds.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     speeds.add_argument("--tokens", type=int, default=128, help="of each reply")
     speeds.add_argument("--rounds", type=int, default=3)
+    speeds.add_argument("--threads", type=int, default=1)
     speeds.set_defaults(measure=throughput)
     answers = commands.add_parser("accuracy")
     answers.add_argument("--threads", type=int)
