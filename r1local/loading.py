@@ -14,6 +14,7 @@ from r1local.events import Notice
 from r1local.fit import this_machine
 from r1local.gguf_file import GGML_TYPES, GGUFFile, file_type, read_gguf
 from r1local.offload import (
+    BATCH_TOKENS,
     CONTEXT_STEP,
     KV_CACHE_TYPES,
     Machine,
@@ -24,6 +25,7 @@ from r1local.offload import (
     facts_of,
     largest_context,
     memory_bytes,
+    plain_batch,
     plan,
 )
 from r1local.settings import KVType
@@ -40,6 +42,9 @@ _MOST_THREADS = 512
 #: Tokens of the KV cache for each reply but one where several are decoded at once. R1's
 #: replies to hard problems are longer now and then, and then some of them wait.
 _TOKENS_A_REPLY = 8_192
+#: Sequences of one KV cache for which plain attention is no slower on the CPU, however long they
+#: get: it computes the scores of all for each.
+_PLAIN_SEQUENCES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +123,30 @@ def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> Load
     else:
         memory = machine.all_memory if gpu_layers else machine.memory
     context_window = _context_window(gguf, facts, options, memory, notices)
+    kv_tokens = _kv_tokens(facts, options, context_window, memory, notices)
+    plain = 0
+    if not gpu_layers and not gguf.uses_latent_attention:
+        plain = _plain_batch(facts, options, kv_tokens)
     return LoadSettings(
         context_window=context_window,
         gpu_layers=gpu_layers,
         threads=options.threads or _threads(gguf),
         kv_cache=options.kv_cache,
         sequences=options.sequences,
-        kv_tokens=_kv_tokens(facts, options, context_window, memory, notices),
+        kv_tokens=kv_tokens,
+        flash_attention=not plain,
+        micro_batch=plain or BATCH_TOKENS,
     )
+
+
+def _plain_batch(facts: MemoryFacts, options: LoadOptions, kv_tokens: int) -> int:
+    """Tokens to compute at once without flash attention on the CPU; 0: with it.
+
+    llama.cpp's own choice, flash attention, costs more than half of the speed there when the
+    context fills (docs/benchmarks.md), but passes over the tokens of other sequences.
+    """
+    few = options.sequences <= _PLAIN_SEQUENCES
+    return plain_batch(facts, kv_tokens) if few and options.kv_cache == "f16" else 0
 
 
 def _kv_tokens(

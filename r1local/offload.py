@@ -16,6 +16,8 @@ KV_CACHE_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
 #: Tokens of the prompt evaluated at once, which llama.cpp reserves its work space for.
 #: Cancelling takes effect between such batches, and within one where the CPU computes it.
 BATCH_TOKENS = 512
+#: Of fewer tokens at once a prompt is evaluated notably slower (docs/benchmarks.md).
+_SMALLEST_BATCH = 16
 _F32_BYTES = 4
 _F16_BYTES = 2
 # Rows of the embedding's width that are alive at once; see `compute_bytes`.
@@ -37,7 +39,7 @@ class MemoryFacts:
 
     `keys` and `values` are the numbers cached for a token in each layer; `layers` are the bytes
     of each layer's tensors, which a GPU can take one by one; `read_per_token` the bytes of
-    weights read for one token.
+    weights read for one token; `heads` those that ask, 0 where that isn't known.
     """
 
     weights: int
@@ -49,6 +51,7 @@ class MemoryFacts:
     vocabulary_size: int
     context_length: int
     read_per_token: int
+    heads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
         vocabulary_size=gguf.vocabulary_size,
         context_length=min(filter(None, (gguf.context_length, gguf.position_count)), default=0),
         read_per_token=read or gguf.model_size,
+        heads=max(gguf.per_layer("attention.head_count"), default=0),
     )
 
 
@@ -163,9 +167,26 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
     | SmolLM2-135M, 2,048 / 8,192 | 15.5 / 21.5 | 19.4 / 25.4 |
     | R1-Distill-Qwen-7B, 4,096 / 32,768 / 131,072 | 143 / 171 / 267 | 149 / 177 / 273 |
     """
-    row = _F32_BYTES * (_LIVE_ROWS * facts.embedding_length + 2 * facts.feed_forward_length)
     mask = _F16_BYTES * context_window
-    return BATCH_TOKENS * (row + mask) + _F32_BYTES * facts.vocabulary_size
+    return BATCH_TOKENS * (_row_bytes(facts) + mask) + _F32_BYTES * facts.vocabulary_size
+
+
+def plain_batch(facts: MemoryFacts, context_window: int) -> int:
+    """Tokens evaluated at once for which plain attention takes as much memory as flash attention.
+
+    Without flash attention each token has the scores of every head for the whole cache: in f32,
+    and once more in f16 where they meet the values. That leaves room for fewer tokens at once;
+    0 if for so few that prompts would be slow, or where the heads aren't known.
+    """
+    scores = (_F32_BYTES + _F16_BYTES) * facts.heads * context_window
+    row = _row_bytes(facts) + scores + _F32_BYTES * context_window
+    batch = (compute_bytes(facts, context_window) - _F32_BYTES * facts.vocabulary_size) // row
+    return min(BATCH_TOKENS, batch) if facts.heads and batch >= _SMALLEST_BATCH else 0
+
+
+def _row_bytes(facts: MemoryFacts) -> int:
+    """Of the rows that one token has in a layer."""
+    return _F32_BYTES * (_LIVE_ROWS * facts.embedding_length + 2 * facts.feed_forward_length)
 
 
 def memory_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16") -> int:

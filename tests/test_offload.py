@@ -10,6 +10,7 @@ import pytest
 from r1local.catalog import CatalogModel, catalog
 from r1local.engine import LoadSettings, Model, log
 from r1local.gguf_file import GGUFFile, read_gguf, read_header
+from r1local.loading import LoadOptions, load
 from r1local.offload import (
     Machine,
     MemoryFacts,
@@ -20,6 +21,7 @@ from r1local.offload import (
     kv_cache_bytes,
     largest_context,
     memory_bytes,
+    plain_batch,
     plan,
     tokens_per_second,
 )
@@ -298,3 +300,45 @@ def test_the_plan_is_what_llama_cpp_allocates() -> None:
     allocated = sum(map(float, sizes)) * MIB
     assert len(sizes) >= 3
     assert memory_bytes(facts_of(read_gguf(smollm2())), 8192) == pytest.approx(allocated, rel=0.05)
+
+
+@pytest.mark.parametrize("context", [1024, 8192])
+def test_plain_attention_takes_no_more_memory(context: int) -> None:
+    facts = facts_of(read_gguf(smollm2()))
+    batch = plain_batch(facts, context)
+    assert 16 <= batch < 512
+    lines = logged_load(LoadOptions(context=context))
+    assert re.search(rf"n_ubatch += {batch}\n", lines)
+    (size,) = re.findall(r"compute buffer size += +([0-9.]+) MiB", lines)
+    assert float(size) * MIB < compute_bytes(facts, context)
+
+
+@pytest.mark.parametrize(
+    ("options", "flash"),
+    [
+        (LoadOptions(context=1024), False),
+        (LoadOptions(context=1024, sequences=8), False),
+        (LoadOptions(context=1024, sequences=16), True),
+        (LoadOptions(context=1024, kv_cache="q8_0"), True),
+    ],
+    ids=["one", "eight", "sixteen", "quantized"],
+)
+def test_flash_attention_is_left_out_where_it_is_slow(options: LoadOptions, flash: bool) -> None:
+    assert bool(re.search("flash_attn += disabled", logged_load(options))) != flash
+
+
+def test_plain_attention_needs_room_for_a_few_tokens() -> None:
+    facts = facts_of(read_header(r1_header()))
+    assert plain_batch(facts, 4096) > plain_batch(facts, 32_768) >= 16
+    assert plain_batch(facts, 131_072) == plain_batch(replace(facts, heads=0), 4096) == 0
+
+
+def logged_load(options: LoadOptions) -> str:
+    """What llama.cpp says when SmolLM2 is loaded so."""
+    lines: list[str] = []
+    log.show = lines.append
+    try:
+        load(smollm2(), options, lambda: False).model.close()
+    finally:
+        log.show = None
+    return "".join(lines)

@@ -32,6 +32,7 @@ def main() -> None:
     context_params.n_ctx = arguments.context
     context_params.n_batch = context_params.n_ubatch = 512
     context_params.n_outputs_max = 1
+    context_params.flash_attn_type = 0  # as r1local has it on the CPU
     context_params.n_threads = context_params.n_threads_batch = arguments.threads
     context = llama.llama_init_from_model(model, context_params)
     times = _generate(llama.llama_model_get_vocab(model), context, arguments)

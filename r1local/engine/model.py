@@ -16,7 +16,7 @@ from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
 from r1local.offload import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.settings import KVType
 
-_FLASH_ATTENTION_AUTO = -1
+_FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 _LOAD_MODE_MMAP = 1
 #: What llama_decode returns when it was aborted (llama.h).
 _ABORTED = 2
@@ -34,6 +34,8 @@ class LoadSettings:
         sequences: how many can be evaluated together (`batch`).
         kv_tokens: tokens that the KV cache holds, those of all sequences together; at
             least `context_window`.
+        flash_attention: have it where llama.cpp can; quantized KV caches need it.
+        micro_batch: tokens that are computed at once.
     """
 
     context_window: int
@@ -42,6 +44,8 @@ class LoadSettings:
     kv_cache: KVType
     sequences: int = 1
     kv_tokens: int = 0
+    flash_attention: bool = True
+    micro_batch: int = BATCH_TOKENS
 
 
 class Model:
@@ -230,6 +234,7 @@ class Model:
         file = path.stat()
         version = self._llama.llama_version().decode()
         layout = f"{settings.kv_cache} {settings.gpu_layers} {self.context_window}"
+        layout += f" {settings.flash_attention}"
         return f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {version} {layout}"
 
     def _make_context(self, settings: LoadSettings) -> Any:
@@ -238,7 +243,7 @@ class Model:
             self._llama.llama_context_default_params(),
             n_ctx=max(settings.context_window, settings.kv_tokens),
             n_batch=BATCH_TOKENS,
-            n_ubatch=BATCH_TOKENS,
+            n_ubatch=settings.micro_batch,
             n_seq_max=settings.sequences,
             # One cache for all sequences, so that what they share is stored once.
             kv_unified=True,
@@ -246,7 +251,9 @@ class Model:
             n_outputs_max=settings.sequences,
             n_threads=settings.threads,
             n_threads_batch=settings.threads,
-            flash_attn_type=_FLASH_ATTENTION_AUTO,
+            flash_attn_type=(
+                _FLASH_ATTENTION_AUTO if settings.flash_attention else _NO_FLASH_ATTENTION
+            ),
             type_k=kv_type,
             type_v=kv_type,
         )
