@@ -6,6 +6,7 @@
     python -m tools.benchmark oneshot --llama-bin DIR         … and llama-cli
     python -m tools.benchmark memory --llama-bin DIR
     python -m tools.benchmark threads
+    python -m tools.benchmark attention
 
 Every figure is the median of alternating runs, and every comparison a ratio.
 """
@@ -20,12 +21,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
 from r1local.catalog import catalog
+from r1local.engine import LoadSettings, Model
+from r1local.gguf_file import read_gguf
+from r1local.offload import facts_of, plain_batch
 from r1local.selection import select
 from tests.models import smollm2, write_scripted_model
 
@@ -217,6 +221,36 @@ def compare_threads(arguments: argparse.Namespace) -> None:
         report(f"{model.name}, two threads", two, one, "tokens/s, one thread")
 
 
+def compare_attention(arguments: argparse.Namespace) -> None:
+    """Plain attention and flash attention on the CPU, at a growing depth of the context."""
+    window, depths, tokens = 8_192, (16, 1_024, 4_096), 16
+    batch = plain_batch(facts_of(read_gguf(smollm2())), window)
+    flash = LoadSettings(window, gpu_layers=0, threads=2, kv_cache="f16")
+    plain = replace(flash, flash_attention=False, micro_batch=batch)
+
+    def seconds(settings: LoadSettings) -> tuple[list[float], list[float]]:
+        prompts, replies = [], []
+        with Model(smollm2(), settings, lambda: False) as model:
+            for depth in depths:
+                started = time.perf_counter()
+                model.evaluate([n % 3_000 + 100 for n in range(depth)], lambda: False)
+                prompts.append(time.perf_counter() - started)
+                started = time.perf_counter()
+                for token in range(100, 100 + tokens):
+                    model.advance(token)
+                replies.append(time.perf_counter() - started)
+        return prompts, replies
+
+    rounds = [(seconds(plain), seconds(flash)) for _ in range(arguments.rounds)]
+    for n, depth in enumerate(depths):
+        for part, what in enumerate(("prompt up to there", "reply")):
+            count = tokens if part else depth - (depths[n - 1] if n else 0)
+            ours, theirs = (
+                count / statistics.median(each[mode][part][n] for each in rounds) for mode in (0, 1)
+            )
+            report(f"depth {depth:,}, {what}", ours, theirs, "tokens/s, flash attention")
+
+
 def bare_speed(command: Sequence[str]) -> float:
     """Tokens per second of the bare loop."""
     speeds: dict[str, float] = json.loads(run(command).stdout)
@@ -258,6 +292,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "oneshot": compare_oneshot,
     "memory": compare_memory,
     "threads": compare_threads,
+    "attention": compare_attention,
 }
 
 
