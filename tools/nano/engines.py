@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from r1local.engine.amx import leave_out_broken_amx
 from tools.nano.chat import CLOSE_THOUGHT, EOS, render
 from tools.nano.suites import Case
 
@@ -39,6 +40,7 @@ class Direct:
     def __init__(self, model: Path) -> None:
         from llama_cpp import Llama
 
+        leave_out_broken_amx()
         self.llama = Llama(str(model), n_ctx=4096, n_threads=1, n_threads_batch=1, verbose=False)
 
     def _one(self, case: Case, temperature: float, seed: int) -> Reply:
