@@ -95,6 +95,8 @@ def test_a_pipe_is_a_conversation_too(scripted: Scripted) -> None:
     assert THOUGHT in result.stderr and "this session is piped now" in result.stderr
     assert "there is no /nonsense" in result.stderr and "Traceback" not in result.stderr
     assert read("piped").turns[0].question == "How many\nare there?"
+    again = piped(scripted(REPLY), "", "--resume", "piped")
+    assert again.stdout == f"❯ How many\nare there?\n{ANSWER}\n" and "thought for" in again.stderr
 
 
 def test_a_reader_that_leaves_ends_it(scripted: Scripted) -> None:

@@ -19,16 +19,22 @@ _ENDINGS = {
 }
 
 
-def print_turns(console: Console, turns: Sequence[Turn], *, thoughts: bool) -> None:
-    """Print questions, answers as rendered Markdown, and thoughts: whole, or a line for each."""
+def print_turns(
+    console: Console, turns: Sequence[Turn], *, thoughts: bool, notices: Console | None = None
+) -> None:
+    """Print questions, answers as rendered Markdown, and thoughts: whole, or a line for each.
+
+    `notices` takes what nobody said, where that is to be apart from the conversation.
+    """
+    notices = notices or console
     for number, turn in enumerate(turns):
         if number:
             console.print()
         console.print(Text(f"❯ {visible(turn.typed)}", "bold"))
         if turn.voters:
-            print_notice(console, f"{reply_count(len(turn.voters))} voted")
+            print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
-            _print_reply(console, turn.reply, thoughts=thoughts)
+            _print_reply(console, notices, turn.reply, thoughts=thoughts)
 
 
 def print_hit(console: Console, hit: Hit) -> None:
@@ -40,19 +46,19 @@ def print_hit(console: Console, hit: Hit) -> None:
         console.file.write(f"{hit.session}\t{hit.place}\t{hit.part}\t{hit.excerpt}\n")
 
 
-def _print_reply(console: Console, reply: Reply, *, thoughts: bool) -> None:
+def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:
     if reply.thinking:
         if thoughts:
             console.file.write(dim(console, visible(reply.thinking)) + "\n")
         unfinished = reply.thinking_open
         print_notice(
-            console, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)
+            notices, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)
         )
     if reply.answer:
-        console.print()
+        notices.print()
         _print_answer(console, reply.answer)
     if reply.reason in _ENDINGS:
-        print_notice(console, _ENDINGS[reply.reason])
+        print_notice(notices, _ENDINGS[reply.reason])
 
 
 def _print_answer(console: Console, answer: str) -> None:

@@ -65,7 +65,7 @@ class Inline:
             return
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
-        print_turns(self._out, turns[-1:], thoughts=False)
+        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
 
     def clear(self) -> None:
         """Clear the terminal."""
