@@ -5,7 +5,7 @@ the history, so a message holds what was asked or answered, nothing else. A
 turn keeps the thought too: people open it again, search it and export it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -76,10 +76,24 @@ class Turn:
         return self.question if self.shown is None else self.shown
 
     @property
+    def distinct_replies(self) -> Iterator[tuple[int | None, Reply]]:
+        """Its reply, for no voter, and those of the voters that did not win."""
+        if self.reply:
+            yield None, self.reply
+        for voter, reply in sorted(self.voters.items()):
+            if reply != self.reply:
+                yield voter, reply
+
+    @property
     def headline(self) -> str:
         """The question's beginning in one short line."""
         words = " ".join(self.typed[: 8 * _HEADLINE].split())
         return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
+
+
+def place(turn: int, voter: int | None) -> str:
+    """What a reply is called: its turn's number, from 1, and behind a point that of its voter."""
+    return str(turn) if voter is None else f"{turn}.{voter}"
 
 
 def messages_of(turns: Iterable[Turn], system: str | None, question: str | None) -> Conversation:

@@ -124,9 +124,7 @@ def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> Load
         memory = machine.all_memory if gpu_layers else machine.memory
     context_window = _context_window(gguf, facts, options, memory, notices)
     kv_tokens = _kv_tokens(facts, options, context_window, memory, notices)
-    plain = 0
-    if not gpu_layers and not gguf.uses_latent_attention:
-        plain = _plain_batch(facts, options, kv_tokens)
+    plain = 0 if gpu_layers else _plain_batch(gguf, facts, options, kv_tokens)
     return LoadSettings(
         context_window=context_window,
         gpu_layers=gpu_layers,
@@ -139,14 +137,15 @@ def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> Load
     )
 
 
-def _plain_batch(facts: MemoryFacts, options: LoadOptions, kv_tokens: int) -> int:
+def _plain_batch(gguf: GGUFFile, facts: MemoryFacts, options: LoadOptions, kv_tokens: int) -> int:
     """Tokens to compute at once without flash attention on the CPU; 0: with it.
 
     llama.cpp's own choice, flash attention, costs more than half of the speed there when the
     context fills (docs/benchmarks.md), but passes over the tokens of other sequences.
     """
-    few = options.sequences <= _PLAIN_SEQUENCES
-    return plain_batch(facts, kv_tokens) if few and options.kv_cache == "f16" else 0
+    if options.sequences > _PLAIN_SEQUENCES or options.kv_cache != "f16":
+        return 0
+    return 0 if gguf.uses_latent_attention else plain_batch(facts, kv_tokens)
 
 
 def _kv_tokens(

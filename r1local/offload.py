@@ -167,8 +167,8 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
     | SmolLM2-135M, 2,048 / 8,192 | 15.5 / 21.5 | 19.4 / 25.4 |
     | R1-Distill-Qwen-7B, 4,096 / 32,768 / 131,072 | 143 / 171 / 267 | 149 / 177 / 273 |
     """
-    mask = _F16_BYTES * context_window
-    return BATCH_TOKENS * (_row_bytes(facts) + mask) + _F32_BYTES * facts.vocabulary_size
+    a_token = _row_bytes(facts) + _F16_BYTES * context_window
+    return BATCH_TOKENS * a_token + _F32_BYTES * facts.vocabulary_size
 
 
 def plain_batch(facts: MemoryFacts, context_window: int) -> int:
@@ -178,10 +178,11 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
     and once more in f16 where they meet the values. That leaves room for fewer tokens at once;
     0 if for so few that prompts would be slow, or where the heads aren't known.
     """
+    row = _row_bytes(facts)
     scores = (_F32_BYTES + _F16_BYTES) * facts.heads * context_window
-    row = _row_bytes(facts) + scores + _F32_BYTES * context_window
-    batch = (compute_bytes(facts, context_window) - _F32_BYTES * facts.vocabulary_size) // row
-    return min(BATCH_TOKENS, batch) if facts.heads and batch >= _SMALLEST_BATCH else 0
+    with_flash = row + _F16_BYTES * context_window
+    batch = BATCH_TOKENS * with_flash // (row + scores + _F32_BYTES * context_window)
+    return batch if facts.heads and batch >= _SMALLEST_BATCH else 0
 
 
 def _row_bytes(facts: MemoryFacts) -> int:

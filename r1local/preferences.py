@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,8 @@ def default_connections() -> int:
     Raises:
         InvalidSetting: `config.toml` can't be read, or has what it can't.
     """
-    path = config_folder() / "config.toml"
-    wanted: int = _config(path).get("connections", CONNECTIONS)
-    if not 1 <= wanted <= MOST_CONNECTIONS:
-        raise InvalidSetting(
-            f"{path}: connections is {wanted}", f"it must be from 1 to {MOST_CONNECTIONS}"
-        )
-    return wanted
+    told = f"from 1 to {MOST_CONNECTIONS}"
+    return _number("connections", CONNECTIONS, 1, MOST_CONNECTIONS, told)
 
 
 def session_kv_bytes() -> int:
@@ -51,11 +47,7 @@ def session_kv_bytes() -> int:
     Raises:
         InvalidSetting: `config.toml` can't be read, or has what it can't.
     """
-    path = config_folder() / "config.toml"
-    wanted: int = _config(path).get("session_kv_mib", _SESSION_KV_MIB)
-    if wanted < 0:
-        raise InvalidSetting(f"{path}: session_kv_mib is {wanted}", "it must be 0 or more")
-    return wanted * 2**20
+    return _number("session_kv_mib", _SESSION_KV_MIB, 0, inf, "0 or more") * 2**20
 
 
 def preferred() -> Iterator[tuple[str, str, str]]:
@@ -75,6 +67,15 @@ def preferred() -> Iterator[tuple[str, str, str]]:
         variable = f"R1LOCAL_{key.upper()}"
         if value := os.environ.get(variable):
             yield name, value, variable
+
+
+def _number(key: str, otherwise: int, least: int, most: float, told: str) -> int:
+    """A number of `config.toml` in its range, which `told` names; or what holds otherwise."""
+    path = config_folder() / "config.toml"
+    wanted: int = _config(path).get(key, otherwise)
+    if not least <= wanted <= most:
+        raise InvalidSetting(f"{path}: {key} is {wanted}", f"it must be {told}")
+    return wanted
 
 
 def _as_text(value: object) -> str:

@@ -122,6 +122,11 @@ class ChatTerminal(PseudoTerminal):
         return [base64.b64decode(each).decode() for each in found]
 
 
+def steps(count: int) -> str:
+    """A thought of so many lines, no two of them alike."""
+    return "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(count))
+
+
 def records(name: str | None = None) -> list[dict[str, Any]]:
     """The lines of a session's file, or of all sessions' if none is named."""
     paths = sorted(sessions_folder().glob(f"{name or '*'}.jsonl"))
@@ -130,8 +135,8 @@ def records(name: str | None = None) -> list[dict[str, Any]]:
 
 def replying() -> bool:
     """Whether a reply that a session has the beginning of has not ended."""
-    begun = sum(len(of_type(kind)) for kind in ("question", "retry", "continued"))
-    return begun > len([each for each in of_type("ended") if "voter" not in each])
+    kinds = [each["type"] for each in records() if "voter" not in each]
+    return sum(map(kinds.count, ("question", "retry", "continued"))) > kinds.count("ended")
 
 
 def of_type(kind: str, name: str | None = None) -> list[dict[str, Any]]:

@@ -5,14 +5,8 @@ import re
 import pytest
 
 from tests import chats
-from tests.chats import ChatTerminal, of_type
+from tests.chats import ChatTerminal, of_type, steps
 from tests.conftest import Scripted
-
-
-def steps(count: int) -> str:
-    """A thought of so many lines, no two of them alike."""
-    return "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(count))
-
 
 #: About one second of a slow model, and several.
 THOUGHT, LONG_THOUGHT = steps(80), steps(200)

@@ -12,11 +12,11 @@ import pytest
 from r1local.paths import sessions_folder
 from r1local.sessions import read, sessions
 from tests import chats
-from tests.chats import ANSWER, REPLY, ChatTerminal, of_type
+from tests.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from tests.conftest import COMMAND, Scripted
 from tests.pseudo_terminal import PseudoTerminal
 
-LONG_THOUGHT = "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(600))
+LONG_THOUGHT = steps(600)
 
 
 @pytest.fixture

@@ -233,8 +233,8 @@ class Model:
         """What a KV cache's content depends on but its tokens: the file, llama.cpp, the layout."""
         file = path.stat()
         version = self._llama.llama_version().decode()
-        layout = f"{settings.kv_cache} {settings.gpu_layers} {self.context_window}"
-        layout += f" {settings.flash_attention}"
+        place = f"{settings.gpu_layers} {settings.flash_attention}"
+        layout = f"{settings.kv_cache} {place} {self.context_window}"
         return f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {version} {layout}"
 
     def _make_context(self, settings: LoadSettings) -> Any:

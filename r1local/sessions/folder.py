@@ -135,6 +135,11 @@ def path_of(name: str, folder: Path) -> Path:
     return folder / f"{checked_name(name)}{SESSION}"
 
 
+def state_of(path: Path) -> Path:
+    """Where the KV cache of the session in a file lies."""
+    return path.with_suffix(STATE)
+
+
 def existing(name: str, folder: Path) -> Path:
     """The file of a session that is there.
 
@@ -251,8 +256,7 @@ def _summary(path: Path) -> SessionSummary | None:
 
 def _size(path: Path) -> int:
     """Bytes of a session's file and of its KV cache."""
-    state = path.with_name(f"{path.stem}{STATE}")
-    return sum(each.lstat().st_size for each in (path, state) if os.path.lexists(each))
+    return sum(each.lstat().st_size for each in (path, state_of(path)) if os.path.lexists(each))
 
 
 def _records(lines: Iterable[bytes], *, deltas: bool = True) -> Iterator[Record]:

@@ -101,6 +101,8 @@ class Dropped:
 
 
 Delta: TypeAlias = ThinkingDelta | AnswerDelta
+#: What a reply, also one of a vote, is recorded with.
+OfReply: TypeAlias = ThinkingDelta | AnswerDelta | Rewound | Notice | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class OfVoter:
     """A record of one reply in a vote: one line, in which the voter's number stands too."""
 
     voter: int
-    record: ThinkingDelta | AnswerDelta | Rewound | Notice | Ended
+    record: OfReply
 
 
 Record: TypeAlias = (
@@ -148,7 +150,6 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 _FIELDS: dict[Any, dict[str, Any]] = {
     kind: {field.name: field.type for field in fields(kind)} for kind in _TYPES.values()
 }
-_OF_VOTERS = (ThinkingDelta, AnswerDelta, Rewound, Notice, Ended)
 _LARGEST = 2**63
 #: How a line of streamed text begins: nearly all of a file, which a list need not read.
 DELTA_STARTS = (b'{"type": "thinking"', b'{"type": "answer"')
@@ -159,13 +160,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def of_voter(voter: int | None, record: OfReply) -> Record:
+    """A record of the turn's own reply, or of a voter's if there is one."""
+    return record if voter is None else OfVoter(voter, record)
+
+
 def encode(record: Record) -> bytes:
     """The line of a record made now, its line break included."""
-    of_voter = {}
+    voter = {}
     if isinstance(record, OfVoter):
-        of_voter, record = {"voter": record.voter}, record.record
+        voter, record = {"voter": record.voter}, record.record
     given = {name: value for name, value in asdict(record).items() if value is not None}
-    data = {"type": _NAMES[type(record)], "at": now(), **of_voter, **given}
+    data = {"type": _NAMES[type(record)], "at": now(), **voter, **given}
     # Lone surrogates, which a terminal may have passed on, are no UTF-8.
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
@@ -186,7 +192,7 @@ def decode(line: bytes) -> Record | None:
         record: Record = kind(**{name: _mended(value) for name, value in given.items()})
     except TypeError:  # a field is missing
         return None
-    if "voter" not in data or not isinstance(record, _OF_VOTERS):
+    if "voter" not in data or not isinstance(record, OfReply):
         return record
     return OfVoter(data["voter"], record) if _fits(data["voter"], int) else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from r1local.conversation import Turn
+from r1local.conversation import Turn, place
 from r1local.errors import SessionError
 from r1local.events import Part
 from r1local.sessions.folder import read, sessions
@@ -33,7 +33,7 @@ class Hit:
     @property
     def place(self) -> str:
         """The turn, and the voter if there is one: what `/think` takes."""
-        return str(self.turn) if self.voter is None else f"{self.turn}.{self.voter}"
+        return place(self.turn, self.voter)
 
 
 def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
@@ -56,11 +56,9 @@ def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
 
 def _texts(turn: Turn) -> Iterator[tuple[int | None, Literal["question"] | Part, str]]:
     yield None, "question", turn.question
-    others = ((n, each) for n, each in sorted(turn.voters.items()) if each != turn.reply)
-    for voter, reply in [(None, turn.reply), *others]:
-        if reply:
-            yield voter, "thinking", reply.thinking
-            yield voter, "answer", reply.answer
+    for voter, reply in turn.distinct_replies:
+        yield voter, "thinking", reply.thinking
+        yield voter, "answer", reply.answer
 
 
 def _folded(text: str) -> str:

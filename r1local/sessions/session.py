@@ -9,7 +9,7 @@ from r1local import __version__
 from r1local.conversation import Reply, Turn
 from r1local.engine import Model
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
-from r1local.events import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.paths import sessions_folder
 from r1local.preferences import session_kv_bytes
 from r1local.sessions import folder as names
@@ -17,11 +17,9 @@ from r1local.sessions import kv
 from r1local.sessions.records import (
     VERSION,
     Continued,
-    Delta,
     Dropped,
     Ended,
     Head,
-    OfVoter,
     Question,
     Record,
     Retry,
@@ -32,6 +30,7 @@ from r1local.sessions.records import (
     decode,
     encode,
     now,
+    of_voter,
 )
 from r1local.sessions.session_file import SessionFile
 from r1local.sessions.transcript import Transcript
@@ -115,7 +114,6 @@ class Session:
             SessionNotSaved: the disk refuses the copy.
         """
         folder = folder or sessions_folder()
-        original = names.existing(name, folder)
         _, content = names.load(name, folder)
         if new_name is None:
             new_name = next(names.free_names(names.checked_name(name), folder))
@@ -126,8 +124,7 @@ class Session:
             copy.close()
         except OSError as error:
             raise _not_saved(new_name, error) from error
-        state, its_own = (path.with_suffix(names.STATE) for path in (original, copy.path))
-        kv.share(state, its_own)
+        kv.share(names.state_of(names.path_of(name, folder)), names.state_of(copy.path))
         return cls.open(new_name, folder=folder)
 
     @property
@@ -178,12 +175,12 @@ class Session:
         match event:
             case ThinkingDelta() | AnswerDelta():
                 with self._mutex:
-                    self._transcript.take(_of(voter, event))
+                    self._transcript.take(of_voter(voter, event))
                     self._writer.record_delta(event, voter)
             case Finished():
                 pass  # `finished` tells more
             case _:
-                self._record(_of(voter, event))
+                self._record(of_voter(voter, event))
 
     def finished(self, reply: Reply, voter: int | None = None) -> None:
         """The reply has ended, whatever ended it.
@@ -198,7 +195,7 @@ class Session:
             ended["thinking"] = None
         if reply.answer == answer:
             ended["answer"] = None
-        self._record(_of(voter, Ended(**ended)))
+        self._record(of_voter(voter, Ended(**ended)))
         if voter is not None:
             return
         self._writer.sync()
@@ -262,10 +259,6 @@ class Session:
         with self._mutex:
             self._transcript.take(record)
             self._writer.record(record)
-
-
-def _of(voter: int | None, record: Delta | Rewound | Notice | Ended) -> Record:
-    return record if voter is None else OfVoter(voter, record)
 
 
 def _unused(name: str, folder: Path) -> str:

@@ -10,10 +10,10 @@ from r1local.events import AnswerDelta, Notice, Rewound, ThinkingDelta
 from r1local.kept_reply import KeptReply
 from r1local.sessions.records import (
     Continued,
-    Delta,
     Dropped,
     Ended,
     Head,
+    OfReply,
     OfVoter,
     Question,
     Record,
@@ -104,7 +104,7 @@ class Transcript:
         kept = self._open if voter is None else self._voters.get(voter)
         return (kept.text("thinking"), kept.text("answer")) if kept else ("", "")
 
-    def _take_of_voter(self, voter: int, record: Delta | Rewound | Notice | Ended) -> None:
+    def _take_of_voter(self, voter: int, record: OfReply) -> None:
         if isinstance(record, Ended):
             whole = _reply_of(record, *self.streamed(voter))
             self._voters.pop(voter, None)

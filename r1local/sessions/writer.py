@@ -9,7 +9,7 @@ from filelock import FileLock
 from r1local.errors import SessionError, SessionInUse
 from r1local.sessions import folder as names
 from r1local.sessions import kv
-from r1local.sessions.records import Delta, OfVoter, Question, Record, encode
+from r1local.sessions.records import Delta, Question, Record, encode, of_voter
 from r1local.sessions.session_file import SessionFile
 
 #: Seconds that what a model streams may wait: half of what may be lost, since a disk takes its
@@ -57,7 +57,7 @@ class Writer:
     @property
     def state(self) -> Path | None:
         """Where the session's KV cache lies; None if there is no file that it could lie beside."""
-        return self._state(self.name) if self._file.exists else None
+        return names.state_of(self.path) if self._file.exists else None
 
     def put(self, line: bytes) -> None:
         """Take a line that is written with the next record."""
@@ -89,7 +89,7 @@ class Writer:
             SessionError: the file can't have it.
         """
         with self._mutex:
-            held = None
+            held, state = None, names.state_of(self.path)
             try:
                 held = names.lock(new, self._folder) if self._held else None
                 self._file.move(names.path_of(new, self._folder))
@@ -101,7 +101,7 @@ class Writer:
                     f"look at {self.path}",
                 ) from error
             if self._held:
-                kv.move(self._state(self.name), self._state(new))
+                kv.move(state, names.state_of(self.path))
                 names.unlock(self._held, gone=True)
             self.name, self._held = new, held
 
@@ -124,7 +124,7 @@ class Writer:
         """Make one record of the text that came since the last one, for each part of each reply."""
         for (voter, kind), deltas in self._deltas.items():
             delta = kind("".join(each.text for each in deltas), deltas[-1].tokens)
-            self._unsaved += encode(delta if voter is None else OfVoter(voter, delta))
+            self._unsaved += encode(of_voter(voter, delta))
         self._deltas.clear()
 
     def _flush_soon(self) -> None:
@@ -164,6 +164,3 @@ class Writer:
                 self.name = name
                 self._file.move(names.path_of(name, self._folder))
                 return
-
-    def _state(self, name: str) -> Path:
-        return self._folder / f"{name}{names.STATE}"

@@ -16,8 +16,8 @@ from r1local.ui.votes import VoteTable, tally_lines
 State = Literal["idle", "reading", "thinking", "answering", "voting"]
 
 _MOST_VOTE_ROWS = 20
+#: Seconds that a pace is taken over; tokens that come all at once have none yet.
 _LEAST_PACE_S = 0.05
-"""Seconds that a pace is taken over; tokens that come all at once have none yet."""
 _ENDINGS = {
     "cancelled": "stopped; /continue lets it go on",
     "length": "stopped at the token limit; /continue lets it go on",
@@ -187,10 +187,10 @@ class Talk:
             if turn.voters:
                 told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
                 items.append(_folded(told))
-            if turn.voters and not turn.reply:
-                items.append(Passage(_VOTE_LOST, "class:note", spaced=False))
             if turn.reply:
                 items += self._reply_items(turn.reply)
+            elif turn.voters:
+                items.append(Passage(_VOTE_LOST, "class:note", spaced=False))
         self._answer = None
         self.conversation.replace(items)
         self.conversation.scroll_to_end()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from r1local.commands.chat.chat import Chat
 from r1local.commands.chat.slash import SlashCommand, command_named
-from r1local.conversation import Reply
+from r1local.conversation import Reply, place
 from r1local.costs import cost_of
 from r1local.documents import read_document
 from r1local.errors import PromptInputError, UsageError
@@ -94,19 +94,19 @@ def _find(chat: Chat, argument: str) -> None:
         words, left = argument, []
     if not words:
         raise UsageError("there is nothing to find", "type for example: /find prime")
-    replies = _replies(chat)
-    holding = [
-        name
-        for name, reply in replies.items()
-        if words.casefold() in reply.thinking.casefold() and not _won(name, replies)
-    ]
-    left = [name for name in left if name in holding] or holding
+    holding = {
+        place(number, voter): reply
+        for number, turn in enumerate(chat.dialogue.turns, 1)
+        for voter, reply in turn.distinct_replies
+        if words.casefold() in reply.thinking.casefold()
+    }
+    left = [name for name in left if name in holding] or list(holding)
     if not left:
         chat.surface.say(f"no thought holds: {words}")
         return
     name, *rest = left
     chat.found = words, rest
-    chat.surface.open_thought(name, replies[name], words)
+    chat.surface.open_thought(name, holding[name], words)
     others = f"; /find shows the next of {len(holding)}" if len(holding) > 1 else ""
     chat.surface.say(f"thought {name} holds: {words}{others}")
 
@@ -312,15 +312,9 @@ def _replies(chat: Chat) -> dict[str, Reply]:
     replies = {}
     for number, turn in enumerate(chat.dialogue.turns, 1):
         if turn.reply:
-            replies[str(number)] = turn.reply
-        replies |= {f"{number}.{voter}": each for voter, each in sorted(turn.voters.items())}
+            replies[place(number, None)] = turn.reply
+        replies |= {place(number, voter): each for voter, each in sorted(turn.voters.items())}
     return replies
-
-
-def _won(name: str, replies: Mapping[str, Reply]) -> bool:
-    """Whether a voter's reply is that of the turn, too."""
-    turn, dot, _voter = name.partition(".")
-    return bool(dot) and replies[name] == replies.get(turn)
 
 
 def _last_number(chat: Chat) -> int:
