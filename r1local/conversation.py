@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from r1local.events import FinishReason
+from r1local.events.reply import FinishReason
 
 Role = Literal["system", "user", "assistant"]
 

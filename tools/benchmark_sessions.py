@@ -20,11 +20,13 @@ from functools import partial
 from pathlib import Path
 
 from r1local.conversation import Reply
-from r1local.engine import LoadSettings, Model
+from r1local.engine.model import LoadSettings, Model
 from r1local.engine.state import restore_state, save_state
-from r1local.events import ThinkingDelta
-from r1local.sessions import Session, search, sessions
-from tests.models import smollm2
+from r1local.events.reply import ThinkingDelta
+from r1local.sessions.folder import sessions
+from r1local.sessions.search import search
+from r1local.sessions.session import Session
+from testing.models import smollm2
 
 _TOKENS = 4000
 _SETTINGS = LoadSettings(context_window=5120, gpu_layers=0, threads=2, kv_cache="f16")

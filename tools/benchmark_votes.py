@@ -21,16 +21,16 @@ from importlib.util import find_spec
 from math import sqrt
 from pathlib import Path
 
-from r1local.ballots import Elected, VoteSettings
-from r1local.control import Control
+from r1local.answers.canonical import canonical
 from r1local.conversation import Message
-from r1local.engine import SamplerSettings
 from r1local.engine.amx import leave_out_broken_amx
-from r1local.loading import LoadedModel, LoadOptions, load
-from r1local.maths_answers import canonical
-from r1local.reply_settings import ReplySettings
-from r1local.votes import vote
-from tests.models import smollm2
+from r1local.engine.sampler import SamplerSettings
+from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.replies.control import Control
+from r1local.replies.settings import ReplySettings
+from r1local.voting.election import vote
+from r1local.voting.settings import Elected, VoteSettings
+from testing.models import smollm2
 from tools.nano.evaluate import SHIPPED
 from tools.nano.suites import Case, suites
 

@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 from r1local.__main__ import main as r1local
-from r1local.engine import Model, Sampler
-from r1local.events import Event, ThinkingDelta
-from r1local.ui.talk import Talk
+from r1local.engine.model import Model
+from r1local.engine.sampler import Sampler
+from r1local.events.reply import Event, ThinkingDelta
+from r1local.ui.chat.view import Talk
 
 #: Tokens of thought, from and to.
 EARLY, LATE = (500, 1_500), (14_500, 15_500)

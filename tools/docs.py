@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from r1local.catalog import CatalogModel, catalog
+from r1local.models.catalog import CatalogModel, catalog
 
 ROOT = Path(__file__).parents[1]
 MODELS_HEAD = """# Models

@@ -4,10 +4,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local.catalog import catalog
+from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
-from r1local.paths import user_models
-from r1local.store import register
+from r1local.models.catalog import catalog
+from r1local.models.store.own_models import register
 from r1local.ui.console import console_for, print_notice
 
 

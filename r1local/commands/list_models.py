@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from r1local.catalog import CatalogModel, catalog
+from r1local.config.options import ModelFormat
+from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
-from r1local.fit import this_machine
-from r1local.gguf_file import GGUFFile, read_summary
-from r1local.offload import Machine, MemoryFacts, Plan, facts_of, facts_of_known, plan
-from r1local.paths import user_models
-from r1local.settings import ModelFormat
-from r1local.store import Installed, installed
+from r1local.gguf.file import GGUFFile, read_summary
+from r1local.machine.memory import Machine, MemoryFacts, Plan, facts_of, facts_of_known, plan
+from r1local.machine.this_machine import this_machine
+from r1local.models.catalog import CatalogModel, catalog
+from r1local.models.store.installed import Installed
+from r1local.models.store.search import installed
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table, size_text

@@ -1,9 +1,9 @@
 """Which model a reply comes from; one that is not here can be fetched on the way."""
 
-from r1local.catalog import catalog
+from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK, ModelNotInstalled
-from r1local.paths import user_models
-from r1local.selection import Selected, select
+from r1local.models.catalog import catalog
+from r1local.models.selection import Selected, select
 from r1local.ui.questions import agreed, can_ask
 
 

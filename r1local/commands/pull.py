@@ -8,27 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local import hub
-from r1local.catalog import Catalog, catalog
-from r1local.download.journal import partials
-from r1local.download.transfer import Cancelled, fetch
+from r1local.config.options import ModelFormat
+from r1local.config.paths import user_models
+from r1local.config.preferences import default_connections
 from r1local.errors import EXIT_OK, DiskFull, UsageError
-from r1local.fit import this_machine
-from r1local.hub import RemoteFile
-from r1local.hub_models import HubModel, fits, on_hub
-from r1local.interruption import Interruption, interruptible
-from r1local.offload import (
-    Machine,
-    facts_of_known,
-    plan,
-    tokens_per_second,
-)
-from r1local.paths import user_models
-from r1local.preferences import default_connections
-from r1local.references import CatalogReference, parse
-from r1local.settings import ModelFormat
+from r1local.hub import client as hub
+from r1local.hub.client import RemoteFile
+from r1local.hub.journal import partials
+from r1local.hub.transfer import Cancelled, fetch
+from r1local.machine.memory import Machine, facts_of_known, plan, tokens_per_second
+from r1local.machine.this_machine import this_machine
+from r1local.models.catalog import Catalog, catalog
+from r1local.models.references import CatalogReference, parse
+from r1local.models.remote_files import HubModel, fits, on_hub
+from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
-from r1local.ui.downloads import DownloadDisplay, Offer, ask_which, display_for
+from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
 
 #: Bytes of the disk that are left free: a full one troubles every other program.
 _DISK_MARGIN = 2**30

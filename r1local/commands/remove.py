@@ -4,11 +4,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from r1local.catalog import catalog
+from r1local.config.paths import user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled, UsageError
-from r1local.paths import user_models
-from r1local.references import CatalogReference, HubReference, Reference, parse
-from r1local.store import Installed, copies, remove
+from r1local.models.catalog import catalog
+from r1local.models.references import CatalogReference, HubReference, Reference, parse
+from r1local.models.store.installed import Installed
+from r1local.models.store.search import copies, remove
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.tables import size_text

@@ -8,18 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from r1local.config.options import ModelFormat
 from r1local.errors import EXIT_ERROR, EXIT_OK, SessionError, UsageError
-from r1local.sessions import (
-    SessionSummary,
-    export_json,
-    export_markdown,
-    find,
-    read,
-    remove,
-    search,
-    sessions,
-)
-from r1local.settings import ModelFormat
+from r1local.sessions.export import export_json, export_markdown
+from r1local.sessions.folder import SessionSummary, find, read, remove, sessions
+from r1local.sessions.search import search
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.safe_text import visible, visible_json

@@ -7,15 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from r1local.catalog import Catalog, catalog
+from r1local.config.options import ModelFormat
+from r1local.config.paths import user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled
-from r1local.paths import user_models
-from r1local.references import parse
-from r1local.settings import ModelFormat
-from r1local.store import Installed, copies, expected_sha256, installed, sha256
+from r1local.models.catalog import Catalog, catalog
+from r1local.models.references import parse
+from r1local.models.store.checksums import expected_sha256, sha256
+from r1local.models.store.installed import Installed
+from r1local.models.store.search import copies, installed
 from r1local.ui.console import console_for, print_notice
+from r1local.ui.models.verification import VerificationProgress, print_verified, verification
 from r1local.ui.safe_text import visible_json
-from r1local.ui.verification import VerificationProgress, print_verified, verification
 
 State: TypeAlias = Literal["ok", "damaged", "unreadable", "no checksum"]
 _BAD: tuple[State, ...] = ("damaged", "unreadable")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from r1local.config.paths import sessions_folder
 from r1local.errors import (
     InvalidSetting,
     SessionDamaged,
@@ -20,7 +21,6 @@ from r1local.errors import (
     SessionNotFound,
     SessionTooNew,
 )
-from r1local.paths import sessions_folder
 from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
 from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript

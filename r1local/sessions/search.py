@@ -10,7 +10,7 @@ from typing import Literal
 
 from r1local.conversation import Turn, place
 from r1local.errors import SessionError
-from r1local.events import Part
+from r1local.events.reply import Part
 from r1local.sessions.folder import read, sessions
 
 #: Characters of an excerpt before the first word found, and in all.

@@ -6,14 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 
 from r1local import __version__
+from r1local.config.paths import sessions_folder
+from r1local.config.preferences import session_kv_bytes
 from r1local.conversation import Reply, Turn
-from r1local.engine import Model
+from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
-from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.paths import sessions_folder
-from r1local.preferences import session_kv_bytes
+from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.sessions import folder as names
-from r1local.sessions import kv
+from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import (
     VERSION,
     Continued,

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from r1local.conversation import Reply, Turn
-from r1local.events import AnswerDelta, Notice, Rewound, ThinkingDelta
-from r1local.kept_reply import KeptReply
+from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
+from r1local.events.reply_builder import KeptReply
 from r1local.sessions.records import (
     Continued,
     Dropped,

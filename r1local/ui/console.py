@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from r1local import streams
+from r1local.ui import streams
 from r1local.ui.safe_text import visible
 
 #: Characters of an error's line, beyond which a quotation is cut.

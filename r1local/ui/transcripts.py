@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.conversation import Reply, Turn
-from r1local.sessions import Hit
+from r1local.sessions.search import Hit
 from r1local.ui.console import can_repaint, dim, print_notice
-from r1local.ui.readings import reply_count, thought_for
 from r1local.ui.safe_text import visible
+from r1local.ui.wording import reply_count, thought_for
 
 _ENDINGS = {
     "cancelled": "stopped",
@@ -63,7 +63,7 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
 
 def _print_answer(console: Console, answer: str) -> None:
     if can_repaint(console):
-        from r1local.ui.markdown import MarkdownView  # which a search doesn't need
+        from r1local.ui.markdown.view import MarkdownView  # which a search doesn't need
 
         view = MarkdownView(console)
         view.feed(answer)
