@@ -1,4 +1,4 @@
-"""The house's laws: imports, libraries, and a light door."""
+"""The laws of the house: imports go down only, libraries have one room, the door is light."""
 
 import ast
 import subprocess
@@ -13,6 +13,31 @@ from testing.command import ROOT
 PACKAGE = ROOT / "r1local"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
+#: Rooms from the ground up: a module imports modules of its own room, and of rooms named earlier.
+FLOORS = (
+    "errors",
+    "conversation",
+    "events",
+    "config",
+    "answers",
+    "thinking",
+    "gguf",
+    "engine",
+    "prompts",
+    "machine",
+    "hub",
+    "models",
+    "replies",
+    "voting",
+    "sessions",
+    "ui",
+    "chat",
+    "commands",
+    "cli",
+    "__main__",
+)
+#: All that the screens may reach, directly or through others.
+UI_REACHES = {"errors", "conversation", "config.options", "answers.boxed", "events"}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"hub.client", "sessions"},
@@ -20,7 +45,7 @@ KNOWN_BY = {
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
     "llama_cpp": {"engine"},
-    "markdown_it": {"sessions", "ui"},
+    "markdown_it": {"sessions.export", "ui.markdown"},
     "math_verify": {"answers.algebra"},
     "platformdirs": {"config.paths", "cli.error_handler"},
     "prompt_toolkit": {"ui"},
@@ -77,9 +102,25 @@ def within(module: str, rooms: set[str]) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
+def test_every_room_has_a_floor() -> None:
+    assert {module.partition(".")[0] for module in MODULES} - {""} == set(FLOORS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module: str) -> None:
+    floor = FLOORS.index(module.partition(".")[0]) if module else 0
+    rooms = {each.partition(".")[0] for each in imported_modules(module)}
+    assert {room for room in rooms if FLOORS.index(room) > floor} == set()
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_reaches_itself(module: str) -> None:
     assert module not in closure(module)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if within(module, {"ui"})])
+def test_screens_know_events_and_plain_values_alone(module: str) -> None:
+    assert {each for each in closure(module) if not within(each, UI_REACHES | {"ui"})} == set()
 
 
 @pytest.mark.parametrize("module", [m for m, path in MODULES.items() if path.stem == "__init__"])

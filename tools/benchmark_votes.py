@@ -25,11 +25,12 @@ from r1local.answers.canonical import canonical
 from r1local.conversation import Message
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.sampler import SamplerSettings
+from r1local.events.vote import Elected
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.voting.election import vote
-from r1local.voting.settings import Elected, VoteSettings
+from r1local.voting.settings import VoteSettings
 from testing.models import smollm2
 from tools.nano.evaluate import SHIPPED
 from tools.nano.suites import Case, suites

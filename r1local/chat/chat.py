@@ -11,6 +11,7 @@ from r1local.config.options import MOST_AT_ONCE
 from r1local.conversation import Reply
 from r1local.errors import PromptInputError, R1LocalError
 from r1local.events.reply import Event
+from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
 from r1local.models.loading import LoadedModel
 from r1local.models.selection import Selected, select
@@ -18,7 +19,7 @@ from r1local.prompts.documents import Document, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
-from r1local.voting.settings import VoteEvent, VoteSettings
+from r1local.voting.settings import VoteSettings
 
 #: Lets the model reply; the control ends or steers it from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from r1local.conversation import Conversation, Reply, Turn, messages_of
 from r1local.events.reply import Event
 from r1local.events.reply_builder import KeptReply
+from r1local.events.vote import Ballot, Elected, VoteEvent, VoterEvent
 from r1local.models.loading import LoadedModel
 from r1local.models.selection import Selected
 from r1local.replies.control import Control
@@ -15,7 +16,7 @@ from r1local.replies.generation import Begun, reply
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.voting.election import vote
-from r1local.voting.settings import Ballot, Elected, VoteEvent, VoterEvent, VoteSettings
+from r1local.voting.settings import VoteSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
 from r1local.gguf.file import GGUFFile, read_summary
-from r1local.machine.memory import Machine, MemoryFacts, Plan, facts_of, facts_of_known, plan
+from r1local.machine.memory import Machine, MemoryFacts, Plan, facts_of, plan
 from r1local.machine.this_machine import this_machine
-from r1local.models.catalog import CatalogModel, catalog
+from r1local.models.catalog import CatalogModel, catalog, facts_of_known
 from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed
 from r1local.ui.console import console_for, print_notice

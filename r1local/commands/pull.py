@@ -16,9 +16,9 @@ from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import partials
 from r1local.hub.transfer import Cancelled, fetch
-from r1local.machine.memory import Machine, facts_of_known, plan, tokens_per_second
+from r1local.machine.memory import Machine, plan, tokens_per_second
 from r1local.machine.this_machine import this_machine
-from r1local.models.catalog import Catalog, catalog
+from r1local.models.catalog import Catalog, catalog, facts_of_known
 from r1local.models.references import CatalogReference, parse
 from r1local.models.remote_files import HubModel, fits, on_hub
 from r1local.replies.interruption import Interruption, interruptible

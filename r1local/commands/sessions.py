@@ -103,7 +103,7 @@ def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
         return EXIT_OK
     console, found = console_for(sys.stdout), False
     for hit in hits:
-        print_hit(console, hit)
+        print_hit(console, hit.session, hit.place, hit.part, hit.excerpt)
         found = True
     if not found:
         print_notice(console_for(sys.stderr), "nothing was found")

@@ -15,14 +15,13 @@ from r1local.machine.memory import (
     Machine,
     MemoryFacts,
     facts_of,
-    facts_of_known,
     kv_cache_bytes,
     memory_bytes,
     plan,
     tokens_per_second,
 )
 from r1local.machine.this_machine import this_machine
-from r1local.models.catalog import Catalog, CatalogModel, catalog
+from r1local.models.catalog import Catalog, CatalogModel, catalog, facts_of_known
 from r1local.models.references import CatalogReference, Reference, parse
 from r1local.models.remote_files import on_hub, read_remote_header
 from r1local.models.selection import select

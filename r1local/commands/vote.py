@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from r1local.commands.run import Prepared, RunOptions, prepare
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, LoadingCancelled
+from r1local.events.vote import Elected, VoteEvent
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.votes.text import VoteRenderer, vote_renderer_for
 from r1local.voting.election import vote as hold_vote
-from r1local.voting.settings import Elected, VoteEvent, VoteSettings, answer_pattern
+from r1local.voting.settings import VoteSettings, answer_pattern
 
 
 @dataclass(frozen=True, slots=True)

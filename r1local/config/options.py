@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from r1local.errors import InvalidSetting
-
 #: What a reply shows of its thinking; `only` leaves the answer out.
 ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
 
@@ -52,13 +50,3 @@ MOST_VOTES, MOST_AT_ONCE = 1_000, 16
 
 #: Connections that a file is downloaded over, unless told otherwise, and at most.
 CONNECTIONS, MOST_CONNECTIONS = 4, 16
-
-
-def check(holds: bool, setting: str, range_: str) -> None:
-    """Refuse a setting's value unless it holds.
-
-    Raises:
-        InvalidSetting: `setting`, a name and its value, is not in the range that `range_` words.
-    """
-    if not holds:
-        raise InvalidSetting(f"{setting} is out of range", f"it must be {range_}")

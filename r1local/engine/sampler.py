@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from secrets import randbelow
 from typing import Any
 
-from r1local.config.options import TEMPERATURE, TOP_P, check
+from r1local.config.options import TEMPERATURE, TOP_P
 from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
+from r1local.errors import check
 
 #: llama.cpp takes 32-bit seeds and keeps the highest for "draw one" (LLAMA_DEFAULT_SEED).
 SEED_LIMIT = 0xFFFFFFFF

@@ -8,8 +8,8 @@ however the model's output was cut into pieces.
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Part = Literal["thinking", "answer"]
-FinishReason = Literal["stop", "length", "cancelled", "loop"]
+from r1local.conversation import FinishReason, Part
+
 NoticeKind = Literal["context", "offload", "budget", "thinking", "loop"]
 
 

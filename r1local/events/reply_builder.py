@@ -3,8 +3,15 @@
 from dataclasses import replace
 from typing import assert_never
 
-from r1local.conversation import Reply
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Part, Rewound, ThinkingDelta
+from r1local.conversation import Part, Reply
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Rewound,
+    ThinkingDelta,
+)
 
 
 class KeptReply:

@@ -13,6 +13,7 @@ from threading import Condition, Event, Thread
 from typing import BinaryIO, TypeAlias
 
 from r1local.errors import ChecksumMismatch, DiskFull, DownloadError, HubUnreachable
+from r1local.events.download import Progress, Told
 from r1local.hub import client as hub
 from r1local.hub.client import Interrupted, LinkExpired, Piece, RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
@@ -30,21 +31,6 @@ _REPORT_S, _FLUSH_S = 0.1, 2.0
 #: Seconds of a pause that a user wants to know of.
 _WORTH_TELLING_S = 4.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Bytes of a file that are there, of how many."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something to tell the user while a download goes on."""
-
-    message: str
 
 
 Report: TypeAlias = Callable[[Progress | Told], None]

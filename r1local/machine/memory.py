@@ -5,17 +5,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from r1local.config.options import MAX_TOKENS, KVType
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.gguf.file import GGML_TYPES, GGUFFile
-from r1local.models.catalog import CatalogModel
 
 #: Where a model runs: all on GPUs, partly, on the CPU, or not in this machine's memory.
 FitKind: TypeAlias = Literal["GPU", "GPU+CPU", "CPU", "no"]
 
-#: Numbers in `enum ggml_type` of the KV cache's element types.
-KV_CACHE_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
-#: Tokens of the prompt evaluated at once, which llama.cpp reserves its work space for.
-#: Cancelling takes effect between such batches, and within one where the CPU computes it.
-BATCH_TOKENS = 512
 #: Of fewer tokens at once a prompt is evaluated notably slower (docs/benchmarks.md).
 _SMALLEST_BATCH = 16
 _F32_BYTES = 4
@@ -23,8 +18,6 @@ _F16_BYTES = 2
 # Rows of the embedding's width that are alive at once; see `compute_bytes`.
 _LIVE_ROWS = 10
 
-# llama.cpp rounds a context window up to a multiple of this.
-CONTEXT_STEP = 256
 SMALLEST_CONTEXT = 512
 #: Tokens of context worth having before more layers are put on a GPU.
 USEFUL_CONTEXT = 4_096
@@ -123,28 +116,6 @@ def _experts_used(gguf: GGUFFile) -> float:
     count = gguf.hyperparameter("expert_count")
     used = gguf.hyperparameter("expert_used_count")
     return used / count if count and used else 1.0
-
-
-def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None:
-    """The catalog's facts of a model that is not on this machine; None where it has none."""
-    shape, size = model.architecture, model.sizes.get(quantization)
-    if shape is None or size is None:
-        return None
-    weights, read = size[0], size[-1]
-    number = shape.latent_length or shape.key_value_heads * shape.head_length
-    # Without a tensor table: all but the two matrices of the vocabulary lies in equal layers.
-    outside = 2 * shape.vocabulary_size * shape.embedding_length / (model.parameters or weights)
-    return MemoryFacts(
-        weights=weights,
-        layers=(int(weights * max(0.0, 1 - outside) / shape.layers),) * shape.layers,
-        keys=(number,) * shape.layers,
-        values=(0 if shape.latent_length else number,) * shape.layers,
-        embedding_length=shape.embedding_length,
-        feed_forward_length=shape.feed_forward_length,
-        vocabulary_size=shape.vocabulary_size,
-        context_length=model.context_length or 0,
-        read_per_token=read,
-    )
 
 
 def kv_cache_bytes(

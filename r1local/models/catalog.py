@@ -10,6 +10,7 @@ from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from r1local.errors import CatalogError
+from r1local.machine.memory import MemoryFacts
 
 #: The model that needs no download.
 EMBEDDED_MODEL = "nano"
@@ -266,3 +267,25 @@ def _described(hint: Any) -> str:
     if get_origin(hint) is list:
         return "a list"
     return names.get(hint, "a table")
+
+
+def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None:
+    """The catalog's facts of a model that is not on this machine; None where it has none."""
+    shape, size = model.architecture, model.sizes.get(quantization)
+    if shape is None or size is None:
+        return None
+    weights, read = size[0], size[-1]
+    number = shape.latent_length or shape.key_value_heads * shape.head_length
+    # Without a tensor table: all but the two matrices of the vocabulary lies in equal layers.
+    outside = 2 * shape.vocabulary_size * shape.embedding_length / (model.parameters or weights)
+    return MemoryFacts(
+        weights=weights,
+        layers=(int(weights * max(0.0, 1 - outside) / shape.layers),) * shape.layers,
+        keys=(number,) * shape.layers,
+        values=(0 if shape.latent_length else number,) * shape.layers,
+        embedding_length=shape.embedding_length,
+        feed_forward_length=shape.feed_forward_length,
+        vocabulary_size=shape.vocabulary_size,
+        context_length=model.context_length or 0,
+        read_per_token=read,
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1local.config.options import KVType
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError, InvalidSetting
@@ -13,9 +14,6 @@ from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES, GGUFFile, file_type, read_gguf
 from r1local.machine import hardware
 from r1local.machine.memory import (
-    BATCH_TOKENS,
-    CONTEXT_STEP,
-    KV_CACHE_TYPES,
     Machine,
     MemoryFacts,
     amount,

@@ -11,14 +11,8 @@ from r1local.gguf.header import parse as parse_header
 from r1local.gguf.quantization import Variant, choose, variants
 from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile, Repository
-from r1local.machine.memory import (
-    USEFUL_CONTEXT,
-    Machine,
-    MemoryFacts,
-    facts_of_known,
-    memory_bytes,
-)
-from r1local.models.catalog import Catalog, CatalogModel
+from r1local.machine.memory import USEFUL_CONTEXT, Machine, MemoryFacts, memory_bytes
+from r1local.models.catalog import Catalog, CatalogModel, facts_of_known
 from r1local.models.references import (
     CatalogReference,
     HubReference,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from r1local.config.options import EFFORTS, MAX_TOKENS, REPLY_SETTINGS, check
+from r1local.config.options import EFFORTS, MAX_TOKENS, REPLY_SETTINGS
 from r1local.config.preferences import preferred
 from r1local.engine.sampler import SamplerSettings
-from r1local.errors import InvalidSetting
+from r1local.errors import InvalidSetting, check
 from r1local.models.catalog import CatalogModel
 from r1local.thinking.loops import LoopSettings
 

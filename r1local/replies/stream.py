@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from r1local.conversation import FinishReason
 from r1local.engine.grammar import GrammarSampler
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
@@ -10,7 +11,6 @@ from r1local.events.reply import (
     AnswerDelta,
     Event,
     Finished,
-    FinishReason,
     Notice,
     Rewound,
     ThinkingDelta,

@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterable
 
-from r1local.events.reply import Part
+from r1local.conversation import Part
 from r1local.thinking.splitter import Pieces, Start, ThinkSplitter
 
 #: What sentences end with where a space has to follow, and where none does.

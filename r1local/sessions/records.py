@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from r1local.events.reply import AnswerDelta, FinishReason, Notice, Rewound, ThinkingDelta
+from r1local.conversation import FinishReason
+from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
 
 #: Of the format. It changes where an older r1local would misread a file.
 VERSION = 1

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from r1local.conversation import Turn, place
+from r1local.conversation import Part, Turn, place
 from r1local.errors import SessionError
-from r1local.events.reply import Part
 from r1local.sessions.folder import read, sessions
 
 #: Characters of an excerpt before the first word found, and in all.

@@ -16,7 +16,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-from r1local.config.options import check
+from r1local.errors import check
 
 #: Tokens between two searches, and tokens that are searched for.
 _STRIDE = 16

@@ -8,7 +8,7 @@ to the tags; `tests/test_thinking.py` names each of them.
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from r1local.events.reply import Part
+from r1local.conversation import Part
 
 OPEN_TAG = "<think>"
 CLOSE_TAG = "</think>"

@@ -9,16 +9,11 @@ from dataclasses import replace
 from r1local.answers.algebra import equal_formula
 from r1local.conversation import Conversation
 from r1local.engine.batch import Batch
+from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import SEED_LIMIT
 from r1local.events.reply import Event
 from r1local.events.reply_builder import KeptReply
-from r1local.machine.memory import BATCH_TOKENS
-from r1local.models.loading import LoadedModel
-from r1local.prompts.chat_template import Prompt
-from r1local.replies.control import Control
-from r1local.replies.generation import check_prompt, prompt_of
-from r1local.replies.stream import ReplyStream
-from r1local.voting.settings import (
+from r1local.events.vote import (
     Ballot,
     Elected,
     Paused,
@@ -26,9 +21,13 @@ from r1local.voting.settings import (
     VoteEnd,
     VoteEvent,
     VoterEvent,
-    VoteSettings,
-    answer_of,
 )
+from r1local.models.loading import LoadedModel
+from r1local.prompts.chat_template import Prompt
+from r1local.replies.control import Control
+from r1local.replies.generation import check_prompt, prompt_of
+from r1local.replies.stream import ReplyStream
+from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
 
 #: Tokens free in the KV cache for each voter before one more joins.

@@ -5,27 +5,14 @@ answer that most of them give is right more often than that of any one reply.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import comb
 from typing import TypeAlias
 
 from r1local.answers.canonical import canonical
+from r1local.events.vote import Candidate
 
 #: Says which of some answers, by its place, an answer is equal to; None if to none.
 Equal: TypeAlias = Callable[[str, Sequence[str]], int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An answer, as it was first given, and who gave it, in the order they came."""
-
-    answer: str
-    voters: tuple[int, ...]
-
-    @property
-    def votes(self) -> int:
-        """How many gave it."""
-        return len(self.voters)
 
 
 class Tally:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from r1local.errors import ChecksumMismatch, DownloadError, HubUnreachable
+from r1local.events.download import Progress, Told
 from r1local.hub import client as adapter
 from r1local.hub import transfer
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
-from r1local.hub.transfer import Cancelled, Progress, Told, fetch
+from r1local.hub.transfer import Cancelled, fetch
 from testing.loopback_hub import COMMIT, Hub, loopback_hub
 
 MIB = 2**20

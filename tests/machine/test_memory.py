@@ -17,7 +17,6 @@ from r1local.machine.memory import (
     compute_bytes,
     context_bytes,
     facts_of,
-    facts_of_known,
     kv_cache_bytes,
     largest_context,
     memory_bytes,
@@ -25,7 +24,7 @@ from r1local.machine.memory import (
     plan,
     tokens_per_second,
 )
-from r1local.models.catalog import CatalogModel, catalog
+from r1local.models.catalog import CatalogModel, catalog, facts_of_known
 from r1local.models.loading import LoadOptions, load
 from testing.models import r1_header, smollm2
 

@@ -15,13 +15,14 @@ from r1local.conversation import Message, Reply
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
 from r1local.events.reply_builder import KeptReply
+from r1local.events.vote import Ballot, Elected, Paused, VoteEvent, VoterEvent
 from r1local.machine.memory import Machine
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import reply
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.voting.election import vote
-from r1local.voting.settings import Ballot, Elected, Paused, VoteEvent, VoterEvent, VoteSettings
+from r1local.voting.settings import VoteSettings
 from testing.command import COMMAND, ROOT, Run, Scripted
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")

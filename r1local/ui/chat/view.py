@@ -6,12 +6,12 @@ from typing import Literal, assert_never
 
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.vote import Elected, VoteEvent
 from r1local.ui.chat.items import Item, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.text import VoteTable, tally_lines
 from r1local.ui.wording import duration, effort, reply_count, thought_for, tokens
-from r1local.voting.settings import Elected, VoteEvent
 
 State = Literal["idle", "reading", "thinking", "answering", "voting"]
 

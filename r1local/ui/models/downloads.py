@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from r1local.config.options import ModelFormat
-from r1local.hub.transfer import Progress, Told
+from r1local.events.download import Progress, Told
 from r1local.ui.console import can_repaint, console_for, print_notice
 from r1local.ui.safe_text import visible, visible_json
 from r1local.ui.tables import Column, print_table, size_text

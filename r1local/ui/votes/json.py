@@ -5,10 +5,9 @@ from typing import IO, assert_never
 from rich.console import Console
 
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.vote import Ballot, Candidate, Elected, Paused, Standing, VoteEvent, VoterEvent
 from r1local.ui.console import print_notice
 from r1local.ui.replies.json import rounded, write_line
-from r1local.voting.settings import Ballot, Elected, Paused, Standing, VoteEvent, VoterEvent
-from r1local.voting.tally import Candidate
 
 
 class JsonVotes:

@@ -10,12 +10,11 @@ from rich.console import Console
 
 from r1local.config.options import OutputFormat
 from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
+from r1local.events.vote import Ballot, Candidate, Elected, Paused, Standing, VoteEvent, VoterEvent
 from r1local.ui.console import LiveRows, can_repaint, print_notice, status_line
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
 from r1local.ui.wording import reply_count
-from r1local.voting.settings import Ballot, Elected, Paused, Standing, VoteEvent, VoterEvent
-from r1local.voting.tally import Candidate
 
 _INTERVAL_S = 1 / 10
 #: Candidates in the live table and the tally, and cells of the longest bar.

@@ -12,15 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from r1local.events.reply import (
-    AnswerDelta,
-    Event,
-    Finished,
-    FinishReason,
-    Notice,
-    ThinkingDelta,
-    Usage,
-)
+from r1local.conversation import FinishReason
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
 from r1local.ui.console import can_repaint, console_for, print_error
 from r1local.ui.replies.text import Renderer, renderer_for
 from testing.terminals import Terminal, console_on
