@@ -13,7 +13,7 @@ from itertools import pairwise
 from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
-from r1local.prompts.template_sandbox import Template
+from r1local.prompts.template_sandbox import CompiledTemplate
 from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG, Start, start_of_reply
 
 #: Unicode's private-use areas, where a mark is looked for that no text has.
@@ -54,7 +54,7 @@ class ChatTemplate:
         self._source = source
         self._specials = specials
         self._thinks = thinks
-        self._template = Template(source)
+        self._template = CompiledTemplate(source)
 
     def render(self, messages: Sequence[Message], *, think: bool = True) -> Prompt:
         """Render the prompt for the assistant's next reply.

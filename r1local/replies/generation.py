@@ -36,7 +36,7 @@ class Begun:
     thinking_open: bool
 
 
-def reply(
+def generate(
     loaded: LoadedModel,
     conversation: Conversation,
     settings: ReplySettings,
@@ -67,7 +67,7 @@ def reply(
     with ReplyStream(model.vocabulary, tokens, prompt.start, window, settings, control) as stream:
         if cached is not None:
             while not control.cancelled():
-                yield from stream.take(model.sample(stream.sampler))
+                yield from stream.feed(model.sample(stream.sampler))
                 if stream.rewind_to is not None:
                     model.rewind(stream.rewind_to)
                 if stream.finished:
