@@ -76,7 +76,7 @@ def chat(options: ChatOptions) -> int:
 def _chat(options: ChatOptions) -> int:
     recorder = _recorder(options)
     err = console_for(sys.stderr)
-    selected = choose_model(options.model or recorder.model)
+    selected = choose_model(options.model or recorder.transcript.model)
     if selected.note:
         print_notice(err, selected.note)
     settings_of = partial(_settings_of, options)
@@ -137,7 +137,7 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
 def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -> ReplySettings:
     """How a model replies: what a session was set to counts, but for what the flags say."""
     settings = merged(options.reply, selected.known)
-    for name, value in recorder.settings.items():
+    for name, value in recorder.transcript.settings.items():
         if name in SETTABLE and options.reply.get(name) is None:
             settings = changed(settings, name, value)
     return settings

@@ -12,7 +12,7 @@ from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG
+from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG, Start
 
 
 def cancelled_while_loading(settings: ReplySettings) -> Finished:
@@ -43,22 +43,52 @@ def generate(
     control: Control,
     begun: Begun | None = None,
 ) -> Generator[Event, None, None]:
-    """Generate the assistant's next message. Close it if it isn't taken to its end.
+    """Generate the assistant's next message: `tokenised_prompt`, and the `reply_to` it.
 
     Args:
         begun: the message's beginning, if it goes on; the events have what is new.
+    """
+    prompt = tokenised_prompt(loaded, conversation, settings, begun)
+    yield from reply_to(loaded, prompt, settings, control)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenisedPrompt:
+    """A prompt as the model takes it, and where it leaves the reply."""
+
+    tokens: Sequence[int]
+    start: Start
+
+
+def tokenised_prompt(
+    loaded: LoadedModel,
+    conversation: Conversation,
+    settings: ReplySettings,
+    begun: Begun | None = None,
+) -> TokenisedPrompt:
+    """Render and tokenise the prompt of a reply, or of the rest of one.
+
+    Raises:
+        ChatTemplateError: the prompt can't be rendered.
+    """
+    prompt = prompt_of(loaded.template, conversation, settings, begun)
+    return TokenisedPrompt(loaded.model.vocabulary.tokenise(prompt.parts), prompt.start)
+
+
+def reply_to(
+    loaded: LoadedModel, prompt: TokenisedPrompt, settings: ReplySettings, control: Control
+) -> Generator[Event, None, None]:
+    """Generate the reply to a prompt. Close it if it isn't taken to its end.
 
     Yields:
         Events by the law in `events`; a `Finished` is always the last.
 
     Raises:
-        ChatTemplateError: the prompt can't be rendered, or comes out empty.
+        ChatTemplateError: the prompt is empty.
         PromptTooLong: the prompt leaves no room for a reply.
         InferenceError: llama.cpp failed.
     """
-    model = loaded.model
-    prompt = prompt_of(loaded.template, conversation, settings, begun)
-    tokens = model.vocabulary.tokenise(prompt.parts)
+    model, tokens = loaded.model, prompt.tokens
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)

@@ -23,9 +23,8 @@ from r1local.events.vote import (
     VoterReply,
 )
 from r1local.models.loading import LoadedModel
-from r1local.prompts.chat_template import Prompt
 from r1local.replies.control import Control
-from r1local.replies.generation import check_prompt, prompt_of
+from r1local.replies.generation import TokenisedPrompt, check_prompt, tokenised_prompt
 from r1local.replies.stream import ReplyStream
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
@@ -58,17 +57,16 @@ def hold_vote(
         ChatTemplateError, PromptTooLong, InferenceError: as `generation.reply`.
     """
     engine = loaded.model
-    prompt = prompt_of(loaded.template, conversation, settings.reply)
-    tokens = engine.vocabulary.tokenise(prompt.parts)
-    check_prompt(tokens, engine.context_window)
+    prompt = tokenised_prompt(loaded, conversation, settings.reply)
+    check_prompt(prompt.tokens, engine.context_window)
     started = time.monotonic()
     # The last token is left to the voters: each has to draw from the logits behind it.
     cached: int | None = 0
-    if shared := tokens[:-1]:
+    if shared := prompt.tokens[:-1]:
         cached = engine.evaluate(shared, control.cancelled)
     else:
         engine.rewind(0)
-    election = _Election(loaded, prompt, tokens, settings, control, model)
+    election = _Election(loaded, prompt, settings, control, model)
     if cached is not None:
         with engine.batch() as batch, ExitStack() as streams:
             yield from election.hold(batch, streams)
@@ -98,15 +96,14 @@ class _Election:
     def __init__(
         self,
         loaded: LoadedModel,
-        prompt: Prompt,
-        tokens: Sequence[int],
+        prompt: TokenisedPrompt,
         settings: VoteSettings,
         control: Control,
         model: str,
     ) -> None:
         self._loaded = loaded
         self._prompt = prompt
-        self._prompt_tokens = tokens
+        self._prompt_tokens = prompt.tokens
         self._settings = settings
         self._control = control
         self._model = model
