@@ -1,18 +1,17 @@
 """`r1local run`: one question, one reply, then the end."""
 
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.conversation import Conversation, Message
+from r1local.conversation import Conversation, Message, Reply
 from r1local.engine.library import log
 from r1local.errors import (
     EXIT_NO_ANSWER,
@@ -20,22 +19,27 @@ from r1local.errors import (
     LoadingCancelled,
     PromptInputError,
 )
-from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.models.loading import LoadOptions, load
+from r1local.events.reply import Event, Notice
+from r1local.events.reply_builder import ReplyBuilder
+from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import Selected
 from r1local.prompts import documents
+from r1local.replies.control import Control
 from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, merged
 from r1local.replies.structured_output import structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
-from r1local.ui.replies.text import Renderer, renderer_for
+from r1local.ui.replies.text import renderer_for
 
 #: The file name that stands for stdin.
 _STDIN = Path("-")
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
+#: Of a reply, or of a vote.
+EventT = TypeVar("EventT")
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,19 @@ class Prepared:
 
     conversation: Conversation
     model: Selected
+    loading: LoadOptions
     settings: ReplySettings
     waiting: Waiting
+
+
+class EventRenderer(Protocol[EventT_contra]):
+    """Shows the events of a reply or of a vote, in order."""
+
+    def handle(self, event: EventT_contra, /) -> None:
+        """Show or write one event."""
+
+    def close(self) -> None:
+        """Leave the streams whole."""
 
 
 def run(options: RunOptions) -> int:
@@ -85,23 +100,29 @@ def run(options: RunOptions) -> int:
     """
     prepared = prepare(options)
     err = console_for(sys.stderr)
+    kept = ReplyBuilder(prepared.model.name)
     renderer = renderer_for(
         console_for(sys.stdout),
         err,
+        kept,
         output_format=options.output_format,
         thinking=options.thinking,
         answer_only=options.answer_only,
-        model=prepared.model.name,
     )
-    with (
-        interruptible() as interruption,
-        closing(renderer),
-        closing(_events(prepared, options.loading, interruption)) as events,
-    ):
-        code = _show(events, renderer, options, interruption)
-    if code == EXIT_NO_ANSWER and not options.answer_only:
+
+    def replying(loaded: LoadedModel, control: Control) -> Generator[Event, None, None]:
+        return generate(loaded, prepared.conversation, prepared.settings, control)
+
+    cancelled = partial(cancelled_while_loading, prepared.settings)
+    interruption = show(prepared, replying, cancelled, renderer, kept.handle)
+    reply = kept.reply()
+    if reply.reason == "cancelled":
+        return interruption.exit_code
+    if _answered(reply, options):
+        return EXIT_OK
+    if not options.answer_only:
         print_notice(err, "no answer: the reply ended inside its thought, or was empty")
-    return code
+    return EXIT_NO_ANSWER
 
 
 def prepare(options: RunOptions) -> Prepared:
@@ -128,22 +149,54 @@ def prepare(options: RunOptions) -> Prepared:
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
     log.show = partial(print_log, err) if options.verbose else None
-    return Prepared(conversation, model, settings, waiting)
+    return Prepared(conversation, model, options.loading, settings, waiting)
+
+
+def show(
+    prepared: Prepared,
+    replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
+    cancelled: Callable[[], EventT],
+    renderer: EventRenderer[EventT | Notice],
+    keep: Callable[[EventT | Notice], None],
+) -> Interruption:
+    """Load the model, let it reply, and show what happens; return what interrupted it, if anything.
+
+    Args:
+        replying: begins the reply, or the vote.
+        cancelled: makes its only event if it is cancelled before the model is loaded.
+        keep: takes each event before the renderer does.
+
+    Raises:
+        BrokenPipeError: nobody reads stdout any more.
+    """
+    with (
+        interruptible() as interruption,
+        closing(renderer),
+        closing(_events(prepared, replying, cancelled, interruption)) as events,
+    ):
+        for event in events:
+            keep(event)
+            renderer.handle(event)
+        if interruption.reader_gone:
+            raise BrokenPipeError
+    return interruption
 
 
 def _events(
-    prepared: Prepared, loading: LoadOptions, interruption: Interruption
-) -> Generator[Event, None, None]:
+    prepared: Prepared,
+    replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
+    cancelled: Callable[[], EventT],
+    interruption: Interruption,
+) -> Generator[EventT | Notice, None, None]:
     """Load the model and let it reply."""
-    path, settings, waiting = prepared.model.path, prepared.settings, prepared.waiting
+    path, waiting = prepared.model.path, prepared.waiting
     try:
         with waiting(f"loading {path.name}"):
-            loaded = load(path, loading, interruption.cancelled)
+            loaded = load(path, prepared.loading, interruption.cancelled)
     except LoadingCancelled:
-        yield cancelled_while_loading(settings)
+        yield cancelled()
         return
-    replying = generate(loaded, prepared.conversation, settings, interruption)
-    with loaded.model, closing(replying) as events:
+    with loaded.model, closing(replying(loaded, interruption)) as events:
         yield from loaded.notices
         with waiting("reading the prompt"):
             first = next(events)
@@ -151,43 +204,17 @@ def _events(
         yield from events
 
 
-def _show(
-    events: Iterable[Event], renderer: Renderer, options: RunOptions, interruption: Interruption
-) -> int:
-    """Render a reply to its end; return the exit code it stands for.
-
-    Raises:
-        BrokenPipeError: nobody reads stdout any more.
-    """
-    thought = False
-    answer: list[str] = []
-    finished: Finished | None = None
-    for event in events:
-        match event:
-            case ThinkingDelta():
-                thought = True
-            case AnswerDelta(text):
-                answer.append(text)
-            case Finished():
-                finished = event
-            case _:
-                pass
-        renderer.handle(event)
-    if interruption.reader_gone:
-        raise BrokenPipeError
-    if finished and finished.reason == "cancelled":
-        return 128 + (interruption.signal or signal.SIGINT)
+def _answered(reply: Reply, options: RunOptions) -> bool:
+    """Whether a reply, as it is kept, has what was asked for."""
+    if reply.reason == "loop":
+        return False
+    if reply.reason == "length" and (options.json_schema or options.grammar):
+        return False  # the form is not whole
     if options.thinking == "only":
-        got = thought and finished is not None and not finished.thinking_open
-    elif options.answer_only:
-        got = final_answer("".join(answer)) is not None
-    else:
-        got = bool("".join(answer).strip())
-    if finished and finished.reason == "loop":
-        got = False
-    if finished and finished.reason == "length" and (options.json_schema or options.grammar):
-        got = False  # the form is not whole
-    return EXIT_OK if got else EXIT_NO_ANSWER
+        return bool(reply.thinking) and not reply.thinking_open
+    if options.answer_only:
+        return final_answer(reply.answer) is not None
+    return bool(reply.answer.strip())
 
 
 def _conversation(options: RunOptions) -> Conversation:

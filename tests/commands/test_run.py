@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from r1local.__main__ import main
+from r1local.events.reply import AnswerDelta, Finished, Rewound, Usage
 from testing.command import COMMAND, Run, Scripted
 from testing.models import BROKEN_FILES, R1_TEMPLATE, prompt_length, smollm2
 
@@ -611,3 +613,36 @@ def test_llama_cpp_is_silent_unless_verbose(run: Run, scripted: Scripted) -> Non
     verbose = run("hi", "-m", model, "--verbose")
     assert "llama" in verbose.stderr
     assert verbose.stdout == ANSWER + "\n"
+
+
+# --- A loop that was taken back -------------------------------------------------
+
+BOX = r"\boxed{4}"
+TAKEN_BACK = (AnswerDelta("So ", 1), AnswerDelta(BOX, 2), Rewound("answer", len(BOX)))
+FINISHED = Finished("stop", Usage(5, 0, 0, 2, 0.0, 0.0, 0.0, 0.0), 1, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest", "code", "out"),
+    [
+        (["--answer-only"], "", 3, ""),
+        (["--answer-only"], r"\boxed{5}", 0, "5\n"),
+        ([], "", 0, f"So {BOX}\n"),  # what was shown stays shown, and there is an answer
+    ],
+)
+def test_the_exit_code_is_of_the_reply_without_its_loops(
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    rest: str,
+    code: int,
+    out: str,
+) -> None:
+    events = [*TAKEN_BACK, *([AnswerDelta(rest, 3)] if rest else []), FINISHED]
+    monkeypatch.setattr("r1local.commands.run.generate", lambda *_: (each for each in events))
+    monkeypatch.setattr("sys.argv", ["r1local", "run", "hi", "-m", str(scripted("")), *arguments])
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().out) == (code, out)
