@@ -6,19 +6,14 @@ import re
 import statistics
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from r1local.commands.list_models import _facts
-from r1local.gguf.file import read_header, read_summary
-from r1local.machine.memory import Machine, facts_of, plan
 from r1local.ui.tables import Column, print_table, size_text
 from testing.command import COMMAND
 from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
-from testing.models import r1_header
 from testing.terminals import Terminal, console_on
 
 HEAD = ["NAME", "QUANT", "SIZE", "WHERE", "CONTEXT", "FIT", "LAST USED"]
@@ -115,22 +110,6 @@ def test_a_time_that_no_calendar_has(homes: Homes) -> None:
         pytest.skip("this file system has no such times")
     assert r1local("list").returncode == 0
     assert r1local("list", "--format", "json").returncode == 0
-
-
-@pytest.mark.parametrize("gpu", [0, 3, 4, 6, 24])
-@pytest.mark.parametrize("memory", [2, 6, 16])
-def test_a_summary_is_enough_to_plan_with(gpu: int, memory: int) -> None:
-    """Against the plan made with the tensor table, but for the number of layers on the GPU."""
-    size = 4_683_073_504
-    summary = read_summary(r1_header())
-    assert summary is not None
-    machine = Machine(memory * 2**30, (gpu * 2**30,) if gpu else ())
-    facts = _facts(replace(summary, model_size=size))
-    assert facts is not None
-    quick = plan(facts, machine)
-    exact = plan(facts_of(replace(read_header(r1_header()), model_size=size)), machine)
-    assert quick.kind == exact.kind
-    assert abs(quick.context_window - exact.context_window) <= 256
 
 
 @pytest.mark.parametrize("key", ["block_count", "attention.head_count_kv", "embedding_length"])
