@@ -35,7 +35,7 @@ def entry(path: Path) -> Installed:
     return Installed("r1-distill-qwen-7b", "7b", "Hugging Face", path, (path,), size, 0, "Q4_K_M")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     memory=st.integers(0, 16 * GIB // MIB),
     gpus=st.lists(st.integers(0, 8 * GIB // MIB), max_size=2),
