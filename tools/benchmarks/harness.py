@@ -39,7 +39,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished process: its output, seconds by the clock and of processors, peak MiB, exit code."""
+    """A finished process: output, seconds by the clock and of processors, peak MiB, exit code."""
 
     stdout: str
     stderr: str
