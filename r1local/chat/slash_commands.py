@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from r1local.chat.chat import Chat
-from r1local.chat.costs import cost_of
 from r1local.chat.slash import SlashCommand, command_named
 from r1local.conversation import Reply, place
 from r1local.errors import PromptInputError, UsageError
@@ -256,7 +255,7 @@ def _stats(chat: Chat, _argument: str) -> None:
     answer_s = sum(reply.answer_s for reply in all_replies)
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     costs = [
-        f"{name}'s API: ${cost_of(price, prompts, thinking + answers):.4f}"
+        f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
     ]
     chat.surface.say(
@@ -318,6 +317,11 @@ def _replies(chat: Chat) -> dict[str, Reply]:
             replies[place(number, None)] = turn.reply
         replies |= {place(number, voter): each for voter, each in sorted(turn.voters.items())}
     return replies
+
+
+def _cost(price: Mapping[str, float], prompt_tokens: int, generated_tokens: int) -> float:
+    """US dollars at `models.toml`'s prices a million tokens; thoughts are charged as output."""
+    return (prompt_tokens * price["input"] + generated_tokens * price["output"]) / 1_000_000
 
 
 def _last_number(chat: Chat) -> int:

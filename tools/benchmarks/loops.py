@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
-from r1local.events.reply import AnswerDelta, Event, Finished, Rewound
+from r1local.events.reply import Event, Finished
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import generate
@@ -78,14 +79,11 @@ def _loops(events: Sequence[Event]) -> bool:
     """Whether a reply ended for a loop, or its last tokens are one."""
     if _end(events).reason == "loop":
         return True
-    text = ""
+    kept = ReplyBuilder("")
     for event in events:
-        if isinstance(event, AnswerDelta):
-            text += event.text
-        elif isinstance(event, Rewound):
-            text = text[: -event.characters]
+        kept.handle(event)
     guard = LoopGuard(LoopSettings())
-    return any(guard.feed(ord(character), character) for character in text[-1000:])
+    return any(guard.feed(ord(character), character) for character in kept.text("answer")[-1000:])
 
 
 def _guard_us() -> float:
