@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
-from r1local.events.reply import Event, Finished
+from r1local.events.reply import Event, Finished, Rewound
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
