@@ -31,7 +31,7 @@ from r1local.voting.settings import VoteSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedQuestion:
     """A question that can be asked at once, its prompt rendered and tokenised.
 
     `shown` is the question as it was typed, if that differs.
@@ -100,15 +100,15 @@ class Dialogue:
         """Tokens of the context window in use."""
         return self.loaded.model.position
 
-    def prepare(self, question: str, shown: str | None = None) -> Prepared:
+    def prepare(self, question: str, shown: str | None = None) -> PreparedQuestion:
         """Make the prompt that asks a question, typed as `shown` if that differs.
 
         Raises:
             ChatTemplateError: the template can't render it.
         """
-        return Prepared(question, self._prompt(self._messages(self.turns, question)), shown)
+        return PreparedQuestion(question, self._prompt(self._messages(self.turns, question)), shown)
 
-    def shortage(self, prepared: Prepared) -> Shortage | None:
+    def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """What is missing to let the model answer a question, if anything is."""
         window = self.loaded.model.context_window
         room = window - self.settings.thinking.reserve(window)
@@ -123,7 +123,7 @@ class Dialogue:
         oldest = given[: _first(len(given), fits)]
         return Shortage(len(prepared.prompt.tokens) + window - room, window, oldest)
 
-    def ask(self, prepared: Prepared, control: Control) -> Generator[Event, None, None]:
+    def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
         """Let the model answer one more question, prepared for the conversation as it is.
 
         Raises:

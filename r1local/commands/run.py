@@ -114,7 +114,7 @@ def run(options: RunOptions) -> int:
         return generate(loaded, prepared.conversation, prepared.settings, control)
 
     cancelled = partial(cancelled_while_loading, prepared.settings)
-    interruption = show(prepared, replying, cancelled, renderer, kept.handle)
+    interruption = show_events(prepared, replying, cancelled, renderer, kept.handle)
     reply = kept.reply()
     if reply.reason == "cancelled":
         return interruption.exit_code
@@ -152,7 +152,7 @@ def prepare(options: RunOptions) -> Prepared:
     return Prepared(conversation, model, options.loading, settings, waiting)
 
 
-def show(
+def show_events(
     prepared: Prepared,
     replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
     cancelled: Callable[[], EventT],

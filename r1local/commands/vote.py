@@ -5,7 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from r1local.commands.run import RunOptions, prepare, show
+from r1local.commands.run import RunOptions, prepare, show_events
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
 from r1local.events.vote import VoteEvent, VoteResult
@@ -58,7 +58,7 @@ def vote(options: RunOptions, wanted: VoteOptions) -> int:
         nonlocal result
         result = event if isinstance(event, VoteResult) else result
 
-    interruption = show(prepared, voting, cancelled, renderer, keep)
+    interruption = show_events(prepared, voting, cancelled, renderer, keep)
     if result.ended == "cancelled":
         return interruption.exit_code
     if result.winner:
