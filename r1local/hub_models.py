@@ -11,6 +11,7 @@ from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf_file import GGUFFile
 from r1local.gguf_header import parse as parse_header
 from r1local.hub import RemoteFile, Repository
+from r1local.hub_answers import not_the_hub
 from r1local.offload import USEFUL_CONTEXT, Machine, MemoryFacts, facts_of_known, memory_bytes
 from r1local.quantization import Variant, choose, variants
 from r1local.references import (
@@ -38,12 +39,20 @@ class HubModel:
     revision: str
 
     def files(self) -> list[RemoteFile]:
-        """Where its files are now."""
+        """Where its files are now.
+
+        Raises:
+            HubError: one can't be had, or the hub contradicts itself.
+        """
         repository = self.repository
-        return [
-            hub.locate(repository.repo_id, file.name, repository.commit)
-            for file in self.variant.files
-        ]
+        files = self.variant.files
+        found = [hub.locate(repository.repo_id, file.name, repository.commit) for file in files]
+        for file, remote in zip(files, found, strict=True):
+            if file.size not in (0, remote.size):
+                raise not_the_hub(
+                    f"it gives {file.name} two sizes, {file.size:,} and {remote.size:,} bytes"
+                )
+        return found
 
     def facts(self) -> MemoryFacts | None:
         """What the catalog knows of this quantization's memory."""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local import hub as adapter
+from r1local import hub_layout as layout
 from r1local.errors import (
     AccessDenied,
     DownloadError,
@@ -19,6 +20,7 @@ from r1local.errors import (
     UnsafeName,
 )
 from r1local.hub import Interrupted, LinkExpired, RemoteFile
+from r1local.hub_answers import check_name
 from tests.loopback_hub import COMMIT, Hub, loopback_hub
 
 TOKEN = "hf_secretsecretsecretsecret"
@@ -150,12 +152,12 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["a.gguf", "Q4_K_M/model-00001-of-00002.gguf", "ｎ..v.gguf"])
     def test_others_are_not(self, name: str) -> None:
-        adapter.check_name(name)
+        check_name(name)
 
     @given(st.text(alphabet="a./\\:~ \x00COM1", max_size=12))
     def test_what_is_accepted_stays_below_its_folder(self, name: str) -> None:
         try:
-            adapter.check_name(name)
+            check_name(name)
         except UnsafeName:
             return
         for flavour in (PurePosixPath, PureWindowsPath):
@@ -220,17 +222,17 @@ class TestBytes:
 
 class TestCache:
     def put(self, remote: RemoteFile) -> Path:
-        blob = adapter.blob_path(remote)
+        blob = layout.blob_path(remote)
         blob.parent.mkdir(parents=True, exist_ok=True)
         blob.write_bytes(DATA)
-        return adapter.place(remote, "main")
+        return layout.place(remote, "main")
 
     def test_what_we_place_huggingface_hub_finds(self, hub: Hub) -> None:
         remote = located()
-        assert adapter.cached_path(remote) is None
+        assert layout.cached_path(remote) is None
         path = self.put(remote)
         assert path.read_bytes() == DATA
-        assert adapter.cached_path(remote) == path
+        assert layout.cached_path(remote) == path
         found = hf_hub_download("org/repo", remote.filename, local_files_only=True)
         assert Path(found) == path
         info = scan_cache_dir(constants.HF_HUB_CACHE)
@@ -243,12 +245,12 @@ class TestCache:
     @pytest.mark.usefixtures("hub")
     def test_what_huggingface_hub_fetched_we_find(self) -> None:
         path = hf_hub_download("org/repo", "model-Q4_K_M.gguf")
-        assert adapter.cached_path(located()) == Path(path)
+        assert layout.cached_path(located()) == Path(path)
 
     @pytest.mark.usefixtures("hub")
     def test_placing_needs_no_second_lock(self) -> None:
         remote = located()
-        with adapter.locked(remote, lambda: pytest.fail("nobody has it")):
+        with layout.locked(remote, lambda: pytest.fail("nobody has it")):
             pass
         self.put(remote)
 
@@ -258,6 +260,6 @@ class TestCache:
         (tmp_path / "cache").write_text("a file where the folder should be")
         with (
             pytest.raises(DownloadError, match="the cache can't be written"),
-            adapter.locked(remote, lambda: None),
+            layout.locked(remote, lambda: None),
         ):
             pass

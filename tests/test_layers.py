@@ -43,7 +43,13 @@ LAYERS: dict[str, int] = {
     "preferences": 1,
     "streams": 1,
     "hardware": 2,
+    "regular_files": 1,
     "hub": 2,
+    "hub_answers": 2,
+    "hub_errors": 2,
+    "hub_layout": 2,
+    "hub_limits": 2,
+    "hub_setup": 2,
     "download": 2,
     "store": 2,
     "symbolic_answers": 2,
@@ -69,9 +75,9 @@ LAYERS: dict[str, int] = {
 }
 #: The only rooms that may know a library.
 KNOWN_BY = {
-    "filelock": {"hub", "sessions"},
-    "httpx2": {"hub"},
-    "huggingface_hub": {"hub"},
+    "filelock": {"hub_layout", "sessions"},
+    "httpx2": {"hub", "hub_setup"},
+    "huggingface_hub": {"hub", "hub_errors", "hub_layout", "hub_setup"},
     "llama_cpp": {"engine"},
     "jinja2": {"template_sandbox"},
     "math_verify": {"symbolic_answers"},

@@ -17,7 +17,8 @@ from pathlib import Path
 from r1local.catalog import Catalog, CatalogModel
 from r1local.download.journal import JOURNAL, Partial, partials
 from r1local.errors import StoreError
-from r1local.hub import RemoteFile, locked
+from r1local.hub import RemoteFile
+from r1local.hub_layout import locked
 from r1local.paths import hub_cache
 from r1local.quantization import RepoFile, quantization_of, variants
 from r1local.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
