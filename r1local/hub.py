@@ -182,19 +182,20 @@ def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
     session()
     headers()  # both say what is wrong with the settings that huggingface_hub takes itself
     found = get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
-    if not found.commit_hash:
-        raise not_the_hub(f"it says nothing about {filename} in the header X-Repo-Commit")
-    if not found.etag:
-        raise not_the_hub(f"it says nothing about {filename} in the header X-Linked-Etag or ETag")
-    if not is_size(found.size) or found.size is None:
-        raise not_the_hub(
-            f"it gives no size of {filename} in the header X-Linked-Size or Content-Length"
-        )
-    if not is_id(found.etag) or not is_id(found.commit_hash):
+    said = {
+        "X-Repo-Commit": found.commit_hash,
+        "X-Linked-Etag": found.etag,
+        "X-Linked-Size": found.size if is_size(found.size) else None,
+    }
+    for header, value in said.items():
+        if value in (None, ""):
+            raise not_the_hub(f"its answer about {filename} lacks a sound header {header}")
+    commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0
+    if not is_id(etag) or not is_id(commit):
         raise UnsafeName("the hub names a checksum or a commit that is none", "check HF_ENDPOINT")
     if not is_web_address(found.location):
         raise not_the_hub(f"the address it gives for {filename} is none")
-    return RemoteFile(repo_id, filename, found.commit_hash, found.etag, found.size, found.location)
+    return RemoteFile(repo_id, filename, commit, etag, size, found.location)
 
 
 @contextmanager

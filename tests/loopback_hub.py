@@ -29,6 +29,7 @@ class Faults:
     no_ranges: bool = False
     bytes_per_s: float | None = None  # of each connection
     api_status: int | None = None  # of everything but the bytes
+    fail_headers: dict[str, str] = field(default_factory=dict)  # beside a status
     api_code: str | None = None  # the hub's own word for it, in X-Error-Code
     etag_changes_after: int | None = None  # requests for bytes
     content_length_off: int = 0
@@ -136,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Length": "0"}
         if code:
             headers["X-Error-Code"] = code
+        headers |= self.hub.faults.fail_headers
         if self.hub.faults.retry_after:
             headers["Retry-After"] = self.hub.faults.retry_after
         self._head(status, headers)
