@@ -6,7 +6,7 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from threading import Event
@@ -53,6 +53,13 @@ def use_endpoint(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     template = url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def refusal(ask: Callable[[], object]) -> str:
+    """What an error says, of which nothing else is kept."""
+    with pytest.raises(HubError) as caught:
+        ask()
+    return caught.value.message
 
 
 def located() -> RemoteFile:
@@ -406,15 +413,14 @@ class TestSetup:
         assert hub.requests == []
 
     @pytest.mark.usefixtures("hub")
-    @pytest.mark.parametrize(
-        "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x05\xff", b"\x05"]
-    )
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")
+    @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 No\r\n\r\n", b"\x05\xff", b"\x05"])
     def test_a_proxy_that_is_none(self, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
         with listener(lambda connection: connection.sendall(answer)) as port:
             monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
             monkeypatch.setenv("NO_PROXY", "")
-            with pytest.raises(HubUnreachable, match="can't be reached"):
-                adapter.repository("org/repo")
+            message = refusal(lambda: adapter.repository("org/repo"))
+        assert "can't be reached" in message
         gc.collect()  # the HTTP client leaves the socket to it
 
     def test_socks(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

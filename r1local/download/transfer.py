@@ -149,8 +149,8 @@ class _Transfer:
         with self._disk_errors():
             target.parent.mkdir(parents=True, exist_ok=True)
             record = target.with_name(target.name + JOURNAL)
-            self._journal = Journal(record, self._part, identity, boot_id())
             with open(self._part, "ab", opener=regular) as stream:
+                self._journal = Journal(record, self._part, identity, boot_id())
                 stream.truncate(remote.size)
         self._blocks = identity.blocks
         self._left = deque(b for b in range(self._blocks) if b not in self._journal.done)
