@@ -1,0 +1,343 @@
+"""Asking Hugging Face's hub: what a repository has, where a file is, and the file's bytes.
+
+Metadata, tokens, endpoints, proxies and the HTTP session are huggingface_hub's; the answers are
+read, checked and bounded here (see `answers` and `limits`).
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from r1local.errors import HubUnreachable, R1LocalError, UnsafeName
+from r1local.gguf.quantization import RepoFile
+from r1local.hub.answers import (
+    MAX_LIST,
+    check_name,
+    is_id,
+    is_size,
+    not_the_hub,
+    parse_repository,
+    sha256_in,
+)
+from r1local.hub.errors import reason, translated
+from r1local.hub.limits import LEAST_SPEED, TimeLimitExceeded, TooSlow, call_within, paced
+from r1local.hub.setup import headers, is_web_address, session
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+    from httpx2 import Request, Response, Timeout
+
+#: Seconds: to connect, and between two pieces of a body.
+_CONNECT_S, _READ_S = 10.0, 30.0
+#: Seconds for a whole answer about a repository or a file, and for the headers before its bytes.
+ANSWER_S, HEADERS_S = 60.0, 40.0
+_MAX_REDIRECTS = 10
+_RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+#: Answers of an address that does not serve the file any more, or another version of it.
+_EXPIRED = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GONE,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository's files at one commit."""
+
+    repo_id: str
+    commit: str
+    files: tuple[RepoFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file on the hub as it is now; `etag` names its blob in the cache, sizes are in bytes."""
+
+    repo_id: str
+    filename: str
+    commit: str
+    etag: str
+    size: int
+    url: str
+
+    @property
+    def sha256(self) -> str | None:
+        """The hub's own checksum: the ETag of every file kept in LFS or Xet is one."""
+        return sha256_in(self.etag)
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResponse:
+    """What came for a range: where it starts in the file, the file's ETag, and its bytes."""
+
+    start: int
+    ranged: bool
+    etag: str | None
+    chunks: Iterator[bytes]
+
+
+class Interrupted(Exception):
+    """A request failed in a way that may pass; `retry_after` is in seconds."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class LinkExpired(Exception):
+    """The address a file was found at no longer serves it."""
+
+
+def repository(repo_id: str, revision: str | None = None) -> Repository:
+    """A repository's files, with sizes.
+
+    Raises:
+        HubError: it is not there, not for this user, or the hub can't be reached.
+    """
+    with translated(repo_id):
+        body = call_within(lambda: _described(repo_id, revision), ANSWER_S)
+        commit, files = parse_repository(body)
+    return Repository(repo_id, commit or revision or "main", files)
+
+
+def _described(repo_id: str, revision: str | None) -> bytes:
+    """The hub's description of a repository (GET /api/models/…, as huggingface_hub asks for it).
+
+    huggingface_hub reads the answer whole, however long, and takes its fields as they are.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import validate_repo_id
+
+    validate_repo_id(repo_id)
+    url = f"{constants.ENDPOINT}/api/models/{repo_id}"
+    if revision is not None:
+        url += f"/revision/{quote(revision, safe='')}"
+    request = session().build_request(
+        "GET", url, params={"blobs": "true"}, headers=headers(), timeout=_timeout()
+    )
+    with closing(_answer(request)) as response:
+        _raise_for_status(response)
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_LIST:
+                raise not_the_hub(f"its list of files is longer than {MAX_LIST // 2**20} MiB")
+    return bytes(body)
+
+
+def _timeout() -> "Timeout":
+    import httpx2
+
+    return httpx2.Timeout(_READ_S, connect=_CONNECT_S)
+
+
+def _answer(request: "Request") -> "Response":
+    """Send a request and follow redirects, without reading their bodies as the client would."""
+    client = session()
+    for _ in range(_MAX_REDIRECTS):
+        response = client.send(request, stream=True, follow_redirects=False)
+        if response.next_request is None:
+            return response
+        response.close()
+        request = response.next_request
+    raise not_the_hub(f"it redirects more than {_MAX_REDIRECTS} times")
+
+
+def _raise_for_status(response: "Response") -> None:
+    """Let huggingface_hub name an error by its headers; a body could be of any length."""
+    import httpx2
+    from huggingface_hub.utils import hf_raise_for_status
+
+    status, said = response.status_code, response.headers.get("X-Error-Code")
+    error_code = {"X-Error-Code": said} if said else {}
+    hf_raise_for_status(httpx2.Response(status, headers=error_code, request=response.request))
+    if status != HTTPStatus.OK:
+        raise not_the_hub(f"it answers {status} where it has to send something")
+
+
+def locate(repo_id: str, filename: str, revision: str) -> RemoteFile:
+    """Where a file is now, and what it is.
+
+    Raises:
+        HubError: as for `repository`; also a name that could leave the cache.
+    """
+    check_name(filename)
+    with translated(repo_id, filename):
+        return call_within(lambda: _located(repo_id, filename, revision), ANSWER_S)
+
+
+def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    session()
+    headers()  # both say what is wrong with the settings that huggingface_hub takes itself
+    found = get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
+    said = {
+        "X-Repo-Commit": found.commit_hash,
+        "X-Linked-Etag": found.etag,
+        "X-Linked-Size": found.size if is_size(found.size) else None,
+    }
+    for header, value in said.items():
+        if value in (None, ""):
+            raise not_the_hub(f"its answer about {filename} lacks a sound header {header}")
+    commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0
+    if not is_id(etag) or not is_id(commit):
+        raise UnsafeName("the hub names a checksum or a commit that is none", "check HF_ENDPOINT")
+    if not is_web_address(found.location):
+        raise not_the_hub(f"the address it gives for {filename} is none")
+    return RemoteFile(repo_id, filename, commit, etag, size, found.location)
+
+
+@contextmanager
+def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[RangeResponse]:
+    """Bytes from `start` up to, not including, `end`; the whole file from a server without ranges.
+
+    Raises:
+        Interrupted: try again.
+        LinkExpired: locate the file again.
+        HubError: there is no use in trying again.
+    """
+    wanted = headers() | {"Accept-Encoding": "identity", "Range": f"bytes={start}-{end - 1}"}
+    if not _same_host(remote.url):
+        wanted.pop("authorization", None)
+    request = session().build_request("GET", remote.url, headers=wanted, timeout=_timeout())
+    with closing(_response(request)) as response:
+        _check_status(response, remote)
+        yield _piece(response, remote)
+
+
+def _response(request: "Request") -> "Response":
+    """What answers a request for bytes, as soon as its headers are there."""
+    try:
+        return call_within(lambda: _answer(request), HEADERS_S, late=lambda late: late.close())
+    except R1LocalError:
+        raise
+    except TimeLimitExceeded as error:
+        raise Interrupted("the server takes too long to answer") from error
+    except Exception as error:
+        raise Interrupted(reason(error)) from error
+
+
+def _piece(response: "Response", remote: RemoteFile) -> RangeResponse:
+    """What comes, if its headers say that it is of this file."""
+    ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
+    start, size = _content_range(response) if ranged else (0, _content_length(response))
+    if size not in (None, remote.size):
+        raise Interrupted("the server sends something of another size")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise Interrupted("the server changes what it sends")
+    return RangeResponse(start, ranged, response.headers.get("ETag"), _chunks(response))
+
+
+def _chunks(response: "Response") -> Iterator[bytes]:
+    try:
+        yield from paced(response.iter_raw())
+    except TooSlow as error:
+        raise Interrupted(f"less than {LEAST_SPEED / 1000:g} kB came in a second") from error
+    except Exception as error:
+        raise Interrupted(reason(error)) from error
+
+
+def _content_range(response: "Response") -> tuple[int, int | None]:
+    """Where a part begins, and the size of the whole file if that is said."""
+    value = response.headers.get("Content-Range", "")
+    found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(?:(\d{1,18})|\*)", value, re.ASCII)
+    if not found:
+        raise Interrupted("the server does not say which part of the file it sends")
+    return int(found[1]), int(found[2]) if found[2] else None
+
+
+def _content_length(response: "Response") -> int | None:
+    value = response.headers.get("Content-Length", "")
+    return int(value) if re.fullmatch(r"\d{1,18}", value, re.ASCII) else None
+
+
+class RemoteStream(io.RawIOBase):
+    """A file on the hub, read by ranges as if it lay here."""
+
+    def __init__(self, remote: RemoteFile) -> None:
+        super().__init__()
+        self._remote = remote
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        """Fill the buffer with the next bytes.
+
+        Raises:
+            HubUnreachable: they can't be had.
+        """
+        view = memoryview(buffer)
+        end = min(self._remote.size, self._at + len(view))
+        if end <= self._at:
+            return 0
+        try:
+            data = self._read(end)
+        except (Interrupted, LinkExpired) as error:
+            raise HubUnreachable(
+                f"{self._remote.filename} can't be read: {error or 'its address has expired'}",
+                "try again",
+            ) from error
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _read(self, end: int) -> bytes:
+        """All bytes up to `end`: a server that sends a few at a time would never be done."""
+        data = bytearray()
+        with open_range(self._remote, self._at, end) as piece:
+            if piece.start != self._at or not piece.ranged:
+                raise Interrupted("the server sends whole files only")
+            for chunk in piece.chunks:
+                data += chunk
+                if len(data) >= end - self._at:
+                    return bytes(data[: end - self._at])
+        raise Interrupted("the connection was closed early")
+
+
+def _same_host(url: str) -> bool:
+    """Whether a URL is the hub's own: only there does the token go."""
+    import httpx2
+    from huggingface_hub import constants
+
+    hub, other = httpx2.URL(constants.ENDPOINT), httpx2.URL(url)
+    return (hub.scheme, hub.host, hub.port) == (other.scheme, other.host, other.port)
+
+
+def _check_status(response: "Response", remote: RemoteFile) -> None:
+    status = response.status_code
+    if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        return
+    if status in _RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        retry_after = _retry_after(response.headers.get("Retry-After"))
+        raise Interrupted(f"the server answered {status}", retry_after)
+    if status in _EXPIRED:
+        raise LinkExpired
+    raise HubUnreachable(f"the server answered {status} for {remote.filename}", "try again later")
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds to wait, given as such or as a date (RFC 9110, section 10.2.3)."""
+    from email.utils import parsedate_to_datetime
+
+    if not value:
+        return None
+    if value.isdecimal():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except (ValueError, OverflowError):
+        return None
