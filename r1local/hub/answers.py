@@ -10,8 +10,8 @@ from r1local.hub.setup import address
 
 #: Bytes that no file has: all parts of R1 in BF16 together are 1.3 TB.
 MAX_FILE = 4 * 2**40
-#: Bytes of the longest list of files: repositories of 100,000 files need no more.
-MAX_LIST = 32 * 2**20
+#: Bytes of the longest list of files: some 300 are for one file. Parsed it takes 30 times as much.
+MAX_LIST = 8 * 2**20
 #: What names a commit or a blob, and with it a folder or file of the cache.
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

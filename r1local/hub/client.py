@@ -7,7 +7,7 @@ read, checked and bounded here (see `answers` and `limits`).
 import io
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import time
@@ -38,6 +38,8 @@ _CONNECT_S, _READ_S = 10.0, 30.0
 #: Seconds for a whole answer about a repository or a file, and for the headers before its bytes.
 ANSWER_S, HEADERS_S = 60.0, 40.0
 _MAX_REDIRECTS = 10
+#: How often a part of a header is asked for.
+_TRIES = 3
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 #: Answers of an address that does not serve the file any more, or another version of it.
 _EXPIRED = {
@@ -158,9 +160,9 @@ def _raise_for_status(response: "Response") -> None:
     import httpx2
     from huggingface_hub.utils import hf_raise_for_status
 
-    status, said = response.status_code, response.headers.get("X-Error-Code")
-    error_code = {"X-Error-Code": said} if said else {}
-    hf_raise_for_status(httpx2.Response(status, headers=error_code, request=response.request))
+    status, names = response.status_code, ("X-Error-Code", "X-Error-Message")
+    said = {name: response.headers[name] for name in names if name in response.headers}
+    hf_raise_for_status(httpx2.Response(status, headers=said, request=response.request))
     if status != HTTPStatus.OK:
         raise not_the_hub(f"it answers {status} where it has to send something")
 
@@ -296,7 +298,14 @@ class RemoteStream(io.RawIOBase):
         return len(data)
 
     def _read(self, end: int) -> bytes:
-        """All bytes up to `end`: a server that sends a few at a time would never be done."""
+        """The bytes up to `end`, over another connection if one fails."""
+        for _ in range(_TRIES - 1):
+            with suppress(Interrupted):
+                return self._read_once(end)
+        return self._read_once(end)
+
+    def _read_once(self, end: int) -> bytes:
+        """All of them: a server that sends a few at a time would never be done."""
         data = bytearray()
         with open_range(self._remote, self._at, end) as piece:
             if piece.start != self._at or not piece.ranged:
