@@ -71,7 +71,7 @@ def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
     Only the waiting for bytes counts, not what is done with them.
 
     Raises:
-        TooSlow: it was, for `PACE_S`.
+        TooSlow: for `PACE_S` it was.
     """
     waited, came = 0.0, 0
     while True:
@@ -81,8 +81,8 @@ def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
             return
         waited += monotonic() - asked
         came += len(chunk)
-        if waited >= PACE_S:
-            if came < LEAST_SPEED * waited:
-                raise TooSlow
+        if came >= LEAST_SPEED * PACE_S:
             waited, came = 0.0, 0
+        elif waited >= PACE_S:
+            raise TooSlow
         yield chunk

@@ -94,7 +94,7 @@ def _bad_proxy() -> str:
     import httpx2
 
     proxies = getproxies()
-    for scheme in {"http", "https", "all"} & proxies.keys():
+    for scheme in sorted({"http", "https", "all"} & proxies.keys()):
         url = proxies[scheme]
         try:
             httpx2.Client(proxy=url if "://" in url else f"http://{url}", trust_env=False).close()
@@ -116,8 +116,8 @@ def headers() -> dict[str, str]:
     hint = "copy the token anew from https://huggingface.co/settings/tokens, or unset HF_TOKEN"
     try:
         made = build_hf_headers()
-    except (OSError, ValueError) as error:
-        raise HubMisconfigured("the hub's token can't be read from its file", hint) from error
+    except Exception as error:  # its file's, and those of the services that hand tokens out
+        raise HubMisconfigured("the hub's token can't be read", hint) from error
     sent = made.get("authorization", "")
     if not (sent.isascii() and sent.isprintable()):
         raise HubMisconfigured("the hub's token has characters that no token has", hint)

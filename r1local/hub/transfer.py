@@ -134,6 +134,8 @@ class _Transfer:
         identity = Identity(remote.repo_id, remote.filename, remote.etag, remote.size)
         with self._disk_errors():
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():  # which no file can replace once it is whole
+                raise IsADirectoryError(errno.EISDIR, "it is a folder", str(target))
             record = target.with_name(target.name + JOURNAL)
             with open(self._part, "ab", opener=regular) as stream:
                 self._journal = Journal(record, self._part, identity, boot_id())

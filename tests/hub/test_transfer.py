@@ -291,6 +291,15 @@ class TestResuming:
             assert f"{ending} can't be written: it is a symbolic link" in error.message
         assert precious.read_bytes() == DATA[:100]
 
+    def test_a_folder_of_its_name_is_told_before_anything_is_fetched(
+        self, hub: Hub, tmp_path: Path
+    ) -> None:
+        remote = published(hub)
+        (tmp_path / remote.etag).mkdir()
+        with pytest.raises(DownloadError, match=f"{remote.etag} can't be written: it is a folder"):
+            Download(tmp_path)(remote)
+        assert hub.byte_requests() == []
+
     @pytest.mark.parametrize("ending", [PART, JOURNAL])
     def test_a_pipe_is_not_waited_for(self, hub: Hub, tmp_path: Path, ending: str) -> None:
         remote = published(hub)
