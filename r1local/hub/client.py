@@ -212,15 +212,15 @@ def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[RangeRespon
     wanted = headers() | {"Accept-Encoding": "identity", "Range": f"bytes={start}-{end - 1}"}
     if not _same_host(remote.url):
         wanted.pop("authorization", None)
-    request = session().build_request("GET", remote.url, headers=wanted, timeout=_timeout())
-    with closing(_response(request)) as response:
+    with closing(_response(remote.url, wanted)) as response:
         _check_status(response, remote)
         yield _piece(response, remote)
 
 
-def _response(request: "Request") -> "Response":
+def _response(url: str, wanted: dict[str, str]) -> "Response":
     """What answers a request for bytes, as soon as its headers are there."""
     try:
+        request = session().build_request("GET", url, headers=wanted, timeout=_timeout())
         return call_within(lambda: _answer(request), HEADERS_S, late=lambda late: late.close())
     except R1LocalError:
         raise

@@ -6,6 +6,7 @@ values that can't be used. Every one of those is told as a sentence here.
 
 import logging
 import os
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
@@ -75,7 +76,7 @@ def session() -> "Client":
     from huggingface_hub.utils import get_session
 
     try:
-        return get_session()
+        client = get_session()
     except OSError as error:  # ssl.SSLError is one
         named = next((name for name in _CERTIFICATES if os.environ.get(name)), "this system")
         raise HubMisconfigured(
@@ -87,6 +88,9 @@ def session() -> "Client":
             f"the proxy of {_bad_proxy()} can't be used",
             "write it as http://HOST:PORT or socks5://HOST:PORT, or unset it",
         ) from error
+    # Downloads need no cookies, and an odd one would spoil every request that follows.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client
 
 
 def _bad_proxy() -> str:

@@ -4,6 +4,8 @@ import gc
 import gzip
 import json
 import os
+import random
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -250,11 +252,87 @@ class TestAnswers:
             located()
         assert len(caught.value.message) < 400
 
+    def test_any_bytes_end_in_an_error_of_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        draw = random.Random(11)
+
+        def answer(connection: socket.socket) -> None:
+            connection.recv(65_536)
+            heads = [f"{draw.choice(_NAMES)}: {draw.choice(_VALUES)}\r\n" for _ in range(4)]
+            first = f"{draw.choice(('HTTP/1.1', 'HTTP/1.1', 'ICY'))} {draw.choice(_STATUS)}\r\n"
+            text = first + "".join(heads) + "\r\n" + draw.choice(_BODIES)
+            connection.sendall(text.encode("latin-1"))
+
+        with listener(answer) as port:
+            use_endpoint(f"http://127.0.0.1:{port}", monkeypatch)
+            remote = RemoteFile("o/r", "m", COMMIT, "a" * 64, 10, f"http://127.0.0.1:{port}/m")
+            for _ in range(150):
+                for ask in (
+                    lambda: adapter.repository("o/r"),
+                    lambda: adapter.locate("o/r", "m", "main"),
+                    lambda: adapter.RemoteStream(remote).read(5),
+                ):
+                    with suppress(HubError, LinkExpired):
+                        ask()
+
+    def test_cookies_are_not_kept(self, hub: Hub) -> None:
+        hub.faults.api_headers = {"Set-Cookie": "a=\xff"}
+        hub.faults.metadata = {"Set-Cookie": "c=d"}
+        for _ in range(2):
+            adapter.repository("org/repo")
+            with adapter.open_range(located(), 0, 10) as piece:
+                assert b"".join(piece.chunks) == DATA[:10]
+        assert not any("cookie" in map(str.lower, sent) for _, _, sent in hub.requests)
+
     def test_an_endless_redirect(self, hub: Hub) -> None:
         hub.faults.api_status = 302
         hub.faults.fail_headers = {"Location": f"{hub.url}/api/models/org/repo"}
         with pytest.raises(MalformedAnswer, match="redirects"):
             adapter.repository("org/repo")
+
+
+_STATUS = (
+    "200 OK",
+    "206 Partial",
+    "204 None",
+    "302 Found",
+    "304 Same",
+    "401 No",
+    "404 No",
+    "429 Wait",
+)
+_STATUS += ("503 Later", "600 Odd", "100 Continue", "101 Switch", "abc", "")
+_NAMES = ("Location", "Content-Length", "Content-Encoding", "Transfer-Encoding", "X-Repo-Commit")
+_NAMES += ("X-Linked-Etag", "X-Linked-Size", "Retry-After", "X-Error-Code", "Content-Range", "Link")
+_NAMES += ("Set-Cookie", "X-Xet-Hash", "X-HF-Warning")
+_VALUES = (
+    "",
+    "0",
+    "-1",
+    "9" * 5000,
+    "\xff",
+    "gzip",
+    "chunked",
+    "http://[",
+    "//",
+    "ftp://x",
+    "c" * 40,
+)
+_VALUES += (
+    "GatedRepo",
+    "bytes 0-9/10",
+    "bytes */10",
+    "a=b; Domain=[",
+    '<http://x>; rel="xet-auth"',
+)
+_BODIES = (
+    "",
+    "{}",
+    "<html>",
+    '{"siblings": []}',
+    "5\r\nhello\r\n0\r\n\r\n",
+    "zz\r\n",
+    "\x1f\x8b\x08",
+)
 
 
 class TestPatience:
