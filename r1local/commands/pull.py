@@ -25,7 +25,8 @@ from r1local.hub.layout import (
 from r1local.hub.limits import call_within
 from r1local.hub.regular_files import is_whole
 from r1local.hub.transfer import Cancelled, fetch
-from r1local.machine.memory import Machine, plan, tokens_per_second
+from r1local.machine.memory import Machine
+from r1local.machine.planner import plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
 from r1local.models.references import CatalogReference, Reference, parse_reference

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from r1local.config.paths import is_device_name
 from r1local.errors import MalformedAnswer, UnsafeName
 from r1local.gguf.quantization import RepoFile
 from r1local.hub.setup import address
@@ -15,8 +16,6 @@ MAX_LIST = 8 * 2**20
 #: What names a commit or a blob, and with it a folder or file of the cache.
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-#: Names that Windows keeps for devices, whatever follows a dot.
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
 
 
@@ -83,9 +82,7 @@ def check_name(filename: str) -> None:
         UnsafeName: it could.
     """
     parts = filename.split("/")
-    bad = any(
-        part in ("", ".", "..") or part[-1] in ". " or _RESERVED.fullmatch(part) for part in parts
-    )
+    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
     if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
         raise UnsafeName(
             f"the repository has a file of an unsafe name, {filename[:80]!r}",

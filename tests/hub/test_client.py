@@ -290,21 +290,25 @@ class TestAnswers:
             adapter.repository("org/repo")
 
 
-_STATUS = (
-    "200 OK",
-    "206 Partial",
-    "204 None",
-    "302 Found",
-    "304 Same",
-    "401 No",
-    "404 No",
-    "429 Wait",
-)
-_STATUS += ("503 Later", "600 Odd", "100 Continue", "101 Switch", "abc", "")
-_NAMES = ("Location", "Content-Length", "Content-Encoding", "Transfer-Encoding", "X-Repo-Commit")
-_NAMES += ("X-Linked-Etag", "X-Linked-Size", "Retry-After", "X-Error-Code", "Content-Range", "Link")
-_NAMES += ("Set-Cookie", "X-Xet-Hash", "X-HF-Warning")
-_VALUES = (
+_STATUS = """200 OK|206 Partial|204 None|302 Found|304 Same|401 No|404 No|429 Wait|503 Later|600 Odd
+100 Continue|101 Switch|abc||""".replace("\n", "|").split("|")
+_NAMES = [
+    "Location",
+    "Content-Length",
+    "Content-Encoding",
+    "Transfer-Encoding",
+    "X-Repo-Commit",
+    "X-Linked-Etag",
+    "X-Linked-Size",
+    "Retry-After",
+    "X-Error-Code",
+    "Content-Range",
+    "Link",
+    "Set-Cookie",
+    "X-Xet-Hash",
+    "X-HF-Warning",
+]
+_VALUES = [
     "",
     "0",
     "-1",
@@ -316,23 +320,15 @@ _VALUES = (
     "//",
     "ftp://x",
     "c" * 40,
-)
-_VALUES += (
+]
+_VALUES += [
     "GatedRepo",
     "bytes 0-9/10",
     "bytes */10",
     "a=b; Domain=[",
     '<http://x>; rel="xet-auth"',
-)
-_BODIES = (
-    "",
-    "{}",
-    "<html>",
-    '{"siblings": []}',
-    "5\r\nhello\r\n0\r\n\r\n",
-    "zz\r\n",
-    "\x1f\x8b\x08",
-)
+]
+_BODIES = ["", "{}", "<html>", '{"siblings": []}', "5\r\nhello\r\n0\r\n\r\n", "zz\r\n", "\x1f\x8b"]
 
 
 class TestPatience:
