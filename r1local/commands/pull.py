@@ -162,7 +162,7 @@ def _fetch(
         target = blob_path(remote)
         if not is_whole(target, remote.size):
             if target.exists() or snapshot_path(remote).exists():
-                display.told(f"{remote.filename} is there, but not as on the hub: fetching it")
+                display.told(f"{remote.filename} is here, but not as it is on the hub: fetching it")
             display.file(remote.filename)
             connections = options.connections or default_connections()
             fetch(remote, target, connections, display.report, interruption.cancelled)

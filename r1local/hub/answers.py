@@ -20,7 +20,7 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
 
 
 def not_the_hub(what: str) -> MalformedAnswer:
-    """The error of an answer that is not one of the hub's."""
+    """The error for an answer that can't be the hub's; `what` says why."""
     return MalformedAnswer(
         f"what answers at {address()} is not the hub: {what}",
         "log in to the network if it asks for that in a browser, or check HF_ENDPOINT",
@@ -42,7 +42,7 @@ def parse_repository(body: bytes) -> tuple[str | None, tuple[RepoFile, ...]]:
         raise not_the_hub("the answer has no list of files")
     commit = answer.get("sha")
     if commit is not None and not is_id(commit):
-        raise not_the_hub("the commit it names is not one")
+        raise not_the_hub("the commit it names is impossible")
     return commit, tuple(_file(sibling) for sibling in siblings)
 
 

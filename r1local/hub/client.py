@@ -191,12 +191,12 @@ def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
     }
     for header, value in said.items():
         if value in (None, ""):
-            raise not_the_hub(f"its answer about {filename} lacks a sound header {header}")
+            raise not_the_hub(f"its answer about {filename} lacks a valid header {header}")
     commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0
     if not is_id(etag) or not is_id(commit):
-        raise UnsafeName("the hub names a checksum or a commit that is none", "check HF_ENDPOINT")
+        raise UnsafeName("the hub names an impossible checksum or commit", "check HF_ENDPOINT")
     if not is_web_address(found.location):
-        raise not_the_hub(f"the address it gives for {filename} is none")
+        raise not_the_hub(f"the address it gives for {filename} is not a web address")
     return RemoteFile(repo_id, filename, commit, etag, size, found.location)
 
 
@@ -305,7 +305,7 @@ class RemoteStream(io.RawIOBase):
         return self._read_once(end)
 
     def _read_once(self, end: int) -> bytes:
-        """All of them: a server that sends a few at a time would never be done."""
+        """All bytes up to `end`: a server that sends a few at a time would never be done."""
         data = bytearray()
         with open_range(self._remote, self._at, end) as piece:
             if piece.start != self._at or not piece.ranged:

@@ -60,7 +60,7 @@ def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
         ) from error
     except errors.HfHubHTTPError as error:
         raise _refused(error.response.status_code, repo_id) from error
-    # Any other: the HTTP client's own, and what breaks inside it on answers nobody foresaw.
+    # All others: the HTTP client's errors, and whatever unforeseen answers break inside it.
     except Exception as error:
         raise _unreachable(error) from error
 

@@ -71,7 +71,7 @@ def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
     Only the waiting for bytes counts, not what is done with them.
 
     Raises:
-        TooSlow: for `PACE_S` it was.
+        TooSlow: it brought less than `LEAST_SPEED` for `PACE_S`.
     """
     waited, came = 0.0, 0
     while True:

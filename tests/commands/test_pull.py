@@ -436,7 +436,7 @@ def test_the_right_name_with_another_size_is_fetched(pull: Pull, cache: Path, pl
     path.write_bytes(DATA[:-1])
     result = pull("7b")
     assert result.returncode == 0, result.stderr
-    assert "is there, but not as on the hub" in result.stderr
+    assert "is here, but not as it is on the hub" in result.stderr
     assert arrived(cache)
 
 

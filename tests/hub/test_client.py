@@ -225,7 +225,7 @@ class TestAnswers:
             assert located().url.startswith(hub.url)
 
     @pytest.mark.parametrize("header", ["X-Repo-Commit", "X-Linked-Etag", "X-Linked-Size"])
-    def test_a_header_that_lacks_is_named(self, hub: Hub, header: str) -> None:
+    def test_a_missing_header_is_named(self, hub: Hub, header: str) -> None:
         hub.faults.metadata = {header: None}
         with pytest.raises(MalformedAnswer, match=f"lacks .*{header}") as caught:
             located()
@@ -320,8 +320,6 @@ _VALUES = [
     "//",
     "ftp://x",
     "c" * 40,
-]
-_VALUES += [
     "GatedRepo",
     "bytes 0-9/10",
     "bytes */10",
