@@ -163,8 +163,8 @@ class _Converter:
         written = dict.fromkeys(one for shape in shapes for one in self._written(shape))
         if not written:
             raise GrammarError(
-                "the schema asks for what nothing can be",
-                "look for keywords that contradict one another, as minItems above maxItems",
+                "nothing can fit the schema",
+                "look for an empty enum, false, or a contradiction, as minItems above maxItems",
             )
         return " | ".join(written)
 

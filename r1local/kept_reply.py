@@ -29,6 +29,11 @@ class KeptReply:
         """Whether there is no text yet."""
         return not any(map(any, self._pieces.values()))
 
+    @property
+    def valid(self) -> bool | None:
+        """What its end says of that; see `Finished`."""
+        return self._end.valid if self._end else None
+
     def text(self, part: Part) -> str:
         """What there is of a part."""
         return "".join(self._pieces[part])

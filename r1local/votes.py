@@ -19,7 +19,7 @@ from r1local.ballots import (
 )
 from r1local.chat_template import Prompt
 from r1local.control import Control
-from r1local.conversation import Conversation
+from r1local.conversation import Conversation, Reply
 from r1local.engine import Batch
 from r1local.engine.sampler import SEED_LIMIT
 from r1local.events import Event
@@ -28,6 +28,7 @@ from r1local.kept_reply import KeptReply
 from r1local.loading import LoadedModel
 from r1local.offload import BATCH_TOKENS
 from r1local.reply_stream import ReplyStream
+from r1local.structured_output import canonical_json, judged
 from r1local.symbolic_answers import equal_formula
 from r1local.tally import Tally
 
@@ -117,7 +118,8 @@ class _Election:
         self._running: dict[int, _Voter] = {}
         self._free: list[int] = []
         self._at_once = 0
-        self._tally = Tally(equal_formula)
+        schema = settings.reply.schema
+        self._tally = Tally(equal_formula) if schema is None else Tally(form=canonical_json)
         self._ballots: list[Ballot] = []
         self._ended: VoteEnd = "cancelled"
         self.began = self._over = time.monotonic()
@@ -244,8 +246,9 @@ class _Election:
 
     def _told(self, voter: _Voter, events: Sequence[Event]) -> Iterator[VoterEvent]:
         for event in events:
-            voter.kept.take(event)
-            yield VoterEvent(voter.number, event)
+            for told in judged(event, voter.kept, self._settings.reply.schema):
+                voter.kept.take(told)
+                yield VoterEvent(voter.number, told)
 
     def _close_reply(self, voter: _Voter) -> Iterator[VoteEvent]:
         """End a voter's reply, and count its vote if it gave an answer."""
@@ -254,12 +257,18 @@ class _Election:
         yield from self._told(voter, events)
         voter.stream.close()
         reply = voter.kept.reply()
-        ballot = Ballot(voter.number, reply, answer_of(reply, self._settings.pattern))
+        ballot = Ballot(voter.number, reply, self._answer(voter, reply), voter.kept.valid)
         self._ballots.append(ballot)
         if ballot.final_answer is not None:
             self._tally.add(voter.number, ballot.final_answer)
         yield ballot
         yield Standing(self._tally.candidates)
+
+    def _answer(self, voter: _Voter, reply: Reply) -> str | None:
+        """What a voter votes for: with a schema its whole answer, if that is valid."""
+        if self._settings.reply.schema is None:
+            return answer_of(reply, self._settings.pattern)
+        return canonical_json(reply.answer) if voter.kept.valid else None
 
     def _end(self) -> VoteEnd | None:
         """Why no more votes are needed; None if they are."""

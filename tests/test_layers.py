@@ -22,6 +22,8 @@ LAYERS: dict[str, int] = {
     "reply_text": 1,
     "loop_guard": 1,
     "json_schema": 1,
+    "json_validation": 1,
+    "schema_shapes": 1,
     "special_tokens": 1,
     "template_sandbox": 1,
     "answers": 1,
@@ -74,6 +76,8 @@ KNOWN_BY = {
     "huggingface_hub": {"hub"},
     "llama_cpp": {"engine"},
     "jinja2": {"template_sandbox"},
+    "jsonschema": {"json_validation"},
+    "referencing": {"json_validation"},
     "math_verify": {"symbolic_answers"},
     "markdown_it": {"sessions", "ui"},
     "prompt_toolkit": {"ui"},
@@ -142,6 +146,7 @@ def test_help_is_light(arguments: list[str]) -> None:
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'llama_cpp', 'numpy', 'huggingface_hub', 'prompt_toolkit', 'jinja2', 'psutil'}\n"
+        "heavy |= {'jsonschema', 'referencing'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

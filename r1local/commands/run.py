@@ -27,7 +27,7 @@ from r1local.loading import LoadOptions, load
 from r1local.reply_settings import ReplySettings, merged
 from r1local.selection import Selected
 from r1local.settings import OutputFormat, ThinkingMode
-from r1local.structured_output import structure_of
+from r1local.structured_output import checked, structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.renderers import Renderer, renderer_for
@@ -118,6 +118,7 @@ def prepare(options: RunOptions) -> Prepared:
         merged(options.wanted, model.known),
         only_thinking=options.thinking == "only",
         grammar=structure.grammar if structure else None,
+        schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
         print_notice(err, model.note)
@@ -143,8 +144,9 @@ def _events(
         yield cancelled_while_loading(settings)
         return
     replying = reply(loaded, prepared.conversation, settings, interruption)
-    with loaded.model, closing(replying) as events:
+    with loaded.model, closing(replying):
         yield from loaded.notices
+        events = checked(replying, settings.schema)
         with waiting("reading the prompt"):
             first = next(events)
         yield first
@@ -185,7 +187,9 @@ def _show(
         got = bool("".join(answer).strip())
     if finished and finished.reason == "loop":
         got = False
-    if finished and finished.reason == "length" and (options.json_schema or options.grammar):
+    if finished and finished.valid is False:
+        got = False
+    elif finished and finished.reason == "length" and options.grammar:
         got = False  # the form is not whole
     return EXIT_OK if got else EXIT_NO_ANSWER
 
