@@ -192,14 +192,14 @@ def _judge(answer: str, schema_text: str) -> Verdict:
     # A registry of one's own: the library's would fetch what a reference names.
     validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
     try:
-        error = best_match(validator.iter_errors(value))
+        worst = best_match(validator.iter_errors(value))
     except RecursionError:
         return Verdict(False, "the schema or the answer is nested too deep to check")
-    if error is None:
+    if worst is None:
         return Verdict(True)
-    place = error.json_path.removeprefix("$").removeprefix(".")
+    place = worst.json_path.removeprefix("$").removeprefix(".")
     where = f"at {_shortened(place)}: " if place else ""
-    return Verdict(False, where + _shortened(error.message))
+    return Verdict(False, where + _shortened(worst.message))
 
 
 def _refuse_constant(name: str) -> NoReturn:
