@@ -67,7 +67,7 @@ _NOT_TOLD = (
     frozenset(("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"))
     | {"$vocabulary", "$comment", "$defs", "definitions", "title", "description", "default"}
     | {"examples", "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType"}
-    | {"contentSchema", "$ref", "allOf", "anyOf", "oneOf", "type"}
+    | {"contentSchema", "discriminator", "$ref", "allOf", "anyOf", "oneOf", "type"}
 )
 _ABOUT_NUMBERS = frozenset(
     ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
