@@ -28,7 +28,7 @@ from r1local.replies.control import Control
 from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, merged
-from r1local.replies.structured_output import structure_of
+from r1local.replies.structured_output import checked, structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.replies.text import renderer_for
@@ -99,6 +99,9 @@ def run(options: RunOptions) -> int:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
     prepared = prepare(options)
+    if options.answer_only and prepared.settings.grammar:
+        # An answer in a given form is final as it is.
+        options = replace(options, answer_only=False, thinking="hide")
     err = console_for(sys.stderr)
     kept = ReplyBuilder(prepared.model.name)
     renderer = renderer_for(
@@ -111,18 +114,19 @@ def run(options: RunOptions) -> int:
     )
 
     def replying(loaded: LoadedModel, control: Control) -> Generator[Event, None, None]:
-        return generate(loaded, prepared.conversation, prepared.settings, control)
+        settings = prepared.settings
+        events = generate(loaded, prepared.conversation, settings, control)
+        return checked(events, kept, settings.schema)
 
     cancelled = partial(cancelled_while_loading, prepared.settings)
     interruption = show_events(prepared, replying, cancelled, renderer, kept.handle)
     reply = kept.reply()
     if reply.reason == "cancelled":
         return interruption.exit_code
-    if _answered(reply, options):
-        return EXIT_OK
-    if not options.answer_only:
-        print_notice(err, "no answer: the reply ended inside its thought, or was empty")
-    return EXIT_NO_ANSWER
+    code, why_none = _outcome(reply, options, valid=kept.valid)
+    if why_none and not options.answer_only:
+        print_notice(err, f"no answer: {why_none}")
+    return code
 
 
 def prepare(options: RunOptions) -> Prepared:
@@ -139,6 +143,7 @@ def prepare(options: RunOptions) -> Prepared:
         merged(options.wanted, model.known),
         only_thinking=options.thinking == "only",
         grammar=structure.grammar if structure else None,
+        schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
         print_notice(err, model.note)
@@ -204,17 +209,25 @@ def _events(
         yield from events
 
 
-def _answered(reply: Reply, options: RunOptions) -> bool:
-    """Whether a reply, as it is kept, has what was asked for."""
-    if reply.reason == "loop":
-        return False
-    if reply.reason == "length" and (options.json_schema or options.grammar):
-        return False  # the form is not whole
+def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[int, str | None]:
+    """What a reply, as it is kept, comes to; `valid` is what a schema says of its answer.
+
+    Returns:
+        The exit code, and why there is no answer where no event has said it.
+    """
     if options.thinking == "only":
-        return bool(reply.thinking) and not reply.thinking_open
-    if options.answer_only:
-        return final_answer(reply.answer) is not None
-    return bool(reply.answer.strip())
+        got = bool(reply.thinking) and not reply.thinking_open
+    elif options.answer_only:
+        got = final_answer(reply.answer) is not None
+    else:
+        got = bool(reply.answer.strip())
+    if not got:
+        return EXIT_NO_ANSWER, "the reply ended inside its thought, or was empty"
+    if reply.reason == "loop" or valid is False:
+        return EXIT_NO_ANSWER, None
+    if reply.reason == "length" and options.grammar:
+        return EXIT_NO_ANSWER, "it was cut by the token limit before it was whole"
+    return EXIT_OK, None
 
 
 def _conversation(options: RunOptions) -> Conversation:

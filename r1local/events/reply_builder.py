@@ -31,6 +31,11 @@ class ReplyBuilder:
         """Whether there is no text yet."""
         return not any(map(any, self._pieces.values()))
 
+    @property
+    def valid(self) -> bool | None:
+        """Whether the answer is valid by its schema; None where that was not checked."""
+        return self._end.valid if self._end else None
+
     def text(self, part: Part) -> str:
         """The text of a part so far."""
         return "".join(self._pieces[part])
