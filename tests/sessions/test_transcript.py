@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,17 @@ records = st.one_of(
     st.builds(SystemPromptChange, st.none() | texts),
     st.builds(Dropped, counts),
 )
+#: What a model streams: a few pieces of one reply, or of several voters' at once.
+deltas = st.builds(ThinkingDelta, texts, counts) | st.builds(AnswerDelta, texts, counts)
+bursts = st.one_of(
+    st.lists(deltas, min_size=2, max_size=4),
+    st.lists(st.builds(OfVoter, st.integers(1, 2), deltas), min_size=2, max_size=4),
+)
+plans = st.builds(
+    lambda first, rest: [*first, *chain.from_iterable(rest)],
+    st.sampled_from([[Question("?")], [UsedModel("m"), Question("?")], []]),
+    st.lists(bursts | st.lists(records, min_size=1, max_size=1), max_size=10),
+)
 
 
 def state(transcript: Transcript) -> tuple[object, ...]:
@@ -68,7 +80,7 @@ def state(transcript: Transcript) -> tuple[object, ...]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(records, max_size=20))
+@given(plans)
 def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None:
     session, unsaved = Session.create(), NoSession()
     for record in plan:
