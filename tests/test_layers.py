@@ -49,7 +49,7 @@ KNOWN_BY = {
     "math_verify": {"answers.algebra"},
     "platformdirs": {"config.paths", "cli.error_handler"},
     "prompt_toolkit": {"ui"},
-    "psutil": {"machine.hardware"},
+    "psutil": {"machine.hardware", "prompts.template_process"},
     "pygments": {"ui"},
     "rich": {"ui"},
     "typer": {"cli"},

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from r1local.conversation import FinishReason, Part
 
-NoticeKind = Literal["context", "offload", "budget", "thinking", "loop"]
+NoticeKind = Literal["context", "offload", "budget", "thinking", "loop", "template"]
 
 
 @dataclass(frozen=True, slots=True)

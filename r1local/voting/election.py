@@ -68,6 +68,7 @@ def hold_vote(
         cached = engine.evaluate(shared, control.cancelled)
     else:
         engine.rewind(0)
+    yield from loaded.template.untold(prompt.notices)
     election = _Election(loaded, prompt, tokens, settings, control, model)
     if cached is not None:
         with engine.batch() as batch, ExitStack() as streams:

@@ -8,6 +8,7 @@ from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
 from r1local.prompts.chat_template import ChatTemplate, Prompt
+from r1local.prompts.template_process import TemplateProgram
 
 BOS, EOS, USER, ASSISTANT = (
     "<｜begin▁of▁sentence｜>",
@@ -32,7 +33,11 @@ def plain(source: str, *contents: str) -> Prompt:
 
 def render(source: str, *contents: str, think: bool = True, thinks: bool = True) -> Prompt:
     messages = [Message("user", content) for content in contents]
-    return ChatTemplate(source, SPECIALS, thinks=thinks).render(messages, think=think)
+    return template_of(source, thinks=thinks).render(messages, think=think)
+
+
+def template_of(source: str, *, thinks: bool = False, **arguments: object) -> ChatTemplate:
+    return ChatTemplate(TemplateProgram(source), SPECIALS, thinks=thinks, arguments=arguments)
 
 
 def test_thinking_is_opened_where_the_template_does_not() -> None:
@@ -77,7 +82,7 @@ def test_template_does_not_see_tags_in_earlier_answers() -> None:
         Message("assistant", "the tag is </think>, see"),
         Message("user", "b"),
     ]
-    prompt = ChatTemplate(JANUARY_2025, SPECIALS, thinks=True).render(messages)
+    prompt = template_of(JANUARY_2025, thinks=True).render(messages)
     assert "the tag is </think>, see" in prompt.text
     assert all("</think>" not in part for part in prompt.parts)
 
@@ -109,7 +114,8 @@ def test_a_text_of_every_private_use_character_passes() -> None:
 
 def test_many_special_tokens_cost_little() -> None:
     texts = frozenset(f"<token {number}>" for number in range(100_000))
-    template = ChatTemplate("{{ messages[0].content }}", SpecialTokens("", "", texts), thinks=False)
+    program = TemplateProgram("{{ messages[0].content }}")
+    template = ChatTemplate(program, SpecialTokens("", "", texts), thinks=False)
     started = time.process_time()
     prompt = template.render([Message("user", "<token <token 7>" * 10_000)])
     assert len(prompt.parts) == 10_001
