@@ -139,7 +139,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             finalize=_as_text,
             extensions=[_GenerationTag, loopcontrols],
         )
-        self.filters |= {"tojson": _to_json, "join": _join, "safe": _as_text}
+        self.filters |= {"tojson": _to_json, "join": _join, "replace": _replace, "safe": _as_text}
         self.filters |= {name: _following(self.filters[name]) for name in _MAKERS}
         del self.globals["lipsum"]
         self.globals["raise_exception"] = _raise_exception
@@ -197,6 +197,11 @@ def _join(items: Iterable[Any], d: str = "", attribute: str | int | None = None)
     if attribute is not None:
         items = (_attribute(item, attribute) for item in items)
     return joined((str(d),)).join(_as_text(item) for item in items)
+
+
+def _replace(text: Any, old: Any, new: Any, count: int = -1) -> str:
+    """Put one text in place of another, as Jinja's own filter does."""
+    return joined((_as_text(text),)).replace(_as_text(old), _as_text(new), count)
 
 
 def _attribute(item: Any, path: str | int) -> Any:
