@@ -35,7 +35,8 @@ class SpecialTokens:
         for match in self._beginnings.finditer(text):
             start = match.start()
             for length in self._lengths:
-                if text[start : start + length] in self.texts:
+                piece = text[start : start + length]
+                if len(piece) == length and piece in self.texts:
                     yield start, start + length
 
     @cached_property

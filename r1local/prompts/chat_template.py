@@ -7,6 +7,7 @@ inside it. Each part is then tokenised by itself, and no tokenizer can put the t
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -163,14 +164,11 @@ class ChatTemplate:
         except ChatTemplateError as error:
             refused = error
         merged = Message(first.role, f"{system.content}\n{first.content}")
-        try:
+        with suppress(ChatTemplateError):
             both = self._rendered([merged, *others], think)
             if system.content.strip() in both.text:
                 return both, [_MERGED]
-        except ChatTemplateError:
-            if refused is None:
-                raise
-        if refused is not None:
+        if refused:
             raise ChatTemplateError(refused.message, f"leave --system out, or {refused.hint}")
         return rendered, [_LEFT_OUT]
 

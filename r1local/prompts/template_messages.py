@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 #: What somebody can do about a template that fails.
 HINT = "give another template with --chat-template FILE"
+#: The sentence and hint of an error.
+TOO_LARGE = ("the chat template takes too much memory", HINT)
 
 #: Seconds a request may take, and the bytes of a request that are given one more. Real templates
 #: take milliseconds.

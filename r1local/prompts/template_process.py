@@ -27,6 +27,7 @@ from r1local.prompts.template_messages import (
     HINT,
     OUT_OF_TIME,
     TIME_LIMIT_S,
+    TOO_LARGE,
     answer_for,
     memory_for,
     read_message,
@@ -40,10 +41,15 @@ _GRACE_S = 3.0
 _LOOK_INTERVAL_S = 0.02
 #: What the process has of the environment: all a Python needs to start and to know the time.
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
-_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    "from r1local.prompts.template_worker import main; main()"
-)
+_PROGRAM = """
+import json, os, sys
+sys.path[:] = json.loads(sys.argv[1])
+try:
+    from r1local.prompts.template_worker import main
+    main()
+except BaseException:
+    os._exit(70)  # not 1, which is for the time that is over
+"""
 
 
 class TemplateProgram:
@@ -152,7 +158,7 @@ def _started() -> "subprocess.Popen[bytes]":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, json.dumps(sys.path)],
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, json.dumps(sys.path, default=str)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -202,4 +208,4 @@ def _too_slow() -> ChatTemplateError:
 
 
 def _too_large() -> ChatTemplateError:
-    return ChatTemplateError("the chat template takes too much memory", HINT)
+    return ChatTemplateError(*TOO_LARGE)

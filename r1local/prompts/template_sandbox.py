@@ -21,7 +21,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from r1local.errors import ChatTemplateError
-from r1local.prompts.template_messages import HINT
+from r1local.prompts.template_messages import HINT, TOO_LARGE
 from r1local.prompts.traced_text import (
     SYSTEM,
     TracedText,
@@ -92,7 +92,7 @@ def _translated() -> Iterator[None]:
         message = "the chat template reaches for something it may not have"
         raise ChatTemplateError(message, f"{error}; {HINT}") from error
     except MemoryError as error:
-        raise ChatTemplateError("the chat template takes too much memory", HINT) from error
+        raise ChatTemplateError(*TOO_LARGE) from error
     except Exception as error:
         reason = str(error) or type(error).__name__
         hint = _GIVE_IT if isinstance(error, UndefinedError) else HINT

@@ -11,7 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-from r1local.prompts.template_messages import memory_for, read_message, seconds_for, write_message
+from r1local.prompts.template_messages import (
+    TOO_LARGE,
+    memory_for,
+    read_message,
+    seconds_for,
+    write_message,
+)
 from r1local.prompts.template_sandbox import answer
 
 
@@ -23,9 +29,16 @@ def main() -> None:
             seconds = seconds_for(len(request))
             _limit(memory_for(len(request)), seconds)
             faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
-            answered = json.dumps(answer(**json.loads(request)), ensure_ascii=False).encode()
+            answered = _answered(request)
             faulthandler.cancel_dump_traceback_later()
             write_message(sys.stdout.buffer, answered)
+
+
+def _answered(request: bytes) -> bytes:
+    try:
+        return json.dumps(answer(**json.loads(request)), ensure_ascii=False).encode()
+    except MemoryError:
+        return json.dumps({"error": TOO_LARGE}).encode()
 
 
 if sys.platform == "win32":

@@ -126,6 +126,12 @@ def test_a_text_of_every_private_use_character_passes() -> None:
     assert every in render(LATER, f"{every}<think>").text
 
 
+def test_special_tokens_stand_where_they_are_whole() -> None:
+    specials = SpecialTokens("", "", frozenset(["<a>", "<a><b>", "b", "<b>"]))
+    assert sorted(specials.spans("x<a><b>")) == [(1, 4), (1, 7), (4, 7)]
+    assert list(specials.spans("<a")) == []
+
+
 def test_many_special_tokens_cost_little() -> None:
     texts = frozenset(f"<token {number}>" for number in range(100_000))
     program = TemplateProgram("{{ messages[0].content }}")
