@@ -94,7 +94,8 @@ _CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty", r"\emptyset"])
 _FLIPPED = {">": "<", r"\ge": r"\le"}
 
 _NUMBER = re.compile(
-    r"(?P<repeating>\d*\.\d*)\\overline\s*\{(?P<period>\d+)\}"
+    r"(?P<repeating>\d*\.\d*)\\overline ?\{ ?(?P<period>\d+) ?\}"
+    r"|(?P<whole>\d+)\.\((?P<bracketed>\d+)\)"
     r"|(?P<mixed>\d+) (?P<over>\d+) ?/ ?(?P<under>\d+)(?![\d.])"
     r"|(?P<based>\d+)_(?:(?P<base>\d)|\{ ?(?P<longer>\d+) ?\})"
     r"|(?P<grouped>[1-9]\d{0,2}(?:(?: \d{3})+|(?:,\d{3})+)(?:\.\d+)?)(?![\d,]*\d| ?/)"
@@ -109,7 +110,7 @@ _FUNCTION = re.compile(r"\\?([a-z]+)")
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)|<|>|=")
 _WORD = re.compile(r"[A-Za-z]+")
 _SUBSCRIPT = re.compile(r" ?_ ?(?:([0-9A-Za-z])|\{ ?([0-9A-Za-z]+(?:[+-]\d+)?) ?\})")
-_SEPARATOR = re.compile(r" ?(?:[,;]? ?(?P<word>and|or)\b|\\text ?\{ ?,? ?(?P<text>and|or) ?\}|[,;]) ?")
+_SEPARATOR = re.compile(r" ?(?:[,;]? ?(?P<word>and|or)\b|[,;]? ?\\text ?\{ ?,? ?(?P<text>and|or) ?\}|[,;]) ?")
 _NAME = re.compile(r"(?:\\?[A-Za-z]+)(?:_\w|_\{\w+\})?'*(?:\((?:\\?[A-Za-z]+)(?:,[A-Za-z])*\))?")
 # A letter or a word, which is no product of its letters: a choice, a name.
 _LETTERS = re.compile(r"\(?(?!pi$|inf(?:ini)?ty$)(?:[A-Za-z ]+|\\text ?\{[^{}]*\})\)?\.?")
@@ -352,7 +353,8 @@ class _Reader:
     def _symbol(self, name: str) -> Value:
         if subscript := _SUBSCRIPT.match(self._text, self._at):
             self._at = subscript.end()
-            name += f"_{subscript[1] or '{' + subscript[2] + '}'}"
+            index = subscript[1] or subscript[2]
+            name += f"_{index}" if len(index) == 1 else f"_{{{index}}}"
         while self._take("'"):
             name += "'"
         if name[0] in "fghFGH" and self._text.startswith("(", self._at):
@@ -518,8 +520,8 @@ def _terms(value: Value) -> Terms:
 def _number(groups: dict[str, str | None]) -> Fraction:
     if mixed := groups.get("mixed"):
         return Fraction(mixed) + Fraction(f"{groups['over']}/{groups['under']}")
-    if period := groups.get("period"):
-        start = groups["repeating"] or "."
+    if period := groups.get("period") or groups.get("bracketed"):
+        start = groups["repeating"] or f"{groups['whole']}."
         shift = 10 ** len(start.partition(".")[2])
         return _decimal(start) + Fraction(int(period), (10 ** len(period) - 1) * shift)
     return _decimal(re.sub("[ ,]", "", groups.get("grouped") or groups["plain"] or ""))
@@ -608,6 +610,8 @@ def _solved_for_y(zero: Terms) -> Structure | None:
 
 
 def _is_name(value: Value) -> bool:
+    if isinstance(value, Structure):
+        return value.kind == "()" and all(map(_is_name, value.members))
     text = str(value)
     return bool(_NAME.fullmatch(text)) and text not in _CONSTANTS
 

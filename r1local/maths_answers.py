@@ -12,7 +12,7 @@ from r1local.notation import spelled_alike
 from r1local.terms import Terms
 
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_CHOICE = re.compile(r"\(?([A-Za-z])\)?\.?")
+_CHOICE = re.compile(r"\(? ?([A-Za-z]) ?\)?\.?")
 # What nobody writes in words.
 _FORMULA = re.compile(r"[\\^=+*/<>_'|]")
 _WORD = re.compile(r"[^\W\d_]{2}")

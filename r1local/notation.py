@@ -73,7 +73,7 @@ _VULGAR = re.compile("[¼-¾⅐-⅞]")
 
 _SCALE_TEXT = re.compile(rf"\\text\s*\{{\s*({'|'.join(SCALES)})\b\s*([^{{}}]*)\}}")
 # `{,}` and `,\\!` are TeX for a comma that separates nothing.
-_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\s*(?:\\!)+)(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\s*(?:\\!)+\s*)(?=\d{3}(?!\d))")
 _SPELLINGS = (
     (re.compile(r"\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})"), ""),
     (re.compile(r"[$%]"), ""),

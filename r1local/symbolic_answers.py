@@ -25,7 +25,7 @@ from r1local.terms import Terms
 
 # Of the normal form: a variable with its subscript, a function, and what isn't math-verify's.
 _NAME = re.compile(r"\\?[A-Za-z]+(?:_\w|_\{\w+\})?")
-_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|arc\w+|sinh|cosh|tanh|ln|log|binom)(?![a-z])")
+_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|arc\w+|sinh|cosh|tanh|ln|log|binom|[lr]floor|[lr]ceil)(?![a-z])")
 _CONSTANTS = {"e", "i", r"\pi", r"\infty"}
 _UNKNOWN = re.compile(
     r"'|\d_|[fghFGH]\(|\\(?:mathbb|emptyset|lg|gcd|lcm|min|max|det|deg|arg|Re|Im|coth|ell|hbar)(?![a-z])"
@@ -119,7 +119,7 @@ def _is_one_expression(left: str, right: str) -> bool:
 def _parsed(expression: str) -> object | None:
     """What math-verify reads in an expression in normal form; None if that isn't all of it."""
     from math_verify import LatexExtractionConfig, parse
-    from sympy import Expr
+    from sympy import Expr, I
 
     if _UNKNOWN.search(expression):
         return None
@@ -128,13 +128,19 @@ def _parsed(expression: str) -> object | None:
     )
     if len(found) != 1 or not isinstance(found[0], Expr):
         return None
-    variables = {re.sub(r"[{}\\]", "", str(symbol)) for symbol in found[0].free_symbols}
-    return found[0] if variables == _variables(expression) else None
+    variables = {_bare(symbol.name): symbol for symbol in found[0].free_symbols}
+    if variables.keys() - {"i"} != _variables(expression):
+        return None
+    return found[0].subs(variables["i"], I) if "i" in variables else found[0]
 
 
 def _variables(expression: str) -> set[str]:
     names = {match[0] for match in _NAME.finditer(_FUNCTION.sub("", expression))} - _CONSTANTS
-    return {re.sub(r"[{}\\]", "", name) for name in names}
+    return set(map(_bare, names))
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[{}\\]", "", name)
 
 
 def _limit_memory() -> None:

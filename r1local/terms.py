@@ -161,9 +161,12 @@ def _joined(left: Monomial, right: Monomial) -> tuple[Monomial, Fraction]:
     for name, exponent in (*left, *right):
         powers[name] = powers.get(name, Fraction(0)) + exponent
     for name in filter(str.isdecimal, list(powers)):
-        whole = powers[name].numerator // powers[name].denominator
+        whole = powers[name] // 1
         factor *= _number_to(Fraction(int(name)), Fraction(whole))
         powers[name] -= whole
+    if (imaginary := powers.get("i", _HALF)).denominator == 1:
+        powers["i"] = imaginary % 2
+        factor *= (-1) ** int(imaginary // 2)
     return tuple(sorted((name, power) for name, power in powers.items() if power)), factor
 
 

@@ -58,7 +58,8 @@ def _behind(names: str) -> str:
 _TEXT = rf"\\text\s*\{{\s*(?:per\s+)?{_behind(_PLAIN + _UPRIGHT)}\.?\s*\}}{_POWER}"
 #: A unit in an answer whose signs have one spelling each (`notation`), from the white space on.
 UNIT = re.compile(
-    rf"\s*(?:{_TEXT}(?:\s*[/*]?\s*{_TEXT})*|(?<![A-Za-z])(?:{_behind(_PLAIN)})|[{_COUNTERS}]+)"
+    rf"\s*(?:{_TEXT}(?:\s*[/*]?\s*{_TEXT})*|(?<![A-Za-z])(?:{_behind(_PLAIN)})"
+    rf"|[{_COUNTERS}]+|\\text\s*\{{\s*[{_COUNTERS}]+\s*\}})"
     r"(?=\.?\s*(?:$|[,;=<>)\]}]|\\[}a-z]|(?:and|or)\b))"
 )
 #: A scale, whose name is the first group.
