@@ -1,14 +1,15 @@
 r"""Final answers compared as mathematics, not as text: `\dfrac{1}{2}`, `1/2` and `0.5` are one.
 
-An answer that is read as mathematics to its last sign (`formula`) is compared by its normal form,
-any other as text. All work is bounded, so no answer can make it long.
+An answer that is read as mathematics to its last sign (`formula_reader`) is compared by its
+normal form, any other as text. All work is bounded, so no answer can make it long.
 """
 
 import re
 from fractions import Fraction
 
-from r1local.formula import LONGEST_FORMULA, NotMathematicsError, Value, read_formula
+from r1local.formula_reader import LONGEST_FORMULA, read_formula
 from r1local.notation import spelled_alike
+from r1local.structures import NotMathematicsError, Value
 from r1local.terms import Terms
 
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")

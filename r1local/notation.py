@@ -10,50 +10,42 @@ import unicodedata
 
 from r1local.units import SCALES
 
-_TEXT = (
-    "text textbf textit textrm textsf textnormal mathrm mathbf mathit mathsf mbox operatorname rm bf"
-)
-_GONE = (
-    "left right big bigl bigr Big Bigl Bigr bigg biggl biggr Bigg Biggl Biggr displaystyle textstyle"
-    " limits mathopen mathclose ! $ % degree"
-)
-_SPACES = ", : ; ~ > quad qquad thinspace enspace ( ) [ ]"
-_SPACES = f"{_SPACES} \u0020".split(" ") + ["\n"]
-_COMMANDS = {
-    **{name: r"\text" for name in _TEXT.split()},
-    **{name: "" for name in _GONE.split()},
-    **{name: " " for name in _SPACES if name},
-    " ": " ",
-    **{name: r"\frac" for name in ("dfrac", "tfrac", "cfrac")},
-    **{name: r"\binom" for name in ("dbinom", "tbinom")},
-    **{name: "*" for name in ("cdot", "times", "ast")},
-    **{name: "|" for name in ("lvert", "rvert", "vert", "mid")},
-    **{name: "<" for name in ("lt",)},
-    **{name: ">" for name in ("gt",)},
-    **{name: r"\le" for name in ("leq", "leqslant", "leqq")},
-    **{name: r"\ge" for name in ("geq", "geqslant", "geqq")},
-    **{name: r"\ne" for name in ("neq",)},
-    **{name: r"\{" for name in ("lbrace",)},
-    **{name: r"\}" for name in ("rbrace",)},
-    **{name: "[" for name in ("lbrack",)},
-    **{name: "]" for name in ("rbrack",)},
-    **{name: r"\emptyset" for name in ("varnothing",)},
-    "div": "/",
-    "ldots": "...",
-    "dots": "...",
-    "cdots": "...",
-    "lor": " or ",
-    "land": " and ",
-    "prime": "'",
-    "colon": ":",
+_NAMES = {
+    "": """left right big bigl bigr Big Bigl Bigr bigg biggl biggr Bigg Biggl Biggr displaystyle
+        textstyle limits mathopen mathclose degree ! $ %""",
+    " ": ", : ; ~ > quad qquad thinspace enspace ( ) [ ]",
+    r"\text": """text textbf textit textrm textsf textnormal mathrm mathbf mathit mathsf mathcal
+        mathscr mathfrak mbox operatorname rm bf""",
+    r"\frac": "dfrac tfrac cfrac",
+    r"\binom": "dbinom tbinom",
+    r"\le": "leq leqslant leqq",
+    r"\ge": "geq geqslant geqq",
+    r"\ne": "neq",
+    r"\{": "lbrace",
+    r"\}": "rbrace",
+    r"\emptyset": "varnothing",
+    "[": "lbrack",
+    "]": "rbrack",
+    "|": "lvert rvert vert mid",
+    "*": "cdot times ast",
+    "/": "div",
+    "<": "lt",
+    ">": "gt",
+    "'": "prime",
+    ":": "colon",
+    "...": "ldots dots cdots",
+    " or ": "lor",
+    " and ": "land",
 }
+_COMMANDS = {name: sign for sign, names in _NAMES.items() for name in names.split()}
+_COMMANDS |= {" ": " ", "\n": " "}
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 
+_GREEK_NAMES = """
+    alpha beta gamma delta epsilon zeta eta theta kappa mu nu xi pi rho sigma tau phi chi psi omega
+"""
 _GREEK = {
-    unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}"): rf"\{name} "
-    for name in (
-        "alpha beta gamma delta epsilon zeta eta theta kappa mu nu xi pi rho sigma tau phi chi psi omega"
-    ).split()
+    unicodedata.lookup(f"GREEK SMALL LETTER {name}"): rf"\{name} " for name in _GREEK_NAMES.split()
 } | {"λ": r"\lambda "}
 _SIGNS = str.maketrans(
     _GREEK
@@ -93,6 +85,8 @@ _SPELLINGS = (
 def spelled_alike(answer: str) -> str:
     """The answer with one spelling for each sign, and without what is only layout."""
     text = _without_typography(answer)
+    if r"\begin" not in text:  # a doubled backslash, as JSON has it, and no end of a row
+        text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
     text = _THOUSANDS.sub(",", text)
     text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
     for pattern, replacement in _SPELLINGS:

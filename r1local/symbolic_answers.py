@@ -2,9 +2,9 @@
 
 math-verify reads much that isn't there, and passes over what it doesn't know: of `204_5` it sees
 204, of `f'(x)` f(x), and two equations without real solutions are one to it. So it only ever sees
-expressions that were read to their last sign (`formula`), spelled in normal form, and only those
-of whose variables none is missing from what it read. Pairs, sets, relations and matrices are
-compared here, member by member.
+expressions that were read to their last sign (`formula_reader`), spelled in normal form, and is
+believed only if no variable is missing from what it read. Pairs, sets, relations and matrices
+are compared here, member by member.
 
 Parsing and simplifying what a model wrote may take any time and memory (`9^{9^{9^9}}`), and
 math-verify's own time limit works by signals, in main threads alone. So it is done in a
@@ -19,13 +19,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 
-from r1local.formula import Structure, Value
 from r1local.maths_answers import formula_of, number_of
+from r1local.structures import Structure, Value
 from r1local.terms import Terms
 
 # Of the normal form: a variable with its subscript, a function, and what isn't math-verify's.
 _NAME = re.compile(r"\\?[A-Za-z]+(?:_\w|_\{\w+\})?")
-_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|arc\w+|sinh|cosh|tanh|ln|log|binom|[lr]floor|[lr]ceil)(?![a-z])")
+_FUNCTION = re.compile(
+    r"\\(?:sin|cos|tan|cot|sec|csc|arc\w+|sinh|cosh|tanh|ln|log|binom|[lr]floor|[lr]ceil)(?![a-z])"
+)
 _CONSTANTS = {"e", "i", r"\pi", r"\infty"}
 _UNKNOWN = re.compile(
     r"'|\d_|[fghFGH]\(|\\(?:mathbb|emptyset|lg|gcd|lcm|min|max|det|deg|arg|Re|Im|coth|ell|hbar)(?![a-z])"
@@ -123,9 +125,7 @@ def _parsed(expression: str) -> object | None:
 
     if _UNKNOWN.search(expression):
         return None
-    found = parse(
-        f"${expression}$", [LatexExtractionConfig()], "no_fallback", parsing_timeout=None
-    )
+    found = parse(f"${expression}$", [LatexExtractionConfig()], "no_fallback", parsing_timeout=None)
     if len(found) != 1 or not isinstance(found[0], Expr):
         return None
     variables = {_bare(symbol.name): symbol for symbol in found[0].free_symbols}

@@ -21,22 +21,23 @@ SCALES = {
 # Units that nobody takes for variables, wherever they stand. Of `mg` and `ms`, say, one can't
 # tell: mass times acceleration, or milligrams?
 _PLAIN = """
-    mm cm dm km kg lb lbs oz ft mi mph kph km/h hr hrs min mins sec secs Hz kHz MHz GHz kW kWh kPa kJ
-    meter meters metre metres centimeter centimeters centimetre centimetres millimeter millimeters
-    millimetre millimetres kilometer kilometers kilometre kilometres inch inches foot feet yard yards
-    mile miles acre acres hectare hectares gram grams kilogram kilograms milligram milligrams ton tons
-    tonne tonnes pound pounds ounce ounces liter liters litre litres milliliter milliliters gallon
-    gallons quart quarts pint pints cup cups second seconds minute minutes hour hours day days week
-    weeks month months year years degree degrees radian radians rad deg newton newtons joule joules
-    watt watts volt volts amp amps ampere amperes ohm ohms hertz pascal pascals kelvin celsius
-    fahrenheit mole moles dollar dollars cent cents euro euros yen yuan rupee rupees pence penny usd
-    percent pct percentage unit units point points people persons person students student children
-    ways way times solutions pairs integers numbers apples marbles balls books cards coins
+    mm cm dm km kg lb lbs oz ft mi mph kph km/h hr hrs min mins sec secs Hz kHz MHz GHz kW kWh
+    kPa kJ meter meters metre metres centimeter centimeters centimetre centimetres millimeter
+    millimeters millimetre millimetres kilometer kilometers kilometre kilometres inch inches
+    foot feet yard yards mile miles acre acres hectare hectares gram grams kilogram kilograms
+    milligram milligrams ton tons tonne tonnes pound pounds ounce ounces liter liters litre
+    litres milliliter milliliters gallon gallons quart quarts pint pints cup cups second
+    seconds minute minutes hour hours day days week weeks month months year years degree
+    degrees radian radians rad deg newton newtons joule joules watt watts volt volts amp amps
+    ampere amperes ohm ohms hertz pascal pascals kelvin celsius fahrenheit mole moles dollar
+    dollars cent cents euro euros yen yuan rupee rupees pence penny usd percent pct percentage
+    unit units point points people persons person students student children ways way times
+    solutions pairs integers numbers apples marbles balls books cards coins
 """
 # Units in upright letters, `\text{}` or `\mathrm{}`, where no variables stand.
 _UPRIGHT = """
-    m g s h d t l L N J W V A K C F T M in yd ml mL cl dl cc mg ms ns nm pm ha Pa kN MJ MW kV mV mA eV
-    mol bar atm cal kcal rpm gal pt qt
+    m g s h d t l L N J W V A K C F T M in yd ml mL cl dl cc mg ms ns nm pm ha Pa kN MJ MW kV
+    mV mA eV mol bar atm cal kcal rpm gal pt qt
 """
 # Japanese and Chinese counters and units.
 _COUNTERS = (
