@@ -6,27 +6,9 @@ is passed over but units (`units`) and layout (`notation`).
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import comb, factorial
 
-from r1local.formula_text import (
-    ARGUMENTS,
-    BLACKBOARD,
-    CLOSING,
-    COLUMNS,
-    COMMAND,
-    DIGITS,
-    FUNCTIONS,
-    GROUP,
-    PADDED,
-    PROSE,
-    RELATIONS,
-    SEPARATOR,
-    SUBSCRIPT,
-    SYMBOLS,
-    WORD,
-    WORDS,
-    FormulaText,
-)
+from r1local import formula_text as signs
+from r1local.formula_text import FormulaText
 from r1local.notation import spelled_alike
 from r1local.structures import (
     NotMathematicsError,
@@ -51,7 +33,6 @@ _DEEPEST = 20
 _MOST_DIGITS = 100
 #: Letters that may be a product; more of them are a word.
 _LONGEST_PRODUCT = 3
-_LARGEST_FACTORIAL = 100
 
 
 def read_formula(answer: str) -> Value:
@@ -63,7 +44,8 @@ def read_formula(answer: str) -> Value:
     if len(answer) > LONGEST_FORMULA:
         raise NotMathematicsError
     text = spelled_alike(answer).rstrip(".。 ")
-    if len(text) > 2 * LONGEST_FORMULA or PROSE.search(UNIT.sub("", text)):
+    is_prose = signs.LETTERS.fullmatch(text) or signs.PROSE.search(UNIT.sub("", text))
+    if len(text) > 2 * LONGEST_FORMULA or is_prose:
         raise NotMathematicsError
     try:
         if r"\pm" in text or r"\mp" in text:
@@ -94,7 +76,7 @@ class _Reader(FormulaText):
 
     def _list(self) -> Value:
         members, words = [self._relation()], set[str]()
-        while found := self.found(SEPARATOR):
+        while found := self.found(signs.SEPARATOR):
             words.add(found["word"] or found["text"] or ",")
             members.append(self._relation())
         return listed(members, words) if words else unnamed(members[0])
@@ -110,7 +92,7 @@ class _Reader(FormulaText):
         return related(members, signs) if signs else members[0]
 
     def _taken_relation(self) -> str | None:
-        return next((sign for sign in RELATIONS if self.take(sign)), None)
+        return next((sign for sign in signs.RELATIONS if self.take(sign)), None)
 
     def _union(self) -> Value:
         members = [self._sum()]
@@ -150,13 +132,13 @@ class _Reader(FormulaText):
     def _begins_factor(self) -> bool:
         """A factor may follow without a sign; but a number only behind a power: `2^6 3^5`."""
         rest = self.rest
-        if not rest or SEPARATOR.match(rest):
+        if not rest or signs.SEPARATOR.match(rest):
             return False
         if rest[0] == "|":
             return not self._in_bars
-        found = COMMAND.match(rest)
+        found = signs.COMMAND.match(rest)
         if found:
-            return found[0] not in RELATIONS and found[0] not in CLOSING
+            return found[0] not in signs.RELATIONS and found[0] not in signs.CLOSING
         if rest[0].isdecimal():
             return self.text[self.at - 1] == " " and self._after_power
         return rest[0].isalpha() or rest[0] in "({["
@@ -169,7 +151,7 @@ class _Reader(FormulaText):
                 value = terms_of(value).power(self._exponent())
                 self._after_power = True
             elif self.take("!"):
-                value = _factorial(terms_of(value))
+                value = terms_of(value).factorial()
             else:
                 return value
 
@@ -218,8 +200,8 @@ class _Reader(FormulaText):
         found = self.matched(NUMBER)
         if "," in found[0] and self._in_list:
             self.at = begun
-            return Terms.number(int(self.matched(DIGITS)[0]))
-        is_group = self._in_list and PADDED.match(found[0])  # the 000 of (5,000)
+            return Terms.number(int(self.matched(signs.DIGITS)[0]))
+        is_group = self._in_list and signs.PADDED.match(found[0])  # the 000 of (5,000)
         if len(found[0]) > _MOST_DIGITS or is_group:
             raise NotMathematicsError
         if found["digits"]:
@@ -279,40 +261,43 @@ class _Reader(FormulaText):
         return Terms.atom(f"|{value.scaled(Fraction(value.sign()))}|")
 
     def _word(self) -> Value:
-        word = self.matched(WORD)[0]
-        if word in FUNCTIONS:
+        word = self.matched(signs.WORD)[0]
+        if word in signs.FUNCTIONS:
             return self._function(word)
         if word == "sqrt":
             return self._nested(self._root)
-        if word in WORDS:
-            return Terms.atom(WORDS[word])
+        if word in signs.WORDS:
+            return Terms.atom(signs.WORDS[word])
         if len(word) > _LONGEST_PRODUCT:
             raise NotMathematicsError
         self.at -= len(word) - 1
         return self._symbol(word[0])
 
     def _symbol(self, name: str) -> Value:
-        if subscript := self.found(SUBSCRIPT):
+        if subscript := self.found(signs.SUBSCRIPT):
             index = subscript[1] or subscript[2]
             name += f"_{index}" if len(index) == 1 else f"_{{{index}}}"
         while self.take("'"):
             name += "'"
-        calls = (
-            self.text.startswith("(", self.at)
-            if name[0] in "fghFGH"
-            else (name in ("P", "Q", "p", "q") and ARGUMENTS.match(self.text, self.at))
-        )
-        if calls:
-            self.take("(")
-            members = self._nested(lambda: Structure("()", tuple(self._members(")"))))
-            return Terms.atom(f"{name}{members}")
-        return Terms.atom(name)
+        if not self._calls(name):
+            return Terms.atom(name)
+        self.take("(")
+        return Terms.atom(f"{name}{self._nested(self._arguments)}")
+
+    def _calls(self, name: str) -> bool:
+        """The bracket behind a name has its arguments, and is no factor: f(x+1), P(2); p(1-p)."""
+        if name[0] in "fghFGH":
+            return self.text.startswith("(", self.at)
+        return name in ("P", "Q", "p", "q") and bool(signs.ARGUMENTS.match(self.text, self.at))
+
+    def _arguments(self) -> Value:
+        return Structure("()", tuple(self._members(")")))
 
     def _command(self) -> Value:
-        name = self.matched(COMMAND)[0]
-        if name in SYMBOLS:
+        name = self.matched(signs.COMMAND)[0]
+        if name in signs.SYMBOLS:
             return self._symbol(name)
-        if name[1:] in FUNCTIONS:
+        if name[1:] in signs.FUNCTIONS:
             return self._function(name[1:])
         read = {
             r"\frac": self._fraction,
@@ -356,19 +341,16 @@ class _Reader(FormulaText):
         return terms_of(self._argument()).power(Terms.number(1 / degree))
 
     def _binomial(self) -> Value:
-        above, below = terms_of(self._argument()), terms_of(self._argument())
-        if above.constant is None or below.constant is None:
-            return Terms.atom(rf"\binom{{{above}}}{{{below}}}")
-        n, k = _small(above.constant), _small(below.constant)
-        return Terms.number(comb(n, k))
+        above = terms_of(self._argument())
+        return above.binomial(terms_of(self._argument()))
 
     def _letter(self) -> Value:
-        found = self.matched(BLACKBOARD)
+        found = self.matched(signs.BLACKBOARD)
         return Terms.atom(rf"\mathbb{{{found[1] or found[2]}}}")
 
     def _upright(self) -> Value:
-        name = self.matched(GROUP)[1]
-        if name in FUNCTIONS:
+        name = self.matched(signs.GROUP)[1]
+        if name in signs.FUNCTIONS:
             return self._function(name)
         if len(name) > 1:
             raise NotMathematicsError
@@ -379,15 +361,15 @@ class _Reader(FormulaText):
         return Terms.atom(rf"\l{name} {terms_of(self._until(closing))}{closing}")
 
     def _environment(self) -> Value:
-        name = self.matched(GROUP)[1]
+        name = self.matched(signs.GROUP)[1]
         if name == "array":
-            self.matched(COLUMNS)
+            self.matched(signs.COLUMNS)
         read = self._relation if name == "cases" else self._row
         rows = [read()]
         while self.take("\\\\"):
             if not self.rest.startswith(r"\end"):
                 rows.append(read())
-        if not self.take(r"\end") or self.matched(GROUP)[1] != name:
+        if not self.take(r"\end") or self.matched(signs.GROUP)[1] != name:
             raise NotMathematicsError
         return listed(rows, {","}) if name == "cases" else matrix(name, rows)
 
@@ -398,7 +380,7 @@ class _Reader(FormulaText):
         return Structure("row", tuple(cells))
 
     def _function(self, name: str) -> Value:
-        index = self.found(SUBSCRIPT)
+        index = self.found(signs.SUBSCRIPT)
         exponent = self._exponent() if self.take("^") else None
         if exponent is not None and exponent.constant == -1 and name in ("sin", "cos", "tan"):
             name, exponent = f"arc{name}", None
@@ -420,17 +402,5 @@ class _Reader(FormulaText):
         return value
 
     def _begins_function(self) -> bool:
-        found = WORD.match(self.rest)
-        return bool(found and found[1] in FUNCTIONS)
-
-
-def _small(number: Fraction) -> int:
-    if number.denominator != 1 or not 0 <= number <= _LARGEST_FACTORIAL:
-        raise NotMathematicsError
-    return int(number)
-
-
-def _factorial(value: Terms) -> Terms:
-    if value.constant is None:
-        return Terms.atom(f"(({value})!)")
-    return Terms.number(factorial(_small(value.constant)))
+        found = signs.WORD.match(self.rest)
+        return bool(found and found[1] in signs.FUNCTIONS)

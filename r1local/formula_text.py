@@ -42,11 +42,10 @@ ARGUMENTS = re.compile(r"\((?:[A-Za-z]|\d+)(?:, ?[A-Za-z])*\)")
 SEPARATOR = re.compile(
     r" ?(?:[,;]? ?(?P<word>and|or)\b|[,;]? ?\\text ?\{ ?,? ?(?P<text>and|or) ?\}|[,;]) ?"
 )
-_WORDS = r"(?<![\\A-Za-z])(?!(?:and|or)\b)[A-Za-z]{2,} (?!(?:and|or)\b)[A-Za-z]{2,}"
-#: A letter or words, which are no product of their letters: a choice, a name, prose.
-PROSE = re.compile(
-    rf"^\(?(?!pi$|inf(?:ini)?ty$)(?:[A-Za-z ]+|\\text ?\{{[^{{}}]*\}})\)?\.?$|{_WORDS}"
-)
+#: A letter or words alone, which are no product of their letters: a choice, a name.
+LETTERS = re.compile(r"\(?(?!pi$|inf(?:ini)?ty$)(?:[A-Za-z ]+|\\text ?\{[^{}]*\})\)?\.?")
+#: Two words beside each other that join nothing.
+PROSE = re.compile(r"(?<![\\A-Za-z])(?!(?:and|or)\b)[A-Za-z]{2,} (?!(?:and|or)\b)[A-Za-z]{2,}")
 
 
 class FormulaText:

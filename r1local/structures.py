@@ -47,9 +47,10 @@ class Structure:
         texts = [str(member) for member in self.members]
         if self.kind in _BRACKETS:
             opening, closing = _BRACKETS[self.kind]
-            return f"{opening}{','.join(texts)}{closing}"
+            comma = "&" if self.kind == "row" else ","
+            return f"{opening}{comma.join(texts)}{closing}"
         if self.kind.endswith("matrix"):
-            rows = r"\\".join(text.replace(",", "&")[1:-1] for text in texts)
+            rows = r"\\".join(text[1:-1] for text in texts)
             return rf"\begin{{{self.kind}}}{rows}\end{{{self.kind}}}"
         signs = self.kind.split(",") if self.kind != "," else [","]
         joined = signs * (len(texts) - 1) if len(signs) == 1 else signs

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from math import gcd, lcm
+from math import comb, factorial, gcd, lcm
 
 #: Terms of a product that is multiplied out.
 _MOST_TERMS = 60
 _LARGEST_EXPONENT = 12
+_LARGEST_FACTORIAL = 100
 #: Bits of a power that is worked out.
 _MOST_BITS = 2_000
 #: Factors are looked for up to here; what is left over counts as a prime.
@@ -25,7 +26,7 @@ _HALF = Fraction(1, 2)
 
 
 class TooLargeError(ValueError):
-    """A power that is defined, but nobody should work out."""
+    """A power or factorial that nobody should work out, or that isn't defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,22 @@ class Terms:
         except TooLargeError:
             return Terms.atom(self._name(), wanted)
 
+    def factorial(self) -> "Terms":
+        """Return the sum's factorial, worked out for small numbers only.
+
+        Raises:
+            TooLargeError: of a large number, or of none that has a factorial here.
+        """
+        if self.constant is None:
+            return Terms.atom(f"(({self})!)")
+        return Terms.number(factorial(_small(self.constant)))
+
+    def binomial(self, below: "Terms") -> "Terms":
+        """Return the binomial coefficient with the sum above, worked out as `factorial` is."""
+        if self.constant is None or below.constant is None:
+            return Terms.atom(rf"\binom{{{self}}}{{{below}}}")
+        return Terms.number(comb(_small(self.constant), _small(below.constant)))
+
     def content(self) -> Fraction:
         """Return the positive number that divides all terms and leaves whole coefficients."""
         values = [abs(value) for value in self.terms.values()]
@@ -168,6 +185,12 @@ def _joined(left: Monomial, right: Monomial) -> tuple[Monomial, Fraction]:
         powers["i"] = imaginary % 2
         factor *= (-1) ** int(imaginary // 2)
     return tuple(sorted((name, power) for name, power in powers.items() if power)), factor
+
+
+def _small(number: Fraction) -> int:
+    if number.denominator != 1 or not 0 <= number <= _LARGEST_FACTORIAL:
+        raise TooLargeError
+    return int(number)
 
 
 def _number_to(base: Fraction, exponent: Fraction) -> Fraction:
