@@ -3,18 +3,20 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from r1local.catalog import CatalogModel, catalog
+from r1local.config.options import ModelFormat
+from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
-from r1local.fit import this_machine
-from r1local.gguf_file import GGUFFile, read_summary
-from r1local.offload import Machine, MemoryFacts, Plan, facts_of, facts_of_known, plan
-from r1local.paths import user_models
-from r1local.settings import ModelFormat
-from r1local.store import Installed, installed
+from r1local.machine.memory import Machine
+from r1local.machine.planner import Plan, plan
+from r1local.machine.this_machine import survey_machine
+from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
+from r1local.models.planning import plan_of
+from r1local.models.store.installed import Installed
+from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table, size_text
@@ -46,12 +48,12 @@ class _KnownModel:
 
 def list_models(options: ListOptions) -> int:
     """Print the models on stdout; return the exit code."""
-    models = catalog(user_models())
+    models = load_catalog(user_models())
     err = console_for(sys.stderr)
     for problem in models.problems:
         print_notice(err, f"{problem.message}; {problem.hint}")
-    entries = installed(models)
-    machine = this_machine()
+    entries = installed_models(models)
+    machine = survey_machine()
     if options.available:
         _print_known(list(models.shown()), entries, machine, options)
     else:
@@ -67,7 +69,7 @@ def _listed(entries: Sequence[Installed]) -> list[Installed]:
 
 
 def _print_installed(entries: Sequence[Installed], machine: Machine, options: ListOptions) -> None:
-    plans = [_plan(entry, machine) for entry in entries]
+    plans = [plan_of(entry, machine) for entry in entries]
     if options.output_format == "json":
         _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
         return
@@ -110,7 +112,7 @@ def _print_known(
 def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
     """A model's own file, or the quantization that is pulled by default."""
     if own:
-        return _KnownModel(model, own.quantization, own.size, here, _plan(own, machine))
+        return _KnownModel(model, own.quantization, own.size, here, plan_of(own, machine))
     quantization = model.default_quantization
     size = model.sizes.get(quantization, [0])[0]
     facts = facts_of_known(model, quantization)
@@ -130,27 +132,6 @@ def _known_described(row: _KnownModel) -> dict[str, Any]:
         "fit": row.plan.kind if row.plan else None,
         "installed": row.here,
     }
-
-
-def _plan(entry: Installed, machine: Machine) -> Plan | None:
-    """Where a model would run; None if its header is not as usual."""
-    facts = None
-    header = read_summary(entry.path) if entry.whole else None
-    if header:
-        facts = _facts(replace(header, model_size=entry.size))
-    elif entry.known and entry.quantization and not entry.whole:
-        facts = facts_of_known(entry.known, entry.quantization)
-    return plan(facts, machine) if facts else None
-
-
-def _facts(header: GGUFFile) -> MemoryFacts | None:
-    """The facts in a header's summary, with layers of equal size; None if they can't be true."""
-    facts = facts_of(header)
-    numbers = (*facts.keys, facts.embedding_length, *(each + 1 for each in facts.values))
-    if not facts.keys or min(numbers) <= 0 or facts.feed_forward_length < 0:
-        return None
-    count = len(facts.keys)
-    return replace(facts, layers=(facts.weights // (count + 1),) * count)
 
 
 def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:

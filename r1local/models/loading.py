@@ -1,0 +1,140 @@
+"""A model made ready: its file checked, its settings decided, its template compiled."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from r1local.config.options import KVType
+from r1local.engine.limits import CONTEXT_STEP
+from r1local.engine.model import LoadSettings, Model
+from r1local.engine.special_tokens import SpecialTokens
+from r1local.errors import ChatTemplateError, InvalidSetting
+from r1local.events.reply import Notice
+from r1local.gguf.file import GGUFFile, file_type, read_gguf
+from r1local.machine import hardware
+from r1local.machine.memory import facts_of
+from r1local.machine.planner import Plan, PlanRequest, plan
+from r1local.machine.this_machine import survey_machine
+from r1local.prompts.chat_template import ChatTemplate
+from r1local.prompts.documents import read_document
+from r1local.thinking.splitter import CLOSE_TAG
+
+#: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
+_BYTES_PER_THREAD = 32 * 2**20
+_ALL_LAYERS = -1
+# Bounds beyond any use, and below what C's integers or the system's threads allow.
+_MOST_CONTEXT = 2**27
+_MOST_LAYERS = 10_000
+_MOST_THREADS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What the user wants of loading; None means: decide.
+
+    `sequences` are the replies that can be decoded at once.
+    """
+
+    context: int | None = None
+    gpu_layers: int | None = None
+    threads: int | None = None
+    kv_cache: KVType = "f16"
+    chat_template: Path | None = None
+    sequences: int = 1
+
+    def __post_init__(self) -> None:
+        _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
+        _check_range("gpu-layers", self.gpu_layers, _ALL_LAYERS, _MOST_LAYERS)
+        _check_range("threads", self.threads, 1, _MOST_THREADS)
+
+    @property
+    def request(self) -> PlanRequest:
+        """What of it concerns memory."""
+        return PlanRequest(self.context, self.gpu_layers, self.kv_cache, self.sequences)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to reply, what its user should know of it, and the seconds it took.
+
+    `details` are its quantization and the layers on GPUs, in a few words.
+    """
+
+    model: Model
+    template: ChatTemplate
+    notices: tuple[Notice, ...]
+    load_s: float
+    details: str
+
+
+def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
+    """Load the model in a GGUF file. The caller closes `LoadedModel.model`.
+
+    Raises:
+        ModelFileError: the file is not a whole, sound GGUF file.
+        ChatTemplateError: it has no usable chat template.
+        ModelLoadError: llama.cpp refuses it.
+        InvalidSetting: the options ask for what the model or the memory doesn't allow.
+        LoadingCancelled: `cancelled` came true meanwhile.
+    """
+    started = time.monotonic()
+    gguf = read_gguf(path)
+    source = _template_source(gguf, options.chat_template)
+    made = plan(facts_of(gguf), survey_machine(), options.request)
+    if made.refusal:
+        raise made.refusal
+    model = Model(path, _load_settings(gguf, options, made), cancelled)
+    try:
+        specials = model.vocabulary.specials
+        template = ChatTemplate(source, specials, thinks=_thinks(gguf, specials))
+    except BaseException:
+        model.close()
+        raise
+    load_s = time.monotonic() - started
+    return LoadedModel(model, template, made.notices, load_s, _details(gguf, made))
+
+
+def _details(gguf: GGUFFile, plan: Plan) -> str:
+    place = f"GPU {plan.gpu_layers}/{plan.layers}" if plan.gpu_layers else "CPU"
+    return " · ".join(filter(None, (file_type(gguf), place)))
+
+
+def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSettings:
+    return LoadSettings(
+        context_window=plan.context_window,
+        gpu_layers=_ALL_LAYERS if plan.all_on_gpu else plan.gpu_layers,
+        threads=options.threads or _threads(gguf),
+        kv_cache=options.kv_cache,
+        sequences=options.sequences,
+        kv_tokens=plan.kv_tokens,
+        flash_attention=plan.flash_attention,
+        micro_batch=plan.micro_batch,
+    )
+
+
+def _threads(gguf: GGUFFile) -> int:
+    """All cores for a model worth it: tiny ones lose more to waiting than they win."""
+    return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
+
+
+def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:
+    """The file's own word that its model thinks: think tags in vocabulary and template."""
+    return specials.knows_thinking and CLOSE_TAG in (gguf.chat_template or CLOSE_TAG)
+
+
+def _template_source(gguf: GGUFFile, file: Path | None) -> str:
+    if file:
+        return read_document(file).text
+    if gguf.chat_template is None:
+        raise ChatTemplateError(
+            "the model file has no chat template", "give one with --chat-template FILE"
+        )
+    return gguf.chat_template
+
+
+def _check_range(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidSetting(
+            f"{name} {value:,} is out of range", f"it must be from {least:,} to {most:,}"
+        )
