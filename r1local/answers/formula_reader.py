@@ -14,10 +14,11 @@ from r1local.answers.structures import (
     NotMathematicsError,
     Structure,
     Value,
-    gathered,
+    either_sign,
     listed,
     matrix,
     related,
+    set_of,
     terms_of,
     times,
     unnamed,
@@ -49,7 +50,7 @@ def read_formula(answer: str) -> Value:
         raise NotMathematicsError
     try:
         if r"\pm" in text or r"\mp" in text:
-            return gathered([_Reader(text, sign).whole() for sign in (1, -1)])
+            return either_sign([_Reader(text, sign).whole() for sign in (1, -1)])
         return _Reader(text).whole()
     except (ArithmeticError, TooLargeError) as error:
         raise NotMathematicsError from error
@@ -232,8 +233,7 @@ class _Reader(FormulaText):
     def _set(self) -> Value:
         if self.take(r"\}"):
             return Terms.atom(r"\emptyset")
-        different = {str(member): member for member in self._members(r"\}")}
-        return gathered(list(different.values()))
+        return set_of(self._members(r"\}"))
 
     def _group(self) -> Value:
         """A group of TeX's, or a set whose braces have lost their backslashes."""
@@ -242,7 +242,7 @@ class _Reader(FormulaText):
             members.append(self._relation())
         if not self.take("}"):
             raise NotMathematicsError
-        return gathered(list({str(member): member for member in members}.values()))
+        return set_of(members) if len(members) > 1 else members[0]
 
     def _vector(self) -> Value:
         return Structure("<>", tuple(self._members(r"\rangle")))

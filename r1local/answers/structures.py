@@ -109,19 +109,27 @@ def unordered(kind: str, members: list[Value]) -> Value:
     return Structure(kind, tuple(sorted(members, key=str)))
 
 
-def gathered(members: list[Value]) -> Value:
-    """A set, or a list, of what may be sets; of one member, the member."""
-    flat: list[Value] = []
-    for member in members:
-        is_set = isinstance(member, Structure) and member.kind == "{}"
-        flat.extend(member.members if is_set else [member])
-    return unordered("{}", flat) if len(flat) > 1 else flat[0]
+def set_of(members: list[Value]) -> Value:
+    """A set, in which nothing is twice."""
+    different = {str(member): member for member in members}
+    return unordered("{}", [*different.values()])
+
+
+def either_sign(values: list[Value]) -> Value:
+    r"""What an answer with `\pm` is: all that it is with one sign and with the other."""
+    members: list[Value] = []
+    for value in values:
+        is_list = isinstance(value, Structure) and value.kind in ("{}", ",")
+        members.extend(value.members if isinstance(value, Structure) and is_list else [value])
+    return unnamed(set_of(members))
 
 
 def listed(members: list[Value], words: set[str]) -> Value:
     """What commas, "and" and "or" join: values, for which they mean the same, or conditions."""
     if not any(isinstance(member, Structure) and member.is_condition for member in members):
-        return gathered(_named_alike(members))
+        values = _named_alike(members)
+        has_repeats = len({*map(str, values)}) < len(values)
+        return unordered(",", values) if has_repeats else set_of(values)
     words -= {","} if len(words) > 1 else set()
     intervals = [_interval(member) for member in members]
     if words == {"or"} and len({name for name, _ in intervals}) == 1 and intervals[0][0]:
@@ -147,9 +155,14 @@ def related(members: list[Value], signs: list[str]) -> Value:
 
 
 def unnamed(value: Value) -> Value:
-    """Of an answer that only names the unknown, the rest: of `x=5` 5, of `1<x<3` an interval."""
+    """Of an answer that only names the unknown, the rest: of `x=5` 5, of `1<x<3` an interval.
+
+    The set of one thing is the thing.
+    """
+    if isinstance(value, Structure) and value.kind == "{}" and len(value.members) == 1:
+        return value.members[0]
     if isinstance(value, Structure) and value.kind == "=" and _is_name(value.members[0]):
-        return value.members[1]
+        return unnamed(value.members[1])
     return _interval(value)[1]
 
 

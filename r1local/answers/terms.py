@@ -187,7 +187,7 @@ def _joined(left: Monomial, right: Monomial) -> tuple[Monomial, Fraction]:
         powers[name] -= whole
     if (imaginary := powers.get("i", _HALF)).denominator == 1:
         powers["i"] = imaginary % 2
-        factor *= (-1) ** int(imaginary // 2)
+        factor *= -1 if imaginary // 2 % 2 else 1
     return tuple(sorted((name, power) for name, power in powers.items() if power)), factor
 
 
