@@ -83,17 +83,14 @@ class _Reader(FormulaText):
         return listed(members, words) if words else unnamed(members[0])
 
     def _relation(self) -> Value:
-        members, signs = [self._union()], list[str]()
-        while sign := self._taken_relation():
-            signs.append(sign)
+        members, relations = [self._union()], list[str]()
+        while sign := next(filter(self.take, signs.RELATIONS), None):
+            relations.append(sign)
             members.append(self._union())
-        if r"\approx" in signs:  # what is exact comes first
-            exact = max(signs.index(r"\approx"), 1)
-            members, signs = members[: exact + 1], ["="] * exact
-        return related(members, signs) if signs else members[0]
-
-    def _taken_relation(self) -> str | None:
-        return next((sign for sign in signs.RELATIONS if self.take(sign)), None)
+        if r"\approx" in relations:  # what is exact comes first
+            exact = max(relations.index(r"\approx"), 1)
+            members, relations = members[: exact + 1], ["="] * exact
+        return related(members, relations) if relations else members[0]
 
     def _union(self) -> Value:
         members = [self._sum()]
@@ -137,8 +134,7 @@ class _Reader(FormulaText):
             return False
         if rest[0] == "|":
             return not self._in_bars
-        found = signs.COMMAND.match(rest)
-        if found:
+        if found := signs.COMMAND.match(rest):
             return found[0] not in signs.RELATIONS and found[0] not in signs.CLOSING
         if rest[0].isdecimal():
             return self.text[self.at - 1] == " " and self._after_power
@@ -184,7 +180,7 @@ class _Reader(FormulaText):
             "{": self._group,
             r"\{": self._set,
             "|": self._bars,
-            r"\langle": self._vector,
+            r"\langle": lambda: Structure("<>", tuple(self._members(r"\rangle"))),
         }
 
     def _nested(self, read: Callable[[], Value]) -> Value:
@@ -243,9 +239,6 @@ class _Reader(FormulaText):
         if not self.take("}"):
             raise NotMathematicsError
         return set_of(members) if len(members) > 1 else members[0]
-
-    def _vector(self) -> Value:
-        return Structure("<>", tuple(self._members(r"\rangle")))
 
     def _until(self, closing: str) -> Value:
         value = self._union()
@@ -325,7 +318,8 @@ class _Reader(FormulaText):
     def _exponent(self) -> Terms:
         """What belongs to `^`: as people write it, the whole number behind it."""
         sign = self._taken_sign() or 1
-        exponent = terms_of(self._atom())
+        number = self.found(signs.EXPONENT)
+        exponent = Terms.number(Fraction(number[1])) if number else terms_of(self._atom())
         if self.take("^"):
             exponent = exponent.power(self._exponent())
         return exponent.scaled(Fraction(sign))
@@ -393,7 +387,6 @@ class _Reader(FormulaText):
         return value if exponent is None else value.power(exponent)
 
     def _function_argument(self) -> Value:
-        self.skip_spaces()
         if self.rest.startswith(("(", "{", "|")):
             return self._atom()
         value = terms_of(self._power())

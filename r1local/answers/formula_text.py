@@ -37,6 +37,8 @@ COLUMNS = re.compile(r" ?\{[clr| ]*\}")
 COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)|<|>|=")
 WORD = re.compile(r"\\?([A-Za-z]+)")
 SUBSCRIPT = re.compile(r" ?_ ?(?:([0-9A-Za-z])|\{ ?([0-9A-Za-z]+(?:[+-]\d+)?) ?\})")
+#: The number that `^` raises to; what follows it is no fraction of a mixed number.
+EXPONENT = re.compile(r" ?(\d+(?:\.\d+)?)")
 #: The bracket behind a function's name, if all in it is a variable or a number.
 ARGUMENTS = re.compile(r"\((?:[A-Za-z]|\d+)(?:, ?[A-Za-z])*\)")
 SEPARATOR = re.compile(
@@ -44,9 +46,11 @@ SEPARATOR = re.compile(
 )
 #: A letter or words alone, which are no product of their letters: a choice, a name.
 LETTERS = re.compile(r"\(?(?!pi$|inf(?:ini)?ty$)(?:[A-Za-z ]+|\\text ?\{[^{}]*\})\)?\.?")
-#: Two words beside each other that join nothing, or a time of day.
+#: What isn't read as products of letters: two words beside each other that join nothing, a time of
+#: day, differentials, double factorials.
 PROSE = re.compile(
     r"(?<![\\A-Za-z])(?!(?:and|or)\b)[A-Za-z]{2,} (?!(?:and|or)\b)[A-Za-z]{2,}|\d ?[AaPp][Mm]$"
+    r"|(?<![A-Za-z\\])d[xyztu](?![A-Za-z])|!!"
 )
 
 

@@ -157,10 +157,12 @@ def related(members: list[Value], signs: list[str]) -> Value:
 def unnamed(value: Value) -> Value:
     """Of an answer that only names the unknown, the rest: of `x=5` 5, of `1<x<3` an interval.
 
-    The set of one thing is the thing.
+    The set of one thing is the thing, if that is no set.
     """
     if isinstance(value, Structure) and value.kind == "{}" and len(value.members) == 1:
-        return value.members[0]
+        return (
+            value if str(value.members[0]).startswith((r"\{", r"\emptyset")) else value.members[0]
+        )
     if isinstance(value, Structure) and value.kind == "=" and _is_name(value.members[0]):
         return unnamed(value.members[1])
     return _interval(value)[1]

@@ -34,9 +34,10 @@ _PLAIN = """
     unit units point points people persons person students student children ways way times
     solutions pairs integers numbers apples marbles balls books cards coins
 """
-# Units in upright letters, `\text{}` or `\mathrm{}`, where no variables stand.
+# Units in upright letters, `\text{}` or `\mathrm{}`, where no variables stand; but not K, M and T,
+# which may be thousands, millions and trillions.
 _UPRIGHT = """
-    m g s h d t l L N J W V A K C F T M in yd ml mL cl dl cc mg ms ns nm pm ha Pa kN MJ MW kV
+    m g s h d t l L N J W V A C F in yd ml mL cl dl cc mg ms ns nm pm ha Pa kN MJ MW kV
     mV mA eV mol bar atm cal kcal rpm gal pt qt
 """
 # Japanese and Chinese counters and units.
