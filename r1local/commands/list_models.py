@@ -19,7 +19,8 @@ from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
-from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.tables import Column, print_table
+from r1local.units import disk_size
 
 #: Seconds since the epoch of a time that every calendar and time zone here can still write.
 _LATEST = 250_000_000_000
@@ -100,7 +101,7 @@ def _print_known(
     columns = (
         Column("NAME", [row.model.name for row in rows], 7),
         Column("QUANT", [row.quantization or "?" for row in rows], 3),
-        Column("SIZE", [size_text(row.size) if row.size else "?" for row in rows], 6, right=True),
+        Column("SIZE", [disk_size(row.size) if row.size else "?" for row in rows], 6, right=True),
         Column("CONTEXT", [_context(row.plan) for row in rows], 2, right=True),
         Column("FIT", [row.plan.kind if row.plan else "?" for row in rows], 5),
         Column("HERE", ["yes" if row.here else "no" for row in rows], 4),
@@ -160,8 +161,8 @@ def _print_json(rows: Sequence[dict[str, Any]]) -> None:
 
 def _size(entry: Installed) -> str:
     if entry.done is not None:
-        return f"{100 * entry.done // max(1, entry.size)} % of {size_text(entry.size)}"
-    return size_text(entry.size) if entry.size else "file gone"
+        return f"{100 * entry.done // max(1, entry.size)} % of {disk_size(entry.size)}"
+    return disk_size(entry.size) if entry.size else "file gone"
 
 
 def _window(plan: Plan | None) -> int | None:

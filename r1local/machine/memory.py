@@ -199,8 +199,3 @@ def context_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f1
     """Bytes that a context takes beside the model: memory that has to be free."""
     cache = kv_cache_bytes(facts, context_window, kv_type, kv_type)
     return cache + compute_bytes(facts, context_window)
-
-
-def amount(size: int) -> str:
-    """A size in memory for reading: MiB below one GiB."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -16,13 +16,13 @@ from r1local.gguf.file import GGML_TYPES
 from r1local.machine.memory import (
     Machine,
     MemoryFacts,
-    amount,
     context_bytes,
     cpu_bytes,
     gpu_bytes,
     memory_bytes,
     plain_batch,
 )
+from r1local.units import memory_size
 
 #: Where a model runs: all on GPUs, partly, on the CPU, or not in this machine's memory.
 FitKind: TypeAlias = Literal["GPU", "GPU+CPU", "CPU", "no"]
@@ -211,15 +211,18 @@ class _Planner:
         return memory_bytes(self._facts, tokens, self._request.kv_cache)
 
     def _reason(self, kind: FitKind, layers: int, window: int) -> str:
-        free = f"{amount(self._free(layers))} free"
+        free = f"{memory_size(self._free(layers))} free"
         if kind == "no":
-            return f"needs {amount(self._needed(window))} ({free})"
+            return f"needs {memory_size(self._needed(window))} ({free})"
         if kind == "GPU":
             return f"all on the GPU ({free})"
         if kind == "GPU+CPU":
-            told = f"{layers} of {len(self._facts.layers)} layers on the GPU"
-            return f"{told} ({amount(self._gpu)} free)"
+            return self._partly(layers)
         return f"on the CPU ({free})"
+
+    def _partly(self, layers: int) -> str:
+        free = memory_size(self._gpu)
+        return f"{layers} of {len(self._facts.layers)} layers on the GPU ({free} free)"
 
     def _notices(self, kind: FitKind, layers: int, window: int, kv_tokens: int) -> list[Notice]:
         offload = self._offload_notice(kind, layers)
@@ -240,18 +243,19 @@ class _Planner:
             return None
         if not layers:
             return "the GPU has too little free memory: running on the CPU"
-        return f"{layers} of {len(self._facts.layers)} layers on the GPU ({amount(self._gpu)} free)"
+        return self._partly(layers)
 
     def _context_notices(self, kind: FitKind, layers: int, window: int) -> list[str]:
-        free = amount(self._free(layers))
+        free = memory_size(self._free(layers))
         if not self._request.context:
             if window == self._wanted:
                 return []
-            needed = f"{self._wanted:,} need {amount(self._needed(self._wanted))} with the model"
-            return [f"the context is {window:,} tokens: {needed}, and {free} are free"]
+            needed = memory_size(self._needed(self._wanted))
+            reduced = f"the context is {window:,} tokens: {self._wanted:,} need {needed}"
+            return [f"{reduced} with the model, and {free} are free"]
         told = []
         if kind == "no":
-            needed = f"{amount(self._needed(window))} are needed and {free} free"
+            needed = f"{memory_size(self._needed(window))} are needed and {free} free"
             told.append(f"{needed}: the model is read from the disk again")
         trained = self._facts.context_length
         if trained and window > trained:
@@ -280,8 +284,8 @@ class _Planner:
         free = self._free(layers)
         if context and (beside := context_bytes(facts, context, kv_cache)) > free:
             return InvalidSetting(
-                f"a context of {context:,} tokens needs {amount(beside)},"
-                f" and {amount(free)} are free",
+                f"a context of {context:,} tokens needs {memory_size(beside)},"
+                f" and {memory_size(free)} are free",
                 "give a smaller --context, or a smaller --kv-cache",
             )
         return None

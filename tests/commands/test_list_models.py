@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.tables import Column, print_table
+from r1local.units import disk_size
 from testing.command import COMMAND
 from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
 from testing.terminals import Terminal, console_on
@@ -180,7 +181,7 @@ def test_a_pipe_has_all_columns_and_a_line_for_a_row(capsys: pytest.CaptureFixtu
 
 
 def test_sizes() -> None:
-    assert [size_text(n) for n in (900, 3_400_000, 4_683_073_504)] == ["1 kB", "3.4 MB", "4.7 GB"]
+    assert [disk_size(n) for n in (900, 3_400_000, 4_683_073_504)] == ["1 kB", "3.4 MB", "4.7 GB"]
 
 
 def test_fifty_models_are_listed_in_a_moment(homes: Homes) -> None:
