@@ -2,19 +2,19 @@
 
 import sys
 
-from r1local import streams
 from r1local.errors import EXIT_INTERRUPTED
+from r1local.ui import streams
 
 
 def main() -> None:
     """Run the command line."""
-    streams.prepare()
+    streams.prepare_streams()
     try:
-        from r1local.boundary import guarded
-        from r1local.cli import parse
+        from r1local.cli.error_handler import run_and_exit
+        from r1local.cli.parser import parse_arguments
     except KeyboardInterrupt:  # this early there is nothing to say
         sys.exit(EXIT_INTERRUPTED)
-    guarded(lambda: parse()())
+    run_and_exit(lambda: parse_arguments()())
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from r1local.events import FinishReason
-
 Role = Literal["system", "user", "assistant"]
+#: The two things a reasoning model writes.
+Part = Literal["thinking", "answer"]
+#: How a reply ended.
+FinishReason = Literal["stop", "length", "cancelled", "loop"]
 
 #: Characters of a headline, beyond which the question is cut.
 _HEADLINE = 60

@@ -204,3 +204,13 @@ class GrammarError(UsageError):
 
 class InvalidSetting(R1LocalError):
     """A setting's value is out of its range."""
+
+
+def require(holds: bool, setting: str, range_: str) -> None:
+    """Refuse a setting's value unless it holds.
+
+    Raises:
+        InvalidSetting: `setting`, a name and its value, is not in the range that `range_` words.
+    """
+    if not holds:
+        raise InvalidSetting(f"{setting} is out of range", f"it must be {range_}")

@@ -2,21 +2,13 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
-from tests.models import write_scripted_model
-
-ROOT = Path(__file__).parents[1]
-COMMAND = (sys.executable, "-m", "r1local")
-
-Completed: TypeAlias = subprocess.CompletedProcess[str]
-Run: TypeAlias = Callable[..., Completed]
-Scripted: TypeAlias = Callable[..., Path]
+from testing.command import COMMAND, Completed, Run, Scripted
+from testing.models import write_scripted_model
 
 
 @pytest.fixture(autouse=True)

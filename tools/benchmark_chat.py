@@ -21,8 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.models import smollm2, write_scripted_model
-from tests.pseudo_terminal import PseudoTerminal
+from testing.models import smollm2, write_scripted_model
+from testing.pseudo_terminal import PseudoTerminal
 from tools.benchmark import R1LOCAL, report, run, seed_of_a_long_reply
 from tools.chat_clock import EARLY, LATE, PACE
 

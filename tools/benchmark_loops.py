@@ -11,15 +11,15 @@ import random
 import time
 from collections.abc import Sequence
 
-from r1local.control import Control
 from r1local.conversation import Message
-from r1local.engine import SamplerSettings
-from r1local.events import AnswerDelta, Event, Finished, Rewound
-from r1local.generation import reply
-from r1local.loading import LoadedModel, LoadOptions, load
-from r1local.loop_guard import LoopGuard, LoopSettings
-from r1local.reply_settings import ReplySettings
-from tests.models import smollm2
+from r1local.engine.sampler import SamplerSettings
+from r1local.events.reply import AnswerDelta, Event, Finished, Rewound
+from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.replies.control import Control
+from r1local.replies.generation import generate
+from r1local.replies.settings import ReplySettings
+from r1local.thinking.loops import LoopGuard, LoopSettings
+from testing.models import smollm2
 
 QUESTIONS = (
     "Count from one to a million in words, please.",
@@ -81,7 +81,7 @@ def _events(
     loaded: LoadedModel, question: str, loops: LoopSettings, tokens: int
 ) -> Sequence[Event]:
     settings = ReplySettings(SamplerSettings(temperature=0), tokens, loops=loops)
-    return list(reply(loaded, (Message("user", question),), settings, Control()))
+    return list(generate(loaded, (Message("user", question),), settings, Control()))
 
 
 def _end(events: Sequence[Event]) -> Finished:

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.loopback_hub import Hub, loopback_hub
-from tests.models import r1_header
+from testing.loopback_hub import Hub, loopback_hub
+from testing.models import r1_header
 
 REPO, NAME = "org/model-GGUF", "model-Q4_K_M.gguf"
 MIB = 2**20

@@ -1,12 +1,9 @@
-"""The door itself: the options of `r1local` alone, and parsing."""
+"""The door itself: the options of `r1local` alone."""
 
-import sys
 from collections.abc import Callable
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import typer
-
-from r1local.errors import EXIT_USAGE
 
 #: Does what was asked for; returns the exit code.
 Command: TypeAlias = Callable[[], int]
@@ -18,55 +15,3 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def parse() -> Command:
-    """The command that this process's arguments ask for.
-
-    Help and shell completion are printed here and end the program, and so does
-    wrong usage, with exit code 2.
-    """
-    try:
-        outcome = app(prog_name="r1local", standalone_mode=False)
-    except typer.TyperException as error:
-        from r1local.ui.console import print_error
-
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "r1local"
-        hint = f"see {command} --help"
-        if command == "r1local":
-            hint = f'ask with: r1local run "…", or {hint}'
-        print_error(sys.stderr, error.format_message(), hint)
-        sys.exit(EXIT_USAGE)
-    if callable(outcome):
-        command_asked_for: Command = outcome
-        return command_asked_for
-    sys.exit(outcome)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from r1local.boundary import guarded
-        from r1local.commands.version import print_version
-
-        guarded(print_version)
-
-
-@app.callback(invoke_without_command=True)
-def _root(
-    context: typer.Context,
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=_print_version,
-            is_eager=True,
-            help="Show the versions of r1local and llama.cpp, and the backends compiled in.",
-        ),
-    ] = False,
-) -> Command | None:
-    if context.invoked_subcommand is not None:
-        return None
-    from r1local.cli.chat import chat
-
-    return chat()

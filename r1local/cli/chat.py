@@ -62,7 +62,7 @@ def chat(
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
-        from r1local.loading import LoadOptions
+        from r1local.models.loading import LoadOptions
 
         return chat(
             ChatOptions(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from r1local.cli.app import Command, app
-from r1local.settings import CONNECTIONS, MOST_CONNECTIONS, ModelFormat
+from r1local.config.options import CONNECTIONS, MOST_CONNECTIONS, ModelFormat
 
 
 @app.command()

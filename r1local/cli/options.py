@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from r1local.settings import (
+from r1local.config.options import (
     MAX_TOKENS,
     MOST_VOTES,
     REPLY_SETTINGS,

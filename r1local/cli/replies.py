@@ -7,7 +7,7 @@ import typer
 
 from r1local.cli import options
 from r1local.cli.app import Command, app
-from r1local.settings import OutputFormat, ThinkingMode
+from r1local.config.options import OutputFormat, ThinkingMode
 
 
 @app.command()
@@ -93,7 +93,7 @@ def run(
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run
-        from r1local.loading import LoadOptions
+        from r1local.models.loading import LoadOptions
 
         asked = RunOptions(
             prompt=prompt,

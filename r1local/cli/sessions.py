@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from r1local.cli.app import Command, app
-from r1local.settings import ModelFormat
+from r1local.config.options import ModelFormat
 
 _sessions = typer.Typer(rich_markup_mode=None)
 app.add_typer(_sessions, name="sessions")

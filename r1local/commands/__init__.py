@@ -1,1 +1,1 @@
-"""What r1local does: one function a command, which never sees the argument parser."""
+"""What r1local does: one function for each command, which never sees the argument parser."""

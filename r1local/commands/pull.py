@@ -8,27 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local import hub
-from r1local.catalog import Catalog, catalog
-from r1local.download.journal import partials
-from r1local.download.transfer import Cancelled, fetch
+from r1local.config.options import ModelFormat
+from r1local.config.paths import user_models
+from r1local.config.preferences import default_connections
 from r1local.errors import EXIT_OK, DiskFull, UsageError
-from r1local.fit import this_machine
-from r1local.hub import RemoteFile
-from r1local.hub_models import HubModel, fits, on_hub
-from r1local.interruption import Interruption, interruptible
-from r1local.offload import (
-    Machine,
-    facts_of_known,
-    plan,
-    tokens_per_second,
-)
-from r1local.paths import user_models
-from r1local.preferences import default_connections
-from r1local.references import CatalogReference, parse
-from r1local.settings import ModelFormat
+from r1local.hub import client as hub
+from r1local.hub.client import RemoteFile
+from r1local.hub.journal import partials
+from r1local.hub.transfer import Cancelled, fetch
+from r1local.machine.memory import Machine, plan, tokens_per_second
+from r1local.machine.this_machine import survey_machine
+from r1local.models.catalog import Catalog, facts_of_known, load_catalog
+from r1local.models.references import CatalogReference, parse_reference
+from r1local.models.remote_files import HubModel, fits, on_hub
+from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
-from r1local.ui.downloads import DownloadDisplay, Offer, ask_which, display_for
+from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
 
 #: Bytes of the disk that are left free: a full one troubles every other program.
 _DISK_MARGIN = 2**30
@@ -50,13 +45,13 @@ def pull(options: PullOptions) -> int:
     Raises:
         R1LocalError: one can't be had; those before it are there, and parts are kept.
     """
-    models = catalog(user_models())
+    models = load_catalog(user_models())
     references = options.references or _ask(models, options)
-    machine = this_machine(measure_bandwidth=True)
+    machine = survey_machine(measure_bandwidth=True)
     display = display_for(options.output_format)
     with interruptible() as interruption, display:
         for number, reference in enumerate(references):
-            meant = parse(reference, models)
+            meant = parse_reference(reference, models)
             if isinstance(meant, CatalogReference) and meant.note:
                 display.told(meant.note)
             try:
@@ -79,7 +74,7 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     """Let the user choose from the catalog, on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()) or options.output_format != "text":
         raise UsageError("no model is named", "name one: r1local pull 7b")
-    machine = this_machine()
+    machine = survey_machine()
     offers = []
     for model in models.shown():
         facts = facts_of_known(model, model.default_quantization)
@@ -138,7 +133,7 @@ def _fetch(
             display.file(remote.filename)
             connections = options.connections or default_connections()
             fetch(remote, target, connections, display.report, interruption.cancelled)
-    hub.place(remote, model.revision)  # takes the lock itself
+    hub.link_into_snapshot(remote, model.revision)  # takes the lock itself
 
 
 def _prospect(model: HubModel, machine: Machine) -> str:

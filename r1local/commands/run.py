@@ -9,28 +9,28 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from r1local import documents
-from r1local.answers import final_answer
+from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
+from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.conversation import Conversation, Message
-from r1local.engine import log
+from r1local.engine.library import log
 from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
     LoadingCancelled,
     PromptInputError,
 )
-from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.generation import cancelled_while_loading, reply
-from r1local.interruption import Interruption, interruptible
-from r1local.loading import LoadOptions, load
-from r1local.reply_settings import ReplySettings, merged
-from r1local.selection import Selected
-from r1local.settings import OutputFormat, ThinkingMode
-from r1local.structured_output import structure_of
+from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
+from r1local.models.loading import LoadOptions, load
+from r1local.models.selection import Selected
+from r1local.prompts import documents
+from r1local.replies.generation import cancelled_while_loading, generate
+from r1local.replies.interruption import Interruption, interruptible
+from r1local.replies.settings import ReplySettings, merged
+from r1local.replies.structured_output import structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
-from r1local.ui.renderers import Renderer, renderer_for
+from r1local.ui.replies.text import Renderer, renderer_for
 
 #: The file name that stands for stdin.
 _STDIN = Path("-")
@@ -142,7 +142,7 @@ def _events(
     except LoadingCancelled:
         yield cancelled_while_loading(settings)
         return
-    replying = reply(loaded, prepared.conversation, settings, interruption)
+    replying = generate(loaded, prepared.conversation, settings, interruption)
     with loaded.model, closing(replying) as events:
         yield from loaded.notices
         with waiting("reading the prompt"):

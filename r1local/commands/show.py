@@ -4,31 +4,30 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 
-from r1local.catalog import Catalog, CatalogModel, catalog
-from r1local.chat_template import ChatTemplate
+from r1local.config.options import ModelFormat
+from r1local.config.paths import user_models
 from r1local.conversation import Message
+from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import EXIT_OK, ChatTemplateError, HubError, ModelNotInstalled
-from r1local.fit import this_machine
-from r1local.gguf_file import GGUFFile, read_gguf
-from r1local.hub_models import on_hub, read_remote_header
-from r1local.offload import (
+from r1local.gguf.file import GGUFFile, read_gguf
+from r1local.gguf.quantization import quality_loss, quality_rank, quantization_of
+from r1local.machine.memory import (
     Machine,
     MemoryFacts,
     facts_of,
-    facts_of_known,
     kv_cache_bytes,
     memory_bytes,
     plan,
     tokens_per_second,
 )
-from r1local.paths import user_models
-from r1local.quantization import quality_loss, quality_rank, quantization_of
-from r1local.references import CatalogReference, Reference, parse
-from r1local.selection import select
-from r1local.settings import ModelFormat
-from r1local.special_tokens import SpecialTokens
+from r1local.machine.this_machine import survey_machine
+from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
+from r1local.models.references import CatalogReference, Reference, parse_reference
+from r1local.models.remote_files import on_hub, read_remote_header
+from r1local.models.selection import select
+from r1local.prompts.chat_template import ChatTemplate
 from r1local.ui.console import console_for, print_notice
-from r1local.ui.model_card import Card, ContextPlan, VariantPlan, print_card
+from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 
 #: Tokens of context that plans are made for.
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 131_072)
@@ -68,11 +67,11 @@ def show(options: ShowOptions) -> int:
         UnknownModel: the reference means nothing.
         HubError: only the hub knows it, and can't be asked.
     """
-    models = catalog(user_models())
-    reference = parse(options.reference, models)
+    models = load_catalog(user_models())
+    reference = parse_reference(options.reference, models)
     if isinstance(reference, CatalogReference) and reference.note:
         print_notice(console_for(sys.stderr), reference.note)
-    machine = this_machine(measure_bandwidth=True)
+    machine = survey_machine(measure_bandwidth=True)
     card = _card(_find(options.reference, reference, models, machine), machine, models)
     if options.output_format == "json":
         print(json.dumps(asdict(card), ensure_ascii=False))

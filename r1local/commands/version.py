@@ -1,7 +1,7 @@
 """`r1local --version`."""
 
 from r1local import __version__
-from r1local.engine import versions
+from r1local.engine.library import versions
 from r1local.errors import EXIT_OK
 
 

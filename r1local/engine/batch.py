@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from r1local.engine.library import decode_error, load_llama
+from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import Sampler
-from r1local.offload import BATCH_TOKENS
 
 #: Sequences that llama.cpp keeps apart in one context (`LLAMA_MAX_SEQ`, llama-cparams.h).
 MOST_SEQUENCES = 256

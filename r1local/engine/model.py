@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
 from r1local.engine.library import decode_error, load_llama, log
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
-from r1local.offload import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
-from r1local.settings import KVType
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 _LOAD_MODE_MMAP = 1

@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from r1local.engine.library import load_llama
+from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import InferenceError, PromptTooLong
-from r1local.special_tokens import SpecialTokens
-from r1local.thinking import CLOSE_TAG, OPEN_TAG
+from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG
 
 _NO_TOKEN = -1
 #: `enum llama_token_attr` in llama.h.

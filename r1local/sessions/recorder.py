@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from r1local.conversation import Reply, Turn
-from r1local.engine import Model
-from r1local.events import Event
+from r1local.engine.model import Model
+from r1local.events.reply import Event
 
 
 class Recorder(Protocol):

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from r1local.events import AnswerDelta, FinishReason, Notice, Rewound, ThinkingDelta
+from r1local.conversation import FinishReason
+from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
 
 #: Of the format. It changes where an older r1local would misread a file.
 VERSION = 1
@@ -87,7 +88,7 @@ class UsedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class SystemPrompt:
+class SystemPromptChange:
     """Another system prompt holds from here on, or none."""
 
     text: str | None = None
@@ -125,7 +126,7 @@ Record: TypeAlias = (
     | Undo
     | Setting
     | UsedModel
-    | SystemPrompt
+    | SystemPromptChange
     | Dropped
     | OfVoter
 )
@@ -143,7 +144,7 @@ _TYPES: dict[str, type[Any]] = {
     "undo": Undo,
     "set": Setting,
     "model": UsedModel,
-    "system": SystemPrompt,
+    "system": SystemPromptChange,
     "dropped": Dropped,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}

@@ -6,14 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 
 from r1local import __version__
+from r1local.config.paths import sessions_folder
+from r1local.config.preferences import session_kv_bytes
 from r1local.conversation import Reply, Turn
-from r1local.engine import Model
+from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
-from r1local.events import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.paths import sessions_folder
-from r1local.preferences import session_kv_bytes
+from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.sessions import folder as names
-from r1local.sessions import kv
+from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import (
     VERSION,
     Continued,
@@ -24,7 +24,7 @@ from r1local.sessions.records import (
     Record,
     Retry,
     Setting,
-    SystemPrompt,
+    SystemPromptChange,
     Undo,
     UsedModel,
     decode,
@@ -93,7 +93,7 @@ class Session:
                 f"it can still be read: r1local sessions show {name}",
             ) from error
         try:
-            transcript, content = names.load(name, folder)
+            transcript, content = names.load_session(name, folder)
         except BaseException:
             names.unlock(held)
             raise
@@ -114,7 +114,7 @@ class Session:
             SessionNotSaved: the disk refuses the copy.
         """
         folder = folder or sessions_folder()
-        _, content = names.load(name, folder)
+        _, content = names.load_session(name, folder)
         if new_name is None:
             new_name = next(names.free_names(names.checked_name(name), folder))
         copy = SessionFile(names.path_of(_unused(new_name, folder), folder))
@@ -175,7 +175,7 @@ class Session:
         match event:
             case ThinkingDelta() | AnswerDelta():
                 with self._mutex:
-                    self._transcript.take(of_voter(voter, event))
+                    self._transcript.handle(of_voter(voter, event))
                     self._writer.record_delta(event, voter)
             case Finished():
                 pass  # `finished` tells more
@@ -220,7 +220,7 @@ class Session:
         self._record(UsedModel(name))
 
     def use_system(self, text: str | None) -> None:
-        self._record(SystemPrompt(text))
+        self._record(SystemPromptChange(text))
 
     def drop_oldest(self, count: int) -> None:
         self._record(Dropped(count))
@@ -257,7 +257,7 @@ class Session:
 
     def _record(self, record: Record) -> None:
         with self._mutex:
-            self._transcript.take(record)
+            self._transcript.handle(record)
             self._writer.record(record)
 
 

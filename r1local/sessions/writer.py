@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from r1local.errors import SessionError, SessionInUse
 from r1local.sessions import folder as names
-from r1local.sessions import kv
+from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import Delta, Question, Record, encode, of_voter
 from r1local.sessions.session_file import SessionFile
 

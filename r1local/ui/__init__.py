@@ -1,1 +1,1 @@
-"""What people see. Knows events, never engines."""
+"""What people see. Knows events and plain values, never engines, sessions or models."""

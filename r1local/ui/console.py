@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from r1local import streams
+from r1local.ui import streams
 from r1local.ui.safe_text import visible
 
 #: Characters of an error's line, beyond which a quotation is cut.
@@ -76,7 +76,7 @@ def _write(stream: IO[str], text: str) -> None:
         streams.drop(stream)
 
 
-def status_line(console: Console, text: str) -> Text:
+def live_line(console: Console, text: str) -> Text:
     """Return one dim row, cut to fit, for `LiveRows`."""
     line = Text(visible(text), "dim")
     line.truncate(max(console.width - 1, 1))

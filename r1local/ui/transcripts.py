@@ -6,10 +6,9 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.conversation import Reply, Turn
-from r1local.sessions import Hit
 from r1local.ui.console import can_repaint, dim, print_notice
-from r1local.ui.readings import reply_count, thought_for
 from r1local.ui.safe_text import visible
+from r1local.ui.wording import reply_count, thought_for
 
 _ENDINGS = {
     "cancelled": "stopped",
@@ -37,13 +36,13 @@ def print_turns(
             _print_reply(console, notices, turn.reply, thoughts=thoughts)
 
 
-def print_hit(console: Console, hit: Hit) -> None:
+def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
     """Print where something was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
-        console.print(f"{visible(hit.session)} · turn {hit.place} · {hit.part}")
-        console.print(Text(f"  {visible(hit.excerpt)}", "dim"))
+        console.print(f"{visible(session)} · turn {place} · {part}")
+        console.print(Text(f"  {visible(excerpt)}", "dim"))
     else:
-        console.file.write(f"{hit.session}\t{hit.place}\t{hit.part}\t{hit.excerpt}\n")
+        console.file.write(f"{session}\t{place}\t{part}\t{excerpt}\n")
 
 
 def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:
@@ -63,7 +62,7 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
 
 def _print_answer(console: Console, answer: str) -> None:
     if can_repaint(console):
-        from r1local.ui.markdown import MarkdownView  # which a search doesn't need
+        from r1local.ui.markdown.view import MarkdownView  # which a search doesn't need
 
         view = MarkdownView(console)
         view.feed(answer)

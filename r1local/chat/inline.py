@@ -1,0 +1,194 @@
+"""The chat in the terminal's own scrollback, or with no terminal at all."""
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting
+from r1local.conversation import Reply
+from r1local.errors import R1LocalError
+from r1local.replies.interruption import Interruption, interruptible
+from r1local.ui.chat.clipboard import copy_to_platform, osc52
+from r1local.ui.chat.prompt import Editing, line_prompt
+from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
+from r1local.ui.progress import busy
+from r1local.ui.replies.text import renderer_for
+from r1local.ui.safe_text import visible
+from r1local.ui.transcripts import print_turns
+from r1local.ui.votes.text import vote_renderer_for
+from r1local.ui.wording import thought_for
+
+_WELCOME = "Ask anything. /help tells the rest, Ctrl-D leaves."
+
+
+class Inline:
+    """A surface that only adds lines.
+
+    Args:
+        editing: how questions are typed.
+    """
+
+    def __init__(self, editing: Editing) -> None:
+        self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
+        self._pastes = editing.pastes
+        self._typed_next = ""
+        self._left = False
+        edits = sys.stdin.isatty() and can_repaint(self._out)
+        self._session = line_prompt(editing, self._told_below) if edits else None
+
+    def run(self, chat: Chat) -> None:
+        """Chat until the user leaves, or the input ends."""
+        self._chat = chat
+        self.show_turns()
+        if sys.platform != "win32":
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+        while not self._left and (text := self._read()) is not None:
+            chat.handle(text)
+
+    # As a surface
+
+    def say(self, text: str) -> None:
+        """Print a note."""
+        print_notice(self._err, text)
+
+    def say_error(self, error: R1LocalError) -> None:
+        """Print an error."""
+        print_error(sys.stderr, error.message, error.hint)
+
+    def show_turns(self) -> None:
+        """Print the last turn, and say how many came before: the scrollback has the rest."""
+        turns = self._chat.dialogue.turns
+        if not turns:
+            self.say(_WELCOME)
+            return
+        if len(turns) > 1:
+            self.say(f"{len(turns) - 1} turns came before:")
+        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
+
+    def clear(self) -> None:
+        """Clear the terminal."""
+        self._out.clear()
+
+    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:  # noqa: ARG002
+        """Print a thought."""
+        self.say(f"thought {name}:")
+        self._err.file.write(dim(self._err, visible(reply.thinking)) + "\n")
+        self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
+
+    def type(self, text: str) -> None:
+        """Have a text in the next input."""
+        self._typed_next = text
+
+    def reply(
+        self,
+        question: str | None,  # noqa: ARG002  (it stands where it was typed)
+        replying: Replying,
+        begun: Reply | None = None,  # noqa: ARG002
+    ) -> None:
+        """Print the reply as it comes."""
+        model = self._chat.dialogue.selected.name
+        renderer = renderer_for(self._out, self._err, model=model)
+        with (
+            interruptible() as interruption,
+            closing(renderer),
+            closing(replying(interruption)) as events,
+        ):
+            for event in events:
+                renderer.handle(event)
+        self._end_if_killed(interruption)
+
+    def vote(self, question: str, votes: int, voting: Voting) -> None:  # noqa: ARG002
+        """Print the table while it lasts, the winning answer, and the tally."""
+        renderer = vote_renderer_for(
+            self._out,
+            self._err,
+            output_format="text",
+            with_thinking=True,
+            answer_only=False,
+            votes=votes,
+            model=self._chat.dialogue.selected.name,
+        )
+        with (
+            interruptible() as interruption,
+            closing(renderer),
+            closing(voting(interruption)) as events,
+        ):
+            for event in events:
+                renderer.handle(event)
+        self._end_if_killed(interruption)
+
+    def work(
+        self, label: str, work: Callable[[], str], then: Callable[[], None] | None = None
+    ) -> None:
+        """Do something, with a word about it on the terminal."""
+        with busy(self._err, label):
+            told = work()
+        if told:
+            self.say(told)
+        if then:
+            then()
+
+    def answer_now(self) -> None:
+        """Say why that can't be done here."""
+        self.say(NO_REPLY)
+
+    def think_more(self) -> None:
+        """Say why that can't be done here."""
+        self.say(NO_REPLY)
+
+    def copy(self, text: str) -> None:
+        """Use the terminal's clipboard and the platform's."""
+        if self._out.is_terminal and not self._out.is_dumb_terminal:
+            self._out.file.write(osc52(text))
+            self._out.file.flush()
+        copy_to_platform(text)
+
+    def leave(self) -> None:
+        """End the chat."""
+        self._left = True
+
+    # The input
+
+    def _read(self) -> str | None:
+        """The next text; None at the end of the input."""
+        typed, self._typed_next = self._typed_next, ""
+        if self._session is None:
+            return self._read_line()
+        try:
+            text = self._session.prompt("❯ ", default=typed)
+        except KeyboardInterrupt:
+            return "" if self._session.default_buffer.text else None
+        except EOFError:
+            return None
+        return self._pastes.whole(text)
+
+    def _read_line(self) -> str | None:
+        """A line of a terminal that can't edit, or of a pipe; a backslash joins the next."""
+        lines = []
+        while True:
+            if sys.stdin.isatty():
+                self._err.file.write("> ")
+                self._err.file.flush()
+            try:
+                line = sys.stdin.readline()
+            except KeyboardInterrupt:
+                return None
+            except UnicodeDecodeError:
+                return ""
+            lines.append(line.rstrip("\n").removesuffix("\\"))
+            if not line.rstrip("\n").endswith("\\"):
+                return "\n".join(lines) if line else None
+
+    def _told_below(self) -> str:
+        dialogue = self._chat.dialogue
+        used, window = dialogue.context_used, dialogue.loaded.model.context_window
+        name = dialogue.recorder.name or "not saved"
+        return f"{dialogue.selected.name} · {used:,}/{window:,} · {name}"
+
+    def _end_if_killed(self, interruption: Interruption) -> None:
+        if interruption.reader_gone:
+            raise BrokenPipeError
+        if interruption.signal not in (None, signal.SIGINT):
+            self._left = True

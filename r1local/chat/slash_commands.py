@@ -1,0 +1,339 @@
+"""What the slash commands do."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from r1local.chat.chat import Chat
+from r1local.chat.costs import cost_of
+from r1local.chat.slash import SlashCommand, command_named
+from r1local.conversation import Reply, place
+from r1local.errors import PromptInputError, UsageError
+from r1local.prompts.documents import read_document
+from r1local.replies.settings import SETTABLE, changed, value_of
+from r1local.sessions.export import export_json, export_markdown
+from r1local.sessions.folder import saved_sessions
+from r1local.sessions.session import Session
+from r1local.ui.wording import duration, reply_count, tokens
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
+_KEYS = """\
+Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-X Ctrl-E $EDITOR
+Ctrl-C stops the reply, empties the input, or leaves · Ctrl-D leaves
+PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
+F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
+F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it"""
+
+
+def _help(chat: Chat, argument: str) -> None:
+    if argument:
+        command = command_named(argument.removeprefix("/"), chat.commands)
+        name = argument.removeprefix("/")
+        chat.surface.say(f"/{name} {command.usage}".rstrip() + f"\n{command.told}")
+        return
+    lines = [(f"/{name} {each.usage}".rstrip(), each.told) for name, each in chat.commands.items()]
+    column = max(len(usage) for usage, _ in lines)
+    listed = "\n".join(f"{usage:<{column}}  {told}" for usage, told in lines)
+    chat.surface.say(f"{listed}\n\n{_KEYS}")
+
+
+def _model(chat: Chat, argument: str) -> None:
+    if argument:
+        chat.switch(argument)
+        return
+    from r1local.models.store.search import installed_models
+
+    names = [entry.name for entry in installed_models(chat.models) if entry.whole]
+    current = chat.dialogue.selected.name
+    chat.surface.say(f"{current} replies; there are: {', '.join(dict.fromkeys(names))}")
+
+
+def _context(chat: Chat, argument: str) -> None:
+    if argument:
+        chat.widen(_whole_number(argument.replace(",", "")))
+        return
+    used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
+    chat.surface.say(f"{used:,} of {window:,} tokens of context are in use")
+
+
+def _system(chat: Chat, argument: str) -> None:
+    if argument:
+        chat.dialogue.use_system(None if argument == "none" else argument)
+    system, known = chat.dialogue.system, chat.dialogue.selected.known
+    told = f"system prompt: {system}" if system else "there is no system prompt"
+    if system and known and known.system_prompt is False:
+        told += f"\nDeepSeek recommends none for {known.name}"
+    chat.surface.say(told)
+
+
+def _set(chat: Chat, argument: str) -> None:
+    name, _space, value = argument.partition(" ")
+    settings = chat.dialogue.settings
+    if not name:
+        column = max(map(len, SETTABLE))
+        told = (f"{n:<{column}}  {value_of(settings, n):<8}  {t}" for n, t in SETTABLE.items())
+        chat.surface.say("\n".join(told))
+        return
+    if value:
+        settings = changed(settings, name, value.strip())
+        chat.dialogue.change(name, value.strip(), settings)
+    chat.surface.say(f"{name} is {value_of(settings, name)}")
+
+
+def _think(chat: Chat, argument: str) -> None:
+    thoughts = {name: reply for name, reply in _replies(chat).items() if reply.thinking}
+    own = [name for name in thoughts if "." not in name]
+    name = argument or (own[-1] if own else "yet")
+    if name not in thoughts:
+        has = ", ".join(own or thoughts) or "none yet"
+        raise UsageError(f"there is no thought {name}", f"thoughts there are: {has}")
+    chat.surface.open_thought(name, thoughts[name])
+
+
+def _find(chat: Chat, argument: str) -> None:
+    words, left = chat.found
+    if argument and argument != words:
+        words, left = argument, []
+    if not words:
+        raise UsageError("there is nothing to find", "type for example: /find prime")
+    holding = {
+        place(number, voter): reply
+        for number, turn in enumerate(chat.dialogue.turns, 1)
+        for voter, reply in turn.distinct_replies
+        if words.casefold() in reply.thinking.casefold()
+    }
+    left = [name for name in left if name in holding] or list(holding)
+    if not left:
+        chat.surface.say(f"no thought holds: {words}")
+        return
+    name, *rest = left
+    chat.found = words, rest
+    chat.surface.open_thought(name, holding[name], words)
+    others = f"; /find shows the next of {len(holding)}" if len(holding) > 1 else ""
+    chat.surface.say(f"thought {name} holds: {words}{others}")
+
+
+def _answer(chat: Chat, _argument: str) -> None:
+    chat.surface.answer_now()
+
+
+def _more(chat: Chat, _argument: str) -> None:
+    chat.surface.think_more()
+
+
+def _retry(chat: Chat, _argument: str) -> None:
+    _last_number(chat)
+    chat.surface.reply(None, chat.dialogue.retry)
+
+
+def _vote(chat: Chat, argument: str) -> None:
+    votes, _space, question = argument.partition(" ")
+    if not question.strip():
+        raise UsageError("there is no question", "type for example: /vote 8 What is 17 times 23?")
+    chat.vote(_whole_number(votes), question.strip())
+
+
+def _edit(chat: Chat, _argument: str) -> None:
+    _last_number(chat)
+    turn = chat.dialogue.undo()
+    chat.surface.show_turns()
+    chat.surface.type(turn.typed)
+
+
+def _continue(chat: Chat, _argument: str) -> None:
+    reply = chat.dialogue.turns[_last_number(chat) - 1].reply
+    if reply is None or reply.reason == "stop":
+        raise UsageError("the last reply is whole", "/retry asks for another one")
+    chat.surface.reply(None, chat.dialogue.go_on, reply)
+
+
+def _undo(chat: Chat, _argument: str) -> None:
+    _last_number(chat)
+    turn = chat.dialogue.undo()
+    chat.surface.show_turns()
+    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
+
+
+def _file(chat: Chat, argument: str) -> None:
+    import shlex
+
+    if not argument:
+        raise UsageError("there is no path", "type for example: /file notes.md")
+    try:
+        paths = shlex.split(argument)
+    except ValueError:
+        paths = [argument]
+    chat.attached += [read_document(Path(path).expanduser()) for path in paths]
+    names = ", ".join(document.name for document in chat.attached)
+    chat.surface.say(f"goes with the next question: {names}")
+
+
+def _copy(chat: Chat, argument: str) -> None:
+    reply = chat.dialogue.turns[_last_number(chat) - 1].reply
+    text, what = (reply.answer if reply else ""), "the answer"
+    if argument == "thinking":
+        text, what = (reply.thinking if reply else ""), "the thought"
+    elif argument.split()[:1] == ["code"]:
+        number = _whole_number(argument[4:].strip() or "1")
+        blocks = [match[2] for match in _FENCE.finditer(text)]
+        if not 0 < number <= len(blocks):
+            raise UsageError(f"there is no code block {number}", f"there are {len(blocks)}")
+        text, what = blocks[number - 1], f"code block {number}"
+    elif argument:
+        raise UsageError(f"{argument!r} can't be copied", "/copy, /copy thinking, or /copy code N")
+    if not text:
+        raise UsageError(f"{what} is empty", "/think and /undo show what there is")
+    chat.surface.copy(text)
+    chat.surface.say(f"copied {what}: {len(text):,} characters")
+
+
+def _rename(chat: Chat, argument: str) -> None:
+    if not argument:
+        raise UsageError("there is no name", "type for example: /rename primes")
+    session = _session(chat)
+    session.rename(argument)
+    chat.surface.say(f"this session is {session.name} now")
+
+
+def _save(chat: Chat, argument: str) -> None:
+    if argument:
+        _rename(chat, argument)
+    chat.surface.say(f"it is saved as it happens, in {_session(chat).path}")
+
+
+def _export(chat: Chat, argument: str) -> None:
+    words = argument.split()
+    thoughts = "--no-thoughts" not in words
+    named = [word for word in words if word != "--no-thoughts"]
+    path = Path(named[0] if named else f"{chat.dialogue.recorder.name or 'chat'}.md").expanduser()
+    export = export_json if path.suffix == ".json" else export_markdown
+    turns = chat.dialogue.turns
+    title = turns[0].typed.strip().split("\n")[0] if turns else "A conversation"
+    text = export(turns, title=title, model=chat.dialogue.selected.name, thoughts=thoughts)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise PromptInputError(f"{path} exists", "give another name: /export NAME.md") from None
+    except OSError as error:
+        told = f"{path} can't be written: {error.strerror or error}"
+        raise PromptInputError(told, "give another path") from error
+    chat.surface.say(f"written to {path}")
+
+
+def _sessions(chat: Chat, _argument: str) -> None:
+    kept = saved_sessions()
+    lines = [f"{each.name}  {each.title}" for each in kept[:20]]
+    more = f"\nand {len(kept) - 20} more: r1local sessions" if len(kept) > 20 else ""
+    chat.surface.say("\n".join(lines) + more if lines else "no session is saved yet")
+
+
+def _resume(chat: Chat, argument: str) -> None:
+    current = chat.dialogue.recorder.name
+    names = [each.name for each in saved_sessions() if each.name != current]
+    if not argument and not names:
+        raise UsageError("there is no other session", "/sessions lists them")
+    name = argument or names[0]
+    chat.begin_session(name, lambda: chat.surface.say(f"this is session {name}"))
+
+
+def _new(chat: Chat, _argument: str) -> None:
+    chat.begin_session(None, lambda: chat.surface.say("a new session"))
+
+
+def _clear(chat: Chat, _argument: str) -> None:
+    chat.surface.clear()
+
+
+def _stats(chat: Chat, _argument: str) -> None:
+    turns = chat.dialogue.turns
+    all_replies = [one for turn in turns for one in turn.voters.values() or [turn.reply] if one]
+    thinking = sum(reply.thinking_tokens for reply in all_replies)
+    answers = sum(reply.answer_tokens for reply in all_replies)
+    prompts = sum(reply.prompt_tokens for reply in all_replies)
+    thinking_s = sum(reply.thinking_s for reply in all_replies)
+    answer_s = sum(reply.answer_s for reply in all_replies)
+    used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
+    costs = [
+        f"{name}'s API: ${cost_of(price, prompts, thinking + answers):.4f}"
+        for name, price in chat.models.prices.items()
+    ]
+    chat.surface.say(
+        f"thinking   {tokens(thinking)} in {duration(thinking_s)}\n"
+        f"answers    {tokens(answers)} in {duration(answer_s)}\n"
+        f"prompts    {tokens(prompts)} in {reply_count(len(all_replies))}\n"
+        f"context    {used:,} of {window:,} tokens\n"
+        f"the same tokens at {', '.join(costs)}"
+    )
+
+
+def _quit(chat: Chat, _argument: str) -> None:
+    chat.surface.leave()
+
+
+SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
+    "help": SlashCommand("[COMMAND]", "the commands and the keys", _help, at_once=True),
+    "model": SlashCommand("[NAME]", "let another model reply; the conversation stays", _model),
+    "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
+    "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
+    "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "think": SlashCommand(
+        "[N[.VOTER]]", "open the last thought, or that of reply N", _think, at_once=True
+    ),
+    "find": SlashCommand("[WORDS]", "search the thoughts; again, the next", _find, at_once=True),
+    "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
+    "more": SlashCommand("", "think on for longer", _more, at_once=True),
+    "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
+    "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
+    "edit": SlashCommand("", "the last question in the input again", _edit),
+    "continue": SlashCommand("", "let a reply that was cut go on", _continue),
+    "undo": SlashCommand("", "take the last question and its reply back", _undo),
+    "file": SlashCommand("PATH…", "send text files with the next question", _file),
+    "copy": SlashCommand(
+        "[thinking|code N]",
+        "copy the answer, its thought, or its code",
+        _copy,
+        at_once=True,
+    ),
+    "save": SlashCommand("[NAME]", "where the session is saved, or give it a name", _save),
+    "export": SlashCommand(
+        "[PATH.md|PATH.json] [--no-thoughts]", "write the conversation to a file", _export
+    ),
+    "sessions": SlashCommand("", "the saved sessions", _sessions, at_once=True),
+    "resume": SlashCommand("[NAME]", "go on with another session, or the last", _resume),
+    "rename": SlashCommand("NAME", "give the session a name", _rename),
+    "new": SlashCommand("", "a new session; this one stays saved", _new),
+    "clear": SlashCommand("", "empty the screen; the conversation stays", _clear, at_once=True),
+    "stats": SlashCommand("", "tokens, seconds, and what an API had charged", _stats, at_once=True),
+    "quit": SlashCommand("", "leave", _quit, at_once=True),
+}
+
+
+def _replies(chat: Chat) -> dict[str, Reply]:
+    """The replies by the number of their turn, from 1, and those of voters as `TURN.VOTER`."""
+    replies = {}
+    for number, turn in enumerate(chat.dialogue.turns, 1):
+        if turn.reply:
+            replies[place(number, None)] = turn.reply
+        replies |= {place(number, voter): each for voter, each in sorted(turn.voters.items())}
+    return replies
+
+
+def _last_number(chat: Chat) -> int:
+    if not (count := len(chat.dialogue.turns)):
+        raise UsageError("nothing was asked yet", "type a question")
+    return count
+
+
+def _session(chat: Chat) -> Session:
+    recorder = chat.dialogue.recorder
+    if not isinstance(recorder, Session):
+        raise UsageError("nothing is saved", "start without --no-save to save, or /export")
+    return recorder
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number", "type for example: 2") from None

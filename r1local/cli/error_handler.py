@@ -1,0 +1,78 @@
+"""The error boundary: nothing below it ends in a traceback on the terminal."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from r1local.errors import (
+    EXIT_BROKEN_PIPE,
+    EXIT_BUG,
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    R1LocalError,
+)
+from r1local.ui import streams
+
+
+def run_and_exit(command: Callable[[], int]) -> NoReturn:
+    """Run a command and exit with its code, or with an error's sentence and code."""
+    sys.exit(_exit_code(command))
+
+
+def _exit_code(command: Callable[[], int]) -> int:
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
+    except R1LocalError as error:
+        _print_error(error.message, error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        streams.drop(sys.stdout)
+        return EXIT_BROKEN_PIPE
+    except OSError as error:
+        # Adapters translate theirs; what is left is stdout, a full disk most of the time.
+        streams.drop(sys.stdout)
+        message = f"the output can't be written: {error.strerror or error}"
+        _print_error(message, "free some room, or write elsewhere")
+        return EXIT_ERROR
+    except Exception as error:
+        report = _write_report()
+        _print_error(
+            f"r1local has a bug: {type(error).__name__}", f"please report it with {report}"
+        )
+        return EXIT_BUG
+
+
+def _print_error(message: str, hint: str) -> None:
+    from r1local.ui.console import print_error
+
+    print_error(sys.stderr, message, hint)
+
+
+def _write_report() -> str:
+    """Write versions and the traceback to a log file; return where, or the report itself."""
+    import platform
+    import traceback
+
+    from platformdirs import user_log_path
+
+    from r1local import __version__
+
+    now = datetime.now(UTC)
+    report = (
+        f"r1local {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"{now.isoformat()}\n\n{traceback.format_exc()}"
+    )
+    folder = user_log_path("r1local")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"bug-{now:%Y%m%d-%H%M%S}-{os.getpid()}.log"
+        path.write_text(report, encoding="utf-8")
+    except OSError:
+        return f"this: {report}"
+    return str(path)

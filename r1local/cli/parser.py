@@ -1,0 +1,64 @@
+"""The whole command line: importing this declares every command, and `parse` reads arguments."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+# Help lists the commands in the order of these imports.
+from r1local.cli import chat, replies  # isort: skip
+from r1local.cli import models, sessions  # isort: skip
+from r1local.cli.app import Command, app
+from r1local.errors import EXIT_USAGE
+
+__all__ = ["chat", "models", "parse_arguments", "replies", "sessions"]
+
+
+def parse_arguments() -> Command:
+    """The command that this process's arguments ask for.
+
+    Help and shell completion are printed here and end the program, and so does
+    wrong usage, with exit code 2.
+    """
+    try:
+        outcome = app(prog_name="r1local", standalone_mode=False)
+    except typer.TyperException as error:
+        from r1local.ui.console import print_error
+
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "r1local"
+        hint = f"see {command} --help"
+        if command == "r1local":
+            hint = f'ask with: r1local run "…", or {hint}'
+        print_error(sys.stderr, error.format_message(), hint)
+        sys.exit(EXIT_USAGE)
+    if callable(outcome):
+        command_asked_for: Command = outcome
+        return command_asked_for
+    sys.exit(outcome)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from r1local.cli.error_handler import run_and_exit
+        from r1local.commands.version import print_version
+
+        run_and_exit(print_version)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the versions of r1local and llama.cpp, and the backends compiled in.",
+        ),
+    ] = False,
+) -> Command | None:
+    if context.invoked_subcommand is not None:
+        return None
+    return chat.chat()

@@ -1,0 +1,194 @@
+"""`r1local chat`: a conversation on the terminal."""
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+from r1local.chat.chat import Chat
+from r1local.chat.dialogue import Dialogue
+from r1local.chat.full_screen import FullScreen
+from r1local.chat.inline import Inline
+from r1local.chat.slash_commands import SLASH_COMMANDS
+from r1local.commands.model_choice import choose_model
+from r1local.config.paths import state_folder, user_models
+from r1local.engine.library import log
+from r1local.errors import EXIT_OK, LoadingCancelled, SessionInUse, SessionNotFound
+from r1local.models.catalog import load_catalog
+from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.selection import Selected
+from r1local.replies.interruption import interruptible
+from r1local.replies.settings import SETTABLE, ReplySettings, changed, merged
+from r1local.sessions.folder import saved_sessions
+from r1local.sessions.recorder import NoSession, Recorder
+from r1local.sessions.session import Session
+from r1local.ui.chat.layout import keep_layout, read_layout
+from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
+from r1local.ui.chat.terminal_guard import guarded_terminal
+from r1local.ui.console import can_repaint, console_for, print_log, print_notice
+from r1local.ui.progress import busy
+from r1local.ui.questions import agreed, can_ask
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """What `chat` was asked for.
+
+    Args:
+        model: its reference; None is the session's, or the default one.
+        session: the session to go on with, or to begin; None is a new one.
+        resume: go on with a session, which there must be: the last one if none is named.
+        save: keep the conversation on the disk.
+        inline: use the scrollback, not a screen of its own.
+        vi: edit as vi does, not as Emacs.
+        system: a system prompt; None is the session's, or none.
+        verbose: show llama.cpp's log while the model is loaded.
+        loading: how to load models.
+        reply: what the command line says of replies, by the names of `SETTABLE`.
+    """
+
+    model: str | None
+    session: str | None
+    resume: bool
+    save: bool
+    inline: bool
+    vi: bool
+    system: str | None
+    verbose: bool
+    loading: LoadOptions
+    reply: Mapping[str, str | float | bool | None]
+
+
+def chat(options: ChatOptions) -> int:
+    """Chat until the user leaves; return the exit code.
+
+    Raises:
+        R1LocalError: there is no such session or model, or it can't be loaded.
+    """
+    out = console_for(sys.stdout)
+    on_terminal = sys.stdin.isatty() and out.is_terminal
+    inline = options.inline or not on_terminal or not can_repaint(out)
+    work = partial(_chat, replace(options, inline=inline))
+    return guarded_terminal(work, full_screen=not inline) if on_terminal else work()
+
+
+def _chat(options: ChatOptions) -> int:
+    recorder = _recorder(options)
+    err = console_for(sys.stderr)
+    selected = choose_model(options.model or recorder.model)
+    if selected.note:
+        print_notice(err, selected.note)
+    settings_of = partial(_settings_of, options)
+    settings = settings_of(selected, recorder)
+    try:
+        loaded = _load_first(selected, options)
+    except LoadingCancelled:
+        raise KeyboardInterrupt from None
+    dialogue = Dialogue(selected, loaded, settings, recorder)
+    if options.system is not None:
+        dialogue.use_system(options.system or None)
+    with closing(dialogue):
+        surface = _surface(options)
+        talk = Chat(
+            dialogue,
+            surface,
+            SLASH_COMMANDS,
+            load_catalog(user_models()),
+            partial(_load, options),
+            partial(_session, options),
+            settings_of,
+        )
+        surface.run(talk)
+    if isinstance(dialogue.recorder, Session) and dialogue.turns:
+        print_notice(err, f"saved; r1local chat --resume {dialogue.recorder.name} goes on")
+    return EXIT_OK
+
+
+def _recorder(options: ChatOptions) -> Recorder:
+    """The session that the command line asks for."""
+    name = options.session
+    if options.resume and name is None:
+        kept = saved_sessions()
+        if not kept:
+            raise SessionNotFound("no session is saved yet", "begin one: r1local chat")
+        name = kept[0].name
+    if name is None or not options.save:
+        return _session(options, name)
+    try:
+        return Session.open(name)
+    except SessionNotFound:
+        if options.resume:
+            raise
+        return Session.create(name)
+    except SessionInUse as error:
+        if not can_ask() or not agreed(f"{error.message}; go on in a copy of it?"):
+            raise
+        return Session.copy_of(name)
+
+
+def _session(options: ChatOptions, name: str | None) -> Recorder:
+    """A new session, or one there is."""
+    if not options.save:
+        return NoSession()
+    return Session.create() if name is None else Session.open(name)
+
+
+def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -> ReplySettings:
+    """How a model replies: what a session was set to counts, but for what the flags say."""
+    settings = merged(options.reply, selected.known)
+    for name, value in recorder.settings.items():
+        if name in SETTABLE and options.reply.get(name) is None:
+            settings = changed(settings, name, value)
+    return settings
+
+
+def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
+    """Load the model before there is a screen: Ctrl-C ends it, and notices are printed."""
+    err = console_for(sys.stderr)
+    log.show = partial(print_log, err) if options.verbose else None
+    # llama.cpp's log would run into a line that is painted over.
+    waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.path.name}")
+    with interruptible() as interruption, waiting:
+        loaded = load(selected.path, options.loading, interruption.cancelled)
+    log.show = None
+    for notice in loaded.notices:
+        print_notice(err, notice.message)
+    return loaded
+
+
+def _load(options: ChatOptions, selected: Selected, **changes: int | None) -> LoadedModel:
+    """Load a model in the middle of a chat, with some of the options changed."""
+    loading: LoadOptions = replace(options.loading, **changes)  # type: ignore[arg-type]
+    return load(selected.path, loading, lambda: False)
+
+
+def _surface(options: ChatOptions) -> FullScreen | Inline:
+    pastes = Pastes()
+    history = history_in(state_folder() / "history" if options.save else None, pastes)
+    told = {name: command.told for name, command in SLASH_COMMANDS.items()}
+    completer = SlashCompleter(told, _words(), ("file", "export"))
+    editing = Editing(completer, history, pastes, options.vi)
+    if options.inline:
+        return Inline(editing)
+    place = state_folder() / "panes.json"
+    return FullScreen(editing, read_layout(place), partial(keep_layout, place))
+
+
+def _words() -> dict[str, Callable[[], list[str]]]:
+    """What the arguments of slash commands may be."""
+
+    def models() -> list[str]:
+        from r1local.models.store.search import installed_models
+
+        return list(
+            dict.fromkeys(e.name for e in installed_models(load_catalog(user_models())) if e.whole)
+        )
+
+    return {
+        "model": models,
+        "resume": lambda: [each.name for each in saved_sessions()],
+        "set": lambda: list(SETTABLE),
+        "help": lambda: list(SLASH_COMMANDS),
+        "copy": lambda: ["thinking", "code 1"],
+    }

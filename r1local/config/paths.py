@@ -1,0 +1,53 @@
+"""Where things lie on this machine: the user's own files, and the homes models can be in."""
+
+import os
+import sys
+from pathlib import Path
+
+from platformdirs import user_config_path, user_data_path, user_state_path
+
+
+def config_folder() -> Path:
+    """The folder of the user's preferences and own models; it need not exist."""
+    return user_config_path("r1local")
+
+
+def user_models() -> Path:
+    """The user's own `models.toml`, laid over the shipped one; it need not exist."""
+    return config_folder() / "models.toml"
+
+
+def sessions_folder() -> Path:
+    """The folder of conversations; it need not exist."""
+    return user_data_path("r1local") / "sessions"
+
+
+def state_folder() -> Path:
+    """The folder of what is remembered between runs, as questions typed; it need not exist."""
+    return user_state_path("r1local")
+
+
+def hub_cache_folder() -> Path:
+    """Hugging Face's cache, found as huggingface_hub does, which takes long to import."""
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    home = _expanded(os.environ.get("HF_HOME", str(Path(cache, "huggingface"))))
+    older = os.environ.get("HUGGINGFACE_HUB_CACHE", str(Path(home, "hub")))
+    return Path(_expanded(os.environ.get("HF_HUB_CACHE", older)))
+
+
+def ollama_folders() -> tuple[Path, ...]:
+    """Where Ollama keeps models: the user's store, and on Linux that of its system service."""
+    own = os.environ.get("OLLAMA_MODELS", "").strip(" \"'")
+    folders = [Path(own) if own else Path.home() / ".ollama/models"]
+    if sys.platform == "linux":
+        folders.append(Path("/usr/share/ollama/.ollama/models"))
+    return tuple(folders)
+
+
+def lm_studio_folders() -> tuple[Path, ...]:
+    """Where LM Studio keeps models, now and in its versions before 0.3.6."""
+    return (Path.home() / ".lmstudio/models", Path.home() / ".cache/lm-studio/models")
+
+
+def _expanded(path: str) -> str:
+    return os.path.expandvars(os.path.expanduser(path))  # noqa: PTH111  (raises for unknown users)

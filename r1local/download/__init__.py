@@ -1,1 +1,0 @@
-"""Downloading a file of the hub: resumable, over several connections, with its hash checked."""

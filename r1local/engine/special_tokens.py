@@ -1,0 +1,48 @@
+"""The tokens of a vocabulary that are more than text, and where a text spells them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Texts of a vocabulary's control and user-defined tokens.
+
+    `texts` are all those that user text must not become; `bos` and `eos` may be
+    empty.
+    """
+
+    bos: str
+    eos: str
+    texts: frozenset[str]
+
+    @property
+    def knows_thinking(self) -> bool:
+        """The vocabulary has R1's think tags as tokens of their own."""
+        return OPEN_TAG in self.texts and CLOSE_TAG in self.texts
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where special tokens begin in a text, overlapping ones too.
+
+        Tokens of one character are left out: there is no cutting inside them, and
+        no vocabulary of DeepSeek's has any. The cost depends on the lengths that
+        occur, not on how many tokens there are.
+        """
+        for match in self._beginnings.finditer(text):
+            start = match.start()
+            if any(text[start : start + length] in self.texts for length in self._lengths):
+                yield start
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return sorted({len(text) for text in self.texts if len(text) > 1}, reverse=True)
+
+    @cached_property
+    def _beginnings(self) -> re.Pattern[str]:
+        """Any character that a special token begins with."""
+        characters = "".join(sorted({text[0] for text in self.texts if len(text) > 1}))
+        return re.compile(f"[{re.escape(characters)}]" if characters else r"(?!)")

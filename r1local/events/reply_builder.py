@@ -1,0 +1,91 @@
+"""A reply as it will be kept, while its events come."""
+
+from dataclasses import replace
+from typing import assert_never
+
+from r1local.conversation import Part, Reply
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Rewound,
+    ThinkingDelta,
+)
+
+
+class ReplyBuilder:
+    """Takes a reply's events and holds its text, loops left out.
+
+    Args:
+        model: the model's name.
+        begun: the reply's beginning, if it goes on from one.
+    """
+
+    def __init__(self, model: str, begun: Reply | None = None) -> None:
+        self._before = begun or Reply("", "", "lost", False, model)
+        self._pieces: dict[Part, list[str]] = {
+            "thinking": [self._before.thinking],
+            "answer": [self._before.answer],
+        }
+        self._tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
+        self._end: Finished | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no text yet."""
+        return not any(map(any, self._pieces.values()))
+
+    def text(self, part: Part) -> str:
+        """What there is of a part."""
+        return "".join(self._pieces[part])
+
+    def handle(self, event: Event) -> None:
+        """Take the next event."""
+        match event:
+            case ThinkingDelta(text, tokens):
+                self._add("thinking", text, tokens)
+            case AnswerDelta(text, tokens):
+                self._add("answer", text, tokens)
+            case Rewound(part, characters):
+                text = self.text(part)
+                self._pieces[part] = [text[: max(0, len(text) - characters)]]
+            case Finished():
+                self._end = event
+            case Notice():
+                pass
+            case _:
+                assert_never(event)
+
+    def reply(self) -> Reply:
+        """What there is of the reply; `lost` unless it has finished."""
+        thinking, answer = self.text("thinking"), self.text("answer")
+        before, end = self._before, self._end
+        if end is None:
+            return replace(
+                before,
+                thinking=thinking,
+                answer=answer,
+                reason="lost",
+                thinking_open=bool(thinking and not answer),
+                thinking_tokens=before.thinking_tokens + self._tokens["thinking"],
+                answer_tokens=before.answer_tokens + self._tokens["answer"],
+            )
+        usage = end.usage
+        return replace(
+            before,
+            thinking=thinking,
+            answer=answer,
+            reason=end.reason,
+            thinking_open=end.thinking_open,
+            thinking_tokens=before.thinking_tokens + usage.thinking_tokens,
+            answer_tokens=before.answer_tokens + usage.answer_tokens,
+            prompt_tokens=before.prompt_tokens + usage.prompt_tokens,
+            thinking_s=before.thinking_s + usage.thinking_s,
+            answer_s=before.answer_s + usage.answer_s,
+            seed=end.seed,
+        )
+
+    def _add(self, part: Part, text: str, tokens: int) -> None:
+        self._pieces[part].append(text)
+        self._tokens[part] = tokens

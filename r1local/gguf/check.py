@@ -1,0 +1,208 @@
+"""Whether a GGUF file whose header could be read can be a model.
+
+llama.cpp ends the whole process (`GGML_ASSERT`, a C++ exception that nobody
+catches, a bad memory access) on some headers that the container allows. Those
+are refused here, before llama.cpp sees the file. What it refuses by itself,
+such as an unknown architecture or a missing tensor, is left to it.
+
+The checks were found by loading some 7,000 changed headers in child processes
+and seeing which died; comments name the part of llama.cpp (that of
+llama-cpp-python 0.3.36) that they stand before.
+"""
+
+from collections.abc import Iterator
+
+from r1local.errors import MalformedGGUF, MissingTokenizer, TruncatedGGUF
+from r1local.gguf.format import DOWNLOAD_AGAIN, MAX_LAYERS, GGUFArray, GGUFFile, Value, shown
+
+_MAX_INT32 = 2**31 - 1
+
+# What `load_hparams` asserts of single numbers (llama-model.cpp). Of experts,
+# LLAMA_MAX_EXPERTS; of gating functions, those that build_moe_ffn knows.
+_RANGES = {
+    "block_count": (1, MAX_LAYERS),
+    "context_length": (1, _MAX_INT32),
+    "embedding_length": (1, _MAX_INT32),
+    "attention.key_length": (1, _MAX_INT32),
+    "attention.value_length": (1, _MAX_INT32),
+    "expert_count": (0, 1024),
+    "expert_gating_func": (0, 4),
+}
+_EPSILONS = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
+_ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
+
+# What `build_qkv` and the graphs in src/models assume is known for these:
+# those of R1 and its distillations, and gpt2, the smallest to build.
+_KNOWN_ARCHITECTURES = ("llama", "qwen2", "qwen3", "deepseek2", "gpt2")
+
+# CPU buffers are aligned so (TENSOR_ALIGNMENT, ggml-impl.h), mapped files too.
+_TENSOR_ALIGNMENT = 32
+
+# Types that no matrix product of the CPU takes as weights.
+_NOT_FOR_WEIGHTS = ("Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64")
+
+
+def check_data(gguf: GGUFFile) -> None:
+    """Makes sure that the file holds all of its tensors' data.
+
+    Raises:
+        TruncatedGGUF: it ends before they do.
+    """
+    ends = (tensor.offset + tensor.size for tensor in gguf.tensors)
+    needed = gguf.data_offset + max(ends, default=0)
+    if needed > gguf.file_size:
+        raise TruncatedGGUF(
+            f"{shown(gguf.path)} is cut short: {gguf.file_size:,} of {needed:,} bytes are there",
+            DOWNLOAD_AGAIN,
+        )
+
+
+def check_model(gguf: GGUFFile) -> None:
+    """Makes sure that the metadata describes a model that llama.cpp survives.
+
+    Args:
+        gguf: a whole model, its tensors those of all parts.
+
+    Raises:
+        MissingTokenizer: there are no tokens.
+        MalformedGGUF: the metadata contradicts itself or is out of bounds.
+    """
+    if not gguf.architecture:
+        raise _malformed(gguf, "does not say which architecture it is of")
+    _check_tokenizer(gguf)
+    for problem in _problems(gguf):
+        raise _malformed(gguf, problem)
+
+
+def _check_tokenizer(gguf: GGUFFile) -> None:
+    model = gguf.text("tokenizer.ggml.model")
+    tokens = gguf.array("tokenizer.ggml.tokens")
+    if model in (None, "none", "no_vocab") or tokens is None or not tokens.count:
+        raise MissingTokenizer(
+            f"{shown(gguf.path)} has no tokenizer, so it can't read or write text",
+            "choose the GGUF file of a language model, not an adapter, a projector or bare weights",
+        )
+    if not tokens.holds_strings:
+        raise _malformed(gguf, "has tokens that are not text")
+    # llama_vocab::impl::load asserts that no text stands twice. It reads C strings, which
+    # end at a zero byte, and gives empty ones names.
+    texts = [text.split(b"\0", 1)[0] for text in tokens.byte_strings()]
+    distinct = set(texts)
+    if len(distinct) < tokens.count - max(0, texts.count(b"") - 1):
+        raise _malformed(gguf, "lists the same token twice")
+    # SentencePiece falls back on byte tokens, and `byte_to_token` throws without them.
+    if model == "llama" and not all(_has_byte(distinct, byte) for byte in range(256)):
+        raise _malformed(gguf, "lacks the tokens of single bytes")
+    for key in ("token_type", "scores"):
+        column = gguf.metadata.get(f"tokenizer.ggml.{key}")
+        if column is not None and not _has_length(column, tokens.count):
+            raise _malformed(gguf, "does not describe each of its tokens")
+    for key in ("bos_token_id", "eos_token_id"):
+        token = gguf.integer(f"tokenizer.ggml.{key}")
+        if token is not None and not 0 <= token < tokens.count:
+            raise _malformed(gguf, "names a first or last token that it does not have")
+
+
+def _problems(gguf: GGUFFile) -> Iterator[str]:
+    if not gguf.tensors:
+        yield "holds no weights"
+    if gguf.alignment % _TENSOR_ALIGNMENT:
+        yield f"aligns its data to less than {_TENSOR_ALIGNMENT} bytes"
+    yield from _number_problems(gguf)
+    yield from _expert_problems(gguf)
+    if gguf.architecture in _KNOWN_ARCHITECTURES:
+        yield from _head_problems(gguf)
+        yield from _tensor_problems(gguf)
+
+
+def _number_problems(gguf: GGUFFile) -> Iterator[str]:
+    for key, (least, most) in _RANGES.items():
+        value = gguf.hyperparameter(key)
+        if value is not None and not least <= value <= most:
+            yield f"gives an impossible {key}"
+    for key in _EPSILONS:
+        epsilon = gguf.metadata.get(f"{gguf.architecture}.{key}")
+        if isinstance(epsilon, float) and not epsilon >= 0:  # ggml-cpu/ops.cpp; NaN fails as well
+            yield f"gives an impossible {key}"
+    # `load_hparams` allows as many as there are layers; then none is left to run.
+    if (gguf.hyperparameter("nextn_predict_layers") or 0) >= (gguf.block_count or MAX_LAYERS):
+        yield "gives an impossible nextn_predict_layers"
+    scaling = gguf.text(f"{gguf.architecture}.rope.scaling.type")
+    if scaling is not None and scaling not in _ROPE_SCALINGS:
+        yield "gives an unknown kind of RoPE scaling"
+
+
+def _expert_problems(gguf: GGUFFile) -> Iterator[str]:
+    """What `load_hparams` asserts of mixtures of experts."""
+    experts = gguf.hyperparameter("expert_count") or 0
+    used = gguf.per_layer("expert_used_count")
+    groups = gguf.hyperparameter("expert_group_count") or 0
+    groups_used = gguf.hyperparameter("expert_group_used_count") or 0
+    if max(used, default=0) > experts or (experts and not any(used)):
+        yield "uses more experts than it has, or none of them"
+    if gguf.architecture in _KNOWN_ARCHITECTURES and len(set(used)) > 1:
+        yield "uses now more experts, now fewer"
+    if groups and (groups >= experts or experts % groups):
+        yield "does not divide its experts among their groups"
+    if groups > 1 and not 0 < groups_used < groups:
+        yield "uses more groups of experts than it has, or none of them"
+
+
+def _head_problems(gguf: GGUFFile) -> Iterator[str]:
+    """What the graphs assert of attention heads, and reshape tensors by."""
+    heads, key_value_heads = gguf.per_layer("attention.head_count"), gguf.key_value_heads
+    if not heads or not all(heads) or not all(key_value_heads):
+        yield "has a layer without attention heads"
+        return
+    rotated = gguf.hyperparameter("rope.dimension_count")
+    rotated = gguf.key_length if rotated is None else rotated
+    if gguf.architecture == "deepseek2":
+        yield from _latent_problems(gguf, heads, rotated)
+        return
+    if any(count % shared for count, shared in zip(heads, key_value_heads, strict=False)):
+        yield "does not divide its heads among its key-value heads"
+    if not gguf.key_length == gguf.value_length == rotated:
+        yield "gives its heads keys, values and rotations of different lengths"
+    rows = {tensor.name: tensor.rows for tensor in gguf.tensors}
+    for layer, (count, shared) in enumerate(zip(heads, key_value_heads, strict=False)):
+        for part, expected in (("attn_q", count), ("attn_k", shared), ("attn_v", shared)):
+            size = expected * gguf.key_length
+            if rows.get(f"blk.{layer}.{part}.weight", size) != size:
+                yield "does not have the attention heads that it states"
+
+
+def _latent_problems(gguf: GGUFFile, heads: tuple[int, ...], rotated: int) -> Iterator[str]:
+    """What deepseek2.cpp asserts of compressed attention, and of attention unpacked from it."""
+    latent = gguf.hyperparameter("attention.kv_lora_rank") or 0
+    compressed = gguf.uses_latent_attention
+    key = gguf.hyperparameter("attention.key_length_mla") if compressed else gguf.key_length
+    if key is not None and key <= rotated:
+        yield "rotates its keys as a whole"
+    if compressed and gguf.key_length != latent + rotated:
+        yield "does not store its keys as they are compressed"
+    if gguf.key_value_heads != ((1,) * len(heads) if compressed else heads):
+        yield "does not have the attention heads that it states"
+
+
+def _tensor_problems(gguf: GGUFFile) -> Iterator[str]:
+    """What the CPU's operations assert, or crash on, when the types are others."""
+    for tensor in gguf.tensors:
+        if tensor.rows == 1 and tensor.type.name != "F32":
+            yield f"stores a bias or a norm as {tensor.type.name}, not as F32"
+        if tensor.type.name in _NOT_FOR_WEIGHTS:
+            yield f"stores weights as {tensor.type.name}, which can't be multiplied"
+
+
+def _has_byte(texts: set[bytes], byte: int) -> bool:
+    return b"<0x%02X>" % byte in texts or bytes([byte]) in texts
+
+
+def _has_length(value: Value, count: int) -> bool:
+    return isinstance(value, GGUFArray) and value.count >= count
+
+
+def _malformed(gguf: GGUFFile, what: str) -> MalformedGGUF:
+    return MalformedGGUF(
+        f"{shown(gguf.path)} {what}",
+        f"{DOWNLOAD_AGAIN}, or choose another quantization of the model",
+    )

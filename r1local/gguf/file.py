@@ -1,0 +1,241 @@
+"""Opening a GGUF file: from a path to a `GGUFFile` that llama.cpp may be given."""
+
+import os
+import re
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from r1local.errors import (
+    MalformedGGUF,
+    ModelFileError,
+    ModelFileNotFound,
+    ModelFileUnreadable,
+    NotAGGUFFile,
+    TruncatedGGUF,
+)
+from r1local.gguf.check import check_data, check_model
+from r1local.gguf.format import (
+    DOWNLOAD_AGAIN,
+    GGML_TYPES,
+    MAGIC,
+    GGMLType,
+    GGUFArray,
+    GGUFFile,
+    Tensor,
+    shown,
+)
+from r1local.gguf.header import parse_header, parse_summary
+
+__all__ = [
+    "GGML_TYPES",
+    "GGMLType",
+    "GGUFArray",
+    "GGUFFile",
+    "Tensor",
+    "file_type",
+    "read_gguf",
+    "read_header",
+    "read_summary",
+]
+
+# `llama-gguf-split` numbers parts so, and llama.cpp looks for no other names.
+_PART_NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
+
+_SAMPLE_BYTES = 512
+
+# `enum llama_ftype` in llama.h: what `llama-quantize` was asked for.
+_FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    19: "IQ2_XXS",
+    20: "IQ2_XS",
+    21: "Q2_K_S",
+    22: "IQ3_XS",
+    23: "IQ3_XXS",
+    24: "IQ1_S",
+    25: "IQ4_NL",
+    26: "IQ3_S",
+    27: "IQ3_M",
+    28: "IQ2_S",
+    29: "IQ2_M",
+    30: "IQ4_XS",
+    31: "IQ1_M",
+    32: "BF16",
+    36: "TQ1_0",
+    37: "TQ2_0",
+}
+
+_OTHER_FORMATS = (
+    (rb"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
+    (rb"\s*(?i:<!doctype|<html|<\?xml)", "a web page saved under this name"),
+    (rb".{6}\0\0\{", "a safetensors file"),
+    (rb"\{", "a JSON text"),
+    (rb"PK\x03\x04", "a PyTorch checkpoint or another zip archive"),
+    (rb"\x80[\x02-\x05]", "a Python pickle, as old PyTorch checkpoints are"),
+    (rb"(lmgg|fmgg|tjgg|algg)", "a GGML file from before GGUF"),
+)
+_GIVE_A_GGUF = "give a file whose name ends in .gguf, downloaded whole"
+
+
+def read_gguf(path: Path) -> GGUFFile:
+    """Reads and checks a model's header, without its tensor data.
+
+    Args:
+        path: the file, or the first of a split model's files.
+
+    Raises:
+        ModelFileNotFound: it, or another part of its model, does not exist.
+        ModelFileUnreadable: it is a directory or a device, may not be read, or
+            is a later part of a split model.
+        NotAGGUFFile: it is empty or something else than GGUF.
+        TruncatedGGUF: it ends too early.
+        MalformedGGUF: it states what can't be true, or what makes llama.cpp
+            end the process.
+        MissingTokenizer: it has no tokens.
+    """
+    first = read_header(path)
+    parts = _part_paths(path, first.integer("split.count") or 1)
+    files = [first, *(_read_part(part, number) for number, part in enumerate(parts[1:], start=1))]
+    gguf = replace(
+        first,
+        tensors=tuple(tensor for file in files for tensor in file.tensors),
+        parts=parts,
+        model_size=sum(file.file_size for file in files),
+    )
+    check_model(gguf)
+    for file in files:
+        check_data(file)
+    return gguf
+
+
+def read_header(path: Path) -> GGUFFile:
+    """Reads a header without asking whether a model follows it.
+
+    Raises:
+        ModelFileError: as `read_gguf` does, but for what only a whole model
+            must have: its data, its tokens and its other parts.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        # ValueError: the path holds what no file's can, such as a zero byte.
+        raise ModelFileNotFound(f"there is no file {shown(path)}", "check the path") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    _expect_regular(path, status.st_mode)
+    try:
+        with path.open("rb") as stream:
+            _expect_gguf(path, stream.read(_SAMPLE_BYTES))
+            stream.seek(0)
+            return parse_header(stream, path, status.st_size)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_summary(path: Path) -> GGUFFile | None:
+    """Reads a header as far as the tokenizer, in less than a millisecond.
+
+    Returns None for anything that is not as usual; `read_header` says what it is. See
+    `parse_summary` for what a summary has.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        with open(path, "rb", opener=_open_unnoticed) as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                return None
+            stream.seek(0)
+            return parse_summary(stream, path, status.st_size)
+    except (ModelFileError, OSError, ValueError):
+        return None
+
+
+def _open_unnoticed(path: str, flags: int) -> int:
+    """Opens a file without changing when it was last read, where its owner may ask for that."""
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:
+        return os.open(path, flags)
+
+
+def file_type(gguf: GGUFFile) -> str | None:
+    """The quantization that a header names; None where it names none that is known."""
+    number = gguf.integer("general.file_type")
+    return None if number is None else _FILE_TYPES.get(number)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:
+    if isinstance(error, PermissionError):
+        return ModelFileUnreadable(
+            f"{shown(path)} may not be read", "change its permissions, or run as its owner"
+        )
+    return ModelFileUnreadable(
+        f"{shown(path)} can't be read: {error.strerror}", "check the path and the disk"
+    )
+
+
+def _expect_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise ModelFileUnreadable(
+            f"{shown(path)} is a directory", "give the path of a .gguf file inside it"
+        )
+    if not stat.S_ISREG(mode):
+        raise ModelFileUnreadable(
+            f"{shown(path)} is a device or a pipe, not a file", "give the path of a .gguf file"
+        )
+
+
+def _expect_gguf(path: Path, sample: bytes) -> None:
+    if not sample:
+        raise NotAGGUFFile(f"{shown(path)} is empty", DOWNLOAD_AGAIN)
+    if sample.startswith(MAGIC):
+        return
+    if MAGIC.startswith(sample):
+        raise TruncatedGGUF(f"{shown(path)} ends after {len(sample)} bytes", DOWNLOAD_AGAIN)
+    for pattern, description in _OTHER_FORMATS:
+        if re.match(pattern, sample, re.DOTALL):
+            raise NotAGGUFFile(f"{shown(path)} is {description}", _GIVE_A_GGUF)
+    raise NotAGGUFFile(f"{shown(path)} is not a GGUF file", _GIVE_A_GGUF)
+
+
+def _part_paths(path: Path, count: int) -> tuple[Path, ...]:
+    if count == 1:
+        return (path,)
+    named = _PART_NAME.fullmatch(path.name)
+    if named is None or int(named["count"]) != count:
+        raise MalformedGGUF(
+            f"{shown(path)} is one of several parts, but its name does not say which",
+            "give the parts the names they were published under",
+        )
+    parts = tuple(
+        path.with_name(f"{named['stem']}-{number:05}-of-{count:05}.gguf")
+        for number in range(1, count + 1)
+    )
+    if named["number"] != "00001":
+        raise ModelFileUnreadable(
+            f"{shown(path)} is not the first part of its model", f"give {shown(parts[0])}"
+        )
+    return parts
+
+
+def _read_part(path: Path, index: int) -> GGUFFile:
+    part = read_header(path)
+    if part.integer("split.no") != index:
+        raise MalformedGGUF(f"{shown(path)} is not the part that its name says", DOWNLOAD_AGAIN)
+    return part

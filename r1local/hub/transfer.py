@@ -1,0 +1,357 @@
+"""A file's bytes by ranges over several connections, hashed as they come, resumed if cut off."""
+
+import errno
+import hashlib
+import os
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, Event, Thread
+from typing import BinaryIO, TypeAlias
+
+from r1local.errors import ChecksumMismatch, DiskFull, DownloadError, HubUnreachable
+from r1local.events.download import DownloadNotice, Progress
+from r1local.hub import client as hub
+from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFile
+from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
+from r1local.machine.hardware import boot_id
+
+#: Blocks asked for in one request: each request costs a round trip.
+_RUN = 8
+#: Failures in a row, without a byte between them, after which a file is given up.
+_ATTEMPTS = 8
+#: Seconds of the first pause after a failure, doubled each time up to the longest; and the longest
+#: pause that a server may ask for.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 30.0, 300.0
+#: Seconds between two reports, and between two times that all is brought to the disk.
+_REPORT_S, _FLUSH_S = 0.1, 2.0
+#: Seconds of a pause that a user wants to know of.
+_WORTH_TELLING_S = 4.0
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+Report: TypeAlias = Callable[[Progress | DownloadNotice], None]
+
+
+class Cancelled(Exception):
+    """The user stopped the download; what came is kept."""
+
+
+class _Changed(Exception):
+    """The file is another one than when the download began."""
+
+
+def fetch(
+    remote: RemoteFile,
+    target: Path,
+    connections: int,
+    report: Report,
+    cancelled: Callable[[], bool],
+) -> None:
+    """Download a file to `target`, which appears only when it is whole and its hash right.
+
+    A part that an earlier download left beside it is gone on with; one of another version of the
+    file is removed.
+
+    Raises:
+        Cancelled: `cancelled` came true; the part is kept.
+        ChecksumMismatch: twice the bytes were not those the hub has.
+        DownloadError: the network gave out, or the disk; the part is kept.
+        HubError: the hub refuses the file.
+    """
+    _remove_other_versions(remote, target, report)
+    for last in (False, True):
+        transfer = _Transfer(remote, target, connections, report, cancelled)
+        try:
+            digest = transfer.run()
+        except _Changed:
+            transfer.discard()
+            if last:
+                raise DownloadError(
+                    f"{remote.filename} keeps changing on the hub", "try again later"
+                ) from None
+            report(DownloadNotice(f"{remote.filename} has changed on the hub: starting anew"))
+            continue
+        if remote.sha256 in (None, digest):
+            transfer.finish()
+            return
+        transfer.discard()
+        if not last:
+            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it once more"))
+    raise ChecksumMismatch(
+        f"{remote.filename} arrived damaged twice: its SHA-256 is not the hub's",
+        "something changes bytes on the way: try another network, or check disk and memory",
+    )
+
+
+def _remove_other_versions(remote: RemoteFile, target: Path, report: Report) -> None:
+    for partial in partials(target.parent):
+        if partial.filename == remote.filename and partial.path.stem != target.name:
+            report(DownloadNotice(f"{remote.filename} has changed on the hub since: starting anew"))
+            partial.path.unlink(missing_ok=True)
+            partial.path.with_suffix(JOURNAL).unlink(missing_ok=True)
+
+
+class _Transfer:
+    """One attempt at a file: its part on disk, the threads that fill it, and its hash."""
+
+    def __init__(
+        self,
+        remote: RemoteFile,
+        target: Path,
+        connections: int,
+        report: Report,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._remote = remote
+        self._target = target
+        self._connections = connections
+        self._report = report
+        self._cancelled = cancelled
+        self._part = target.with_name(target.name + PART)
+        self._stop = Event()
+        self._news = Condition()
+        self._failure: BaseException | None = None
+        self._etag: str | None = None
+        self._came = 0
+        self._ranged = True
+        self._taken_over = False
+        self._told: deque[DownloadNotice] = deque()
+        self._digest = ""
+        identity = Identity(remote.repo_id, remote.filename, remote.etag, remote.size)
+        with self._disk_errors():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            record = target.with_name(target.name + JOURNAL)
+            self._journal = Journal(record, self._part, identity, boot_id())
+            with self._part.open("ab") as stream:
+                stream.truncate(remote.size)
+        self._blocks = identity.blocks
+        self._left = deque(b for b in range(self._blocks) if b not in self._journal.done)
+        self._came = identity.bytes_of(self._journal.done)
+
+    def run(self) -> str:
+        """Fill the part; returns its SHA-256 in hexadecimal."""
+        works = [self._hash, self._flush, *([self._work] * self._connections)]
+        threads = [Thread(target=self._guard, args=(work,), daemon=True) for work in works]
+        for thread in threads:
+            thread.start()
+        try:
+            while not self._digest:
+                if self._cancelled():
+                    raise Cancelled
+                if self._failure:
+                    raise self._failure
+                while self._told:
+                    self._report(self._told.popleft())
+                self._report(Progress(self._came, self._remote.size))
+                with self._news:
+                    self._news.wait(_REPORT_S)
+        finally:
+            self._stop.set()
+            self._journal.close()
+        for thread in threads:
+            thread.join()
+        self._report(Progress(self._remote.size, self._remote.size))
+        return self._digest
+
+    def finish(self) -> None:
+        """Give the part, which is whole, its name."""
+        with self._disk_errors():
+            with self._part.open("r+b") as stream:
+                os.fsync(stream.fileno())
+            self._part.replace(self._target)
+            self._journal.remove()
+
+    def discard(self) -> None:
+        """Remove a part that is worth nothing."""
+        self._journal.remove()
+        self._part.unlink(missing_ok=True)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """A thread's work; what it fails with ends the transfer."""
+        try:
+            with self._disk_errors():
+                work()
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._stop.set()
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    def _work(self) -> None:
+        """Fetch runs of blocks until none are left."""
+        with self._part.open("r+b", buffering=0) as stream:
+            while self._ranged and not self._stop.is_set() and (run := self._next_run()):
+                self._fetch(stream, _Span(run[0] * BLOCK, (run[-1] + 1) * BLOCK))
+            if not self._ranged and self._takes_over():
+                self._fetch(stream, _Span(0, self._remote.size, whole=True))
+
+    def _next_run(self) -> list[int]:
+        """The next blocks to fetch in one request: the first ones missing that lie together."""
+        with self._news:
+            run: list[int] = []
+            most = max(1, min(_RUN, len(self._left) // self._connections))
+            while self._left and len(run) < most and (not run or self._left[0] == run[-1] + 1):
+                run.append(self._left.popleft())
+            return run
+
+    def _takes_over(self) -> bool:
+        """Whether this thread is the one to fetch a file that comes only as a whole."""
+        with self._news:
+            first, self._taken_over = not self._taken_over, True
+            return first
+
+    def _fetch(self, stream: BinaryIO, span: "_Span") -> None:
+        """Fetch a span of the file, going on after failures where it was cut."""
+        span.end = min(span.end, self._remote.size)
+        failures = 0
+        while span.at < span.end and not self._stop.is_set():
+            furthest = span.furthest
+            try:
+                with hub.open_range(self._remote, span.at, span.end) as piece:
+                    if not self._accepts(piece, span):
+                        return
+                    self._receive(stream, piece, span)
+                if span.at < span.end and not self._stop.is_set():
+                    raise Interrupted("the connection was closed early")
+            except LinkExpired:
+                failures += 1
+                self._pause(failures, self._relocate())
+            except Interrupted as error:
+                failures = failures + 1 if span.furthest == furthest else 1
+                self._pause(failures, error)
+
+    def _accepts(self, piece: RangeResponse, span: "_Span") -> bool:
+        """Whether what comes can be used; without ranges one thread goes on from the start."""
+        with self._news:
+            self._etag = self._etag or piece.etag
+            if piece.etag not in (None, self._etag):
+                raise _Changed
+        if not piece.ranged and not span.whole and (span.at, span.end) != (0, self._remote.size):
+            self._ranged = False
+            return False
+        if piece.ranged and piece.start != span.at:
+            raise Interrupted("the server sent another part of the file")
+        if not piece.ranged:
+            span.at = 0
+        return True
+
+    def _receive(self, stream: BinaryIO, piece: RangeResponse, span: "_Span") -> None:
+        """Write what comes to its place, and record the blocks that are complete."""
+        stream.seek(span.at)
+        for chunk in piece.chunks:
+            data = memoryview(chunk)
+            while data and span.at < span.end and not self._stop.is_set():
+                data = data[self._take(stream, data, span) :]
+            if span.at == span.end or self._stop.is_set():
+                return
+
+    def _take(self, stream: BinaryIO, data: memoryview, span: "_Span") -> int:
+        """Write what belongs to the block under way, unless it is there; returns how much."""
+        block = span.at // BLOCK
+        end = min((block + 1) * BLOCK, span.end)
+        size = min(len(data), end - span.at)
+        there = block in self._journal.done
+        if there:
+            stream.seek(size, os.SEEK_CUR)
+        else:
+            size = stream.write(data[:size])
+        new = 0 if there else max(0, span.at + size - max(span.at, span.furthest))
+        span.at += size
+        span.furthest = max(span.furthest, span.at)
+        complete = not there and span.at == end
+        if complete:
+            self._journal.record(block)
+        with self._news:
+            self._came = min(self._remote.size, self._came + new)
+            if complete:
+                self._news.notify_all()
+        return size
+
+    def _relocate(self) -> Interrupted:
+        """Ask the hub for the file's address again; returns why the transfer has to pause."""
+        try:
+            found = hub.locate(self._remote.repo_id, self._remote.filename, self._remote.commit)
+        except HubUnreachable as error:
+            return Interrupted(error.message)
+        if (found.etag, found.size) != (self._remote.etag, self._remote.size):
+            raise _Changed
+        with self._news:
+            self._remote, self._etag = found, None  # another server may have another ETag
+        return Interrupted("the server refuses the file's address")
+
+    def _pause(self, failures: int, error: Interrupted) -> None:
+        """Wait before the next attempt, with jitter so that connections do not come all at once.
+
+        Raises:
+            DownloadError: it was the last one.
+        """
+        if failures >= _ATTEMPTS:
+            raise DownloadError(
+                f"{self._remote.filename} can't be downloaded: {error.reason}",
+                "what came is kept: run the same command again when the network is better",
+            )
+        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1))
+        pause *= random.uniform(0.75, 1.25)
+        if error.retry_after is not None:
+            pause = min(_LONGEST_ASKED_S, error.retry_after)
+        if pause > _WORTH_TELLING_S:
+            self._told.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
+        self._stop.wait(pause)
+
+    def _hash(self) -> None:
+        """Follow the blocks as they become complete; the system still has them in memory."""
+        digest = hashlib.sha256()
+        with self._part.open("rb") as stream:
+            for block in range(self._blocks):
+                with self._news:
+                    while block not in self._journal.done and not self._stop.is_set():
+                        self._news.wait(_REPORT_S)
+                if self._stop.is_set():
+                    return
+                digest.update(stream.read(BLOCK))
+        self._digest = digest.hexdigest()
+        self._stop.set()
+        self._tell()
+
+    def _flush(self) -> None:
+        """Bring what came to the disk every few seconds, so that a power cut costs no more."""
+        with self._part.open("r+b") as stream:
+            while not self._stop.wait(_FLUSH_S):
+                self._journal.flush(stream.fileno())
+
+    def _missing(self) -> int:
+        return self._remote.size - self._came
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """Tell in words what the disk refuses."""
+        try:
+            yield
+        except OSError as error:
+            name = self._remote.filename
+            if error.errno in _NO_ROOM:
+                raise DiskFull(
+                    f"the disk is full: {name} needs {self._missing() / 1e9:.2f} GB more",
+                    "what came is kept: free some room and run the same command again",
+                ) from error
+            raise DownloadError(
+                f"{name} can't be written: {error.strerror or error}",
+                "check the permissions of the cache, and the disk",
+            ) from error
+
+
+@dataclass(slots=True)
+class _Span:
+    """Bytes to fetch in one request, and how far it came; `whole` if the file has no ranges."""
+
+    at: int
+    end: int
+    whole: bool = False
+    furthest: int = 0

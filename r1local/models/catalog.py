@@ -1,0 +1,291 @@
+"""The models r1local knows by name: the facts of `models.toml`, and of the user's own file."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, UnionType
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from r1local.errors import CatalogError
+from r1local.machine.memory import MemoryFacts
+
+#: The model that needs no download.
+EMBEDDED_MODEL = "nano"
+
+_PACKAGE = Path(__file__).parents[1]
+_Entry = TypeVar("_Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a model's memory depends on beside its file's size; lengths in numbers, not bytes.
+
+    `latent_length` is set for DeepSeek's compressed attention (MLA): what a layer caches for a
+    token, whatever the number of heads.
+    """
+
+    layers: int
+    embedding_length: int
+    feed_forward_length: int
+    key_value_heads: int
+    head_length: int
+    vocabulary_size: int
+    latent_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogModel:
+    """A model of the catalog. What is not known of it is None or empty.
+
+    Sizes are [bytes of the file, bytes read for one token] by quantization; the second may be
+    missing. Scores are percentages (Codeforces: ratings) and their `source`.
+    """
+
+    name: str
+    display_name: str
+    summary: str = ""
+    aliases: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    base_model: str | None = None
+    license: str | None = None
+    base_license: str | None = None
+    parameters: int | None = None
+    active_parameters: int | None = None
+    context_length: int | None = None
+    repo_id: str | None = None
+    alternatives: list[str] = field(default_factory=list)
+    file: str | None = None
+    default_quantization: str = "Q4_K_M"
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    think_budget: int | None = None
+    effort: str | None = None
+    system_prompt: bool | None = None
+    force_thinking: bool | None = None
+    hidden: bool = False
+    architecture: Architecture | None = None
+    scores: dict[str, float | str] = field(default_factory=dict)
+    sizes: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a model that lies outside every cache: in the package, or imported."""
+        return _PACKAGE / self.file if self.file else None
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Where its files are published, the preferred one first."""
+        return (self.repo_id, *self.alternatives) if self.repo_id else ()
+
+    @property
+    def distilled(self) -> bool:
+        """Whether it is another model taught by R1, not R1 itself."""
+        return self.base_model is not None and not self.base_model.startswith("DeepSeek")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All known models by name, and what was wrong with the user's own file."""
+
+    models: Mapping[str, CatalogModel]
+    compared: Mapping[str, Mapping[str, float | str]]
+    prices: Mapping[str, Mapping[str, float]]
+    problems: tuple[CatalogError, ...] = ()
+
+    def find(self, name: str) -> CatalogModel | None:
+        """The model of that name or alias, in any case."""
+        wanted = name.lower()
+        return self._by_name().get(wanted)
+
+    def shown(self) -> Iterator[CatalogModel]:
+        """The models that are listed: all but the hidden ones."""
+        return (model for model in self.models.values() if not model.hidden)
+
+    def near(self, name: str) -> list[str]:
+        """Names and aliases that look like this one, the nearest first."""
+        return difflib.get_close_matches(name.lower(), self._by_name(), n=3, cutoff=0.55)
+
+    def of_repository(self, repo_id: str) -> CatalogModel | None:
+        """The model that a repository publishes."""
+        for model in self.models.values():
+            if repo_id.lower() in (known.lower() for known in model.repositories):
+                return model
+        return None
+
+    def _by_name(self) -> dict[str, CatalogModel]:
+        found = {a.lower(): model for model in self.models.values() for a in model.aliases}
+        return found | {name.lower(): model for name, model in self.models.items()}
+
+
+def models_toml() -> Path:
+    """`models.toml`: inside an installed package, above it in a checkout."""
+    installed = _PACKAGE / "models.toml"
+    return installed if installed.exists() else _PACKAGE.parent / "models.toml"
+
+
+@cache
+def load_catalog(user_file: Path | None = None) -> Catalog:
+    """The shipped catalog, with the user's file of the same form laid over it.
+
+    What is wrong in the user's file is left out and told in `Catalog.problems`.
+    """
+    shipped = _read(models_toml())
+    if user_file is None or not user_file.exists():
+        return _catalog(shipped, [])
+    problems: list[CatalogError] = []
+    try:
+        own = _read(user_file)
+    except CatalogError as error:
+        return _catalog(shipped, [error])
+    merged = dict(shipped["models"])
+    for name, entry in _table(own, "models").items():
+        changed = {**merged.get(name, {}), **entry} if isinstance(entry, dict) else entry
+        try:
+            _model(name, changed)
+        except _WrongField as error:
+            problems.append(_problem(user_file, name, error))
+        else:
+            merged[name] = changed
+    return _catalog({**shipped, "models": merged}, problems)
+
+
+def _catalog(entries: dict[str, Any], problems: list[CatalogError]) -> Catalog:
+    return Catalog(
+        MappingProxyType({name: _model(name, entry) for name, entry in entries["models"].items()}),
+        MappingProxyType(entries["compared"]),
+        MappingProxyType(entries["prices"]),
+        tuple(problems),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path} can't be read: {error}", "check it, or remove it") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{path} is not valid TOML: {error}", "mend or remove it") from error
+
+
+def _table(entries: dict[str, Any], name: str) -> dict[str, Any]:
+    found = entries.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+class _WrongField(Exception):
+    """A field that the schema does not know, or of another type than its own."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+
+def _problem(path: Path, model: str, error: _WrongField) -> CatalogError:
+    line = _line_of(path.read_text(encoding="utf-8"), model, error.name)
+    where = f"{path}, line {line}" if line else str(path)
+    return CatalogError(
+        f"{where}: {model}.{error.name} {error.reason}", "mend it; the entry is ignored until then"
+    )
+
+
+def _line_of(text: str, model: str, name: str) -> int | None:
+    """The line of a field of a model, counted from 1: of its table where it has none."""
+    inside, found = False, None
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = line.strip()
+        if bare.startswith("["):
+            inside = bare.replace('"', "").strip("[] ").startswith(f"models.{model}")
+            found = number if inside and found is None else found
+            if inside and bare.replace('"', "").strip("[] ") == f"models.{model}.{name}":
+                return number
+        elif inside and bare.partition("=")[0].strip().strip('"') == name:
+            return number
+    return found
+
+
+def _model(name: str, entry: object) -> CatalogModel:
+    if not isinstance(entry, dict):
+        raise _WrongField(name, "must be a table")
+    made = {"display_name": name, **entry, "name": name}
+    architecture = made.get("architecture")
+    if architecture is not None:
+        try:
+            made["architecture"] = _checked(Architecture, architecture, "architecture")
+        except _WrongField as error:
+            raise _WrongField("architecture", f"is wrong: {error.name} {error.reason}") from error
+    return _checked(CatalogModel, made, name)
+
+
+def _checked(kind: type[_Entry], entry: object, name: str) -> _Entry:
+    """A dataclass made of a table whose fields and types are its own."""
+    if not isinstance(entry, dict):
+        raise _WrongField(name, "must be a table")
+    hints = get_type_hints(kind)
+    for key, value in entry.items():
+        if key not in hints:
+            raise _WrongField(key, f"is not known; {_nearest(key, list(hints))}")
+        if not _is(value, hints[key]):
+            raise _WrongField(key, f"must be {_described(hints[key])}, not {value!r}")
+    missing = [f.name for f in fields(cast(Any, kind)) if _required(f) and f.name not in entry]
+    if missing:
+        raise _WrongField(missing[0], "is missing")
+    return kind(**entry)
+
+
+def _required(spec: Field[Any]) -> bool:
+    return spec.default is MISSING and spec.default_factory is MISSING
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+
+
+def _is(value: object, hint: Any) -> bool:
+    """Whether a TOML value has the type of an annotation; a whole number is a float too."""
+    if isinstance(hint, UnionType):
+        return any(_is(value, option) for option in get_args(hint))
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is list:
+        return isinstance(value, list) and all(_is(item, arguments[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is(item, arguments[1]) for item in value.values())
+    if hint in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float) if hint is float else hint)
+
+
+def _described(hint: Any) -> str:
+    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+    if isinstance(hint, UnionType):
+        hint = get_args(hint)[0]
+    if get_origin(hint) is list:
+        return "a list"
+    return names.get(hint, "a table")
+
+
+def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None:
+    """The catalog's facts of a model that is not on this machine; None where it has none."""
+    shape, size = model.architecture, model.sizes.get(quantization)
+    if shape is None or size is None:
+        return None
+    weights, read = size[0], size[-1]
+    number = shape.latent_length or shape.key_value_heads * shape.head_length
+    # Without a tensor table: all but the two matrices of the vocabulary lies in equal layers.
+    outside = 2 * shape.vocabulary_size * shape.embedding_length / (model.parameters or weights)
+    return MemoryFacts(
+        weights=weights,
+        layers=(int(weights * max(0.0, 1 - outside) / shape.layers),) * shape.layers,
+        keys=(number,) * shape.layers,
+        values=(0 if shape.latent_length else number,) * shape.layers,
+        embedding_length=shape.embedding_length,
+        feed_forward_length=shape.feed_forward_length,
+        vocabulary_size=shape.vocabulary_size,
+        context_length=model.context_length or 0,
+        read_per_token=read,
+    )

@@ -1,0 +1,143 @@
+"""Models on the hub: what a reference means there, and the header of a file not yet here."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from r1local.errors import NotOnHub, UnknownModel
+from r1local.gguf.file import GGUFFile
+from r1local.gguf.header import parse_header as parse_header
+from r1local.gguf.quantization import Variant, choose, variants
+from r1local.hub import client as hub
+from r1local.hub.client import RemoteFile, Repository
+from r1local.machine.memory import USEFUL_CONTEXT, Machine, MemoryFacts, memory_bytes
+from r1local.models.catalog import Catalog, CatalogModel, facts_of_known
+from r1local.models.references import (
+    CatalogReference,
+    HubReference,
+    OllamaReference,
+    PathReference,
+    Reference,
+)
+
+#: Bytes beside a model of which nothing is known but its size.
+_UNKNOWN_CONTEXT = 2**30
+#: Bytes asked for at once: R1's headers of 6 to 8 MB come in a few requests.
+_HEADER_READ = 2 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model on the hub: what the catalog knows of it, its repository, and the files chosen."""
+
+    name: str
+    known: CatalogModel | None
+    repository: Repository
+    variant: Variant
+    revision: str
+
+    def files(self) -> list[RemoteFile]:
+        """Where its files are now."""
+        repository = self.repository
+        return [
+            hub.locate(repository.repo_id, file.name, repository.commit)
+            for file in self.variant.files
+        ]
+
+    def facts(self) -> MemoryFacts | None:
+        """What the catalog knows of this quantization's memory."""
+        return _facts(self.variant, self.known)
+
+
+def on_hub(reference: Reference, models: Catalog, machine: Machine) -> HubModel:
+    """What a reference means on the hub: the quantization named, or the best that fits.
+
+    Raises:
+        UnknownModel: it is not a model of the hub.
+        HubError: the hub does not have it, or can't be asked.
+    """
+    match reference:
+        case PathReference(path):
+            raise UnknownModel(
+                f"{path.name} is a path, not a model of the hub", "run it as it is: r1local run -m"
+            )
+        case OllamaReference(name):
+            raise UnknownModel(f"{name} is Ollama's", f"get it there: ollama pull {name}")
+        case CatalogReference(model, quantization):
+            if not model.repositories:
+                raise UnknownModel(
+                    f"{model.name} needs no download", f"run it: r1local run -m {model.name}"
+                )
+            return _in_catalog(model, quantization, machine)
+        case HubReference():
+            return _in_repository(reference, models, machine)
+
+
+def _in_catalog(model: CatalogModel, quantization: str | None, machine: Machine) -> HubModel:
+    """The first of a model's repositories that has the quantization."""
+    available: list[Variant] = []
+    for repo_id in model.repositories:
+        try:
+            repository = hub.repository(repo_id)
+        except NotOnHub:
+            if not available:
+                raise
+            continue  # an alternative that has gone; the first one says what there is
+        there = variants(repository.files)
+        found = choose(there, quantization, lambda variant: fits(variant, model, machine))
+        if found:
+            return HubModel(model.name, model, repository, found, "main")
+        available += there
+    raise _missing(model.name, quantization, available)
+
+
+def _in_repository(reference: HubReference, models: Catalog, machine: Machine) -> HubModel:
+    repository = hub.repository(reference.repo_id, reference.revision)
+    known = models.of_repository(reference.repo_id)
+    available = variants(repository.files)
+    filename = reference.filename
+    if filename:
+        found = next((v for v in available if filename in [f.name for f in v.files]), None)
+    else:
+        found = choose(available, reference.quantization, lambda v: fits(v, known, machine))
+    if found is None:
+        raise _missing(reference.repo_id, reference.quantization or filename, available)
+    name = known.name if known else reference.repo_id
+    return HubModel(name, known, repository, found, reference.revision or "main")
+
+
+def _missing(name: str, wanted: str | None, available: Sequence[Variant]) -> NotOnHub:
+    names = ", ".join(dict.fromkeys(variant.quantization for variant in available))
+    if not names:
+        hint = "look for a repository whose name ends in -GGUF"
+        return NotOnHub(f"{name} has no GGUF files", hint)
+    return NotOnHub(f"{name} has no {wanted}", f"it has: {names}")
+
+
+def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool:
+    """Whether memory holds a model with a useful context."""
+    facts = _facts(variant, known)
+    if facts is None:
+        return variant.size + _UNKNOWN_CONTEXT <= machine.all_memory
+    return memory_bytes(facts, USEFUL_CONTEXT) <= machine.all_memory
+
+
+def _facts(variant: Variant, known: CatalogModel | None) -> MemoryFacts | None:
+    return facts_of_known(known, variant.quantization) if known else None
+
+
+def read_remote_header(model: HubModel) -> GGUFFile:
+    """The header of a model's file, read from the hub by ranges.
+
+    Raises:
+        HubError: the hub can't be asked.
+        ModelFileError: it is no sound GGUF header.
+    """
+    first = model.variant.files[0]
+    remote = hub.locate(model.repository.repo_id, first.name, model.repository.commit)
+    stream = io.BufferedReader(hub.RemoteStream(remote), _HEADER_READ)
+    header = parse_header(stream, Path(remote.filename), remote.size)
+    split = len(model.variant.files) > 1
+    # The tensor table of a first part is not the whole model's.
+    return replace(header, model_size=model.variant.size, tensors=() if split else header.tensors)

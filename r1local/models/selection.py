@@ -1,0 +1,92 @@
+"""Which model a command runs: the one named, or the best there is without a name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from r1local.config.preferences import default_model
+from r1local.engine.library import gpus
+from r1local.errors import ModelNotInstalled
+from r1local.gguf.quantization import quality_rank
+from r1local.machine import hardware
+from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
+from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
+
+if TYPE_CHECKING:
+    from r1local.models.store.installed import Installed
+
+#: Bytes that a model needs beside its file, at the least, to count as fitting.
+_LEAST_BESIDE = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A model file to run, the catalog's facts of it if there are any, and what to tell first."""
+
+    name: str
+    path: Path
+    known: CatalogModel | None = None
+    note: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """What selects it again: the catalog's name of it, or its file's path."""
+        return self.known.name if self.known else str(self.path.resolve())
+
+
+def select(reference: str | None, catalog: Catalog) -> Selected:
+    """The model to run.
+
+    Without a reference that is the one of R1LOCAL_MODEL or `config.toml`, else the largest one
+    of R1's family on this machine that fits its memory, else the embedded one.
+
+    Raises:
+        UnknownModel: the reference means nothing.
+        ModelNotInstalled: its model is not on this machine; the hint has the command to pull it.
+        InvalidSetting: `config.toml` can't be read.
+    """
+    named = reference or default_model()
+    if named is None:
+        return _best_here(catalog)
+    meant = parse_reference(named, catalog)
+    if isinstance(meant, PathReference):
+        return Selected(meant.path.stem, meant.path)
+    note = meant.note if isinstance(meant, CatalogReference) else None
+    from r1local.models.store.search import find_installed  # a path given outright needs none of it
+
+    entry = find_installed(meant, catalog)
+    if entry is None:
+        raise _not_installed(meant, named)
+    return Selected(entry.name, entry.path, entry.known, note)
+
+
+def _best_here(catalog: Catalog) -> Selected:
+    from r1local.models.store.search import installed_models
+
+    entries = [entry for entry in installed_models(catalog) if entry.whole and entry.known]
+    room = hardware.available_memory() + sum(gpu.free for gpu in gpus() if not gpu.shared)
+    fitting = [e for e in entries if e.home != "embedded" and e.size + _LEAST_BESIDE <= room]
+    if fitting:
+        best = min(fitting, key=_rank)
+        note = f"using {best.name}; -m runs another one"
+        return Selected(best.name, best.path, best.known, note)
+    embedded = catalog.models[EMBEDDED_MODEL]
+    note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
+    return Selected(embedded.name, embedded.path or Path(), embedded, note)
+
+
+def _rank(entry: "Installed") -> tuple[int, int]:
+    """More parameters are better, then more bits."""
+    parameters = entry.known.parameters if entry.known else None
+    return -(parameters or 0), quality_rank(entry.quantization or "")
+
+
+def _not_installed(reference: object, named: str) -> ModelNotInstalled:
+    match reference:
+        case CatalogReference(model):
+            name = model.name
+        case HubReference(repo_id):
+            name = repo_id
+        case _:
+            return ModelNotInstalled(f"{named} is not on this machine", "see: r1local list")
+    return ModelNotInstalled(f"{name} is not on this machine", f"get it with: r1local pull {named}")

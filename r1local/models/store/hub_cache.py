@@ -1,0 +1,226 @@
+"""Models in the Hugging Face cache, read without huggingface_hub, whose import takes too long.
+
+models--ORG--NAME/blobs/SHA256                    the bytes, and what has come of them
+                 /snapshots/COMMIT/FILE.gguf      a link to a blob (a file where links aren't had)
+                 /refs/main                       the commit that a branch has
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from r1local.config.paths import hub_cache_folder
+from r1local.errors import StoreError
+from r1local.gguf.quantization import RepoFile, quantization_of, variants
+from r1local.hub.client import RemoteFile, locked
+from r1local.hub.journal import JOURNAL, Partial, partials
+from r1local.models.catalog import Catalog, CatalogModel
+from r1local.models.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
+
+_PART = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
+
+
+def scan(cache: Path, catalog: Catalog) -> Iterator[Installed]:
+    """The models in a cache, whole and unfinished ones."""
+    for folder in subfolders(cache, "models--*"):
+        repo_id = folder.name.removeprefix("models--").replace("--", "/")
+        yield from _of_repository(folder, repo_id, catalog.of_repository(repo_id))
+
+
+def _of_repository(folder: Path, repo_id: str, known: CatalogModel | None) -> Iterator[Installed]:
+    found: dict[tuple[Path, ...], Installed] = {}
+    lone_parts: dict[str, StoredFile] = {}
+    for snapshot, branches in _snapshots(folder):
+        files = {file.name: file for file in gguf_files(snapshot)}
+        revisions = (snapshot.name, *branches)
+        for variant in variants(RepoFile(file.name, file.size) for file in files.values()):
+            parts = [files.pop(file.name) for file in variant.files]
+            blobs = tuple(part.target for part in parts)
+            if blobs in found:  # another snapshot of the same bytes
+                merged = found[blobs].revisions + revisions
+                found[blobs] = replace(found[blobs], revisions=merged)
+            else:
+                found[blobs] = _installed(parts, repo_id, known, revisions)
+        lone_parts = {name: file for name, file in files.items() if _PART.fullmatch(name)} | (
+            lone_parts
+        )
+    yield from found.values()
+    yield from _unfinished(folder, repo_id, known, lone_parts)
+
+
+def _snapshots(folder: Path) -> list[tuple[Path, list[str]]]:
+    """Snapshots and the branches at them: that of main first, then the newest."""
+    branches: dict[str, list[str]] = {}
+    for path in _files_below(folder / "refs"):
+        with suppress(OSError, UnicodeDecodeError):
+            commit = path.read_text(encoding="ascii").strip()
+            branches.setdefault(commit, []).append(path.relative_to(folder / "refs").as_posix())
+    dated = []
+    for path in subfolders(folder / "snapshots", "*"):
+        with suppress(OSError):
+            named = sorted(branches.get(path.name, []))
+            dated.append(("main" in named, path.stat().st_mtime, path, named))
+    dated.sort(key=lambda each: each[:2], reverse=True)
+    return [(path, named) for _main, _time, path, named in dated]
+
+
+def _installed(
+    parts: list[StoredFile], repo_id: str, known: CatalogModel | None, revisions: tuple[str, ...]
+) -> Installed:
+    return Installed(
+        name=known.name if known else repo_id,
+        reference="",
+        home="Hugging Face",
+        path=parts[0].path,
+        parts=tuple(part.path for part in parts),
+        size=sum(part.size for part in parts),
+        last_used=last_use(parts),
+        quantization=quantization_of(parts[0].name),
+        known=known,
+        repo_id=repo_id,
+        filename=parts[0].name,
+        revisions=revisions,
+    )
+
+
+def _unfinished(
+    folder: Path, repo_id: str, known: CatalogModel | None, lone_parts: dict[str, StoredFile]
+) -> Iterator[Installed]:
+    """Downloads under way or cut off, a split model's parts together."""
+    groups: dict[str, dict[str, StoredFile | Partial]] = {}
+    parts_there: Iterator[tuple[str, StoredFile | Partial]] = chain(
+        lone_parts.items(), _partials(folder)
+    )
+    for name, part in parts_there:
+        split = _PART.fullmatch(name)
+        groups.setdefault(split["stem"] if split else name, {})[name] = part
+    for parts in groups.values():
+        files = [parts[name] for name in sorted(parts)]
+        split = _PART.fullmatch(min(parts))
+        # Parts that have not begun are taken to be as large as the largest known one.
+        missing = (int(split["count"]) if split else 1) - len(files)
+        whole = [file for file in files if isinstance(file, StoredFile)]
+        yield Installed(
+            name=known.name if known else repo_id,
+            reference="",
+            home="Hugging Face",
+            path=files[0].path,
+            parts=tuple(file.path for file in files),
+            size=sum(file.size for file in files)
+            + max(0, missing) * max(file.size for file in files),
+            last_used=max(last_use(whole), *(_changed(file.path) for file in files)),
+            quantization=quantization_of(min(parts)),
+            known=known,
+            repo_id=repo_id,
+            filename=min(parts),
+            done=sum(file.done if isinstance(file, Partial) else file.size for file in files),
+        )
+
+
+def _partials(folder: Path) -> Iterator[tuple[str, Partial]]:
+    with suppress(OSError):
+        for partial in partials(folder / "blobs"):
+            yield partial.filename, partial
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def remove(entry: Installed) -> int:
+    """Take a model out of the cache, with unfinished downloads of it; return the bytes freed.
+
+    A blob stays as long as a snapshot has it. What is empty then goes too.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    folder = hub_cache_folder() / f"models--{(entry.repo_id or '').replace('/', '--')}"
+    try:
+        freed = sum(_remove_link(folder, part) for part in entry.parts if _is_in(part, folder))
+        for name, partial in _partials(folder):
+            if _same_model(name, entry):
+                freed += _remove_partial(partial, entry.repo_id or "")
+        _tidy(folder)
+    except OSError as error:
+        raise StoreError(
+            f"{entry.name} can't be removed: {error.strerror or error}",
+            f"check the permissions of {folder}, and whether a program uses the file",
+        ) from error
+    return freed
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder / "snapshots")
+
+
+def _same_model(name: str, entry: Installed) -> bool:
+    if entry.quantization is None:
+        return name == entry.filename
+    return quantization_of(name) == entry.quantization
+
+
+def _remove_link(folder: Path, link: Path) -> int:
+    """Remove a snapshot's link, and its blob if that was the last one."""
+    blob, size = link.resolve(), link.stat().st_size
+    linked = link.is_symlink()
+    link.unlink()
+    if not linked:
+        return size
+    links = (path for path in _files_below(folder / "snapshots") if path.is_symlink())
+    if blob.parent != (folder / "blobs").resolve() or any(path.resolve() == blob for path in links):
+        return 0
+    blob.unlink()
+    return size
+
+
+def _remove_partial(partial: Partial, repo_id: str) -> int:
+    """Remove a partial file and its journal, unless they are just being written.
+
+    The file has its full length from the start; what it takes on the disk is what has come.
+    """
+    path = partial.path
+    remote = RemoteFile(repo_id, partial.filename, "", path.stem, partial.size, "")
+    with locked(remote, lambda: _refuse(partial)):
+        path.unlink(missing_ok=True)
+        path.with_suffix(JOURNAL).unlink(missing_ok=True)
+    return partial.done
+
+
+def _refuse(partial: Partial) -> None:
+    raise StoreError(
+        f"{partial.filename} is being downloaded", "stop that r1local pull, and try again"
+    )
+
+
+def _tidy(folder: Path) -> None:
+    """Remove empty snapshots, the branches that named them, and a repository without files."""
+    for snapshot in subfolders(folder / "snapshots", "*"):
+        if any(True for _ in _files_below(snapshot)):
+            _remove_empty_folders(snapshot)
+            continue
+        shutil.rmtree(snapshot)
+        for branch in list(_files_below(folder / "refs")):
+            if branch.read_bytes().strip() == snapshot.name.encode():
+                branch.unlink()
+    kept = chain(_files_below(folder / "snapshots"), _files_below(folder / "blobs"))
+    if next(kept, None) is None:
+        shutil.rmtree(folder)
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for root, _folders, _names in os.walk(folder, topdown=False):
+        with suppress(OSError):  # it is not empty
+            Path(root).rmdir()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    return (Path(root, name) for root, _folders, names in os.walk(folder) for name in names)

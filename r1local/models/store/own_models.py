@@ -1,0 +1,218 @@
+"""Models of the catalog with a file of their own: embedded, or imported by the user."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from r1local.config.paths import user_models
+from r1local.errors import CatalogError, InvalidSetting, StoreError
+from r1local.gguf.file import file_type, read_gguf
+from r1local.gguf.quantization import quantization_of
+from r1local.models.catalog import Catalog
+from r1local.models.store.installed import Installed, StoredFile, quantization_in, stored_file
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+_HEADER = re.compile(r"\s*\[(?P<key>[^\[\]]+)\]\s*(?:#.*)?")
+
+
+def scan(catalog: Catalog) -> Iterator[Installed]:
+    """The models whose entry has a file, also if the file has gone."""
+    for model in catalog.models.values():
+        if model.file is None or model.path is None:
+            continue
+        there = stored_file(model.path, model.path.name)
+        file = there or StoredFile(model.path.name, model.path, model.path, 0, 0.0)
+        quantization = quantization_of(file.name)
+        if quantization is None and model.default_quantization in model.sizes:
+            quantization = model.default_quantization
+        yield Installed(
+            name=model.name,
+            reference="",
+            home="imported" if Path(model.file).is_absolute() else "embedded",
+            path=model.path,
+            parts=(model.path,),
+            size=file.size,
+            last_used=file.used,
+            quantization=quantization or (quantization_in(file) if there else None),
+            known=model,
+        )
+
+
+def register(path: Path, name: str | None, catalog: Catalog) -> str:
+    """Note a GGUF file in the user's models file under a name, its own one if None; return it.
+
+    Raises:
+        ModelFileError: the file is not a whole, sound GGUF file.
+        InvalidSetting: the name can't be one, or is another model's.
+        CatalogError: the user's models file can't be read.
+        StoreError: it can't be written.
+    """
+    path = path.expanduser().absolute()
+    gguf = read_gguf(path)
+    quantization = quantization_of(path.name) or file_type(gguf)
+    name = _free_name(path, catalog) if name is None else _checked_name(name, catalog)
+    lines = [
+        f"[models.{_key(name)}]",
+        f"display_name = {_toml_text(gguf.name or path.stem)}",
+        f"file = {_toml_text(str(path))}",
+    ]
+    if quantization:
+        lines.append(f"default_quantization = {_toml_text(quantization)}")
+        lines.append(f"sizes = {{ {_key(quantization)} = [{gguf.model_size}] }}")
+    own = _read()
+    gap = "\n" * (not own.endswith("\n")) + "\n" if own else ""
+    _write(own, own + gap + "\n".join(lines) + "\n", name)
+    return name
+
+
+def forget(name: str) -> None:
+    """Take a model's entry out of the user's models file; its file stays where it lies.
+
+    Raises:
+        CatalogError: the models file can't be read, or has the entry in another form.
+        StoreError: it can't be written.
+    """
+    own = _read()
+    kept: list[str] = []
+    between: list[str] = []  # lines after an entry's last one, which may belong to what follows
+    inside = False
+    for line in own.splitlines(keepends=True):
+        header = _HEADER.fullmatch(line.rstrip("\r\n"))
+        if header:
+            was_inside, inside = inside, _is_of(header["key"], name)
+            kept += [] if was_inside and inside else between
+            between = []
+        if not inside:
+            kept.append(line)
+        elif line.strip() and not line.lstrip().startswith("#"):
+            between = []
+        else:
+            between.append(line)
+    _write(own, "".join(kept + between), name)
+
+
+def _is_of(key: str, name: str) -> bool:
+    """Whether a table's header is that of a model or of a table inside it."""
+    wanted = rf"\s*models\s*\.\s*([\"']?){re.escape(name)}\1\s*(\..*)?"
+    return re.fullmatch(wanted, key) is not None
+
+
+def _free_name(path: Path, catalog: Catalog) -> str:
+    """A name after the file's, numbered if another model has it."""
+    for model in catalog.models.values():
+        if model.path == path:
+            raise InvalidSetting(
+                f"{path.name} is imported already, as {model.name}",
+                f"run it: r1local run -m {model.name}",
+            )
+    stem = re.sub(r"-00001-of-\d{5}$", "", path.stem)
+    base = re.sub(r"[^a-z0-9.]+", "-", stem.lower())[:60].strip("-.") or "model"
+    numbered = (f"{base}-{number}" for number in range(2, 10_000))
+    return next(name for name in (base, *numbered) if catalog.find(name) is None)
+
+
+def _checked_name(name: str, catalog: Catalog) -> str:
+    if not _NAME.fullmatch(name):
+        raise InvalidSetting(
+            f"{name!r} can't be a model's name",
+            "use lower-case letters, digits, dots and hyphens, a letter or digit first",
+        )
+    taken = catalog.find(name)
+    if taken:
+        alias = "" if taken.name == name else f", as another name of {taken.name}"
+        raise InvalidSetting(
+            f"the name {name} is taken{alias}", "give another --name, or leave it out"
+        )
+    return name
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
+
+
+def _toml_text(text: str) -> str:
+    """A TOML string: JSON's, which leaves one character alone that TOML does not allow."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidSetting("the path is not valid UTF-8", "rename the file") from error
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _read() -> str:
+    path = user_models()
+    try:
+        # Not `read_text`, which would change the ends of lines.
+        return path.read_bytes().decode() if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path} can't be read: {error}", "check it, or remove it") from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(
+            f"{user_models()} is not valid TOML: {error}", "mend or remove it"
+        ) from error
+
+
+def _write(old: str, new: str, name: str) -> None:
+    """Put a new models file in the place of the old one, if just one has that entry and all else
+    is the same in both.
+    """
+    path = user_models()
+    before = _parsed(old)
+    try:
+        after = tomllib.loads(new)
+        there = [name in _models(entries) for entries in (before, after)]
+        edited = there[0] != there[1] and _without(before, name) == _without(after, name)
+    except tomllib.TOMLDecodeError:
+        edited = False
+    if not edited:
+        raise CatalogError(
+            f"{path} has its models in a form that can't be edited here",
+            f"edit the entry of {name} by hand",
+        )
+    target = path.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, new)
+    except OSError as error:
+        raise StoreError(
+            f"{path} can't be written: {error.strerror or error}", "check its permissions"
+        ) from error
+
+
+def _models(entries: dict[str, Any]) -> dict[str, Any]:
+    models = entries.get("models", {})
+    return models if isinstance(models, dict) else {}
+
+
+def _without(entries: dict[str, Any], name: str) -> dict[str, Any]:
+    models = {key: entry for key, entry in _models(entries).items() if key != name}
+    return entries | {"models": models}
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file at once or not at all."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise

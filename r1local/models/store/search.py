@@ -1,0 +1,194 @@
+"""All models on this machine, and which of them a reference means."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders
+from r1local.errors import StoreError, UnknownModel
+from r1local.gguf.quantization import quality_rank
+from r1local.models.catalog import Catalog
+from r1local.models.references import (
+    CatalogReference,
+    HubReference,
+    OllamaReference,
+    PathReference,
+    Reference,
+    parse_reference,
+)
+from r1local.models.store import hub_cache as hugging_face
+from r1local.models.store import other_programs, own_models
+from r1local.models.store.installed import (
+    HOMES,
+    Installed,
+    StoredFile,
+    quantization_in,
+    stored_file,
+)
+
+#: Characters of a commit that tell it from others.
+_SHORT_COMMIT = 7
+
+
+def installed_models(catalog: Catalog) -> list[Installed]:
+    """The models on this machine, whole or unfinished, from every home, by name and quality.
+
+    What can't be read is left out: another program's broken file is not the user's problem here.
+    """
+    found = list(own_models.scan(catalog))
+    seen: set[Path | None] = set()
+    for entries in _elsewhere(catalog):
+        # LM Studio's folder may link to the cache, and its older folder to the newer one.
+        there = [(_resolved(entry.path), entry) for entry in entries]
+        found += [entry for target, entry in there if target not in seen]
+        seen.update(target for target, _entry in there)
+    found.sort(key=lambda each: (each.name.lower(), *_preference(each)))
+    return [replace(entry, reference=_reference(entry, found, catalog)) for entry in found]
+
+
+def _elsewhere(catalog: Catalog) -> Iterator[Iterator[Installed]]:
+    """The models of each folder that the catalog does not name."""
+    yield hugging_face.scan(hub_cache_folder(), catalog)
+    for folder in lm_studio_folders():
+        yield other_programs.scan_lm_studio(folder, catalog)
+    for folder in ollama_folders():
+        yield other_programs.scan_ollama(folder, catalog)
+
+
+def _reference(entry: Installed, entries: Sequence[Installed], catalog: Catalog) -> str:
+    """The shortest text that means this model and none before it."""
+    for text in _candidates(entry):
+        try:
+            meant = _matching(parse_reference(text, catalog), entries)
+        except UnknownModel:
+            continue
+        if meant and meant[0] is entry:
+            return text
+    return str(entry.path)
+
+
+def _candidates(entry: Installed) -> Iterator[str]:
+    named = f":{entry.quantization}" if entry.quantization else None
+    if entry.known and (named is None or entry.home in ("embedded", "imported")):
+        yield entry.known.name
+    if entry.known and named:
+        yield f"{entry.known.name}{named}"
+    if entry.repo_id and named:
+        yield f"hf:{entry.repo_id}{named}"
+    if entry.repo_id and entry.filename:
+        yield f"hf:{entry.repo_id}/{entry.filename}"
+        yield f"hf:{entry.repo_id}/{entry.filename}@{entry.revision}"
+    if entry.home == "Ollama":
+        yield f"ollama:{entry.name}"
+
+
+def _matching(reference: Reference, entries: Sequence[Installed]) -> list[Installed]:
+    match reference:
+        case CatalogReference(model, quantization):
+            found = [
+                entry
+                for entry in entries
+                if entry.known
+                and entry.known.name == model.name
+                and quantization in (None, entry.quantization)
+            ]
+        case HubReference():
+            found = [entry for entry in entries if _is_of(entry, reference)]
+        case OllamaReference(name):
+            found = [entry for entry in entries if entry.home == "Ollama" and entry.name == name]
+        case PathReference(path):
+            target = _resolved(path)
+            found = [e for e in entries if target in [_resolved(part) for part in e.parts]]
+    return sorted(found, key=_preference)
+
+
+def _is_of(entry: Installed, reference: HubReference) -> bool:
+    """Whether a model is of a repository, and what else is asked for."""
+    names = {entry.filename, *(part.name for part in entry.parts)}
+    revision = reference.revision
+    return (
+        (entry.repo_id or "").lower() == reference.repo_id.lower()
+        and reference.quantization in (None, entry.quantization)
+        and (reference.filename is None or reference.filename in names)
+        and (
+            revision is None
+            or revision in entry.revisions
+            or (len(revision) >= _SHORT_COMMIT and str(entry.revision).startswith(revision))
+        )
+    )
+
+
+def _preference(entry: Installed) -> tuple[bool, int, int, int]:
+    repositories = entry.known.repositories if entry.known else ()
+    preferred = repositories.index(entry.repo_id) if entry.repo_id in repositories else 0
+    rank = quality_rank(entry.quantization or "")
+    return not entry.whole, HOMES.index(entry.home), rank, preferred
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
+def copies(reference: Reference, catalog: Catalog) -> list[Installed]:
+    """The models on this machine that a reference means.
+
+    Whole ones come first; of these its own file, then what is in the Hugging Face cache, LM
+    Studio's and Ollama's, the best quality first. A path outside all of these is found as it is,
+    in the home `file`.
+    """
+    found = _matching(reference, installed_models(catalog))
+    if not found and isinstance(reference, PathReference):
+        file = stored_file(reference.path, reference.path.name)
+        return [_by_itself(file)] if file else []
+    return found
+
+
+def find_installed(reference: Reference, catalog: Catalog) -> Installed | None:
+    """The first of `copies` that is whole, to be run; None if there is none."""
+    return next((entry for entry in copies(reference, catalog) if entry.whole), None)
+
+
+def _by_itself(file: StoredFile) -> Installed:
+    return Installed(
+        name=file.path.stem,
+        reference=str(file.path),
+        home="file",
+        path=file.path,
+        parts=(file.path,),
+        size=file.size,
+        last_used=file.used,
+        quantization=quantization_in(file),
+    )
+
+
+def remove_files(entry: Installed) -> int:
+    """Take a model off this machine, or an imported one out of the catalog; return bytes freed.
+
+    Raises:
+        StoreError: it is not r1local's to remove, or the disk refuses.
+        CatalogError: the user's models file can't be edited.
+    """
+    match entry.home:
+        case "Hugging Face":
+            return hugging_face.remove(entry)
+        case "imported":
+            own_models.forget(entry.name)
+            return 0
+        case "embedded":
+            raise StoreError(
+                f"{entry.name} is a part of r1local",
+                "hide it with hidden = true in your models.toml, or leave it: it is small",
+            )
+        case "Ollama":
+            raise StoreError(
+                f"{entry.name} is Ollama's", f"remove it there: ollama rm {entry.name}"
+            )
+        case "LM Studio":
+            raise StoreError(f"{entry.name} is LM Studio's", "remove it there, in My Models")
+        case "file":
+            raise StoreError(
+                f"{entry.path.name} is a file of yours", "remove it as you do other files"
+            )

@@ -1,0 +1,1 @@
+"""A conversation as the tokens a model is given: chat templates, their sandbox, documents."""

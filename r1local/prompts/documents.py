@@ -1,0 +1,80 @@
+"""Files and piped text given along with a question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from r1local.errors import PromptInputError
+
+#: Bytes read of one document. Any context window is smaller by far; endless
+#: input (`yes |`) has to end somewhere.
+DOCUMENT_SIZE_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with the name it is shown to the model under."""
+
+    name: str
+    text: str
+
+
+def question_with_documents(question: str, documents: Sequence[Document]) -> str:
+    """The user message: each document, then the question.
+
+    The form is DeepSeek's own for uploaded files (DeepSeek-R1's README, "Official
+    Prompts": the file template), repeated where there are several.
+    """
+    blocks = (
+        f"[file name]: {document.name}\n[file content begin]\n{document.text}\n[file content end]\n"
+        for document in documents
+    )
+    return "".join(blocks) + question
+
+
+def read_document(path: Path) -> Document:
+    """Read a file as text.
+
+    Raises:
+        PromptInputError: it can't be read, is too large or is not UTF-8 text.
+    """
+    try:
+        with path.open("rb") as file:
+            text = read_text(file, str(path))
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+    # A name that is no UTF-8 has surrogates in it, which no tokenizer takes.
+    return Document(path.name.encode("utf-8", "replace").decode(), text)
+
+
+def read_text(file: BinaryIO, name: str) -> str:
+    """Read all of a stream as UTF-8 text; a byte order mark is dropped.
+
+    Raises:
+        PromptInputError: it can't be read, is too large or is not UTF-8 text.
+    """
+    try:
+        data = file.read(DOCUMENT_SIZE_LIMIT + 1)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    if len(data) > DOCUMENT_SIZE_LIMIT:
+        raise PromptInputError(
+            f"{name} is larger than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
+            "no context window holds that much; give the part that matters",
+        )
+    if b"\0" in data:
+        raise PromptInputError(f"{name} is a binary file, not text", "give a text file in UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PromptInputError(
+            f"{name} is not valid UTF-8 (byte {error.start:,})",
+            "convert it first, for example with: iconv -t UTF-8",
+        ) from error
+
+
+def _unreadable(name: str, error: OSError) -> PromptInputError:
+    return PromptInputError(
+        f"{name} can't be read: {error.strerror or error}", "check its name and its permissions"
+    )

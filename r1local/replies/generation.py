@@ -1,0 +1,120 @@
+"""One reply: conversation in, events out."""
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from r1local.conversation import Conversation
+from r1local.errors import ChatTemplateError, PromptTooLong
+from r1local.events.reply import Event, Finished, Usage
+from r1local.models.loading import LoadedModel
+from r1local.prompts.chat_template import ChatTemplate, Prompt
+from r1local.replies.control import Control
+from r1local.replies.settings import ReplySettings
+from r1local.replies.stream import ReplyStream
+from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG
+
+
+def cancelled_while_loading(settings: ReplySettings) -> Finished:
+    """The only event of a reply that was cancelled before its model was loaded."""
+    usage = Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
+    return Finished("cancelled", usage, settings.sampler.with_seed().seed or 0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A reply that was cut and goes on: its text so far, which is data and not trusted.
+
+    Args:
+        thinking: the thought, without tags.
+        answer: the answer, as far as it came.
+        thinking_open: it was cut inside its thought.
+    """
+
+    thinking: str
+    answer: str
+    thinking_open: bool
+
+
+def generate(
+    loaded: LoadedModel,
+    conversation: Conversation,
+    settings: ReplySettings,
+    control: Control,
+    begun: Begun | None = None,
+) -> Generator[Event, None, None]:
+    """Generate the assistant's next message. Close it if it isn't taken to its end.
+
+    Args:
+        begun: the message's beginning, if it goes on; the events have what is new.
+
+    Yields:
+        Events by the law in `events`; a `Finished` is always the last.
+
+    Raises:
+        ChatTemplateError: the prompt can't be rendered, or comes out empty.
+        PromptTooLong: the prompt leaves no room for a reply.
+        InferenceError: llama.cpp failed.
+    """
+    model = loaded.model
+    prompt = prompt_of(loaded.template, conversation, settings, begun)
+    tokens = model.vocabulary.tokenise(prompt.parts)
+    check_prompt(tokens, model.context_window)
+    started = time.monotonic()
+    cached = model.evaluate(tokens, control.cancelled)
+    prompt_s = time.monotonic() - started
+    window = model.context_window
+    with ReplyStream(model.vocabulary, tokens, prompt.start, window, settings, control) as stream:
+        if cached is not None:
+            while not control.cancelled():
+                yield from stream.feed(model.sample(stream.sampler))
+                if stream.rewind_to is not None:
+                    model.rewind(stream.rewind_to)
+                if stream.finished:
+                    break
+                model.advance(*stream.next_tokens)
+        yield from stream.finish(cached_tokens=cached or 0, load_s=loaded.load_s, prompt_s=prompt_s)
+
+
+def prompt_of(
+    template: ChatTemplate,
+    conversation: Conversation,
+    settings: ReplySettings,
+    begun: Begun | None = None,
+) -> Prompt:
+    """The prompt of a reply, or of the rest of one."""
+    if begun is None:
+        return template.render(conversation, think=settings.thinking.wanted)
+    thought = bool(begun.thinking) or begun.thinking_open
+    prompt = template.render(conversation, think=thought)
+    parts, start = list(prompt.parts), prompt.start
+    if thought and start != "open":
+        parts.append(f"{OPEN_TAG}\n")
+    if thought:
+        parts += template.as_data(begun.thinking)
+        start = "thinking" if begun.thinking else "open"
+    if thought and not begun.thinking_open:
+        parts.append(f"\n{CLOSE_TAG}{BEHIND_TAG}")
+        start = "closed"
+    if begun.answer:
+        parts += template.as_data(begun.answer)
+        start = "answer"
+    return Prompt(tuple(parts), start)
+
+
+def check_prompt(tokens: Sequence[int], context_window: int) -> None:
+    """Refuse a prompt that no reply can follow.
+
+    Raises:
+        ChatTemplateError: there is nothing in it.
+        PromptTooLong: it fills the context window.
+    """
+    if not tokens:
+        raise ChatTemplateError(
+            "the chat template makes an empty prompt", "give another with --chat-template FILE"
+        )
+    if len(tokens) >= context_window:
+        raise PromptTooLong(
+            f"the prompt has {len(tokens):,} tokens and the context window {context_window:,}",
+            "give a shorter prompt, or a larger --context",
+        )

@@ -1,0 +1,79 @@
+"""What ends a reply from outside: Ctrl-C, signals, a reader that has left."""
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from r1local.replies.control import Control
+
+#: Seconds between two looks at whether somebody still reads stdout.
+_LOOK_INTERVAL_S = 0.25
+
+
+class Interruption(Control):
+    """A reply's control which signals cancel, and the closing of what stdout leads to.
+
+    llama.cpp asks it from inside its calls, where no exception may be raised. So
+    nothing here raises: `signal` and `reader_gone` say afterwards what happened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signal: int | None = None
+        self.reader_gone = False
+        self._next_look = 0.0
+
+    def cancelled(self) -> bool:
+        """The reply is to end."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_INTERVAL_S
+            if _reader_gone():
+                self.reader_gone = True
+                self.cancel()
+        return super().cancelled()
+
+    def take_signal(self, number: int, _frame: FrameType | None = None) -> None:
+        """Cancel; a second Ctrl-C ends the program there and then."""
+        if number == signal.SIGINT == self.signal:
+            os._exit(128 + number)
+        self.signal = number
+        self.cancel()
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """A control for a reply, wired to this process's signals.
+
+    A signal that is ignored stays so: that is how `nohup` and background jobs
+    are kept running.
+    """
+    interruption = Interruption()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32":
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.getsignal(number) for number in numbers}
+    ours = [number for number in numbers if previous[number] not in (signal.SIG_IGN, None)]
+    for number in ours:
+        signal.signal(number, interruption.take_signal)
+    try:
+        yield interruption
+    finally:
+        for number in ours:
+            signal.signal(number, previous[number])
+
+
+def _reader_gone() -> bool:
+    """The other end of the pipe that stdout is was closed."""
+    if not hasattr(select, "poll"):  # Windows: the next write notices
+        return False
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return any(events & select.POLLERR for _fd, events in poll.poll(0))

@@ -1,0 +1,304 @@
+"""One reply as a machine: it takes tokens and gives events, whoever draws and evaluates them."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from r1local.conversation import FinishReason
+from r1local.engine.grammar import GrammarSampler
+from r1local.engine.sampler import Sampler
+from r1local.engine.vocabulary import Vocabulary
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Rewound,
+    ThinkingDelta,
+    Usage,
+)
+from r1local.replies.control import Control, SteeringCommand
+from r1local.replies.settings import ReplySettings
+from r1local.replies.text import ReplyText
+from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
+from r1local.thinking.loops import LoopGuard
+from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, Pieces, Start
+
+#: Loops of one part that a reply is led out of; the next one ends the part.
+_MOST_LOOPS = 2
+#: Tokens drawn against repetition behind a loop.
+_STRETCH = 256
+_WHY_CLOSED: Mapping[ClosedFor, str] = {
+    "budget": ", its budget",
+    "answer": " to leave room for the answer",
+    "asked": " as you wished",
+}
+
+
+class ReplyStream:
+    """One reply as a machine: it takes the tokens drawn, and gives events and orders.
+
+    It knows no model, so that one reply or many at once can be driven by it:
+
+        with ReplyStream(…) as stream:
+            while not stream.finished:
+                token = (draw one with stream.sampler from the last logits)
+                again = (draw one with stream.checker, if there is one)
+                events = stream.feed(token, doubtful=(both differ))
+                if stream.rewind_to is not None: (cut the KV cache to so many tokens)
+                if not stream.finished: (evaluate stream.next_tokens)
+            events = stream.finish(…)
+
+    Leaving the loop early is a cancelled reply. A token costs the same however many came
+    before; a loop, of which there are few, costs reading the reply again.
+
+    Args:
+        vocabulary: the model's.
+        prompt: the tokens in front of the reply.
+        start: where the prompt leaves the reply.
+        context_window: tokens that prompt and reply may have together.
+        settings: how to reply.
+        control: its steering commands are obeyed at every token; it is the driver that looks
+            whether the reply is cancelled.
+
+    Attributes:
+        sampler: draws the next token; another one after a loop, or where a grammar begins.
+        next_tokens: what to evaluate before the next token is drawn: the one taken, or
+            others in its stead.
+        rewind_to: tokens of prompt and reply to leave in the KV cache before that, if it
+            is to be cut.
+        finished: the reply has ended, and nothing needs to be evaluated any more.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        prompt: Sequence[int],
+        start: Start,
+        context_window: int,
+        settings: ReplySettings,
+        control: Control,
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._prompt = prompt
+        self._start = start
+        self._context_window = context_window
+        self._settings = settings
+        self._control = control
+        self._limit = min(settings.max_tokens, context_window - len(prompt))
+        self._closing = vocabulary.tokens_of(f"{CLOSING}{CLOSE_TAG}{BEHIND_TAG}")
+        self._thought = self._thought_limits()
+        self._text = ReplyText(start)
+        self._guard = LoopGuard(settings.loops)
+        self._loops = self._discarded = self._stretch_left = 0
+        self._reason: FinishReason | None = None
+        self._tokens: list[int] = []
+        self._answer_begins = 0  # in self._tokens
+        self._started = self._answer_started = time.monotonic()
+        self._sampler_settings = settings.sampler.with_seed()
+        self.sampler = self._make_sampler()
+        self.next_tokens: Sequence[int] = ()
+        self.rewind_to: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """The reply has ended."""
+        return self._reason is not None
+
+    def feed(self, token: int) -> list[Event]:
+        """Take the token that was drawn; set what follows.
+
+        Returns:
+            The events that this token decides; often none.
+        """
+        self.rewind_to = None
+        while command := self._control.next_command():
+            self._obey(command)
+        if self._stretch_left:
+            self._stretch_left -= 1
+            if not self._stretch_left:
+                self._change_sampler()
+        if self._text.part == "thinking":
+            return self._think(token)
+        if self._vocabulary.ends_reply(token):
+            return self._end("stop")
+        return self._write((token,), drawn=True)
+
+    def finish(self, *, cached_tokens: int, load_s: float, prompt_s: float) -> list[Event]:
+        """End the reply; return what was held back, and the `Finished`."""
+        ended = time.monotonic()
+        if self._text.part == "thinking":
+            self._answer_started = ended
+        events = self._as_events(self._text.flush())
+        if self._reason == "length" and self._limit < self._settings.max_tokens:
+            full = f"the context of {self._context_window:,} tokens is full"
+            events.append(Notice("context", full))
+        usage = Usage(
+            prompt_tokens=len(self._prompt),
+            cached_tokens=cached_tokens,
+            thinking_tokens=self._text.tokens["thinking"],
+            answer_tokens=self._text.tokens["answer"],
+            load_s=load_s,
+            prompt_s=prompt_s,
+            thinking_s=self._answer_started - self._started,
+            answer_s=ended - self._answer_started,
+            discarded_tokens=self._discarded,
+        )
+        seed = self._sampler_settings.seed or 0
+        reason = self._reason or "cancelled"
+        return [*events, Finished(reason, usage, seed, self._text.thinking_open)]
+
+    def close(self) -> None:
+        """Free the sampler; more than once does no harm."""
+        self.sampler.close()
+
+    def __enter__(self) -> "ReplyStream":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def _thought_limits(self) -> ThoughtLimits:
+        wanted = self._settings.thinking
+        # However small the room: half of it is for the answer at most, half for the thought.
+        reserve = min(wanted.reserve(self._context_window), self._limit // 2)
+        room = self._limit - reserve
+        if len(self._closing) > room // 4:
+            self._closing = self._vocabulary.tokens_of(CLOSE_TAG)
+        return ThoughtLimits(
+            budget=wanted.budget,
+            room=room - len(self._closing),
+            least=wanted.least,
+            most_waits=wanted.most_waits,
+            mend_blank=wanted.wanted,
+        )
+
+    def _obey(self, command: SteeringCommand) -> None:
+        """Wishes are about the thought; outside it they come to nothing."""
+        if self._text.part == "answer":
+            return
+        if command == "answer now":
+            self._thought.answer_now()
+        else:
+            self._thought.think_more()
+
+    def _think(self, token: int) -> list[Event]:
+        """A token inside the thought: let it be, or put others in its place."""
+        vocabulary, text = self._vocabulary, self._text
+        tokens = text.tokens["thinking"]
+        if token == vocabulary.close_tag:
+            if not self._thought.put_off(tokens, blank=text.thought_blank):
+                return self._write((token,), drawn=True)
+            notice = f"the thought ended after {_counted(tokens)} and was made to go on"
+            return [*self._write(vocabulary.tokens_of(WAIT)), Notice("thinking", notice)]
+        ends = text.sentence_ends_before(vocabulary.piece(token))
+        closed_for = self._thought.close(tokens, at_sentence_end=ends)
+        if closed_for and not text.inside_character:
+            notice = f"the thought was closed after {_counted(tokens)}{_WHY_CLOSED[closed_for]}"
+            return [*self._write(self._closing), Notice("budget", notice)]
+        if not vocabulary.ends_reply(token):
+            return self._write((token,), drawn=True)
+        if self._settings.grammar is None:
+            return self._end("stop")
+        return self._write(self._closing)
+
+    def _end(self, reason: FinishReason) -> list[Event]:
+        self._reason = reason
+        self.next_tokens = ()
+        return []
+
+    def _write(self, tokens: Sequence[int], *, drawn: bool = False) -> list[Event]:
+        """Put tokens behind the reply: one that was drawn, or others of r1local's own."""
+        events: list[Event] = []
+        text, before = self._text, self._text.part
+        characters, spoken = "", False
+        for token in tokens[: self._limit - len(self._tokens)]:
+            characters, pieces = text.feed(self._vocabulary.piece(token))
+            self._tokens.append(token)
+            events += self._as_events(pieces)
+            spoken = spoken or bool(pieces)
+        self.next_tokens = tokens
+        if not drawn:
+            self._guard.reset()  # it counts drawn tokens alone
+        if text.part != before:
+            self._change_part(drawn)
+        if (
+            self._settings.only_thinking
+            and text.part == "answer"
+            and (text.part != before or spoken)
+        ):
+            self._end("stop")
+        elif drawn and text.part == before and (dropped := self._guard.feed(tokens[0], characters)):
+            events += self._leave_loop(dropped)
+        elif len(self._tokens) >= self._limit:
+            self._end("length")
+        return events
+
+    def _change_part(self, by_model: bool) -> None:
+        """The thought has begun, or has come to its end."""
+        self._guard.reset()
+        self._loops = 0
+        if self._text.part == "thinking":
+            return
+        self._answer_started = time.monotonic()
+        if self._settings.grammar is not None and by_model:
+            # The line breaks that the model wants to write are none of the grammar's.
+            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(BEHIND_TAG)
+            self._write(behind)
+            self.next_tokens = (*drawn, *behind)
+        self._answer_begins = len(self._tokens)
+        if self._stretch_left or self._settings.grammar is not None:
+            self._stretch_left = 0
+            self._change_sampler()
+
+    def _leave_loop(self, dropped: int) -> list[Event]:
+        """Take the reply back to where a loop began, and lead it on another way."""
+        part, before = self._text.part, self._text.characters
+        del self._tokens[-dropped:]
+        self._discarded += dropped
+        self._text = ReplyText(self._start, map(self._vocabulary.piece, self._tokens))
+        self._guard.reset()
+        self._loops += 1
+        characters = before[part] - self._text.characters[part]
+        events: list[Event] = [Rewound(part, characters)] if characters else []
+        notice = f"the {part} went in circles: its last {dropped:,} tokens were taken back"
+        # The last token is evaluated again for its logits, which are overwritten.
+        last = (self._tokens or self._prompt)[-1]
+        self.rewind_to = len(self._prompt) + len(self._tokens) - 1
+        self.next_tokens = (last,)
+        if self._loops <= _MOST_LOOPS:
+            self._stretch_left = _STRETCH
+            self._change_sampler()
+            return [*events, Notice("loop", notice)]
+        events.append(Notice("loop", f"{notice}, and the {part} was ended"))
+        if part == "answer":
+            return events + self._end("loop")
+        events += self._write(self._closing)
+        self.next_tokens = (last, *self.next_tokens)
+        return events
+
+    def _change_sampler(self) -> None:
+        self.sampler.close()
+        self.sampler = self._make_sampler()
+
+    def _make_sampler(self) -> Sampler:
+        settings = self._sampler_settings
+        if self._stretch_left:
+            settings = settings.against_loops(self._loops)
+        grammar, tokens = self._settings.grammar, self._tokens
+        if grammar is None or self._text.part == "thinking":
+            return Sampler(settings, self._vocabulary, tokens)
+        written = tokens[self._answer_begins :]
+        return GrammarSampler(settings, self._vocabulary, grammar, recent=tokens, written=written)
+
+    def _as_events(self, pieces: Pieces) -> list[Event]:
+        events: list[Event] = []
+        for part, text in pieces:
+            if part == "thinking":
+                events.append(ThinkingDelta(text, self._text.tokens["thinking"]))
+            elif not self._settings.only_thinking:
+                events.append(AnswerDelta(text, self._text.tokens["answer"]))
+        return events
+
+
+def _counted(tokens: int) -> str:
+    return "1 token" if tokens == 1 else f"{tokens:,} tokens"

@@ -1,0 +1,84 @@
+"""The text of a reply while its tokens come: bytes to characters to thinking and answer."""
+
+import codecs
+from collections.abc import Iterable
+
+from r1local.conversation import Part
+from r1local.thinking.splitter import Pieces, Start, ThinkSplitter
+
+#: What sentences end with where a space has to follow, and where none does.
+_STOPS, _WIDE_STOPS = (".", "!", "?", "…"), ("。", "！", "？", "\n")
+_CLOSING_MARKS = "\"'”’)]*_`"
+
+
+class ReplyText:
+    """Takes the bytes of each token; gives out characters as soon as it is sure of them.
+
+    Bytes become text by an incremental UTF-8 decoder, text becomes thinking and answer by
+    the splitter. What comes out depends on the bytes alone, so that a reply which is cut
+    back can be read again up to the cut.
+
+    Args:
+        start: where the prompt leaves the reply.
+        pieces: bytes of tokens to begin with.
+    """
+
+    def __init__(self, start: Start, pieces: Iterable[bytes] = ()) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._splitter = ThinkSplitter(start)
+        self._thought_begun = start == "thinking"
+        self._tail = ""
+        #: Tokens of each part, tags as thinking, and characters given out of each.
+        self.tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
+        self.characters: dict[Part, int] = {"thinking": 0, "answer": 0}
+        for piece in pieces:
+            self.feed(piece)
+
+    @property
+    def part(self) -> Part:
+        """What the next characters most likely are."""
+        return self._splitter.part
+
+    @property
+    def thinking_open(self) -> bool:
+        """A thought was opened and has not been closed."""
+        return self._splitter.thinking_open
+
+    @property
+    def thought_blank(self) -> bool:
+        """There is nothing but white space in the thought so far."""
+        return not (self._thought_begun or self.characters["thinking"])
+
+    @property
+    def inside_character(self) -> bool:
+        """The last token ends inside a UTF-8 character."""
+        return bool(self._decoder.getstate()[0])
+
+    def sentence_ends_before(self, piece: bytes) -> bool:
+        """A sentence or a line has ended, if `piece` comes next."""
+        if self._tail.endswith(_WIDE_STOPS):
+            return True
+        return piece[:1].isspace() and self._tail.rstrip(_CLOSING_MARKS).endswith(_STOPS)
+
+    def feed(self, piece: bytes) -> tuple[str, Pieces]:
+        """Take one token's bytes; return the characters they complete, and what is sure now."""
+        text = self._decoder.decode(piece)
+        if text:
+            self._tail = (self._tail + text)[-4:]
+        before = self._splitter.part
+        pieces = self._splitter.feed(text)
+        self._count(before, self._splitter.part)
+        for part, given in pieces:
+            self.characters[part] += len(given)
+        return text, pieces
+
+    def flush(self) -> Pieces:
+        """End the reply: what was held back is text after all."""
+        return self._splitter.feed(self._decoder.decode(b"", True)) + self._splitter.flush()
+
+    def _count(self, before: Part, after: Part) -> None:
+        """Count a token, tags as thinking: the closing one, and all up to an opening one."""
+        if before == "answer" and after == "thinking":
+            self.tokens = {"thinking": self.tokens["answer"] + 1, "answer": 0}
+        else:
+            self.tokens[before] += 1

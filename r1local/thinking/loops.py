@@ -1,0 +1,191 @@
+"""Finding loops: a model that writes the same again and again.
+
+Work for a token doesn't depend on how many came before. Two things are looked for:
+
+- exact cycles: the last tokens repeat with a period of up to `longest_period`, at least
+  `least_repeats` times and over at least `least_tokens` tokens. Every sixteenth token,
+  earlier places of the last sixteen tokens give the periods that are possible. Only prose and
+  code outside fences are loops then: tables, markup, drawings and what the question asks
+  for repeat themselves honestly.
+- text without anything new (`novelty`), whatever its form. Honest text may be such for a
+  while, so that this is said first, and is a loop only after `patience` tokens.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from r1local.errors import require
+from r1local.thinking.novelty import Novelty
+
+#: Tokens between two searches, tokens that are searched for; tokens of a chunk that is read.
+_STRIDE = 16
+_CHUNK = 64
+#: The share of the patience after which a warning comes.
+_WARNED_AFTER = 1 / 4
+#: A counter's end is in sight if it comes within so many times the patience, in words.
+_IN_SIGHT = 2
+
+#: What lines of tables, markup, data and chord charts begin with.
+_DATA = tuple("|<>{}[]\"'+*#=-_~`")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """What counts as a loop. With `least_repeats` 0 nothing does.
+
+    Args:
+        least_repeats: how often the same thing is written, the first time included.
+        least_tokens: tokens that all of it has.
+        longest_period: tokens of one round.
+        patience: tokens without anything new, if it isn't the same word for word; with 0
+            that is no loop.
+
+    Raises:
+        InvalidSetting: a value out of its range.
+    """
+
+    least_repeats: int = 3
+    least_tokens: int = 120
+    longest_period: int = 512
+    patience: int = 4_096
+
+    def __post_init__(self) -> None:
+        repeats, tokens, period = self.least_repeats, self.least_tokens, self.longest_period
+        holds = repeats == 0 or 2 <= repeats <= 100
+        require(holds, f"loop-repeats {repeats:,}", "from 2 to 100, or 0 (no loop is looked for)")
+        require(_STRIDE <= tokens <= 10_000, f"loop-tokens {tokens:,}", f"from {_STRIDE} to 10,000")
+        require(1 <= period <= 4_096, f"loop-period {period:,}", "from 1 to 4,096")
+        holds = self.patience == 0 or 256 <= self.patience <= 1_000_000
+        range_ = "from 256 to 1,000,000, or 0 (only exact repetition is a loop)"
+        require(holds, f"loop-patience {self.patience:,}", range_)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What the guard found.
+
+    Args:
+        tokens: so many of the last ones are the loop, or had nothing new.
+        drop: so many are to be taken back; 0 is a warning.
+    """
+
+    tokens: int
+    drop: int
+
+
+class LoopGuard:
+    """Watches the tokens of one part of a reply, and their text.
+
+    Args:
+        settings: what counts as a loop.
+        question: gives the text that is answered; it is seldom asked for.
+    """
+
+    def __init__(self, settings: LoopSettings, question: Callable[[], str] = str) -> None:
+        self._settings = settings
+        self._question = question
+        self._off = settings.least_repeats == 0
+        longest = max(settings.least_repeats * settings.longest_period, settings.least_tokens)
+        self._window = longest + _STRIDE
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: another part begins, or a loop was taken away."""
+        # Tokens as characters: strings are searched and compared in C.
+        self._tail = ""
+        self._pending: list[str] = []
+        self._texts: list[str] = []
+        self._unread = self._doubts = 0
+        self._novelty = Novelty(self._question)
+        self._warned = False
+
+    @property
+    def suspicious(self) -> bool:
+        """Nothing new has come for a while: it is worth knowing which tokens are doubtful."""
+        return self._novelty.stale > _CHUNK
+
+    def feed(self, token: int, text: str, *, doubtful: bool = False) -> Loop | None:
+        """Take the next token.
+
+        Args:
+            token: its number in the vocabulary.
+            text: the characters that it completes.
+            doubtful: the model might as well have written another one.
+        """
+        if self._off:
+            return None
+        self._pending.append(chr(token))
+        self._texts.append(text)
+        self._doubts += doubtful
+        return self._search() if len(self._pending) == _STRIDE else None
+
+    def _search(self) -> Loop | None:
+        self._tail = (self._tail + "".join(self._pending))[-self._window :]
+        self._pending.clear()
+        self._unread += _STRIDE
+        found = self._stale() if self._unread == _CHUNK and self._settings.patience else None
+        return self._exact_cycle() or found
+
+    def _stale(self) -> Loop | None:
+        """Read a chunk; a warning, or a loop, if nothing new has come for long."""
+        novelty, patience = self._novelty, self._settings.patience
+        novelty.read("".join(self._texts[-_CHUNK:]), _CHUNK, self._doubts)
+        self._unread = self._doubts = 0
+        del self._texts[: -self._settings.longest_period]
+        limit = patience if self._warned else patience * _WARNED_AFTER
+        if novelty.stale < limit:
+            return None
+        if novelty.end_in_sight(_IN_SIGHT * patience):
+            novelty.restart()
+            return None
+        if self._warned:
+            return Loop(novelty.since, novelty.since)
+        self._warned = True
+        return Loop(novelty.since, 0)
+
+    def _exact_cycle(self) -> Loop | None:
+        settings, tail, size = self._settings, self._tail, len(self._tail)
+        probe = tail[-_STRIDE:]
+        first = max(0, size - _STRIDE - settings.longest_period)
+        place = tail.rfind(probe, first, size - 1)
+        while place >= 0:
+            period = size - _STRIDE - place
+            length = max(settings.least_repeats * period, settings.least_tokens)
+            if length > size:
+                return None
+            if tail[-length:-period] == tail[period - length :]:
+                return self._loop_of(period, length)
+            place = tail.rfind(probe, first, place + _STRIDE - 1)
+        return None
+
+    def _loop_of(self, period: int, length: int) -> Loop | None:
+        """A loop of this period, unless its round is one that honest text repeats."""
+        round_ = "".join(self._texts[-period:])
+        if self._novelty.fenced or _is_data(round_) or _asked_for(round_, self._question):
+            return None
+        tail, size = self._tail, len(self._tail)
+        while length < size and tail[-length - 1] == tail[period - length - 1]:
+            length += 1
+        return Loop(length, length - period)
+
+
+def _is_data(round_: str) -> bool:
+    """Whether a round is table, markup, drawing or digits rather than prose or code."""
+    characters = "".join(round_.split())
+    if not characters:
+        return False
+    # A round may begin inside a line; written twice it has each line whole.
+    lines = (round_ * 2).split("\n")[1:]
+    starts = any(line.lstrip().startswith(_DATA) for line in lines)
+    return starts or sum(map(str.isalpha, characters)) * 2 < len(characters)
+
+
+def _asked_for(round_: str, question: Callable[[], str]) -> bool:
+    """Whether the question has a round's words, one after the other from any of them."""
+    words = _WORD.findall(round_.casefold())
+    pairs = set(zip(words, words[1:] + words[:1], strict=True))
+    asked = _WORD.findall(question().casefold())
+    have = set(zip(asked, asked[1:], strict=False))
+    return bool(words) and len(pairs - have) <= 1 and set(words) <= set(asked)

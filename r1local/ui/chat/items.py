@@ -1,0 +1,231 @@
+"""What panes show: questions, thoughts and answers as rows of a screen.
+
+Nothing that was drawn is drawn again unless the width changes: what an item has
+finished is kept as rows, and only its open end is drawn at each paint.
+"""
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import cache
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from rich.color import Color, ColorType
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from r1local.ui.markdown.blocks import MAX_CHARACTERS, Block, MarkdownBlocks
+from r1local.ui.markdown.rows import draw, wrap
+from r1local.ui.safe_text import visible
+
+#: A row of the screen: pieces of text with prompt_toolkit's styles.
+Row: TypeAlias = list[tuple[str, str]]
+
+
+class Item(Protocol):
+    """Something in a pane, from one question to a whole thought."""
+
+    def finished(self, width: int) -> list[Row]:
+        """Rows that only more of them follow; the same list each time, at the same width."""
+
+    def live(self, width: int) -> list[Row]:
+        """Rows that may still change."""
+
+
+class Passage:
+    """A text that doesn't change, as a question or a notice.
+
+    Args:
+        text: untrusted.
+        style: of all of it, in prompt_toolkit's words.
+        mark: put before the first row; the others are indented by as much.
+        spaced: an empty row comes first.
+    """
+
+    def __init__(self, text: str, style: str = "", mark: str = "", *, spaced: bool = True) -> None:
+        self.text = text
+        self._style = style
+        self._mark = mark
+        self._spaced = spaced
+        self._drawn: tuple[int, list[Row]] = (0, [])
+
+    def finished(self, width: int) -> list[Row]:
+        """All rows."""
+        if self._drawn[0] != width:
+            indent = len(self._mark)
+            rows = wrap(Text(visible(self.text).expandtabs(4)), max(width - indent, 1))
+            marks = [self._mark] + [" " * indent] * len(rows)
+            drawn = [
+                [(self._style, mark + row.plain)] for mark, row in zip(marks, rows, strict=False)
+            ]
+            self._drawn = width, [[]] * self._spaced + drawn
+        return self._drawn[1]
+
+    def live(self, width: int) -> list[Row]:  # noqa: ARG002
+        """Nothing."""
+        return []
+
+
+Piece = TypeVar("Piece", str, Block)
+
+
+class _Growing(ABC, Generic[Piece]):
+    """Text that comes in, in pieces which are drawn once for each width."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._changes = 0
+        self._pieces: list[Piece] = []
+        self._rows: list[Row] = []
+        self._width = 0
+        self._drawn = 0
+
+    @property
+    def text(self) -> str:
+        """All that came, as it came."""
+        self._texts = ["".join(self._texts)]
+        return self._texts[0]
+
+    def feed(self, text: str) -> None:
+        """Take the next characters."""
+        self._texts.append(text)
+        self._changes += 1
+        self._pieces += self._cut(visible(text))
+
+    def withdraw(self, characters: int) -> None:
+        """Take the last characters away."""
+        kept = self.text[:-characters]
+        self._restart()
+        self._texts, self._pieces, self._width = [], [], 0
+        self._changes += 1
+        if kept:
+            self.feed(kept)
+
+    def finished(self, width: int) -> list[Row]:
+        """Rows of the pieces that are whole."""
+        if width != self._width:
+            self._width, self._rows, self._drawn = width, [], 0
+        while self._drawn < len(self._pieces):
+            before = self._pieces[self._drawn - 1] if self._drawn else None
+            self._rows += self._draw(self._pieces[self._drawn], before, width)
+            self._drawn += 1
+        return self._rows
+
+    @abstractmethod
+    def _cut(self, text: str) -> Iterable[Piece]:
+        """The pieces that the next characters complete."""
+
+    @abstractmethod
+    def _draw(self, piece: Piece, before: Piece | None, width: int) -> list[Row]:
+        """A piece as rows, below the one before it."""
+
+    @abstractmethod
+    def _restart(self) -> None:
+        """Forget the open piece."""
+
+
+class PlainText(_Growing[str]):
+    """Text as it was written, a piece for each line: a thought, or the source of an answer."""
+
+    def __init__(self, text: str = "", style: str = "") -> None:
+        super().__init__()
+        self._style = style
+        self._open = ""
+        if text:
+            self.feed(text)
+
+    def live(self, width: int) -> list[Row]:
+        """Rows of the line that is being written."""
+        return self._draw(self._open, None, width) if self._open else []
+
+    def _cut(self, text: str) -> Iterable[str]:
+        *lines, last = (self._open + text.expandtabs(4)).split("\n")
+        while len(last) > MAX_CHARACTERS:
+            lines.append(last[:MAX_CHARACTERS])
+            last = last[MAX_CHARACTERS:]
+        self._open = last
+        return lines
+
+    def _draw(self, piece: str, before: str | None, width: int) -> list[Row]:  # noqa: ARG002
+        return [[(self._style, row.plain)] for row in wrap(Text(piece), width)]
+
+    def _restart(self) -> None:
+        self._open = ""
+
+
+class MarkdownText(_Growing[Block]):
+    """Markdown, a piece for each of its blocks."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._blocks = MarkdownBlocks()
+        self._live: tuple[int, int, list[Row]] = (0, 0, [])
+        if text:
+            self.feed(text)
+
+    def live(self, width: int) -> list[Row]:
+        """Rows of the block that is being written; keys repaint as well, so they are kept."""
+        if self._live[:2] != (self._changes, width):
+            after = self._pieces[-1].kind if self._pieces else None
+            rows = [_row(text) for text in draw(self._blocks.pending(), after, _canvas(), width)]
+            self._live = self._changes, width, rows
+        return self._live[2]
+
+    def _cut(self, text: str) -> Iterable[Block]:
+        return self._blocks.feed(text)
+
+    def _draw(self, piece: Block, before: Block | None, width: int) -> list[Row]:
+        kind = before.kind if before else None
+        return [_row(text) for text in draw([piece], kind, _canvas(), width)]
+
+    def _restart(self) -> None:
+        self._blocks = MarkdownBlocks()
+
+
+def text_of(row: Row) -> str:
+    """The text of a row."""
+    return "".join(text for _style, text in row)
+
+
+@cache
+def _canvas() -> Console:
+    """A console that is drawn for and never written to."""
+    return Console(
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="standard",
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        width=80,
+    )
+
+
+def _row(text: Text) -> Row:
+    """A row of rich's as one of prompt_toolkit's."""
+    if not text.spans and not text.style:
+        return [("", text.plain)]
+    return [
+        (_style(segment.style) if segment.style else "", segment.text)
+        for segment in text.render(_canvas())
+    ]
+
+
+_ATTRIBUTES = ("bold", "dim", "italic", "underline", "strike", "reverse")
+
+
+@cache
+def _style(style: Style) -> str:
+    """A style of rich's in prompt_toolkit's words."""
+    words = [name for name in _ATTRIBUTES if getattr(style, name)]
+    if style.color and not style.color.is_default:
+        words.append(f"fg:{_color(style.color)}")
+    return " ".join(words)
+
+
+def _color(color: Color) -> str:
+    if color.type == ColorType.STANDARD:
+        return f"ansi{color.name.replace('_', '')}"
+    return color.get_truecolor().hex

@@ -1,0 +1,405 @@
+"""The full-screen chat: two panes, a status line and the input.
+
+It shows what it is told, and tells its `Actions` what the user asks for. All its
+methods but `post` belong to the thread that runs it.
+"""
+
+import asyncio
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import groupby
+from time import perf_counter
+from typing import Any, Protocol, TypeAlias
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import (
+    KeyBindings,
+    KeyPressEvent,
+    merge_key_bindings,
+)
+from prompt_toolkit.key_binding.bindings.open_in_editor import load_open_in_editor_bindings
+from prompt_toolkit.layout import (
+    AnyContainer,
+    BufferControl,
+    ConditionalContainer,
+    Dimension,
+    DynamicContainer,
+    Float,
+    FloatContainer,
+    FormattedTextControl,
+    HSplit,
+    Layout,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.output import create_output
+from prompt_toolkit.widgets import SearchToolbar
+from rich.cells import cell_len, set_cell_size
+
+from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.ui.chat.layout import PaneLayout
+from r1local.ui.chat.pane import Pane
+from r1local.ui.chat.prompt import Editing, input_keys
+from r1local.ui.chat.status_line import Status, status_row
+from r1local.ui.chat.style import CHAT_STYLE
+from r1local.ui.chat.view import ChatView
+from r1local.ui.safe_text import visible
+
+_FRAME_S = 1 / 30
+#: Painting may take this part of the time: the rest is the model's, which may need every core.
+_PAINT_SHARE = 1 / 20
+#: The screen stands still no longer than this, whatever the last frame took: one may take a
+#: second, as where a question of a megabyte is wrapped into rows.
+_LONGEST_PAUSE_S = 0.25
+_CLOCK_S = 0.5
+_MOST_INPUT_ROWS = 10
+_MOST_WAITING_ROWS = 3
+_THINKING_KEYS = " F3 answer now · F4 think on ─"
+
+#: An event to show, or something to do in the screen's own thread.
+Posted: TypeAlias = Event | Callable[[], None]
+
+
+class Actions(Protocol):
+    """What the screen asks for on behalf of its user."""
+
+    def interrupt(self) -> bool:
+        """Stop the reply; False if there is none."""
+
+    def answer_now(self) -> None:
+        """End the thought and have the answer."""
+
+    def think_more(self) -> None:
+        """Have the model think on."""
+
+    def help(self) -> None:
+        """Tell the keys and the commands."""
+
+
+class ChatScreen:
+    """The screen and its keys.
+
+    Args:
+        actions: what is done for the user.
+        buffer: the input.
+        editing: how it is typed in.
+        status: tells what the status line is to say.
+        layout: where the thinking pane was the last time.
+        keep_layout: called when it changes.
+    """
+
+    def __init__(
+        self,
+        actions: Actions,
+        buffer: Buffer,
+        editing: Editing,
+        status: Callable[[], Status],
+        layout: PaneLayout,
+        keep_layout: Callable[[PaneLayout], None],
+    ) -> None:
+        self.talk = ChatView()
+        self._actions = actions
+        self._status = status
+        self._buffer = buffer
+        self._layout = layout
+        self._keep_layout = keep_layout
+        self._forced: bool | None = None
+        self._posted: deque[Posted] = deque()
+        self._woken = self._left = False
+        self._wake = asyncio.Event()
+        self._paint_s = 0.0
+        self._output = create_output()
+        self.app: Application[None] = Application(
+            layout=Layout(self._root(), focused_element=buffer),
+            key_bindings=merge_key_bindings(
+                [load_open_in_editor_bindings(), input_keys(editing.pastes), self._screen_keys()]
+            ),
+            style=CHAT_STYLE,
+            full_screen=True,
+            mouse_support=True,
+            output=self._output,
+            editing_mode=editing.mode,
+        )
+
+    def run(self) -> None:
+        """Show the screen until `leave`; the terminal is restored whatever ends it.
+
+        Raises:
+            Exception: a bug, in whatever the screen does.
+        """
+        self.app.run(pre_run=self._start, set_exception_handler=False, handle_sigint=False)
+
+    def leave(self) -> None:
+        """End `run`."""
+        self._left = True
+        if self.app.is_running and self.app.future and not self.app.future.done():
+            self.app.exit()
+
+    def post(self, what: Posted) -> None:
+        """From any thread: have it shown or done soon."""
+        self._posted.append(what)
+        loop = self.app.loop
+        if not self._woken and loop is not None:
+            self._woken = True
+            with suppress(RuntimeError):  # the screen was left at this moment
+                loop.call_soon_threadsafe(self._wake.set)
+
+    def catch_up(self) -> None:
+        """Show or do at once what was posted."""
+        posted = [self._posted.popleft() for _ in range(len(self._posted))]
+        for what in _joined(posted):
+            if isinstance(what, ThinkingDelta) and self.talk.state != "thinking":
+                self._forced = None
+            if callable(what):
+                what()
+            else:
+                self.talk.handle(what)
+
+    def show_thinking(self) -> None:
+        """Open the thinking pane until the next thought."""
+        self._forced = True
+
+    def type(self, text: str) -> None:
+        """Put a text into the input."""
+        self._buffer.text = text
+        self._buffer.cursor_position = len(text)
+
+    # The stream
+
+    def _start(self) -> None:
+        self.app.create_background_task(self._pump())
+        self._time_painting()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._fail)
+        if sys.platform != "win32":
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.leave)
+            loop.add_signal_handler(signal.SIGINT, self._interrupt_or_leave)
+
+    def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Let `run` raise what a task or a key raised: else it would be printed on the screen."""
+        if self.app.future and not self.app.future.done():
+            self.app.exit(exception=context.get("exception") or RuntimeError(context["message"]))
+
+    def _time_painting(self) -> None:
+        began = 0.0
+
+        def before(_app: Application[None]) -> None:
+            nonlocal began
+            began = perf_counter()
+
+        def after(_app: Application[None]) -> None:
+            self._paint_s = perf_counter() - began
+
+        self.app.before_render += before
+        self.app.after_render += after
+
+    async def _pump(self) -> None:
+        """Take what was posted and paint: at the pace of the screen, not of the model."""
+        # Not for ever: Python 3.11's wait_for can lose a cancellation that meets a wake-up.
+        while not self._left:
+            try:
+                await asyncio.wait_for(self._wake.wait(), _CLOCK_S)
+            except TimeoutError:
+                if self.talk.state != "idle" or self._status().busy:
+                    self.app.invalidate()
+                continue
+            self._wake.clear()
+            self._woken = False
+            self.catch_up()
+            self.app.invalidate()
+            pause = max(_FRAME_S, self._paint_s / _PAINT_SHARE)
+            await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
+
+    # The layout
+
+    def _root(self) -> AnyContainer:
+        conversation = _pane_window(self.talk.conversation)
+        thinking = _pane_window(self.talk.thinking)
+        title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
+        stacked, beside = self._arranged(conversation, title, thinking)
+
+        def body() -> AnyContainer:
+            if not self._thinking_shown():
+                return conversation
+            return beside if self._side_by_side() else stacked
+
+        folded = Condition(lambda: self.talk.state != "idle" and not self._thinking_shown())
+        search = SearchToolbar()
+        rows = HSplit(
+            [
+                DynamicContainer(body),
+                ConditionalContainer(title, folded),
+                Window(FormattedTextControl(self._waiting_rows), dont_extend_height=True),
+                Window(FormattedTextControl(self._status_row), height=1, style="class:status"),
+                self._input_window(search),
+                search,
+            ]
+        )
+        menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
+        return FloatContainer(rows, [menu])
+
+    def _arranged(
+        self, conversation: Window, title: Window, thinking: Window
+    ) -> tuple[AnyContainer, AnyContainer]:
+        """The panes below one another, and side by side."""
+
+        def rest() -> Dimension:
+            return Dimension(weight=100 - self._layout.share)
+
+        def share() -> Dimension:
+            return Dimension(weight=self._layout.share)
+
+        below = HSplit([title, thinking])
+        stacked = HSplit([HSplit([conversation], height=rest), HSplit([below], height=share)])
+        rule = Window(char="│", width=1, style="class:rule")
+        left = HSplit([conversation], width=rest)
+        beside = VSplit([left, rule, HSplit([title, thinking], width=share)])
+        return stacked, beside
+
+    def _input_window(self, search: SearchToolbar) -> Window:
+        def height() -> Dimension:
+            rows = self._output.get_size().rows
+            return Dimension(min=1, max=max(min(_MOST_INPUT_ROWS, rows // 3), 1))
+
+        def prefix(line: int, wrapped: int) -> StyleAndTextTuples:
+            return [("class:question", "  " if line or wrapped else "❯ ")]
+
+        return Window(
+            BufferControl(self._buffer, search_buffer_control=search.control),
+            height=height,
+            wrap_lines=True,
+            dont_extend_height=True,
+            get_line_prefix=prefix,
+        )
+
+    def _side_by_side(self) -> bool:
+        return self._layout.side_by_side(self._output.get_size().columns)
+
+    def _thinking_shown(self) -> bool:
+        if self._forced is not None:
+            return self._forced
+        if self._layout.showing == "auto":
+            return self.talk.state in ("reading", "thinking")
+        return self._layout.showing == "open"
+
+    def _title_row(self) -> StyleAndTextTuples:
+        width = self._output.get_size().columns
+        if self._thinking_shown() and self._side_by_side():
+            width = self.talk.thinking.width or width
+        parts = self.talk.title
+        while len(parts) > 1 and cell_len(_title_of(parts)) > width:
+            parts = parts[:-1]
+        title = set_cell_size(_title_of(parts), min(cell_len(_title_of(parts)), width))
+        keys = _THINKING_KEYS if self.talk.state == "thinking" else ""
+        if cell_len(title) + cell_len(keys) > width:
+            keys = ""
+        return [("", title + "─" * (width - cell_len(title) - cell_len(keys)) + keys)]
+
+    def _waiting_rows(self) -> StyleAndTextTuples:
+        waiting = self._status().waiting
+        lines = [f"waits: {visible(' '.join(text.split()))}" for text in waiting]
+        if len(lines) > _MOST_WAITING_ROWS:
+            lines[_MOST_WAITING_ROWS - 1 :] = [
+                f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"
+            ]
+        width = self._output.get_size().columns
+        rows = [set_cell_size(line, min(cell_len(line), width)) for line in lines]
+        return [("class:waiting", "\n".join(rows))] if rows else []
+
+    def _status_row(self) -> StyleAndTextTuples:
+        status = self._status()
+        if self.talk.state == "thinking" and self._side_by_side():
+            status = replace(status, hint=_THINKING_KEYS.strip(" ─"))
+        return status_row(status, self._output.get_size().columns)
+
+    # The keys
+
+    def _screen_keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        talk, actions = self.talk, self._actions
+
+        def on(key: str, action: Callable[[], object], *more: str) -> None:
+            @keys.add(key, *more)
+            def _pressed(_event: KeyPressEvent) -> None:
+                action()
+
+        on("f1", actions.help)
+        on("f2", self._toggle_thinking)
+        on("f3", actions.answer_now)
+        on("f4", actions.think_more)
+        on("f5", lambda: talk.show_raw(not talk.raw))
+        on("f6", lambda: self._change_layout(self._layout.moved()))
+        on("f7", lambda: self._change_layout(self._layout.resized(-1)))
+        on("f8", lambda: self._change_layout(self._layout.resized(+1)))
+        on("f9", self._change_showing)
+        on("pageup", lambda: talk.conversation.scroll_page(-1))
+        on("pagedown", lambda: talk.conversation.scroll_page(+1))
+        on("c-home", talk.conversation.scroll_to_start)
+        on("c-end", talk.conversation.scroll_to_end)
+        on("escape", lambda: talk.thinking.scroll_page(-1), "pageup")
+        on("escape", lambda: talk.thinking.scroll_page(+1), "pagedown")
+        on("c-up", lambda: talk.thinking.scroll(-1))
+        on("c-down", lambda: talk.thinking.scroll(+1))
+        on("c-c", self._interrupt_or_leave)
+        on("c-l", lambda: self.app.renderer.clear())
+
+        @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
+        def _end_of_input(_event: KeyPressEvent) -> None:
+            self.leave()
+
+        return keys
+
+    def _interrupt_or_leave(self) -> None:
+        """Ctrl-C: stop the reply; else empty the input; else leave."""
+        if self._actions.interrupt():
+            return
+        if self._buffer.text:
+            self._buffer.reset()
+        else:
+            self.leave()
+
+    def _toggle_thinking(self) -> None:
+        self._forced = not self._thinking_shown()
+
+    def _change_showing(self) -> None:
+        self._change_layout(self._layout.shown())
+        self._forced = None
+        self.talk.note(f"thinking pane: {_SHOWING[self._layout.showing]}")
+
+    def _change_layout(self, layout: PaneLayout) -> None:
+        self._layout = layout
+        self._keep_layout(layout)
+
+
+_SHOWING = {
+    "auto": "folds when the answer starts",
+    "open": "stays open",
+    "hidden": "hidden",
+}
+
+
+def _title_of(parts: tuple[str, ...]) -> str:
+    return f"─ {' · '.join(parts)} " if parts else ""
+
+
+def _pane_window(pane: Pane) -> Window:
+    return Window(pane, wrap_lines=False, always_hide_cursor=True)
+
+
+def _joined(posted: Iterable[Posted]) -> Iterator[Posted]:
+    """The same with neighbouring deltas made one: a fast model sends hundreds a frame."""
+    for kind, group in groupby(posted, key=type):
+        if kind is ThinkingDelta or kind is AnswerDelta:
+            deltas = list(group)
+            yield kind("".join(d.text for d in deltas), deltas[-1].tokens)  # type: ignore[union-attr]
+        else:
+            yield from group

@@ -1,0 +1,78 @@
+"""The terminal is left whole, whatever happens to the program that took it over.
+
+Full-screen programs change the terminal's modes and change them back at the end. A
+crash inside llama.cpp or `kill -9` leaves no time for that, so a second process looks
+on: the parent waits while the child chats, and each mends the terminal if the other
+one is gone.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+#: Show the cursor, end mouse reports and bracketed paste, and reset colours: what
+#: prompt_toolkit sets, in xterm's control sequences.
+_RESET = b"\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[0m\r\n"
+_LEAVE_SCREEN = b"\x1b[?1049l"
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else ()
+
+
+def guarded_terminal(work: Callable[[], int], *, full_screen: bool) -> int:
+    """Do some work in a child process; return its exit code, in both processes.
+
+    The child goes on from here as the program; in the parent, which only waits, a child
+    that a signal ended yields 128 and the signal's number, as in a shell. Where there is
+    no fork (Windows), the work is just done.
+    """
+    if sys.platform == "win32":
+        return work()
+    import termios
+
+    modes = termios.tcgetattr(sys.stdin.fileno())
+    mend = partial(_mend, modes, _LEAVE_SCREEN * full_screen + _RESET)
+    # Else the system would stop a process that mends the terminal from the background.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    alive, held_open = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(held_open)
+        threading.Thread(target=_mend_if_orphaned, args=(alive, mend), daemon=True).start()
+        return work()
+    os.close(alive)
+    code = os.waitstatus_to_exitcode(_wait(child))
+    if code < 0:
+        mend()
+        return 128 - code
+    return code
+
+
+def _wait(child: int) -> int:
+    """Wait for the child, and pass on to it what ends a program."""
+    # The terminal's own signals reach both: the child decides what Ctrl-C means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    for number in _FORWARDED:
+        signal.signal(number, lambda number, _frame: os.kill(child, number))
+    return os.waitpid(child, 0)[1]
+
+
+def _mend_if_orphaned(alive: int, mend: Callable[[], None]) -> None:
+    """Wait for the parent's end, which closes its end of a pipe; then end too."""
+    os.read(alive, 1)
+    mend()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _mend(modes: list[Any], reset: bytes) -> None:
+    import termios
+
+    with suppress(OSError, termios.error):
+        os.write(sys.stdout.fileno(), reset)
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, modes)

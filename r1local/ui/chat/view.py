@@ -1,0 +1,353 @@
+"""What the chat's two panes hold: the conversation, and one thought at a time."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Literal, assert_never
+
+from r1local.conversation import Reply, Turn
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.vote import VoteEvent, VoteResult
+from r1local.ui.chat.items import Item, MarkdownText, Passage, PlainText, Row
+from r1local.ui.chat.pane import Pane
+from r1local.ui.safe_text import visible
+from r1local.ui.votes.text import VoteTable, tally_lines
+from r1local.ui.wording import duration, effort, reply_count, thought_for, tokens
+
+ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
+
+_MOST_VOTE_ROWS = 20
+#: Seconds that a pace is taken over; tokens that come all at once have none yet.
+_LEAST_PACE_S = 0.05
+_ENDINGS = {
+    "cancelled": "stopped; /continue lets it go on",
+    "length": "stopped at the token limit; /continue lets it go on",
+    "loop": "stopped in a loop; /retry tries another way",
+    "lost": "cut off with the program; /continue lets it go on",
+}
+_VOTE_LOST = "cut off with the program; /edit has the question again"
+
+
+class ChatView:
+    """Takes the events of replies, and keeps both panes up to date.
+
+    `raw` says that answers are shown as the model wrote them; `state` what it is doing.
+
+    Args:
+        clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.conversation = Pane()
+        self.thinking = Pane()
+        self.raw = False
+        self.state: ReplyState = "idle"
+        self._clock = clock
+        self._meter = _Meter(clock)
+        self._thought = _thought("")
+        self._answer: MarkdownText | PlainText | None = None
+        self._votes: _Votes | None = None
+        self._begun: Reply | None = None
+        self._budget: int | None = None
+        self._fold: Passage | None = None
+        self._title = ""
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens per second of the present reply, or of the last one; 0 where none is known yet."""
+        return self._meter.tokens_per_s
+
+    @property
+    def title(self) -> tuple[str, ...]:
+        """What the thinking pane shows, in parts, of which the last ones can be left out."""
+        meter = self._meter
+        match self.state:
+            case "reading":
+                return ("Reading the prompt", duration(meter.elapsed))
+            case "thinking":
+                count = tokens(meter.tokens)
+                if self._budget:
+                    count = f"{meter.tokens:,} of {self._budget:,} tokens"
+                pace = (f"{meter.tokens_per_s:.0f}/s",) if meter.tokens_per_s else ()
+                return ("Thinking", duration(meter.elapsed), count, *pace)
+            case "voting":
+                return ("Voting", duration(meter.elapsed))
+            case _:
+                return (self._title,) if self._title else ()
+
+    def begin(
+        self, question: str | None, reply: Reply | None = None, budget: int | None = None
+    ) -> None:
+        """Start a reply: to a question that is new on the screen, or going on with one.
+
+        `budget` is that of the thought, in tokens.
+        """
+        if question is not None:
+            self.conversation.items.append(_question(question))
+            self.conversation.scroll_to_end()
+        self.state = "reading"
+        self._meter = _Meter(self._clock)
+        self._begun, self._budget, self._fold = reply, budget, None
+        self._thought = _thought(reply.thinking if reply else "")
+        self._answer = None
+        if reply and reply.answer:
+            if reply.thinking:
+                self.conversation.items.append(_folded(_thought_line(reply)))
+            self._begin_answer(reply.answer)
+        self._show_thought(self._thought, "")
+
+    def handle(self, event: Event) -> None:
+        """Take the next event."""
+        match event:
+            case ThinkingDelta(text, count):
+                self.state = "thinking"
+                self._meter.count(count)
+                self._thought.feed(text)
+            case AnswerDelta(text, count):
+                if self.state != "answering":
+                    self._end_thought(unfinished=False)
+                self.state = "answering"
+                self._meter.count(self._meter.thinking_tokens + count)
+                if self._answer is None:
+                    self._begin_answer("")
+                if self._answer:
+                    self._answer.feed(text)
+            case Rewound(part, characters):
+                self._withdraw(part == "thinking", characters)
+            case Notice(_, message):
+                self.note(message)
+            case Finished():
+                self._finish(event)
+            case _:
+                assert_never(event)
+
+    def begin_vote(self, question: str, votes: int) -> None:
+        """Start a vote on a question."""
+        self._votes = _Votes(VoteTable(votes))
+        self.conversation.items += [_question(question), self._votes]
+        self.conversation.scroll_to_end()
+        self.state = "voting"
+        self._meter = _Meter(self._clock)
+        self._show_thought(_thought(""), "")
+
+    def handle_vote(self, event: VoteEvent) -> None:
+        """Take the next event of a vote."""
+        if isinstance(event, Notice):
+            self.note(event.message)
+        elif isinstance(event, VoteResult):
+            self._end_votes()
+            self._show_elected(event)
+        elif self._votes:
+            self._votes.handle(event)
+
+    def _show_elected(self, elected: VoteResult) -> None:
+        tally = "\n".join(tally_lines(elected))
+        self.conversation.items.append(_folded(tally))
+        if elected.winner:
+            self.conversation.items.append(self._answer_item(elected.winner.reply.answer))
+            self._show_last_thought(elected.winner.reply)
+        else:
+            self.note("no reply came to an answer")
+
+    def _end_votes(self) -> None:
+        """Take the table away."""
+        if self._votes in self.conversation.items:
+            self.conversation.items.remove(self._votes)
+            self.conversation.reset()
+        self._votes = None
+
+    def note(self, text: str) -> None:
+        """Say something of r1local's own; above an answer that is being written."""
+        self.show(Passage(text, "class:note", spaced=False))
+
+    def show(self, item: Item) -> None:
+        """Put something into the conversation; above what is being written."""
+        items = self.conversation.items
+        growing = self._answer or self._votes
+        if growing is not None and items and items[-1] is growing:
+            items.insert(-1, item)
+            self.conversation.reset()
+        else:
+            items.append(item)
+
+    def break_off(self) -> None:
+        """End a reply which an error ended."""
+        if self.state == "thinking":
+            self._end_thought(unfinished=True)
+        self.state = "idle"
+        self._answer = None
+        self._end_votes()
+
+    def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
+        """Show a conversation from its start, in place of what was shown."""
+        items: list[Item] = []
+        for number, turn in enumerate(turns):
+            if number == dropped > 0:
+                items.append(Passage("the model is no longer given what is above", "class:note"))
+            items.append(_question(turn.typed))
+            if turn.voters:
+                told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
+                items.append(_folded(told))
+            if turn.reply:
+                items += self._reply_items(turn.reply)
+            elif turn.voters:
+                items.append(Passage(_VOTE_LOST, "class:note", spaced=False))
+        self._answer = None
+        self.conversation.replace(items)
+        self.conversation.scroll_to_end()
+        self._show_last_thought(turns[-1].reply if turns else None)
+
+    def clear(self) -> None:
+        """Take away what the conversation shows, but for an answer or a vote in the making."""
+        growing = self._answer or self._votes
+        self.conversation.replace([growing] if growing else [])
+        self.conversation.scroll_to_end()
+
+    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
+        """Show the thought of the reply of that name, from `words` on if there are any."""
+        told = effort(reply.thinking_s, reply.thinking_tokens)
+        self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
+        self.thinking.scroll_to_start()
+        self.thinking.find(words)
+
+    def _show_last_thought(self, reply: Reply | None) -> None:
+        """Have the thought of a whole reply in its pane, where the key opens it."""
+        line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
+        self._show_thought(_thought(reply.thinking if reply else ""), line)
+
+    def _show_thought(self, thought: PlainText, title: str) -> None:
+        self._title = title
+        self.thinking.find("")
+        self.thinking.replace([thought])
+        self.thinking.scroll_to_end()
+
+    def show_raw(self, raw: bool) -> None:
+        """Show answers as the model wrote them, or as Markdown."""
+        self.raw = raw
+        items = self.conversation.items
+        for number, item in enumerate(items):
+            if isinstance(item, MarkdownText | PlainText):
+                items[number] = answer = self._answer_item(item.text)
+                if item is self._answer:
+                    self._answer = answer
+        self.conversation.reset()
+
+    def _answer_item(self, text: str) -> MarkdownText | PlainText:
+        return PlainText(text) if self.raw else MarkdownText(text)
+
+    def _begin_answer(self, text: str) -> None:
+        self._answer = self._answer_item(text)
+        self.conversation.items.append(self._answer)
+
+    def _withdraw(self, from_thought: bool, characters: int) -> None:
+        if from_thought:
+            self._thought.withdraw(characters)
+            self.thinking.reset()
+        elif self._answer:
+            self._answer.withdraw(characters)
+            self.conversation.reset()
+
+    def _end_thought(self, *, unfinished: bool) -> None:
+        if not self._meter.tokens:
+            return
+        self._meter.end_thought()
+        fold = self._fold_line(self._meter.elapsed, self._meter.tokens, unfinished=unfinished)
+        self._fold = fold
+        self.show(fold)
+
+    def _fold_line(self, seconds: float, count: int, *, unfinished: bool) -> Passage:
+        if before := self._begun:
+            seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
+        line = thought_for(seconds, count, unfinished=unfinished)
+        self._title = line.capitalize()
+        return _folded(line)
+
+    def _finish(self, event: Finished) -> None:
+        if self.state == "thinking":
+            self._end_thought(unfinished=event.thinking_open)
+        items, usage = self.conversation.items, event.usage
+        if self._fold in items:  # the engine's own figures count the tags too
+            items[items.index(self._fold)] = self._fold_line(
+                usage.thinking_s, usage.thinking_tokens, unfinished=event.thinking_open
+            )
+            self.conversation.reset()
+        self._meter.measured = event.usage.tokens_per_s
+        self.state = "idle"
+        self._answer = None
+        if ending := _ENDINGS.get(event.reason):
+            self.note(ending)
+
+    def _reply_items(self, reply: Reply) -> list[Item]:
+        items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
+        if reply.answer:
+            items.append(self._answer_item(reply.answer))
+        if ending := _ENDINGS.get(reply.reason):
+            items.append(Passage(ending, "class:note", spaced=False))
+        return items
+
+
+def _thought_line(reply: Reply) -> str:
+    count, seconds = reply.thinking_tokens, reply.thinking_s
+    return thought_for(seconds, count, unfinished=reply.thinking_open)
+
+
+def _folded(line: str) -> Passage:
+    return Passage(line, "class:fold", "▸ ")
+
+
+def _thought(text: str) -> PlainText:
+    return PlainText(text, "class:thought")
+
+
+class _Votes:
+    """The table of a vote that goes on."""
+
+    def __init__(self, table: VoteTable) -> None:
+        self.handle = table.handle
+        self._table = table
+
+    def finished(self, width: int) -> list[Row]:  # noqa: ARG002
+        return []
+
+    def live(self, width: int) -> list[Row]:
+        lines = self._table.lines(width, _MOST_VOTE_ROWS)
+        return [[], *([("class:fold", visible(line))] for line in lines)]
+
+
+def _question(text: str) -> Passage:
+    return Passage(text, "class:question", "❯ ")
+
+
+class _Meter:
+    """Seconds since a reply began, and its tokens, as they come: many at once.
+
+    `measured` is the whole reply's pace, from where its tokens were drawn.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._began = self._first = self._last = clock()
+        self.tokens = self._first_tokens = 0
+        self.thinking_tokens = 0
+        self.measured: float | None = None
+
+    def count(self, tokens: int) -> None:
+        """Take the number of tokens so far."""
+        self._last = self._clock()
+        if not self.tokens:
+            self._first, self._first_tokens = self._last, tokens
+        self.tokens = tokens
+
+    def end_thought(self) -> None:
+        self.thinking_tokens = self.tokens
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first token; before it, since the reply began."""
+        return self._clock() - (self._first if self.tokens else self._began)
+
+    @property
+    def tokens_per_s(self) -> float:
+        if self.measured is not None:
+            return self.measured
+        seconds = self._last - self._first
+        return (self.tokens - self._first_tokens) / seconds if seconds >= _LEAST_PACE_S else 0.0

@@ -1,0 +1,1 @@
+"""LaTeX formulas as text that can be read on a terminal; `formulas` is the way in."""

@@ -1,0 +1,59 @@
+"""Markdown on a terminal while it is still being written."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from rich.console import Console
+
+from r1local.ui.console import LiveRows
+from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
+from r1local.ui.markdown.rows import draw
+from r1local.ui.safe_text import visible
+
+_PAINT_INTERVAL_S = 1 / 20
+# Painting may take this part of the time, however slow the terminal is.
+_PAINT_SHARE = 1 / 10
+
+
+class MarkdownView:
+    """Shows Markdown that comes in pieces: what is finished for good, the rest live.
+
+    Painting is gated by the clock, so that a token costs the same whether it is the
+    twentieth or the twenty-thousandth. `clock` gives seconds.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._blocks = MarkdownBlocks()
+        self._rows = LiveRows(console)
+        self._unpainted: list[Block] = []
+        self._last_kind: BlockKind | None = None
+        self._next_paint = clock()
+
+    def feed(self, text: str) -> None:
+        """Take the next characters and show them soon."""
+        self._unpainted += self._blocks.feed(visible(text))
+        if self._clock() >= self._next_paint:
+            self._paint(self._blocks.pending())
+
+    def set_aside(self) -> None:
+        """Take the live rows off the screen until the next text, to make room for a line."""
+        self._paint([])
+
+    def close(self) -> None:
+        """Show everything, for good, and leave the cursor on a line of its own."""
+        self._unpainted += self._blocks.flush()
+        self._paint([])
+
+    def _paint(self, pending: list[Block]) -> None:
+        begun = self._clock()
+        width = max(self._console.width - 1, 1)
+        finished = draw(self._unpainted, self._last_kind, self._console, width)
+        if self._unpainted:
+            self._last_kind = self._unpainted[-1].kind
+            self._unpainted = []
+        live = draw(pending, self._last_kind, self._console, width)
+        self._rows.update(finished, live)
+        ended = self._clock()
+        self._next_paint = begun + max(_PAINT_INTERVAL_S, (ended - begun) / _PAINT_SHARE)

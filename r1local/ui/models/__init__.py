@@ -1,0 +1,1 @@
+"""What the commands about models print: cards, downloads, verifications."""

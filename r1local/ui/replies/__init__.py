@@ -1,0 +1,1 @@
+"""A reply as text on a terminal or in a pipe, and as JSON."""

@@ -1,0 +1,156 @@
+"""Replies for programs: one JSON object, or one a line for each event.
+
+The text in them is exact. What a terminal would obey is written as `\\uXXXX`, which
+means the same to a program and nothing to a screen.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import IO, assert_never
+
+from rich.console import Console
+
+from r1local.answers.boxed import final_answer
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta, Usage
+from r1local.ui.console import print_notice
+from r1local.ui.safe_text import visible_json
+
+
+class JsonRenderer:
+    """One JSON object for the whole reply, written when it has ended; notices go to `err`."""
+
+    def __init__(
+        self,
+        stream: IO[str],
+        err: Console,
+        model: str,
+        with_thinking: bool,
+        with_answer: bool,
+    ) -> None:
+        self._stream = stream
+        self._err = err
+        self._model = model
+        self._with_thinking = with_thinking
+        self._with_answer = with_answer
+        self._thinking: list[str] = []
+        self._answer: list[str] = []
+
+    def handle(self, event: Event) -> None:
+        """Keep the text of an event, or write the object."""
+        match event:
+            case ThinkingDelta(text):
+                self._thinking.append(text)
+            case AnswerDelta(text):
+                self._answer.append(text)
+            case Rewound(part, characters):
+                pieces = self._thinking if part == "thinking" else self._answer
+                pieces[:] = ["".join(pieces)[:-characters]]
+            case Notice(_, message):
+                print_notice(self._err, message)
+            case Finished():
+                self._finish(event)
+            case _:
+                assert_never(event)
+
+    def close(self) -> None:
+        """Nothing is left open: a reply that did not finish has no object."""
+
+    def _finish(self, event: Finished) -> None:
+        answer = "".join(self._answer) if self._with_answer else None
+        reply = {
+            "model": self._model,
+            "thinking": "".join(self._thinking) if self._with_thinking else None,
+            "answer": answer,
+            "final_answer": None if answer is None else final_answer(answer),
+            "finish_reason": event.reason,
+            "usage": _usage(event.usage),
+            "timing": _timing(event.usage),
+            "seed": event.seed,
+        }
+        write_line(self._stream, reply)
+
+
+class JsonLinesRenderer:
+    """One JSON object a line for each event, flushed, for programs that follow along."""
+
+    def __init__(self, stream: IO[str], with_thinking: bool, with_answer: bool) -> None:
+        self._stream = stream
+        self._with_thinking = with_thinking
+        self._with_answer = with_answer
+        self._answer: list[str] = []
+
+    def handle(self, event: Event) -> None:
+        """Write one event."""
+        match event:
+            case ThinkingDelta(text):
+                if self._with_thinking:
+                    self._write_delta("thinking", text)
+            case AnswerDelta(text):
+                if self._with_answer:
+                    self._answer.append(text)
+                    self._write_delta("answer", text)
+            case Rewound(part, characters):
+                line = {"type": "rewound", "part": part, "characters": characters}
+                write_line(self._stream, line)
+                if part == "answer":
+                    self._answer[:] = ["".join(self._answer)[:-characters]]
+            case Notice(kind, message):
+                write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
+            case Finished():
+                self._finish(event)
+            case _:
+                assert_never(event)
+
+    def close(self) -> None:
+        """Nothing is left open: each line is whole."""
+
+    def _write_delta(self, kind: str, text: str) -> None:
+        # Most lines are these, and encoding a dictionary would cost twice as much.
+        self._stream.write(f'{{"type": "{kind}", "text": {visible_json(_encode(text))}}}\n')
+        self._stream.flush()
+
+    def _finish(self, event: Finished) -> None:
+        last = {
+            "type": "finished",
+            "finish_reason": event.reason,
+            "usage": _usage(event.usage),
+            "timing": _timing(event.usage),
+            "seed": event.seed,
+            "final_answer": final_answer("".join(self._answer)),
+        }
+        write_line(self._stream, last)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def write_line(stream: IO[str], value: Mapping[str, object]) -> None:
+    """Write one JSON object on a line of its own, harmless on a screen."""
+    stream.write(visible_json(_encode(value)) + "\n")
+    stream.flush()
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "thinking_tokens": usage.thinking_tokens,
+        "answer_tokens": usage.answer_tokens,
+        "discarded_tokens": usage.discarded_tokens,
+    }
+
+
+def _timing(usage: Usage) -> dict[str, float]:
+    seconds = {
+        "load_s": usage.load_s,
+        "prompt_s": usage.prompt_s,
+        "thinking_s": usage.thinking_s,
+        "answer_s": usage.answer_s,
+        "tokens_per_s": usage.tokens_per_s,
+    }
+    return rounded(seconds)
+
+
+def rounded(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Times as JSON has them, to a tenth of a millisecond."""
+    return {name: round(value, 4) for name, value in seconds.items()}

@@ -1,0 +1,348 @@
+"""What becomes of a reply's events: one renderer for each form of output.
+
+A renderer is closed whatever happens, `contextlib.closing` being the way to do it. Errors
+of the streams, as a broken pipe or a full disk, are the caller's to handle.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Protocol, assert_never
+
+from rich.console import Console
+from rich.text import Text
+
+from r1local.answers.boxed import final_answer
+from r1local.config.options import OutputFormat, ThinkingMode
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
+from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
+from r1local.ui.safe_text import visible
+from r1local.ui.wording import effort, thought_for
+
+_FOLD_INTERVAL_S = 1 / 10
+
+
+class Renderer(Protocol):
+    """Takes the events of one reply, in order."""
+
+    def handle(self, event: Event) -> None:
+        """Show or write one event."""
+
+    def close(self) -> None:
+        """Leave the streams whole: after `Finished`, after an exception, or twice."""
+
+
+def renderer_for(
+    out: Console,
+    err: Console,
+    *,
+    output_format: OutputFormat = "text",
+    thinking: ThinkingMode = "show",
+    answer_only: bool = False,
+    model: str,
+    clock: Callable[[], float] = monotonic,
+) -> Renderer:
+    """Return the renderer of one reply.
+
+    Args:
+        out: the console of standard output, which the answer goes to.
+        err: the console of standard error, for thinking, notices and how it ended.
+        output_format: text to read, one JSON object, or one JSON object for each event.
+        thinking: what becomes of the thought; `only` leaves the answer out instead.
+        answer_only: print nothing but the final answer. Applies to the text format.
+        model: the name that the JSON object gives the model.
+        clock: gives seconds, for the footer and the pace of repainting.
+    """
+    match output_format:
+        case "json":
+            return JsonRenderer(out.file, err, model, thinking != "hide", thinking != "only")
+        case "jsonl":
+            return JsonLinesRenderer(out.file, thinking != "hide", thinking != "only")
+        case "text":
+            thought = _thinking_part(out, err, thinking, clock)
+            answer = _answer_part(out, err, thinking, answer_only, clock)
+            return TextRenderer(err, thought, answer)
+        case _:
+            assert_never(output_format)
+
+
+class PartRenderer(Protocol):
+    """Shows the thinking or the answer of one reply."""
+
+    def write(self, text: str, tokens: int) -> None:
+        """Show the next characters; `tokens` counts the part's so far."""
+
+    def rewind(self, characters: int) -> None:
+        """Leave out the last characters, unless they are shown: a notice says what happened."""
+
+    def set_aside(self) -> None:
+        """Leave the cursor at the start of a line, for a line that isn't this part's."""
+
+    def end(self, *, unfinished: bool) -> None:
+        """End the part, empty or not; `unfinished` if it was cut off."""
+
+
+class TextRenderer:
+    """Text for people: the thinking, then the answer, then how it ended if not by itself."""
+
+    def __init__(self, err: Console, thinking: PartRenderer, answer: PartRenderer) -> None:
+        self._err = err
+        self._thinking = thinking
+        self._answer = answer
+        self._current: PartRenderer | None = None
+
+    def handle(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case ThinkingDelta(text, tokens):
+                self._current = self._thinking
+                self._thinking.write(text, tokens)
+            case AnswerDelta(text, tokens):
+                if self._current is self._thinking:
+                    self._thinking.end(unfinished=False)
+                self._current = self._answer
+                self._answer.write(text, tokens)
+            case Rewound("answer", characters):
+                self._answer.rewind(characters)
+            case Rewound():
+                pass
+            case Notice(_, message):
+                if self._current is not None:
+                    self._current.set_aside()
+                print_notice(self._err, message)
+            case Finished():
+                self._finish(event)
+            case _:
+                assert_never(event)
+
+    def close(self) -> None:
+        """End what is still open; a stream that fails has been reported already."""
+        current, self._current = self._current, None
+        if current is not None:
+            with suppress(OSError, ValueError):
+                current.end(unfinished=True)
+
+    def _finish(self, event: Finished) -> None:
+        current, self._current = self._current, None
+        if current is self._thinking:
+            self._thinking.end(unfinished=event.thinking_open)
+        self._answer.end(unfinished=False)
+        if self._err.is_terminal and event.reason == "cancelled":
+            print_notice(self._err, "stopped")
+        elif self._err.is_terminal and event.reason == "length":
+            print_notice(self._err, "stopped at the token limit")
+
+
+class Unshown:
+    """A part that nobody asked to see."""
+
+    def write(self, text: str, tokens: int) -> None:
+        """Show nothing."""
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
+    def set_aside(self) -> None:
+        """Leave the cursor where it is."""
+
+    def end(self, *, unfinished: bool) -> None:
+        """Show nothing."""
+
+
+class PlainPart:
+    """Text as it was generated: exact in a pipe, harmless on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._stream = console.file
+        self._is_terminal = console.is_terminal
+        self._inside_line = False
+
+    def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
+        """Write the next characters."""
+        self._stream.write(visible(text) if self._is_terminal else text)
+        self._stream.flush()
+        self._inside_line = text[-1] != "\n"
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
+    def set_aside(self) -> None:
+        """Break the line on a terminal; a pipe's text stays exact."""
+        if self._is_terminal:
+            self.end(unfinished=True)
+
+    def end(self, *, unfinished: bool) -> None:  # noqa: ARG002
+        """Add the final newline if the text has none."""
+        if self._inside_line:
+            self._stream.write("\n")
+            self._stream.flush()
+        self._inside_line = False
+
+
+class StreamedThinking:
+    """The thought, dim, word by word, between a header and a footer."""
+
+    def __init__(self, err: Console, clock: Callable[[], float]) -> None:
+        self._err = err
+        self._meter = _Meter(clock)
+        self._inside_line = False
+
+    def write(self, text: str, tokens: int) -> None:
+        """Write the next characters and let the terminal break the lines."""
+        if not self._meter.tokens:
+            print_notice(self._err, "Thinking")
+        self._meter.count(tokens)
+        self._err.file.write(dim(self._err, visible(text)))
+        self._err.file.flush()
+        self._inside_line = text[-1] != "\n"
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
+    def set_aside(self) -> None:
+        """Break the line."""
+        if self._inside_line:
+            self._err.file.write("\n")
+        self._inside_line = False
+
+    def end(self, *, unfinished: bool) -> None:
+        """Write the footer."""
+        self.set_aside()
+        print_notice(self._err, self._meter.footer(unfinished) + "\n")
+
+
+class FoldedThinking:
+    """One line that counts while the model thinks, and then the footer or no trace."""
+
+    def __init__(self, err: Console, clock: Callable[[], float], *, with_footer: bool) -> None:
+        self._err = err
+        self._with_footer = with_footer
+        self._rows = LiveRows(err)
+        self._meter = _Meter(clock)
+        self._clock = clock
+        self._next_paint = clock()
+
+    def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
+        """Count the tokens, and say so now and then."""
+        self._meter.count(tokens)
+        if (now := self._clock()) >= self._next_paint:
+            self._next_paint = now + _FOLD_INTERVAL_S
+            line = f"thinking … {self._meter.reading()}"
+            self._rows.update([], [live_line(self._err, line)])
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
+    def set_aside(self) -> None:
+        """Take the line away until the next token."""
+        self._rows.update([], [])
+
+    def end(self, *, unfinished: bool) -> None:
+        """Put the footer in the line's place, if there is to be one."""
+        footer = [Text(self._meter.footer(unfinished), "dim"), Text()]
+        self._rows.update(footer if self._with_footer else [], [])
+
+
+class MarkdownAnswer:
+    """The answer as rendered Markdown."""
+
+    def __init__(self, out: Console, clock: Callable[[], float]) -> None:
+        # Here, since replies in pipes have no use for it and would wait 35 ms.
+        from r1local.ui.markdown.view import MarkdownView
+
+        self._view = MarkdownView(out, clock)
+
+    def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
+        """Show the next characters."""
+        self._view.feed(text)
+
+    def rewind(self, characters: int) -> None:
+        """Leave what was shown."""
+
+    def set_aside(self) -> None:
+        """Make room for a line."""
+        self._view.set_aside()
+
+    def end(self, *, unfinished: bool) -> None:  # noqa: ARG002
+        """Show everything for good."""
+        self._view.close()
+
+
+class FinalAnswerOnly:
+    """Nothing but the content of the last box."""
+
+    def __init__(self, out: Console, err: Console) -> None:
+        self._out = out
+        self._err = err
+        self._pieces: list[str] = []
+
+    def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
+        """Keep the next characters."""
+        self._pieces.append(text)
+
+    def rewind(self, characters: int) -> None:
+        """Leave out the last characters."""
+        self._pieces = ["".join(self._pieces)[:-characters]]
+
+    def set_aside(self) -> None:
+        """Leave the cursor where it is."""
+
+    def end(self, *, unfinished: bool) -> None:
+        """Print the final answer, or say on standard error that there is none."""
+        if unfinished:
+            return
+        answer = final_answer("".join(self._pieces))
+        if answer is None:
+            print_notice(self._err, r"no final answer: the reply has no \boxed{}")
+            return
+        self._out.file.write((visible(answer) if self._out.is_terminal else answer) + "\n")
+        self._out.file.flush()
+
+
+def _answer_part(
+    out: Console,
+    err: Console,
+    thinking: ThinkingMode,
+    answer_only: bool,
+    clock: Callable[[], float],
+) -> PartRenderer:
+    if thinking == "only":
+        return Unshown()
+    if answer_only:
+        return FinalAnswerOnly(out, err)
+    return MarkdownAnswer(out, clock) if can_repaint(out) else PlainPart(out)
+
+
+def _thinking_part(
+    out: Console, err: Console, mode: ThinkingMode, clock: Callable[[], float]
+) -> PartRenderer:
+    if mode == "only":
+        return PlainPart(out)
+    if not err.is_terminal:
+        return Unshown()
+    if mode in ("fold", "hide") and can_repaint(err):
+        return FoldedThinking(err, clock, with_footer=mode == "fold")
+    if mode == "hide":
+        return Unshown()
+    return StreamedThinking(err, clock)
+
+
+class _Meter:
+    """Seconds since the first token of the thought, and its tokens."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._begun = 0.0
+        self.tokens = 0
+
+    def count(self, tokens: int) -> None:
+        if not self.tokens:
+            self._begun = self._clock()
+        self.tokens = tokens
+
+    def reading(self) -> str:
+        return effort(self._clock() - self._begun, self.tokens)
+
+    def footer(self, unfinished: bool) -> str:
+        return thought_for(self._clock() - self._begun, self.tokens, unfinished=unfinished)

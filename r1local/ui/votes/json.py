@@ -1,0 +1,156 @@
+"""Votes for programs: one JSON object, or one a line for each event of each voter."""
+
+from typing import IO, assert_never
+
+from rich.console import Console
+
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.vote import (
+    Candidate,
+    Paused,
+    TallyUpdate,
+    VoteEvent,
+    VoteResult,
+    VoterEvent,
+    VoterReply,
+)
+from r1local.ui.console import print_notice
+from r1local.ui.replies.json import rounded, write_line
+
+
+class JsonVotes:
+    """One JSON object for the whole vote, written at its end; notices go to `err`."""
+
+    def __init__(self, stream: IO[str], err: Console, model: str, with_thinking: bool) -> None:
+        self._stream = stream
+        self._err = err
+        self._model = model
+        self._with_thinking = with_thinking
+
+    def handle(self, event: VoteEvent) -> None:
+        """Say a notice, or write the object."""
+        match event:
+            case Notice(_, message):
+                print_notice(self._err, message)
+            case VoteResult():
+                self._finish(event)
+            case VoterEvent() | Paused() | VoterReply() | TallyUpdate():
+                pass
+            case _:
+                assert_never(event)
+
+    def close(self) -> None:
+        """Nothing is left open: a vote that did not finish has no object."""
+
+    def _finish(self, elected: VoteResult) -> None:
+        winner = elected.winner
+        thinking = winner.reply.thinking if winner and self._with_thinking else None
+        replies = [_ballot(ballot, self._with_thinking) for ballot in elected.ballots]
+        vote = {
+            "model": self._model,
+            "thinking": thinking,
+            "answer": winner.reply.answer if winner else None,
+            **_outcome(elected),
+            "replies": replies,
+            "usage": {
+                "prompt_tokens": elected.prompt_tokens,
+                "cached_tokens": elected.cached_tokens,
+                "thinking_tokens": sum(one.reply.thinking_tokens for one in elected.ballots),
+                "answer_tokens": sum(one.reply.answer_tokens for one in elected.ballots),
+            },
+            "timing": _timing(elected),
+        }
+        write_line(self._stream, vote)
+
+
+class JsonLinesVotes:
+    """One JSON object a line for each event, flushed; a voter's has the voter's number."""
+
+    def __init__(self, stream: IO[str], with_thinking: bool) -> None:
+        self._stream = stream
+        self._with_thinking = with_thinking
+
+    def handle(self, event: VoteEvent) -> None:
+        """Write one event."""
+        match event:
+            case VoterEvent(voter, of_reply):
+                self._write_of_voter(voter, of_reply)
+            case Paused(voter):
+                write_line(self._stream, {"type": "paused", "voter": voter})
+            case VoterReply():
+                write_line(self._stream, {"type": "ballot", **_summary(event)})
+            case TallyUpdate(candidates):
+                write_line(self._stream, {"type": "standing", "tally": _tally(candidates)})
+            case Notice(kind, message):
+                write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
+            case VoteResult():
+                last = {"type": "elected", **_outcome(event), "timing": _timing(event)}
+                write_line(self._stream, last)
+            case _:
+                assert_never(event)
+
+    def close(self) -> None:
+        """Nothing is left open: each line is whole."""
+
+    def _write_of_voter(self, voter: int, event: Event) -> None:
+        line: dict[str, object]
+        match event:
+            case ThinkingDelta(text):
+                if not self._with_thinking:
+                    return
+                line = {"type": "thinking", "voter": voter, "text": text}
+            case AnswerDelta(text):
+                line = {"type": "answer", "voter": voter, "text": text}
+            case Rewound(part, characters):
+                line = {"type": "rewound", "voter": voter, "part": part, "characters": characters}
+            case Notice(kind, message):
+                line = {"type": "notice", "voter": voter, "kind": kind, "message": message}
+            case Finished():
+                return  # the ballot says it
+            case _:
+                assert_never(event)
+        write_line(self._stream, line)
+
+
+def _outcome(elected: VoteResult) -> dict[str, object]:
+    return {
+        "final_answer": elected.answer,
+        "winner": elected.winner.voter if elected.winner else None,
+        "ended": elected.ended,
+        "finished": elected.finished,
+        "agreement": round(elected.agreement, 4),
+        "tally": _tally(elected.candidates),
+    }
+
+
+def _tally(candidates: tuple[Candidate, ...]) -> list[dict[str, object]]:
+    return [
+        {"answer": one.answer, "votes": one.votes, "voters": list(one.voters)} for one in candidates
+    ]
+
+
+def _ballot(ballot: VoterReply, with_thinking: bool) -> dict[str, object]:
+    thinking = ballot.reply.thinking if with_thinking else None
+    return {**_summary(ballot), "thinking": thinking, "answer": ballot.reply.answer}
+
+
+def _summary(ballot: VoterReply) -> dict[str, object]:
+    reply = ballot.reply
+    return {
+        "voter": ballot.voter,
+        "final_answer": ballot.final_answer,
+        "finish_reason": reply.reason,
+        "thinking_tokens": reply.thinking_tokens,
+        "answer_tokens": reply.answer_tokens,
+        "seed": reply.seed,
+    }
+
+
+def _timing(elected: VoteResult) -> dict[str, float]:
+    seconds = {
+        "load_s": elected.load_s,
+        "prompt_s": elected.prompt_s,
+        "voting_s": elected.voting_s,
+        "tokens_per_s": elected.tokens_per_s,
+    }
+    return rounded(seconds)

@@ -1,0 +1,275 @@
+"""What becomes of a vote's events: a live table and the answer, or JSON for programs."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Literal, Protocol, TypeAlias, assert_never
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+
+from r1local.config.options import OutputFormat
+from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
+from r1local.events.vote import (
+    Candidate,
+    Paused,
+    TallyUpdate,
+    VoteEvent,
+    VoteResult,
+    VoterEvent,
+    VoterReply,
+)
+from r1local.ui.console import LiveRows, can_repaint, live_line, print_notice
+from r1local.ui.safe_text import visible
+from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
+from r1local.ui.wording import reply_count
+
+_INTERVAL_S = 1 / 10
+#: Candidates in the live table and the tally, and cells of the longest bar.
+_MOST_CANDIDATES, _LONGEST_BAR = 8, 20
+#: Cells of a terminal for an answer in them, at most.
+_ANSWER_CELLS = 40
+
+_State: TypeAlias = Literal["thinking", "answering", "paused", "done", "no answer"]
+
+
+class VoteRenderer(Protocol):
+    """Takes the events of one vote, in order."""
+
+    def handle(self, event: VoteEvent) -> None:
+        """Show or write one event."""
+
+    def close(self) -> None:
+        """Leave the streams whole: after `VoteResult`, after an exception, or twice."""
+
+
+def vote_renderer_for(
+    out: Console,
+    err: Console,
+    *,
+    output_format: OutputFormat,
+    with_thinking: bool,
+    answer_only: bool,
+    votes: int,
+    model: str,
+    clock: Callable[[], float] = monotonic,
+) -> VoteRenderer:
+    """Return the renderer of one vote.
+
+    Args:
+        out: the console of standard output, which the winning answer goes to.
+        err: the console of standard error, for the live table, the tally and notices.
+        output_format: text to read, one JSON object, or one JSON object for each event.
+        with_thinking: JSON has the thoughts, and the tally stays on the terminal.
+        answer_only: print nothing but the final answer. Applies to the text format.
+        votes: how many voters there are to be.
+        model: the name that the JSON object gives the model.
+        clock: gives seconds, for the pace of repainting.
+    """
+    match output_format:
+        case "json":
+            return JsonVotes(out.file, err, model, with_thinking)
+        case "jsonl":
+            return JsonLinesVotes(out.file, with_thinking)
+        case "text":
+            table = LiveVotes(err, votes, clock) if can_repaint(err) else None
+            return TextVotes(out, err, table, answer_only, with_tally=with_thinking)
+        case _:
+            assert_never(output_format)
+
+
+class TextVotes:
+    """Text for people: the table while it lasts, the winning answer, and the tally."""
+
+    def __init__(
+        self,
+        out: Console,
+        err: Console,
+        table: "LiveVotes | None",
+        answer_only: bool,
+        *,
+        with_tally: bool,
+    ) -> None:
+        self._out = out
+        self._err = err
+        self._table = table
+        self._answer_only = answer_only
+        self._with_tally = with_tally and err.is_terminal
+
+    def handle(self, event: VoteEvent) -> None:
+        """Show one event."""
+        if isinstance(event, Notice):
+            self.close()
+            print_notice(self._err, event.message)
+        elif isinstance(event, VoteResult):
+            self.close()
+            self._show(event)
+        elif self._table:
+            self._table.handle(event)
+
+    def close(self) -> None:
+        """Take the table away; a stream that fails has been reported already."""
+        if self._table:
+            with suppress(OSError, ValueError):
+                self._table.clear()
+
+    def _show(self, elected: VoteResult) -> None:
+        if elected.winner:
+            answer = elected.answer if self._answer_only else elected.winner.reply.answer
+            self._write(answer or "")
+        if self._with_tally:
+            for line in tally_lines(elected):
+                print_notice(self._err, line)
+
+    def _write(self, answer: str) -> None:
+        out = self._out
+        if can_repaint(out) and not self._answer_only:
+            from r1local.ui.markdown.view import MarkdownView  # as in `renderers.MarkdownAnswer`
+
+            view = MarkdownView(out, monotonic)
+            view.feed(answer)
+            view.close()
+            return
+        text = visible(answer) if out.is_terminal else answer
+        out.file.write(text if text.endswith("\n") else text + "\n")
+        out.file.flush()
+
+
+def tally_lines(elected: VoteResult) -> list[str]:
+    """The tally in words, the winner first, and why it ended early if it did."""
+    without = elected.finished - sum(one.votes for one in elected.candidates)
+    lines = [f"{one_line(one.answer)} · {_votes(one.votes)}" for one in elected.candidates]
+    lines = _shortened(lines)
+    if without:
+        lines.append(f"without an answer · {without:,}")
+    speed = f"{elected.tokens:,} tokens, {elected.tokens_per_s:,.0f} a second"
+    why = {
+        "complete": "",
+        "decided": ", then the outcome was certain",
+        "confident": ", then the leader was likely enough to stay ahead",
+        "cancelled": ", then it was stopped",
+    }[elected.ended]
+    return [*lines, f"{reply_count(elected.finished)}{why} · {speed}"]
+
+
+def one_line(answer: str) -> str:
+    """An answer as one line that fits a table."""
+    line = " ".join(answer.split())
+    if cell_len(line) <= _ANSWER_CELLS:
+        return line
+    return set_cell_size(line, _ANSWER_CELLS - 1).rstrip() + "…"
+
+
+def _votes(count: int) -> str:
+    return "1 vote" if count == 1 else f"{count:,} votes"
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= _MOST_CANDIDATES:
+        return list(lines)
+    shown = lines[: _MOST_CANDIDATES - 1]
+    return [*shown, f"{len(lines) - len(shown)} more answers"]
+
+
+class LiveVotes:
+    """The table that is painted over while people wait."""
+
+    def __init__(self, err: Console, votes: int, clock: Callable[[], float]) -> None:
+        self._err = err
+        self._clock = clock
+        self._table = VoteTable(votes, clock)
+        self._rows = LiveRows(err)
+        self._painted = False
+        self._next_paint = clock()
+
+    def handle(self, event: VoterEvent | Paused | VoterReply | TallyUpdate) -> None:
+        """Note what an event says, and paint now and then."""
+        self._table.handle(event)
+        if (now := self._clock()) >= self._next_paint:
+            self._next_paint = now + _INTERVAL_S
+            lines = self._table.lines(self._err.width - 1, self._err.height - 1)
+            self._rows.update([], [live_line(self._err, line) for line in lines])
+            self._painted = True
+
+    def clear(self) -> None:
+        """Take the table away, until it is painted again."""
+        if self._painted:
+            self._rows.update([], [])
+        self._painted = False
+
+
+class VoteTable:
+    """The candidates of a vote while it lasts, and what each voter does.
+
+    Args:
+        votes: how many voters there are to be.
+        clock: gives seconds.
+    """
+
+    def __init__(self, votes: int, clock: Callable[[], float] = monotonic) -> None:
+        self._votes = votes
+        self._clock = clock
+        self._started = clock()
+        self._states: dict[int, _State] = {}
+        self._thinking: dict[int, int] = {}
+        self._answering: dict[int, int] = {}
+        self._candidates: tuple[Candidate, ...] = ()
+
+    def handle(self, event: VoterEvent | Paused | VoterReply | TallyUpdate) -> None:
+        """Note what an event says."""
+        match event:
+            case VoterEvent(voter, ThinkingDelta(_, tokens)):
+                self._states[voter], self._thinking[voter] = "thinking", tokens
+            case VoterEvent(voter, AnswerDelta(_, tokens)):
+                self._states[voter], self._answering[voter] = "answering", tokens
+            case VoterEvent():
+                pass
+            case Paused(voter):
+                self._states[voter] = "paused"
+            case VoterReply():
+                answered = event.final_answer is not None
+                self._states[event.voter] = "done" if answered else "no answer"
+            case TallyUpdate(candidates):
+                self._candidates = candidates
+            case _:
+                assert_never(event)
+
+    def lines(self, width: int, height: int) -> list[str]:
+        """The table in so many columns and at most so many rows; answers are not made harmless."""
+        tokens = sum(self._thinking.values()) + sum(self._answering.values())
+        voted = sum(candidate.votes for candidate in self._candidates)
+        head = f"{voted:,} of {self._votes:,} votes · {tokens:,} tokens"
+        if (seconds := self._clock() - self._started) > 1:
+            head += f" · {tokens / seconds:,.0f} tokens/s"
+        lines = [*self._candidate_lines(), *self._voter_lines(width)]
+        return [head, *lines[: max(1, height - 1)]]
+
+    def _candidate_lines(self) -> list[str]:
+        answers = [one_line(candidate.answer) for candidate in self._candidates]
+        width = max(map(cell_len, answers), default=0)
+        most = self._candidates[0].votes if self._candidates else 1
+        lines = [
+            f"{set_cell_size(answer, width)}  {_bar(candidate.votes, most)} {candidate.votes}"
+            for answer, candidate in zip(answers, self._candidates, strict=True)
+        ]
+        return _shortened(lines)
+
+    def _voter_lines(self, columns: int) -> list[str]:
+        """The voters that are at work, several beside one another, and how many wait."""
+        cells = [
+            f"#{voter} {state} {self._thinking.get(voter, 0) + self._answering.get(voter, 0):,}"
+            for voter, state in sorted(self._states.items())
+            if state not in ("done", "no answer")
+        ]
+        if waiting := self._votes - len(self._states):
+            cells.append(f"{waiting:,} waiting")
+        width = max(map(len, cells), default=1) + 2
+        beside = max(1, columns // width)
+        return [
+            "".join(cell.ljust(width) for cell in cells[start : start + beside]).rstrip()
+            for start in range(0, len(cells), beside)
+        ]
+
+
+def _bar(votes: int, most: int) -> str:
+    return "█" * max(1, votes * min(most, _LONGEST_BAR) // most)

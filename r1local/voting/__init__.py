@@ -1,0 +1,1 @@
+"""Votes: many replies to one question, and the answer that most of them give."""

@@ -1,0 +1,90 @@
+"""Counting votes: which answers are one, which leads, and when no more votes are needed.
+
+Self-consistency (Wang et al. 2022, arXiv 2203.11171): of many replies to one question the
+answer that most of them give is right more often than that of any one reply.
+"""
+
+from collections.abc import Callable, Sequence
+from math import comb
+from typing import TypeAlias
+
+from r1local.answers.canonical import canonical_form
+from r1local.events.vote import Candidate
+
+#: Says which of some answers, by its place, an answer is equal to; None if to none.
+Equal: TypeAlias = Callable[[str, Sequence[str]], int | None]
+
+
+class Tally:
+    """The votes so far.
+
+    Args:
+        equal: a finer comparison for answers that are spelled differently.
+    """
+
+    def __init__(self, equal: Equal = lambda _answer, _others: None) -> None:
+        self._equal = equal
+        self._places: dict[str, int] = {}
+        self._candidates: list[Candidate] = []
+        #: For each candidate, how many votes there were when its last one came.
+        self._came: list[int] = []
+        self.votes = 0
+
+    def add(self, voter: int, answer: str) -> None:
+        """Count one vote."""
+        place = self._place(answer)
+        found = self._candidates[place]
+        self._candidates[place] = Candidate(found.answer, (*found.voters, voter))
+        self.votes += 1
+        self._came[place] = self.votes
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The best first; of those with as many votes, the one that had them first."""
+        order = sorted(
+            range(len(self._candidates)),
+            key=lambda place: (-self._candidates[place].votes, self._came[place]),
+        )
+        return tuple(self._candidates[place] for place in order)
+
+    def is_decided(self, outstanding: int) -> bool:
+        """The leader stays ahead, whatever the votes that may still come say."""
+        first, second = self._first_two()
+        return first > second + outstanding
+
+    def confidence(self) -> float:
+        """How likely it is that the leader would lead after ever so many votes.
+
+        Adaptive-Consistency's Beta criterion (Aggarwal et al. 2023, arXiv 2305.11860, section
+        3.2): of the votes for the first two, the leader's share has the distribution
+        Beta(first + 1, second + 1), and the question is how likely it is above one half.
+        """
+        return probability_above_half(*self._first_two())
+
+    def _first_two(self) -> tuple[int, int]:
+        votes = [candidate.votes for candidate in self.candidates[:2]]
+        first, second = (*votes, 0, 0)[:2]
+        return first, second
+
+    def _place(self, answer: str) -> int:
+        """The place of an answer's candidate, a new one if it is the first of its kind."""
+        form = canonical_form(answer)
+        place = self._places.get(form)
+        if place is None:
+            place = self._equal(answer, [candidate.answer for candidate in self._candidates])
+        if place is None:
+            place = len(self._candidates)
+            self._candidates.append(Candidate(answer, ()))
+            self._came.append(0)
+        self._places[form] = place
+        return place
+
+
+def probability_above_half(successes: int, failures: int) -> float:
+    """P(p > 1/2) for p from Beta(successes + 1, failures + 1).
+
+    For whole parameters the incomplete beta function is a binomial sum (Abramowitz and Stegun,
+    26.5.24): here P(X <= successes) for X from Binomial(successes + failures + 1, 1/2).
+    """
+    trials = successes + failures + 1
+    return sum(comb(trials, count) for count in range(successes + 1)) / (1 << trials)

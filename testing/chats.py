@@ -1,0 +1,144 @@
+"""`r1local chat` on a terminal, as a person has it before them."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from r1local.config.paths import sessions_folder
+from testing.command import COMMAND
+from testing.pseudo_terminal import PseudoTerminal
+
+THOUGHT = "Let me list the primes: 2, 3, 5, 7.\nWait, is 9 one? It is 3 × 3, so no."
+ANSWER = """\
+There are **four** primes below 10:
+
+| prime | square |
+|---|---|
+| 5 | 25 |
+
+```python
+print("four")
+```
+
+So the answer is \\(\\frac{8}{2} = 4\\):
+
+\\[\\boxed{4}\\]"""
+REPLY = f"{THOUGHT}\n</think>\n\n{ANSWER}"
+
+CTRL_C, CTRL_D = "\x03", "\x04"
+F1, F2, F3, F4 = "\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS"
+F5, F6, F7, F8, F9 = "\x1b[15~", "\x1b[17~", "\x1b[18~", "\x1b[19~", "\x1b[20~"
+PAGE_UP, PAGE_DOWN, CTRL_HOME, CTRL_END = "\x1b[5~", "\x1b[6~", "\x1b[1;5H", "\x1b[1;5F"
+CTRL_UP, ALT_PAGE_DOWN = "\x1b[1;5A", "\x1b\x1b[6~"
+UP = "\x1b[A"
+
+LEAVE_SCREEN = "\x1b[?1049l"
+
+
+class ChatTerminal(PseudoTerminal):
+    """A chat that waits for a question.
+
+    Args:
+        arguments: of the command line.
+        prompt: what it shows when it can be typed in.
+    """
+
+    def __init__(
+        self,
+        *arguments: str | Path,
+        columns: int = 100,
+        lines: int = 30,
+        prompt: str = "❯",
+        **environment: str,
+    ) -> None:
+        command = [*COMMAND, "chat", *map(str, arguments)]
+        super().__init__(command, columns=columns, lines=lines, **environment)
+        self._prompt = prompt
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        try:
+            self.wait_for_text(self._prompt)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def send(self, text: str) -> None:
+        """Type a text, and Enter."""
+        self.type(f"{text}\r")
+
+    def paste(self, text: str) -> None:
+        """Paste a text, as terminals do where a program has asked for brackets."""
+        self.type(f"\x1b[200~{text}\x1b[201~")
+
+    def wait_for_text(self, *texts: str, seconds: float = 60) -> None:
+        """Wait until all of them are on the screen."""
+        self.wait_for(lambda: all(text in self.shown for text in texts), seconds)
+
+    def wait_without(self, text: str) -> None:
+        """Wait until a text is on the screen no more."""
+        self.wait_for(lambda: text not in self.shown)
+
+    def told(self, command: str, *texts: str) -> None:
+        """Send a slash command to an empty conversation, and wait until it is answered so.
+
+        An answer in the making would not be cleared.
+        """
+        self.wait_for(lambda: not replying())
+        self.send("/clear")
+        self.wait_for(lambda: not any(row.partition("│")[0].strip() for row in self.rows[:-2]))
+        self.send(command)
+        self.wait_for_text(*texts)
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows of the screen; the last two are the status line and the input."""
+        return self.shown.split("\n")
+
+    def leave(self) -> int:
+        """End it as people do, at the prompt; return the exit code.
+
+        A terminal that is not in the program's hands yet takes Ctrl-D for itself.
+        """
+        self.wait_for(lambda: self.rows[self.screen.cursor.y].startswith(("❯", ">")), 15)
+        self.type(CTRL_D)
+        return self.finish()
+
+    @property
+    def child(self) -> psutil.Process:
+        """The process that chats; the one started looks on."""
+        (child,) = psutil.Process(self.pid).children()
+        return child
+
+    @property
+    def copied(self) -> list[str]:
+        """What the terminal was asked to put on its clipboard."""
+        found = re.findall(r"\x1b\]52;c;([^\x07]*)\x07", self.stream)
+        return [base64.b64decode(each).decode() for each in found]
+
+
+def steps(count: int) -> str:
+    """A thought of so many lines, no two of them alike."""
+    return "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(count))
+
+
+def records(name: str | None = None) -> list[dict[str, Any]]:
+    """The lines of a session's file, or of all sessions' if none is named."""
+    paths = sorted(sessions_folder().glob(f"{name or '*'}.jsonl"))
+    return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+
+
+def replying() -> bool:
+    """Whether a reply that a session has the beginning of has not ended."""
+    kinds = [each["type"] for each in records() if "voter" not in each]
+    return sum(map(kinds.count, ("question", "retry", "continued"))) > kinds.count("ended")
+
+
+def of_type(kind: str, name: str | None = None) -> list[dict[str, Any]]:
+    """Those of one type."""
+    return [record for record in records(name) if record["type"] == kind]

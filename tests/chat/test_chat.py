@@ -1,0 +1,232 @@
+"""Chats that end as nobody wished, go on later, leave nothing behind, or meet one another."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from r1local.config.paths import sessions_folder
+from r1local.sessions.folder import read_session, saved_sessions
+from testing import chats
+from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
+from testing.command import COMMAND, Scripted
+from testing.pseudo_terminal import PseudoTerminal
+
+LONG_THOUGHT = steps(600)
+
+
+@pytest.fixture
+def endless(scripted: Scripted) -> Path:
+    """A model that thinks for several seconds."""
+    return scripted(f"{LONG_THOUGHT}</think>Done.", context_length=30_000, slow=True)
+
+
+def streaming(terminal: ChatTerminal) -> None:
+    """Ask, and wait until some of the thought is on the disk."""
+    terminal.send("How many?")
+    terminal.wait_for(lambda: bool(saved_sessions()) and bool(of_type("thinking")))
+
+
+def test_a_conversation_goes_on_where_it_was(scripted: Scripted) -> None:
+    model = scripted(REPLY)
+    with ChatTerminal("-m", model, "--session", "primes") as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │")
+        assert terminal.leave() == 0
+        assert "saved; r1local chat --resume primes goes on" in terminal.shown
+    with ChatTerminal("--resume") as terminal:
+        terminal.wait_for_text("❯ How many?", "▸ thought for", "│ 4 │", "240/768", "· primes")
+        terminal.type(chats.F2)
+        terminal.wait_for_text("─ Thought for", "Let me list the primes")
+        terminal.send("And now?")
+        terminal.wait_for(
+            lambda: terminal.shown.count("│ 4 │") == 2 or "And now?" in terminal.shown
+        )
+        terminal.wait_for(lambda: len(of_type("ended")) == 2)
+        assert terminal.leave() == 0
+    assert [turn.question for turn in read_session("primes").turns] == ["How many?", "And now?"]
+
+
+# --- Whatever ends it, the terminal is whole ---------------------------------------------
+
+Ending = Callable[[ChatTerminal], object]
+ENDINGS: dict[str, tuple[Ending, int]] = {
+    "Ctrl-D": (lambda terminal: terminal.type(chats.CTRL_D), 0),
+    "SIGTERM": (lambda terminal: os.kill(terminal.pid, signal.SIGTERM), 0),
+    "SIGHUP": (lambda terminal: os.kill(terminal.pid, signal.SIGHUP), 0),
+    "kill -9 of the one that chats": (lambda terminal: terminal.child.kill(), 128 + 9),
+    "a crash in llama.cpp": (
+        lambda terminal: terminal.child.send_signal(signal.SIGSEGV),
+        128 + signal.SIGSEGV,
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_terminal_is_restored_and_what_was_said_is_kept(ending: str, endless: Path) -> None:
+    end, code = ENDINGS[ending]
+    with ChatTerminal("-m", endless) as terminal:
+        streaming(terminal)
+        assert not terminal.restored
+        end(terminal)
+        assert terminal.finish() == code
+        assert terminal.restored
+        assert_left_whole(terminal)
+    (turn,) = read_session(saved_sessions()[0].name).turns
+    assert turn.reply and LONG_THOUGHT.startswith(turn.reply.thinking)
+    assert turn.reply.reason == ("lost" if code else "cancelled")
+
+
+def test_kill_9_of_the_one_that_looks_on(endless: Path) -> None:
+    with ChatTerminal("-m", endless) as terminal:
+        streaming(terminal)
+        child = terminal.child
+        os.kill(terminal.pid, signal.SIGKILL)
+        terminal.finish()
+        child.wait(20)
+        assert terminal.restored
+        assert_left_whole(terminal)
+    (turn,) = read_session(saved_sessions()[0].name).turns
+    assert turn.reply and turn.reply.thinking
+
+
+def assert_left_whole(terminal: PseudoTerminal) -> None:
+    """Every mode that was set has been reset after it."""
+    for mode in ("1049", "1000", "1006", "2004"):
+        on, off = f"\x1b[?{mode}h", f"\x1b[?{mode}l"
+        assert terminal.stream.rfind(off) > terminal.stream.rfind(on) > -1, mode
+    assert terminal.stream.rfind("\x1b[?25h") > terminal.stream.rfind("\x1b[?25l")
+
+
+def test_a_bug_is_told_on_a_whole_terminal(scripted: Scripted) -> None:
+    code = """
+import sys
+from r1local.ui.chat.view import ChatView
+from r1local.__main__ import main
+def handle(self, event): raise RuntimeError("on purpose")
+ChatView.handle = handle
+sys.argv = ["r1local", "chat", "-m", sys.argv[1]]
+main()
+"""
+    with PseudoTerminal([sys.executable, "-c", code, str(scripted(REPLY))]) as terminal:
+        terminal.wait_for(lambda: "❯" in terminal.shown)
+        terminal.type("How many?\r")
+        assert terminal.finish() == 70
+        assert terminal.restored
+        assert_left_whole(terminal)
+        assert "r1local has a bug: RuntimeError" in terminal.text()
+        assert "Traceback" not in terminal.text()
+
+
+def test_after_kill_9_it_goes_on(endless: Path) -> None:
+    with ChatTerminal("-m", endless) as terminal:
+        streaming(terminal)
+        terminal.child.kill()
+        terminal.finish()
+    with ChatTerminal("--resume") as terminal:
+        terminal.wait_for_text("❯ How many?", "cut off with the program; /continue lets it go on")
+        kept = of_type("thinking")
+        terminal.send("/continue")
+        terminal.wait_for(lambda: len(of_type("thinking")) > len(kept))
+        terminal.type(chats.CTRL_C)
+        terminal.wait_for_text("stopped; /continue")
+        assert terminal.leave() == 0
+
+
+# --- What stays behind, and who else is there --------------------------------------------
+
+
+def test_no_save_leaves_nothing_anywhere(scripted: Scripted, home: Path) -> None:
+    model = scripted(REPLY)
+    with ChatTerminal("-m", model, "--no-save") as terminal:
+        terminal.send("a secret")
+        terminal.wait_for_text("│ 4 │", "not saved")
+        terminal.told("/save", "nothing is saved")
+        terminal.told("/new", "a new session")
+        terminal.send("/set temperature 0.5")
+        terminal.type(chats.F2)
+        terminal.send("another secret")
+        terminal.wait_for_text("│ 4 │")
+        assert terminal.leave() == 0
+        assert "saved;" not in terminal.shown
+    assert not [path for path in home.rglob("*") if path.is_file()]
+
+
+def test_only_its_owner_can_read_what_was_typed(scripted: Scripted, home: Path) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        terminal.type(chats.F8)
+        terminal.send("a secret")
+        terminal.wait_for_text("│ 4 │")
+        terminal.leave()
+    holding = [
+        path for path in home.rglob("*") if path.is_file() and b"secret" in path.read_bytes()
+    ]
+    assert {path.name for path in holding} >= {"history"} and len(holding) >= 2
+    assert {path.stat().st_mode & 0o077 for path in holding} == {0}
+
+
+def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
+    model = scripted(REPLY)
+    with ChatTerminal("-m", model, "--session", "shared") as first:
+        first.send("from the first")
+        first.wait_for_text("│ 4 │")
+        with ChatTerminal("-m", model, "--resume", "shared", prompt="copy of it?") as second:
+            second.send("n")
+            assert second.finish() == 1
+            assert "session shared is open in another chat" in " ".join(second.shown.split())
+        with ChatTerminal("-m", model, "--resume", "shared", prompt="copy of it?") as second:
+            second.send("y")
+            second.wait_for_text("❯ from the first", "└───┘", "shared-2")
+            second.send("from the second")
+            second.wait_for(lambda: second.shown.count("└───┘") == 2)
+            second.told("/resume shared", "session shared is open in another chat")
+            assert second.leave() == 0
+        first.send("again")
+        first.wait_for_text("❯ again")
+        first.wait_for(lambda: len(of_type("ended", "shared")) == 2)
+        assert first.leave() == 0
+    assert [turn.question for turn in read_session("shared").turns] == ["from the first", "again"]
+    assert [turn.question for turn in read_session("shared-2").turns] == [
+        "from the first",
+        "from the second",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--resume"], ["--resume", "nowhere"], ["--resume", "../../etc/passwd"]],
+)
+def test_a_session_that_is_not_there(arguments: list[str]) -> None:
+    result = subprocess.run(
+        [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1 and result.stderr.startswith("error: ")
+    assert not sessions_folder().exists()
+
+
+def test_wrong_usage() -> None:
+    for arguments in (["name"], ["--no-save", "--resume"], ["--no-save", "--session", "x"]):
+        result = subprocess.run(
+            [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert result.returncode == 2 and "hint: see r1local chat --help" in result.stderr
+
+
+def test_a_full_disk_is_told_and_the_chat_goes_on(scripted: Scripted) -> None:
+    """A folder stands where the session's file is to be."""
+    with ChatTerminal("-m", scripted(REPLY), "--session", "blocked") as terminal:
+        sessions_folder().mkdir(parents=True)
+        (sessions_folder() / ".locks").write_text("in the way")
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
+        (sessions_folder() / ".locks").unlink()
+        terminal.send("And now?")
+        terminal.wait_for_text("❯ And now?")
+        terminal.wait_for(lambda: len(of_type("ended")) == 2)
+        assert terminal.leave() == 0
+    replies = [turn.reply for turn in read_session("blocked").turns]
+    assert [reply.answer for reply in replies if reply] == [ANSWER, ANSWER]

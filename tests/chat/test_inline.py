@@ -1,0 +1,115 @@
+"""The chat without a screen of its own: in the scrollback, on a dumb terminal, in pipes."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+from r1local.sessions.folder import read_session, saved_sessions
+from testing import chats
+from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal
+from testing.command import COMMAND, Scripted
+
+HOSTILE = "\x1b]0;evil\x07\x1b[2J\x9b31m\u202eabc"
+
+
+def piped(model: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "chat", "-m", str(model), *arguments]
+    return subprocess.run(
+        command, input=typed, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), "--inline", lines=60) as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("❯ How many?", "Let me list", "thought for", "│ 4 │")
+        assert "prime   square" in terminal.shown and "**" not in terminal.shown
+        assert "\x1b[2m" in terminal.stream and "\x1b[?1049h" not in terminal.stream
+        terminal.send("/stats")
+        terminal.wait_for_text("thinking   74 tokens", "prompts    5 tokens")
+        terminal.send("/thinc")
+        terminal.wait_for_text("there is no /thinc", "did you mean /think?")
+        terminal.send("/think 1")
+        terminal.wait_for_text("thought 1:")
+        terminal.send("/answer")
+        terminal.wait_for_text("no reply is being written")
+        terminal.send("/copy")
+        terminal.wait_for_text("copied the answer")
+        assert terminal.copied == [ANSWER]
+        terminal.send("/edit")
+        terminal.wait_for(lambda: terminal.shown.count("❯ How many?") == 2)
+        terminal.type(" Again\\\rand again?\r")
+        terminal.wait_for_text("❯ How many? Again\n  and again?")
+        terminal.wait_for(lambda: terminal.text().count("│ 4 │") == 2)
+        assert terminal.leave() == 0
+        assert terminal.restored
+        assert f"saved; r1local chat --resume {saved_sessions()[0].name} goes on" in terminal.shown
+    (turn,) = read_session(saved_sessions()[0].name).turns
+    assert turn.question == "How many? Again\nand again?"
+
+
+def test_ctrl_c_stops_then_leaves(scripted: Scripted) -> None:
+    thought = "".join(f"Step {n}.\n" for n in range(2000))
+    model = scripted(f"{thought}</think>y", context_length=24_000, slow=True)
+    with ChatTerminal("-m", model, "--inline", R1LOCAL_LOOP_REPEATS="0") as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("Step 2")
+        terminal.type(chats.CTRL_C)
+        terminal.wait_for_text("stopped", "❯")
+        terminal.send("/continue")
+        terminal.wait_for(lambda: terminal.shown.rstrip().endswith("."))
+        terminal.type(chats.CTRL_C)
+        terminal.wait_for(lambda: terminal.text().count("stopped") >= 2)
+        terminal.wait_for(lambda: "❯" in terminal.shown.rpartition("stopped")[2])
+        terminal.type(chats.CTRL_C)
+        assert terminal.finish() == 0 and terminal.restored
+
+
+def test_a_dumb_terminal_is_given_plain_lines(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), TERM="dumb", prompt=">") as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("It is 3 × 3", "There are **four** primes", r"\[\boxed{4}\]")
+        terminal.send("/stats")
+        terminal.wait_for_text("the same tokens at")
+        assert terminal.leave() == 0
+    assert "\x1b" not in terminal.stream
+
+
+def test_nothing_a_model_writes_is_obeyed(scripted: Scripted) -> None:
+    model = scripted(f"before {HOSTILE} after</think>before {HOSTILE} after")
+    with ChatTerminal("-m", model, "--inline") as terminal:
+        terminal.send("hi")
+        terminal.wait_for(lambda: terminal.text().count("after") == 2)
+        terminal.send("/think")
+        terminal.wait_for(lambda: terminal.text().count("after") == 3)
+        assert terminal.leave() == 0
+        assert terminal.screen.title == ""
+        for forbidden in ("\x1b]", "\x9b", "\u202e", "\x1b[31m"):
+            assert forbidden not in terminal.stream
+
+
+def test_a_pipe_is_a_conversation_too(scripted: Scripted) -> None:
+    result = piped(scripted(REPLY), "How many\\\nare there?\n/think\n/rename piped\n/nonsense\n")
+    assert result.returncode == 0
+    assert result.stdout == f"{ANSWER}\n"
+    assert THOUGHT in result.stderr and "this session is piped now" in result.stderr
+    assert "there is no /nonsense" in result.stderr and "Traceback" not in result.stderr
+    assert read_session("piped").turns[0].question == "How many\nare there?"
+    again = piped(scripted(REPLY), "", "--resume", "piped")
+    assert again.stdout == f"❯ How many\nare there?\n{ANSWER}\n" and "thought for" in again.stderr
+
+
+def test_a_reader_that_leaves_ends_it(scripted: Scripted) -> None:
+    command = [*COMMAND, "chat", "-m", str(scripted(REPLY))]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as chat:
+        assert chat.stdin and chat.stdout and chat.stderr
+        chat.stdin.write(b"How many?\n")
+        chat.stdin.flush()
+        assert chat.stdout.readline().startswith(b"There are")
+        chat.stdout.close()
+        chat.stdin.write(b"And now?\n")
+        chat.stdin.close()
+        assert chat.wait(60) == 128 + signal.SIGPIPE
+        assert b"Traceback" not in chat.stderr.read()
+    assert read_session(saved_sessions()[0].name).turns[0].question == "How many?"

@@ -1,0 +1,335 @@
+"""The slash commands, as people type them in the full-screen chat."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from r1local.chat.slash_commands import SLASH_COMMANDS
+from r1local.sessions.folder import read_session, saved_sessions
+from testing import chats
+from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal, of_type, records
+from testing.command import ROOT, Scripted
+from testing.models import write_scripted_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the chat is started."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ask(terminal: ChatTerminal, question: str = "How many?") -> None:
+    """Ask, and wait for the whole of `REPLY`."""
+    terminal.send(question)
+    terminal.wait_for_text(f"❯ {question}", "So the answer is", "│ 4 │", "tokens/s")
+
+
+def test_help_tells_every_command_and_key(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), lines=60) as terminal:
+        terminal.send("/help")
+        terminal.wait_for_text("/quit", "F9 fold, keep or hide it")
+        for name, command in SLASH_COMMANDS.items():
+            assert f"/{name} {command.usage}".rstrip() in terminal.shown
+            assert command.told in terminal.shown
+        terminal.told("/help retry", "another reply to the last question")
+        assert "/rename" not in terminal.shown
+        terminal.type(chats.F1)
+        terminal.wait_for_text("/rename")
+
+
+def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        for command in ("/retry", "/edit", "/undo", "/continue", "/copy"):
+            terminal.told(command, "nothing was asked yet", "type a question")
+        terminal.told("/think", "thoughts there are: none yet")
+        terminal.told("/sessions", "no session is saved yet")
+        terminal.told("/resume", "there is no other session")
+        terminal.told("/stats", "0 tokens in 0.0 s")
+        terminal.send("/quit")
+        assert terminal.finish() == 0 and terminal.restored
+    assert not saved_sessions()
+
+
+def test_every_command_is_documented() -> None:
+    documented = (ROOT / "docs/chat.md").read_text(encoding="utf-8")
+    assert [name for name in SLASH_COMMANDS if f"`/{name}" not in documented] == []
+
+
+WRONG = {
+    "/hepl": ("there is no /hepl", "did you mean /help?"),
+    "/frobnicate": ("there is no /frobnicate", "/help lists them"),
+    "/help nonsense": ("there is no /nonsense",),
+    "/think 7": ("there is no thought 7", "thoughts there are: 1"),
+    "/think x": ("there is no thought x",),
+    "/find": ("there is nothing to find",),
+    "/find zebra": ("no thought holds: zebra",),
+    "/set nonsense 1": ("there is no setting 'nonsense'", "temperature"),
+    "/set temperature hot": ("temperature 'hot' is not a number",),
+    "/set temperature -1": ("out of range",),
+    "/context many": ("'many' is not a number",),
+    "/continue": ("the last reply is whole",),
+    "/file": ("there is no path",),
+    "/file missing.txt": ("missing.txt",),
+    "/copy soup": ("'soup' can't be copied",),
+    "/copy code 3": ("there is no code block 3", "there are 1"),
+    "/export /nowhere/at/all.md": ("can't be written", "give another path"),
+    "/model no-such-model": ("no-such-model",),
+    "/resume nowhere": ("there is no session nowhere",),
+    "/rename": ("there is no name",),
+    "/rename ../evil": ("can't be a session's name",),
+    "/answer": ("no reply is being written",),
+}
+
+
+def test_wrong_use_is_told_and_nothing_is_lost(scripted: Scripted, folder: Path) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        ask(terminal)
+        for command, texts in WRONG.items():
+            terminal.told(command, *texts)
+        ask(terminal, "/usr/lib is full, what now?")
+        assert terminal.leave() == 0
+    assert not list(folder.glob("*.md"))
+    assert [each["text"] for each in of_type("question")] == [
+        "How many?",
+        "/usr/lib is full, what now?",
+    ]
+
+
+def test_settings_and_a_system_prompt_take_effect_at_once(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        terminal.told("/set max-tokens 30", "max-tokens is 30")
+        terminal.told("/set", "max-tokens      30", "makes replies repeatable")
+        terminal.told("/system", "there is no system prompt")
+        terminal.told("/system Be brief.", "system prompt: Be brief.")
+        terminal.send("How many?")
+        terminal.wait_for_text("stopped at the token limit; /continue lets it go on")
+        assert terminal.leave() == 0
+    (session,) = saved_sessions()
+    transcript = read_session(session.name)
+    reply = transcript.turns[0].reply
+    assert reply and reply.reason == "length"
+    assert reply.thinking_tokens + reply.answer_tokens <= 30 and THOUGHT.startswith(reply.thinking)
+    assert transcript.system == "Be brief." and transcript.settings == {"max-tokens": "30"}
+
+
+def test_a_cut_reply_goes_on_until_it_is_whole(scripted: Scripted) -> None:
+    limits = ("--max-tokens", "120", "--answer-reserve", "1")
+    with ChatTerminal("-m", scripted(REPLY), *limits) as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("token limit", "There are four")
+        terminal.told("/think 1", "Thought 1", "is 9 one?")
+        terminal.send("/set max-tokens 1000")
+        terminal.wait_for_text("max-tokens is 1000")
+        terminal.send("/continue")
+        terminal.wait_for_text("│ 4 │")
+        assert terminal.shown.count("thought for") == 1
+        terminal.told("/continue", "the last reply is whole")
+        assert terminal.leave() == 0
+    reply = read_session(saved_sessions()[0].name).turns[0].reply
+    assert reply and (reply.thinking, reply.answer) == (THOUGHT, ANSWER)
+    assert reply.reason == "stop" and reply.thinking_tokens + reply.answer_tokens > 200
+
+
+def test_retry_undo_and_edit(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), "--seed", "7") as terminal:
+        ask(terminal, "first")
+        terminal.send("/retry")
+        terminal.wait_for(lambda: len(of_type("ended")) == 2)
+        ask(terminal, "second")
+        terminal.send("/undo")
+        terminal.wait_for_text("taken back: second", "❯ first")
+        assert "❯ second" not in terminal.shown
+        terminal.send("/edit")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ first"))
+        assert "So the answer is" not in terminal.shown
+        terminal.type(" of all")
+        terminal.send("")
+        terminal.wait_for_text("❯ first of all", "│ 4 │")
+        assert terminal.leave() == 0
+    first, second = of_type("ended")[:2]
+    assert first["seed"] == 7 != second["seed"]
+    (turn,) = read_session(saved_sessions()[0].name).turns
+    assert turn.question == "first of all"
+
+
+def test_files_go_with_the_next_question(scripted: Scripted, folder: Path) -> None:
+    (folder / "notes of mine.md").write_text("The magic word is xyzzy.")
+    (folder / "two.txt").write_text("2")
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        terminal.told("/file 'notes of mine.md' two.txt", "goes with the next question: notes of")
+        terminal.send("Well?")
+        terminal.wait_for_text("❯ Well?", "(notes of mine.md, two.txt)", "│ 4 │")
+        assert "xyzzy" not in terminal.shown
+        ask(terminal, "And now?")
+        terminal.told("/undo", "taken back: And now?")
+        assert terminal.leave() == 0
+    first, second = (each["text"] for each in of_type("question"))
+    assert "xyzzy" in first and "xyzzy" not in second
+
+
+def test_copies_go_to_the_terminals_clipboard(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), PATH="/nowhere") as terminal:
+        ask(terminal)
+        terminal.told("/copy", "copied the answer")
+        terminal.told("/copy thinking", f"copied the thought: {len(THOUGHT)} characters")
+        terminal.told("/copy code", "copied code block 1: 14 characters")
+        terminal.leave()
+        assert terminal.copied == [ANSWER, THOUGHT, 'print("four")\n']
+
+
+def test_exports(scripted: Scripted, folder: Path) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        ask(terminal)
+        terminal.told("/export talk.md", "written to talk.md")
+        terminal.told("/export talk.md", "talk.md exists")
+        terminal.told("/export --no-thoughts short.md", "written to short.md")
+        terminal.told("/export talk.json", "written to talk.json")
+        terminal.leave()
+    whole, short = ((folder / name).read_text() for name in ("talk.md", "short.md"))
+    assert "How many?" in whole and ANSWER in whole and "is 9 one?" in whole
+    assert ANSWER in short and "is 9 one?" not in short
+    assert THOUGHT in json.dumps(json.loads((folder / "talk.json").read_text())).encode().decode(
+        "unicode_escape"
+    )
+
+
+def test_stats_are_what_the_session_has(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        ask(terminal, "one")
+        ask(terminal, "two")
+        pace = re.search(r"([\d.]+) tokens/s", terminal.shown)
+        assert pace and float(pace[1]) < 100_000, "as it was drawn, not as it was painted"
+        terminal.told("/stats", "the same tokens at")
+        shown = terminal.shown
+        terminal.told("/context", "tokens of context are in use")
+        terminal.leave()
+    ended = of_type("ended")
+    sums = {
+        key: sum(each[key] for each in ended)
+        for key in ("thinking_tokens", "answer_tokens", "prompt_tokens")
+    }
+    assert sums["prompt_tokens"] == 10 and sums["thinking_tokens"] > 2 * len(THOUGHT)
+    assert f"thinking   {sums['thinking_tokens']:,} tokens in" in shown
+    assert f"answers    {sums['answer_tokens']:,} tokens in" in shown
+    assert "prompts    10 tokens in 2 replies" in shown
+    generated = sums["thinking_tokens"] + sums["answer_tokens"]
+    # DeepSeek's R1 and OpenAI's o1, dollars a million tokens, as models.toml has them.
+    for name, input_price, output_price in (("deepseek-r1", 0.55, 2.19), ("openai-o1", 15, 60)):
+        dollars = (10 * input_price + generated * output_price) / 1e6
+        assert f"{name}'s API: ${dollars:.4f}" in " ".join(shown.split())
+
+
+def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
+    filler = "".join(f"Line {n} of the thought.\n" for n in range(80))
+    model = write_scripted_model(
+        tmp_path / "m.gguf",
+        f"{filler}Here is a Needle.\n{filler}</think>Done.",
+        context_length=8000,
+    )
+    with ChatTerminal("-m", model, R1LOCAL_LOOP_REPEATS="0") as terminal:
+        terminal.send("one")
+        terminal.wait_for_text("Done.")
+        terminal.send("two")
+        terminal.wait_for(lambda: terminal.shown.count("Done.") == 2)
+        terminal.told("/find needle", "thought 1 holds: needle; /find shows the next of 2")
+        terminal.wait_for_text("─ Thought 1", "Here is a Needle.")
+        terminal.told("/find", "thought 2 holds: needle", "─ Thought 2")
+        terminal.send("/think 1")
+        terminal.wait_for_text("─ Thought 1", "│Line 0 of")
+        assert "↓ new" in terminal.shown
+        name = saved_sessions()[0].name
+        assert terminal.leave() == 0
+    # Thoughts of earlier days, in a pane that was never painted before.
+    with ChatTerminal("--resume", name, "-m", model) as terminal:
+        terminal.told("/find Needle", "thought 1 holds", "Here is a Needle.")
+
+
+def test_another_model_takes_over_in_the_middle(tmp_path: Path) -> None:
+    first = write_scripted_model(tmp_path / "first.gguf", REPLY)
+    second = write_scripted_model(tmp_path / "second.gguf", "Hm.</think>Said by the second.")
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(40))
+    with ChatTerminal("-m", first) as terminal:
+        ask(terminal)
+        terminal.told("/model", "first replies; there are:", "nano")
+        terminal.told(f"/model {second}", "second replies from here on; 5 tokens are evaluated")
+        terminal.send("And you?")
+        terminal.wait_for_text("Said by the second.", "second · CPU")
+        terminal.told(f"/model {tmp_path / 'broken.gguf'}", "! ")
+        terminal.wait_for_text("second · CPU")
+        terminal.send("Still there?")
+        terminal.wait_for_text("❯ Still there?", "Said by the second.")
+        assert terminal.leave() == 0
+    replies = [turn.reply for turn in read_session(saved_sessions()[0].name).turns]
+    assert [reply.model for reply in replies if reply] == ["first", "second", "second"]
+
+
+def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY)) as terminal:
+        terminal.told("/rename primes", "this session is primes now")
+        ask(terminal, "of primes")
+        terminal.told("/save", "it is saved as it happens, in", "primes.jsonl")
+        terminal.told("/new", "a new session")
+        ask(terminal, "of squares")
+        terminal.told("/save squares", "squares.jsonl")
+        terminal.told("/sessions", "squares  of squares", "primes  of primes")
+        terminal.told("/resume primes", "❯ of primes", "this is session primes", "· primes")
+        assert "❯ of squares" not in terminal.shown
+        terminal.told("/resume", "❯ of squares", "· squares")
+        terminal.told("/rename primes", "there is a session primes already")
+        terminal.leave()
+    assert {each.name for each in saved_sessions()} == {"primes", "squares"}
+    assert len(records("primes")) and not re.search("squares", json.dumps(records("primes")))
+
+
+# --- A context that is too small ---------------------------------------------------------
+
+
+def fill(terminal: ChatTerminal) -> None:
+    """Ask nano until the next question doesn't fit any more."""
+    for n in range(20, 60):
+        before = len(of_type("ended", "sums"))
+        terminal.send(f"What is {n} + 58?")
+        terminal.wait_for(
+            lambda before=before: (
+                "Type a number" in terminal.shown  # type: ignore[misc]
+                or len(of_type("ended", "sums")) > before
+            )
+        )
+        if "Type a number" in terminal.shown:
+            return
+    raise AssertionError(terminal.text())
+
+
+def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
+    small = ("-m", "nano", "--context", "700")
+    with ChatTerminal("--session", "sums", *small, lines=40) as terminal:
+        fill(terminal)
+        offer = re.search(r"needs (\d+) tokens with room for a reply", terminal.shown)
+        assert offer and int(offer[1]) > 768
+        assert "and the context has 768" in terminal.shown
+        assert "1  leave out the oldest turn: What is 20 + 58?" in terminal.shown
+        assert "2  ask it in a new session" in terminal.shown
+        assert "3  load the model with a context of 1,536 tokens" in terminal.shown
+        asked = len(of_type("question", "sums"))
+        terminal.send("1")
+        terminal.wait_for(lambda: len(of_type("ended", "sums")) > asked)
+        terminal.type(chats.CTRL_HOME)
+        terminal.wait_for_text("the model is no longer given what is above")
+        terminal.send("/clear")
+        fill(terminal)
+        terminal.send("3")
+        terminal.wait_for_text("the context has 1,536 tokens now;", "tokens are evaluated again")
+        terminal.wait_for(lambda: len(of_type("ended", "sums")) == len(of_type("question", "sums")))
+        assert terminal.leave() == 0
+    transcript = read_session("sums")
+    assert transcript.dropped == 1 and all(turn.reply for turn in transcript.turns)
+    with ChatTerminal("--resume", "sums", *small, lines=40) as terminal:
+        fill(terminal)
+        terminal.send("2")
+        terminal.wait_for(lambda: len(saved_sessions()) == 2)
+        terminal.wait_for(lambda: terminal.shown.count("❯ What") == 1 and "▸" in terminal.shown)
+        assert terminal.leave() == 0
+    assert read_session("sums").turns == transcript.turns

@@ -1,0 +1,216 @@
+"""`r1local list`: what is here and what fits, on screens and in pipes."""
+
+import json
+import os
+import re
+import statistics
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from r1local.commands.list_models import _facts
+from r1local.gguf.file import read_header, read_summary
+from r1local.machine.memory import Machine, facts_of, plan
+from r1local.ui.tables import Column, print_table, size_text
+from testing.command import COMMAND
+from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
+from testing.models import r1_header
+from testing.terminals import Terminal, console_on
+
+HEAD = ["NAME", "QUANT", "SIZE", "WHERE", "CONTEXT", "FIT", "LAST USED"]
+
+
+@pytest.fixture
+def homes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Homes:
+    return homes_in(home, monkeypatch)
+
+
+def fill(homes: Homes) -> None:
+    homes.in_cache("DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf")
+    homes.in_cache("m-IQ4_XS.gguf", "someone/A-Model-Of-A-Very-Long-Name-Indeed-GGUF")
+    homes.partial("m-Q6_K.gguf", blocks=8, done=3)
+    homes.in_ollama("registry.ollama.ai/library/qwen3/4b", homes.data())
+    homes.in_lm_studio("o/思考模型/思考-Q8_0.gguf")
+
+
+def test_every_home_is_listed(homes: Homes) -> None:
+    fill(homes)
+    result = r1local("list")
+    assert (result.returncode, result.stderr) == (0, "")
+    head, *rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert head == HEAD
+    cells = {(row[0], row[1]): row[2:] for row in rows}
+    assert cells["r1-distill-qwen-7b", "Q4_K_M"][1:4] == ["Hugging Face", "32,768", "CPU"]
+    assert cells["r1-distill-qwen-7b", "Q6_K"][0] == "37 % of 33.6 MB"
+    assert cells["qwen3:4b", "Q4_K_M"][1] == "Ollama"
+    assert cells["o/思考模型", "Q8_0"][1] == "LM Studio"
+    assert cells["nano", "Q8_0"][1] == "embedded"
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[-1]) for row in rows)
+
+
+def test_json(homes: Homes) -> None:
+    fill(homes)
+    entries = json.loads(r1local("list", "--format", "json").stdout)
+    named = {entry["reference"]: entry for entry in entries}
+    seven = named["r1-distill-qwen-7b:Q4_K_M"]
+    assert seven["path"].endswith(f"snapshots/{MAIN}/DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf")
+    assert (seven["home"], seven["repo_id"], seven["revision"]) == ("Hugging Face", REPO_7B, MAIN)
+    assert (seven["fit"], seven["context_window"], seven["complete"]) == ("CPU", 32_768, True)
+    unfinished = named["r1-distill-qwen-7b:Q6_K"]
+    assert (unfinished["complete"], unfinished["done"]) == (False, 3 * 2**22)
+    assert named["ollama:qwen3:4b"]["name"] == "qwen3:4b"
+
+
+def test_a_machine_without_models_is_told_what_to_type() -> None:
+    result = r1local("list")
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[1].startswith("nano\t")
+    assert result.stderr == "no other model is here; get one with: r1local pull 7b\n"
+
+
+def test_what_is_available(homes: Homes) -> None:
+    fill(homes)
+    rows = [line.split("\t") for line in r1local("list", "--available").stdout.splitlines()]
+    named = {row[0]: row[1:] for row in rows}
+    assert named["NAME"] == ["QUANT", "SIZE", "CONTEXT", "FIT", "HERE", "ABOUT"]
+    assert named["r1-distill-qwen-7b"][:2] == ["Q4_K_M", "4.7 GB"]
+    assert [named[name][4] for name in ("r1-distill-qwen-7b", "r1", "nano")] == ["yes", "no", "yes"]
+    assert named["r1"][2:4] == ["-", "no"]
+    known = json.loads(r1local("list", "--available", "--format", "json").stdout)
+    seven = next(model for model in known if model["name"] == "r1-distill-qwen-7b")
+    assert (seven["installed"], seven["size"]) == (True, 4_683_073_504)
+    assert "7b" in seven["aliases"]
+
+
+def test_problems_of_the_users_file_are_told(homes: Homes) -> None:
+    homes.user_models.parent.mkdir(parents=True)
+    homes.user_models.write_text("[models.mine]\nfile = 3\n[models.nano]\nhidden = true\n")
+    result = r1local("list")
+    assert result.returncode == 0
+    assert "line 2: mine.file must be a text, not 3" in result.stderr
+    assert "nano" not in result.stdout
+    homes.user_models.write_text("[")
+    result = r1local("list")
+    assert result.returncode == 0
+    assert "is not valid TOML" in result.stderr
+    assert "nano" in result.stdout
+
+
+def test_a_file_that_has_gone(homes: Homes) -> None:
+    homes.user_models.parent.mkdir(parents=True)
+    homes.user_models.write_text('[models.mine]\nfile = "/nowhere/m-Q8_0.gguf"\n')
+    rows = [line.split("\t") for line in r1local("list").stdout.splitlines()]
+    assert next(row for row in rows if row[0] == "mine")[1:3] == ["Q8_0", "file gone"]
+
+
+def test_a_time_that_no_calendar_has(homes: Homes) -> None:
+    blob = homes.in_cache("m-Q4_K_M.gguf")
+    try:
+        os.utime(blob, (2**40, 2**40))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such times")
+    assert r1local("list").returncode == 0
+    assert r1local("list", "--format", "json").returncode == 0
+
+
+@pytest.mark.parametrize("gpu", [0, 3, 4, 6, 24])
+@pytest.mark.parametrize("memory", [2, 6, 16])
+def test_a_summary_is_enough_to_plan_with(gpu: int, memory: int) -> None:
+    """Against the plan made with the tensor table, but for the number of layers on the GPU."""
+    size = 4_683_073_504
+    summary = read_summary(r1_header())
+    assert summary is not None
+    machine = Machine(memory * 2**30, (gpu * 2**30,) if gpu else ())
+    facts = _facts(replace(summary, model_size=size))
+    assert facts is not None
+    quick = plan(facts, machine)
+    exact = plan(facts_of(replace(read_header(r1_header()), model_size=size)), machine)
+    assert quick.kind == exact.kind
+    assert abs(quick.context_window - exact.context_window) <= 256
+
+
+@pytest.mark.parametrize("key", ["block_count", "attention.head_count_kv", "embedding_length"])
+@pytest.mark.parametrize("value", [0, 2**31])
+def test_a_header_that_states_nonsense(homes: Homes, key: str, value: int) -> None:
+    data = homes.data(**{f"qwen2.{key}": value})
+    homes.in_cache("m-Q4_K_M.gguf", data=data)
+    rows = json.loads(r1local("list", "--format", "json").stdout)
+    row = next(row for row in rows if row["repo_id"] == REPO_7B)
+    assert row["fit"] in (None, "no", "CPU")
+
+
+def test_listing_does_not_count_as_use(homes: Homes) -> None:
+    blob = homes.in_cache("m-Q4_K_M.gguf")
+    os.utime(blob, (1_600_000_000, 1_500_000_000))
+    for _ in range(2):
+        assert "\t2020-09-" in r1local("list").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+@pytest.mark.parametrize(
+    ("columns", "headings"),
+    [
+        (10, HEAD[:1]),
+        (40, ["NAME", "SIZE"]),
+        (80, HEAD[:-1]),
+        (200, HEAD),
+    ],
+)
+def test_on_a_screen(homes: Homes, columns: int, headings: list[str]) -> None:
+    from testing.pseudo_terminal import PseudoTerminal
+
+    fill(homes)
+    with PseudoTerminal([*COMMAND, "list"], columns=columns) as terminal:
+        assert terminal.finish() == 0
+    head, *rows = terminal.text().splitlines()
+    assert re.split(r"\s{2,}", head.strip()) == headings
+    assert len(rows) == 6
+    assert not any(re.search(r"^\s", row) for row in rows)
+
+
+COLUMNS = (
+    Column("NAME", ["思考模型思考模型思考模型思考模型", "a\x1b[31m\nb\u202ec"], 9),
+    Column("SIZE", ["1.0 GB", "12.0 GB"], 2, right=True),
+    Column("FIT", ["GPU", "GPU+CPU"], 1),
+)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_wide_and_control_characters(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(columns)
+    print_table(console_on(terminal, monkeypatch), COLUMNS)
+    _head, first, second = terminal.rows
+    assert second.startswith("a␛[31m␊b<U+202E>c") or columns == 40
+    assert first.endswith("GPU")
+    assert "\x1b[31m" not in terminal.getvalue()
+    starts = {cell_len(row.partition("GPU")[0]) for row in (first, second)}
+    assert len(starts) == 1
+
+
+def test_a_pipe_has_all_columns_and_a_line_for_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    from r1local.ui.console import console_for
+
+    print_table(console_for(sys.stdout), COLUMNS)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("\t") for line in lines] == [2, 2, 2]
+    assert lines[2].startswith("a␛[31m␊b<U+202E>c\t12.0 GB")
+
+
+def test_sizes() -> None:
+    assert [size_text(n) for n in (900, 3_400_000, 4_683_073_504)] == ["1 kB", "3.4 MB", "4.7 GB"]
+
+
+def test_fifty_models_are_listed_in_a_moment(homes: Homes) -> None:
+    for number in range(50):
+        homes.in_cache(f"m{number}-Q4_K_M.gguf", f"org/repo-{number}")
+    taken = []
+    for _ in range(5):
+        started = time.perf_counter()
+        assert r1local("list").stdout.count("\n") == 52
+        taken.append(time.perf_counter() - started)
+    # Ten times what it takes on an idle machine: this finds a wrong order, not a slow computer.
+    assert statistics.median(taken) < 2

@@ -1,0 +1,111 @@
+"""Cores and memory as cgroups, affinity and SMT leave them."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from r1local.machine import hardware
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+    ids=["v2", "v2_unlimited", "v1", "v1_unlimited", "no_cgroup"],
+)
+def test_cgroup_cpus(files: dict[str, str], cpus: float | None, tmp_path: Path) -> None:
+    assert hardware._cgroup_cpus(write(tmp_path, files)) == cpus
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        (
+            {"memory.max": "1000", "memory.current": "700", "memory.stat": "inactive_file 200\n"},
+            500,
+        ),
+        ({"memory.max": "max", "memory.current": "700", "memory.stat": ""}, None),
+        (
+            {
+                "memory/memory.limit_in_bytes": "1000",
+                "memory/memory.usage_in_bytes": "900",
+                "memory/memory.stat": "cache 5\ntotal_inactive_file 100\n",
+            },
+            200,
+        ),
+        ({}, None),
+    ],
+    ids=["v2", "v2_unlimited", "v1", "no_cgroup"],
+)
+def test_cgroup_memory(files: dict[str, str], free: int | None, tmp_path: Path) -> None:
+    assert hardware._cgroup_free_memory(write(tmp_path, files)) == free
+
+
+@pytest.mark.parametrize("group", ["", "user.slice/", "user.slice/shell.scope/"])
+def test_quotas_of_the_own_cgroup_and_those_above_limit_the_cores(
+    group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write(tmp_path, {"own": "0::/user.slice/shell.scope\n"}) / "own"
+    monkeypatch.setattr(hardware, "_OWN_CGROUP", own)
+    limits = {f"{group}cpu.max": "50000 100000", f"{group}memory.max": "1000000"}
+    files = limits | {f"{group}memory.current": "0", f"{group}memory.stat": ""}
+    monkeypatch.setattr(hardware, "_CGROUP", write(tmp_path / "cgroup", files))
+    assert hardware.usable_cores() == 1
+    assert hardware.available_memory() == 1000000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /sys")
+def test_siblings_count_as_one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    siblings = {f"cpu{n}/topology/thread_siblings_list": f"{n % 4},{n % 4 + 4}\n" for n in range(8)}
+    monkeypatch.setattr(hardware, "_CPUS", write(tmp_path, siblings))
+    assert hardware._cores_of(set(range(8))) == 4
+    assert hardware._cores_of({0, 4}) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="affinity is Linux's here")
+def test_affinity_limits_the_cores() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert hardware.usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_memory_is_available() -> None:
+    assert hardware.available_memory() > 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "bandwidth"),
+    [
+        ("NVIDIA GeForce RTX 4090", 1008e9),
+        ("NVIDIA H100 80GB HBM3", 3350e9),
+        ("Apple M2", 100e9),
+        ("Apple M2 Pro", 200e9),
+        ("Apple M22", None),
+        ("Some GPU", None),
+    ],
+)
+def test_bandwidth_goes_by_the_name(name: str, bandwidth: float | None) -> None:
+    assert hardware.gpu_bandwidth(name) == bandwidth
+
+
+def test_memory_is_measured() -> None:
+    # From a busy virtual machine to a server with many channels.
+    assert 5e8 < hardware.memory_bandwidth() < 5e12

@@ -1,0 +1,344 @@
+"""How much of a model fits where."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from r1local.config.options import KVType
+from r1local.engine.library import log
+from r1local.engine.model import LoadSettings, Model
+from r1local.gguf.file import GGUFFile, read_gguf, read_header
+from r1local.machine.memory import (
+    Machine,
+    MemoryFacts,
+    compute_bytes,
+    context_bytes,
+    facts_of,
+    kv_cache_bytes,
+    largest_context,
+    memory_bytes,
+    plain_batch,
+    plan,
+    tokens_per_second,
+)
+from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
+from r1local.models.loading import LoadOptions, load
+from testing.models import r1_header, smollm2
+
+GB = 10**9
+MIB = 2**20
+GIB = 2**30
+
+
+def model(architecture: str, size: int = 4 * GB, **numbers: int) -> MemoryFacts:
+    """The facts of a header that states these numbers; underscores twice stand for dots."""
+    metadata: dict[str, str | int] = {"general.architecture": architecture}
+    for key, number in numbers.items():
+        metadata[f"{architecture}.{key.replace('__', '.')}"] = number
+    header = GGUFFile(
+        path=Path("m.gguf"),
+        version=3,
+        metadata=MappingProxyType(metadata),
+        tensors=(),
+        data_offset=0,
+        alignment=32,
+        file_size=size,
+        parts=(Path("m.gguf"),),
+        model_size=size,
+    )
+    return facts_of(header)
+
+
+QWEN_7B = model(
+    "qwen2",
+    block_count=28,
+    embedding_length=3584,
+    attention__head_count=28,
+    attention__head_count_kv=4,
+)
+LLAMA_70B = model(
+    "llama",
+    block_count=80,
+    embedding_length=8192,
+    attention__head_count=64,
+    attention__head_count_kv=8,
+)
+QWEN3_8B = model(
+    "qwen3",
+    block_count=36,
+    embedding_length=4096,
+    attention__head_count=32,
+    attention__head_count_kv=8,
+    attention__key_length=128,
+    attention__value_length=128,
+)
+# R1 itself as files before and after the split of attn_kv_b describe it.
+R1_UNPACKED = model(
+    "deepseek2",
+    block_count=61,
+    embedding_length=7168,
+    attention__head_count=128,
+    attention__head_count_kv=128,
+    attention__key_length=192,
+    attention__value_length=128,
+)
+R1_COMPRESSED = model(
+    "deepseek2",
+    block_count=61,
+    embedding_length=7168,
+    attention__head_count=128,
+    attention__head_count_kv=1,
+    attention__key_length=576,
+    attention__value_length=512,
+    attention__key_length_mla=192,
+    attention__value_length_mla=128,
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "per_token"),
+    [
+        (QWEN_7B, 57_344),
+        (LLAMA_70B, 327_680),
+        (QWEN3_8B, 147_456),
+        (R1_UNPACKED, 4_997_120),
+        (R1_COMPRESSED, 70_272),
+    ],
+    ids=["Qwen 7B", "Llama 70B", "Qwen3 8B", "R1 unpacked", "R1 compressed"],
+)
+def test_the_cache_of_known_models(facts: MemoryFacts, per_token: int) -> None:
+    assert kv_cache_bytes(facts, 1) == per_token
+    assert kv_cache_bytes(facts, 8192) == 8192 * per_token
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "per_token"),
+    [
+        ("f16", "f16", 57_344),
+        ("q8_0", "q8_0", 57_344 * 34 // 64),
+        ("q4_0", "q4_0", 57_344 * 18 // 64),
+        ("q8_0", "f16", 28_672 + 28_672 * 34 // 64),
+        ("q8_0", "q4_0", 28_672 * 34 // 64 + 28_672 * 18 // 64),
+    ],
+)
+def test_keys_and_values_may_be_quantized(keys: KVType, values: KVType, per_token: int) -> None:
+    assert kv_cache_bytes(QWEN_7B, 1, keys, values) == per_token
+
+
+def test_the_cache_of_a_real_header() -> None:
+    assert kv_cache_bytes(facts_of(read_header(r1_header())), 1) == 57_344
+
+
+def test_the_cache_that_llama_cpp_allocates() -> None:
+    """Its log for SmolLM2 at 8192 tokens: 180.00 MiB as f16, 95.62 MiB as q8_0."""
+    facts = facts_of(read_header(smollm2()))
+    assert kv_cache_bytes(facts, 8192) == 180 * MIB
+    assert kv_cache_bytes(facts, 8192, "q8_0", "q8_0") == 95.625 * MIB
+
+
+def test_the_compute_buffer_is_estimated_from_above() -> None:
+    """llama.cpp's log: 21.5 MiB for SmolLM2 at 8192 tokens, 171 MiB for R1 7B at 32768."""
+    assert 21.5 * MIB < compute_bytes(facts_of(read_header(smollm2())), 8192) < 30 * MIB
+    assert 171 * MIB < compute_bytes(facts_of(read_header(r1_header())), 32768) < 200 * MIB
+
+
+def test_a_header_that_states_nothing_needs_no_cache() -> None:
+    assert kv_cache_bytes(model("other"), 4096) == 0
+
+
+def test_a_context_that_fits_is_left_alone() -> None:
+    assert largest_context(QWEN_7B, 5000, 100 * GB) == 5000
+
+
+def test_a_context_is_reduced_to_what_memory_holds() -> None:
+    available = 5 * GB
+    context = largest_context(QWEN_7B, 131_072, available)
+    assert context % 256 == 0
+    assert memory_bytes(QWEN_7B, context) <= available < memory_bytes(QWEN_7B, context + 256)
+
+
+def test_a_quantized_cache_holds_more() -> None:
+    full = largest_context(QWEN_7B, 131_072, 5 * GB)
+    assert largest_context(QWEN_7B, 131_072, 5 * GB, "q8_0") > 1.8 * full
+
+
+def test_a_model_larger_than_memory_gets_the_smallest_context() -> None:
+    assert largest_context(QWEN_7B, 131_072, GB) == 512
+    assert largest_context(QWEN_7B, 300, GB) == 300
+
+
+def test_all_parts_of_a_model_count() -> None:
+    split = replace(QWEN_7B, weights=40 * GB)
+    assert memory_bytes(split, 0) >= 40 * GB
+
+
+def known(name: str, quantization: str = "Q4_K_M") -> MemoryFacts:
+    """The catalog's facts of a model."""
+    model = load_catalog().find(name)
+    assert model
+    facts = facts_of_known(model, quantization)
+    assert facts
+    return facts
+
+
+MODELS = [model for model in load_catalog().shown() if model.sizes]
+
+
+@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
+def test_every_known_model_has_a_plan_for_every_size(entry: CatalogModel) -> None:
+    for quantization in entry.sizes:
+        facts = known(entry.name, quantization)
+        plans = [plan(facts, Machine(memory=gib * GIB)) for gib in (1, 8, 32, 256, 2048)]
+        windows = [made.context_window for made in plans]
+        assert windows == sorted(windows)
+        assert plans[-1].kind == "CPU"
+        for made, gib in zip(plans, (1, 8, 32, 256, 2048), strict=True):
+            needed = memory_bytes(facts, made.context_window)
+            assert (made.kind == "no") == (needed > gib * GIB)
+
+
+@pytest.mark.parametrize(
+    ("name", "per_token"),
+    [
+        ("1.5b", 28_672),
+        ("7b", 57_344),
+        ("8b", 131_072),
+        ("14b", 196_608),
+        ("32b", 262_144),
+        ("70b", 327_680),
+        ("qwen3-8b", 147_456),
+        ("671b", 70_272),
+    ],
+)
+def test_the_catalog_knows_the_caches(name: str, per_token: int) -> None:
+    assert kv_cache_bytes(known(name), 1) == per_token
+
+
+def test_the_catalog_agrees_with_a_real_header() -> None:
+    read, stated = facts_of(read_header(r1_header())), known("7b")
+    for context in (4096, 32768, 131_072):
+        assert context_bytes(read, context) == context_bytes(stated, context)
+    assert (read.context_length, len(read.layers)) == (stated.context_length, len(stated.layers))
+    assert read.read_per_token == pytest.approx(stated.read_per_token, rel=0.01)
+    assert sum(read.layers) == pytest.approx(sum(stated.layers), rel=0.03)
+
+
+def test_a_model_that_fits_goes_to_the_gpu() -> None:
+    made = plan(known("7b"), Machine(memory=16 * GIB, gpus=(24 * GIB,)))
+    assert (made.kind, made.gpu_layers, made.context_window) == ("GPU", 29, 32_768)
+
+
+def test_two_gpus_count_together() -> None:
+    made = plan(known("32b"), Machine(memory=16 * GIB, gpus=(16 * GIB, 16 * GIB)))
+    assert made.kind == "GPU"
+
+
+def test_a_context_shrinks_before_layers_stay_behind() -> None:
+    made = plan(known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)))
+    assert made.kind == "GPU"
+    assert 4096 <= made.context_window < 32_768
+
+
+def test_layers_that_do_not_fit_stay_on_the_cpu() -> None:
+    facts = known("70b")
+    made = plan(facts, Machine(memory=64 * GIB, gpus=(24 * GIB,)))
+    assert made.kind == "GPU+CPU"
+    assert 20 < made.gpu_layers < 60
+    assert f"{made.gpu_layers} of 80 layers" in made.reason
+
+
+def test_shared_memory_counts_once() -> None:
+    facts = known("32b")
+    apart = plan(facts, Machine(memory=16 * GIB, gpus=(8 * GIB,)))
+    shared = plan(facts, Machine(memory=16 * GIB, gpus=(8 * GIB,), shared=True))
+    assert (apart.kind, shared.kind) == ("GPU+CPU", "no")
+
+
+def test_a_context_asked_for_is_not_reduced_on_the_gpu() -> None:
+    made = plan(known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)), context=32_768)
+    assert (made.kind, made.context_window) == ("GPU+CPU", 32_768)
+    made = plan(known("7b"), Machine(memory=8 * GIB), context=131_072)
+    assert (made.kind, made.context_window) == ("no", 131_072)
+
+
+def test_what_fits_nowhere_says_how_much_it_needs() -> None:
+    made = plan(known("671b"), Machine(memory=16 * GIB))
+    assert made.kind == "no"
+    assert "needs 37" in made.reason
+
+
+def test_speed_follows_the_bytes_read() -> None:
+    machine = Machine(memory=16 * GIB, memory_bandwidth=50e9)
+    facts = known("7b")
+    least, most = tokens_per_second(facts, plan(facts, machine), machine)
+    assert least == pytest.approx(0.5 * 50e9 / facts.read_per_token)
+    assert most == pytest.approx(0.85 * 50e9 / facts.read_per_token)
+    assert 5 < least < most < 10
+
+
+def test_speed_is_unknown_without_a_bandwidth() -> None:
+    facts = known("7b")
+    gpu = Machine(memory=16 * GIB, gpus=(24 * GIB,), memory_bandwidth=50e9)
+    assert tokens_per_second(facts, plan(facts, gpu), gpu) == (0.0, 0.0)
+    small = Machine(memory=GIB, memory_bandwidth=50e9)
+    assert tokens_per_second(facts, plan(facts, small), small) == (0.0, 0.0)
+
+
+def test_the_plan_is_what_llama_cpp_allocates() -> None:
+    """Weights, KV cache and compute buffer together, within 5 %, by llama.cpp's own log."""
+    lines: list[str] = []
+    log.show = lines.append
+    try:
+        settings = LoadSettings(context_window=8192, gpu_layers=0, threads=1, kv_cache="f16")
+        Model(smollm2(), settings, lambda: False).close()
+    finally:
+        log.show = None
+    sizes = re.findall(r"(?:model|KV|compute) buffer size += +([0-9.]+) MiB", "".join(lines))
+    allocated = sum(map(float, sizes)) * MIB
+    assert len(sizes) >= 3
+    assert memory_bytes(facts_of(read_gguf(smollm2())), 8192) == pytest.approx(allocated, rel=0.05)
+
+
+@pytest.mark.parametrize("context", [1024, 8192])
+def test_plain_attention_takes_no_more_memory(context: int) -> None:
+    facts = facts_of(read_gguf(smollm2()))
+    batch = plain_batch(facts, context)
+    assert 16 <= batch < 512
+    lines = logged_load(LoadOptions(context=context))
+    assert re.search(rf"n_ubatch += {batch}\n", lines)
+    (size,) = re.findall(r"compute buffer size += +([0-9.]+) MiB", lines)
+    assert float(size) * MIB < compute_bytes(facts, context)
+
+
+@pytest.mark.parametrize(
+    ("options", "flash"),
+    [
+        (LoadOptions(context=1024), False),
+        (LoadOptions(context=1024, sequences=8), False),
+        (LoadOptions(context=1024, sequences=16), True),
+        (LoadOptions(context=1024, kv_cache="q8_0"), True),
+    ],
+    ids=["one", "eight", "sixteen", "quantized"],
+)
+def test_flash_attention_is_left_out_where_it_is_slow(options: LoadOptions, flash: bool) -> None:
+    assert bool(re.search("flash_attn += disabled", logged_load(options))) != flash
+
+
+def test_plain_attention_needs_room_for_a_few_tokens() -> None:
+    facts = facts_of(read_header(r1_header()))
+    assert plain_batch(facts, 4096) > plain_batch(facts, 32_768) >= 16
+    assert plain_batch(facts, 131_072) == plain_batch(replace(facts, heads=0), 4096) == 0
+
+
+def logged_load(options: LoadOptions) -> str:
+    """What llama.cpp says when SmolLM2 is loaded so."""
+    lines: list[str] = []
+    log.show = lines.append
+    try:
+        load(smollm2(), options, lambda: False).model.close()
+    finally:
+        log.show = None
+    return "".join(lines)

@@ -1,0 +1,251 @@
+"""The engine and one reply, in process, on real models."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from r1local.conversation import Message
+from r1local.engine.model import LoadSettings, Model
+from r1local.engine.sampler import Sampler, SamplerSettings
+from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
+from r1local.events.reply import AnswerDelta, ThinkingDelta
+from r1local.machine.memory import Machine
+from r1local.models.loading import LoadOptions, load
+from r1local.replies.control import Control
+from r1local.replies.generation import generate
+from r1local.replies.settings import ReplySettings
+from testing.command import Scripted
+from testing.models import BROKEN_FILES, R1_TEMPLATE, smollm2
+from testing.replies import HI, events_of, finished, loaded, never, text_of
+
+GREEDY = ReplySettings(SamplerSettings(temperature=0), max_tokens=8)
+
+
+def test_characters_cut_over_tokens_come_whole(scripted: Scripted) -> None:
+    # Each byte is a token of its own in this model.
+    with loaded(scripted("思考😀</think>答え👩‍👩‍👧é")) as model:
+        events = events_of(model)
+    deltas = [event.text for event in events if isinstance(event, ThinkingDelta | AnswerDelta)]
+    assert deltas == [*"思考😀答え👩‍👩‍👧é"]
+
+
+def test_deltas_count_the_tokens_of_their_part(scripted: Scripted) -> None:
+    with loaded(scripted("ab</think>cd")) as model:
+        events = events_of(model)
+    counts = [
+        (event.text, event.tokens)
+        for event in events
+        if isinstance(event, ThinkingDelta | AnswerDelta)
+    ]
+    assert counts == [("a", 1), ("b", 2), ("c", 1), ("d", 2)]
+
+
+def test_thinking_and_answer_times_add_up(scripted: Scripted) -> None:
+    numbers = "".join(map(str, range(200)))
+    with loaded(scripted(f"{numbers[:300]}</think>{numbers[-100:]}")) as model:
+        usage = finished(events_of(model)).usage
+    assert usage.thinking_s > usage.answer_s > 0
+    assert usage.tokens_per_s == pytest.approx(401 / (usage.thinking_s + usage.answer_s))
+
+
+def test_prefix_shared_with_the_last_prompt_is_kept(scripted: Scripted) -> None:
+    with loaded(scripted("ok", prompt=64, chat_template=R1_TEMPLATE)) as model:
+        first = finished(events_of(model, (Message("user", "one"),))).usage
+        second = finished(events_of(model, (Message("user", "one and two"),))).usage
+        same = finished(events_of(model, (Message("user", "one and two"),))).usage
+    assert first.cached_tokens == 0
+    assert second.cached_tokens == len("one") + 2
+    assert same.cached_tokens == same.prompt_tokens - 1
+
+
+def test_kept_prefix_gives_the_same_reply() -> None:
+    longer = (*HI, Message("assistant", "Hello!"), Message("user", "What is 2 + 2?"))
+    with loaded(smollm2(), context=512) as model:
+        events_of(model, HI, GREEDY)
+        kept = events_of(model, longer, GREEDY)
+    with loaded(smollm2(), context=512) as model:
+        afresh = events_of(model, longer, GREEDY)
+    assert finished(kept).usage.cached_tokens > 0
+    assert text_of(kept, AnswerDelta) == text_of(afresh, AnswerDelta)
+
+
+def test_cancelled_prompt_leaves_the_model_usable() -> None:
+    asked = 0
+
+    def cancel_in_a_batch() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 50
+
+    with loaded(smollm2(), context=1024) as model:
+        tokens = model.model.vocabulary.tokenise(["word " * 600])
+        assert model.model.evaluate(tokens, cancel_in_a_batch) is None
+        assert model.model.position < len(tokens)
+        after = events_of(model, HI, GREEDY)
+    with loaded(smollm2(), context=1024) as model:
+        assert text_of(events_of(model, HI, GREEDY), AnswerDelta) == text_of(after, AnswerDelta)
+
+
+def test_cancelled_before_it_begins(scripted: Scripted) -> None:
+    control = Control()
+    control.cancel()
+    with loaded(scripted("ok")) as model:
+        last = finished(events_of(model, control=control))
+    assert last.reason == "cancelled"
+    assert last.usage.thinking_tokens == 0
+
+
+def test_reply_abandoned_half_way_frees_its_sampler(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Sampler] = []
+
+    class Watched(Sampler):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr("r1local.replies.stream.Sampler", Watched)
+    with loaded(scripted("abc")) as model:
+        events = generate(model, HI, ReplySettings(), Control())
+        next(events)
+        assert not closed
+        events.close()
+        assert closed
+
+
+def test_two_models_in_one_process(scripted: Scripted) -> None:
+    with loaded(scripted("one</think>1")) as first, loaded(smollm2(), context=512) as second:
+        assert text_of(events_of(second, HI, GREEDY), AnswerDelta)
+        assert text_of(events_of(first), AnswerDelta) == "1"
+    with loaded(smollm2(), context=512) as third:
+        assert text_of(events_of(third, HI, GREEDY), AnswerDelta)
+
+
+def test_closing_frees_everything(scripted: Scripted) -> None:
+    path = scripted("abc</think>d", context_length=8192)
+    process = psutil.Process()
+
+    def cycle() -> int:
+        for _ in range(10):
+            with loaded(path) as model:
+                events_of(model)
+        resident: int = process.memory_info().rss
+        return resident
+
+    settled = cycle()
+    # Each context's KV cache alone is 2 MB; eighty of them would show.
+    assert max(cycle() for _ in range(8)) - settled < 40 * 2**20
+
+
+def test_refused_model_frees_everything(tmp_path: Path) -> None:
+    path = BROKEN_FILES["unknown architecture"](tmp_path / "new.gguf")
+    for _ in range(3):
+        with pytest.raises(ModelLoadError, match="can't load"):
+            load(path, LoadOptions(), never)
+
+
+def test_loading_can_be_cancelled(scripted: Scripted) -> None:
+    with pytest.raises(LoadingCancelled):
+        load(scripted("x"), LoadOptions(), lambda: True)
+
+
+@pytest.mark.parametrize("kv_cache", ["f16", "q8_0", "q4_0"])
+def test_kv_cache_types(kv_cache: str) -> None:
+    with loaded(smollm2(), context=512, kv_cache=kv_cache) as model:  # type: ignore[arg-type]
+        assert text_of(events_of(model, HI, GREEDY), AnswerDelta)
+
+
+def test_context_window_is_the_trained_one_up_to_the_default(scripted: Scripted) -> None:
+    with loaded(scripted("x", context_length=1024)) as model:
+        assert model.model.context_window == 1024
+        assert model.notices == ()
+
+
+def test_context_is_reduced_to_what_memory_holds_and_says_so(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=16384)
+    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 10 * 2**20)
+    with loaded(path) as model:
+        assert 512 <= model.model.context_window < 16384
+    (notice,) = model.notices
+    assert notice.kind == "context"
+    assert f"{model.model.context_window:,}" in notice.message
+    assert "16,384" in notice.message
+
+
+def test_context_beyond_the_trained_length_is_noticed() -> None:
+    with loaded(smollm2(), context=9000) as model:
+        assert model.model.context_window >= 9000
+    assert "8,192" in model.notices[0].message
+
+
+def test_context_beyond_the_positions_a_model_has_is_refused(scripted: Scripted) -> None:
+    # llama.cpp would end the process when a reply got there.
+    path = scripted("x", context_length=512)
+    with pytest.raises(InvalidSetting, match="1,024"):
+        load(path, LoadOptions(context=1024), never)
+
+
+def test_context_that_memory_cannot_hold_is_refused(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=16384)
+    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 10 * 2**20)
+    with pytest.raises(InvalidSetting, match="16,384"):
+        load(path, LoadOptions(context=16384), never)
+
+
+def test_model_that_has_to_be_read_from_the_disk_again_is_noticed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=512)
+    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: int(2.2 * 2**20))
+    with loaded(path, context=512) as model:
+        assert "disk" in model.notices[0].message
+
+
+def test_tags_count_as_thinking(scripted: Scripted) -> None:
+    model_with_outer_tag = scripted(
+        "\n<think>ab</think>\n\ncd",
+        prompt=3,
+        chat_template="{{ bos_token }}<｜User｜><｜Assistant｜>{#</thin#}",
+    )
+    with loaded(model_with_outer_tag) as model:
+        usage = finished(events_of(model)).usage
+    assert (usage.thinking_tokens, usage.answer_tokens) == (5, 4)
+
+
+def test_offload_without_a_gpu_is_noticed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.this_machine", lambda: Machine(memory=2**33))
+    with loaded(scripted("x"), gpu_layers=5) as model:
+        assert [notice.kind for notice in model.notices] == ["offload"]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "gpu_layers"),
+    [((), 0), ((2**10,), 0), ((2**33,), -1)],
+    ids=["none", "full", "free"],
+)
+def test_auto_offloads_what_fits(
+    gpus: tuple[int, ...],
+    gpu_layers: int,
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def spy(path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Model:
+        seen.append(settings.gpu_layers)
+        return Model(path, settings, cancelled)
+
+    monkeypatch.setattr("r1local.models.loading.Model", spy)
+    machine = Machine(memory=2**33, gpus=gpus)
+    monkeypatch.setattr("r1local.models.loading.this_machine", lambda: machine)
+    with loaded(scripted("x")):
+        assert seen == [gpu_layers]

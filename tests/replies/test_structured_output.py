@@ -1,0 +1,318 @@
+"""Answers in a given form: the thought is free, the answer always parses. Real models."""
+
+import json
+import random
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r1local.conversation import Message
+from r1local.engine.grammar import check_grammar
+from r1local.errors import GrammarError
+from r1local.events.reply import AnswerDelta
+from r1local.models.loading import LoadOptions, load
+from r1local.replies.control import Control
+from r1local.replies.generation import generate
+from r1local.replies.json_schema import converted
+from r1local.replies.settings import ReplySettings
+from testing.command import Run, Scripted
+from testing.models import THINK, smollm2, write_scripted_model
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "age": {"type": "integer", "minimum": 0},
+        "tags": {"type": "array", "items": {"enum": ["a", 'b"c', "d\n"]}, "maxItems": 3},
+        "friend": {"anyOf": [{"$ref": "#/$defs/friend"}, {"type": "null"}]},
+    },
+    "required": ["name", "age", "friend"],
+    "$defs": {
+        "friend": {
+            "type": "object",
+            "properties": {"kind": {"const": "é\\"}, "since": {"type": "string", "format": "date"}},
+            "required": ["kind", "since"],
+        }
+    },
+}
+
+
+def errors_of(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["error", "hint"], result.stderr
+    return result.stderr
+
+
+# --- Replies --------------------------------------------------------------------
+
+
+def test_thought_is_free_and_answer_is_json(run: Run, scripted: Scripted) -> None:
+    prose = "Well, the answer is, as far as I can see, that it is seven. " * 20
+    model = scripted("I think freely {[.</think>\n\n" + prose, context_length=4_096)
+    schema = json.dumps(PERSON)
+    result = run("hi", "-m", model, "--json-schema", schema, "--format", "json", "--seed", "3")
+    generate = json.loads(result.stdout)
+    assert generate["thinking"] == "I think freely {[."
+    answer = json.loads(generate["answer"])
+    assert {"name", "age", "friend"} <= answer.keys() <= PERSON["properties"].keys()  # type: ignore[attr-defined]
+    assert answer["age"] >= 0
+    assert (result.returncode, generate["finish_reason"]) == (0, "stop")
+
+
+def test_a_real_model_without_thought_writes_json_from_its_first_token(run: Run) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "ok": {"type": "boolean"}}}
+    schema |= {"required": ["n", "ok"]}
+    result = run(
+        *("Tell me about the moon.", "-m", smollm2(), "--context", "512"),
+        *("--json-schema", json.dumps(schema), "--seed", "3"),
+    )
+    answer = json.loads(result.stdout)
+    assert isinstance(answer["n"], int)
+    assert isinstance(answer["ok"], bool)
+
+
+def test_schema_from_a_file(run: Run, scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"enum": ["yes", "no"]}')
+    model = scripted("hm</think>\n\nmaybe")
+    result = run("hi", "-m", model, "--json-schema", tmp_path / "schema.json")
+    assert result.stdout in ('"yes"\n', '"no"\n')
+
+
+def test_grammar_from_a_file(run: Run, scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "sum.gbnf").write_text('root ::= [0-9] " + " [0-9] " = " [0-9]+ "."')
+    result = run("hi", "-m", scripted("hm</think>\n\nx"), "--grammar", tmp_path / "sum.gbnf")
+    left, _, right, _, total = result.stdout.strip().rstrip(".").split(" ")
+    assert (left + right + total).isdigit()
+
+
+def test_answer_that_fits_is_left_as_the_model_writes_it(run: Run, scripted: Scripted) -> None:
+    answer = '{"name": "Ann", "age": 7, "friend": null}'
+    model = scripted(f"hm</think>\n\n{answer}")
+    result = run("hi", "-m", model, "--json-schema", json.dumps(PERSON))
+    assert result.stdout == answer + "\n"
+
+
+def test_a_thought_that_never_ends_is_closed_for_the_answer(run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted("hm"), "--json-schema", '{"const": 5}', "--format", "json")
+    assert json.loads(result.stdout)["answer"] == "5"
+
+
+def test_without_thinking_and_with_a_prompt_that_opens_none(run: Run, scripted: Scripted) -> None:
+    arguments = ("--json-schema", '{"const": "x"}', "--no-think")
+    assert run("hi", "-m", scripted("prose", prompt=60), *arguments).stdout == '"x"\n'
+    template = "{{ bos_token }}<｜User｜>{#</thin#}"
+    model = scripted(f"{THINK}hm", prompt=2, chat_template=template)
+    assert run("hi", "-m", model, *arguments[:2]).stdout == '"x"\n'
+
+
+def test_an_answer_cut_by_the_limit_is_none(run: Run, scripted: Scripted) -> None:
+    model = scripted("hm</think>\n\nx", context_length=2_048)
+    schema = '{"type": "string", "minLength": 900}'
+    assert run("hi", "-m", model, "--json-schema", schema, "--max-tokens", "60").returncode == 3
+
+
+def test_what_a_grammar_cannot_hold_is_told(run: Run, scripted: Scripted) -> None:
+    schema = '{"type": "integer", "maximum": 10, "title": "N"}'
+    result = run("hi", "-m", scripted("hm</think>\n\n7"), "--json-schema", schema)
+    assert result.stdout == "7\n"
+    assert "maximum" in result.stderr
+    assert "title" not in result.stderr
+
+
+def test_grammar_that_the_model_cannot_follow_is_an_error(
+    run: Run, scripted: Scripted, tmp_path: Path
+) -> None:
+    (tmp_path / "dead.gbnf").write_text('root ::= "a" [^\\U00000000-\\U7FFFFFFF]')
+    result = run("hi", "-m", scripted("hm</think>\n\nx"), "--grammar", tmp_path / "dead.gbnf")
+    assert result.returncode == 1
+    assert "grammar" in result.stderr
+
+
+# --- What is refused ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schema", "word"),
+    [
+        ("{", "line 1"),
+        ('{"type": "person"}', "person"),
+        ('{"enum": []}', "enum"),
+        ('{"enum": "yes"}', "enum"),
+        ('{"$ref": "https://example.com/x"}', "example.com"),
+        ('{"$ref": "#/$defs/none"}', "#/$defs/none"),
+        ('{"$ref": "#"}', "grammar"),
+        ('{"type": "string", "minLength": -1}', "minLength"),
+        ('{"type": "array", "minItems": 3, "maxItems": 2}', "maxItems"),
+        ('{"type": "array", "items": {"enum": [1]}, "minItems": 100000}', "grammar"),
+        ('{"properties": []}', "properties"),
+        ('{"properties": {}, "required": [[1]]}', "type"),
+        ('{"prefixItems": 3}', "type"),
+        ('{"type": {"a": 1}}', "type"),
+        ('{"type": "string", "format": []}', "type"),
+        ('{"allOf": [{"properties": []}]}', "type"),
+        ('{"properties": {"a": 3}}', "schema"),
+        ("no-such-file.json", "no-such-file.json"),
+    ],
+)
+def test_bad_schemas(schema: str, word: str, run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted("hm</think>x"), "--json-schema", schema)
+    assert result.returncode == 2
+    assert word in errors_of(result)
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    ["", "root ::= x", 'root ::= "a', 'start ::= "a"', 'root ::= root "a"', "nonsense", "a\0b"],
+)
+def test_bad_grammars(grammar: str, run: Run, scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "bad.gbnf").write_text(grammar)
+    result = run("hi", "-m", scripted("hm</think>x"), "--grammar", tmp_path / "bad.gbnf")
+    assert result.returncode == 2
+    errors_of(result)
+
+
+def test_schema_and_grammar_exclude_each_other(run: Run) -> None:
+    assert run("hi", "--json-schema", "{}", "--grammar", "x").returncode == 2
+
+
+HOSTILE: dict[str, str] = {
+    "nested arrays": "[" * 200_000,
+    "nested schemas": '{"items":' * 900 + "{}" + "}" * 900,
+    "allOf in allOf": '{"allOf":[' * 300 + "{}" + "]}" * 300,
+    "allOf of itself": '{"allOf":[{"$ref":"#"}]}',
+    "references in a ring": json.dumps(
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}
+    ),
+    "chain of references": json.dumps(
+        {
+            "$ref": "#/$defs/0",
+            "$defs": {str(n): {"$ref": f"#/$defs/{n + 1}"} for n in range(5_000)} | {"5000": {}},
+        }
+    ),
+    "many properties": json.dumps({"properties": {f"p{n}": {"enum": [n]} for n in range(20_000)}}),
+    "long enum": json.dumps({"enum": ["x" * 100] * 10_000}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_schemas_are_refused_soon(name: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(GrammarError):
+        check_grammar(converted(HOSTILE[name]).grammar)
+    assert time.monotonic() - started < 5
+
+
+def test_repetition_in_repetition_costs_little() -> None:
+    schema: object = {"const": 1}
+    for _ in range(50):
+        schema = {"items": schema, "minItems": 900}
+    started = time.monotonic()
+    check_grammar(converted(json.dumps(schema)).grammar)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [
+        "root ::= " + "(" * 100_000,
+        "root ::= r0\n" + "\n".join(f"r{n} ::= r{n + 1}" for n in range(100_000)),
+        'root ::= (((("a"{1999}){1999}){1999}){1999})',
+        'root ::= "a"{99999999999999999999999}',
+        "root ::= [" + "a" * 300_000 + "]",
+    ],
+    ids=["groups", "rules", "repeats", "number", "size"],
+)
+def test_hostile_grammars_are_refused_soon(grammar: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(GrammarError):
+        check_grammar(grammar)
+    assert time.monotonic() - started < 5
+
+
+# --- What schemas become --------------------------------------------------------
+
+
+def accepted(schema: object, text: str, scripted_path: Path) -> bool:
+    """Whether a grammar lets a text through: a model that writes it is not interfered with."""
+    write_scripted_model(scripted_path, f"hm</think>\n\n{text}", context_length=512)
+    loaded = load(scripted_path, LoadOptions(), lambda: False)
+    with loaded.model:
+        settings = ReplySettings(max_tokens=200, grammar=converted(json.dumps(schema)).grammar)
+        events = generate(loaded, (Message("user", "hi"),), settings, Control())
+        return "".join(event.text for event in events if isinstance(event, AnswerDelta)) == text
+
+
+@pytest.mark.parametrize(
+    ("schema", "valid", "invalid"),
+    [
+        ({}, ['[1, {"a": null}, "x"]'], ["x"]),
+        ({"type": "number"}, ["-1.5e3", "0"], ["01", "+1", ".5"]),
+        ({"type": ["integer", "null"]}, ["12", "null"], ["1.5", "nul"]),
+        ({"type": "string"}, ['"a\\n\\"é😀"'], ['"a\nb"', '"\\x"', '"\\ud800"']),
+        ({"minLength": 2, "maxLength": 3}, ['"ab"', '"abc"'], ['"a"', '"abcd"']),
+        ({"format": "date", "type": "string"}, ['"2026-02-28"'], ['"2026-13-01"', '"x"']),
+        ({"items": {"type": "integer"}, "minItems": 1}, ["[1]", "[1, 2]"], ["[]", '["a"]']),
+        ({"prefixItems": [{"const": 1}, {"const": 2}]}, ["[1, 2]"], ["[2, 1]", "[1]"]),
+        (
+            {"properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {}}, "required": ["b"]},
+            ['{"a": 1, "b": 2}', '{"b": 2, "c": []}', '{"b":2}'],
+            ['{"a": 1}', '{"b": 2, "a": 1}', '{"b": 2, "d": 1}', '{"b": 2,}'],
+        ),
+        (
+            {"properties": {"a": {"const": 1}}, "additionalProperties": {"type": "boolean"}},
+            ["{}", '{"a": 1, "x": true}', '{"y": false}'],
+            ['{"x": 1}'],
+        ),
+        ({"type": "object"}, ["{}", '{"x": {"y": 1}}'], ["[]"]),
+        ({"required": ["x"]}, ['{"x": 0}'], ["{}"]),
+        (
+            {"allOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}], "type": "object"},
+            ['{"a": 1}'],
+            ["{}"],
+        ),
+        ({"oneOf": [{"const": "x"}, {"const": 7}]}, ['"x"', "7"], ["8"]),
+        (
+            {
+                "$ref": "#/$defs/tree",
+                "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}},
+            },
+            ["[[], [[]]]"],
+            ["[1]"],
+        ),
+        ({"const": 'a"\\\n\u2028'}, [json.dumps('a"\\\n\u2028', ensure_ascii=False)], ['"a"']),
+    ],
+)
+def test_what_a_schema_lets_through(
+    schema: object, valid: list[str], invalid: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.gguf"
+    assert [text for text in valid if not accepted(schema, text, path)] == []
+    assert [text for text in invalid if accepted(schema, text, path)] == []
+
+
+def test_random_schemas_make_grammars() -> None:
+    drawn = random.Random(5)
+
+    def schema(depth: int) -> Any:
+        kinds = ["string", "integer", "boolean", "enum"] + ["object", "array", "any"] * (depth < 3)
+        match drawn.choice(kinds):
+            case "object":
+                names = drawn.sample('abcdef"\\é\n', drawn.randrange(5))
+                properties = {name: schema(depth + 1) for name in names}
+                some = [name for name in names if drawn.random() < 0.5]
+                return {"type": "object", "properties": properties, "required": some}
+            case "array":
+                return {"type": "array", "items": schema(depth + 1)}
+            case "any":
+                return {"anyOf": [schema(depth + 1), schema(depth + 1)]}
+            case "enum":
+                return {"enum": [1, "x", None, ["y"]]}
+            case kind:
+                return {"type": kind}
+
+    for _ in range(200):
+        check_grammar(converted(json.dumps(schema(0))).grammar)

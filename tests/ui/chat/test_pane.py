@@ -1,0 +1,153 @@
+"""Panes: rows that grow at the end, scroll by themselves, and are drawn once."""
+
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.layout.controls import UIContent
+
+from r1local.ui.chat.items import MarkdownText, Passage, PlainText
+from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
+from r1local.ui.chat.pane import Pane
+
+
+def rows_of(content: UIContent) -> list[str]:
+    """What a pane shows."""
+    return [
+        "".join(part[1] for part in content.get_line(n)).rstrip() for n in range(content.line_count)
+    ]
+
+
+def painted(pane: Pane, width: int = 20, height: int = 4) -> list[str]:
+    return rows_of(pane.create_content(width, height))
+
+
+@pytest.fixture
+def numbers() -> Pane:
+    pane = Pane()
+    pane.replace([PlainText("".join(f"row {n}\n" for n in range(100)))])
+    return pane
+
+
+def test_it_follows_its_end_until_it_is_scrolled_up(numbers: Pane) -> None:
+    assert painted(numbers)[-1] == "row 99"
+    numbers.scroll(-1)
+    assert painted(numbers) == ["row 95", "row 96", "row 97", "row 98        ↓ new"]
+    item = numbers.items[0]
+    assert isinstance(item, PlainText)
+    item.feed("more\n")
+    assert painted(numbers)[0] == "row 95"
+    numbers.scroll(1)
+    assert painted(numbers)[-1] == "row 99        ↓ new"
+    numbers.scroll(1)
+    assert painted(numbers)[-1] == "more" and numbers.following
+
+
+def test_pages_leave_a_row_in_view(numbers: Pane) -> None:
+    painted(numbers)
+    numbers.scroll_page(-1)
+    assert painted(numbers)[-1].startswith("row 96")
+    numbers.scroll_to_start()
+    numbers.scroll_page(1)
+    assert painted(numbers)[0] == "row 3"
+    numbers.scroll(10_000)
+    assert painted(numbers)[-1] == "row 99"
+
+
+def test_words_are_brought_into_view_before_anything_was_painted(numbers: Pane) -> None:
+    numbers.find("ROW 50")
+    content = numbers.create_content(20, 4)
+    assert "row 50" in rows_of(content)
+    line = content.get_line(rows_of(content).index("row 50"))
+    assert "".join(text for style, text, *_ in line if style == "class:found") == "row 50"
+    numbers.find("")
+    assert all(
+        style != "class:found"
+        for n in range(4)
+        for style, *_ in numbers.create_content(20, 4).get_line(n)
+    )
+
+
+def test_what_is_finished_is_drawn_once_for_each_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    draw = PlainText._draw
+
+    def counted(self: PlainText, piece: str, before: str | None, width: int) -> object:
+        drawn.append(piece)
+        return draw(self, piece, before, width)
+
+    monkeypatch.setattr(PlainText, "_draw", counted)
+    text = PlainText()
+    pane = Pane()
+    pane.replace([text])
+    for n in range(50):
+        text.feed(f"row {n}\n")
+        painted(pane)
+    assert len(drawn) == 50
+    painted(pane, width=30)
+    assert len(drawn) == 100
+
+
+def test_a_loop_that_is_withdrawn_is_gone() -> None:
+    text = MarkdownText("A *whole* block.\n\nAnd nonsense nonsense")
+    pane = Pane()
+    pane.replace([Passage("why?", "", "❯ "), text])
+    assert painted(pane, 40, 9) == ["", "❯ why?", "A whole block.", "", "And nonsense nonsense"]
+    text.withdraw(len(" nonsense nonsense"))
+    pane.reset()
+    assert painted(pane, 40, 9)[-1] == "And"
+    assert text.text == "A *whole* block.\n\nAnd"
+
+
+@pytest.mark.parametrize("width", [1, 2, 7])
+def test_no_row_is_wider_than_its_pane(width: int) -> None:
+    from rich.cells import cell_len
+
+    pane = Pane()
+    pane.replace(
+        [Passage("日本語 a question", "", "❯ "), MarkdownText("# 日本語\n\n| a | b |\n|-|-|\n")]
+    )
+    for row in painted(pane, width, 50):
+        assert cell_len(row) <= max(width, 4)
+
+
+def test_untrusted_text_is_made_harmless() -> None:
+    pane = Pane()
+    pane.replace([Passage("\x1b[2J\u202e"), PlainText("\x9b31m\r"), MarkdownText("\x07`\x1b]0;x`")])
+    assert not {"\x1b", "\x9b", "\x07", "\r", "\u202e"} & set("".join(painted(pane, 40, 20)))
+
+
+# --- The layout, remembered --------------------------------------------------------------
+
+
+def test_a_layout_comes_back(tmp_path: Path) -> None:
+    layout = PaneLayout().moved().shown().resized(+2)
+    keep_layout(tmp_path / "deep" / "panes.json", layout)
+    assert (
+        read_layout(tmp_path / "deep" / "panes.json") == layout == PaneLayout("right", "open", 60)
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "null",
+        "\x00",
+        "9" * 99,
+        '{"place": "left", "showing": "auto", "share": 40}',
+        '{"place": [], "showing": {}, "share": "x"}',
+        '{"place": "auto", "showing": "auto", "share": 1e999}',
+    ],
+)
+def test_a_layout_that_cannot_be_read_is_the_default(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "panes.json"
+    assert read_layout(path) == PaneLayout()
+    path.write_text(content)
+    assert read_layout(path) == PaneLayout()
+
+
+def test_a_share_stays_on_the_screen() -> None:
+    assert PaneLayout().resized(-50).share == 20 and PaneLayout().resized(50).share == 80
+    assert PaneLayout().side_by_side(100) and not PaneLayout().side_by_side(99)
+    assert PaneLayout("right").side_by_side(40) and not PaneLayout("below").side_by_side(400)

@@ -1,0 +1,75 @@
+"""What people type in: pastes that stay whole, history, and completion."""
+
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+
+from r1local.ui.chat.prompt import Pastes, SlashCompleter, history_in
+
+
+def test_short_pastes_are_shown_and_long_ones_named() -> None:
+    pastes = Pastes()
+    assert pastes.shown("a\r\nb\rc") == "a\nb\nc"
+    long, lines = "x" * 2001, "\n" * 31
+    shown = f"{pastes.shown(long)} and {pastes.shown(lines)}"
+    assert shown == "[paste 1: 2,001 characters] and [paste 2: 31 characters]"
+    assert pastes.whole(shown) == f"{long} and {lines}"
+    assert pastes.whole("[paste 3: 9 characters]") == "[paste 3: 9 characters]"
+
+
+def test_what_was_pasted_is_not_searched_for_other_pastes() -> None:
+    pastes = Pastes()
+    nested = "[paste 2: 2,001 characters]" + "y" * 2000
+    first, second = pastes.shown(nested), pastes.shown("x" * 2001)
+    assert pastes.whole(first) == nested
+    assert pastes.whole(second + first) == "x" * 2001 + nested
+
+
+@pytest.fixture
+def completer(tmp_path: Path) -> SlashCompleter:
+    (tmp_path / "two words.txt").touch()
+    told = {"resume": "go on", "rename": "give a name", "file": "send files"}
+    names = ["primes", "evil\x1b[2J"]
+    return SlashCompleter(told, {"resume": lambda: names}, ("file",))
+
+
+def completed(completer: SlashCompleter, text: str) -> list[str]:
+    document = Document(text)
+    return [each.text for each in completer.get_completions(document, CompleteEvent())]
+
+
+def test_commands_and_arguments_are_completed(completer: SlashCompleter, tmp_path: Path) -> None:
+    assert completed(completer, "/re") == ["resume", "rename"]
+    assert completed(completer, "/resume p") == ["primes"]
+    assert completed(completer, f"/file {tmp_path}/two") == [" words.txt"]
+    for text in ("re", "what /re", "a\n/re", "/rename p", "/nonsense "):
+        assert completed(completer, text) == []
+
+
+def test_names_in_the_menu_are_harmless(completer: SlashCompleter) -> None:
+    (found,) = completer.get_completions(Document("/resume e"), CompleteEvent())
+    assert "\x1b" not in found.display_text
+
+
+def test_history_is_private_and_holds_whole_pastes(tmp_path: Path) -> None:
+    path, pastes = tmp_path / "state" / "history", Pastes()
+    history = history_in(path, pastes)
+    shown = pastes.shown("word " * 500)
+    history.store_string(f"read {shown}")
+    history.store_string(f"read {pastes.shown('word ' * 50_000)}")
+    assert list(history_in(path, Pastes()).load_history_strings()) == ["read " + "word " * 500]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_history_that_cannot_be_written_is_memory(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("in the way")
+    history = history_in(tmp_path / "state" / "history", Pastes())
+    history.append_string("a question")
+    assert history.get_strings() == ["a question"]
+    kept = history_in(tmp_path / "history", Pastes())
+    (tmp_path / "history").unlink()
+    (tmp_path / "history").mkdir()
+    kept.append_string("a question")
+    assert kept.get_strings() == ["a question"]
