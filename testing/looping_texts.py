@@ -2,11 +2,10 @@
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
 
-from testing.loop_corpus import WORDS, Language, Sample, pieces_of
-
-Maker = Callable[[random.Random, Language], Sample]
+from testing.loop_corpus import WORDS, Language, Maker, Sample, pieces_of, split
 
 #: Tokens of a loop, about: a quarter of what R1 may write.
 LENGTH = 8_000
@@ -148,7 +147,9 @@ def drift(drawn: random.Random, language: Language) -> Sample:
 
     def rounds() -> Iterator[str]:
         words = WORDS[language]
-        parts = [drawn.choice(words.nouns) + words.gap + drawn.choice(words.verbs) for _ in range(9)]
+        parts = [
+            drawn.choice(words.nouns) + words.gap + drawn.choice(words.verbs) for _ in range(9)
+        ]
         while True:
             yield from [words.gap.join(parts) + words.stop] * 2
             parts[drawn.randrange(9)] = (
@@ -186,9 +187,9 @@ def ever_finer(drawn: random.Random, language: Language) -> Sample:
 
 def number_words(drawn: random.Random, language: Language) -> Sample:
     counters: Mapping[Language, Sequence[str]] = {
-        "en": "one two three four five six seven eight nine ten eleven twelve".split(),
-        "ja": "一 二 三 四 五 六 七 八 九 十 十一 十二".split(),
-        "zh": "一 二 三 四 五 六 七 八 九 十 十一 十二".split(),
+        "en": split("one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"),
+        "ja": split("一|二|三|四|五|六|七|八|九|十|十一|十二"),
+        "zh": split("一|二|三|四|五|六|七|八|九|十|十一|十二"),
     }
     line = {
         "en": "In step {c} I add the two numbers and look at the result again.\n",
@@ -199,11 +200,36 @@ def number_words(drawn: random.Random, language: Language) -> Sample:
     return _endless((line.format(c=c) for c in names), drawn, language)
 
 
+def one_item(drawn: random.Random, language: Language) -> Sample:
+    """A list whose every item is the same."""
+    item = drawn.choice(WORDS[language].nouns)
+    return _endless((f"{n}. {item}\n" for n in itertools.count(1)), drawn, language)
+
+
+def dates(drawn: random.Random, language: Language) -> Sample:
+    line = {
+        "en": "On {d} nothing happened, and the farmer went to bed early.\n",
+        "ja": "{d}は何も起こらず、農夫は早く寝た。\n",
+        "zh": "{d}什么也没发生，农夫早早睡了。\n",
+    }[language]
+    day = date(1900 + drawn.randrange(100), 1, 1)
+    days = (day + timedelta(n) for n in itertools.count())
+    return _endless((line.format(d=day.isoformat()) for day in days), drawn, language)
+
+
+def question_again(drawn: random.Random, language: Language) -> Sample:
+    """The question, and a sum that changes nothing, in turn."""
+    sums = ("27 + 58 = 85", "58 + 27 = 85", "20 + 50 + 7 + 8 = 85")
+    rounds = (f"{_QUESTION[language]}\n{drawn.choice(sums)}\n\n" for _ in itertools.count())
+    return _endless(rounds, drawn, language)
+
+
 LOOPS: Mapping[str, Maker] = {
     make.__name__: make
     for make in (
         *(sentence, paragraph, page, line_of_code, fenced_code, objects_for_ever, counted_lines),
         *(counted_in_one_line, short_lines, headings, letters, nine_lines, paraphrases, drift),
         *(two_minds, table_of_nothing, ever_finer, number_words),
+        *(one_item, dates, question_again),
     )
 }

@@ -14,6 +14,7 @@ Work for a token doesn't depend on how many came before. Two things are looked f
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from r1local.errors import require
 from r1local.thinking.novelty import Novelty
@@ -185,7 +186,7 @@ def _is_data(round_: str) -> bool:
 def _asked_for(round_: str, question: Callable[[], str]) -> bool:
     """Whether the question has a round's words, one after the other from any of them."""
     words = _WORD.findall(round_.casefold())
-    pairs = set(zip(words, words[1:] + words[:1], strict=True))
+    pairs = set(pairwise([*words, *words[:1]]))
     asked = _WORD.findall(question().casefold())
-    have = set(zip(asked, asked[1:], strict=False))
+    have = set(pairwise(asked))
     return bool(words) and len(pairs - have) <= 1 and set(words) <= set(asked)

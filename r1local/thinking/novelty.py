@@ -73,6 +73,7 @@ class Novelty:
         self._rows = _Memory()
         self._numbers = _Numbers()
         self._before = [""] * (_ROW - 1)
+        self._end: float | None = None  # in words read
         self.stale, self.since = 0.0, 0
         self.fenced = False
 
@@ -87,6 +88,7 @@ class Novelty:
         self.since += tokens
         text = self._whole(text)
         if self._packs_badly(text):
+            self._end = None
             self.restart()
             return
         words = _WORD.findall(text)
@@ -102,10 +104,15 @@ class Novelty:
     def end_in_sight(self, words: int) -> bool:
         """Whether a counter of late comes to its end within so many words.
 
-        Going down, that is 0; going up, a number in the question.
+        Going down, that is 0; going up, a number in the question. What was in sight and doesn't
+        come is so no longer: a counter may begin again and again.
         """
-        ends = filter(None, map(_value, _NUMBER.findall(self._question())))
-        return any(0 <= left <= words for left in self._numbers.left([0, *ends], self.since))
+        read = self._numbers.words_read
+        if self._end is None:
+            ends = filter(None, map(_value, _NUMBER.findall(self._question())))
+            left = self._numbers.left([0, *ends], self.since)
+            self._end = max((read + far for far in left if 0 <= far <= words), default=None)
+        return self._end is not None and read <= self._end
 
     def _whole(self, text: str) -> str:
         """The characters up to the last word, which may go on in the next chunk."""
@@ -157,7 +164,7 @@ class _Numbers:
     def __init__(self) -> None:
         self._known = _Memory()
         self._places: dict[tuple[str, ...], _Place] = {}
-        self._read = 0
+        self.words_read = 0
 
     def new(self, words: Sequence[str], shape: Sequence[str]) -> int:
         """How many numbers of some words weren't in their places before and don't go on there."""
@@ -166,9 +173,9 @@ class _Numbers:
             if shape[index + _ROW - 1] == _ANY and (value := _value(word)) is not None:
                 where = tuple(shape[index : index + _ROW - 1])
                 place = self._places.setdefault(where, _Place())
-                if not place.goes_on(value, self._read + index):
+                if not place.goes_on(value, self.words_read + index):
                     surprising.append((where, value))
-        self._read += len(words)
+        self.words_read += len(words)
         if len(self._places) > _REMEMBERED:
             self._places.clear()
         return len(self._known.new(surprising))
@@ -176,7 +183,7 @@ class _Numbers:
     def left(self, ends: Sequence[int], words: int) -> Iterable[float]:
         """Words up to each end, of each counter that went on among the last words."""
         for place in self._places.values():
-            if place.step and place.steady and place.seen >= self._read - words:
+            if place.step and place.steady and place.seen >= self.words_read - words:
                 yield from ((end - place.last) / place.step * place.gap for end in ends)
 
 
