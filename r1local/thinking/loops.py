@@ -14,6 +14,7 @@ Work for a token doesn't depend on how many came before. Two things are looked f
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from r1local.errors import require
@@ -126,17 +127,19 @@ class LoopGuard:
         self._tail = (self._tail + "".join(self._pending))[-self._window :]
         self._pending.clear()
         self._unread += _STRIDE
-        found = self._stale() if self._unread == _CHUNK and self._settings.patience else None
+        found = None
+        if self._unread == _CHUNK:
+            self._novelty.read("".join(self._texts[-_CHUNK:]), _CHUNK, self._doubts)
+            self._unread = self._doubts = 0
+            del self._texts[: -self._settings.longest_period]
+            found = self._nothing_new()
         return self._exact_cycle() or found
 
-    def _stale(self) -> Loop | None:
-        """Read a chunk; a warning, or a loop, if nothing new has come for long."""
+    def _nothing_new(self) -> Loop | None:
+        """A warning, or a loop, if nothing new has come for long."""
         novelty, patience = self._novelty, self._settings.patience
-        novelty.read("".join(self._texts[-_CHUNK:]), _CHUNK, self._doubts)
-        self._unread = self._doubts = 0
-        del self._texts[: -self._settings.longest_period]
         limit = patience if self._warned else patience * _WARNED_AFTER
-        if novelty.stale < limit:
+        if not patience or novelty.stale < limit:
             return None
         if novelty.end_in_sight(_IN_SIGHT * patience):
             novelty.restart()
@@ -164,29 +167,35 @@ class LoopGuard:
     def _loop_of(self, period: int, length: int) -> Loop | None:
         """A loop of this period, unless its round is one that honest text repeats."""
         round_ = "".join(self._texts[-period:])
-        if self._novelty.fenced or _is_data(round_) or _asked_for(round_, self._question):
+        if self._novelty.fenced or _is_data(round_) or self._asked_for(round_):
             return None
         tail, size = self._tail, len(self._tail)
         while length < size and tail[-length - 1] == tail[period - length - 1]:
             length += 1
         return Loop(length, length - period)
 
+    def _asked_for(self, round_: str) -> bool:
+        """Whether the question has a round's words, one after the other from any of them."""
+        # A round may begin inside a word; of three in a row all but the outermost words are whole.
+        words = _WORD.findall(round_.casefold() * 3)[1:-1]
+        # One round's last word and the next one's first need not follow each other there.
+        unasked = set(pairwise(words)) - self._asked_pairs
+        asked = {word for pair in self._asked_pairs for word in pair}
+        return bool(words) and len(unasked) <= 1 and asked.issuperset(words)
+
+    @cached_property
+    def _asked_pairs(self) -> set[tuple[str, str]]:
+        """The question's words, each with the next one."""
+        return set(pairwise(_WORD.findall(self._question().casefold())))
+
 
 def _is_data(round_: str) -> bool:
     """Whether a round is table, markup, drawing or digits rather than prose or code."""
     characters = "".join(round_.split())
-    if not characters:
-        return False
+    if not any(map(str.isalnum, characters)):
+        # Drawings have lines; marks or emoji without end are what broken models write.
+        return bool(characters) and "\n" in round_
     # A round may begin inside a line; written twice it has each line whole.
     lines = (round_ * 2).split("\n")[1:]
     starts = any(line.lstrip().startswith(_DATA) for line in lines)
     return starts or sum(map(str.isalpha, characters)) * 2 < len(characters)
-
-
-def _asked_for(round_: str, question: Callable[[], str]) -> bool:
-    """Whether the question has a round's words, one after the other from any of them."""
-    words = _WORD.findall(round_.casefold())
-    pairs = set(pairwise([*words, *words[:1]]))
-    asked = _WORD.findall(question().casefold())
-    have = set(pairwise(asked))
-    return bool(words) and len(pairs - have) <= 1 and set(words) <= set(asked)

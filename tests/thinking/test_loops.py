@@ -27,10 +27,10 @@ def dropped(tokens: Iterable[int], settings: LoopSettings | None = None) -> tupl
 
 
 def find(
-    text: str, question: str = "", doubtful: Iterable[bool] | None = None, **settings: int
+    text: str, question: str = "", doubtful: Iterable[bool] | None = None, patience: int = 4_096
 ) -> Iterator[tuple[int, Loop]]:
     """What the guard says of a text, each with the tokens up to there."""
-    guard = LoopGuard(LoopSettings(**settings), lambda: question)
+    guard = LoopGuard(LoopSettings(patience=patience), lambda: question)
     ids: dict[str, int] = {}
     doubted = itertools.repeat(False) if doubtful is None else doubtful
     for count, (piece, doubt) in enumerate(zip(pieces_of(text), doubted, strict=False), start=1):
@@ -40,14 +40,14 @@ def find(
                 guard.reset()
 
 
-def findings(text: str, question: str = "", **settings: int) -> list[tuple[int, Loop]]:
+def findings(text: str, question: str = "", patience: int = 4_096) -> list[tuple[int, Loop]]:
     """All that the guard says of a text."""
-    return list(find(text, question, **settings))
+    return list(find(text, question, patience=patience))
 
 
-def left_of(text: str, question: str = "", **settings: int) -> str | None:
+def left_of(text: str, question: str = "") -> str | None:
     """What is left of a text when the first loop is taken away; None without one."""
-    for count, loop in find(text, question, **settings):
+    for count, loop in find(text, question):
         if loop.drop:
             return "".join(pieces_of(text)[: count - loop.drop])
     return None
@@ -110,8 +110,9 @@ def test_forgotten_tokens_count_no_more() -> None:
         guard.reset()
 
 
-def test_white_space_alone_is_a_loop() -> None:
-    assert left_of("hm" + "\n" * 600) is not None
+@pytest.mark.parametrize("mark", ["\n", "!", "🎉 "])
+def test_white_space_or_marks_alone_are_a_loop(mark: str) -> None:
+    assert left_of("hm" + mark * 600) is not None
 
 
 @pytest.mark.parametrize(
