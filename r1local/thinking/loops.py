@@ -28,8 +28,9 @@ _WARNED_AFTER = 1 / 4
 #: A counter's end is in sight if it comes within so many times the patience, in words.
 _IN_SIGHT = 2
 
-#: What lines of tables, markup, data and chord charts begin with.
-_DATA = tuple("|<>{}[]\"'+*#=-_~`")
+#: What lines of tables, markup, data and chord charts begin or end with.
+_DATA_BEGINS = tuple("|<{}[]+=~_@")
+_DATA_ENDS = ('",', "',", "},", "],", "|")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
 
 
@@ -196,6 +197,6 @@ def _is_data(round_: str) -> bool:
         # Drawings have lines; marks or emoji without end are what broken models write.
         return bool(characters) and "\n" in round_
     # A round may begin inside a line; written twice it has each line whole.
-    lines = (round_ * 2).split("\n")[1:]
-    starts = any(line.lstrip().startswith(_DATA) for line in lines)
-    return starts or sum(map(str.isalpha, characters)) * 2 < len(characters)
+    lines = [line.strip() for line in (round_ * 2).split("\n")[1:]]
+    data = any(line.startswith(_DATA_BEGINS) or line.endswith(_DATA_ENDS) for line in lines)
+    return data or sum(map(str.isalpha, characters)) * 2 < len(characters)

@@ -116,7 +116,15 @@ def test_white_space_or_marks_alone_are_a_loop(mark: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["x = update(x)\n", "I think so, and then again not. ", "我想是的。"]
+    "line",
+    [
+        "x = update(x)\n",
+        "I think so, and then again not. ",
+        "我想是的。",
+        "- I think it is so.\n",
+        "**Step:** look at it again.\n\n",
+        '"Wait," he said, "let me think."\n',
+    ],
 )
 def test_prose_and_code_outside_fences_are_found_soon(line: str) -> None:
     [(count, loop), *_] = findings(line * 200)
@@ -131,7 +139,8 @@ def test_prose_and_code_outside_fences_are_found_soon(line: str) -> None:
         "| a | b |\n",
         "  <tr><td>Name</td><td></td></tr>\n",
         '  {"name": "nobody", "done": false},\n',
-        "- [ ] buy some milk and bread\n",
+        "- [ ] ________\n",
+        '    "nobody",\n',
         "#" + " " * 14 + "#\n",
         "142857",
         "7 + 7, ",
