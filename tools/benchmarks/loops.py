@@ -1,14 +1,10 @@
-"""Loops of a small model at temperature 0, with and without r1local's recovery.
+"""Loops: what the guard says of texts, and of small models at temperature 0.
 
-    python -m tools.benchmark_loops --questions 20 --tokens 768
-    python -m tools.benchmark_loops --corpus
-
-Prints a table: of so many replies, how many ended in a loop, how often one was said or left, and
-what that cost; with --corpus the same of the tests' texts, and the guard's microseconds a token.
-SmolLM2-135M is fetched once, by pip; --nano takes the embedded model instead.
+Of the tests' honest texts and loops: how many were said to have nothing new, and how many were
+left, by their text alone and with doubts as a model may have them. Of replies: how many ended in a
+loop with and without r1local's recovery, and what that cost.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from itertools import product
@@ -27,8 +23,10 @@ from testing.honest_texts import HONEST_TEXTS
 from testing.loop_corpus import Sample, doubts, pieces_of, texts_in_languages
 from testing.looping_texts import LOOPS
 from testing.models import smollm2
+from tools.benchmarks.harness import Options, never, print_head, print_row
 from tools.nano.evaluate import SHIPPED
 
+TOKENS, CONTEXT = 768, 2_048
 QUESTIONS = (
     "Count from one to a million in words, please.",
     "Write a poem with a refrain about the sea.",
@@ -53,26 +51,23 @@ QUESTIONS = (
 )
 
 
-def main() -> None:
-    """Print the table that was asked for."""
-    arguments = _arguments()
-    if arguments.corpus:
-        _judge_corpus()
-    else:
-        _let_reply(arguments)
+def count_loops(options: Options) -> None:
+    """Judge the texts, and let the models reply to every question; print the tables."""
+    _judge_texts()
+    print_head("", "", "ended in a loop", "loops said", "loops left", "tokens taken back")
+    for name, file in (("nano", SHIPPED), ("SmolLM2-135M", smollm2())):
+        _let_reply(name, file, options.tokens or TOKENS)
 
 
-def _judge_corpus() -> None:
-    """What the guard says of honest texts and of loops."""
-    print("| | texts | tokens | said | left | µs a token |")
-    print("|---|---:|---:|---:|---:|---:|")
+def _judge_texts() -> None:
+    print_head("", "texts", "tokens", "said", "left", "µs a token")
     kinds = {"honest texts": {**HONEST_DATA, **HONEST_TEXTS}, "loops": LOOPS}
     for (name, makers), doubted in product(kinds.items(), (False, True)):
         judged = [_judged(sample, doubted) for sample in texts_in_languages(makers, 2)]
         tokens, said, left, seconds = map(sum, zip(*judged, strict=True))
-        title = f"{name}, with the model's doubts" if doubted else name
-        per_token = f"{seconds / tokens * 1e6:.2f}"
-        print(f"| {title} | {len(judged)} | {tokens:,} | {said} | {left} | {per_token} |")
+        title = f"{name}, with a model's doubts" if doubted else name
+        print_row(title, len(judged), f"{tokens:,}", said, left, f"{seconds / tokens * 1e6:.2f}")
+    print()
 
 
 def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
@@ -91,37 +86,22 @@ def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
     return tokens, said, left, time.perf_counter() - started
 
 
-def _let_reply(arguments: argparse.Namespace) -> None:
-    """Let the model reply to every question, with recovery and without."""
-    questions = QUESTIONS[: arguments.questions]
-    file = SHIPPED if arguments.nano else smollm2()
-    with _loaded(file, arguments.context) as loaded:
-        off, on = LoopSettings(least_repeats=0), LoopSettings(patience=arguments.patience)
-        without = [_events(loaded, q, off, arguments.tokens) for q in questions]
-        with_it = [_events(loaded, q, on, arguments.tokens) for q in questions]
-    print("| | ended in a loop | loops said | loops left | tokens taken back |")
-    print("|---|---:|---:|---:|---:|")
-    for name, replies in (("without recovery", without), ("with recovery", with_it)):
-        looping = sum(_loops(events) for events in replies)
-        left = sum(isinstance(event, Rewound) for events in replies for event in events)
-        said = sum(_is_warning(event) for events in replies for event in events)
-        back = sum(_end(events).usage.discarded_tokens for events in replies)
-        print(f"| {name} | {looping} of {len(replies)} | {said} | {left} | {back:,} |")
+def _let_reply(name: str, file: Path, tokens: int) -> None:
+    """Let a model reply to every question, without recovery and with it."""
+    loaded = load(file, LoadOptions(context=CONTEXT), never)
+    with loaded.model:
+        for title, loops in (("no recovery", LoopSettings(0)), ("recovery", LoopSettings())):
+            replies = [_events(loaded, question, loops, tokens) for question in QUESTIONS]
+            looping = sum(map(_loops, replies))
+            events = [event for reply in replies for event in reply]
+            left = sum(isinstance(event, Rewound) for event in events)
+            said = sum(map(_is_warning, events))
+            back = sum(_end(reply).usage.discarded_tokens for reply in replies)
+            print_row(name, title, f"{looping} of {len(replies)}", said, left, f"{back:,}")
 
 
-class _loaded:
-    """A model, loaded for the length of a `with`."""
-
-    def __init__(self, file: Path, context: int) -> None:
-        self._file = file
-        self._context = context
-
-    def __enter__(self) -> LoadedModel:
-        self._model = load(self._file, LoadOptions(context=self._context), lambda: False)
-        return self._model
-
-    def __exit__(self, *_exc: object) -> None:
-        self._model.model.close()
+def _is_warning(event: Event) -> bool:
+    return isinstance(event, Notice) and event.kind == "loop" and "may be" in event.message
 
 
 def _events(
@@ -135,10 +115,6 @@ def _end(events: Sequence[Event]) -> Finished:
     last = events[-1]
     assert isinstance(last, Finished)
     return last
-
-
-def _is_warning(event: Event) -> bool:
-    return isinstance(event, Notice) and event.kind == "loop" and "may be" in event.message
 
 
 def _loops(events: Sequence[Event]) -> bool:
@@ -156,18 +132,3 @@ def _loops(events: Sequence[Event]) -> bool:
             text = text[: -event.characters]
     lengths = ((period, max(3 * period, 120)) for period in range(1, len(text) // 3))
     return any(text[-length:-period] == text[period - length :] for period, length in lengths)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=int, default=len(QUESTIONS))
-    parser.add_argument("--tokens", type=int, default=768)
-    parser.add_argument("--context", type=int, default=2_048)
-    parser.add_argument("--patience", type=int, default=LoopSettings().patience)
-    parser.add_argument("--nano", action="store_true")
-    parser.add_argument("--corpus", action="store_true")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
