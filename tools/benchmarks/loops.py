@@ -8,7 +8,6 @@ loop with and without r1local's recovery, and what that cost.
 import time
 from collections.abc import Sequence
 from itertools import product
-from pathlib import Path
 
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
@@ -56,7 +55,8 @@ def count_loops(options: Options) -> None:
     _judge_texts()
     print_head("", "", "ended in a loop", "loops said", "loops left", "tokens taken back")
     for name, file in (("nano", SHIPPED), ("SmolLM2-135M", smollm2())):
-        _let_reply(name, file, options.tokens or TOKENS)
+        how = LoadOptions(context=CONTEXT, threads=options.threads)
+        _let_reply(name, load(file, how, never), options)
 
 
 def _judge_texts() -> None:
@@ -86,9 +86,9 @@ def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
     return tokens, said, left, time.perf_counter() - started
 
 
-def _let_reply(name: str, file: Path, tokens: int) -> None:
+def _let_reply(name: str, loaded: LoadedModel, options: Options) -> None:
     """Let a model reply to every question, without recovery and with it."""
-    loaded = load(file, LoadOptions(context=CONTEXT), never)
+    tokens = options.tokens or TOKENS
     with loaded.model:
         for title, loops in (("no recovery", LoopSettings(0)), ("recovery", LoopSettings())):
             replies = [_events(loaded, question, loops, tokens) for question in QUESTIONS]
