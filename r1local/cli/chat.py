@@ -45,6 +45,7 @@ def chat(
     loop_repeats: options.LoopRepeats = None,
     loop_tokens: options.LoopTokens = None,
     loop_period: options.LoopPeriod = None,
+    loop_patience: options.LoopPatience = None,
     context: options.Context = None,
     gpu_layers: options.GPULayers = "auto",
     threads: options.Threads = None,

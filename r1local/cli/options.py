@@ -118,6 +118,14 @@ LoopPeriod = Annotated[
         "--loop-period", help="The longest round of a loop, in tokens.", show_default="512"
     ),
 ]
+LoopPatience = Annotated[
+    int | None,
+    typer.Option(
+        "--loop-patience",
+        help="Tokens without anything new that are a loop, too; 0 = never.",
+        show_default="4,096",
+    ),
+]
 Votes = Annotated[
     int | None,
     typer.Option(

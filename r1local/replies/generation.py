@@ -74,7 +74,9 @@ def generate(
         yield from loaded.template.untold(prompt.notices)
         if cached is not None:
             while not control.cancelled():
-                yield from stream.feed(model.sample(stream.sampler))
+                token, checker = model.sample(stream.sampler), stream.checker
+                doubtful = checker is not None and model.sample(checker) != token
+                yield from stream.feed(token, doubtful=doubtful)
                 if stream.rewind_to is not None:
                     model.rewind(stream.rewind_to)
                 if stream.finished:

@@ -243,4 +243,5 @@ _SETTINGS: Mapping[str, _Setting] = {
     "loop-repeats": _Setting("loops", "least_repeats", _whole),
     "loop-tokens": _Setting("loops", "least_tokens", _whole),
     "loop-period": _Setting("loops", "longest_period", _whole),
+    "loop-patience": _Setting("loops", "patience", _whole),
 }
