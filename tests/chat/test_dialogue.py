@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from r1local.chat.dialogue import Dialogue
-from r1local.conversation import Turn
+from r1local.conversation import Conversation, Turn
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import ModelLoadError, SessionNotSaved
 from r1local.events.reply import Event, Finished, ThinkingDelta
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import Selected
-from r1local.prompts.template_sandbox import CompiledTemplate
+from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.folder import read_session
@@ -85,24 +85,25 @@ def test_a_prompt_is_rendered_and_tokenised_once(
     rendered: list[object] = []
     tokenised: list[object] = []
     with talking(scripted(REPLY)) as dialogue:
-        render, vocabulary = CompiledTemplate.render, dialogue.loaded.model.vocabulary
+        render, vocabulary = ChatTemplate.render, dialogue.loaded.model.vocabulary
         tokenise = vocabulary.tokenise
 
-        def counted_render(template: CompiledTemplate, *args: object, **named: object) -> str:
-            rendered.append(args)
-            return render(template, *args, **named)  # type: ignore[arg-type]
+        def counted_render(
+            template: ChatTemplate, messages: Conversation, *, think: bool = True
+        ) -> Prompt:
+            rendered.append(messages)
+            return render(template, messages, think=think)
 
         def counted_tokenise(parts: Sequence[str]) -> list[int]:
             tokenised.append(parts)
             return tokenise(parts)
 
-        monkeypatch.setattr(CompiledTemplate, "render", counted_render)
+        monkeypatch.setattr(ChatTemplate, "render", counted_render)
         monkeypatch.setattr(vocabulary, "tokenise", counted_tokenise)
         prepared = dialogue.prepare("How many?")
         assert dialogue.shortage(prepared) is None
         list(dialogue.ask(prepared, Control()))
-    assert len(tokenised) == 1
-    assert len(rendered) == 2, "as typed, and with cuts at the seams: see `ChatTemplate.render`"
+    assert (len(rendered), len(tokenised)) == (1, 1)
 
 
 def test_a_prompt_is_counted_as_it_is_sent(scripted: Scripted) -> None:
