@@ -9,7 +9,7 @@ import typer
 from r1local.cli import chat, replies  # isort: skip
 from r1local.cli import models, sessions  # isort: skip
 from r1local.cli.app import Command, app
-from r1local.errors import EXIT_USAGE
+from r1local.errors import EXIT_USAGE, UsageError
 
 __all__ = ["chat", "models", "parse_arguments", "replies", "sessions"]
 
@@ -22,6 +22,11 @@ def parse_arguments() -> Command:
     """
     try:
         outcome = app(prog_name="r1local", standalone_mode=False)
+    except UsageError as error:
+        from r1local.ui.console import print_error
+
+        print_error(sys.stderr, error.message, error.hint)
+        sys.exit(EXIT_USAGE)
     except typer.TyperException as error:
         from r1local.ui.console import print_error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
-from r1local.config.preferences import default_connections
+from r1local.config.preferences import value_of
 from r1local.errors import EXIT_OK, DiskFull, UsageError
 from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile
@@ -131,7 +131,7 @@ def _fetch(
         target = hub.blob_path(remote)
         if not target.exists():
             display.file(remote.filename)
-            connections = options.connections or default_connections()
+            connections = options.connections or value_of("connections")
             fetch(remote, target, connections, display.report, interruption.cancelled)
     hub.link_into_snapshot(remote, model.revision)  # takes the lock itself
 

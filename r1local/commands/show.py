@@ -156,10 +156,11 @@ def _parameters(model: CatalogModel) -> str | None:
 
 
 def _sampling(model: CatalogModel) -> str | None:
-    if model.temperature is None:
+    names = [name for name in ("temperature", "top-p") if name in model.settings]
+    if not names:
         return None
     system = "a system prompt is supported" if model.system_prompt else "no system prompt"
-    return f"temperature {model.temperature}, top-p {model.top_p}, {system}"
+    return ", ".join([*(f"{name} {model.settings[name]}" for name in names), system])
 
 
 def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, str]]:

@@ -1,12 +1,13 @@
 """A model made ready: its file checked, its settings decided, its template compiled."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local.config.options import KVType
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.config.options import KVType, check, in_group
+from r1local.config.preferences import Setting
+from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError, InvalidSetting
@@ -33,10 +34,6 @@ from r1local.thinking.splitter import CLOSE_TAG
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
-# Bounds beyond any use, and below what C's integers or the system's threads allow.
-_MOST_CONTEXT = 2**27
-_MOST_LAYERS = 10_000
-_MOST_THREADS = 512
 #: Tokens of the KV cache for each reply but one where several are decoded at once. R1's
 #: replies to hard problems are longer now and then, and then some of them wait.
 _TOKENS_A_REPLY = 8_192
@@ -60,9 +57,15 @@ class LoadOptions:
     sequences: int = 1
 
     def __post_init__(self) -> None:
-        _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
-        _check_range("gpu-layers", self.gpu_layers, _ALL_LAYERS, _MOST_LAYERS)
-        _check_range("threads", self.threads, 1, _MOST_THREADS)
+        check("context", self.context)
+        check("gpu-layers", self.gpu_layers)
+        check("threads", self.threads)
+
+
+def load_options(settings: Mapping[str, Setting]) -> LoadOptions:
+    """What the settings in force say of loading."""
+    names = {option.key: option.name for option in in_group("loading")}
+    return LoadOptions(**{k: settings[n].value for k, n in names.items() if n in settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +258,3 @@ def _template_source(gguf: GGUFFile, file: Path | None) -> str:
             "the model file has no chat template", "give one with --chat-template FILE"
         )
     return gguf.chat_template
-
-
-def _check_range(name: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise InvalidSetting(
-            f"{name} {value:,} is out of range", f"it must be from {least:,} to {most:,}"
-        )

@@ -1,10 +1,11 @@
 """Which model a command runs: the one named, or the best there is without a name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1local.config.preferences import default_model
+from r1local.config.preferences import OfModel, value_of
 from r1local.engine.library import gpus
 from r1local.errors import ModelNotInstalled
 from r1local.gguf.quantization import quality_rank
@@ -21,12 +22,22 @@ _LEAST_BESIDE = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A model file to run, the catalog's facts of it if there are any, and what to tell first."""
+    """A model file to run, the catalog's facts of it if there are any, and what to tell first.
+
+    `typed` is what the user calls it.
+    """
 
     name: str
     path: Path
     known: CatalogModel | None = None
     note: str | None = None
+    typed: str | None = None
+
+    @property
+    def preferred(self) -> OfModel:
+        """What the user and the catalog may have set for it alone."""
+        names = (self.typed, str(self.path.resolve()), self.name)
+        return of_model(filter(None, names), self.known)
 
     @property
     def reference(self) -> str:
@@ -45,19 +56,27 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
         ModelNotInstalled: its model is not on this machine; the hint has the command to pull it.
         InvalidSetting: `config.toml` can't be read.
     """
-    named = reference or default_model()
+    named = reference or value_of("model")
     if named is None:
         return _best_here(catalog)
     meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
-        return Selected(meant.path.stem, meant.path)
+        return Selected(meant.path.stem, meant.path, typed=named)
     note = meant.note if isinstance(meant, CatalogReference) else None
     from r1local.models.store.search import find_installed  # a path given outright needs none of it
 
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
-    return Selected(entry.name, entry.path, entry.known, note)
+    return Selected(entry.name, entry.path, entry.known, note, named)
+
+
+def of_model(names: Iterable[str], known: CatalogModel | None) -> OfModel:
+    """What may be set for a model of these names, and by those that the catalog has for it."""
+    if known is None:
+        return OfModel(tuple(names))
+    all_names = (*names, known.name, *known.aliases)
+    return OfModel(tuple(dict.fromkeys(all_names)), known.settings, f"models.toml, {known.name}")
 
 
 def _best_here(catalog: Catalog) -> Selected:

@@ -84,7 +84,7 @@ def prompt_of(
 ) -> Prompt:
     """The prompt of a reply, or of the rest of one."""
     if begun is None:
-        return template.render(conversation, think=settings.thinking.wanted)
+        return template.render(conversation, think=not settings.thinking.off)
     thought = bool(begun.thinking) or begun.thinking_open
     prompt = template.render(conversation, think=thought)
     parts, start = list(prompt.parts), prompt.start

@@ -16,7 +16,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-from r1local.errors import require
+from r1local.config.options import check, default_of
 
 #: Tokens between two searches, and tokens that are searched for.
 _STRIDE = 16
@@ -48,16 +48,14 @@ class LoopSettings:
         InvalidSetting: a value out of its range.
     """
 
-    least_repeats: int = 3
-    least_tokens: int = 120
-    longest_period: int = 512
+    least_repeats: int = default_of("loop-repeats")
+    least_tokens: int = default_of("loop-tokens")
+    longest_period: int = default_of("loop-period")
 
     def __post_init__(self) -> None:
-        repeats, tokens, period = self.least_repeats, self.least_tokens, self.longest_period
-        holds = repeats == 0 or 2 <= repeats <= 100
-        require(holds, f"loop-repeats {repeats:,}", "from 2 to 100, or 0 (no loop is looked for)")
-        require(_STRIDE <= tokens <= 10_000, f"loop-tokens {tokens:,}", f"from {_STRIDE} to 10,000")
-        require(1 <= period <= 4_096, f"loop-period {period:,}", "from 1 to 4,096")
+        check("loop-repeats", self.least_repeats)
+        check("loop-tokens", self.least_tokens)
+        check("loop-period", self.longest_period)
 
 
 class LoopGuard:
