@@ -37,7 +37,7 @@ FLOORS = (
     "__main__",
 )
 #: All that the screens may reach, directly or through others.
-UI_REACHES = {"errors", "conversation", "config.options", "answers.boxed", "events"}
+UI_REACHES = {"errors", "conversation", "config.options", "config.kinds", "answers.boxed", "events"}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"hub.client", "sessions"},
@@ -52,6 +52,7 @@ KNOWN_BY = {
     "psutil": {"machine.hardware"},
     "pygments": {"ui"},
     "rich": {"ui"},
+    "tomlkit": {"config.editing"},
     "typer": {"cli"},
 }
 

@@ -29,7 +29,7 @@ def show(
 
 
 @app.command()
-@takes_options("pull")
+@takes_options("pull", before={"output_format": ""})
 def pull(
     models: Annotated[
         list[str] | None,
@@ -52,7 +52,9 @@ def pull(
     def download() -> int:
         from r1local.commands.pull import PullOptions, pull
 
-        return pull(PullOptions(tuple(models or ()), force, given.get("connections"), output_format))
+        return pull(
+            PullOptions(tuple(models or ()), force, given.get("connections"), output_format)
+        )
 
     return download
 

@@ -24,7 +24,7 @@ def takes_options(
 
     Args:
         command: the name that the declaration has for the command.
-        before: own parameters that help has elsewhere: before which option.
+        before: own parameters that help has elsewhere: before which option, or "" for last.
     """
     options = options_of(command)
     elsewhere = before or {}
@@ -35,6 +35,7 @@ def takes_options(
         for option in options:
             parameters += [own[name] for name, place in elsewhere.items() if place == option.name]
             parameters.append(_parameter(option))
+        parameters += [own[name] for name, place in elsewhere.items() if not place]
 
         @functools.wraps(function)
         def wrapped(**arguments: Any) -> Command:

@@ -7,11 +7,11 @@ import typer
 
 # Help lists the commands in the order of these imports.
 from r1local.cli import chat, replies  # isort: skip
-from r1local.cli import models, sessions  # isort: skip
+from r1local.cli import models, sessions, config  # isort: skip
 from r1local.cli.app import Command, app
 from r1local.errors import EXIT_USAGE, UsageError
 
-__all__ = ["chat", "models", "parse_arguments", "replies", "sessions"]
+__all__ = ["chat", "config", "models", "parse_arguments", "replies", "sessions"]
 
 
 def parse_arguments() -> Command:

@@ -56,7 +56,8 @@ def show(
 def export(
     name: _Name,
     output_format: Annotated[
-        Literal["markdown", "json"], one_of("format", "markdown", "json", help_="The document's form.")
+        Literal["markdown", "json"],
+        one_of("format", "markdown", "json", help_="The document's form."),
     ] = "markdown",
     no_thoughts: Annotated[
         bool, typer.Option("--no-thoughts", help="Leave the thoughts out.")

@@ -146,7 +146,11 @@ def _loading(name: str, kind: Kind, help_: str, default: Any = None, **more: Any
 OPTIONS: tuple[Option, ...] = (
     Option("no-save", Switch(), "Keep nothing of it, anywhere.", False, commands=("chat",)),
     Option(
-        "inline", Switch(), "Use the scrollback, not a screen of its own.", False, commands=("chat",)
+        "inline",
+        Switch(),
+        "Use the scrollback, not a screen of its own.",
+        False,
+        commands=("chat",),
     ),
     Option("vi", Switch(), "Edit as vi does, not as Emacs.", False, commands=("chat",)),
     Option(
@@ -190,7 +194,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "votes",
         Whole(1, MOST_VOTES),
-        "Let so many replies vote on the answer.",
+        f"Let so many replies vote on the answer, {MOST_VOTES:,} at most.",
         group="vote",
         commands=("run",),
         preference=False,
@@ -261,15 +265,13 @@ OPTIONS: tuple[Option, ...] = (
         TOP_P,
         in_catalog=True,
     ),
-    _reply(
-        "top-k", Whole(), "Draw from this many likeliest tokens; 0 = all.", "sampler.top_k", 0
-    ),
+    _reply("top-k", Whole(), "Draw from this many likeliest tokens; 0 = all.", "sampler.top_k", 0),
     _reply(
         "min-p",
         Number(0, 1),
         "Leave out tokens below this share of the likeliest's.",
         "sampler.min_p",
-        0.0,
+        0,
     ),
     _reply(
         "seed",
@@ -348,7 +350,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "connections",
         Whole(1, 16),
-        "Connections to download a file over.",
+        "Connections to download a file over, 16 at most.",
         4,
         commands=("pull",),
     ),

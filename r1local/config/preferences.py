@@ -147,9 +147,7 @@ def _settings(
         if key not in known:
             where = place.replace(path.name, str(path), 1)
             raise InvalidSetting(f"{where} has an unknown setting, {key}", nearest(key, known))
-    return {
-        known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()
-    }
+    return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -225,9 +225,7 @@ def _model(name: str, entry: object) -> CatalogModel:
     return replace(model, settings={recommended[key].name: settings[key] for key in settings})
 
 
-def _checked(
-    kind: type[_Entry], entry: object, name: str, *, also: Iterable[str] = ()
-) -> _Entry:
+def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str] = ()) -> _Entry:
     """A dataclass made of a table whose fields and types are its own; `also` are other keys."""
     if not isinstance(entry, dict):
         raise _WrongField(name, "must be a table")

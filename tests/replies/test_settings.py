@@ -5,14 +5,16 @@ from collections.abc import Mapping
 
 import pytest
 
-from r1local.config.paths import config_folder
-from r1local.errors import InvalidSetting
 from r1local.config.options import settable
+from r1local.config.paths import config_folder
 from r1local.config.preferences import OfModel, settings_in_force
+from r1local.errors import InvalidSetting
 from r1local.replies.settings import ReplySettings, changed, reply_settings, shown
 from testing.command import Run, Scripted
 
-MODEL = OfModel(("m",), {"temperature": 0.4, "max-tokens": 65_536, "effort": "low"}, "models.toml, m")
+MODEL = OfModel(
+    ("m",), {"temperature": 0.4, "max-tokens": 65_536, "effort": "low"}, "models.toml, m"
+)
 
 
 def merged(given: Mapping[str, object], model: OfModel | None = None) -> ReplySettings:
