@@ -16,6 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: Rooms from the ground up: a module imports modules of its own room, and of rooms named earlier.
 FLOORS = (
     "errors",
+    "units",
     "conversation",
     "events",
     "config",
@@ -37,7 +38,15 @@ FLOORS = (
     "__main__",
 )
 #: All that the screens may reach, directly or through others.
-UI_REACHES = {"errors", "conversation", "config.options", "config.kinds", "answers.boxed", "events"}
+UI_REACHES = {
+    "errors",
+    "conversation",
+    "units",
+    "config.options",
+    "config.kinds",
+    "answers.boxed",
+    "events",
+}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"hub.client", "sessions"},

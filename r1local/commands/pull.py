@@ -16,7 +16,8 @@ from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import partials
 from r1local.hub.transfer import Cancelled, fetch
-from r1local.machine.memory import Machine, plan, tokens_per_second
+from r1local.machine.memory import Machine
+from r1local.machine.planner import plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
 from r1local.models.references import CatalogReference, parse_reference

@@ -26,6 +26,7 @@ from r1local.gguf.format import (
     shown,
 )
 from r1local.gguf.header import parse_header, parse_summary
+from r1local.gguf.parts import part_name
 
 __all__ = [
     "GGML_TYPES",
@@ -38,9 +39,6 @@ __all__ = [
     "read_header",
     "read_summary",
 ]
-
-# `llama-gguf-split` numbers parts so, and llama.cpp looks for no other names.
-_PART_NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 _SAMPLE_BYTES = 512
 
@@ -217,17 +215,14 @@ def _expect_gguf(path: Path, sample: bytes) -> None:
 def _part_paths(path: Path, count: int) -> tuple[Path, ...]:
     if count == 1:
         return (path,)
-    named = _PART_NAME.fullmatch(path.name)
-    if named is None or int(named["count"]) != count:
+    named = part_name(path.name)
+    if named is None or named.count != count:
         raise MalformedGGUF(
             f"{shown(path)} is one of several parts, but its name does not say which",
             "give the parts the names they were published under",
         )
-    parts = tuple(
-        path.with_name(f"{named['stem']}-{number:05}-of-{count:05}.gguf")
-        for number in range(1, count + 1)
-    )
-    if named["number"] != "00001":
+    parts = tuple(path.with_name(named.of_part(number)) for number in range(1, count + 1))
+    if named.number != 1:
         raise ModelFileUnreadable(
             f"{shown(path)} is not the first part of its model", f"give {shown(parts[0])}"
         )

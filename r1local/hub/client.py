@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from r1local.config.paths import is_device_name
 from r1local.errors import (
     AccessDenied,
     DownloadError,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _ETAG = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: Names that Windows keeps for devices, whatever follows a dot.
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|]')
 #: Seconds: to connect, and between two pieces of a body.
 _CONNECT_S, _READ_S = 10.0, 30.0
@@ -141,9 +141,7 @@ def check_name(filename: str) -> None:
         UnsafeName: it could.
     """
     parts = filename.split("/")
-    bad = any(
-        part in ("", ".", "..") or part[-1] in ". " or _RESERVED.fullmatch(part) for part in parts
-    )
+    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
     if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
         raise UnsafeName(
             f"the repository has a file of an unsafe name, {filename[:80]!r}",

@@ -11,7 +11,8 @@ from r1local.gguf.header import parse_header as parse_header
 from r1local.gguf.quantization import Variant, choose, variants
 from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile, Repository
-from r1local.machine.memory import USEFUL_CONTEXT, Machine, MemoryFacts, memory_bytes
+from r1local.machine.memory import Machine, MemoryFacts
+from r1local.machine.planner import plan
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known
 from r1local.models.references import (
     CatalogReference,
@@ -120,7 +121,7 @@ def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool
     facts = _facts(variant, known)
     if facts is None:
         return variant.size + _UNKNOWN_CONTEXT <= machine.all_memory
-    return memory_bytes(facts, USEFUL_CONTEXT) <= machine.all_memory
+    return plan(facts, machine).useful
 
 
 def _facts(variant: Variant, known: CatalogModel | None) -> MemoryFacts | None:

@@ -121,12 +121,11 @@ def test_path() -> None:
 def test_preferences_reach_a_reply(run: Run, scripted: Scripted) -> None:
     path = scripted("x</think>y", context_length=2_048)
     write_config(
-        f'context = 1024\nthinking = "hide"\nseed = 5\n[models."{path.stem}"]\nmax_tokens = 3\n'
+        f'context = 1024\nthinking = "only"\nseed = 5\n[models."{path.stem}"]\nmax_tokens = 3\n'
     )
-    result = run("hi", "-m", path, "--format", "json")
-    reply = json.loads(result.stdout)
-    assert reply["finish_reason"] == "length"
-    hidden = run("hi", "-m", path, "--max-tokens", "50")
-    assert (hidden.stdout, hidden.stderr) == ("y\n", "")
-    shown = run("hi", "-m", path, "--max-tokens", "50", "--thinking", "show")
-    assert "x" in shown.stderr
+    cut = json.loads(run("hi", "-m", path, "--format", "json", "--thinking", "show").stdout)
+    assert (cut["finish_reason"], cut["seed"]) == ("length", 5)
+    assert run("hi", "-m", path, "--max-tokens", "50").stdout == "x\n"
+    assert run("hi", "-m", path, "--max-tokens", "50", "--thinking", "show").stdout == "y\n"
+    refused = run("hi", "-m", path, "--answer-only")
+    assert refused.returncode == 2 and "--thinking only leaves it out" in refused.stderr

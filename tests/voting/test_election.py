@@ -422,7 +422,7 @@ def test_memory_decides_how_much_room_there_is(monkeypatch: pytest.MonkeyPatch) 
     with loaded(NANO, 8) as model:
         assert model.model.kv_tokens == 8 * model.model.context_window
         assert not model.notices
-    monkeypatch.setattr("r1local.models.loading.this_machine", lambda: Machine(40 * 2**20))
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(40 * 2**20))
     with loaded(NANO, 8) as model:
         assert model.model.context_window < model.model.kv_tokens < 8 * model.model.context_window
         (notice,) = model.notices
