@@ -74,7 +74,8 @@ def _set(chat: Chat, argument: str) -> None:
     if not name:
         options = settable()
         column = max(map(len, options))
-        told = (f"{n:<{column}}  {shown(settings, n):<8}  {o.help}" for n, o in options.items())
+        values = {name: shown(settings, name) for name in options}
+        told = (f"{n:<{column}}  {values[n]:<8}  {o.described}" for n, o in options.items())
         chat.surface.say("\n".join(told))
         return
     if value:

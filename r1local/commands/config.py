@@ -14,8 +14,8 @@ from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
 from r1local.models.catalog import load_catalog
-from r1local.models.references import CatalogReference, parse_reference
-from r1local.models.selection import of_model
+from r1local.models.preferred import of_model
+from r1local.models.references import CatalogReference, PathReference, parse_reference
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.tables import Column, print_table
 
@@ -119,7 +119,11 @@ def _of_model(model: str) -> OfModel:
         UnknownModel: it means nothing.
     """
     meant = parse_reference(model, load_catalog(user_models()))
-    return of_model([model], meant.model if isinstance(meant, CatalogReference) else None)
+    if isinstance(meant, CatalogReference):
+        return of_model([model], meant.model, meant.quantization)
+    if isinstance(meant, PathReference):
+        return of_model([model, str(meant.path.resolve()), meant.path.stem], None)
+    return of_model([model], None)
 
 
 def _preference(key: str, model: str | None) -> Option:

@@ -20,6 +20,7 @@ from r1local.machine.memory import Machine
 from r1local.machine.planner import plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
+from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, parse_reference
 from r1local.models.remote_files import HubModel, fits, on_hub
 from r1local.replies.interruption import Interruption, interruptible
@@ -80,7 +81,8 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     for model in models.shown():
         facts = facts_of_known(model, model.default_quantization)
         if facts:
-            made = plan(facts, machine)
+            request = preferred_request(of_model([model.name], model, model.default_quantization))
+            made = plan(facts, machine, request)
             offers.append(Offer(model.name, model.summary, facts.weights, made.kind))
     chosen = ask_which(console_for(sys.stderr), offers)
     if chosen is None:
@@ -143,7 +145,8 @@ def _prospect(model: HubModel, machine: Machine) -> str:
     if facts is None:
         fitting = fits(model.variant, model.known, machine)
         return "it fits in memory" if fitting else "it is larger than the memory that is free"
-    made = plan(facts, machine)
+    of_it = of_model([model.name], model.known, model.variant.quantization)
+    made = plan(facts, machine, preferred_request(of_it))
     if made.kind == "no":
         return f"it does not fit this machine: {made.reason}"
     least, most = tokens_per_second(facts, made, machine)

@@ -101,6 +101,11 @@ class Option:
         """What holds where it is set nowhere; empty where that is nothing to speak of."""
         return self.otherwise or self.show(self.default)
 
+    @property
+    def described(self) -> str:
+        """What it does, and what a value must be."""
+        return f"{self.help.rstrip('.')}: {self.kind.range}"
+
     def parse(self, text: str) -> Any:
         """The value that a user wrote.
 

@@ -1,6 +1,5 @@
 """Which model a command runs: the one named, or the best there is without a name."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from r1local.config.preferences import OfModel, value_of
 from r1local.errors import ModelNotInstalled
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
+from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ class Selected:
     known: CatalogModel | None = None
     note: str | None = None
     typed: str | None = None
+    quantization: str | None = None
 
     @property
     def preferred(self) -> OfModel:
         """What the user and the catalog may have set for it alone."""
         names = (self.typed, str(self.path.resolve()), self.name)
-        return of_model(filter(None, names), self.known)
+        return of_model(names, self.known, self.quantization)
 
     @property
     def reference(self) -> str:
@@ -63,22 +64,14 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
-    return Selected(entry.name, entry.path, entry.known, note, named)
-
-
-def of_model(names: Iterable[str], known: CatalogModel | None) -> OfModel:
-    """What may be set for a model of these names, and by those that the catalog has for it."""
-    if known is None:
-        return OfModel(tuple(names))
-    all_names = (*names, known.name, *known.aliases)
-    return OfModel(tuple(dict.fromkeys(all_names)), known.settings, f"models.toml, {known.name}")
+    return Selected(entry.name, entry.path, entry.known, note, named, entry.quantization)
 
 
 def _best_here(catalog: Catalog) -> Selected:
     if fitting := _fitting(catalog):
         best = min(fitting, key=_rank)
         note = f"using {best.name}; -m runs another one"
-        return Selected(best.name, best.path, best.known, note)
+        return Selected(best.name, best.path, best.known, note, None, best.quantization)
     embedded = catalog.models[EMBEDDED_MODEL]
     note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
@@ -87,12 +80,12 @@ def _best_here(catalog: Catalog) -> Selected:
 def _fitting(catalog: Catalog) -> "list[Installed]":
     """The models of R1's family on this machine that its memory holds with a useful context."""
     from r1local.machine.this_machine import survey_machine
-    from r1local.models.planning import plan_of
+    from r1local.models.planning import preferred_plan
     from r1local.models.store.search import installed_models
 
     whole = [e for e in installed_models(catalog) if e.whole and e.known and e.home != "embedded"]
     machine = survey_machine()
-    plans = [(entry, plan_of(entry, machine)) for entry in whole]
+    plans = [(entry, preferred_plan(entry, machine)) for entry in whole]
     return [entry for entry, made in plans if made and made.useful]
 
 

@@ -8,6 +8,10 @@ import pytest
 
 from r1local.config.options import preferences
 from r1local.config.paths import config_file
+from r1local.config.preferences import settings_in_force
+from r1local.models.catalog import load_catalog
+from r1local.models.loading import load, load_options
+from r1local.models.selection import select
 from testing.command import COMMAND, Completed, Run, Scripted
 
 
@@ -129,3 +133,40 @@ def test_preferences_reach_a_reply(run: Run, scripted: Scripted) -> None:
     assert run("hi", "-m", path, "--max-tokens", "50", "--thinking", "show").stdout == "y\n"
     refused = run("hi", "-m", path, "--answer-only")
     assert refused.returncode == 2 and "--thinking only leaves it out" in refused.stderr
+
+
+def test_what_is_listed_is_what_is_loaded() -> None:
+    write_config('context = 1024\n[models."nano:q8_0"]\ncontext = 512\n')
+    result = subprocess.run(
+        [*COMMAND, "list", "--format", "json"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    windows = {entry["name"]: entry["context_window"] for entry in json.loads(result.stdout)}
+    selected = select("nano", load_catalog())
+    options = load_options(settings_in_force(model=selected.preferred))
+    loaded = load(selected.path, options, lambda: False)
+    with loaded.model as model:
+        assert model.context_window == windows["nano"] == 512
+
+
+def test_a_new_chat_has_the_preferred_system_prompt_and_an_old_one_its_own() -> None:
+    def system_of(*arguments: str) -> str | None:
+        result = subprocess.run(
+            [*COMMAND, "chat", "-m", "nano", "--session", "s", *arguments],
+            input="/system\n2 + 2\n",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
+        )
+        told = result.stdout + result.stderr
+        return next((t for t in told.splitlines() if "system prompt" in t), None)
+
+    write_config('system = "Be brief."\n')
+    assert system_of() == "system prompt: Be brief."
+    write_config('system = "Be long."\n')
+    assert system_of() == "system prompt: Be brief."
+    assert system_of("--system", "Be kind.") == "system prompt: Be kind."

@@ -8,7 +8,8 @@ from r1local.config.paths import config_file
 from r1local.config.preferences import OfModel, settings_in_force, value_of
 from r1local.errors import InvalidSetting
 from r1local.models.catalog import load_catalog
-from r1local.models.selection import of_model, select
+from r1local.models.preferred import of_model
+from r1local.models.selection import select
 
 
 def write_config(text: str) -> None:
