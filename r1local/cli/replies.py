@@ -76,9 +76,11 @@ def run(
 
 def _check_that_a_thought_is_all(given: Mapping[str, Any]) -> None:
     """Refuse what asks for an answer where only the thought is shown."""
+    from r1local.config.preferences import value_of
+
     if given.get("answer-only"):
         raise _conflict("--answer-only wants an answer, --thinking only leaves it out")
-    if given.get("no-think"):
+    if value_of("no-think", given):
         raise _conflict("--no-think leaves the thought out, --thinking only the answer")
     if "votes" in given:
         raise _conflict("--votes is about answers, --thinking only leaves them out")

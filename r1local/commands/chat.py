@@ -137,7 +137,8 @@ def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -
     """How a model replies: what a session was set to counts, but for what the flags say."""
     settings = reply_settings(settings_in_force(options.given, selected.preferred))
     for name, value in recorder.settings.items():
-        if name in settable() and name not in options.given:
+        option = settable().get(name)
+        if option and not {name, option.twin} & options.given.keys():
             settings = changed(settings, name, value)
     return settings
 

@@ -2,15 +2,15 @@
 
 Every kind has the same four methods, `check` for values that no user wrote included, and says in
 `metavar` and `range` what it takes: the one as the command line's help has it, the other as a
-sentence has it behind "it must be".
+sentence has it behind "it must be". (Named tuples are made ten times as fast as data classes, and
+every command waits for these.)
 """
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from r1local.errors import InvalidSetting, require
 
@@ -57,8 +57,7 @@ class Kind(Protocol):
         """A value as TOML and JSON have it; `parse` reads its text back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """Whole numbers in a range; 0 may stand apart from it, and a word may stand for None."""
 
     least: int = 0
@@ -96,8 +95,7 @@ class Whole:
         return _plain(value, self.nothing)
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """Finite numbers between two bounds, which count as within unless they are `exclusive`."""
 
     least: float = -math.inf
@@ -142,8 +140,7 @@ class Number:
         return _plain(value, self.nothing)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Some words, and the value that each stands for."""
 
     values: Mapping[str, object]
@@ -178,7 +175,6 @@ class Choice:
         return next((word for word, stands_for in self.values.items() if stands_for == value), "")
 
 
-@dataclass(frozen=True, slots=True)
 class Switch:
     """What is or isn't so."""
 
@@ -198,7 +194,6 @@ class Switch:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """Any text."""
 
@@ -215,7 +210,6 @@ class Text:
         return value or ""
 
 
-@dataclass(frozen=True, slots=True)
 class Pattern:
     """Regular expressions, as Python's `re` has them; `^` and `$` are the ends of lines."""
 
@@ -237,7 +231,6 @@ class Pattern:
         return value.pattern if value else ""
 
 
-@dataclass(frozen=True, slots=True)
 class File:
     """Files by their paths, in which `~` is the user's home."""
 

@@ -5,8 +5,7 @@ of the chat takes, the errors of values out of range and docs/config.md are all 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from r1local.config.kinds import (
     Choice,
@@ -51,8 +50,7 @@ MOST_VOTES, MOST_AT_ONCE = 1_000, 16
 Group: TypeAlias = Literal["program", "reply", "loading", "vote"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """Something a user can choose.
 
     Args:

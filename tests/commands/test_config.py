@@ -152,18 +152,29 @@ def test_what_is_listed_is_what_is_loaded() -> None:
         assert model.context_window == windows["nano"] == 512
 
 
+def chat(*arguments: str, typed: str) -> list[str]:
+    """All lines of a chat in a session of one name, which has a turn after it."""
+    result = subprocess.run(
+        [*COMMAND, "chat", "-m", "nano", "--session", "s", *arguments],
+        input=f"{typed}\n2 + 2\n",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    return (result.stdout + result.stderr).splitlines()
+
+
+def test_a_flag_counts_more_than_what_a_session_was_set_to() -> None:
+    assert "think-budget is 500" in chat(typed="/set think-budget 500")
+    assert "think-budget is 500" in chat(typed="/set think-budget")
+    assert "effort is low" in chat("--effort", "low", typed="/set effort")
+
+
 def test_a_new_chat_has_the_preferred_system_prompt_and_an_old_one_its_own() -> None:
     def system_of(*arguments: str) -> str | None:
-        result = subprocess.run(
-            [*COMMAND, "chat", "-m", "nano", "--session", "s", *arguments],
-            input="/system\n2 + 2\n",
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-            check=True,
-        )
-        told = result.stdout + result.stderr
-        return next((t for t in told.splitlines() if "system prompt" in t), None)
+        lines = chat(*arguments, typed="/system")
+        return next((line for line in lines if "system prompt" in line), None)
 
     write_config('system = "Be brief."\n')
     assert system_of() == "system prompt: Be brief."
