@@ -322,7 +322,7 @@ def test_all_thoughts_are_closed_in_one_step(scripted: Scripted) -> None:
 def test_without_room_voters_are_paused_and_none_is_lost(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading._TOKENS_A_REPLY", 256)
+    monkeypatch.setattr("r1local.machine.planner._TOKENS_A_REPLY", 256)
     with loaded(scripted(f"{COUNTING[:800]}</think>\\boxed{{42}}"), 4, context=1_280) as model:
         assert model.model.kv_tokens == 1_280 + 3 * 256
         expected = words(alone(model, ReplySettings()))
