@@ -25,7 +25,7 @@ Generated from `r1local/config/options.py` by `python -m tools.docs`.
 
 What is always to hold stands in `config.toml`; `r1local config path` says where that is. What is
 about one question stays on the command line: the prompt and its files, the form of the output, how
-many replies vote.
+many replies vote, a chat template's variables.
 
 ```toml
 # config.toml

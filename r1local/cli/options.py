@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from r1local.cli.app import Command
-from r1local.config.kinds import Choice, File, Kind, Switch
+from r1local.config.kinds import Assignments, Choice, File, Kind, Switch
 from r1local.config.options import Option, options_of
 from r1local.errors import InvalidSetting, UsageError
 
@@ -74,7 +74,8 @@ def _parameter(option: Option) -> Parameter:
         help=option.help,
         show_default=(not switch and option.default_words) or False,
     )
-    value = bool if switch else Path if isinstance(option.kind, File) else str
+    repeated = list[str] if isinstance(option.kind, Assignments) else str
+    value = bool if switch else Path if isinstance(option.kind, File) else repeated
     annotation = Annotated[value | None, info]  # type: ignore[valid-type]
     kind = Parameter.POSITIONAL_OR_KEYWORD
     return Parameter(option.key, kind, default=None, annotation=annotation)
@@ -93,6 +94,8 @@ def _value(name: str, kind: Kind, text: object) -> Any:
     if isinstance(text, bool):
         return text
     try:
+        if isinstance(text, list):  # one that may be repeated
+            return {n: v for each in text for n, v in kind.parse(name, each).items()}
         return kind.parse(name, str(text))
     except InvalidSetting as error:
         raise UsageError(error.message, error.hint) from error

@@ -22,6 +22,10 @@ Plain: TypeAlias = str | int | float | bool
 
 _TRUTH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
+#: Variables of chat templates that a prompt can't do without, and words that mean no text.
+_OUR_VARIABLES = {"messages", "add_generation_prompt"}
+_JSON_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None, "null": None}
+
 
 def as_text(value: object) -> str:
     """A value as a user writes it: `true` and `false` in lower case."""
@@ -248,6 +252,40 @@ class File:
 
     def plain(self, value: Path | None) -> str:
         return str(value) if value else ""
+
+
+class Assignments:
+    """Variables of a chat template and their values: JSON where it is some, text otherwise."""
+
+    metavar = "NAME=VALUE"
+    range = "NAME=VALUE, as in --template-arg reasoning_effort=high"
+
+    def parse(self, name: str, text: str) -> dict[str, object]:
+        variable, equals, value = text.partition("=")
+        if not equals or not variable.isidentifier():
+            raise _no(name, text, "NAME=VALUE", self.range)
+        self.check(name, {variable: value})
+        return {variable: _json_or_text(value)}
+
+    def check(self, name: str, value: Mapping[str, object]) -> None:
+        for variable in _OUR_VARIABLES & value.keys():
+            raise InvalidSetting(
+                f"{name} can't set {variable}: r1local does", "leave --template-arg out"
+            )
+
+    def plain(self, value: Mapping[str, object] | None) -> str:
+        return " ".join(f"{name}={each}" for name, each in (value or {}).items())
+
+
+def _json_or_text(text: str) -> object:
+    if text.lower() in _JSON_WORDS:
+        return _JSON_WORDS[text.lower()]
+    import json  # most commands have no such value
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _or(nothing: str | None) -> str:

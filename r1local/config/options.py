@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from r1local.config.kinds import (
+    Assignments,
     Choice,
     File,
     Kind,
@@ -65,8 +66,8 @@ class Option(NamedTuple):
         preference: it can be set by a variable and in `config.toml`, too.
         per_model: and there for one model alone.
         in_catalog: a model's entry in `models.toml` can have it.
-        field: where the value of one of `reply` goes: a field of `ReplySettings`, such as
-            `sampler.top_p`.
+        field: where its value goes: for `reply` a field of `ReplySettings`, such as
+            `sampler.top_p`; for `loading` one of `LoadOptions` that isn't called as its key.
         twin: the option that says the same in other words: the one set last counts.
     """
 
@@ -319,6 +320,13 @@ OPTIONS: tuple[Option, ...] = (
         "loops.longest_period",
         512,
     ),
+    _reply(
+        "loop-patience",
+        Whole(256, 1_000_000, or_zero=True),
+        "Tokens without anything new that are a loop, too; 0 = never.",
+        "loops.patience",
+        4_096,
+    ),
     # The upper bounds of loading are beyond any use, and below what the system's threads allow.
     _loading(
         "context",
@@ -342,6 +350,13 @@ OPTIONS: tuple[Option, ...] = (
         "chat-template",
         File(),
         "Use this Jinja template, not the model file's.",
+    ),
+    _loading(
+        "template-arg",
+        Assignments(),
+        "Give the chat template's variable a value; may be repeated.",
+        preference=False,
+        field="template_arguments",
     ),
     Option(
         "verbose",

@@ -41,6 +41,11 @@ class ThinkingSettings:
         check("max-waits", self.most_waits)
         check("answer-reserve", self.answer_reserve)
 
+    @property
+    def limited(self) -> bool:
+        """A length of the thought was asked for."""
+        return self.budget is not None or self.least > 0
+
     def reserve(self, context_window: int) -> int:
         """Tokens of a context window that only the answer may use."""
         if self.answer_reserve is not None:
