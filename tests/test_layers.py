@@ -43,6 +43,7 @@ UI_REACHES = {
     "conversation",
     "units",
     "config.options",
+    "config.option",
     "config.kinds",
     "answers.boxed",
     "events",

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from r1local.config.options import Group, Option, in_catalog, in_group
+from r1local.config.option import Group, Option
+from r1local.config.options import in_catalog, in_group
 from r1local.models.catalog import CatalogModel, load_catalog
 
 ROOT = Path(__file__).parents[1]

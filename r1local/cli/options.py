@@ -10,7 +10,8 @@ import typer
 
 from r1local.cli.app import Command
 from r1local.config.kinds import Assignments, Choice, File, Kind, Switch
-from r1local.config.options import Option, options_of
+from r1local.config.option import Option
+from r1local.config.options import options_of
 from r1local.errors import InvalidSetting, UsageError
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1local.config.editing import ensure_config_file, set_preference, unset_preference
-from r1local.config.options import ModelFormat, Option, option_named, preference_named, preferences
+from r1local.config.option import Option
+from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError

@@ -8,7 +8,8 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from r1local.config.options import Option, option_named
+from r1local.config.option import Option
+from r1local.config.options import option_named
 from r1local.config.paths import config_file
 from r1local.config.preferences import MODELS
 from r1local.errors import InvalidSetting

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from r1local.config import options
-from r1local.config.options import Option, default_of, option_named, preferences
+from r1local.config.option import Option
+from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
 from r1local.errors import InvalidSetting, nearest
 

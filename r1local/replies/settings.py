@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from r1local.config.options import Option, check, default_of, settable
+from r1local.config.option import Option
+from r1local.config.options import check, default_of, settable
 from r1local.config.preferences import Settings
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import InvalidSetting, nearest

@@ -95,7 +95,7 @@ def test_a_folder_in_the_way_is_told() -> None:
 
 @given(st.sampled_from(preferences()), st.data())
 def test_what_is_written_is_read_back(option: object, data: st.DataObject) -> None:
-    from r1local.config.options import Option
+    from r1local.config.option import Option
 
     assert isinstance(option, Option)
     examples = ["0.7", "3", "300", "auto", "none", "random", "true", "off", "low", "hide", "q8_0"]

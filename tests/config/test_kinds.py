@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.config.kinds import Choice, File, Kind, Number, Pattern, Switch, Text, Whole, as_text
-from r1local.config.options import OPTIONS, Option
+from r1local.config.option import Option
+from r1local.config.options import OPTIONS
 from r1local.errors import InvalidSetting
 
 KINDS: tuple[Kind, ...] = (

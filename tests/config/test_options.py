@@ -9,7 +9,8 @@ import pytest
 
 from r1local.config import options
 from r1local.config.kinds import Number
-from r1local.config.options import OPTIONS, Option, settable
+from r1local.config.option import Option
+from r1local.config.options import OPTIONS, settable
 from r1local.config.paths import config_file
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.engine.limits import CONTEXT_STEP
@@ -35,7 +36,8 @@ DECLARED = """
 import sys
 from r1local.config import options
 from r1local.config.kinds import Number
-options.OPTIONS += (options.Option("warmth", Number(0, 5), "How warm it is.", 0.6, group="reply",
+from r1local.config.option import Option
+options.OPTIONS += (Option("warmth", Number(0, 5), "How warm it is.", 0.6, group="reply",
     commands=("run", "chat"), per_model=True, field="sampler.temperature"),)
 from r1local.__main__ import main
 main()
