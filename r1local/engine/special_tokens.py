@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG
+from r1local.thinking.dialects import R1
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SpecialTokens:
     @property
     def knows_thinking(self) -> bool:
         """The vocabulary has R1's think tags as tokens of their own."""
-        return OPEN_TAG in self.texts and CLOSE_TAG in self.texts
+        return self.texts.issuperset(R1.tags)
 
     def places(self, text: str) -> Iterator[int]:
         """Where special tokens begin in a text, overlapping ones too.

@@ -28,7 +28,7 @@ from r1local.machine.memory import (
 from r1local.machine.this_machine import this_machine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
-from r1local.thinking.splitter import CLOSE_TAG
+from r1local.thinking.dialects import R1
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
@@ -244,7 +244,7 @@ def _context_asked_for(
 
 def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:
     """The file's own word that its model thinks: think tags in vocabulary and template."""
-    return specials.knows_thinking and CLOSE_TAG in (gguf.chat_template or CLOSE_TAG)
+    return specials.knows_thinking and R1.closing in (gguf.chat_template or R1.closing)
 
 
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:

@@ -14,15 +14,16 @@ from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
 from r1local.prompts.template_sandbox import Template
-from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG, Start, start_of_reply
+from r1local.thinking.dialects import R1
+from r1local.thinking.splitter import Start, start_of_reply
 
 #: Unicode's private-use areas, where a mark is looked for that no text has.
 _PRIVATE_USE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 
 
 #: Stands in for a thought that isn't wanted. R1 knows no such thing: behind a blank thought
-#: it writes another end tag, or begins to think aloud.
-SHORT_THOUGHT = f"\nOkay, I can answer this directly.\n{CLOSE_TAG}\n\n"
+#: it writes another end tag, or begins to think aloud. The end tag follows.
+SHORT_THOUGHT = "\nOkay, I can answer this directly.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class ChatTemplate:
         self._specials = specials
         self._thinks = thinks
         self._template = Template(source)
+        #: How the model marks its thoughts.
+        self.dialect = R1
 
     def render(self, messages: Sequence[Message], *, think: bool = True) -> Prompt:
         """Render the prompt for the assistant's next reply.
@@ -76,11 +79,13 @@ class ChatTemplate:
         seamed = self._render([Message(m.role, _cut_seams(m.content, mark)) for m in guarded])
         if self._count_specials(seamed) < self._count_specials(text):
             text = seamed
-        start = start_of_reply(text)
+        dialect = self.dialect
+        start = start_of_reply(text, dialect)
         if start == "none" and self._thinks:
-            text, start = text + f"{OPEN_TAG}\n", "open"
+            text, start = text + f"{dialect.opening}\n", "open"
         if start == "open" and not think:
-            text, start = text.rstrip() + SHORT_THOUGHT, "closed"
+            closed = f"{SHORT_THOUGHT}{dialect.closing}{dialect.behind}"
+            text, start = text.rstrip() + closed, "closed"
         return Prompt(tuple(part for part in text.split(mark) if part), start)
 
     def as_data(self, text: str) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG
 
 
 def cancelled_while_loading(settings: ReplySettings) -> Finished:
@@ -63,8 +62,15 @@ def reply(
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
     prompt_s = time.monotonic() - started
-    window = model.context_window
-    with ReplyStream(model.vocabulary, tokens, prompt.start, window, settings, control) as stream:
+    with ReplyStream(
+        model.vocabulary,
+        loaded.template.dialect,
+        tokens,
+        prompt.start,
+        model.context_window,
+        settings,
+        control,
+    ) as stream:
         if cached is not None:
             while not control.cancelled():
                 yield from stream.take(model.sample(stream.sampler))
@@ -89,12 +95,12 @@ def prompt_of(
     prompt = template.render(conversation, think=thought)
     parts, start = list(prompt.parts), prompt.start
     if thought and start != "open":
-        parts.append(f"{OPEN_TAG}\n")
+        parts.append(f"{template.dialect.opening}\n")
     if thought:
         parts += template.as_data(begun.thinking)
         start = "thinking" if begun.thinking else "open"
     if thought and not begun.thinking_open:
-        parts.append(f"\n{CLOSE_TAG}{BEHIND_TAG}")
+        parts.append(f"\n{template.dialect.closing}{template.dialect.behind}")
         start = "closed"
     if begun.answer:
         parts += template.as_data(begun.answer)

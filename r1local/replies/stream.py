@@ -19,9 +19,10 @@ from r1local.events.reply import (
 from r1local.replies.control import Control, Wish
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
+from r1local.thinking.dialects import Dialect, tags_in
 from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
 from r1local.thinking.loops import LoopGuard
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, Pieces, Start
+from r1local.thinking.splitter import Pieces, Start
 
 #: Loops of one part that a reply is led out of; the next one ends the part.
 _MOST_LOOPS = 2
@@ -52,6 +53,7 @@ class ReplyStream:
 
     Args:
         vocabulary: the model's.
+        dialect: how the model marks its thoughts.
         prompt: the tokens in front of the reply.
         start: where the prompt leaves the reply.
         context_window: tokens that prompt and reply may have together.
@@ -71,6 +73,7 @@ class ReplyStream:
     def __init__(
         self,
         vocabulary: Vocabulary,
+        dialect: Dialect,
         prompt: Sequence[int],
         start: Start,
         context_window: int,
@@ -78,15 +81,18 @@ class ReplyStream:
         control: Control,
     ) -> None:
         self._vocabulary = vocabulary
+        self._dialect = dialect
+        self._tags = tags_in(dialect, vocabulary.token_of)
+        self._closing_token = self._tags.closing_token
         self._prompt = prompt
         self._start = start
         self._context_window = context_window
         self._settings = settings
         self._control = control
         self._limit = min(settings.max_tokens, context_window - len(prompt))
-        self._closing = vocabulary.tokens_of(f"{CLOSING}{CLOSE_TAG}{BEHIND_TAG}")
+        self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.behind}")
         self._thought = self._thought_limits()
-        self._text = ReplyText(start)
+        self._text = self._read(())
         self._guard = LoopGuard(settings.loops)
         self._loops = self._discarded = self._stretch_left = 0
         self._reason: FinishReason | None = None
@@ -162,7 +168,7 @@ class ReplyStream:
         reserve = min(wanted.reserve(self._context_window), self._limit // 2)
         room = self._limit - reserve
         if len(self._closing) > room // 4:
-            self._closing = self._vocabulary.tokens_of(CLOSE_TAG)
+            self._closing = self._vocabulary.tokens_of(self._dialect.closing)
         return ThoughtLimits(
             budget=wanted.budget,
             room=room - len(self._closing),
@@ -170,6 +176,9 @@ class ReplyStream:
             most_waits=wanted.most_waits,
             mend_blank=wanted.wanted,
         )
+
+    def _read(self, tokens: Sequence[int]) -> ReplyText:
+        return ReplyText(self._start, self._tags, self._vocabulary.piece, tokens)
 
     def _grant(self, wish: Wish) -> None:
         """Wishes are about the thought; outside it they come to nothing."""
@@ -184,7 +193,7 @@ class ReplyStream:
         """A token inside the thought: let it be, or put others in its place."""
         vocabulary, text = self._vocabulary, self._text
         tokens = text.tokens["thinking"]
-        if token == vocabulary.close_tag:
+        if token == self._closing_token:
             if not self._thought.put_off(tokens, blank=text.thought_blank):
                 return self._write((token,), drawn=True)
             notice = f"the thought ended after {_counted(tokens)} and was made to go on"
@@ -211,7 +220,7 @@ class ReplyStream:
         text, before = self._text, self._text.part
         characters, spoken = "", False
         for token in tokens[: self._limit - len(self._tokens)]:
-            characters, pieces = text.feed(self._vocabulary.piece(token))
+            characters, pieces = text.feed(token)
             self._tokens.append(token)
             events += self._as_events(pieces)
             spoken = spoken or bool(pieces)
@@ -241,7 +250,7 @@ class ReplyStream:
         self._answer_started = time.monotonic()
         if self._settings.grammar is not None and by_model:
             # The line breaks that the model wants to write are none of the grammar's.
-            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(BEHIND_TAG)
+            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(self._dialect.behind)
             self._write(behind)
             self.next_tokens = (*drawn, *behind)
         self._answer_begins = len(self._tokens)
@@ -254,7 +263,7 @@ class ReplyStream:
         part, before = self._text.part, self._text.characters
         del self._tokens[-dropped:]
         self._discarded += dropped
-        self._text = ReplyText(self._start, map(self._vocabulary.piece, self._tokens))
+        self._text = self._read(self._tokens)
         self._guard.reset()
         self._loops += 1
         characters = before[part] - self._text.characters[part]

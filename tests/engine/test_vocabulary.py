@@ -12,6 +12,7 @@ from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
 from r1local.gguf.file import read_header
 from r1local.prompts.chat_template import ChatTemplate
+from r1local.thinking.dialects import R1, tags_in
 from testing.models import CONSTANT_TEMPLATE, r1_header, smollm2, write_scripted_model
 
 HOSTILE = (
@@ -116,12 +117,14 @@ def test_bos_is_not_doubled(r1_7b: tuple[Vocabulary, ChatTemplate]) -> None:
     assert vocabulary.tokenise(["no template"])[0] == bos
 
 
-def test_think_tags_have_a_text_whatever_their_type(
+def test_think_tags_are_tokens_whatever_their_type(
     r1_7b: tuple[Vocabulary, ChatTemplate],
 ) -> None:
     vocabulary, _template = r1_7b
-    tags = vocabulary.tokenise(["<think></think>"])[-2:]
-    assert text_of(vocabulary, tags) == "<think></think>"
+    tags = tags_in(R1, vocabulary.token_of)
+    assert list(tags.marks) == vocabulary.tokenise(["<think></think>"])[-2:]
+    assert tags.closing_token == 151649
+    assert tags.shown("".join(tags.marks.values())) == "<think></think>"
 
 
 def test_pieces_longer_than_the_buffer_come_whole(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.thinking.limits import CLOSING
 from r1local.thinking.loops import LoopSettings
 from testing.command import Run, Scripted
-from testing.models import R1_TEMPLATE, prompt_length, smollm2
+from testing.models import END_THINK, R1_TEMPLATE, THINK, prompt_length, smollm2, vocabulary
 from testing.replies import HI, events_of, finished, loaded, text_of
 
 #: What is put in when a thought is closed; each byte is a token in scripted models.
@@ -134,6 +134,67 @@ def test_only_thinking_ends_at_the_budget(run: Run, scripted: Scripted) -> None:
     )
     assert result.returncode == 0
     assert result.stdout.endswith(CLOSING.strip() + "\n")
+
+
+# --- Tags are tokens ------------------------------------------------------------
+
+END = vocabulary().id(END_THINK)
+#: An end tag in ordinary tokens: a quotation, not an end.
+QUOTED = [*b"It looks for </think>, so"]
+
+
+def test_only_the_token_ends_a_thought(scripted: Scripted) -> None:
+    reply_ids = [*QUOTED, END, *b"No <think> or </think> in ", END, *b"it"]
+    with loaded(scripted(reply_ids)) as opened:
+        events = events_of(opened)
+    assert text_of(events, ThinkingDelta) == bytes(QUOTED).decode()
+    assert text_of(events, AnswerDelta) == "No <think> or </think> in </think>it"
+    assert finished(events).usage.thinking_tokens == len(QUOTED) + 1
+
+
+def test_only_the_token_opens_a_thought(scripted: Scripted) -> None:
+    template = "{{ bos_token }}<｜User｜><｜Assistant｜>"
+    with loaded(scripted([*b"<think>hm</think>"], prompt=3, chat_template=template)) as opened:
+        events = events_of(opened)
+    assert text_of(events, AnswerDelta) == "<think>hm</think>"
+
+
+def test_a_grammar_begins_behind_the_token(run: Run, scripted: Scripted) -> None:
+    model = scripted([*QUOTED, *b' {"sum":36}', END, *b'\n\n{"sum":85}'])
+    result = result_of(run, model, "--json-schema", '{"properties": {"sum": {"type": "integer"}}}')
+    assert json.loads(result["answer"]) == {"sum": 85}
+    assert result["thinking"] == bytes(QUOTED).decode() + ' {"sum":36}'
+
+
+def test_only_thinking_goes_on_behind_a_quotation(scripted: Scripted) -> None:
+    with loaded(scripted([*QUOTED, *b" 7.", END, *b"7"])) as opened:
+        events = events_of(opened, settings=ReplySettings(only_thinking=True))
+    assert text_of(events, ThinkingDelta) == bytes(QUOTED).decode() + " 7."
+    assert not finished(events).thinking_open
+
+
+def test_a_budget_counts_on_behind_a_quotation(scripted: Scripted) -> None:
+    model = scripted([*QUOTED, *SENTENCES[:500].encode()])
+    settings = ReplySettings(thinking=ThinkingSettings(budget=100))
+    with loaded(model) as opened:
+        events = events_of(opened, settings=settings)
+    thought = text_of(events, ThinkingDelta)
+    assert thought.startswith(bytes(QUOTED).decode())
+    assert 100 <= len(thought.removesuffix(CLOSING.rstrip())) <= 116
+
+
+def test_a_quotation_is_not_an_end_that_is_put_off(scripted: Scripted) -> None:
+    settings = ReplySettings(thinking=ThinkingSettings(least=10))
+    with loaded(scripted([*QUOTED, END, *b"7"])) as opened:
+        events = events_of(opened, settings=settings)
+    assert not [event for event in events if isinstance(event, Notice)]
+
+
+def test_without_such_a_token_the_text_ends_a_thought(scripted: Scripted) -> None:
+    model = scripted("hm</think>ok", tags={}, prompt=3 + len(THINK) + 1)
+    with loaded(model) as opened:
+        events = events_of(opened)
+    assert (text_of(events, ThinkingDelta), text_of(events, AnswerDelta)) == ("hm", "ok")
 
 
 # --- Thinking for longer --------------------------------------------------------
