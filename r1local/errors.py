@@ -206,7 +206,7 @@ class InvalidSetting(R1LocalError):
     """A setting's value is out of its range."""
 
 
-def check(holds: bool, setting: str, range_: str) -> None:
+def require(holds: bool, setting: str, range_: str) -> None:
     """Refuse a setting's value unless it holds.
 
     Raises:

@@ -8,7 +8,7 @@ from r1local.conversation import Conversation, Message
 from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import reply
+from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
 
 HI: Conversation = (Message("user", "hi"),)
@@ -32,7 +32,7 @@ def events_of(
     control: Control | None = None,
 ) -> list[Event]:
     settings = settings or ReplySettings()
-    return list(reply(model, conversation, settings, control or Control()))
+    return list(generate(model, conversation, settings, control or Control()))
 
 
 def text_of(events: list[Event], kind: type[ThinkingDelta] | type[AnswerDelta]) -> str:

@@ -84,14 +84,14 @@ def test_shell_completion() -> None:
 def test_bugs_leave_a_report_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
-    from r1local.cli.error_handler import guarded
+    from r1local.cli.error_handler import run_and_exit
 
     def broken() -> int:
         raise RuntimeError("secret text")
 
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
     with pytest.raises(SystemExit) as caught:
-        guarded(broken)
+        run_and_exit(broken)
     assert caught.value.code == 70
     errors = capsys.readouterr().err
     assert "Traceback" not in errors

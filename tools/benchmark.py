@@ -29,7 +29,7 @@ from pathlib import Path
 from r1local.engine.model import LoadSettings, Model
 from r1local.gguf.file import read_gguf
 from r1local.machine.memory import facts_of, plain_batch
-from r1local.models.catalog import catalog
+from r1local.models.catalog import load_catalog
 from r1local.models.selection import select
 from testing.models import smollm2, write_scripted_model
 
@@ -210,7 +210,7 @@ def compare_memory(arguments: argparse.Namespace) -> None:
 
 def compare_threads(arguments: argparse.Namespace) -> None:
     """One thread and two, on a model of 3 MB and on one of 98 MB."""
-    for model in (select(None, catalog()).path, smollm2()):
+    for model in (select(None, load_catalog()).path, smollm2()):
         bare = [sys.executable, "-m", "tools.bare_loop", str(model), "--tokens", "512"]
         bare += ["--prompt", STORY]
         one, two = alternate(

@@ -16,7 +16,7 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Event, Finished, Rewound
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import reply
+from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
 from r1local.thinking.loops import LoopGuard, LoopSettings
 from testing.models import smollm2
@@ -81,7 +81,7 @@ def _events(
     loaded: LoadedModel, question: str, loops: LoopSettings, tokens: int
 ) -> Sequence[Event]:
     settings = ReplySettings(SamplerSettings(temperature=0), tokens, loops=loops)
-    return list(reply(loaded, (Message("user", question),), settings, Control()))
+    return list(generate(loaded, (Message("user", question),), settings, Control()))
 
 
 def _end(events: Sequence[Event]) -> Finished:

@@ -23,8 +23,8 @@ from r1local.conversation import Reply
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.state import restore_state, save_state
 from r1local.events.reply import ThinkingDelta
-from r1local.sessions.folder import sessions
-from r1local.sessions.search import search
+from r1local.sessions.folder import saved_sessions
+from r1local.sessions.search import search_texts
 from r1local.sessions.session import Session
 from testing.models import smollm2
 
@@ -88,7 +88,7 @@ def time_list(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home, ".local/share/r1local/sessions")
         fill(folder, 200, 100_000, _ENGLISH)
-        inside = statistics.median(seconds(lambda: sessions(folder)) for _ in range(rounds))
+        inside = statistics.median(seconds(lambda: saved_sessions(folder)) for _ in range(rounds))
         command = [sys.executable, "-m", "r1local", "sessions"]
         variables = {**os.environ, "HOME": home, "XDG_DATA_HOME": f"{home}/.local/share"}
 
@@ -111,7 +111,7 @@ def time_search(rounds: int) -> None:
 
 
 def _find_nothing(folder: Path) -> None:
-    assert not list(search(["absent", "words"], folder))
+    assert not list(search_texts(["absent", "words"], folder))
 
 
 BENCHMARKS: dict[str, Callable[[int], None]] = {

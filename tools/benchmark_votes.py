@@ -21,15 +21,15 @@ from importlib.util import find_spec
 from math import sqrt
 from pathlib import Path
 
-from r1local.answers.canonical import canonical
+from r1local.answers.canonical import canonical_form
 from r1local.conversation import Message
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.sampler import SamplerSettings
-from r1local.events.vote import Elected
+from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
-from r1local.voting.election import vote
+from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 from testing.models import smollm2
 from tools.nano.evaluate import SHIPPED
@@ -42,10 +42,10 @@ PROBLEMS, TEMPERATURE = 200, 0.8
 ELECTIONS: tuple[tuple[int, float | None], ...] = ((1, None), (8, None), (16, None), (16, 0.95))
 
 
-def elect(model: LoadedModel, question: str, settings: VoteSettings) -> Elected:
+def elect(model: LoadedModel, question: str, settings: VoteSettings) -> VoteResult:
     """Hold a vote in this process."""
-    *_events, last = vote(model, (Message("user", question),), settings, Control())
-    assert isinstance(last, Elected)
+    *_events, last = hold_vote(model, (Message("user", question),), settings, Control())
+    assert isinstance(last, VoteResult)
     return last
 
 
@@ -147,18 +147,18 @@ def _elections(
     votes: int,
     confidence: float | None,
     first_seed: int,
-) -> Iterator[Elected]:
+) -> Iterator[VoteResult]:
     for number, case in enumerate(cases):
         seed = first_seed + number * 20
         reply = ReplySettings(SamplerSettings(temperature=TEMPERATURE, seed=seed), max_tokens=1_024)
         yield elect(model, case.text, VoteSettings(votes, reply, confidence))
 
 
-def _is_right(case: Case, elected: Elected) -> bool:
-    return elected.answer is not None and canonical(elected.answer) == canonical(case.box)
+def _is_right(case: Case, elected: VoteResult) -> bool:
+    return elected.answer is not None and canonical_form(elected.answer) == canonical_form(case.box)
 
 
-def _mean(elected: Sequence[Elected], number: Callable[[Elected], int]) -> float:
+def _mean(elected: Sequence[VoteResult], number: Callable[[VoteResult], int]) -> float:
     return statistics.mean(map(number, elected))
 
 

@@ -17,7 +17,7 @@ from r1local.__main__ import main as r1local
 from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler
 from r1local.events.reply import Event, ThinkingDelta
-from r1local.ui.chat.view import Talk
+from r1local.ui.chat.view import ChatView
 
 #: Tokens of thought, from and to.
 EARLY, LATE = (500, 1_500), (14_500, 15_500)
@@ -29,10 +29,10 @@ _LEAD = 200
 def main() -> None:
     """Add the clock and the pace, then be the program."""
     clock = Path(sys.argv.pop(1)).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
-    handle, sample = Talk.handle, Model.sample
+    handle, sample = ChatView.handle, Model.sample
     drawn = 0
 
-    def timed(self: Talk, event: Event) -> None:
+    def timed(self: ChatView, event: Event) -> None:
         if isinstance(event, ThinkingDelta):
             clock.write(json.dumps([event.tokens, time.thread_time()]) + "\n")
         handle(self, event)
@@ -44,7 +44,7 @@ def main() -> None:
             time.sleep(1 / PACE)
         return sample(self, sampler)
 
-    Talk.handle, Model.sample = timed, paced  # type: ignore[method-assign]
+    ChatView.handle, Model.sample = timed, paced  # type: ignore[method-assign]
     r1local()
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from r1local.models.catalog import CatalogModel, catalog
+from r1local.models.catalog import CatalogModel, load_catalog
 
 ROOT = Path(__file__).parents[1]
 MODELS_HEAD = """# Models
@@ -68,7 +68,7 @@ def cli_page() -> str:
 
 def models_page() -> str:
     """The catalog: what each model is, where it comes from, and what was published of it."""
-    known = catalog()
+    known = load_catalog()
     shown = list(known.shown())
     pages = [MODELS_HEAD, _table(("name", "also", "model", "what it is"), map(_named, shown))]
     pages += ["## Licences and sources\n"]

@@ -75,7 +75,7 @@ _NUMBER = re.compile(
 )
 
 
-def canonical(answer: str) -> str:
+def canonical_form(answer: str) -> str:
     """The form that all spellings of one answer share, as far as it is plain to see.
 
     A number becomes an exact fraction in lowest terms, whatever unit stands behind it; anything
@@ -97,7 +97,7 @@ def is_formula(answer: str) -> bool:
 
 def is_number(answer: str) -> bool:
     """The answer is a number, which `canonical` compares exactly."""
-    return _number_of(canonical(answer)) is not None
+    return _number_of(canonical_form(answer)) is not None
 
 
 def _number_of(text: str) -> Fraction | None:

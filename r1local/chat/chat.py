@@ -27,7 +27,7 @@ Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
 #: Lets the model reply many times, and elects an answer.
 Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 
-#: Told where there is no thought to end or to draw out.
+#: DownloadNotice where there is no thought to end or to draw out.
 NO_REPLY = "no reply is being written"
 
 
@@ -127,7 +127,7 @@ class Chat:
             command[0] not in self.commands or self.commands[command[0]].at_once
         )
 
-    def take(self, text: str) -> None:
+    def handle(self, text: str) -> None:
         """Do what was typed: a choice, a slash command, or a question."""
         options, self._options = self._options, ()
         try:
@@ -238,7 +238,7 @@ class Chat:
         options.append(
             Option(
                 f"load the model with a context of {larger:,} tokens",
-                lambda: self.widen(larger, lambda: self.take(text)),
+                lambda: self.widen(larger, lambda: self.handle(text)),
             )
         )
         self._options = options
@@ -254,7 +254,7 @@ class Chat:
         self.ask(text)
 
     def _ask_anew(self, text: str) -> None:
-        self.begin_session(None, lambda: self.take(text))
+        self.begin_session(None, lambda: self.handle(text))
 
 
 def _evaluated(tokens: int) -> str:

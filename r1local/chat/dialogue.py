@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation, Reply, Turn, messages_of
 from r1local.events.reply import Event
-from r1local.events.reply_builder import KeptReply
-from r1local.events.vote import Ballot, Elected, VoteEvent, VoterEvent
+from r1local.events.reply_builder import ReplyBuilder
+from r1local.events.vote import VoteEvent, VoteResult, VoterEvent, VoterReply
 from r1local.models.loading import LoadedModel
 from r1local.models.selection import Selected
 from r1local.replies.control import Control
-from r1local.replies.generation import Begun, reply
+from r1local.replies.generation import Begun, generate
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
-from r1local.voting.election import vote
+from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 
 
@@ -111,7 +111,7 @@ class Dialogue:
         conversation = self._messages(self.turns, question)
         self._put(Turn(question))
         settings = VoteSettings(votes, replace(self.settings, only_thinking=False))
-        events = vote(self.loaded, conversation, settings, control, self.selected.name)
+        events = hold_vote(self.loaded, conversation, settings, control, self.selected.name)
         with closing(events):
             for event in events:
                 self._keep(event)
@@ -122,11 +122,11 @@ class Dialogue:
         match event:
             case VoterEvent(voter, of_reply):
                 self.recorder.event(of_reply, voter)
-            case Ballot(voter, reply):
+            case VoterReply(voter, reply):
                 turn = self.turns[-1]
                 self._put(replace(turn, voters={**turn.voters, voter: reply}), in_place=True)
                 self.recorder.finished(reply, voter)
-            case Elected(winner, ballots=ballots) if ballots:
+            case VoteResult(winner, ballots=ballots) if ballots:
                 chosen = winner or ballots[0]
                 self._put(replace(self.turns[-1], reply=chosen.reply), in_place=True)
                 self.recorder.finished(chosen.reply)
@@ -241,13 +241,13 @@ class Dialogue:
         settings: ReplySettings,
         begun: Reply | None = None,
     ) -> Generator[Event, None, None]:
-        kept = KeptReply(self.selected.name, begun)
+        kept = ReplyBuilder(self.selected.name, begun)
         start = Begun(begun.thinking, begun.answer, begun.thinking_open) if begun else None
-        events = reply(self.loaded, conversation, settings, control, start)
+        events = generate(self.loaded, conversation, settings, control, start)
         try:
             with closing(events):
                 for event in events:
-                    kept.take(event)
+                    kept.handle(event)
                     self.recorder.event(event)
                     yield event
         finally:

@@ -181,14 +181,14 @@ class FullScreen:
 
     def help(self) -> None:
         """Tell the commands and keys."""
-        self._chat.take("/help")
+        self._chat.handle("/help")
 
     def _typed(self, text: str) -> None:
         self._screen.catch_up()  # a command is about what there is by now
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:
-            self._chat.take(text)
+            self._chat.handle(text)
 
     def _status(self) -> Status:
         dialogue = self._chat.dialogue
@@ -227,4 +227,4 @@ class FullScreen:
         self._working = False
         self._talk.break_off()
         while self._waiting and not self._working:
-            self._chat.take(self._waiting.popleft())
+            self._chat.handle(self._waiting.popleft())

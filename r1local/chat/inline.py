@@ -45,7 +45,7 @@ class Inline:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
         while not self._left and (text := self._read()) is not None:
-            chat.take(text)
+            chat.handle(text)
 
     # As a surface
 

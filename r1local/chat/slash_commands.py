@@ -12,7 +12,7 @@ from r1local.errors import PromptInputError, UsageError
 from r1local.prompts.documents import read_document
 from r1local.replies.settings import SETTABLE, changed, value_of
 from r1local.sessions.export import export_json, export_markdown
-from r1local.sessions.folder import sessions
+from r1local.sessions.folder import saved_sessions
 from r1local.sessions.session import Session
 from r1local.ui.wording import duration, reply_count, tokens
 
@@ -41,9 +41,9 @@ def _model(chat: Chat, argument: str) -> None:
     if argument:
         chat.switch(argument)
         return
-    from r1local.models.store.search import installed
+    from r1local.models.store.search import installed_models
 
-    names = [entry.name for entry in installed(chat.models) if entry.whole]
+    names = [entry.name for entry in installed_models(chat.models) if entry.whole]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(dict.fromkeys(names))}")
 
@@ -222,7 +222,7 @@ def _export(chat: Chat, argument: str) -> None:
 
 
 def _sessions(chat: Chat, _argument: str) -> None:
-    kept = sessions()
+    kept = saved_sessions()
     lines = [f"{each.name}  {each.title}" for each in kept[:20]]
     more = f"\nand {len(kept) - 20} more: r1local sessions" if len(kept) > 20 else ""
     chat.surface.say("\n".join(lines) + more if lines else "no session is saved yet")
@@ -230,7 +230,7 @@ def _sessions(chat: Chat, _argument: str) -> None:
 
 def _resume(chat: Chat, argument: str) -> None:
     current = chat.dialogue.recorder.name
-    names = [each.name for each in sessions() if each.name != current]
+    names = [each.name for each in saved_sessions() if each.name != current]
     if not argument and not names:
         raise UsageError("there is no other session", "/sessions lists them")
     name = argument or names[0]

@@ -16,7 +16,7 @@ from r1local.errors import (
 from r1local.ui import streams
 
 
-def guarded(command: Callable[[], int]) -> NoReturn:
+def run_and_exit(command: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its code, or with an error's sentence and code."""
     sys.exit(_exit_code(command))
 

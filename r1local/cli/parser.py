@@ -11,10 +11,10 @@ from r1local.cli import models, sessions  # isort: skip
 from r1local.cli.app import Command, app
 from r1local.errors import EXIT_USAGE
 
-__all__ = ["chat", "models", "parse", "replies", "sessions"]
+__all__ = ["chat", "models", "parse_arguments", "replies", "sessions"]
 
 
-def parse() -> Command:
+def parse_arguments() -> Command:
     """The command that this process's arguments ask for.
 
     Help and shell completion are printed here and end the program, and so does
@@ -40,10 +40,10 @@ def parse() -> Command:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from r1local.cli.error_handler import guarded
+        from r1local.cli.error_handler import run_and_exit
         from r1local.commands.version import print_version
 
-        guarded(print_version)
+        run_and_exit(print_version)
 
 
 @app.callback(invoke_without_command=True)

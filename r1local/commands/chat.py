@@ -15,17 +15,17 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.paths import state_folder, user_models
 from r1local.engine.library import log
 from r1local.errors import EXIT_OK, LoadingCancelled, SessionInUse, SessionNotFound
-from r1local.models.catalog import catalog
+from r1local.models.catalog import load_catalog
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import Selected
 from r1local.replies.interruption import interruptible
 from r1local.replies.settings import SETTABLE, ReplySettings, changed, merged
-from r1local.sessions.folder import sessions
+from r1local.sessions.folder import saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
 from r1local.ui.chat.layout import keep_layout, read_layout
 from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
-from r1local.ui.chat.terminal_guard import guarded
+from r1local.ui.chat.terminal_guard import guarded_terminal
 from r1local.ui.console import can_repaint, console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.questions import agreed, can_ask
@@ -70,7 +70,7 @@ def chat(options: ChatOptions) -> int:
     on_terminal = sys.stdin.isatty() and out.is_terminal
     inline = options.inline or not on_terminal or not can_repaint(out)
     work = partial(_chat, replace(options, inline=inline))
-    return guarded(work, full_screen=not inline) if on_terminal else work()
+    return guarded_terminal(work, full_screen=not inline) if on_terminal else work()
 
 
 def _chat(options: ChatOptions) -> int:
@@ -94,7 +94,7 @@ def _chat(options: ChatOptions) -> int:
             dialogue,
             surface,
             SLASH_COMMANDS,
-            catalog(user_models()),
+            load_catalog(user_models()),
             partial(_load, options),
             partial(_session, options),
             settings_of,
@@ -109,7 +109,7 @@ def _recorder(options: ChatOptions) -> Recorder:
     """The session that the command line asks for."""
     name = options.session
     if options.resume and name is None:
-        kept = sessions()
+        kept = saved_sessions()
         if not kept:
             raise SessionNotFound("no session is saved yet", "begin one: r1local chat")
         name = kept[0].name
@@ -179,13 +179,15 @@ def _words() -> dict[str, Callable[[], list[str]]]:
     """What the arguments of slash commands may be."""
 
     def models() -> list[str]:
-        from r1local.models.store.search import installed
+        from r1local.models.store.search import installed_models
 
-        return list(dict.fromkeys(e.name for e in installed(catalog(user_models())) if e.whole))
+        return list(
+            dict.fromkeys(e.name for e in installed_models(load_catalog(user_models())) if e.whole)
+        )
 
     return {
         "model": models,
-        "resume": lambda: [each.name for each in sessions()],
+        "resume": lambda: [each.name for each in saved_sessions()],
         "set": lambda: list(SETTABLE),
         "help": lambda: list(SLASH_COMMANDS),
         "copy": lambda: ["thinking", "code 1"],

@@ -12,10 +12,10 @@ from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
 from r1local.gguf.file import GGUFFile, read_summary
 from r1local.machine.memory import Machine, MemoryFacts, Plan, facts_of, plan
-from r1local.machine.this_machine import this_machine
-from r1local.models.catalog import CatalogModel, catalog, facts_of_known
+from r1local.machine.this_machine import survey_machine
+from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
 from r1local.models.store.installed import Installed
-from r1local.models.store.search import installed
+from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table, size_text
@@ -47,12 +47,12 @@ class _KnownModel:
 
 def list_models(options: ListOptions) -> int:
     """Print the models on stdout; return the exit code."""
-    models = catalog(user_models())
+    models = load_catalog(user_models())
     err = console_for(sys.stderr)
     for problem in models.problems:
         print_notice(err, f"{problem.message}; {problem.hint}")
-    entries = installed(models)
-    machine = this_machine()
+    entries = installed_models(models)
+    machine = survey_machine()
     if options.available:
         _print_known(list(models.shown()), entries, machine, options)
     else:

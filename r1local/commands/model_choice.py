@@ -2,7 +2,7 @@
 
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK, ModelNotInstalled
-from r1local.models.catalog import catalog
+from r1local.models.catalog import load_catalog
 from r1local.models.selection import Selected, select
 from r1local.ui.questions import agreed, can_ask
 
@@ -14,7 +14,7 @@ def choose_model(reference: str | None) -> Selected:
         UnknownModel, ModelNotInstalled, InvalidSetting: as `select`.
         KeyboardInterrupt: the download was broken off.
     """
-    models = catalog(user_models())
+    models = load_catalog(user_models())
     try:
         return select(reference, models)
     except ModelNotInstalled as error:

@@ -17,9 +17,9 @@ from r1local.hub.client import RemoteFile
 from r1local.hub.journal import partials
 from r1local.hub.transfer import Cancelled, fetch
 from r1local.machine.memory import Machine, plan, tokens_per_second
-from r1local.machine.this_machine import this_machine
-from r1local.models.catalog import Catalog, catalog, facts_of_known
-from r1local.models.references import CatalogReference, parse
+from r1local.machine.this_machine import survey_machine
+from r1local.models.catalog import Catalog, facts_of_known, load_catalog
+from r1local.models.references import CatalogReference, parse_reference
 from r1local.models.remote_files import HubModel, fits, on_hub
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
@@ -45,13 +45,13 @@ def pull(options: PullOptions) -> int:
     Raises:
         R1LocalError: one can't be had; those before it are there, and parts are kept.
     """
-    models = catalog(user_models())
+    models = load_catalog(user_models())
     references = options.references or _ask(models, options)
-    machine = this_machine(measure_bandwidth=True)
+    machine = survey_machine(measure_bandwidth=True)
     display = display_for(options.output_format)
     with interruptible() as interruption, display:
         for number, reference in enumerate(references):
-            meant = parse(reference, models)
+            meant = parse_reference(reference, models)
             if isinstance(meant, CatalogReference) and meant.note:
                 display.told(meant.note)
             try:
@@ -74,7 +74,7 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     """Let the user choose from the catalog, on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()) or options.output_format != "text":
         raise UsageError("no model is named", "name one: r1local pull 7b")
-    machine = this_machine()
+    machine = survey_machine()
     offers = []
     for model in models.shown():
         facts = facts_of_known(model, model.default_quantization)
@@ -133,7 +133,7 @@ def _fetch(
             display.file(remote.filename)
             connections = options.connections or default_connections()
             fetch(remote, target, connections, display.report, interruption.cancelled)
-    hub.place(remote, model.revision)  # takes the lock itself
+    hub.link_into_snapshot(remote, model.revision)  # takes the lock itself
 
 
 def _prospect(model: HubModel, machine: Machine) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled, UsageError
-from r1local.models.catalog import catalog
-from r1local.models.references import CatalogReference, HubReference, Reference, parse
+from r1local.models.catalog import load_catalog
+from r1local.models.references import CatalogReference, HubReference, Reference, parse_reference
 from r1local.models.store.installed import Installed
-from r1local.models.store.search import copies, remove
+from r1local.models.store.search import copies, remove_files
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.tables import size_text
@@ -35,12 +35,12 @@ def remove_model(options: RemoveOptions) -> int:
         UsageError: it means several, or there is nobody to ask.
         StoreError: the model is not r1local's to remove, or can't be removed.
     """
-    models = catalog(user_models())
-    reference = parse(options.reference, models)
+    models = load_catalog(user_models())
+    reference = parse_reference(options.reference, models)
     entry = _meant(options.reference, reference, copies(reference, models))
     if entry.home in _REMOVABLE and not _confirmed(entry, options):
         return EXIT_ERROR
-    freed = remove(entry)
+    freed = remove_files(entry)
     print_notice(console_for(sys.stderr), _outcome(entry, freed))
     return EXIT_OK
 

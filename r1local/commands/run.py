@@ -24,7 +24,7 @@ from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.models.loading import LoadOptions, load
 from r1local.models.selection import Selected
 from r1local.prompts import documents
-from r1local.replies.generation import cancelled_while_loading, reply
+from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, merged
 from r1local.replies.structured_output import structure_of
@@ -142,7 +142,7 @@ def _events(
     except LoadingCancelled:
         yield cancelled_while_loading(settings)
         return
-    replying = reply(loaded, prepared.conversation, settings, interruption)
+    replying = generate(loaded, prepared.conversation, settings, interruption)
     with loaded.model, closing(replying) as events:
         yield from loaded.notices
         with waiting("reading the prompt"):

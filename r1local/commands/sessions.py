@@ -11,8 +11,14 @@ from typing import Literal
 from r1local.config.options import ModelFormat
 from r1local.errors import EXIT_ERROR, EXIT_OK, SessionError, UsageError
 from r1local.sessions.export import export_json, export_markdown
-from r1local.sessions.folder import SessionSummary, find, read, remove, sessions
-from r1local.sessions.search import search
+from r1local.sessions.folder import (
+    SessionSummary,
+    delete_session,
+    find_session,
+    read_session,
+    saved_sessions,
+)
+from r1local.sessions.search import search_texts
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.safe_text import visible, visible_json
@@ -32,7 +38,7 @@ class ExportOptions:
 
 def list_sessions(output_format: ModelFormat) -> int:
     """Print the sessions on stdout, the one used last first; return the exit code."""
-    found = sessions()
+    found = saved_sessions()
     if output_format == "json":
         _print_json(map(_described, found))
         return EXIT_OK
@@ -60,7 +66,7 @@ def show_session(name: str, *, thoughts: bool) -> int:
     console = console_for(sys.stdout)
     if not console.is_terminal:
         return export_session(ExportOptions(name, "markdown", thoughts, None))
-    print_turns(console, read(name).turns, thoughts=thoughts)
+    print_turns(console, read_session(name).turns, thoughts=thoughts)
     return EXIT_OK
 
 
@@ -70,7 +76,7 @@ def export_session(options: ExportOptions) -> int:
     Raises:
         SessionError: there is none of that name, it can't be read, or the file not written.
     """
-    transcript = read(options.name)
+    transcript = read_session(options.name)
     export = export_json if options.output_format == "json" else export_markdown
     document = export(
         transcript.turns,
@@ -97,7 +103,7 @@ def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
     """Print the texts that have all words, as they are found; return the exit code."""
     if not all(word.strip() for word in words):
         raise UsageError("there is an empty word to search for", "give words")
-    hits = search(words)
+    hits = search_texts(words)
     if output_format == "json":
         _print_json(map(asdict, hits))
         return EXIT_OK
@@ -118,7 +124,7 @@ def remove_session(name: str, *, yes: bool) -> int:
         UsageError: there is nobody to ask.
     """
     if not yes:
-        summary = find(name)
+        summary = find_session(name)
         if not can_ask():
             raise UsageError(
                 f"rm asks before it removes session {name}, and there is nobody to ask",
@@ -126,7 +132,7 @@ def remove_session(name: str, *, yes: bool) -> int:
             )
         if not agreed(f"remove session {summary.name}, {summary.title or 'which is damaged'}?"):
             return EXIT_ERROR
-    freed = remove(name)
+    freed = delete_session(name)
     print_notice(console_for(sys.stderr), f"removed session {name}; {size_text(freed)} freed")
     return EXIT_OK
 

@@ -20,9 +20,9 @@ from r1local.machine.memory import (
     plan,
     tokens_per_second,
 )
-from r1local.machine.this_machine import this_machine
-from r1local.models.catalog import Catalog, CatalogModel, catalog, facts_of_known
-from r1local.models.references import CatalogReference, Reference, parse
+from r1local.machine.this_machine import survey_machine
+from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
+from r1local.models.references import CatalogReference, Reference, parse_reference
 from r1local.models.remote_files import on_hub, read_remote_header
 from r1local.models.selection import select
 from r1local.prompts.chat_template import ChatTemplate
@@ -67,11 +67,11 @@ def show(options: ShowOptions) -> int:
         UnknownModel: the reference means nothing.
         HubError: only the hub knows it, and can't be asked.
     """
-    models = catalog(user_models())
-    reference = parse(options.reference, models)
+    models = load_catalog(user_models())
+    reference = parse_reference(options.reference, models)
     if isinstance(reference, CatalogReference) and reference.note:
         print_notice(console_for(sys.stderr), reference.note)
-    machine = this_machine(measure_bandwidth=True)
+    machine = survey_machine(measure_bandwidth=True)
     card = _card(_find(options.reference, reference, models, machine), machine, models)
     if options.output_format == "json":
         print(json.dumps(asdict(card), ensure_ascii=False))

@@ -10,17 +10,17 @@ from typing import Literal, TypeAlias
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled
-from r1local.models.catalog import Catalog, catalog
-from r1local.models.references import parse
+from r1local.models.catalog import Catalog, load_catalog
+from r1local.models.references import parse_reference
 from r1local.models.store.checksums import expected_sha256, sha256
 from r1local.models.store.installed import Installed
-from r1local.models.store.search import copies, installed
+from r1local.models.store.search import copies, installed_models
 from r1local.ui.console import console_for, print_notice
-from r1local.ui.models.verification import VerificationProgress, print_verified, verification
+from r1local.ui.models.verification import VerificationProgress, print_verified, verifying
 from r1local.ui.safe_text import visible_json
 
-State: TypeAlias = Literal["ok", "damaged", "unreadable", "no checksum"]
-_BAD: tuple[State, ...] = ("damaged", "unreadable")
+Verdict: TypeAlias = Literal["ok", "damaged", "unreadable", "no checksum"]
+_BAD: tuple[Verdict, ...] = ("damaged", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Verified:
 
     reference: str
     file: str
-    state: State
+    state: Verdict
 
 
 def verify(options: VerifyOptions) -> int:
@@ -48,10 +48,10 @@ def verify(options: VerifyOptions) -> int:
         ModelNotInstalled: its model is not on this machine as a whole.
         KeyboardInterrupt: on Ctrl-C, at once.
     """
-    entries = _entries(options.reference, catalog(user_models()))
+    entries = _entries(options.reference, load_catalog(user_models()))
     out, err = console_for(sys.stdout), console_for(sys.stderr)
     results = []
-    with verification(err, _bytes_to_read(entries)) as progress:
+    with verifying(err, _bytes_to_read(entries)) as progress:
         for result in _verified(entries, progress):
             results.append(result)
             if options.output_format == "text":
@@ -68,8 +68,8 @@ def verify(options: VerifyOptions) -> int:
 
 def _entries(reference: str | None, models: Catalog) -> list[Installed]:
     if reference is None:
-        return [entry for entry in installed(models) if entry.whole]
-    found = [entry for entry in copies(parse(reference, models), models) if entry.whole]
+        return [entry for entry in installed_models(models) if entry.whole]
+    found = [entry for entry in copies(parse_reference(reference, models), models) if entry.whole]
     if not found:
         raise ModelNotInstalled(
             f"{reference} is not on this machine", "see what is with: r1local list"
@@ -87,7 +87,7 @@ def _verified(entries: Sequence[Installed], progress: VerificationProgress) -> I
             yield Verified(entry.reference, str(part), _state(entry, part, progress))
 
 
-def _state(entry: Installed, path: Path, progress: VerificationProgress) -> State:
+def _state(entry: Installed, path: Path, progress: VerificationProgress) -> Verdict:
     if not path.exists():
         return "unreadable"
     expected = expected_sha256(path)

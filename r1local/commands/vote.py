@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from r1local.commands.run import Prepared, RunOptions, prepare
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, LoadingCancelled
-from r1local.events.vote import Elected, VoteEvent
+from r1local.events.vote import VoteEvent, VoteResult
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.votes.text import VoteRenderer, vote_renderer_for
-from r1local.voting.election import vote as hold_vote
+from r1local.voting.election import hold_vote as hold_vote
 from r1local.voting.settings import VoteSettings, answer_pattern
 
 
@@ -67,7 +67,7 @@ def _events(
         with waiting(f"loading {path.name}"):
             loaded = load(path, loading, interruption.cancelled)
     except LoadingCancelled:
-        yield Elected(None, (), (), "cancelled")
+        yield VoteResult(None, (), (), "cancelled")
         return
     name = prepared.model.name
     voting = hold_vote(loaded, prepared.conversation, settings, interruption, name)
@@ -85,9 +85,9 @@ def _show(events: Iterable[VoteEvent], renderer: VoteRenderer, interruption: Int
     Raises:
         BrokenPipeError: nobody reads stdout any more.
     """
-    elected: Elected | None = None
+    elected: VoteResult | None = None
     for event in events:
-        if isinstance(event, Elected):
+        if isinstance(event, VoteResult):
             elected = event
         renderer.handle(event)
     if interruption.reader_gone:

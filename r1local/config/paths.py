@@ -27,7 +27,7 @@ def state_folder() -> Path:
     return user_state_path("r1local")
 
 
-def hub_cache() -> Path:
+def hub_cache_folder() -> Path:
     """Hugging Face's cache, found as huggingface_hub does, which takes long to import."""
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     home = _expanded(os.environ.get("HF_HOME", str(Path(cache, "huggingface"))))

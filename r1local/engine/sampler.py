@@ -9,7 +9,7 @@ from typing import Any
 from r1local.config.options import TEMPERATURE, TOP_P
 from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import check
+from r1local.errors import require
 
 #: llama.cpp takes 32-bit seeds and keeps the highest for "draw one" (LLAMA_DEFAULT_SEED).
 SEED_LIMIT = 0xFFFFFFFF
@@ -45,16 +45,18 @@ class SamplerSettings:
     dry: bool = False
 
     def __post_init__(self) -> None:
-        check(
+        require(
             0 <= self.temperature < math.inf,
             f"temperature {self.temperature:g}",
             "0 or more (0 = greedy)",
         )
-        check(0 < self.top_p <= 1, f"top-p {self.top_p:g}", "above 0 and at most 1")
-        check(0 <= self.top_k <= _MOST_TOP_K, f"top-k {self.top_k}", "0 (off) or more")
-        check(0 <= self.min_p <= 1, f"min-p {self.min_p:g}", "from 0 (off) to 1")
+        require(0 < self.top_p <= 1, f"top-p {self.top_p:g}", "above 0 and at most 1")
+        require(0 <= self.top_k <= _MOST_TOP_K, f"top-k {self.top_k}", "0 (off) or more")
+        require(0 <= self.min_p <= 1, f"min-p {self.min_p:g}", "from 0 (off) to 1")
         seed = self.seed
-        check(seed is None or 0 <= seed < SEED_LIMIT, f"seed {seed}", f"from 0 to {SEED_LIMIT - 1}")
+        require(
+            seed is None or 0 <= seed < SEED_LIMIT, f"seed {seed}", f"from 0 to {SEED_LIMIT - 1}"
+        )
 
     def with_seed(self) -> "SamplerSettings":
         """The same settings with a seed drawn where none was given."""

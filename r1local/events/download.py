@@ -12,7 +12,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DownloadNotice:
     """Something to tell the user while a download goes on."""
 
     message: str

@@ -14,7 +14,7 @@ from r1local.events.reply import (
 )
 
 
-class KeptReply:
+class ReplyBuilder:
     """Takes a reply's events and holds its text, loops left out.
 
     Args:
@@ -40,7 +40,7 @@ class KeptReply:
         """What there is of a part."""
         return "".join(self._pieces[part])
 
-    def take(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Take the next event."""
         match event:
             case ThinkingDelta(text, tokens):

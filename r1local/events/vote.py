@@ -25,7 +25,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
+class VoterReply:
     """A voter's whole reply and its final answer, if it came to one. Voters count from 1."""
 
     voter: int
@@ -39,7 +39,7 @@ class Ballot:
 
 
 @dataclass(frozen=True, slots=True)
-class Elected:
+class VoteResult:
     """How the vote went.
 
     Args:
@@ -52,9 +52,9 @@ class Elected:
         load_s, prompt_s, voting_s: seconds of loading, of the prompt and of all replies.
     """
 
-    winner: Ballot | None
+    winner: VoterReply | None
     candidates: tuple[Candidate, ...]
-    ballots: tuple[Ballot, ...]
+    ballots: tuple[VoterReply, ...]
     ended: VoteEnd
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -104,10 +104,10 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TallyUpdate:
     """How the vote stands after one more of them: the answers, the leading one first."""
 
     candidates: tuple[Candidate, ...]
 
 
-VoteEvent: TypeAlias = VoterEvent | Paused | Ballot | Standing | Notice | Elected
+VoteEvent: TypeAlias = VoterEvent | Paused | VoterReply | TallyUpdate | Notice | VoteResult

@@ -25,7 +25,7 @@ from r1local.gguf.format import (
     Tensor,
     shown,
 )
-from r1local.gguf.header import parse, parse_summary
+from r1local.gguf.header import parse_header, parse_summary
 
 __all__ = [
     "GGML_TYPES",
@@ -142,7 +142,7 @@ def read_header(path: Path) -> GGUFFile:
         with path.open("rb") as stream:
             _expect_gguf(path, stream.read(_SAMPLE_BYTES))
             stream.seek(0)
-            return parse(stream, path, status.st_size)
+            return parse_header(stream, path, status.st_size)
     except OSError as error:
         raise _unreadable(path, error) from error
 

@@ -52,7 +52,7 @@ _MIN_METADATA_BYTES = 8 + 4 + 1
 _MIN_TENSOR_BYTES = 8 + 4 + 4 + 8
 
 
-def parse(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
+def parse_header(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
     """Reads the header and the tensor table, and no more of the file than holds them.
 
     Args:

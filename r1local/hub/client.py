@@ -73,7 +73,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RangeResponse:
     """What came for a range: where it starts in the file, the file's ETag, and its bytes."""
 
     start: int
@@ -152,7 +152,7 @@ def check_name(filename: str) -> None:
 
 
 @contextmanager
-def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[Piece]:
+def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[RangeResponse]:
     """Bytes from `start` up to, not including, `end`; the whole file from a server without ranges.
 
     Raises:
@@ -171,7 +171,7 @@ def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[Piece]:
     try:
         with get_session().stream("GET", remote.url, headers=headers, timeout=timeout) as response:
             _check_status(response, remote)
-            yield Piece(
+            yield RangeResponse(
                 _range_start(response) or 0,
                 response.status_code == HTTPStatus.PARTIAL_CONTENT,
                 response.headers.get("ETag"),
@@ -350,13 +350,13 @@ def _repository_folder(repo_id: str) -> Path:
 
 def cached_path(remote: RemoteFile) -> Path | None:
     """The file in the cache if it is there whole, whoever fetched it."""
-    place = (
+    link_into_snapshot = (
         _repository_folder(remote.repo_id)
         / "snapshots"
         / remote.commit
         / PurePosixPath(remote.filename)
     )
-    return place if place.exists() else None
+    return link_into_snapshot if link_into_snapshot.exists() else None
 
 
 @contextmanager
@@ -381,7 +381,7 @@ def locked(remote: RemoteFile, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def place(remote: RemoteFile, revision: str) -> Path:
+def link_into_snapshot(remote: RemoteFile, revision: str) -> Path:
     """Let huggingface_hub link a blob that is there into its snapshot, and note the revision."""
     from huggingface_hub import hf_hub_download
 

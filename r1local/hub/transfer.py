@@ -13,9 +13,9 @@ from threading import Condition, Event, Thread
 from typing import BinaryIO, TypeAlias
 
 from r1local.errors import ChecksumMismatch, DiskFull, DownloadError, HubUnreachable
-from r1local.events.download import Progress, Told
+from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as hub
-from r1local.hub.client import Interrupted, LinkExpired, Piece, RemoteFile
+from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
 from r1local.machine.hardware import boot_id
 
@@ -33,7 +33,7 @@ _WORTH_TELLING_S = 4.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-Report: TypeAlias = Callable[[Progress | Told], None]
+Report: TypeAlias = Callable[[Progress | DownloadNotice], None]
 
 
 class Cancelled(Exception):
@@ -73,14 +73,14 @@ def fetch(
                 raise DownloadError(
                     f"{remote.filename} keeps changing on the hub", "try again later"
                 ) from None
-            report(Told(f"{remote.filename} has changed on the hub: starting anew"))
+            report(DownloadNotice(f"{remote.filename} has changed on the hub: starting anew"))
             continue
         if remote.sha256 in (None, digest):
             transfer.finish()
             return
         transfer.discard()
         if not last:
-            report(Told(f"{remote.filename} arrived damaged: fetching it once more"))
+            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it once more"))
     raise ChecksumMismatch(
         f"{remote.filename} arrived damaged twice: its SHA-256 is not the hub's",
         "something changes bytes on the way: try another network, or check disk and memory",
@@ -90,7 +90,7 @@ def fetch(
 def _remove_other_versions(remote: RemoteFile, target: Path, report: Report) -> None:
     for partial in partials(target.parent):
         if partial.filename == remote.filename and partial.path.stem != target.name:
-            report(Told(f"{remote.filename} has changed on the hub since: starting anew"))
+            report(DownloadNotice(f"{remote.filename} has changed on the hub since: starting anew"))
             partial.path.unlink(missing_ok=True)
             partial.path.with_suffix(JOURNAL).unlink(missing_ok=True)
 
@@ -119,7 +119,7 @@ class _Transfer:
         self._came = 0
         self._ranged = True
         self._taken_over = False
-        self._told: deque[Told] = deque()
+        self._told: deque[DownloadNotice] = deque()
         self._digest = ""
         identity = Identity(remote.repo_id, remote.filename, remote.etag, remote.size)
         with self._disk_errors():
@@ -227,7 +227,7 @@ class _Transfer:
                 failures = failures + 1 if span.furthest == furthest else 1
                 self._pause(failures, error)
 
-    def _accepts(self, piece: Piece, span: "_Span") -> bool:
+    def _accepts(self, piece: RangeResponse, span: "_Span") -> bool:
         """Whether what comes can be used; without ranges one thread goes on from the start."""
         with self._news:
             self._etag = self._etag or piece.etag
@@ -242,7 +242,7 @@ class _Transfer:
             span.at = 0
         return True
 
-    def _receive(self, stream: BinaryIO, piece: Piece, span: "_Span") -> None:
+    def _receive(self, stream: BinaryIO, piece: RangeResponse, span: "_Span") -> None:
         """Write what comes to its place, and record the blocks that are complete."""
         stream.seek(span.at)
         for chunk in piece.chunks:
@@ -302,7 +302,7 @@ class _Transfer:
         if error.retry_after is not None:
             pause = min(_LONGEST_ASKED_S, error.retry_after)
         if pause > _WORTH_TELLING_S:
-            self._told.append(Told(f"{error.reason}: trying again in {pause:.0f} s"))
+            self._told.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
         self._stop.wait(pause)
 
     def _hash(self) -> None:

@@ -5,7 +5,7 @@ from r1local.machine import hardware
 from r1local.machine.memory import Machine
 
 
-def this_machine(measure_bandwidth: bool = False) -> Machine:
+def survey_machine(measure_bandwidth: bool = False) -> Machine:
     """The memory that is free now; its bandwidth takes 0.1 s to measure, so only when asked."""
     found = gpus()
     known = [hardware.gpu_bandwidth(gpu.name) for gpu in found]

@@ -128,7 +128,7 @@ def models_toml() -> Path:
 
 
 @cache
-def catalog(user_file: Path | None = None) -> Catalog:
+def load_catalog(user_file: Path | None = None) -> Catalog:
     """The shipped catalog, with the user's file of the same form laid over it.
 
     What is wrong in the user's file is left out and told in `Catalog.problems`.

@@ -25,7 +25,7 @@ from r1local.machine.memory import (
     plain_batch,
     plan,
 )
-from r1local.machine.this_machine import this_machine
+from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
 from r1local.thinking.dialects import R1
@@ -113,7 +113,7 @@ def _details(gguf: GGUFFile, settings: LoadSettings) -> str:
 
 def _decide(gguf: GGUFFile, options: LoadOptions, notices: list[Notice]) -> LoadSettings:
     _check_kv_cache(gguf, options.kv_cache)
-    facts, machine = facts_of(gguf), this_machine()
+    facts, machine = facts_of(gguf), survey_machine()
     gpu_layers = _gpu_layers(facts, options, machine, notices)
     gpu_memory = sum(machine.gpus)
     if gpu_memory and gpu_layers in (_ALL_LAYERS, len(facts.layers) + 1):

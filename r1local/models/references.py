@@ -62,7 +62,7 @@ class PathReference:
 Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathReference
 
 
-def parse(reference: str, catalog: Catalog) -> Reference:
+def parse_reference(reference: str, catalog: Catalog) -> Reference:
     """What a reference means. Nothing is looked up but whether a path exists.
 
     Raises:

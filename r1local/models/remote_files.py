@@ -7,7 +7,7 @@ from pathlib import Path
 
 from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf.file import GGUFFile
-from r1local.gguf.header import parse as parse_header
+from r1local.gguf.header import parse_header as parse_header
 from r1local.gguf.quantization import Variant, choose, variants
 from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile, Repository

@@ -10,7 +10,7 @@ from r1local.errors import ModelNotInstalled
 from r1local.gguf.quantization import quality_rank
 from r1local.machine import hardware
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
-from r1local.models.references import CatalogReference, HubReference, PathReference, parse
+from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
 
 if TYPE_CHECKING:
     from r1local.models.store.installed import Installed
@@ -48,7 +48,7 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     named = reference or default_model()
     if named is None:
         return _best_here(catalog)
-    meant = parse(named, catalog)
+    meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
         return Selected(meant.path.stem, meant.path)
     note = meant.note if isinstance(meant, CatalogReference) else None
@@ -61,9 +61,9 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
 
 
 def _best_here(catalog: Catalog) -> Selected:
-    from r1local.models.store.search import installed
+    from r1local.models.store.search import installed_models
 
-    entries = [entry for entry in installed(catalog) if entry.whole and entry.known]
+    entries = [entry for entry in installed_models(catalog) if entry.whole and entry.known]
     room = hardware.available_memory() + sum(gpu.free for gpu in gpus() if not gpu.shared)
     fitting = [e for e in entries if e.home != "embedded" and e.size + _LEAST_BESIDE <= room]
     if fitting:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
-from r1local.prompts.template_sandbox import Template
+from r1local.prompts.template_sandbox import CompiledTemplate
 from r1local.thinking.dialects import R1
 from r1local.thinking.splitter import Start, start_of_reply
 
@@ -55,7 +55,7 @@ class ChatTemplate:
         self._source = source
         self._specials = specials
         self._thinks = thinks
-        self._template = Template(source)
+        self._template = CompiledTemplate(source)
         #: How the model marks its thoughts.
         self.dialect = R1
 

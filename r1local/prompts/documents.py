@@ -9,7 +9,7 @@ from r1local.errors import PromptInputError
 
 #: Bytes read of one document. Any context window is smaller by far; endless
 #: input (`yes |`) has to end somewhere.
-SIZE_LIMIT = 64 * 1024 * 1024
+DOCUMENT_SIZE_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ def read_text(file: BinaryIO, name: str) -> str:
         PromptInputError: it can't be read, is too large or is not UTF-8 text.
     """
     try:
-        data = file.read(SIZE_LIMIT + 1)
+        data = file.read(DOCUMENT_SIZE_LIMIT + 1)
     except OSError as error:
         raise _unreadable(name, error) from error
-    if len(data) > SIZE_LIMIT:
+    if len(data) > DOCUMENT_SIZE_LIMIT:
         raise PromptInputError(
-            f"{name} is larger than {SIZE_LIMIT // 2**20} MiB",
+            f"{name} is larger than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
             "no context window holds that much; give the part that matters",
         )
     if b"\0" in data:

@@ -30,7 +30,7 @@ from r1local.errors import ChatTemplateError
 TIME_LIMIT_S = 2.0
 #: Characters a template may build in all, beyond `_BUILDS_PER_CHARACTER` of what it is
 #: given: far more than a context window holds, and little enough to fail without swapping.
-SIZE_LIMIT = 64_000_000
+TEMPLATE_SIZE_LIMIT = 64_000_000
 _BUILDS_PER_CHARACTER = 20
 #: What a list's item counts for: a pointer's bytes.
 _ITEM_SIZE = 8
@@ -53,7 +53,7 @@ _FILTERS = frozenset(
 _GROWING_METHODS = frozenset({"center", "expandtabs", "ljust", "rjust", "translate", "zfill"})
 
 
-class Template:
+class CompiledTemplate:
     """A compiled template.
 
     Args:
@@ -76,7 +76,7 @@ class Template:
                 long or builds much.
         """
         given = sum(len(message["content"]) for message in messages)
-        self._environment.budget = SIZE_LIMIT + _BUILDS_PER_CHARACTER * given
+        self._environment.budget = TEMPLATE_SIZE_LIMIT + _BUILDS_PER_CHARACTER * given
         with _limits():
             return self._template.render(messages=messages, **variables)
 
@@ -147,7 +147,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,
             extensions=[_GenerationTag, loopcontrols],
         )
-        self.budget = SIZE_LIMIT
+        self.budget = TEMPLATE_SIZE_LIMIT
         self.filters["tojson"] = _to_json
         self.filters = {name: self._counted(name, self.filters[name]) for name in _FILTERS}
         del self.globals["lipsum"]

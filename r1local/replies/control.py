@@ -3,8 +3,8 @@
 from queue import Empty, SimpleQueue
 from typing import Literal, TypeAlias
 
-#: What may be wished of a thought.
-Wish: TypeAlias = Literal["answer now", "think more"]
+#: What a user may ask of a thought while it is written.
+SteeringCommand: TypeAlias = Literal["answer now", "think more"]
 
 
 class Control:
@@ -12,7 +12,7 @@ class Control:
 
     def __init__(self) -> None:
         self._cancelled = False
-        self._wishes: SimpleQueue[Wish] = SimpleQueue()
+        self._commands: SimpleQueue[SteeringCommand] = SimpleQueue()
 
     def cancel(self) -> None:
         """End the reply before its next token; what there is of it stays."""
@@ -24,17 +24,17 @@ class Control:
 
     def answer_now(self) -> None:
         """Close the thought at the next token; nothing outside a thought."""
-        self._wishes.put("answer now")
+        self._commands.put("answer now")
 
     def think_more(self) -> None:
         """Put the thought's next end off, once for each call; nothing outside a thought."""
-        self._wishes.put("think more")
+        self._commands.put("think more")
 
-    def next_wish(self) -> Wish | None:
-        """What was wished since and not yet taken, one wish a call."""
-        if self._wishes.empty():
+    def next_command(self) -> SteeringCommand | None:
+        """The oldest command that was not yet returned; None if there is none."""
+        if self._commands.empty():
             return None
         try:
-            return self._wishes.get_nowait()
+            return self._commands.get_nowait()
         except Empty:
             return None

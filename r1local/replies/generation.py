@@ -35,7 +35,7 @@ class Begun:
     thinking_open: bool
 
 
-def reply(
+def generate(
     loaded: LoadedModel,
     conversation: Conversation,
     settings: ReplySettings,
@@ -73,7 +73,7 @@ def reply(
     ) as stream:
         if cached is not None:
             while not control.cancelled():
-                yield from stream.take(model.sample(stream.sampler))
+                yield from stream.feed(model.sample(stream.sampler))
                 if stream.rewind_to is not None:
                     model.rewind(stream.rewind_to)
                 if stream.finished:

@@ -11,7 +11,7 @@ from typing import Any
 from r1local.config.options import EFFORTS, MAX_TOKENS, REPLY_SETTINGS
 from r1local.config.preferences import preferred
 from r1local.engine.sampler import SamplerSettings
-from r1local.errors import InvalidSetting, check
+from r1local.errors import InvalidSetting, require
 from r1local.models.catalog import CatalogModel
 from r1local.thinking.loops import LoopSettings
 
@@ -48,10 +48,12 @@ class ThinkingSettings:
 
     def __post_init__(self) -> None:
         budget, reserve = self.budget, self.answer_reserve
-        check(budget is None or 1 <= budget <= _MOST_TOKENS, f"think-budget {budget}", "1 or more")
-        check(0 <= self.least <= _MOST_TOKENS, f"min-think {self.least}", "0 (off) or more")
-        check(0 <= self.most_waits <= 100, f"max-waits {self.most_waits}", "from 0 to 100")
-        check(
+        require(
+            budget is None or 1 <= budget <= _MOST_TOKENS, f"think-budget {budget}", "1 or more"
+        )
+        require(0 <= self.least <= _MOST_TOKENS, f"min-think {self.least}", "0 (off) or more")
+        require(0 <= self.most_waits <= 100, f"max-waits {self.most_waits}", "from 0 to 100")
+        require(
             reserve is None or 1 <= reserve <= _MOST_TOKENS,
             f"answer-reserve {reserve}",
             "1 or more",
@@ -86,7 +88,7 @@ class ReplySettings:
 
     def __post_init__(self) -> None:
         holds = 1 <= self.max_tokens <= _MOST_TOKENS
-        check(holds, f"max-tokens {self.max_tokens}", "1 or more")
+        require(holds, f"max-tokens {self.max_tokens}", "1 or more")
 
 
 def merged(

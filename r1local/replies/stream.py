@@ -16,7 +16,7 @@ from r1local.events.reply import (
     ThinkingDelta,
     Usage,
 )
-from r1local.replies.control import Control, Wish
+from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
 from r1local.thinking.dialects import Dialect, tags_in
@@ -31,7 +31,7 @@ _STRETCH = 256
 _WHY_CLOSED: Mapping[ClosedFor, str] = {
     "budget": ", its budget",
     "answer": " to leave room for the answer",
-    "wish": " as you wished",
+    "asked": " as you wished",
 }
 
 
@@ -43,7 +43,7 @@ class ReplyStream:
         with ReplyStream(…) as stream:
             while not stream.finished:
                 token = (draw one with stream.sampler from the last logits)
-                events = stream.take(token)
+                events = stream.feed(token)
                 if stream.rewind_to is not None: (cut the KV cache to so many tokens)
                 if not stream.finished: (evaluate stream.next_tokens)
             events = stream.finish(…)
@@ -58,7 +58,7 @@ class ReplyStream:
         start: where the prompt leaves the reply.
         context_window: tokens that prompt and reply may have together.
         settings: how to reply.
-        control: its wishes are asked for with every token; it is the driver that looks
+        control: its steering commands are obeyed at every token; it is the driver that looks
             whether the reply is cancelled.
 
     Attributes:
@@ -109,15 +109,15 @@ class ReplyStream:
         """The reply has ended."""
         return self._reason is not None
 
-    def take(self, token: int) -> list[Event]:
+    def feed(self, token: int) -> list[Event]:
         """Take the token that was drawn; set what follows.
 
         Returns:
             The events that this token decides; often none.
         """
         self.rewind_to = None
-        while wish := self._control.next_wish():
-            self._grant(wish)
+        while command := self._control.next_command():
+            self._obey(command)
         if self._stretch_left:
             self._stretch_left -= 1
             if not self._stretch_left:
@@ -180,11 +180,11 @@ class ReplyStream:
     def _read(self, tokens: Sequence[int]) -> ReplyText:
         return ReplyText(self._start, self._tags, self._vocabulary.piece, tokens)
 
-    def _grant(self, wish: Wish) -> None:
+    def _obey(self, command: SteeringCommand) -> None:
         """Wishes are about the thought; outside it they come to nothing."""
         if self._text.part == "answer":
             return
-        if wish == "answer now":
+        if command == "answer now":
             self._thought.answer_now()
         else:
             self._thought.think_more()

@@ -52,13 +52,13 @@ class SessionSummary:
     size: int
 
 
-def sessions(folder: Path | None = None) -> list[SessionSummary]:
+def saved_sessions(folder: Path | None = None) -> list[SessionSummary]:
     """The sessions on this machine, the one used last first."""
     found = [_summary(path) for path in _files(folder or sessions_folder())]
     return sorted((each for each in found if each), key=lambda each: each.last_used, reverse=True)
 
 
-def find(name: str, folder: Path | None = None) -> SessionSummary:
+def find_session(name: str, folder: Path | None = None) -> SessionSummary:
     """One session of the list.
 
     Raises:
@@ -71,7 +71,7 @@ def find(name: str, folder: Path | None = None) -> SessionSummary:
     return summary
 
 
-def read(name: str, folder: Path | None = None) -> Transcript:
+def read_session(name: str, folder: Path | None = None) -> Transcript:
     """What was said in a session, which may go on meanwhile.
 
     Raises:
@@ -79,10 +79,10 @@ def read(name: str, folder: Path | None = None) -> Transcript:
         SessionDamaged: nothing in its file can be read.
         SessionTooNew: a later version of r1local wrote it.
     """
-    return load(name, folder or sessions_folder())[0]
+    return load_session(name, folder or sessions_folder())[0]
 
 
-def load(name: str, folder: Path) -> tuple[Transcript, Content]:
+def load_session(name: str, folder: Path) -> tuple[Transcript, Content]:
     """As `read`, and the content of the file."""
     path = existing(name, folder)
     try:
@@ -100,7 +100,7 @@ def load(name: str, folder: Path) -> tuple[Transcript, Content]:
     return Transcript(records), content
 
 
-def remove(name: str, folder: Path | None = None) -> int:
+def delete_session(name: str, folder: Path | None = None) -> int:
     """Remove a session and all that is kept with it; return the bytes freed.
 
     Raises:

@@ -88,7 +88,7 @@ class UsedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class SystemPrompt:
+class SystemPromptChange:
     """Another system prompt holds from here on, or none."""
 
     text: str | None = None
@@ -126,7 +126,7 @@ Record: TypeAlias = (
     | Undo
     | Setting
     | UsedModel
-    | SystemPrompt
+    | SystemPromptChange
     | Dropped
     | OfVoter
 )
@@ -144,7 +144,7 @@ _TYPES: dict[str, type[Any]] = {
     "undo": Undo,
     "set": Setting,
     "model": UsedModel,
-    "system": SystemPrompt,
+    "system": SystemPromptChange,
     "dropped": Dropped,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}

@@ -10,7 +10,7 @@ from typing import Literal
 
 from r1local.conversation import Part, Turn, place
 from r1local.errors import SessionError
-from r1local.sessions.folder import read, sessions
+from r1local.sessions.folder import read_session, saved_sessions
 
 #: Characters of an excerpt before the first word found, and in all.
 _BEFORE, _EXCERPT = 30, 160
@@ -35,7 +35,7 @@ class Hit:
         return place(self.turn, self.voter)
 
 
-def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
+def search_texts(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
     """Each question, thought and answer that has all words, in sessions used last first.
 
     Words may be parts of words. Neither case matters nor how a character is written: forms of
@@ -43,9 +43,9 @@ def search(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
     are left out.
     """
     wanted = [_folded(word) for word in words]
-    for summary in sessions(folder):
+    for summary in saved_sessions(folder):
         with suppress(SessionError):
-            for number, turn in enumerate(read(summary.name, folder).turns, 1):
+            for number, turn in enumerate(read_session(summary.name, folder).turns, 1):
                 for voter, part, text in _texts(turn):
                     folded = _folded(text)
                     if all(word in folded for word in wanted):

@@ -24,7 +24,7 @@ from r1local.sessions.records import (
     Record,
     Retry,
     Setting,
-    SystemPrompt,
+    SystemPromptChange,
     Undo,
     UsedModel,
     decode,
@@ -93,7 +93,7 @@ class Session:
                 f"it can still be read: r1local sessions show {name}",
             ) from error
         try:
-            transcript, content = names.load(name, folder)
+            transcript, content = names.load_session(name, folder)
         except BaseException:
             names.unlock(held)
             raise
@@ -114,7 +114,7 @@ class Session:
             SessionNotSaved: the disk refuses the copy.
         """
         folder = folder or sessions_folder()
-        _, content = names.load(name, folder)
+        _, content = names.load_session(name, folder)
         if new_name is None:
             new_name = next(names.free_names(names.checked_name(name), folder))
         copy = SessionFile(names.path_of(_unused(new_name, folder), folder))
@@ -175,7 +175,7 @@ class Session:
         match event:
             case ThinkingDelta() | AnswerDelta():
                 with self._mutex:
-                    self._transcript.take(of_voter(voter, event))
+                    self._transcript.handle(of_voter(voter, event))
                     self._writer.record_delta(event, voter)
             case Finished():
                 pass  # `finished` tells more
@@ -220,7 +220,7 @@ class Session:
         self._record(UsedModel(name))
 
     def use_system(self, text: str | None) -> None:
-        self._record(SystemPrompt(text))
+        self._record(SystemPromptChange(text))
 
     def drop_oldest(self, count: int) -> None:
         self._record(Dropped(count))
@@ -257,7 +257,7 @@ class Session:
 
     def _record(self, record: Record) -> None:
         with self._mutex:
-            self._transcript.take(record)
+            self._transcript.handle(record)
             self._writer.record(record)
 
 

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
-from r1local.events.reply_builder import KeptReply
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
     Continued,
     Dropped,
@@ -19,7 +19,7 @@ from r1local.sessions.records import (
     Record,
     Retry,
     Setting,
-    SystemPrompt,
+    SystemPromptChange,
     Undo,
     UsedModel,
 )
@@ -43,10 +43,10 @@ class Transcript:
         self.settings: dict[str, str] = {}
         self.dropped = 0
         self._turns: list[Turn] = []
-        self._open: KeptReply | None = None
-        self._voters: dict[int, KeptReply] = {}
+        self._open: ReplyBuilder | None = None
+        self._voters: dict[int, ReplyBuilder] = {}
         for record in records:
-            self.take(record)
+            self.handle(record)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -66,7 +66,7 @@ class Transcript:
         """The first question in one short line; empty while there is none."""
         return self._turns[0].headline if self._turns else ""
 
-    def take(self, record: Record) -> None:
+    def handle(self, record: Record) -> None:
         """Let one more record change what was said."""
         match record:
             case Question(text, shown):
@@ -75,7 +75,7 @@ class Transcript:
                 self._begin(None)
             case ThinkingDelta() | AnswerDelta() | Rewound():
                 if self._open:
-                    self._open.take(record)
+                    self._open.handle(record)
             case Ended():
                 self._end(record)
             case OfVoter(voter, of_reply):
@@ -88,7 +88,7 @@ class Transcript:
                 self.settings[name] = value
             case UsedModel(name):
                 self.model = name
-            case SystemPrompt(text):
+            case SystemPromptChange(text):
                 self.system = text
             case Dropped(count):
                 self.dropped = min(self.dropped + count, len(self._turns))
@@ -112,8 +112,8 @@ class Transcript:
             self._turns[-1] = replace(last, voters={**last.voters, voter: whole})
             return
         if voter not in self._voters:
-            self._voters[voter] = KeptReply(self.model or "")
-        self._voters[voter].take(record)
+            self._voters[voter] = ReplyBuilder(self.model or "")
+        self._voters[voter].handle(record)
 
     def _change_last(self, record: Retry | Continued | Undo) -> None:
         self._settle()
@@ -129,7 +129,7 @@ class Transcript:
                 self.dropped = min(self.dropped, len(self._turns))
 
     def _begin(self, reply: Reply | None) -> None:
-        self._open = KeptReply(self.model or "", reply)
+        self._open = ReplyBuilder(self.model or "", reply)
 
     def _settle(self) -> None:
         """Keep what there is of replies that have not ended."""

@@ -14,8 +14,8 @@ CLOSING = "\n\nI have thought about this for long enough, so I will answer with 
 #: Tokens beyond a budget in which the end of a sentence is waited for: a tenth of it, or this.
 _LEAST_GRACE = 16
 
-#: Why a thought is closed: its budget, the answer's room, the user's wish.
-ClosedFor = Literal["budget", "answer", "wish"]
+#: Why a thought is closed: its budget, the answer's room, the user's command.
+ClosedFor = Literal["budget", "answer", "asked"]
 
 
 class ThoughtLimits:
@@ -53,7 +53,7 @@ class ThoughtLimits:
     def close(self, tokens: int, *, at_sentence_end: bool) -> ClosedFor | None:
         """Whether a thought of so many tokens is to be closed now, and what for."""
         if self._answer_wanted:
-            return "wish"
+            return "asked"
         if tokens < self._budget:
             return None
         if self._more_wanted and self._budget < self._room_budget:

@@ -16,7 +16,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-from r1local.errors import check
+from r1local.errors import require
 
 #: Tokens between two searches, and tokens that are searched for.
 _STRIDE = 16
@@ -55,9 +55,9 @@ class LoopSettings:
     def __post_init__(self) -> None:
         repeats, tokens, period = self.least_repeats, self.least_tokens, self.longest_period
         holds = repeats == 0 or 2 <= repeats <= 100
-        check(holds, f"loop-repeats {repeats:,}", "from 2 to 100, or 0 (no loop is looked for)")
-        check(_STRIDE <= tokens <= 10_000, f"loop-tokens {tokens:,}", f"from {_STRIDE} to 10,000")
-        check(1 <= period <= 4_096, f"loop-period {period:,}", "from 1 to 4,096")
+        require(holds, f"loop-repeats {repeats:,}", "from 2 to 100, or 0 (no loop is looked for)")
+        require(_STRIDE <= tokens <= 10_000, f"loop-tokens {tokens:,}", f"from {_STRIDE} to 10,000")
+        require(1 <= period <= 4_096, f"loop-period {period:,}", "from 1 to 4,096")
 
 
 class LoopGuard:

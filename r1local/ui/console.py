@@ -76,7 +76,7 @@ def _write(stream: IO[str], text: str) -> None:
         streams.drop(stream)
 
 
-def status_line(console: Console, text: str) -> Text:
+def live_line(console: Console, text: str) -> Text:
     """Return one dim row, cut to fit, for `LiveRows`."""
     line = Text(visible(text), "dim")
     line.truncate(max(console.width - 1, 1))

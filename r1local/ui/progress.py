@@ -7,7 +7,7 @@ from time import monotonic
 
 from rich.console import Console
 
-from r1local.ui.console import LiveRows, can_repaint, status_line
+from r1local.ui.console import LiveRows, can_repaint, live_line
 
 #: Seconds before a wait is worth a word, and between two repaints.
 _INTERVAL_S = 0.5
@@ -39,6 +39,6 @@ def _paint(console: Console, what: str, done: Event) -> None:
     with suppress(OSError, ValueError):  # a terminal that has gone
         while not done.wait(_INTERVAL_S):
             rows = rows or LiveRows(console)
-            rows.update([], [status_line(console, f"{what} … {monotonic() - started:.0f} s")])
+            rows.update([], [live_line(console, f"{what} … {monotonic() - started:.0f} s")])
         if rows:
             rows.update([], [])

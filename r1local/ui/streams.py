@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import IO
 
 
-def prepare() -> None:
+def prepare_streams() -> None:
     """UTF-8 and bare line feeds on every system, and streams that exist.
 
     A program started with a closed stdout has `sys.stdout` None; its text goes

@@ -12,15 +12,15 @@ from r1local.engine.batch import Batch
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import SEED_LIMIT
 from r1local.events.reply import Event
-from r1local.events.reply_builder import KeptReply
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import (
-    Ballot,
-    Elected,
     Paused,
-    Standing,
+    TallyUpdate,
     VoteEnd,
     VoteEvent,
+    VoteResult,
     VoterEvent,
+    VoterReply,
 )
 from r1local.models.loading import LoadedModel
 from r1local.prompts.chat_template import Prompt
@@ -34,7 +34,7 @@ from r1local.voting.tally import Tally
 _ROOM_TO_JOIN = 256
 
 
-def vote(
+def hold_vote(
     loaded: LoadedModel,
     conversation: Conversation,
     settings: VoteSettings,
@@ -47,12 +47,12 @@ def vote(
     others wait. A model loaded for one sequence replies one after the other.
 
     Args:
-        control: cancels the vote; what it wishes of thoughts is wished of every voter's.
+        control: cancels the vote; its steering commands hold for every voter.
         model: the model's name, for the replies that are kept.
 
     Yields:
-        Events of the voters, by the law in `events` for each; its `Ballot` and the
-        `Standing` when one is done; an `Elected` last.
+        Events of the voters, by the law in `events` for each; its `VoterReply` and the
+        `TallyUpdate` when one is done; an `VoteResult` last.
 
     Raises:
         ChatTemplateError, PromptTooLong, InferenceError: as `generation.reply`.
@@ -89,7 +89,7 @@ class _Voter:
         self.tokens = list(prompt)
         self.stream = stream
         self.control = control
-        self.kept = KeptReply(model)
+        self.kept = ReplyBuilder(model)
 
 
 class _Election:
@@ -117,7 +117,7 @@ class _Election:
         self._free: list[int] = []
         self._at_once = 0
         self._tally = Tally(equal_formula)
-        self._ballots: list[Ballot] = []
+        self._ballots: list[VoterReply] = []
         self._ended: VoteEnd = "cancelled"
         self.began = self._over = time.monotonic()
 
@@ -135,13 +135,13 @@ class _Election:
             yield from self._close_reply(voter)
         self._over = time.monotonic()
 
-    def result(self, *, cached_tokens: int, prompt_s: float) -> Elected:
+    def result(self, *, cached_tokens: int, prompt_s: float) -> VoteResult:
         """How it went."""
         candidates = self._tally.candidates
         voters = candidates[0].voters if candidates else ()
         ballots = sorted(self._ballots, key=lambda ballot: ballot.voter)
         for_winner = (ballot for ballot in ballots if ballot.voter in voters)
-        return Elected(
+        return VoteResult(
             winner=min(for_winner, key=lambda ballot: ballot.tokens, default=None),
             candidates=candidates,
             ballots=tuple(ballots),
@@ -184,7 +184,7 @@ class _Election:
 
     def _step(self, batch: Batch) -> Iterator[VoteEvent]:
         """Evaluate what is pending, and draw a token for every voter with nothing left of it."""
-        self._pass_wishes_on()
+        self._pass_commands_on()
         yield from self._make_room(batch)
         parts: list[tuple[int, list[int]]] = []
         left = BATCH_TOKENS
@@ -201,7 +201,7 @@ class _Election:
 
     def _draw(self, batch: Batch, sequence: int, voter: _Voter) -> Iterator[VoteEvent]:
         stream = voter.stream
-        yield from self._told(voter, stream.take(batch.sample(sequence, stream.sampler)))
+        yield from self._told(voter, stream.feed(batch.sample(sequence, stream.sampler)))
         if stream.finished:
             self._leave(batch, sequence)
             yield from self._close_reply(voter)
@@ -238,17 +238,17 @@ class _Election:
         batch.restart(sequence)
         self._free.append(sequence)
 
-    def _pass_wishes_on(self) -> None:
-        while wish := self._control.next_wish():
+    def _pass_commands_on(self) -> None:
+        while command := self._control.next_command():
             for voter in self._running.values():
-                if wish == "answer now":
+                if command == "answer now":
                     voter.control.answer_now()
                 else:
                     voter.control.think_more()
 
     def _told(self, voter: _Voter, events: Sequence[Event]) -> Iterator[VoterEvent]:
         for event in events:
-            voter.kept.take(event)
+            voter.kept.handle(event)
             yield VoterEvent(voter.number, event)
 
     def _close_reply(self, voter: _Voter) -> Iterator[VoteEvent]:
@@ -258,12 +258,12 @@ class _Election:
         yield from self._told(voter, events)
         voter.stream.close()
         reply = voter.kept.reply()
-        ballot = Ballot(voter.number, reply, answer_of(reply, self._settings.pattern))
+        ballot = VoterReply(voter.number, reply, answer_of(reply, self._settings.pattern))
         self._ballots.append(ballot)
         if ballot.final_answer is not None:
             self._tally.add(voter.number, ballot.final_answer)
         yield ballot
-        yield Standing(self._tally.candidates)
+        yield TallyUpdate(self._tally.candidates)
 
     def _end(self) -> VoteEnd | None:
         """Why no more votes are needed; None if they are."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from r1local.answers.boxed import final_answer
 from r1local.config.options import MOST_VOTES
 from r1local.conversation import Reply
-from r1local.errors import InvalidSetting, UsageError, check
+from r1local.errors import InvalidSetting, UsageError, require
 from r1local.replies.settings import ReplySettings
 
 #: Characters at the end of an answer that a pattern is looked for in, so that one of the
@@ -37,10 +37,10 @@ class VoteSettings:
     pattern: re.Pattern[str] | None = None
 
     def __post_init__(self) -> None:
-        check(1 <= self.votes <= MOST_VOTES, f"votes {self.votes}", f"from 1 to {MOST_VOTES:,}")
+        require(1 <= self.votes <= MOST_VOTES, f"votes {self.votes}", f"from 1 to {MOST_VOTES:,}")
         wanted = self.confidence
         holds = wanted is None or 0.5 < wanted < 1
-        check(holds, f"confidence {wanted}", "above 0.5 and below 1")
+        require(holds, f"confidence {wanted}", "above 0.5 and below 1")
         if self.reply.only_thinking:
             raise InvalidSetting("a vote is about answers", "leave out --thinking only")
 

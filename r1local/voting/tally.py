@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from math import comb
 from typing import TypeAlias
 
-from r1local.answers.canonical import canonical
+from r1local.answers.canonical import canonical_form
 from r1local.events.vote import Candidate
 
 #: Says which of some answers, by its place, an answer is equal to; None if to none.
@@ -68,7 +68,7 @@ class Tally:
 
     def _place(self, answer: str) -> int:
         """The place of an answer's candidate, a new one if it is the first of its kind."""
-        form = canonical(answer)
+        form = canonical_form(answer)
         place = self._places.get(form)
         if place is None:
             place = self._equal(answer, [candidate.answer for candidate in self._candidates])

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from r1local.answers.algebra import equal_formula
-from r1local.answers.canonical import canonical
+from r1local.answers.canonical import canonical_form
 
 ONE_ANSWER = {
     "half": [r"\frac12", r"\dfrac{1}{2}", "1/2", "0.5", ".5", "0.50", r"$\frac{1}{2}$"],
@@ -62,24 +62,24 @@ HOSTILE = [
 
 @pytest.mark.parametrize("spellings", ONE_ANSWER.values(), ids=ONE_ANSWER)
 def test_spellings_of_one_answer(spellings: list[str]) -> None:
-    assert len({canonical(spelling) for spelling in spellings}) == 1
+    assert len({canonical_form(spelling) for spelling in spellings}) == 1
 
 
 @pytest.mark.parametrize(("left", "right"), TWO_ANSWERS)
 def test_two_answers(left: str, right: str) -> None:
-    assert canonical(left) != canonical(right)
+    assert canonical_form(left) != canonical_form(right)
 
 
 @pytest.mark.parametrize("answer", HOSTILE, ids=lambda answer: answer[:12])
 def test_hostile_answers_take_no_time(answer: str) -> None:
     started = time.perf_counter()
-    canonical(answer)
+    canonical_form(answer)
     assert time.perf_counter() - started < 0.5
 
 
 def test_a_canonical_form_is_its_own() -> None:
     for spelling in (one for spellings in ONE_ANSWER.values() for one in spellings):
-        assert canonical(canonical(spelling)) == canonical(spelling)
+        assert canonical_form(canonical_form(spelling)) == canonical_form(spelling)
 
 
 def test_without_math_verify_formulas_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import sessions_folder
-from r1local.sessions.folder import read, sessions
+from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
@@ -28,7 +28,7 @@ def endless(scripted: Scripted) -> Path:
 def streaming(terminal: ChatTerminal) -> None:
     """Ask, and wait until some of the thought is on the disk."""
     terminal.send("How many?")
-    terminal.wait_for(lambda: bool(sessions()) and bool(of_type("thinking")))
+    terminal.wait_for(lambda: bool(saved_sessions()) and bool(of_type("thinking")))
 
 
 def test_a_conversation_goes_on_where_it_was(scripted: Scripted) -> None:
@@ -48,7 +48,7 @@ def test_a_conversation_goes_on_where_it_was(scripted: Scripted) -> None:
         )
         terminal.wait_for(lambda: len(of_type("ended")) == 2)
         assert terminal.leave() == 0
-    assert [turn.question for turn in read("primes").turns] == ["How many?", "And now?"]
+    assert [turn.question for turn in read_session("primes").turns] == ["How many?", "And now?"]
 
 
 # --- Whatever ends it, the terminal is whole ---------------------------------------------
@@ -76,7 +76,7 @@ def test_the_terminal_is_restored_and_what_was_said_is_kept(ending: str, endless
         assert terminal.finish() == code
         assert terminal.restored
         assert_left_whole(terminal)
-    (turn,) = read(sessions()[0].name).turns
+    (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and LONG_THOUGHT.startswith(turn.reply.thinking)
     assert turn.reply.reason == ("lost" if code else "cancelled")
 
@@ -90,7 +90,7 @@ def test_kill_9_of_the_one_that_looks_on(endless: Path) -> None:
         child.wait(20)
         assert terminal.restored
         assert_left_whole(terminal)
-    (turn,) = read(sessions()[0].name).turns
+    (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and turn.reply.thinking
 
 
@@ -105,10 +105,10 @@ def assert_left_whole(terminal: PseudoTerminal) -> None:
 def test_a_bug_is_told_on_a_whole_terminal(scripted: Scripted) -> None:
     code = """
 import sys
-from r1local.ui.chat.view import Talk
+from r1local.ui.chat.view import ChatView
 from r1local.__main__ import main
 def handle(self, event): raise RuntimeError("on purpose")
-Talk.handle = handle
+ChatView.handle = handle
 sys.argv = ["r1local", "chat", "-m", sys.argv[1]]
 main()
 """
@@ -189,8 +189,8 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
         first.wait_for_text("❯ again")
         first.wait_for(lambda: len(of_type("ended", "shared")) == 2)
         assert first.leave() == 0
-    assert [turn.question for turn in read("shared").turns] == ["from the first", "again"]
-    assert [turn.question for turn in read("shared-2").turns] == [
+    assert [turn.question for turn in read_session("shared").turns] == ["from the first", "again"]
+    assert [turn.question for turn in read_session("shared-2").turns] == [
         "from the first",
         "from the second",
     ]
@@ -228,5 +228,5 @@ def test_a_full_disk_is_told_and_the_chat_goes_on(scripted: Scripted) -> None:
         terminal.wait_for_text("❯ And now?")
         terminal.wait_for(lambda: len(of_type("ended")) == 2)
         assert terminal.leave() == 0
-    replies = [turn.reply for turn in read("blocked").turns]
+    replies = [turn.reply for turn in read_session("blocked").turns]
     assert [reply.answer for reply in replies if reply] == [ANSWER, ANSWER]

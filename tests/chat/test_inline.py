@@ -4,7 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from r1local.sessions.folder import read, sessions
+from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal
 from testing.command import COMMAND, Scripted
@@ -43,8 +43,8 @@ def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
         terminal.wait_for(lambda: terminal.text().count("│ 4 │") == 2)
         assert terminal.leave() == 0
         assert terminal.restored
-        assert f"saved; r1local chat --resume {sessions()[0].name} goes on" in terminal.shown
-    (turn,) = read(sessions()[0].name).turns
+        assert f"saved; r1local chat --resume {saved_sessions()[0].name} goes on" in terminal.shown
+    (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.question == "How many? Again\nand again?"
 
 
@@ -94,7 +94,7 @@ def test_a_pipe_is_a_conversation_too(scripted: Scripted) -> None:
     assert result.stdout == f"{ANSWER}\n"
     assert THOUGHT in result.stderr and "this session is piped now" in result.stderr
     assert "there is no /nonsense" in result.stderr and "Traceback" not in result.stderr
-    assert read("piped").turns[0].question == "How many\nare there?"
+    assert read_session("piped").turns[0].question == "How many\nare there?"
     again = piped(scripted(REPLY), "", "--resume", "piped")
     assert again.stdout == f"❯ How many\nare there?\n{ANSWER}\n" and "thought for" in again.stderr
 
@@ -112,4 +112,4 @@ def test_a_reader_that_leaves_ends_it(scripted: Scripted) -> None:
         chat.stdin.close()
         assert chat.wait(60) == 128 + signal.SIGPIPE
         assert b"Traceback" not in chat.stderr.read()
-    assert read(sessions()[0].name).turns[0].question == "How many?"
+    assert read_session(saved_sessions()[0].name).turns[0].question == "How many?"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from r1local.chat.slash_commands import SLASH_COMMANDS
-from r1local.sessions.folder import read, sessions
+from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal, of_type, records
 from testing.command import ROOT, Scripted
@@ -50,7 +50,7 @@ def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
         terminal.told("/stats", "0 tokens in 0.0 s")
         terminal.send("/quit")
         assert terminal.finish() == 0 and terminal.restored
-    assert not sessions()
+    assert not saved_sessions()
 
 
 def test_every_command_is_documented() -> None:
@@ -107,8 +107,8 @@ def test_settings_and_a_system_prompt_take_effect_at_once(scripted: Scripted) ->
         terminal.send("How many?")
         terminal.wait_for_text("stopped at the token limit; /continue lets it go on")
         assert terminal.leave() == 0
-    (session,) = sessions()
-    transcript = read(session.name)
+    (session,) = saved_sessions()
+    transcript = read_session(session.name)
     reply = transcript.turns[0].reply
     assert reply and reply.reason == "length"
     assert reply.thinking_tokens + reply.answer_tokens <= 30 and THOUGHT.startswith(reply.thinking)
@@ -128,7 +128,7 @@ def test_a_cut_reply_goes_on_until_it_is_whole(scripted: Scripted) -> None:
         assert terminal.shown.count("thought for") == 1
         terminal.told("/continue", "the last reply is whole")
         assert terminal.leave() == 0
-    reply = read(sessions()[0].name).turns[0].reply
+    reply = read_session(saved_sessions()[0].name).turns[0].reply
     assert reply and (reply.thinking, reply.answer) == (THOUGHT, ANSWER)
     assert reply.reason == "stop" and reply.thinking_tokens + reply.answer_tokens > 200
 
@@ -151,7 +151,7 @@ def test_retry_undo_and_edit(scripted: Scripted) -> None:
         assert terminal.leave() == 0
     first, second = of_type("ended")[:2]
     assert first["seed"] == 7 != second["seed"]
-    (turn,) = read(sessions()[0].name).turns
+    (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.question == "first of all"
 
 
@@ -240,7 +240,7 @@ def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
         terminal.send("/think 1")
         terminal.wait_for_text("─ Thought 1", "│Line 0 of")
         assert "↓ new" in terminal.shown
-        name = sessions()[0].name
+        name = saved_sessions()[0].name
         assert terminal.leave() == 0
     # Thoughts of earlier days, in a pane that was never painted before.
     with ChatTerminal("--resume", name, "-m", model) as terminal:
@@ -262,7 +262,7 @@ def test_another_model_takes_over_in_the_middle(tmp_path: Path) -> None:
         terminal.send("Still there?")
         terminal.wait_for_text("❯ Still there?", "Said by the second.")
         assert terminal.leave() == 0
-    replies = [turn.reply for turn in read(sessions()[0].name).turns]
+    replies = [turn.reply for turn in read_session(saved_sessions()[0].name).turns]
     assert [reply.model for reply in replies if reply] == ["first", "second", "second"]
 
 
@@ -280,7 +280,7 @@ def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
         terminal.told("/resume", "❯ of squares", "· squares")
         terminal.told("/rename primes", "there is a session primes already")
         terminal.leave()
-    assert {each.name for each in sessions()} == {"primes", "squares"}
+    assert {each.name for each in saved_sessions()} == {"primes", "squares"}
     assert len(records("primes")) and not re.search("squares", json.dumps(records("primes")))
 
 
@@ -324,12 +324,12 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         terminal.wait_for_text("the context has 1,536 tokens now;", "tokens are evaluated again")
         terminal.wait_for(lambda: len(of_type("ended", "sums")) == len(of_type("question", "sums")))
         assert terminal.leave() == 0
-    transcript = read("sums")
+    transcript = read_session("sums")
     assert transcript.dropped == 1 and all(turn.reply for turn in transcript.turns)
     with ChatTerminal("--resume", "sums", *small, lines=40) as terminal:
         fill(terminal)
         terminal.send("2")
-        terminal.wait_for(lambda: len(sessions()) == 2)
+        terminal.wait_for(lambda: len(saved_sessions()) == 2)
         terminal.wait_for(lambda: terminal.shown.count("❯ What") == 1 and "▸" in terminal.shown)
         assert terminal.leave() == 0
-    assert read("sums").turns == transcript.turns
+    assert read_session("sums").turns == transcript.turns

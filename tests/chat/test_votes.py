@@ -1,6 +1,6 @@
 """`/vote` in the chat: many replies, the winner, and the thoughts of each."""
 
-from r1local.sessions.folder import read, sessions
+from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ChatTerminal, of_type
 
@@ -25,9 +25,11 @@ def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
         terminal.send("/think 1.2")
         terminal.wait_for_text("Thought 1.2", "12×12=144")
         terminal.send("/stats")
-        terminal.wait_for_text(f"in {len(read(sessions()[0].name).turns[0].voters) + 1} replies")
+        terminal.wait_for_text(
+            f"in {len(read_session(saved_sessions()[0].name).turns[0].voters) + 1} replies"
+        )
         assert terminal.leave() == 0
-    voted, asked = read(sessions()[0].name).turns
+    voted, asked = read_session(saved_sessions()[0].name).turns
     assert voted.question == "What is 12 times 12?"
     assert voted.reply is not None and "144" in voted.reply.answer
     assert asked.reply is not None and "85" in asked.reply.answer
@@ -44,7 +46,7 @@ def test_a_vote_that_is_killed_leaves_its_replies() -> None:
         terminal.wait_for(lambda: "98" in thought_on_disk(3))
         terminal.child.kill()
         terminal.finish()
-    (turn,) = read(sessions()[0].name).turns
+    (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply is None and "98" in turn.voters[3].thinking
     assert {reply.reason for reply in turn.voters.values()} >= {"lost"}
     with ChatTerminal("--resume", columns=120) as terminal:

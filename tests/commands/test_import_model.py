@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.errors import CatalogError
-from r1local.models.catalog import catalog
+from r1local.models.catalog import load_catalog
 from r1local.models.store import own_models
 from testing.homes import Homes, homes_in, r1local
 from testing.models import write_small_model
@@ -193,9 +193,9 @@ def test_a_path_that_is_no_text() -> None:
 
 def test_the_catalog_takes_what_is_written(homes: Homes, tmp_path: Path) -> None:
     path = write_small_model(tmp_path / 'quote" back\\slash.gguf')
-    name = own_models.register(path, None, catalog())
+    name = own_models.register(path, None, load_catalog())
     assert name == "quote-back-slash"
-    known = catalog(homes.user_models)
+    known = load_catalog(homes.user_models)
     assert known.problems == ()
     assert known.models[name].path == path
     own_models.forget(name)

@@ -9,9 +9,9 @@ from huggingface_hub import scan_cache_dir
 
 from r1local.errors import StoreError
 from r1local.hub.journal import JOURNAL
-from r1local.models.catalog import catalog
-from r1local.models.references import parse
-from r1local.models.store.search import find_installed, remove
+from r1local.models.catalog import load_catalog
+from r1local.models.references import parse_reference
+from r1local.models.store.search import find_installed, remove_files
 from testing.command import COMMAND
 from testing.homes import MAIN, OLDER, REPO_7B, Homes, homes_in, r1local
 
@@ -173,10 +173,10 @@ def test_what_can_not_be_removed(reference: str, words: str) -> None:
 def test_a_file_of_the_users_own(homes: Homes, tmp_path: Path) -> None:
     path = tmp_path / "own.gguf"
     path.write_bytes(homes.data())
-    entry = find_installed(parse(str(path), catalog()), catalog())
+    entry = find_installed(parse_reference(str(path), load_catalog()), load_catalog())
     assert entry is not None
     with pytest.raises(StoreError, match=r"own\.gguf is a file of yours"):
-        remove(entry)
+        remove_files(entry)
     assert "own.gguf is a file of yours" in r1local("rm", "--yes", path).stderr
     assert path.exists()
 

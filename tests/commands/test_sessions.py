@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from r1local.conversation import Reply
-from r1local.sessions.folder import sessions
+from r1local.sessions.folder import saved_sessions
 from r1local.sessions.session import Session
 from testing.command import COMMAND
 from testing.homes import r1local
@@ -152,7 +152,7 @@ def test_rm() -> None:
     result = r1local("sessions", "rm", "--yes", "sky")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr.startswith("removed session sky; ")
-    assert [each.name for each in sessions()] == ["数学"]
+    assert [each.name for each in saved_sessions()] == ["数学"]
 
 
 @pytest.mark.usefixtures("kept")
@@ -162,7 +162,7 @@ def test_rm_asks(key: str, code: int, left: int) -> None:
         screen.wait_for(lambda: "remove session sky, Why is the sky blue?? [y/N]" in screen.text())
         screen.type(key)
         assert screen.finish() == code
-    assert len(sessions()) == left
+    assert len(saved_sessions()) == left
 
 
 @pytest.mark.parametrize("command", ["show", "export", "rm"])

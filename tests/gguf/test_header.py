@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from r1local.errors import MalformedGGUF, ModelFileError
 from r1local.gguf.file import GGUFArray, GGUFFile, read_gguf, read_header
-from r1local.gguf.header import MAX_HEADER_BYTES, parse
+from r1local.gguf.header import MAX_HEADER_BYTES, parse_header
 from testing.gguf_writer import F32, TensorData, gguf_header, string_bytes
 from testing.models import BROKEN_FILES, small_metadata, small_tensors, write_small_model
 
@@ -74,7 +74,7 @@ class _Counting(io.BytesIO):
 def test_no_tensor_data_is_read() -> None:
     header = gguf_header(small_metadata(), small_tensors())
     stream = _Counting(header)
-    parse(stream, Path("m.gguf"), 10 * 2**30)
+    parse_header(stream, Path("m.gguf"), 10 * 2**30)
     assert stream.total <= 2**20
 
 
@@ -82,7 +82,7 @@ def test_a_long_header_is_read_to_its_end_and_little_further() -> None:
     words = [f"word {number}" for number in range(300_000)]
     header = gguf_header(small_metadata() | {"x": words}, small_tensors())
     stream = _Counting(header)
-    gguf = parse(stream, Path("m.gguf"), 10 * 2**30)
+    gguf = parse_header(stream, Path("m.gguf"), 10 * 2**30)
     array = gguf.array("x")
     assert array is not None
     assert array.values() == words
@@ -141,7 +141,7 @@ def _memory_below(most: int) -> Iterator[None]:
 def test_a_header_may_not_be_endless() -> None:
     words = string_bytes("k") + struct.pack("<IIQ", 9, 8, MAX_HEADER_BYTES // 8 - 100)
     with pytest.raises(MalformedGGUF):
-        parse(_Counting(_claims(entries=2, rest=words)), Path("m.gguf"), 10 * 2**30)
+        parse_header(_Counting(_claims(entries=2, rest=words)), Path("m.gguf"), 10 * 2**30)
 
 
 # --- Anything at all ----------------------------------------------------------------

@@ -223,7 +223,7 @@ class TestCache:
         blob = adapter.blob_path(remote)
         blob.parent.mkdir(parents=True, exist_ok=True)
         blob.write_bytes(DATA)
-        return adapter.place(remote, "main")
+        return adapter.link_into_snapshot(remote, "main")
 
     def test_what_we_place_huggingface_hub_finds(self, hub: Hub) -> None:
         remote = located()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from r1local.errors import ChecksumMismatch, DownloadError, HubUnreachable
-from r1local.events.download import Progress, Told
+from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as adapter
 from r1local.hub import transfer
 from r1local.hub.client import RemoteFile
@@ -50,8 +50,8 @@ class Download:
         fetch(remote, target, connections, self._report, self._cancelled)
         return target.read_bytes()
 
-    def _report(self, event: Progress | Told) -> None:
-        if isinstance(event, Told):
+    def _report(self, event: Progress | DownloadNotice) -> None:
+        if isinstance(event, DownloadNotice):
             self.told.append(event.message)
         else:
             self.progress.append(event)

@@ -24,7 +24,7 @@ from r1local.machine.memory import (
     plan,
     tokens_per_second,
 )
-from r1local.models.catalog import CatalogModel, catalog, facts_of_known
+from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
 from r1local.models.loading import LoadOptions, load
 from testing.models import r1_header, smollm2
 
@@ -177,14 +177,14 @@ def test_all_parts_of_a_model_count() -> None:
 
 def known(name: str, quantization: str = "Q4_K_M") -> MemoryFacts:
     """The catalog's facts of a model."""
-    model = catalog().find(name)
+    model = load_catalog().find(name)
     assert model
     facts = facts_of_known(model, quantization)
     assert facts
     return facts
 
 
-MODELS = [model for model in catalog().shown() if model.sizes]
+MODELS = [model for model in load_catalog().shown() if model.sizes]
 
 
 @pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)

@@ -6,8 +6,8 @@ import pytest
 
 from r1local.errors import UnknownModel
 from r1local.gguf.quantization import quality_rank
-from r1local.models.catalog import Catalog, catalog, models_toml
-from r1local.models.references import parse
+from r1local.models.catalog import Catalog, load_catalog, models_toml
+from r1local.models.references import parse_reference
 from testing.command import ROOT
 
 
@@ -15,11 +15,11 @@ def overlaid(tmp_path: Path, text: str) -> Catalog:
     """The catalog with this text as the user's own file."""
     own = tmp_path / "models.toml"
     own.write_text(text, encoding="utf-8")
-    return catalog(own)
+    return load_catalog(own)
 
 
 def test_every_model_is_there() -> None:
-    assert [model.name for model in catalog().shown()] == [
+    assert [model.name for model in load_catalog().shown()] == [
         "nano",
         "r1-distill-qwen-1.5b",
         "r1-distill-qwen-7b",
@@ -32,11 +32,11 @@ def test_every_model_is_there() -> None:
         "r1-zero",
         "r1-0528",
     ]
-    assert not catalog().problems
+    assert not load_catalog().problems
 
 
 def test_names_and_aliases_are_unique() -> None:
-    names = [name for model in catalog().shown() for name in (model.name, *model.aliases)]
+    names = [name for model in load_catalog().shown() for name in (model.name, *model.aliases)]
     assert len(names) == len(set(names))
 
 
@@ -44,9 +44,9 @@ def test_the_file_stands_at_the_top_of_the_repository() -> None:
     assert models_toml() == ROOT / "models.toml"
 
 
-@pytest.mark.parametrize("model", list(catalog().shown()), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", list(load_catalog().shown()), ids=lambda model: model.name)
 def test_facts_are_whole(model: object) -> None:
-    entry = catalog().find(getattr(model, "name", ""))
+    entry = load_catalog().find(getattr(model, "name", ""))
     assert entry
     assert entry.license == "MIT"
     if entry.name == "nano":
@@ -65,16 +65,16 @@ def test_facts_are_whole(model: object) -> None:
 
 
 def test_distills_are_told_from_r1_itself() -> None:
-    distilled = [model.name for model in catalog().shown() if model.distilled]
+    distilled = [model.name for model in load_catalog().shown() if model.distilled]
     assert len(distilled) == 7
     assert not {"r1", "r1-zero", "r1-0528", "nano"} & set(distilled)
 
 
 def test_a_repository_names_its_model() -> None:
-    found = catalog().of_repository("unsloth/deepseek-r1-distill-qwen-7b-gguf")
+    found = load_catalog().of_repository("unsloth/deepseek-r1-distill-qwen-7b-gguf")
     assert found
     assert found.name == "r1-distill-qwen-7b"
-    assert catalog().of_repository("someone/else") is None
+    assert load_catalog().of_repository("someone/else") is None
 
 
 def test_a_user_adds_changes_and_hides(tmp_path: Path) -> None:
@@ -130,5 +130,5 @@ def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_wrong_entry_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
     merged = overlaid(tmp_path, "[models.mine]\nparameters = '7B'\n")
     with pytest.raises(UnknownModel) as caught:
-        parse("mine", merged)
+        parse_reference("mine", merged)
     assert "line 2: mine.parameters must be a whole number" in caught.value.hint

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.errors import UnknownModel
-from r1local.models.catalog import catalog
-from r1local.models.references import CatalogReference, HubReference, PathReference, parse
+from r1local.models.catalog import load_catalog
+from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,19 @@ from r1local.models.references import CatalogReference, HubReference, PathRefere
     ],
 )
 def test_names(reference: str, name: str, quantization: str | None) -> None:
-    found = parse(reference, catalog())
+    found = parse_reference(reference, load_catalog())
     assert isinstance(found, CatalogReference)
     assert (found.model.name, found.quantization) == (name, quantization)
 
 
 def test_an_alias_that_hides_a_distill_is_explained() -> None:
-    found = parse("deepseek-r1:7b", catalog())
+    found = parse_reference("deepseek-r1:7b", load_catalog())
     assert isinstance(found, CatalogReference)
     assert found.note == (
         "deepseek-r1:7b is DeepSeek-R1-Distill-Qwen-7B: Qwen2.5-Math-7B taught by R1, not R1 itself"
     )
     for plain in ("7b", "deepseek-r1", "r1", "deepseek-r1:671b"):
-        other = parse(plain, catalog())
+        other = parse_reference(plain, load_catalog())
         assert isinstance(other, CatalogReference)
         assert other.note is None
 
@@ -62,18 +62,18 @@ def test_an_alias_that_hides_a_distill_is_explained() -> None:
     ],
 )
 def test_repositories(reference: str, expected: HubReference) -> None:
-    assert parse(reference, catalog()) == expected
+    assert parse_reference(reference, load_catalog()) == expected
 
 
 @pytest.mark.parametrize("reference", ["x.gguf", "./x", "~/x.GGUF", "/a/b", "a/b/c.gguf"])
 def test_paths_need_not_exist(reference: str) -> None:
-    assert isinstance(parse(reference, catalog()), PathReference)
+    assert isinstance(parse_reference(reference, load_catalog()), PathReference)
 
 
 def test_a_file_of_any_name_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "weights").touch()
     monkeypatch.chdir(tmp_path)
-    assert parse("weights", catalog()) == PathReference(Path("weights"))
+    assert parse_reference("weights", load_catalog()) == PathReference(Path("weights"))
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_a_file_of_any_name_is_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
 )
 def test_what_is_no_reference_gets_a_hint(reference: str, hint: str) -> None:
     with pytest.raises(UnknownModel) as caught:
-        parse(reference, catalog())
+        parse_reference(reference, load_catalog())
     assert hint in caught.value.hint
 
 
 @given(st.text())
 def test_any_text_is_a_reference_or_an_error(text: str) -> None:
     try:
-        parse(text, catalog())
+        parse_reference(text, load_catalog())
     except UnknownModel as error:
         assert error.hint

@@ -14,7 +14,7 @@ from r1local.events.reply import AnswerDelta, ThinkingDelta
 from r1local.machine.memory import Machine
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import reply
+from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
 from testing.command import Scripted
 from testing.models import BROKEN_FILES, R1_TEMPLATE, smollm2
@@ -109,7 +109,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
 
     monkeypatch.setattr("r1local.replies.stream.Sampler", Watched)
     with loaded(scripted("abc")) as model:
-        events = reply(model, HI, ReplySettings(), Control())
+        events = generate(model, HI, ReplySettings(), Control())
         next(events)
         assert not closed
         events.close()

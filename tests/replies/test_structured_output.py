@@ -15,7 +15,7 @@ from r1local.errors import GrammarError
 from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import reply
+from r1local.replies.generation import generate
 from r1local.replies.json_schema import converted
 from r1local.replies.settings import ReplySettings
 from testing.command import Run, Scripted
@@ -55,12 +55,12 @@ def test_thought_is_free_and_answer_is_json(run: Run, scripted: Scripted) -> Non
     model = scripted("I think freely {[.</think>\n\n" + prose, context_length=4_096)
     schema = json.dumps(PERSON)
     result = run("hi", "-m", model, "--json-schema", schema, "--format", "json", "--seed", "3")
-    reply = json.loads(result.stdout)
-    assert reply["thinking"] == "I think freely {[."
-    answer = json.loads(reply["answer"])
+    generate = json.loads(result.stdout)
+    assert generate["thinking"] == "I think freely {[."
+    answer = json.loads(generate["answer"])
     assert {"name", "age", "friend"} <= answer.keys() <= PERSON["properties"].keys()  # type: ignore[attr-defined]
     assert answer["age"] >= 0
-    assert (result.returncode, reply["finish_reason"]) == (0, "stop")
+    assert (result.returncode, generate["finish_reason"]) == (0, "stop")
 
 
 def test_a_real_model_without_thought_writes_json_from_its_first_token(run: Run) -> None:
@@ -242,7 +242,7 @@ def accepted(schema: object, text: str, scripted_path: Path) -> bool:
     loaded = load(scripted_path, LoadOptions(), lambda: False)
     with loaded.model:
         settings = ReplySettings(max_tokens=200, grammar=converted(json.dumps(schema)).grammar)
-        events = reply(loaded, (Message("user", "hi"),), settings, Control())
+        events = generate(loaded, (Message("user", "hi"),), settings, Control())
         return "".join(event.text for event in events if isinstance(event, AnswerDelta)) == text
 
 

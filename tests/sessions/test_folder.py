@@ -17,7 +17,7 @@ from r1local.errors import (
     SessionNotFound,
     SessionTooNew,
 )
-from r1local.sessions.folder import find, read, remove, sessions
+from r1local.sessions.folder import delete_session, find_session, read_session, saved_sessions
 from r1local.sessions.records import decode
 from r1local.sessions.session import Session
 from r1local.sessions.transcript import Transcript
@@ -35,7 +35,7 @@ def write(folder: Path, data: bytes, name: str = "talk") -> Path:
 
 def test_the_least_a_file_may_say(tmp_path: Path) -> None:
     write(tmp_path, HEAD + QUESTION + ANSWER)
-    transcript = read("talk", tmp_path)
+    transcript = read_session("talk", tmp_path)
     (turn,) = transcript.turns
     assert turn.question == "Why?"
     assert turn.reply and (turn.reply.answer, turn.reply.reason) == ("So.", "lost")
@@ -81,9 +81,9 @@ def test_the_least_a_file_may_say(tmp_path: Path) -> None:
 )
 def test_a_line_that_is_no_record_is_skipped(tmp_path: Path, line: bytes) -> None:
     write(tmp_path, HEAD + QUESTION + line + b"\n" + ANSWER)
-    (turn,) = read("talk", tmp_path).turns
+    (turn,) = read_session("talk", tmp_path).turns
     assert turn.question == "Why?" and turn.reply and turn.reply.answer == "So."
-    assert [each.title for each in sessions(tmp_path)] == ["Why?"]
+    assert [each.title for each in saved_sessions(tmp_path)] == ["Why?"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_line_that_is_no_record_is_skipped(tmp_path: Path, line: bytes) -> Non
 def test_records_that_fit_nothing_before_them(tmp_path: Path, record: dict[str, object]) -> None:
     line = json.dumps(record).encode() + b"\n"
     write(tmp_path, HEAD + line + QUESTION + line * 2)
-    transcript = read("talk", tmp_path)
+    transcript = read_session("talk", tmp_path)
     assert transcript.dropped <= len(transcript.turns) <= 1
 
 
@@ -141,12 +141,12 @@ def test_any_lines_make_some_conversation(records: list[dict[str, object]]) -> N
 
 def test_fields_of_later_versions_are_left_out(tmp_path: Path) -> None:
     write(tmp_path, HEAD + QUESTION.replace(b"}", b', "language": "en"}'))
-    assert read("talk", tmp_path).turns == (Turn("Why?"),)
+    assert read_session("talk", tmp_path).turns == (Turn("Why?"),)
 
 
 def test_a_file_without_its_head(tmp_path: Path) -> None:
     write(tmp_path, HEAD[30:] + QUESTION)
-    assert read("talk", tmp_path).turns == (Turn("Why?"),)
+    assert read_session("talk", tmp_path).turns == (Turn("Why?"),)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\x00" * 100, b"%PDF-1.7\n", HEAD[:-9]])
@@ -155,14 +155,16 @@ def test_a_file_with_nothing_to_be_read(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(SessionDamaged, match="nothing in session talk can be read"):
         Session.open("talk", folder=tmp_path)
     assert path.read_bytes() == data
-    assert [(each.name, each.title, each.turns) for each in sessions(tmp_path)] == [("talk", "", 0)]
-    remove("talk", tmp_path)
+    assert [(each.name, each.title, each.turns) for each in saved_sessions(tmp_path)] == [
+        ("talk", "", 0)
+    ]
+    delete_session("talk", tmp_path)
     assert not path.exists()
 
 
 def test_a_later_version_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, HEAD.replace(b'"version": 1', b'"version": 2') + QUESTION)
-    for attempt in (read, lambda name, folder: Session.open(name, folder=folder)):
+    for attempt in (read_session, lambda name, folder: Session.open(name, folder=folder)):
         with pytest.raises(SessionTooNew, match="version 2 of the format") as caught:
             attempt("talk", tmp_path)
         assert "upgrade" in caught.value.hint
@@ -172,7 +174,7 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
 def test_a_line_of_ten_megabytes(tmp_path: Path) -> None:
     text = "x" * 10_000_000
     write(tmp_path, HEAD + QUESTION + json.dumps({"type": "question", "text": text}).encode())
-    assert [len(turn.question) for turn in read("talk", tmp_path).turns] == [4, 10_000_000]
+    assert [len(turn.question) for turn in read_session("talk", tmp_path).turns] == [4, 10_000_000]
 
 
 def test_a_long_torn_line_leaves_nothing_behind_a_short_one(tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_a_long_torn_line_leaves_nothing_behind_a_short_one(tmp_path: Path) -> N
 
 def test_lone_surrogates_in_json(tmp_path: Path) -> None:
     write(tmp_path, HEAD + b'{"type": "question", "text": "a\\ud800b"}\n')
-    assert read("talk", tmp_path).turns == (Turn("a?b"),)
+    assert read_session("talk", tmp_path).turns == (Turn("a?b"),)
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
@@ -196,8 +198,8 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (folder / "talk.jsonl").symlink_to(target)
     with pytest.raises(SessionDamaged, match="session talk can't be read"):
         Session.open("talk", folder=folder)
-    assert [(each.title, each.turns) for each in sessions(folder)] == [("", 0)]
-    remove("talk", folder)
+    assert [(each.title, each.turns) for each in saved_sessions(folder)] == [("", 0)]
+    delete_session("talk", folder)
     assert target.read_bytes() == HEAD + QUESTION + b"torn"
     (folder / "new.jsonl").symlink_to(tmp_path / "made-by-a-link")
     with pytest.raises(InvalidSetting, match="there is a session new already"):
@@ -210,17 +212,17 @@ def test_a_pipe_and_a_folder_block_nothing(tmp_path: Path) -> None:
     found: list[str] = []
 
     def attempt() -> None:
-        found.extend(each.name for each in sessions(tmp_path))
+        found.extend(each.name for each in saved_sessions(tmp_path))
         for name in ("pipe", "folder"):
             with pytest.raises(SessionDamaged):
-                read(name, tmp_path)
+                read_session(name, tmp_path)
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(10)
     assert not thread.is_alive() and sorted(found) == ["folder", "pipe"]
     with pytest.raises(SessionError, match="session folder can't be removed"):
-        remove("folder", tmp_path)
+        delete_session("folder", tmp_path)
 
 
 BAD_NAMES = [
@@ -239,9 +241,9 @@ def test_names_that_cant_be(tmp_path: Path, name: str) -> None:
         lambda: Session.open(name, folder=tmp_path),
         lambda: Session.copy_of("talk", name, folder=tmp_path),
         lambda: session.rename(name),
-        lambda: read(name, tmp_path),
-        lambda: find(name, tmp_path),
-        lambda: remove(name, tmp_path),
+        lambda: read_session(name, tmp_path),
+        lambda: find_session(name, tmp_path),
+        lambda: delete_session(name, tmp_path),
     )
     for attempt in attempts:
         with pytest.raises(InvalidSetting, match="can't be a session's name"):
@@ -254,7 +256,7 @@ def test_names_that_can_be(tmp_path: Path, name: str) -> None:
     session = Session.create(name, folder=tmp_path)
     session.question("?")
     session.close()
-    assert [each.name for each in sessions(tmp_path)] == [name]
+    assert [each.name for each in saved_sessions(tmp_path)] == [name]
     copy = Session.copy_of(name, folder=tmp_path)
     assert copy.name in (f"{name}-2", f"{name[:190]}-2", f"{name[:63]}-2")
     copy.close()
@@ -264,12 +266,21 @@ def test_one_name_for_both_ways_to_write_it(tmp_path: Path) -> None:
     session = Session.create("ba\u0308r", folder=tmp_path)
     session.question("?")
     session.close()
-    assert read("b\u00e4r", tmp_path).turns == read("ba\u0308r", tmp_path).turns == (Turn("?"),)
+    assert (
+        read_session("b\u00e4r", tmp_path).turns
+        == read_session("ba\u0308r", tmp_path).turns
+        == (Turn("?"),)
+    )
 
 
 def test_a_session_that_is_not_there(tmp_path: Path) -> None:
-    for attempt in (read, find, remove, lambda name, _: Session.open(name, folder=tmp_path)):
+    for attempt in (
+        read_session,
+        find_session,
+        delete_session,
+        lambda name, _: Session.open(name, folder=tmp_path),
+    ):
         with pytest.raises(SessionNotFound, match="there is no session talk"):
             attempt("talk", tmp_path / "nowhere")
-    assert sessions(tmp_path / "nowhere") == []
+    assert saved_sessions(tmp_path / "nowhere") == []
     assert not list(tmp_path.iterdir())

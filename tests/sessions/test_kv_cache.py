@@ -15,9 +15,9 @@ from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.engine.state import restore_state, save_state
 from r1local.errors import InvalidSetting
-from r1local.models.catalog import catalog
+from r1local.models.catalog import load_catalog
 from r1local.sessions import kv_cache as kv
-from r1local.sessions.folder import find, remove
+from r1local.sessions.folder import delete_session, find_session
 from r1local.sessions.session import Session
 from testing.models import smollm2
 
@@ -45,7 +45,7 @@ print(json.dumps([restored, cached, drawn]))
 
 
 def nano_path() -> Path:
-    nano = catalog().models["nano"].path
+    nano = load_catalog().models["nano"].path
     assert nano
     return nano
 
@@ -143,11 +143,11 @@ def test_a_session_keeps_and_moves_and_removes_it(nano: Model) -> None:
     session.rename("other")
     session.close()
     state = session.path.with_suffix(".kv")
-    assert find("other").size == state.stat().st_size + session.path.stat().st_size
+    assert find_session("other").size == state.stat().st_size + session.path.stat().st_size
     again = Session.open("other")
     assert again.restore_state(nano)
     again.close()
-    assert remove("other") > 100
+    assert delete_session("other") > 100
     assert not [each for each in state.parent.rglob("*") if each.is_file()]
 
 
@@ -200,7 +200,7 @@ def test_only_kv_caches_make_room(nano: Model, tmp_path: Path) -> None:
     names = {each.name for each in tmp_path.iterdir() if each.is_file()}
     assert names == {"x.kv", "talk.kv.jsonl"}
     (tmp_path / "talk.kv.kv.new").touch()
-    remove("talk.kv", tmp_path)
+    delete_session("talk.kv", tmp_path)
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["x.kv"]
 
 

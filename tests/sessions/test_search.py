@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta
 from r1local.sessions.export import export_json, export_markdown
-from r1local.sessions.search import Hit, search
+from r1local.sessions.search import Hit, search_texts
 from r1local.sessions.session import Session
 
 
@@ -28,7 +28,7 @@ def turn(question: str, thinking: str = "", answer: str = "") -> Turn:
 
 
 def found(folder: Path, *words: str) -> set[tuple[str, int, str]]:
-    return {(hit.session, hit.turn, hit.part) for hit in search(words, folder)}
+    return {(hit.session, hit.turn, hit.part) for hit in search_texts(words, folder)}
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_words_cut_by_the_stream_are_found(tmp_path: Path) -> None:
 )
 def test_excerpts_show_the_word(tmp_path: Path, before: str, after: str, excerpt: str) -> None:
     keep(tmp_path, "talk", turn(f"{before}needle{after}"))
-    assert list(search(["NEEDLE"], tmp_path)) == [Hit("talk", 1, "question", excerpt)]
+    assert list(search_texts(["NEEDLE"], tmp_path)) == [Hit("talk", 1, "question", excerpt)]
 
 
 def test_thoughts_of_voters_are_found_once(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_thoughts_of_voters_are_found_once(tmp_path: Path) -> None:
         session.finished(reply, voter)
     session.finished(won)
     session.close()
-    assert [(hit.place, hit.part) for hit in search(["needle"], tmp_path)] == [
+    assert [(hit.place, hit.part) for hit in search_texts(["needle"], tmp_path)] == [
         ("1", "thinking"),
         ("1.1", "thinking"),
     ]

@@ -17,7 +17,7 @@ from r1local.config.paths import sessions_folder
 from r1local.conversation import Reply, Turn
 from r1local.errors import InvalidSetting, SessionInUse, SessionNotFound
 from r1local.events.reply import AnswerDelta, Event, Notice, Rewound, ThinkingDelta
-from r1local.sessions.folder import find, read, remove, sessions
+from r1local.sessions.folder import delete_session, find_session, read_session, saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.records import decode
 from r1local.sessions.session import Session
@@ -74,7 +74,7 @@ def test_all_of_a_conversation_comes_back() -> None:
     turns = session.turns
     session.close()
     again = Session.open("talk")
-    assert again.turns == turns == read("talk").turns
+    assert again.turns == turns == read_session("talk").turns
     assert again.turns[0] == Turn("document\n\nWhy is the sky blue?", REPLY)
     assert again.turns[1].typed == "why?" and again.turns[1].reply == replace(REPLY, answer="So.")
     assert (again.system, again.model, again.dropped) == ("Be brief.", "nano", 1)
@@ -117,7 +117,7 @@ def test_undo_retry_and_going_on() -> None:
     session.event(AnswerDelta("anew", 1))
     session.finished(replace(REPLY, thinking="", answer="anew"))
     session.close()
-    assert read("talk").turns == (Turn("one", replace(REPLY, thinking="", answer="anew")),)
+    assert read_session("talk").turns == (Turn("one", replace(REPLY, thinking="", answer="anew")),)
 
 
 def test_a_loop_is_left_out() -> None:
@@ -129,7 +129,7 @@ def test_a_loop_is_left_out() -> None:
     session.event(ThinkingDelta(", sense", 3))
     session.finished(replace(REPLY, thinking="sense, sense", answer=""))
     session.close()
-    (turn,) = read("talk").turns
+    (turn,) = read_session("talk").turns
     assert turn.reply and turn.reply.thinking == "sense, sense"
 
 
@@ -144,16 +144,16 @@ def test_the_replies_of_a_vote() -> None:
     session.event(Notice("loop", "a loop"), 2)
     session.event(ThinkingDelta("sense", 3), 2)
     session.finished(first, 1)
-    cut_off = read("talk").turns[0]
+    cut_off = read_session("talk").turns[0]
     assert cut_off.reply is None and cut_off.voters[1] == first
     session.finished(first)
     session.event(AnswerDelta(second.answer, 2), 2)
     session.close()
-    (turn,) = read("talk").turns
+    (turn,) = read_session("talk").turns
     assert turn == session.turns[0]
     assert turn.reply == turn.voters[1] == first
     assert turn.voters[2].thinking == "No, sense" and turn.voters[2].reason == "lost"
-    assert sessions()[0].turns == 1
+    assert saved_sessions()[0].turns == 1
     streamed = [line for line in records(session.path) if line["type"] in ("thinking", "answer")]
     assert {line["voter"] for line in streamed} == {1, 2}
 
@@ -163,7 +163,7 @@ def test_names_drawn_are_sortable_and_unique() -> None:
     say(first, "1")
     say(second, "2")
     assert first.name != second.name
-    assert {first.name, second.name} == {each.name for each in sessions()}
+    assert {first.name, second.name} == {each.name for each in saved_sessions()}
     first.close()
     second.close()
 
@@ -172,8 +172,8 @@ def test_text_that_is_no_text() -> None:
     session = Session.create("talk")
     say(session, "lone \udce9 surrogate\x1b[2J\n\x00", replace(REPLY, answer="\u2028\r\n"))
     session.close()
-    assert read("talk").turns[0].question == "lone ? surrogate\x1b[2J\n\x00"
-    assert len(sessions()) == 1
+    assert read_session("talk").turns[0].question == "lone ? surrogate\x1b[2J\n\x00"
+    assert len(saved_sessions()) == 1
 
 
 def test_nothing_is_kept_where_nothing_is_to_be_kept(home: Path) -> None:
@@ -238,10 +238,10 @@ def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
     session.close()
     assert session.turns == tuple(told)
     if session.path.exists():
-        again = read(session.name)
+        again = read_session(session.name)
         assert again.turns == tuple(told)
         assert (again.system, again.dropped) == (system, dropped)
-        remove(session.name)
+        delete_session(session.name)
     else:
         assert not any(kind == "ask" for kind, *_ in plan)
 
@@ -260,14 +260,14 @@ def test_a_line_torn_at_any_byte_is_mended(tmp_path: Path) -> None:
     for cut in range(len(last)):
         session.path.write_bytes(data[: len(data) - len(last) + cut])
         undone = cut == len(last) - 1  # nothing but its line break is gone
-        assert read("talk", tmp_path).turns == (() if undone else whole)
+        assert read_session("talk", tmp_path).turns == (() if undone else whole)
         opened = Session.open("talk", folder=tmp_path)
         say(opened, "And?")
         opened.close()
         lines = session.path.read_bytes().splitlines()
         assert all(decode(line) for line in lines)
         assert [turn.question for turn in opened.turns] == ["Why?", "And?"][undone:]
-        assert read("talk", tmp_path).turns == opened.turns
+        assert read_session("talk", tmp_path).turns == opened.turns
 
 
 RECORDING = """
@@ -294,7 +294,7 @@ def test_a_kill_loses_a_second_at_most(pause: float, seconds: float) -> None:
     process.send_signal(signal.SIGKILL)
     printed = [line.split() for line in (begun + process.communicate()[0]).splitlines()]
     safe = [int(number) for number, at in printed if float(at) <= killed - 1]
-    (turn,) = read("talk").turns
+    (turn,) = read_session("talk").turns
     assert turn.reply and turn.reply.reason == "lost" and turn.reply.thinking_open
     kept = [int(number) for number in turn.reply.thinking.split()]
     assert kept == list(range(len(kept)))
@@ -309,7 +309,7 @@ def test_a_question_is_safe_at_once() -> None:
     process = child(code)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert read("talk").turns == (Turn("Why?"),)
+    assert read_session("talk").turns == (Turn("Why?"),)
 
 
 def test_a_full_disk_ends_nothing() -> None:
@@ -390,13 +390,16 @@ def held() -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_two_processes_never_write_one_session(held: "subprocess.Popen[str]") -> None:
-    refused: list[Callable[[], object]] = [lambda: Session.open("talk"), lambda: remove("talk")]
+    refused: list[Callable[[], object]] = [
+        lambda: Session.open("talk"),
+        lambda: delete_session("talk"),
+    ]
     for attempt in refused:
         with pytest.raises(SessionInUse, match="session talk is open in another chat"):
             attempt()
-    assert read("talk").turns, "it can be read all the same"
+    assert read_session("talk").turns, "it can be read all the same"
     copy = Session.copy_of("talk")
-    assert (copy.name, copy.turns) == ("talk-2", read("talk").turns)
+    assert (copy.name, copy.turns) == ("talk-2", read_session("talk").turns)
     copy.close()
     held.kill()
     held.wait()
@@ -409,8 +412,8 @@ def test_a_name_that_another_chat_was_faster_to_take() -> None:
     say(first, "first")
     first.close()
     second.close()
-    assert read("talk").turns[0].question == "second"
-    assert (first.name, read("talk-2").turns[0].question) == ("talk-2", "first")
+    assert read_session("talk").turns[0].question == "second"
+    assert (first.name, read_session("talk-2").turns[0].question) == ("talk-2", "first")
 
 
 def test_a_session_is_renamed_while_it_goes_on() -> None:
@@ -426,11 +429,11 @@ def test_a_session_is_renamed_while_it_goes_on() -> None:
     with pytest.raises(SessionInUse):
         Session.open("übung")
     with pytest.raises(SessionNotFound):
-        read("talk")
+        read_session("talk")
     session.close()
-    assert [turn.question for turn in read("übung").turns] == ["one", "two"]
+    assert [turn.question for turn in read_session("übung").turns] == ["one", "two"]
     session = Session.create("talk")  # the old name is free
     session.rename("other")
     say(session, "three")
     session.close()
-    assert find("other").turns == 1
+    assert find_session("other").turns == 1

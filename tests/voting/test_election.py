@@ -14,16 +14,17 @@ import pytest
 from r1local.conversation import Message, Reply
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
-from r1local.events.reply_builder import KeptReply
-from r1local.events.vote import Ballot, Elected, Paused, VoteEvent, VoterEvent
+from r1local.events.reply_builder import ReplyBuilder
+from r1local.events.vote import Paused, VoteEvent, VoteResult, VoterEvent, VoterReply
 from r1local.machine.memory import Machine
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import reply
+from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings, ThinkingSettings
-from r1local.voting.election import vote
+from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 from testing.command import COMMAND, ROOT, Run, Scripted
+from testing.models import END_THINK, vocabulary
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
@@ -51,10 +52,10 @@ def loaded(path: Path, sequences: int, context: int | None = None) -> Iterator[L
 
 def held(
     model: LoadedModel, settings: VoteSettings, question: str = SUM, control: Control | None = None
-) -> tuple[list[VoteEvent], Elected]:
+) -> tuple[list[VoteEvent], VoteResult]:
     conversation = (Message("user", question),)
-    *events, last = vote(model, conversation, settings, control or Control(), "m")
-    assert isinstance(last, Elected)
+    *events, last = hold_vote(model, conversation, settings, control or Control(), "m")
+    assert isinstance(last, VoteResult)
     return events, last
 
 
@@ -65,16 +66,24 @@ def words(reply: Reply) -> tuple[str, str, str, int, int]:
 
 
 def alone(model: LoadedModel, settings: ReplySettings) -> Reply:
-    kept = KeptReply("m")
-    for event in reply(model, HI, settings, Control()):
-        kept.take(event)
+    kept = ReplyBuilder("m")
+    for event in generate(model, HI, settings, Control()):
+        kept.handle(event)
     return kept.reply()
 
 
 def json_of(run: Run, *arguments: str | Path) -> dict[str, Any]:
     result = run(*arguments, "--format", "json")
-    vote: dict[str, Any] = json.loads(result.stdout)
-    return vote | {"code": result.returncode, "errors": result.stderr}
+    hold_vote: dict[str, Any] = json.loads(result.stdout)
+    return hold_vote | {"code": result.returncode, "errors": result.stderr}
+
+
+def test_a_voters_thought_ends_with_the_token_only(scripted: Scripted) -> None:
+    quoted = [*b"It says </think>\\boxed{1}, so"]
+    ids = [*quoted, vocabulary().id(END_THINK), *b"\\boxed{7}"]
+    with loaded(scripted(ids), sequences=2) as model:
+        _events, result = held(model, VoteSettings(votes=2))
+    assert [each.final_answer for each in result.ballots] == ["7", "7"]
 
 
 # --- Through the front door -----------------------------------------------------
@@ -337,7 +346,7 @@ def test_one_sequence_replies_one_after_the_other_and_stops_when_decided() -> No
     with loaded(NANO, 1) as model:
         events, elected = held(model, VoteSettings(5))
     assert elected.ended == "decided"
-    assert [ballot.voter for ballot in events if isinstance(ballot, Ballot)] == [1, 2, 3]
+    assert [ballot.voter for ballot in events if isinstance(ballot, VoterReply)] == [1, 2, 3]
     assert elected.agreement == 1
     voters = [event.voter for event in events if isinstance(event, VoterEvent)]
     assert voters == sorted(voters)
@@ -356,7 +365,7 @@ def test_finished_voters_make_place_for_waiting_ones() -> None:
         events, elected = held(model, VoteSettings(12, WARM))
     assert len(elected.ballots) > 7
     begun = [event.voter for event in events if isinstance(event, VoterEvent)]
-    first_ballot = next(n for n, event in enumerate(events) if isinstance(event, Ballot))
+    first_ballot = next(n for n, event in enumerate(events) if isinstance(event, VoterReply))
     assert max(begun[:100]) == 4
     assert any(isinstance(e, VoterEvent) and e.voter > 4 for e in events[first_ballot:])
 
@@ -366,7 +375,7 @@ def test_a_wish_is_for_every_voter(scripted: Scripted) -> None:
     conversation = (Message("user", "hi"),)
     closed = set()
     with loaded(scripted(COUNTING), 3) as model:
-        for event in vote(model, conversation, VoteSettings(3), control):
+        for event in hold_vote(model, conversation, VoteSettings(3), control):
             match event:
                 case VoterEvent(3, ThinkingDelta(_, tokens)) if 20 <= tokens < 22:
                     control.answer_now()
@@ -381,11 +390,11 @@ def test_a_wish_is_for_every_voter(scripted: Scripted) -> None:
 def test_cancelled_replies_have_no_vote() -> None:
     control = Control()
     with loaded(NANO, 2) as model:
-        events = vote(model, (Message("user", SUM),), VoteSettings(2), control)
+        events = hold_vote(model, (Message("user", SUM),), VoteSettings(2), control)
         for event in events:
             if isinstance(event, VoterEvent) and isinstance(event.event, AnswerDelta):
                 control.cancel()
-            if isinstance(event, Elected):
+            if isinstance(event, VoteResult):
                 elected = event
     assert elected.ended == "cancelled"
     assert (elected.winner, elected.finished, elected.agreement) == (None, 0, 0.0)
@@ -403,7 +412,7 @@ def test_cancelled_before_it_begins() -> None:
 def test_a_vote_left_half_way_leaves_the_model_whole() -> None:
     with loaded(NANO, 3) as model:
         expected = words(alone(model, ReplySettings(SamplerSettings(temperature=0))))
-        events = vote(model, HI, VoteSettings(3), Control())
+        events = hold_vote(model, HI, VoteSettings(3), Control())
         for _ in range(10):
             next(events)
         events.close()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from r1local.config.paths import hub_cache
+from r1local.config.paths import hub_cache_folder
 from r1local.errors import StoreError
 from r1local.gguf.quantization import RepoFile, quantization_of, variants
 from r1local.hub.client import RemoteFile, locked
@@ -143,7 +143,7 @@ def remove(entry: Installed) -> int:
     Raises:
         StoreError: the disk refuses.
     """
-    folder = hub_cache() / f"models--{(entry.repo_id or '').replace('/', '--')}"
+    folder = hub_cache_folder() / f"models--{(entry.repo_id or '').replace('/', '--')}"
     try:
         freed = sum(_remove_link(folder, part) for part in entry.parts if _is_in(part, folder))
         for name, partial in _partials(folder):

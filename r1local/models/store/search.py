@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from r1local.config.paths import hub_cache, lm_studio_folders, ollama_folders
+from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders
 from r1local.errors import StoreError, UnknownModel
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import Catalog
@@ -14,7 +14,7 @@ from r1local.models.references import (
     OllamaReference,
     PathReference,
     Reference,
-    parse,
+    parse_reference,
 )
 from r1local.models.store import hub_cache as hugging_face
 from r1local.models.store import other_programs, own_models
@@ -30,7 +30,7 @@ from r1local.models.store.installed import (
 _SHORT_COMMIT = 7
 
 
-def installed(catalog: Catalog) -> list[Installed]:
+def installed_models(catalog: Catalog) -> list[Installed]:
     """The models on this machine, whole or unfinished, from every home, by name and quality.
 
     What can't be read is left out: another program's broken file is not the user's problem here.
@@ -48,7 +48,7 @@ def installed(catalog: Catalog) -> list[Installed]:
 
 def _elsewhere(catalog: Catalog) -> Iterator[Iterator[Installed]]:
     """The models of each folder that the catalog does not name."""
-    yield hugging_face.scan(hub_cache(), catalog)
+    yield hugging_face.scan(hub_cache_folder(), catalog)
     for folder in lm_studio_folders():
         yield other_programs.scan_lm_studio(folder, catalog)
     for folder in ollama_folders():
@@ -59,7 +59,7 @@ def _reference(entry: Installed, entries: Sequence[Installed], catalog: Catalog)
     """The shortest text that means this model and none before it."""
     for text in _candidates(entry):
         try:
-            meant = _matching(parse(text, catalog), entries)
+            meant = _matching(parse_reference(text, catalog), entries)
         except UnknownModel:
             continue
         if meant and meant[0] is entry:
@@ -139,7 +139,7 @@ def copies(reference: Reference, catalog: Catalog) -> list[Installed]:
     Studio's and Ollama's, the best quality first. A path outside all of these is found as it is,
     in the home `file`.
     """
-    found = _matching(reference, installed(catalog))
+    found = _matching(reference, installed_models(catalog))
     if not found and isinstance(reference, PathReference):
         file = stored_file(reference.path, reference.path.name)
         return [_by_itself(file)] if file else []
@@ -164,7 +164,7 @@ def _by_itself(file: StoredFile) -> Installed:
     )
 
 
-def remove(entry: Installed) -> int:
+def remove_files(entry: Installed) -> int:
     """Take a model off this machine, or an imported one out of the catalog; return bytes freed.
 
     Raises:

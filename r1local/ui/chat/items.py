@@ -183,7 +183,7 @@ class MarkdownText(_Growing[Block]):
         self._blocks = MarkdownBlocks()
 
 
-def plain(row: Row) -> str:
+def text_of(row: Row) -> str:
     """The text of a row."""
     return "".join(text for _style, text in row)
 

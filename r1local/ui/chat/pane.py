@@ -14,7 +14,7 @@ from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 from rich.cells import set_cell_size
 
-from r1local.ui.chat.items import Item, Row, plain
+from r1local.ui.chat.items import Item, Row, text_of
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
@@ -134,7 +134,7 @@ class Pane(UIControl):
         """The first row that has the words; they may be folded into two rows."""
         wanted = self._words.casefold()
         rows = enumerate(chain(self._rows, self._live))
-        return next((n for n, row in rows if wanted in plain(row).casefold()), 0)
+        return next((n for n, row in rows if wanted in text_of(row).casefold()), 0)
 
     def _count(self) -> int:
         return len(self._rows) + len(self._live)
@@ -149,12 +149,12 @@ def _with_end(row: Row, end: str, width: int) -> Row:
     """A row cut or filled up to have `end` at its right edge."""
     room = max(width - len(end), 0)
     style = row[0][0] if row else ""
-    return [(style, set_cell_size(plain(row), room)), ("class:new", end[:width])]
+    return [(style, set_cell_size(text_of(row), room)), ("class:new", end[:width])]
 
 
 def _highlighted(row: Row, words: str) -> Row:
     """A row with `words` set apart; their styles give way to that."""
-    text = plain(row)
+    text = text_of(row)
     found = [match.span() for match in re.finditer(re.escape(words), text, re.IGNORECASE)]
     if not found:
         return row

@@ -50,7 +50,7 @@ from r1local.ui.chat.pane import Pane
 from r1local.ui.chat.prompt import Editing, input_keys
 from r1local.ui.chat.status_line import Status, status_row
 from r1local.ui.chat.style import CHAT_STYLE
-from r1local.ui.chat.view import Talk
+from r1local.ui.chat.view import ChatView
 from r1local.ui.safe_text import visible
 
 _FRAME_S = 1 / 30
@@ -105,7 +105,7 @@ class ChatScreen:
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
     ) -> None:
-        self.talk = Talk()
+        self.talk = ChatView()
         self._actions = actions
         self._status = status
         self._buffer = buffer

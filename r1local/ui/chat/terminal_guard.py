@@ -22,7 +22,7 @@ _LEAVE_SCREEN = b"\x1b[?1049l"
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else ()
 
 
-def guarded(work: Callable[[], int], *, full_screen: bool) -> int:
+def guarded_terminal(work: Callable[[], int], *, full_screen: bool) -> int:
     """Do some work in a child process; return its exit code, in both processes.
 
     The child goes on from here as the program; in the parent, which only waits, a child

@@ -6,14 +6,14 @@ from typing import Literal, assert_never
 
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
-from r1local.events.vote import Elected, VoteEvent
+from r1local.events.vote import VoteEvent, VoteResult
 from r1local.ui.chat.items import Item, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.text import VoteTable, tally_lines
 from r1local.ui.wording import duration, effort, reply_count, thought_for, tokens
 
-State = Literal["idle", "reading", "thinking", "answering", "voting"]
+ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
 
 _MOST_VOTE_ROWS = 20
 #: Seconds that a pace is taken over; tokens that come all at once have none yet.
@@ -27,7 +27,7 @@ _ENDINGS = {
 _VOTE_LOST = "cut off with the program; /edit has the question again"
 
 
-class Talk:
+class ChatView:
     """Takes the events of replies, and keeps both panes up to date.
 
     `raw` says that answers are shown as the model wrote them; `state` what it is doing.
@@ -40,7 +40,7 @@ class Talk:
         self.conversation = Pane()
         self.thinking = Pane()
         self.raw = False
-        self.state: State = "idle"
+        self.state: ReplyState = "idle"
         self._clock = clock
         self._meter = _Meter(clock)
         self._thought = _thought("")
@@ -133,13 +133,13 @@ class Talk:
         """Take the next event of a vote."""
         if isinstance(event, Notice):
             self.note(event.message)
-        elif isinstance(event, Elected):
+        elif isinstance(event, VoteResult):
             self._end_votes()
             self._show_elected(event)
         elif self._votes:
-            self._votes.take(event)
+            self._votes.handle(event)
 
-    def _show_elected(self, elected: Elected) -> None:
+    def _show_elected(self, elected: VoteResult) -> None:
         tally = "\n".join(tally_lines(elected))
         self.conversation.items.append(_folded(tally))
         if elected.winner:
@@ -302,7 +302,7 @@ class _Votes:
     """The table of a vote that goes on."""
 
     def __init__(self, table: VoteTable) -> None:
-        self.take = table.take
+        self.handle = table.handle
         self._table = table
 
     def finished(self, width: int) -> list[Row]:  # noqa: ARG002

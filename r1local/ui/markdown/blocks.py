@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["paragraph", "item", "heading", "rule", "fence", "code", "table", "quote"]
+BlockKind = Literal["paragraph", "item", "heading", "rule", "fence", "code", "table", "quote"]
 
 # A block that outgrows these is given out in pieces, so that what is painted anew with
 # each token stays small.
@@ -37,7 +37,7 @@ class Block:
     block before it.
     """
 
-    kind: Kind
+    kind: BlockKind
     indent: int
     lines: tuple[str, ...] = ()
     marker: str = ""
@@ -203,7 +203,7 @@ class MarkdownBlocks:
         self._start("table", _text_column(block), head, marker=dashes)
         return True
 
-    def _start(self, kind: Kind, indent: int, content: str = "", marker: str = "") -> None:
+    def _start(self, kind: BlockKind, indent: int, content: str = "", marker: str = "") -> None:
         self._open = Block(kind, indent, marker=marker, spaced=self._spaced)
         self._spaced = False
         self._lines = [content] if content else []

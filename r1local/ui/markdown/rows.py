@@ -22,7 +22,7 @@ from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.table import Table
 from rich.text import Text
 
-from r1local.ui.markdown.blocks import Block, Kind, MarkdownBlocks
+from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.latex.formulas import readable, readable_rows
 from r1local.ui.safe_text import visible
 
@@ -57,7 +57,9 @@ _CODE_THEME = ANSISyntaxTheme(
 )
 
 
-def draw(blocks: Iterable[Block], after: Kind | None, console: Console, width: int) -> list[Text]:
+def draw(
+    blocks: Iterable[Block], after: BlockKind | None, console: Console, width: int
+) -> list[Text]:
     """Return the rows of `blocks`, at most `width` cells wide, below a block of kind `after`."""
     rows: list[Text] = []
     for block in blocks:
@@ -75,7 +77,7 @@ def _draw_block(block: Block, console: Console, width: int) -> list[Text]:
     text = "\n".join(block.lines)
     match block.kind:
         case "paragraph":
-            return wrap(inline(text, width), width)
+            return wrap(styled_text(text, width), width)
         case "item":
             return _draw_item(block.marker, text, width)
         case "heading":
@@ -95,14 +97,14 @@ def _draw_block(block: Block, console: Console, width: int) -> list[Text]:
 def _draw_item(marker: str, text: str, width: int) -> list[Text]:
     column = min(len(marker), width // 2)
     bullet = marker.replace("-", "•").replace("*", "•")[:column]
-    rows = wrap(inline(text, width - column), width - column)
+    rows = wrap(styled_text(text, width - column), width - column)
     return [Text(" " * column if index else bullet) + row for index, row in enumerate(rows)]
 
 
 def _draw_heading(text: str, width: int) -> list[Text]:
     title = text.lstrip("#")
     level = len(text) - len(title)
-    heading = inline(re.sub(r"\s+#+$", "", title.strip()))
+    heading = styled_text(re.sub(r"\s+#+$", "", title.strip()))
     heading.stylize_before(_HEADINGS[min(level, len(_HEADINGS)) - 1])
     return wrap(heading, width)
 
@@ -138,10 +140,10 @@ def _draw_table(block: Block, console: Console, width: int) -> list[Text]:
         justify: Literal["left", "center", "right"] = "left"
         if dashes.endswith(":"):
             justify = "center" if dashes.startswith(":") else "right"
-        title = inline(titles[index]) if index < len(titles) else ""
+        title = styled_text(titles[index]) if index < len(titles) else ""
         table.add_column(title, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(inline(re.sub(r"<br\s*/?>", "\n", cell)) for cell in _cells(row)))
+        table.add_row(*(styled_text(re.sub(r"<br\s*/?>", "\n", cell)) for cell in _cells(row)))
     options = console.options.update(width=width)
     return [
         Text.assemble(*((part.text, part.style or "") for part in line))
@@ -203,7 +205,7 @@ def _fold(text: Text, width: int) -> list[Text]:
     return rows
 
 
-def inline(text: str, width: int | None = None) -> Text:
+def styled_text(text: str, width: int | None = None) -> Text:
     """Return the text of a block with its emphasis, code and links as styles.
 
     Display formulas have rows of their own, drawn in `width` cells if they can be, and

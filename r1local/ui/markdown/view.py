@@ -6,7 +6,7 @@ from time import monotonic
 from rich.console import Console
 
 from r1local.ui.console import LiveRows
-from r1local.ui.markdown.blocks import Block, Kind, MarkdownBlocks
+from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
 from r1local.ui.safe_text import visible
 
@@ -28,7 +28,7 @@ class MarkdownView:
         self._blocks = MarkdownBlocks()
         self._rows = LiveRows(console)
         self._unpainted: list[Block] = []
-        self._last_kind: Kind | None = None
+        self._last_kind: BlockKind | None = None
         self._next_paint = clock()
 
     def feed(self, text: str) -> None:

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from r1local.config.options import ModelFormat
-from r1local.events.download import Progress, Told
+from r1local.events.download import DownloadNotice, Progress
 from r1local.ui.console import can_repaint, console_for, print_notice
 from r1local.ui.safe_text import visible, visible_json
 from r1local.ui.tables import Column, print_table, size_text
@@ -45,7 +45,7 @@ class DownloadDisplay(Protocol):
     def file(self, name: str) -> None:
         """Show that a file is on its way."""
 
-    def report(self, event: Progress | Told) -> None:
+    def report(self, event: Progress | DownloadNotice) -> None:
         """Show how far it is."""
 
     def done(self, path: str) -> None:
@@ -119,8 +119,8 @@ class LogDisplay:
         self._totals.next_file()
         self.told(f"downloading {name}")
 
-    def report(self, event: Progress | Told) -> None:
-        if isinstance(event, Told):
+    def report(self, event: Progress | DownloadNotice) -> None:
+        if isinstance(event, DownloadNotice):
             self.told(event.message)
             return
         totals = self._totals
@@ -160,8 +160,8 @@ class JsonDisplay:
     def file(self, name: str) -> None:
         self._name, self._next_event, self._whole = name, 0.0, False
 
-    def report(self, event: Progress | Told) -> None:
-        if isinstance(event, Told):
+    def report(self, event: Progress | DownloadNotice) -> None:
+        if isinstance(event, DownloadNotice):
             self.told(event.message)
         elif monotonic() >= self._next_event or (event.done == event.total and not self._whole):
             self._whole = event.done == event.total
@@ -222,8 +222,8 @@ class BarDisplay:
         short = shown if len(shown) <= most else f"…{shown[1 - most :]}"
         self._file = self._bars.add_task(short, total=self._sizes.get(name))
 
-    def report(self, event: Progress | Told) -> None:
-        if isinstance(event, Told):
+    def report(self, event: Progress | DownloadNotice) -> None:
+        if isinstance(event, DownloadNotice):
             self.told(event.message)
             return
         self._totals.report(event)

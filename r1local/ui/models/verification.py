@@ -8,7 +8,7 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
-from r1local.ui.console import LiveRows, can_repaint, status_line
+from r1local.ui.console import LiveRows, can_repaint, live_line
 from r1local.ui.safe_text import visible
 
 #: Seconds between two repaints.
@@ -32,7 +32,7 @@ class VerificationProgress:
         if self._rows and monotonic() >= self._next:
             self._next = monotonic() + _INTERVAL_S
             line = f"{100 * self._read // self._total} %  verifying {name}"
-            self._rows.update([], [status_line(self._console, line)])
+            self._rows.update([], [live_line(self._console, line)])
 
     def clear(self) -> None:
         """Leave no trace, before something else is printed."""
@@ -41,7 +41,7 @@ class VerificationProgress:
 
 
 @contextmanager
-def verification(console: Console, total: int) -> Iterator[VerificationProgress]:
+def verifying(console: Console, total: int) -> Iterator[VerificationProgress]:
     """Show how far the reading of `total` bytes is, until the end or an interruption."""
     progress = VerificationProgress(console, total)
     try:

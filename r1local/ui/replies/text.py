@@ -15,7 +15,7 @@ from rich.text import Text
 from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
-from r1local.ui.console import LiveRows, can_repaint, dim, print_notice, status_line
+from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import visible
 from r1local.ui.wording import effort, thought_for
@@ -67,7 +67,7 @@ def renderer_for(
             assert_never(output_format)
 
 
-class Part(Protocol):
+class PartRenderer(Protocol):
     """Shows the thinking or the answer of one reply."""
 
     def write(self, text: str, tokens: int) -> None:
@@ -86,11 +86,11 @@ class Part(Protocol):
 class TextRenderer:
     """Text for people: the thinking, then the answer, then how it ended if not by itself."""
 
-    def __init__(self, err: Console, thinking: Part, answer: Part) -> None:
+    def __init__(self, err: Console, thinking: PartRenderer, answer: PartRenderer) -> None:
         self._err = err
         self._thinking = thinking
         self._answer = answer
-        self._current: Part | None = None
+        self._current: PartRenderer | None = None
 
     def handle(self, event: Event) -> None:
         """Show one event."""
@@ -229,7 +229,7 @@ class FoldedThinking:
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _FOLD_INTERVAL_S
             line = f"thinking … {self._meter.reading()}"
-            self._rows.update([], [status_line(self._err, line)])
+            self._rows.update([], [live_line(self._err, line)])
 
     def rewind(self, characters: int) -> None:
         """Leave what was shown."""
@@ -306,7 +306,7 @@ def _answer_part(
     thinking: ThinkingMode,
     answer_only: bool,
     clock: Callable[[], float],
-) -> Part:
+) -> PartRenderer:
     if thinking == "only":
         return Unshown()
     if answer_only:
@@ -316,7 +316,7 @@ def _answer_part(
 
 def _thinking_part(
     out: Console, err: Console, mode: ThinkingMode, clock: Callable[[], float]
-) -> Part:
+) -> PartRenderer:
     if mode == "only":
         return PlainPart(out)
     if not err.is_terminal:

@@ -5,7 +5,15 @@ from typing import IO, assert_never
 from rich.console import Console
 
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
-from r1local.events.vote import Ballot, Candidate, Elected, Paused, Standing, VoteEvent, VoterEvent
+from r1local.events.vote import (
+    Candidate,
+    Paused,
+    TallyUpdate,
+    VoteEvent,
+    VoteResult,
+    VoterEvent,
+    VoterReply,
+)
 from r1local.ui.console import print_notice
 from r1local.ui.replies.json import rounded, write_line
 
@@ -24,9 +32,9 @@ class JsonVotes:
         match event:
             case Notice(_, message):
                 print_notice(self._err, message)
-            case Elected():
+            case VoteResult():
                 self._finish(event)
-            case VoterEvent() | Paused() | Ballot() | Standing():
+            case VoterEvent() | Paused() | VoterReply() | TallyUpdate():
                 pass
             case _:
                 assert_never(event)
@@ -34,7 +42,7 @@ class JsonVotes:
     def close(self) -> None:
         """Nothing is left open: a vote that did not finish has no object."""
 
-    def _finish(self, elected: Elected) -> None:
+    def _finish(self, elected: VoteResult) -> None:
         winner = elected.winner
         thinking = winner.reply.thinking if winner and self._with_thinking else None
         replies = [_ballot(ballot, self._with_thinking) for ballot in elected.ballots]
@@ -69,13 +77,13 @@ class JsonLinesVotes:
                 self._write_of_voter(voter, of_reply)
             case Paused(voter):
                 write_line(self._stream, {"type": "paused", "voter": voter})
-            case Ballot():
+            case VoterReply():
                 write_line(self._stream, {"type": "ballot", **_summary(event)})
-            case Standing(candidates):
+            case TallyUpdate(candidates):
                 write_line(self._stream, {"type": "standing", "tally": _tally(candidates)})
             case Notice(kind, message):
                 write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
-            case Elected():
+            case VoteResult():
                 last = {"type": "elected", **_outcome(event), "timing": _timing(event)}
                 write_line(self._stream, last)
             case _:
@@ -104,7 +112,7 @@ class JsonLinesVotes:
         write_line(self._stream, line)
 
 
-def _outcome(elected: Elected) -> dict[str, object]:
+def _outcome(elected: VoteResult) -> dict[str, object]:
     return {
         "final_answer": elected.answer,
         "winner": elected.winner.voter if elected.winner else None,
@@ -121,12 +129,12 @@ def _tally(candidates: tuple[Candidate, ...]) -> list[dict[str, object]]:
     ]
 
 
-def _ballot(ballot: Ballot, with_thinking: bool) -> dict[str, object]:
+def _ballot(ballot: VoterReply, with_thinking: bool) -> dict[str, object]:
     thinking = ballot.reply.thinking if with_thinking else None
     return {**_summary(ballot), "thinking": thinking, "answer": ballot.reply.answer}
 
 
-def _summary(ballot: Ballot) -> dict[str, object]:
+def _summary(ballot: VoterReply) -> dict[str, object]:
     reply = ballot.reply
     return {
         "voter": ballot.voter,
@@ -138,7 +146,7 @@ def _summary(ballot: Ballot) -> dict[str, object]:
     }
 
 
-def _timing(elected: Elected) -> dict[str, float]:
+def _timing(elected: VoteResult) -> dict[str, float]:
     seconds = {
         "load_s": elected.load_s,
         "prompt_s": elected.prompt_s,

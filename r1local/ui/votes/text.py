@@ -10,8 +10,16 @@ from rich.console import Console
 
 from r1local.config.options import OutputFormat
 from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
-from r1local.events.vote import Ballot, Candidate, Elected, Paused, Standing, VoteEvent, VoterEvent
-from r1local.ui.console import LiveRows, can_repaint, print_notice, status_line
+from r1local.events.vote import (
+    Candidate,
+    Paused,
+    TallyUpdate,
+    VoteEvent,
+    VoteResult,
+    VoterEvent,
+    VoterReply,
+)
+from r1local.ui.console import LiveRows, can_repaint, live_line, print_notice
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
 from r1local.ui.wording import reply_count
@@ -32,7 +40,7 @@ class VoteRenderer(Protocol):
         """Show or write one event."""
 
     def close(self) -> None:
-        """Leave the streams whole: after `Elected`, after an exception, or twice."""
+        """Leave the streams whole: after `VoteResult`, after an exception, or twice."""
 
 
 def vote_renderer_for(
@@ -93,11 +101,11 @@ class TextVotes:
         if isinstance(event, Notice):
             self.close()
             print_notice(self._err, event.message)
-        elif isinstance(event, Elected):
+        elif isinstance(event, VoteResult):
             self.close()
             self._show(event)
         elif self._table:
-            self._table.take(event)
+            self._table.handle(event)
 
     def close(self) -> None:
         """Take the table away; a stream that fails has been reported already."""
@@ -105,7 +113,7 @@ class TextVotes:
             with suppress(OSError, ValueError):
                 self._table.clear()
 
-    def _show(self, elected: Elected) -> None:
+    def _show(self, elected: VoteResult) -> None:
         if elected.winner:
             answer = elected.answer if self._answer_only else elected.winner.reply.answer
             self._write(answer or "")
@@ -127,7 +135,7 @@ class TextVotes:
         out.file.flush()
 
 
-def tally_lines(elected: Elected) -> list[str]:
+def tally_lines(elected: VoteResult) -> list[str]:
     """The tally in words, the winner first, and why it ended early if it did."""
     without = elected.finished - sum(one.votes for one in elected.candidates)
     lines = [f"{one_line(one.answer)} · {_votes(one.votes)}" for one in elected.candidates]
@@ -174,13 +182,13 @@ class LiveVotes:
         self._painted = False
         self._next_paint = clock()
 
-    def take(self, event: VoterEvent | Paused | Ballot | Standing) -> None:
+    def handle(self, event: VoterEvent | Paused | VoterReply | TallyUpdate) -> None:
         """Note what an event says, and paint now and then."""
-        self._table.take(event)
+        self._table.handle(event)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _INTERVAL_S
             lines = self._table.lines(self._err.width - 1, self._err.height - 1)
-            self._rows.update([], [status_line(self._err, line) for line in lines])
+            self._rows.update([], [live_line(self._err, line) for line in lines])
             self._painted = True
 
     def clear(self) -> None:
@@ -207,7 +215,7 @@ class VoteTable:
         self._answering: dict[int, int] = {}
         self._candidates: tuple[Candidate, ...] = ()
 
-    def take(self, event: VoterEvent | Paused | Ballot | Standing) -> None:
+    def handle(self, event: VoterEvent | Paused | VoterReply | TallyUpdate) -> None:
         """Note what an event says."""
         match event:
             case VoterEvent(voter, ThinkingDelta(_, tokens)):
@@ -218,10 +226,10 @@ class VoteTable:
                 pass
             case Paused(voter):
                 self._states[voter] = "paused"
-            case Ballot():
+            case VoterReply():
                 answered = event.final_answer is not None
                 self._states[event.voter] = "done" if answered else "no answer"
-            case Standing(candidates):
+            case TallyUpdate(candidates):
                 self._candidates = candidates
             case _:
                 assert_never(event)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from r1local.config import paths
 from r1local.gguf.file import file_type, read_summary
 from r1local.machine.memory import facts_of
-from r1local.models.catalog import catalog
-from r1local.models.references import OllamaReference, parse
+from r1local.models.catalog import load_catalog
+from r1local.models.references import OllamaReference, parse_reference
 from r1local.models.store.installed import Installed
-from r1local.models.store.search import find_installed, installed
+from r1local.models.store.search import find_installed, installed_models
 from testing.homes import MAIN, OLDER, REPO_7B, Homes, homes_in
 from testing.models import BROKEN_FILES, r1_header
 
@@ -31,7 +31,7 @@ def found(homes: Homes) -> list[Installed]:
     """What is in the homes, but for the embedded model and what the real machine has."""
     return [
         entry
-        for entry in installed(catalog(homes.user_models))
+        for entry in installed_models(load_catalog(homes.user_models))
         if entry.path.is_relative_to(homes.home)
     ]
 
@@ -77,9 +77,11 @@ def test_snapshots_of_the_same_bytes_are_one_model(homes: Homes) -> None:
     entry = only(homes)
     assert entry.revisions == (MAIN, "main", OLDER)
     for revision in (MAIN, OLDER, "main", MAIN[:8]):
-        reference = parse(f"hf:{REPO_7B}:Q4_K_M@{revision}", catalog())
-        assert find_installed(reference, catalog()) == entry
-    assert find_installed(parse(f"hf:{REPO_7B}@v2", catalog()), catalog()) is None
+        reference = parse_reference(f"hf:{REPO_7B}:Q4_K_M@{revision}", load_catalog())
+        assert find_installed(reference, load_catalog()) == entry
+    assert (
+        find_installed(parse_reference(f"hf:{REPO_7B}@v2", load_catalog()), load_catalog()) is None
+    )
 
 
 def test_an_older_file_of_the_same_name_is_another_model(homes: Homes) -> None:
@@ -95,7 +97,7 @@ def test_an_unfinished_download(homes: Homes) -> None:
     entry = only(homes)
     assert (entry.done, entry.size) == (2 * 2**22, 8 * 2**22)
     assert (entry.name, entry.quantization, entry.path) == ("r1-distill-qwen-7b", "Q6_K", part)
-    assert find_installed(parse("7b", catalog()), catalog()) is None
+    assert find_installed(parse_reference("7b", load_catalog()), load_catalog()) is None
 
 
 def test_a_split_download_between_two_parts(homes: Homes) -> None:
@@ -156,8 +158,8 @@ def test_what_is_in_ollamas_store_may_be_anything(homes: Homes) -> None:
 
 
 def test_a_reference_to_ollama() -> None:
-    assert parse("ollama:qwen3:4b", catalog()) == OllamaReference("qwen3:4b")
-    assert parse("ollama:org/m", catalog()) == OllamaReference("org/m:latest")
+    assert parse_reference("ollama:qwen3:4b", load_catalog()) == OllamaReference("qwen3:4b")
+    assert parse_reference("ollama:org/m", load_catalog()) == OllamaReference("org/m:latest")
 
 
 def test_lm_studio(homes: Homes) -> None:
@@ -191,12 +193,15 @@ def test_every_reference_means_its_own_model(homes: Homes) -> None:
     assert len(entries) == 14
     assert len({entry.reference for entry in entries}) == 14
     for entry in entries:
-        assert find_installed(parse(entry.reference, catalog()), catalog()) == entry
+        assert (
+            find_installed(parse_reference(entry.reference, load_catalog()), load_catalog())
+            == entry
+        )
 
 
 def test_which_copy_is_preferred(homes: Homes) -> None:
     homes.in_ollama(f"{LIBRARY}/deepseek-r1/7b", homes.data())
-    seven = parse("7b", catalog())
+    seven = parse_reference("7b", load_catalog())
     homes_found = []
     puts: tuple[Callable[[], Path], ...] = (
         lambda: homes.in_lm_studio(f"{REPO_7B}/m-Q8_0.gguf"),
@@ -205,7 +210,7 @@ def test_which_copy_is_preferred(homes: Homes) -> None:
     )
     for put in puts:
         put()
-        best = find_installed(seven, catalog())
+        best = find_installed(seven, load_catalog())
         assert best is not None
         homes_found.append((best.home, best.quantization))
     assert homes_found == [
@@ -213,20 +218,22 @@ def test_which_copy_is_preferred(homes: Homes) -> None:
         ("Hugging Face", "Q4_K_M"),
         ("Hugging Face", "Q6_K"),
     ]
-    asked = find_installed(parse("7b:q4_k_m", catalog()), catalog())
+    asked = find_installed(parse_reference("7b:q4_k_m", load_catalog()), load_catalog())
     assert asked is not None and asked.repo_id == REPO_7B
-    assert find_installed(parse("7b:q2_k", catalog()), catalog()) is None
+    assert find_installed(parse_reference("7b:q2_k", load_catalog()), load_catalog()) is None
 
 
 def test_a_path(homes: Homes, tmp_path: Path) -> None:
     homes.in_cache("m-Q4_K_M.gguf")
     entry = only(homes)
-    assert find_installed(parse(str(entry.path), catalog()), catalog()) == entry
+    assert find_installed(parse_reference(str(entry.path), load_catalog()), load_catalog()) == entry
     own = tmp_path / "own.gguf"
     own.write_bytes(homes.data())
-    file = find_installed(parse(str(own), catalog()), catalog())
+    file = find_installed(parse_reference(str(own), load_catalog()), load_catalog())
     assert file is not None and (file.home, file.name, file.path) == ("file", "own", own)
-    assert find_installed(parse("/nowhere/x.gguf", catalog()), catalog()) is None
+    assert (
+        find_installed(parse_reference("/nowhere/x.gguf", load_catalog()), load_catalog()) is None
+    )
 
 
 def test_nothing_hostile_breaks_it(homes: Homes) -> None:
@@ -296,7 +303,7 @@ def test_the_cache_is_where_huggingface_hub_has_it(
     theirs = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert paths.hub_cache() == Path(theirs.stdout.strip())
+    assert paths.hub_cache_folder() == Path(theirs.stdout.strip())
     assert homes.home in homes.cache.parents
 
 
@@ -306,4 +313,4 @@ def test_ollamas_folder_can_be_elsewhere(
     homes.ollama = tmp_path / "elsewhere"
     homes.in_ollama(f"{LIBRARY}/qwen3/4b", homes.data())
     monkeypatch.setenv("OLLAMA_MODELS", str(homes.ollama))
-    assert "qwen3:4b" in [entry.name for entry in installed(catalog())]
+    assert "qwen3:4b" in [entry.name for entry in installed_models(load_catalog())]

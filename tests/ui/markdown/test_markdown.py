@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r1local.ui.markdown.blocks import MAX_CHARACTERS, MAX_LINES, Block, MarkdownBlocks
-from r1local.ui.markdown.rows import inline, wrap
+from r1local.ui.markdown.rows import styled_text, wrap
 from r1local.ui.markdown.view import MarkdownView
 from testing.terminals import Terminal, console_on
 
@@ -187,7 +187,7 @@ def test_endless_fence_is_given_out_in_fences() -> None:
     ],
 )
 def test_text_comes_through_to_the_letter(text: str) -> None:
-    assert inline(text).plain == text
+    assert styled_text(text).plain == text
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_text_comes_through_to_the_letter(text: str) -> None:
     ],
 )
 def test_inline_markdown(text: str, shown: str) -> None:
-    assert inline(text).plain == shown
+    assert styled_text(text).plain == shown
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_inline_markdown(text: str, shown: str) -> None:
     ],
 )
 def test_formulas(text: str, shown: str) -> None:
-    assert "\n".join(row.plain for row in wrap(inline(text, 14), 80)) == shown
+    assert "\n".join(row.plain for row in wrap(styled_text(text, 14), 80)) == shown
 
 
 def test_a_box_stands_out_without_colours_too() -> None:
-    text = inline(r"**so \(\boxed{4}\)**")
+    text = styled_text(r"**so \(\boxed{4}\)**")
     (box,) = (span for span in text.spans if "reverse" in str(span.style))
     assert (text.plain[box.start : box.end], text.plain) == ("4", "so ▐4▌")
 
@@ -241,7 +241,7 @@ def test_a_box_stands_out_without_colours_too() -> None:
 )
 def test_hostile_text_is_drawn_in_bounded_time(piece: str) -> None:
     began = time.process_time()
-    inline((piece * MAX_CHARACTERS)[:MAX_CHARACTERS])
+    styled_text((piece * MAX_CHARACTERS)[:MAX_CHARACTERS])
     assert time.process_time() - began < 5
 
 

@@ -460,7 +460,7 @@ def test_consoles_leave_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 _SCRIPT = """
 import sys
 from contextlib import closing
-from r1local.events import *
+from r1local.events.reply import *
 from r1local.ui.console import console_for
 from r1local.ui.replies.text import renderer_for
 out, err = console_for(sys.stdout), console_for(sys.stderr)

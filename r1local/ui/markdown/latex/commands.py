@@ -8,15 +8,15 @@ from rich.cells import cell_len
 
 from r1local.ui.markdown.latex import symbols
 from r1local.ui.markdown.latex.pieces import (
+    AtomKind,
     Bond,
-    Kind,
-    Piece,
+    Box,
     bracketed,
     enclosed,
     fraction,
     framed,
     grid,
-    plain,
+    one_row,
 )
 from r1local.ui.markdown.latex.reader import Reader, UnreadableError
 from r1local.ui.markdown.latex.scripts import accented, small, with_scripts
@@ -42,52 +42,52 @@ _ENVIRONMENTS = {
 _ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 
 
-def on_one_line(cells: Sequence[Piece]) -> str:
+def on_one_line(cells: Sequence[Box]) -> str:
     """Return a line of cells without their columns."""
     return " ".join(text for cell in cells if (text := cell.text.strip()))
 
 
-def _text(reader: Reader) -> Piece:
+def _text(reader: Reader) -> Box:
     text = reader.raw_argument()
     text = re.sub(r"\\([^A-Za-z])", r"\1", re.sub(r"\s+|~", " ", text))
-    return plain(text, bond=Bond.LOOSE if " " in text.strip() else Bond.ATOM)
+    return one_row(text, bond=Bond.LOOSE if " " in text.strip() else Bond.ATOM)
 
 
-def _alphabet(command: str, reader: Reader) -> Piece:
-    return plain(symbols.in_alphabet(command, reader.argument().text))
+def _alphabet(command: str, reader: Reader) -> Box:
+    return one_row(symbols.in_alphabet(command, reader.argument().text))
 
 
-def _accent(command: str, reader: Reader) -> Piece:
+def _accent(command: str, reader: Reader) -> Box:
     return accented(command, reader.argument())
 
 
-def _fraction(reader: Reader) -> Piece:
+def _fraction(reader: Reader) -> Box:
     return fraction(reader.argument(), reader.argument())
 
 
-def _binomial(reader: Reader) -> Piece:
-    return plain(f"C({reader.argument().text}, {reader.argument().text})")
+def _binomial(reader: Reader) -> Box:
+    return one_row(f"C({reader.argument().text}, {reader.argument().text})")
 
 
-def _root(reader: Reader) -> Piece:
+def _root(reader: Reader) -> Box:
     degree = reader.option()
     radicand = reader.argument()
     under = bracketed(radicand, Bond.SCRIPTED)
     if degree in _ROOTS:
         closed = radicand.bond <= Bond.SCRIPTED
-        return plain(_ROOTS[degree] + under, bond=Bond.ATOM if closed else Bond.TRAILING)
+        return one_row(_ROOTS[degree] + under, bond=Bond.ATOM if closed else Bond.TRAILING)
     raised = small("^", degree)
     # In brackets beside others, where the degree would look like an exponent.
     text = f"{raised}√{under}" if raised else f"√[{degree}]({radicand.text})"
-    return plain(text, bond=Bond.QUOTIENT)
+    return one_row(text, bond=Bond.QUOTIENT)
 
 
-def _box(reader: Reader) -> Piece:
+def _box(reader: Reader) -> Box:
     content = reader.group()
-    return framed(content) if reader.tall else plain(f"▐{content.text}▌", "inner")
+    return framed(content) if reader.tall else one_row(f"▐{content.text}▌", "inner")
 
 
-def _delimited(reader: Reader) -> Piece:
+def _delimited(reader: Reader) -> Box:
     left = reader.delimiter()
     content = reader.row()
     reader.expect(r"\right")
@@ -95,7 +95,7 @@ def _delimited(reader: Reader) -> Piece:
     return enclosed(left, content, right) if left or right else content
 
 
-def _environment(reader: Reader) -> Piece:
+def _environment(reader: Reader) -> Box:
     name = reader.raw_argument().strip().removesuffix("*")
     columns = reader.raw_argument() if name == "array" else ""
     lines = reader.lines()
@@ -113,8 +113,8 @@ def _environment(reader: Reader) -> Piece:
         return enclosed(left, grid(lines, *layout), right)
     text = "; ".join(map(on_one_line, lines))
     if left or right:
-        return plain(f"{left or '{'}{text}{right or '}'}", "inner")
-    return plain(text, "inner", Bond.LOOSE)
+        return one_row(f"{left or '{'}{text}{right or '}'}", "inner")
+    return one_row(text, "inner", Bond.LOOSE)
 
 
 def _sides(columns: str) -> str:
@@ -122,71 +122,71 @@ def _sides(columns: str) -> str:
     return "".join(sides.get(letter, "") for letter in columns)
 
 
-def _operator(reader: Reader) -> Piece:
-    return plain(reader.argument().text, "function")
+def _operator(reader: Reader) -> Box:
+    return one_row(reader.argument().text, "function")
 
 
-def _modulus(reader: Reader) -> Piece:
-    return plain(f" (mod {reader.argument().text})", bond=Bond.LOOSE)
+def _modulus(reader: Reader) -> Box:
+    return one_row(f" (mod {reader.argument().text})", bond=Bond.LOOSE)
 
 
-def _coloured(reader: Reader) -> Piece:
+def _coloured(reader: Reader) -> Box:
     reader.raw_argument()
-    return plain("")
+    return one_row("")
 
 
-def _above(reader: Reader) -> Piece:
+def _above(reader: Reader) -> Box:
     above, base = reader.argument(), reader.argument()
     return with_scripts(_of_its_kind(base), {"^": above})
 
 
-def _below(reader: Reader) -> Piece:
+def _below(reader: Reader) -> Box:
     below, base = reader.argument(), reader.argument()
     return with_scripts(_of_its_kind(base), {"_": below})
 
 
-def _of_its_kind(base: Piece) -> Piece:
+def _of_its_kind(base: Box) -> Box:
     """Return a relation for the argument `{=}`, which is none to TeX."""
-    kind: Kind = symbols.KINDS.get(base.text, "ordinary")
-    return plain(base.text, kind, base.bond)
+    kind: AtomKind = symbols.KINDS.get(base.text, "ordinary")
+    return one_row(base.text, kind, base.bond)
 
 
-def _brace(mark: str, reader: Reader) -> Piece:
-    return plain(f"({reader.argument().text}){mark}")
+def _brace(mark: str, reader: Reader) -> Box:
+    return one_row(f"({reader.argument().text}){mark}")
 
 
-def _long_arrow(reader: Reader) -> Piece:
+def _long_arrow(reader: Reader) -> Box:
     words = (reader.option(), reader.argument().text)
-    return plain(f"─{' / '.join(filter(None, words))}→", "relation")
+    return one_row(f"─{' / '.join(filter(None, words))}→", "relation")
 
 
-def _blank(reader: Reader) -> Piece:
-    return plain(" " * cell_len(reader.argument().text), "space")
+def _blank(reader: Reader) -> Box:
+    return one_row(" " * cell_len(reader.argument().text), "space")
 
 
-def _distance(reader: Reader) -> Piece:
+def _distance(reader: Reader) -> Box:
     reader.raw_argument()
-    return plain(" ", "space")
+    return one_row(" ", "space")
 
 
-def _tag(reader: Reader) -> Piece:
-    return plain(f"  ({reader.raw_argument()})", bond=Bond.LOOSE)
+def _tag(reader: Reader) -> Box:
+    return one_row(f"  ({reader.raw_argument()})", bond=Bond.LOOSE)
 
 
 _ARROWS = {"<=>": "⇌", "<->": "↔", "->": "→", "<-": "←"}
 
 
-def _chemistry(reader: Reader) -> Piece:
+def _chemistry(reader: Reader) -> Box:
     r"""Draw mhchem's `\ce{2H2 + O2 -> 2H2O}`."""
     text = reader.raw_argument()
     text = re.sub("|".join(_ARROWS), lambda arrow: _ARROWS[arrow[0]], text)
     text = re.sub(r"(?<=[A-Za-z)\]])\d+", lambda count: small("_", count[0]), text)
     text = re.sub(r"\^\{?(\d*[+-])\}?", lambda charge: small("^", charge[1]), text)
-    return plain(text, bond=Bond.LOOSE)
+    return one_row(text, bond=Bond.LOOSE)
 
 
 #: What draws a command, by its name.
-COMMANDS: Mapping[str, Callable[[Reader], Piece]] = {
+COMMANDS: Mapping[str, Callable[[Reader], Box]] = {
     **dict.fromkeys(symbols.TEXTS, _text),
     **dict.fromkeys(symbols.FONTS, Reader.argument),
     **{name: partial(_alphabet, name) for name in symbols.ALPHABETS},

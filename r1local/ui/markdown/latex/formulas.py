@@ -12,7 +12,7 @@ from functools import lru_cache
 from rich.cells import cell_len
 
 from r1local.ui.markdown.latex.commands import ALIGNED, ALIGNING, COMMANDS, on_one_line
-from r1local.ui.markdown.latex.pieces import Piece, grid
+from r1local.ui.markdown.latex.pieces import Box, grid
 from r1local.ui.markdown.latex.reader import Reader, UnreadableError
 
 _DELIMITED = re.compile(r"(?:\\\((.*)\\\)|\\\[(.*)\\\]|\$\$(.*)\$\$|\$(.*)\$)([^\s\w]?)", re.DOTALL)
@@ -48,7 +48,7 @@ def readable_rows(formula: str, width: int) -> tuple[str, ...]:
     return tuple(row.rstrip() for row in rows)
 
 
-def _lines(formula: str, *, tall: bool) -> list[list[Piece]]:
+def _lines(formula: str, *, tall: bool) -> list[list[Box]]:
     """Return the cells of a formula's lines; none if there is nothing that can be read."""
     delimited = _DELIMITED.fullmatch(formula.strip())
     content = "".join(filter(None, delimited.groups())) if delimited else formula

@@ -13,7 +13,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-Kind = Literal[
+AtomKind = Literal[
     "ordinary", "binary", "relation", "open", "close", "inner", "punctuation", "large", "function",
     "bar", "postfix", "sign", "space",
 ]  # fmt: skip
@@ -31,11 +31,11 @@ class Bond(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Box:
     """A drawn part of a formula: rows of one width, of which row `base` is the line's."""
 
     rows: tuple[str, ...]
-    kind: Kind = "ordinary"
+    kind: AtomKind = "ordinary"
     bond: Bond = Bond.ATOM
     base: int = 0
 
@@ -45,16 +45,16 @@ class Piece:
         return self.rows[self.base]
 
 
-def plain(text: str, kind: Kind = "ordinary", bond: Bond = Bond.ATOM) -> Piece:
+def one_row(text: str, kind: AtomKind = "ordinary", bond: Bond = Bond.ATOM) -> Box:
     """Return a piece of one row."""
-    return Piece((text,), kind, bond)
+    return Box((text,), kind, bond)
 
 
 # Two letters, of which the second is no small one of a script.
 _WORD = re.compile(r"[^\W\d_](?![ʰ-˿ᴬ-ᵪⁱⁿₐ-ₜⱼ])[^\W\d_]")
 
 
-def keep_apart(before: Piece, after: Piece) -> bool:
+def keep_apart(before: Box, after: Box) -> bool:
     """Whether a space between two pieces in the source is more than its layout."""
     if before.text[-1:] == " " or after.text[:1] == " ":
         return False
@@ -63,16 +63,16 @@ def keep_apart(before: Piece, after: Piece) -> bool:
     return any(_WORD.match(piece.text) for piece in (before, after) if piece.kind == "ordinary")
 
 
-def join(pieces: Sequence[Piece]) -> Piece:
+def join(pieces: Sequence[Box]) -> Box:
     """Put pieces side by side, with spaces and brackets where they are needed."""
     pieces = _with_brackets(_with_signs(pieces))
-    parts: list[Piece] = []
+    parts: list[Box] = []
     depth = factors = 0
     bond = Bond.ATOM
     for before, piece in zip([None, *pieces], pieces, strict=False):
         gap = _gap(before, piece) if before else ""
         if gap:
-            parts.append(plain(gap))
+            parts.append(one_row(gap))
         if depth == 0:
             loose = gap or piece.text != piece.text.strip()
             bond = min(bond, Bond.LOOSE if loose else _bond_inside(piece))
@@ -88,10 +88,10 @@ def join(pieces: Sequence[Piece]) -> Piece:
     return replace(beside(parts), bond=bond)
 
 
-def beside(parts: Sequence[Piece]) -> Piece:
+def beside(parts: Sequence[Box]) -> Box:
     """Put pieces side by side as they are, the rows that stand on the line level."""
     if all(len(part.rows) == 1 for part in parts):
-        return plain("".join(part.rows[0] for part in parts))
+        return one_row("".join(part.rows[0] for part in parts))
     above = max(part.base for part in parts)
     below = max(len(part.rows) - part.base for part in parts)
     columns = []
@@ -99,10 +99,10 @@ def beside(parts: Sequence[Piece]) -> Piece:
         blank = (" " * cell_len(part.rows[0]),)
         under = blank * (below - len(part.rows) + part.base)
         columns.append(blank * (above - part.base) + part.rows + under)
-    return Piece(tuple(map("".join, zip(*columns, strict=True))), base=above)
+    return Box(tuple(map("".join, zip(*columns, strict=True))), base=above)
 
 
-def bracketed(piece: Piece, below: Bond) -> str:
+def bracketed(piece: Box, below: Bond) -> str:
     """Return the text of a piece, in brackets if its bond is not above `below`."""
     return f"({piece.text})" if piece.bond <= below else piece.text
 
@@ -110,17 +110,17 @@ def bracketed(piece: Piece, below: Bond) -> str:
 _DIFFERENTIAL = re.compile(r"[d∂]\w[²³ⁿ]?")
 
 
-def fraction(numerator: Piece, denominator: Piece) -> Piece:
+def fraction(numerator: Box, denominator: Box) -> Box:
     """Return a fraction on one line."""
     whole = _DIFFERENTIAL.fullmatch(denominator.text)
     under = denominator.text if whole else bracketed(denominator, Bond.PRODUCT)
-    return plain(f"{bracketed(numerator, Bond.QUOTIENT)}/{under}", bond=Bond.QUOTIENT)
+    return one_row(f"{bracketed(numerator, Bond.QUOTIENT)}/{under}", bond=Bond.QUOTIENT)
 
 
-def _with_signs(pieces: Iterable[Piece]) -> list[Piece]:
+def _with_signs(pieces: Iterable[Box]) -> list[Box]:
     """Tell the minus of `-b` from that of `a - b`."""
-    signed: list[Piece] = []
-    before: Kind = "open"
+    signed: list[Box] = []
+    before: AtomKind = "open"
     for piece in pieces:
         if piece.kind == "binary" and before in _BEFORE_SIGN and piece.text in "+-±∓":
             piece = replace(piece, kind="sign")
@@ -133,11 +133,11 @@ _BEFORE_SIGN = {"binary", "relation", "open", "punctuation", "large", "sign"}
 _FACTORS = {"ordinary", "inner"}
 
 
-def _with_brackets(pieces: Sequence[Piece]) -> list[Piece]:
+def _with_brackets(pieces: Sequence[Box]) -> list[Box]:
     """Put fractions in brackets where what stands beside them could be taken into them."""
     around = zip_longest([None, *pieces[:-1]], pieces, pieces[1:])
     return [
-        plain(f"({piece.text})", "inner")
+        one_row(f"({piece.text})", "inner")
         if piece.bond == Bond.QUOTIENT
         and piece.kind == "ordinary"
         and _touched(before, piece, after)
@@ -147,7 +147,7 @@ def _with_brackets(pieces: Sequence[Piece]) -> list[Piece]:
     ]
 
 
-def _touched(before: Piece | None, piece: Piece, after: Piece | None) -> bool:
+def _touched(before: Box | None, piece: Box, after: Box | None) -> bool:
     if after and after.text[:1] != " " and after.kind in _FACTORS | {"open", "postfix"}:
         return True
     if before is None or before.text[-1:] == " " or _is_mixed(before, piece):
@@ -155,12 +155,12 @@ def _touched(before: Piece | None, piece: Piece, after: Piece | None) -> bool:
     return before.kind in _FACTORS | {"close", "function", "postfix"} or before.text in ("÷", "/")
 
 
-def _is_mixed(before: Piece, piece: Piece) -> bool:
+def _is_mixed(before: Box, piece: Box) -> bool:
     """Whether the two are a mixed number, as 2 1/3 is."""
     return before.text.isdecimal() and piece.text.replace("/", "", 1).isdecimal()
 
 
-def _gap(before: Piece, piece: Piece) -> str:
+def _gap(before: Box, piece: Box) -> str:
     """Return the space between two pieces."""
     if not (before.text and piece.text) or " " in (before.text[-1], piece.text[0]):
         return ""
@@ -179,11 +179,11 @@ def _gap(before: Piece, piece: Piece) -> str:
     return " " if trails or mixed else ""
 
 
-def _bond_inside(piece: Piece) -> Bond:
+def _bond_inside(piece: Box) -> Bond:
     return Bond.QUOTIENT if piece.text == "/" else piece.bond
 
 
-def _is_applied(before: Piece | None, piece: Piece) -> bool:
+def _is_applied(before: Box | None, piece: Box) -> bool:
     """Whether brackets open after the name of a function, as in f(x) and P(A)."""
     named = before is not None and (before.kind == "function" or before.text in set("fghFGHPE"))
     return named and piece.kind in ("open", "inner")
@@ -198,13 +198,13 @@ _TALL = {
 }  # fmt: skip
 
 
-def enclosed(left: str, piece: Piece, right: str) -> Piece:
+def enclosed(left: str, piece: Box, right: str) -> Box:
     """Put a piece between brackets of its height; an empty bracket is none."""
     fenced = beside([_bracket(left, piece), piece, _bracket(right, piece)])
     return replace(fenced, kind="inner", bond=Bond.ATOM)
 
 
-def _bracket(character: str, piece: Piece) -> Piece:
+def _bracket(character: str, piece: Box) -> Box:
     height = len(piece.rows)
     if height == 1 or character not in _TALL:
         rows = [" " * len(character)] * height
@@ -217,36 +217,36 @@ def _bracket(character: str, piece: Piece) -> Piece:
     return replace(piece, rows=tuple(rows))
 
 
-def framed(piece: Piece) -> Piece:
+def framed(piece: Box) -> Box:
     """Draw a frame around a piece."""
     line = "─" * (cell_len(piece.rows[0]) + 2)
     rows = (f"┌{line}┐", *(f"│ {row} │" for row in piece.rows), f"└{line}┘")
-    return Piece(rows, "inner", base=piece.base + 1)
+    return Box(rows, "inner", base=piece.base + 1)
 
 
-def grid(cells: Sequence[Sequence[Piece]], gaps: Sequence[str], sides: Sequence[str]) -> Piece:
+def grid(cells: Sequence[Sequence[Box]], gaps: Sequence[str], sides: Sequence[str]) -> Box:
     """Set rows of cells under one another.
 
     `gaps` are the spaces before the columns and `sides` where in its column a cell stands
     (`<`, `^` or `>`, as in format strings); both are gone through again and again.
     """
-    widths = [max(map(_width, column)) for column in zip_longest(*cells, fillvalue=plain(""))]
+    widths = [max(map(_width, column)) for column in zip_longest(*cells, fillvalue=one_row(""))]
     rows: list[str] = []
     for line in cells:
-        parts: list[Piece] = []
+        parts: list[Box] = []
         for index, width in enumerate(widths):
-            cell = line[index] if index < len(line) else plain("")
-            parts.append(plain(gaps[index % len(gaps)] if index else ""))
+            cell = line[index] if index < len(line) else one_row("")
+            parts.append(one_row(gaps[index % len(gaps)] if index else ""))
             parts.append(_placed(cell, width, sides[index % len(sides)]))
         rows += beside(parts).rows
-    return Piece(tuple(rows), "inner", base=(len(rows) - 1) // 2)
+    return Box(tuple(rows), "inner", base=(len(rows) - 1) // 2)
 
 
-def _placed(cell: Piece, width: int, side: str) -> Piece:
+def _placed(cell: Box, width: int, side: str) -> Box:
     space = width - _width(cell)
     left = {"<": 0, "^": space // 2, ">": space}[side]
     return replace(cell, rows=tuple(" " * left + row + " " * (space - left) for row in cell.rows))
 
 
-def _width(piece: Piece) -> int:
+def _width(piece: Box) -> int:
     return cell_len(piece.rows[0])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from r1local.ui.markdown.latex import symbols
-from r1local.ui.markdown.latex.pieces import Bond, Piece, join, keep_apart, plain
+from r1local.ui.markdown.latex.pieces import Bond, Box, join, keep_apart, one_row
 from r1local.ui.markdown.latex.scripts import with_scripts
 
 # Nothing that people read is nested as deep: 30 fractions within each other. Python gives up at
@@ -38,7 +38,7 @@ class Reader:
     """
 
     def __init__(
-        self, source: str, commands: Mapping[str, Callable[["Reader"], Piece]], *, tall: bool
+        self, source: str, commands: Mapping[str, Callable[["Reader"], Box]], *, tall: bool
     ) -> None:
         self.tall = tall
         self._source = source
@@ -46,7 +46,7 @@ class Reader:
         self._at = 0
         self._depth = 0
 
-    def whole(self) -> list[list[Piece]]:
+    def whole(self) -> list[list[Box]]:
         r"""Return the whole formula: cells between `&` in lines between `\\`.
 
         Raises UnreadableError, as all that is below.
@@ -56,7 +56,7 @@ class Reader:
             raise UnreadableError
         return lines
 
-    def lines(self) -> list[list[Piece]]:
+    def lines(self) -> list[list[Box]]:
         """Read lines of cells up to an end that is neither."""
         lines = [[self.row()]]
         while True:
@@ -68,9 +68,9 @@ class Reader:
             else:
                 return [line for line in lines if any(cell.text for cell in line)]
 
-    def row(self) -> Piece:
+    def row(self) -> Box:
         """Read pieces up to an end."""
-        pieces: list[Piece] = []
+        pieces: list[Box] = []
         while True:
             spaced = self._skip_spaces()
             token = self._peek()
@@ -78,26 +78,26 @@ class Reader:
                 return join(pieces)
             piece = self._piece()
             if spaced and pieces and keep_apart(pieces[-1], piece):
-                pieces.append(plain(" ", "space"))
+                pieces.append(one_row(" ", "space"))
             if piece.rows != ("",):
                 pieces.append(piece)
 
     # Arguments of commands
 
-    def argument(self) -> Piece:
+    def argument(self) -> Box:
         """Read an argument, on one line: a group, a command, or a single character."""
         tall, self.tall = self.tall, False
         self._skip_spaces()
         token = self._peek()
         if token and (token["number"] or token["letters"]):
             self._at += 1
-            piece = plain(token[0][0])
+            piece = one_row(token[0][0])
         else:
             piece = self._atom()
         self.tall = tall
         return piece
 
-    def group(self) -> Piece:
+    def group(self) -> Box:
         """Read what stands between braces."""
         self._skip_spaces()
         self.expect("{")
@@ -140,17 +140,17 @@ class Reader:
 
     # Pieces
 
-    def _piece(self) -> Piece:
+    def _piece(self) -> Box:
         """Read an atom and the scripts at it."""
-        base = plain("") if _SCRIPT.match(self._source, self._at) else self._atom()
-        scripts: dict[str, Piece] = {}
+        base = one_row("") if _SCRIPT.match(self._source, self._at) else self._atom()
+        scripts: dict[str, Box] = {}
         while mark := self._found(_SCRIPT):
             if mark[1] in scripts:
                 raise UnreadableError
             scripts[mark[1]] = self.argument()
         return with_scripts(base, scripts) if scripts else base
 
-    def _atom(self) -> Piece:
+    def _atom(self) -> Box:
         token = self._peek()
         if token is None or token[0].rstrip() in _ENDS or self._depth == _MAX_DEPTH:
             raise UnreadableError
@@ -165,40 +165,40 @@ class Reader:
         self._depth -= 1
         return piece
 
-    def _letters(self, run: str) -> Piece:
+    def _letters(self, run: str) -> Box:
         # A script belongs to the last letter alone.
         if len(run) > 1 and _SCRIPT.match(self._source, self._at + len(run)):
             run = run[:-1]
         self._at += len(run)
         # What is longer than a few factors is a name.
-        return plain(run, bond=Bond.PRODUCT if 1 < len(run) < 4 else Bond.ATOM)
+        return one_row(run, bond=Bond.PRODUCT if 1 < len(run) < 4 else Bond.ATOM)
 
-    def _sign(self, token: re.Match[str]) -> Piece:
+    def _sign(self, token: re.Match[str]) -> Box:
         name = token["word"] or token["sign"]
         if name is None:
             return self._character(token[0])
         if name in symbols.SYMBOLS:
-            return plain(*symbols.SYMBOLS[name])
+            return one_row(*symbols.SYMBOLS[name])
         if name in symbols.SPACES:
-            return plain(symbols.SPACES[name], "space")
+            return one_row(symbols.SPACES[name], "space")
         if name in symbols.SILENT:
-            return plain("")
+            return one_row("")
         command = self._commands.get(name)
         return command(self) if command else self._unknown(token.start())
 
-    def _character(self, text: str) -> Piece:
+    def _character(self, text: str) -> Box:
         if text == "~":
-            return plain(" ", "space")
+            return one_row(" ", "space")
         # `1,2` and `3:10` are kept as they are: only the author knows whether they are one number.
         bond = Bond.PRODUCT if text[0].isdecimal() and {",", ":"} & set(text) else Bond.ATOM
-        return plain(text, symbols.KINDS.get(text, "ordinary"), bond)
+        return one_row(text, symbols.KINDS.get(text, "ordinary"), bond)
 
-    def _unknown(self, start: int) -> Piece:
+    def _unknown(self, start: int) -> Box:
         """Keep a command and its arguments to the letter."""
         self._found(_OPTION)
         while self._source.startswith("{", self._at):
             self.raw_argument()
-        return plain(self._source[start : self._at])
+        return one_row(self._source[start : self._at])
 
     # Tokens
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from rich.cells import cell_len
 
-from r1local.ui.markdown.latex.pieces import Bond, Piece, beside, bracketed, plain
+from r1local.ui.markdown.latex.pieces import Bond, Box, beside, bracketed, one_row
 from r1local.ui.markdown.latex.symbols import ACCENT_NAMES, ACCENTS, KINDS, LINES, SCRIPTS
 
 
-def with_scripts(base: Piece, scripts: Mapping[str, Piece]) -> Piece:
+def with_scripts(base: Box, scripts: Mapping[str, Box]) -> Box:
     """Return `base` with its scripts, by `^` and `_`."""
     # Small characters come first: nothing after them can be taken for a part of theirs.
     drawn = {mark: _script(mark, scripts[mark]) for mark in sorted(scripts, reverse=True)}
@@ -21,7 +21,7 @@ def with_scripts(base: Piece, scripts: Mapping[str, Piece]) -> Piece:
     # A letter and its index are one thing.
     if bond == Bond.SCRIPTED and base.bond == Bond.ATOM and "^" not in scripts:
         bond = Bond.ATOM
-    return plain(text, base.kind, bond)
+    return one_row(text, base.kind, bond)
 
 
 def small(mark: str, text: str) -> str:
@@ -30,7 +30,7 @@ def small(mark: str, text: str) -> str:
     return "".join(characters) if all(characters) else ""
 
 
-def accented(command: str, content: Piece) -> Piece:
+def accented(command: str, content: Box) -> Box:
     r"""Return what a command such as `\hat` or `\overline` makes of its argument."""
     text = content.text
     if command in LINES:
@@ -38,29 +38,29 @@ def accented(command: str, content: Piece) -> Piece:
     elif len(text) == 1:
         marked = text + ACCENTS[command]
     else:
-        return plain(f"{ACCENT_NAMES.get(command, command)}({text})")
+        return one_row(f"{ACCENT_NAMES.get(command, command)}({text})")
     kind = KINDS.get(text, "ordinary") if command == "not" else "ordinary"
-    return plain(unicodedata.normalize("NFC", marked), kind, content.bond)
+    return one_row(unicodedata.normalize("NFC", marked), kind, content.bond)
 
 
-def _script(mark: str, script: Piece) -> Piece:
+def _script(mark: str, script: Box) -> Box:
     if drawn := small(mark, script.text):
-        return plain(drawn, bond=Bond.SCRIPTED)
+        return one_row(drawn, bond=Bond.SCRIPTED)
     if script.bond == Bond.ATOM and len(script.text) > 0:
-        return plain(mark + script.text, bond=Bond.TRAILING)
-    return plain(f"{mark}({_closed_up(script)})", bond=Bond.SCRIPTED)
+        return one_row(mark + script.text, bond=Bond.TRAILING)
+    return one_row(f"{mark}({_closed_up(script)})", bond=Bond.SCRIPTED)
 
 
-def _closed_up(script: Piece) -> str:
+def _closed_up(script: Box) -> str:
     """Return a script without its spaces, unless it is made of words."""
     words = any(word.isalpha() and len(word) > 1 for word in script.text.split(" "))
     return script.text if words else script.text.replace(" ", "")
 
 
-def _at_corners(base: Piece, scripts: Mapping[str, Piece]) -> Piece:
+def _at_corners(base: Box, scripts: Mapping[str, Box]) -> Box:
     rows = [""] * len(base.rows)
     for mark, script in scripts.items():
         rows[0 if mark == "^" else -1] = script.text
     width = max(map(cell_len, rows))
     padded = tuple(row + " " * (width - cell_len(row)) for row in rows)
-    return beside([base, Piece(padded, base=base.base)])
+    return beside([base, Box(padded, base=base.base)])

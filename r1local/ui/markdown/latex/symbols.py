@@ -8,7 +8,7 @@ fonts have: `·` for `\cdot`, `≤` for `\leqslant`.
 
 import unicodedata
 
-from r1local.ui.markdown.latex.pieces import Kind
+from r1local.ui.markdown.latex.pieces import AtomKind
 
 
 def _pairs(words: str) -> dict[str, str]:
@@ -68,7 +68,7 @@ _FUNCTIONS = """
 """
 
 #: Every symbol by its command: its characters and its class.
-SYMBOLS: dict[str, tuple[str, Kind]] = {
+SYMBOLS: dict[str, tuple[str, AtomKind]] = {
     **{name: (shown, "ordinary") for name, shown in _ORDINARY.items()},
     **{name: (shown, "binary") for name, shown in _BINARY.items()},
     **{name: (shown, "relation") for name, shown in _RELATIONS.items()},
@@ -84,7 +84,7 @@ SYMBOLS: dict[str, tuple[str, Kind]] = {
 }
 
 #: The class of a character that stands for itself.
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, AtomKind] = {
     **dict.fromkeys("([⟨⌊⌈", "open"),
     **dict.fromkeys(")]⟩⌋⌉", "close"),
     **dict.fromkeys("|‖", "bar"),
