@@ -261,9 +261,8 @@ class ReplyStream:
     def _leave_loop(self, dropped: int) -> list[Event]:
         """Take the reply back to where a loop began, and lead it on another way."""
         part, before = self._text.part, self._text.characters
-        del self._tokens[-dropped:]
+        dropped = self._take_back(dropped)
         self._discarded += dropped
-        self._text = self._read(self._tokens)
         self._guard.reset()
         self._loops += 1
         characters = before[part] - self._text.characters[part]
@@ -283,6 +282,16 @@ class ReplyStream:
         events += self._write(self._closing)
         self.next_tokens = (last, *self.next_tokens)
         return events
+
+    def _take_back(self, dropped: int) -> int:
+        """Forget the last tokens, and a character that is cut by that; return how many."""
+        before = len(self._tokens)
+        del self._tokens[-dropped:]
+        self._text = self._read(self._tokens)
+        while self._text.inside_character:
+            del self._tokens[-1]
+            self._text = self._read(self._tokens)
+        return before - len(self._tokens)
 
     def _change_sampler(self) -> None:
         self.sampler.close()

@@ -122,8 +122,8 @@ def test_text_in_pipes_is_exact(run: Run, scripted: Scripted) -> None:
 def test_bytes_that_are_not_utf8_come_as_replacement_characters(
     run: Run, scripted: Scripted
 ) -> None:
-    result = run("hi", "-m", scripted(b"hm</think>a\xffb\xe6\x97c \xf0\x9f\x98"))
-    assert result.stdout == "a\ufffdb\ufffdc \ufffd\n"
+    result = run("hi", "-m", scripted(b"hm</think>a\xffb\xe6\x97c"))
+    assert result.stdout == "a\ufffdb\ufffdc\n"
 
 
 def test_long_tokens_come_whole(run: Run, scripted: Scripted) -> None:
