@@ -1,16 +1,21 @@
 """Replies in this process: a model loaded for a test, and what its events come to."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from r1local.conversation import Conversation, Message
+from r1local.engine.library import load_llama
+from r1local.engine.vocabulary import Vocabulary
 from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
+from r1local.thinking.dialects import R1, Dialect
+from r1local.thinking.splitter import Start
 
 PROMPT = (0,)
 HI: Conversation = (Message("user", "hi"),)
@@ -37,12 +42,36 @@ def events_of(
     return list(generate(model, conversation, settings, control or Control()))
 
 
-def stream_of(model: LoadedModel, settings: ReplySettings | None = None) -> ReplyStream:
-    """A reply whose tokens the test draws itself; it starts in a thought."""
-    vocabulary, dialect = model.model.vocabulary, model.template.dialect
-    window = model.model.context_window
+@contextmanager
+def vocabulary_of(path: Path) -> Iterator[Vocabulary]:
+    """A model file's vocabulary, without its weights."""
+    llama = load_llama()
+    params = llama.llama_model_default_params()
+    params.vocab_only = True
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
+    try:
+        yield Vocabulary(llama.llama_model_get_vocab(model))
+    finally:
+        llama.llama_model_free(model)
+
+
+def stream_of(
+    vocabulary: Vocabulary,
+    settings: ReplySettings | None = None,
+    *,
+    dialect: Dialect = R1,
+    start: Start = "open",
+    control: Control | None = None,
+) -> ReplyStream:
+    """A reply whose tokens the test draws itself."""
     return ReplyStream(
-        vocabulary, dialect, PROMPT, "open", window, settings or ReplySettings(), Control()
+        vocabulary,
+        dialect,
+        PROMPT,
+        start,
+        8_192,
+        settings or ReplySettings(),
+        control or Control(),
     )
 
 
@@ -52,6 +81,7 @@ def fed(stream: ReplyStream, script: Sequence[int]) -> list[Event]:
     position = 0
     while not stream.finished and position < len(script):
         events += stream.feed(script[position])
+        assert stream.finished or stream.next_tokens, "there is nothing to evaluate"
         if stream.rewind_to is not None:
             position = stream.rewind_to - len(PROMPT)
         position += len(stream.next_tokens)

@@ -57,7 +57,12 @@ class Vocabulary:
     def token_of(self, text: str) -> int | None:
         """The token that is a text alone, where the vocabulary has one."""
         tokens = self.tokens_of(text)
-        return tokens[0] if len(tokens) == 1 else None
+        if len(tokens) != 1:
+            return None
+        # Some tokenizers have one token for all that they can't spell.
+        (token,) = tokens
+        spelled = text in (self._text(token), self.piece(token).decode("utf-8", "replace"))
+        return token if spelled else None
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; nothing for a control token."""

@@ -194,20 +194,34 @@ class ReplyStream:
         vocabulary, text = self._vocabulary, self._text
         tokens = text.tokens["thinking"]
         if token == self._closing_token:
-            if not self._thought.put_off(tokens, blank=text.thought_blank):
+            wait = vocabulary.tokens_of(WAIT)
+            if not (wait and self._thought.put_off(tokens, blank=text.thought_blank)):
                 return self._write((token,), drawn=True)
             notice = f"the thought ended after {_counted(tokens)} and was made to go on"
-            return [*self._write(vocabulary.tokens_of(WAIT)), Notice("thinking", notice)]
+            return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
         if closed_for and not text.inside_character:
             notice = f"the thought was closed after {_counted(tokens)}{_WHY_CLOSED[closed_for]}"
-            return [*self._write(self._closing), Notice("budget", notice)]
+            return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
             return self._write((token,), drawn=True)
         if self._settings.grammar is None:
             return self._end("stop")
-        return self._write(self._closing)
+        return self._close_thought("stop")
+
+    def _close_thought(self, otherwise: FinishReason, *notices: Notice) -> list[Event]:
+        """Write a thought's end; where the vocabulary can't spell it, end the reply.
+
+        Args:
+            otherwise: why the reply ends then.
+            notices: what is told of the thought's end.
+        """
+        events = self._write(self._closing)
+        if self.finished or self._text.part == "answer":
+            return [*events, *notices]
+        told = f"the model's tokens can't spell {self._dialect.closing}, so the reply was ended"
+        return [*events, Notice("thinking", told), *self._end(otherwise)]
 
     def _end(self, reason: FinishReason) -> list[Event]:
         self._reason = reason
@@ -279,7 +293,7 @@ class ReplyStream:
         events.append(Notice("loop", f"{notice}, and the {part} was ended"))
         if part == "answer":
             return events + self._end("loop")
-        events += self._write(self._closing)
+        events += self._close_thought("loop")
         self.next_tokens = (last, *self.next_tokens)
         return events
 

@@ -19,7 +19,16 @@ from r1local.thinking.limits import CLOSING
 from r1local.thinking.loops import LoopSettings
 from testing.command import Run, Scripted
 from testing.models import END_THINK, R1_TEMPLATE, THINK, prompt_length, smollm2, vocabulary
-from testing.replies import HI, events_of, fed, finished, loaded, stream_of, text_of
+from testing.replies import (
+    HI,
+    events_of,
+    fed,
+    finished,
+    loaded,
+    stream_of,
+    text_of,
+    vocabulary_of,
+)
 
 #: What is put in when a thought is closed; each byte is a token in scripted models.
 CLOSED = f"{CLOSING}</think>\n\n"
@@ -263,7 +272,7 @@ def test_a_thought_that_is_ended_in_a_loop_ends_with_a_whole_character(
     scripted: Scripted,
 ) -> None:
     # 「 and ， have their last byte in common, so that the loop begins with it.
-    with loaded(scripted("")) as opened, stream_of(opened) as stream:
+    with vocabulary_of(scripted("")) as words, stream_of(words) as stream:
         events = fed(stream, ("Hm「" + "思考再思考，" * 400).encode())
     thought = kept(events, "thinking", ThinkingDelta)
     assert thought.endswith(CLOSING.rstrip())
