@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from r1local.thinking.dialects import R1
-
 
 @dataclass(frozen=True)
 class SpecialTokens:
@@ -19,11 +17,6 @@ class SpecialTokens:
     bos: str
     eos: str
     texts: frozenset[str]
-
-    @property
-    def knows_thinking(self) -> bool:
-        """The vocabulary has R1's think tags as tokens of their own."""
-        return self.texts.issuperset(R1.tags)
 
     def places(self, text: str) -> Iterator[int]:
         """Where special tokens begin in a text, overlapping ones too.

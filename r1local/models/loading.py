@@ -8,7 +8,6 @@ from pathlib import Path
 from r1local.config.options import KVType
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.engine.model import LoadSettings, Model
-from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError, InvalidSetting
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES, GGUFFile, file_type, read_gguf
@@ -28,11 +27,13 @@ from r1local.machine.memory import (
 from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
-from r1local.thinking.dialects import R1
+from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
+#: Characters of an unknown tag that are shown.
+_LONGEST_TAG = 40
 # Bounds beyond any use, and below what C's integers or the system's threads allow.
 _MOST_CONTEXT = 2**27
 _MOST_LAYERS = 10_000
@@ -96,10 +97,16 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     model = Model(path, settings, cancelled)
     try:
         specials = model.vocabulary.specials
-        template = ChatTemplate(source, specials, thinks=_thinks(gguf, specials))
+        dialect = dialect_of(source, specials.texts) or R1
+        thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
+        template = ChatTemplate(source, specials, thinks=thinks)
     except BaseException:
         model.close()
         raise
+    if unknown := unknown_tags(source, specials.texts):
+        tags = " and ".join(tag[:_LONGEST_TAG] for tag in unknown[:2])
+        told = f"the model has {tags}, which r1local doesn't know: thoughts may be in the answer"
+        notices.append(Notice("thinking", told))
     load_s = time.monotonic() - started
     return LoadedModel(model, template, tuple(notices), load_s, _details(gguf, settings))
 
@@ -240,11 +247,6 @@ def _context_asked_for(
         trained = f"the model was trained on {gguf.context_length:,} tokens of context"
         notices.append(Notice("context", f"{trained}: beyond them it may lose the thread"))
     return context
-
-
-def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:
-    """The file's own word that its model thinks: think tags in vocabulary and template."""
-    return specials.knows_thinking and R1.closing in (gguf.chat_template or R1.closing)
 
 
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:

@@ -7,14 +7,14 @@ itself, and no tokenizer can put the token together again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
 from r1local.prompts.template_sandbox import CompiledTemplate
-from r1local.thinking.dialects import R1
+from r1local.thinking.dialects import R1, dialect_of
 from r1local.thinking.splitter import Start, start_of_reply
 
 #: Unicode's private-use areas, where a mark is looked for that no text has.
@@ -22,8 +22,8 @@ _PRIVATE_USE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 
 
 
 #: Stands in for a thought that isn't wanted. R1 knows no such thing: behind a blank thought
-#: it writes another end tag, or begins to think aloud. The end tag follows.
-SHORT_THOUGHT = "\nOkay, I can answer this directly.\n"
+#: it writes another end tag, or begins to think aloud.
+SHORT_THOUGHT = "Okay, I can answer this directly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,13 @@ class ChatTemplate:
 
     def __init__(self, source: str, specials: SpecialTokens, *, thinks: bool) -> None:
         self._source = source
-        self._specials = specials
         self._thinks = thinks
         self._template = CompiledTemplate(source)
         #: How the model marks its thoughts.
-        self.dialect = R1
+        self.dialect = dialect_of(source, specials.texts) or R1
+        # Users' text never becomes a tag, whether that is a token or not.
+        tags = (*self.dialect.tags, *self.dialect.atoms)
+        self._specials = replace(specials, texts=specials.texts.union(tags))
 
     def render(self, messages: Sequence[Message], *, think: bool = True) -> Prompt:
         """Render the prompt for the assistant's next reply.
@@ -82,10 +84,10 @@ class ChatTemplate:
         dialect = self.dialect
         start = start_of_reply(text, dialect)
         if start == "none" and self._thinks:
-            text, start = text + f"{dialect.opening}\n", "open"
+            text, start = text + dialect.opening, "open"
         if start == "open" and not think:
-            closed = f"{SHORT_THOUGHT}{dialect.closing}{dialect.behind}"
-            text, start = text.rstrip() + closed, "closed"
+            thought = f"{dialect.lead}{SHORT_THOUGHT}{dialect.end}"
+            text, start = text.rstrip() + thought, "closed"
         return Prompt(tuple(part for part in text.split(mark) if part), start)
 
     def as_data(self, text: str) -> tuple[str, ...]:

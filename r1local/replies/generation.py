@@ -92,16 +92,18 @@ def prompt_of(
     if begun is None:
         return template.render(conversation, think=settings.thinking.wanted)
     thought = bool(begun.thinking) or begun.thinking_open
-    prompt = template.render(conversation, think=thought)
+    prompt, dialect = template.render(conversation, think=thought), template.dialect
     parts, start = list(prompt.parts), prompt.start
     if thought and start != "open":
-        parts.append(f"{template.dialect.opening}\n")
+        parts.append(dialect.opening)
     if thought:
         parts += template.as_data(begun.thinking)
         start = "thinking" if begun.thinking else "open"
     if thought and not begun.thinking_open:
-        parts.append(f"\n{template.dialect.closing}{template.dialect.behind}")
+        parts.append(dialect.end)
         start = "closed"
+    elif begun.answer and (heading := dialect.behind.strip()):
+        parts.append(heading)
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"
