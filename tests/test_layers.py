@@ -16,6 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: Rooms from the ground up: a module imports modules of its own room, and of rooms named earlier.
 FLOORS = (
     "errors",
+    "units",
     "conversation",
     "events",
     "config",
@@ -37,19 +38,21 @@ FLOORS = (
     "__main__",
 )
 #: All that the screens may reach, directly or through others.
-UI_REACHES = {"errors", "conversation", "config.options", "answers.boxed", "events"}
+UI_REACHES = {"errors", "conversation", "units", "config.options", "answers.boxed", "events"}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
-    "filelock": {"hub.client", "sessions"},
+    "filelock": {"hub.layout", "sessions"},
     "httpx2": {"hub"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
+    "jsonschema": {"replies.json_validation"},
     "llama_cpp": {"engine"},
     "markdown_it": {"sessions.export", "ui.markdown"},
     "math_verify": {"answers.algebra"},
     "platformdirs": {"config.paths", "cli.error_handler"},
     "prompt_toolkit": {"ui"},
     "psutil": {"machine.hardware"},
+    "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
     "typer": {"cli"},
@@ -147,6 +150,7 @@ def test_help_is_light(arguments: list[str]) -> None:
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'llama_cpp', 'numpy', 'huggingface_hub', 'prompt_toolkit', 'jinja2', 'psutil'}\n"
+        "heavy |= {'jsonschema', 'referencing'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -14,7 +14,8 @@ from r1local.replies.settings import SETTABLE, changed, value_of
 from r1local.sessions.export import export_json, export_markdown
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.session import Session
-from r1local.ui.wording import duration, reply_count, tokens
+from r1local.ui.wording import duration, reply_count
+from r1local.units import token_count
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 _KEYS = """\
@@ -259,9 +260,9 @@ def _stats(chat: Chat, _argument: str) -> None:
         for name, price in chat.models.prices.items()
     ]
     chat.surface.say(
-        f"thinking   {tokens(thinking)} in {duration(thinking_s)}\n"
-        f"answers    {tokens(answers)} in {duration(answer_s)}\n"
-        f"prompts    {tokens(prompts)} in {reply_count(len(all_replies))}\n"
+        f"thinking   {token_count(thinking)} in {duration(thinking_s)}\n"
+        f"answers    {token_count(answers)} in {duration(answer_s)}\n"
+        f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
         f"context    {used:,} of {window:,} tokens\n"
         f"the same tokens at {', '.join(costs)}"
     )

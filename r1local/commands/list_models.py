@@ -3,22 +3,24 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
-from r1local.gguf.file import GGUFFile, read_summary
-from r1local.machine.memory import Machine, MemoryFacts, Plan, facts_of, plan
+from r1local.machine.memory import Machine
+from r1local.machine.planner import Plan, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
+from r1local.models.planning import plan_of
 from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
-from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.tables import Column, print_table
+from r1local.units import disk_size
 
 #: Seconds since the epoch of a time that every calendar and time zone here can still write.
 _LATEST = 250_000_000_000
@@ -68,7 +70,7 @@ def _listed(entries: Sequence[Installed]) -> list[Installed]:
 
 
 def _print_installed(entries: Sequence[Installed], machine: Machine, options: ListOptions) -> None:
-    plans = [_plan(entry, machine) for entry in entries]
+    plans = [plan_of(entry, machine) for entry in entries]
     if options.output_format == "json":
         _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
         return
@@ -99,7 +101,7 @@ def _print_known(
     columns = (
         Column("NAME", [row.model.name for row in rows], 7),
         Column("QUANT", [row.quantization or "?" for row in rows], 3),
-        Column("SIZE", [size_text(row.size) if row.size else "?" for row in rows], 6, right=True),
+        Column("SIZE", [disk_size(row.size) if row.size else "?" for row in rows], 6, right=True),
         Column("CONTEXT", [_context(row.plan) for row in rows], 2, right=True),
         Column("FIT", [row.plan.kind if row.plan else "?" for row in rows], 5),
         Column("HERE", ["yes" if row.here else "no" for row in rows], 4),
@@ -111,7 +113,7 @@ def _print_known(
 def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
     """A model's own file, or the quantization that is pulled by default."""
     if own:
-        return _KnownModel(model, own.quantization, own.size, here, _plan(own, machine))
+        return _KnownModel(model, own.quantization, own.size, here, plan_of(own, machine))
     quantization = model.default_quantization
     size = model.sizes.get(quantization, [0])[0]
     facts = facts_of_known(model, quantization)
@@ -131,27 +133,6 @@ def _known_described(row: _KnownModel) -> dict[str, Any]:
         "fit": row.plan.kind if row.plan else None,
         "installed": row.here,
     }
-
-
-def _plan(entry: Installed, machine: Machine) -> Plan | None:
-    """Where a model would run; None if its header is not as usual."""
-    facts = None
-    header = read_summary(entry.path) if entry.whole else None
-    if header:
-        facts = _facts(replace(header, model_size=entry.size))
-    elif entry.known and entry.quantization and not entry.whole:
-        facts = facts_of_known(entry.known, entry.quantization)
-    return plan(facts, machine) if facts else None
-
-
-def _facts(header: GGUFFile) -> MemoryFacts | None:
-    """The facts in a header's summary, with layers of equal size; None if they can't be true."""
-    facts = facts_of(header)
-    numbers = (*facts.keys, facts.embedding_length, *(each + 1 for each in facts.values))
-    if not facts.keys or min(numbers) <= 0 or facts.feed_forward_length < 0:
-        return None
-    count = len(facts.keys)
-    return replace(facts, layers=(facts.weights // (count + 1),) * count)
 
 
 def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
@@ -180,8 +161,8 @@ def _print_json(rows: Sequence[dict[str, Any]]) -> None:
 
 def _size(entry: Installed) -> str:
     if entry.done is not None:
-        return f"{100 * entry.done // max(1, entry.size)} % of {size_text(entry.size)}"
-    return size_text(entry.size) if entry.size else "file gone"
+        return f"{100 * entry.done // max(1, entry.size)} % of {disk_size(entry.size)}"
+    return disk_size(entry.size) if entry.size else "file gone"
 
 
 def _window(plan: Plan | None) -> int | None:

@@ -12,7 +12,7 @@ from r1local.models.store.installed import Installed
 from r1local.models.store.search import copies, remove_files
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
-from r1local.ui.tables import size_text
+from r1local.units import disk_size
 
 #: Homes that r1local may take models out of.
 _REMOVABLE = ("Hugging Face", "imported")
@@ -83,7 +83,7 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
     if entry.home == "imported":
         question = f"forget {what}, and leave its file where it is?"
     else:
-        question = f"remove {what}, {size_text(entry.size)}, from the Hugging Face cache?"
+        question = f"remove {what}, {disk_size(entry.size)}, from the Hugging Face cache?"
     return agreed(question)
 
 
@@ -93,4 +93,4 @@ def _outcome(entry: Installed, freed: int) -> str:
     what = f"removed {entry.name} {entry.quantization or ''}".strip()
     if freed == 0 and entry.whole:
         return f"{what} of revision {entry.revision}; nothing is freed: another one has the file"
-    return f"{what}; {size_text(freed)} freed"
+    return f"{what}; {disk_size(freed)} freed"

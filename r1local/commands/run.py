@@ -27,7 +27,7 @@ from r1local.prompts import documents
 from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, merged
-from r1local.replies.structured_output import structure_of
+from r1local.replies.structured_output import checked, structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.replies.text import Renderer, renderer_for
@@ -84,6 +84,9 @@ def run(options: RunOptions) -> int:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
     prepared = prepare(options)
+    if options.answer_only and prepared.settings.grammar:
+        # An answer in a given form is final as it is.
+        options = replace(options, answer_only=False, thinking="hide")
     err = console_for(sys.stderr)
     renderer = renderer_for(
         console_for(sys.stdout),
@@ -98,9 +101,9 @@ def run(options: RunOptions) -> int:
         closing(renderer),
         closing(_events(prepared, options.loading, interruption)) as events,
     ):
-        code = _show(events, renderer, options, interruption)
-    if code == EXIT_NO_ANSWER and not options.answer_only:
-        print_notice(err, "no answer: the reply ended inside its thought, or was empty")
+        code, why_none = _show(events, renderer, options, interruption)
+    if why_none and not options.answer_only:
+        print_notice(err, f"no answer: {why_none}")
     return code
 
 
@@ -118,6 +121,7 @@ def prepare(options: RunOptions) -> Prepared:
         merged(options.wanted, model.known),
         only_thinking=options.thinking == "only",
         grammar=structure.grammar if structure else None,
+        schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
         print_notice(err, model.note)
@@ -143,8 +147,9 @@ def _events(
         yield cancelled_while_loading(settings)
         return
     replying = generate(loaded, prepared.conversation, settings, interruption)
-    with loaded.model, closing(replying) as events:
+    with loaded.model, closing(replying):
         yield from loaded.notices
+        events = checked(replying, settings.schema)
         with waiting("reading the prompt"):
             first = next(events)
         yield first
@@ -153,8 +158,11 @@ def _events(
 
 def _show(
     events: Iterable[Event], renderer: Renderer, options: RunOptions, interruption: Interruption
-) -> int:
-    """Render a reply to its end; return the exit code it stands for.
+) -> tuple[int, str | None]:
+    """Render a reply to its end.
+
+    Returns:
+        The exit code it stands for, and why there is no answer where no event has said it.
 
     Raises:
         BrokenPipeError: nobody reads stdout any more.
@@ -176,18 +184,20 @@ def _show(
     if interruption.reader_gone:
         raise BrokenPipeError
     if finished and finished.reason == "cancelled":
-        return 128 + (interruption.signal or signal.SIGINT)
+        return 128 + (interruption.signal or signal.SIGINT), None
     if options.thinking == "only":
         got = thought and finished is not None and not finished.thinking_open
     elif options.answer_only:
         got = final_answer("".join(answer)) is not None
     else:
         got = bool("".join(answer).strip())
-    if finished and finished.reason == "loop":
-        got = False
-    if finished and finished.reason == "length" and (options.json_schema or options.grammar):
-        got = False  # the form is not whole
-    return EXIT_OK if got else EXIT_NO_ANSWER
+    if not got:
+        return EXIT_NO_ANSWER, "the reply ended inside its thought, or was empty"
+    if finished and (finished.reason == "loop" or finished.valid is False):
+        return EXIT_NO_ANSWER, None
+    if finished and finished.reason == "length" and options.grammar:
+        return EXIT_NO_ANSWER, "it was cut by the token limit before it was whole"
+    return EXIT_OK, None
 
 
 def _conversation(options: RunOptions) -> Conversation:

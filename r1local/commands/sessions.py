@@ -22,8 +22,9 @@ from r1local.sessions.search import search_texts
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.safe_text import visible, visible_json
-from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.tables import Column, print_table
 from r1local.ui.transcripts import print_hit, print_turns
+from r1local.units import disk_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def list_sessions(output_format: ModelFormat) -> int:
         Column("LAST USED", [_minute(each.last_used) for each in found], 4),
         Column("MODEL", [each.model or "-" for each in found], 2),
         Column("TURNS", [str(each.turns) for each in found], 3, right=True),
-        Column("SIZE", [size_text(each.size) for each in found], 1, right=True),
+        Column("SIZE", [disk_size(each.size) for each in found], 1, right=True),
     )
     print_table(console_for(sys.stdout), columns)
     return EXIT_OK
@@ -133,7 +134,7 @@ def remove_session(name: str, *, yes: bool) -> int:
         if not agreed(f"remove session {summary.name}, {summary.title or 'which is damaged'}?"):
             return EXIT_ERROR
     freed = delete_session(name)
-    print_notice(console_for(sys.stderr), f"removed session {name}; {size_text(freed)} freed")
+    print_notice(console_for(sys.stderr), f"removed session {name}; {disk_size(freed)} freed")
     return EXIT_OK
 
 

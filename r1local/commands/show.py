@@ -17,9 +17,8 @@ from r1local.machine.memory import (
     facts_of,
     kv_cache_bytes,
     memory_bytes,
-    plan,
-    tokens_per_second,
 )
+from r1local.machine.planner import PlanRequest, plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
 from r1local.models.references import CatalogReference, Reference, parse_reference
@@ -191,7 +190,7 @@ def _variant(quantization: str, facts: MemoryFacts, machine: Machine) -> Variant
     longest = facts.context_length or max(CONTEXTS)
     contexts = []
     for context in (each for each in CONTEXTS if each <= longest):
-        made = plan(facts, machine, context)
+        made = plan(facts, machine, PlanRequest(context))
         contexts.append(
             ContextPlan(
                 context,

@@ -1,10 +1,13 @@
 """Where things lie on this machine: the user's own files, and the homes models can be in."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path, user_state_path
+
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
 def config_folder() -> Path:
@@ -47,6 +50,11 @@ def ollama_folders() -> tuple[Path, ...]:
 def lm_studio_folders() -> tuple[Path, ...]:
     """Where LM Studio keeps models, now and in its versions before 0.3.6."""
     return (Path.home() / ".lmstudio/models", Path.home() / ".cache/lm-studio/models")
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows takes a file's name for a device, whatever its extension."""
+    return _DEVICES.fullmatch(name) is not None
 
 
 def _expanded(path: str) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from r1local.conversation import FinishReason, Part
 
-NoticeKind = Literal["context", "offload", "budget", "thinking", "loop"]
+NoticeKind = Literal["context", "offload", "budget", "thinking", "loop", "schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,15 @@ class Finished:
     """The end of a reply.
 
     `thinking_open` says that the reply ended inside its thought. `seed` is the
-    one that was used, whether asked for or drawn.
+    one that was used, whether asked for or drawn. `valid` says whether the answer is
+    valid by its JSON schema; None: there is none, or it was not checked.
     """
 
     reason: FinishReason
     usage: Usage
     seed: int
     thinking_open: bool
+    valid: bool | None = None
 
 
 Event: TypeAlias = ThinkingDelta | AnswerDelta | Rewound | Notice | Finished

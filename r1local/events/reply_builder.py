@@ -36,6 +36,11 @@ class ReplyBuilder:
         """Whether there is no text yet."""
         return not any(map(any, self._pieces.values()))
 
+    @property
+    def valid(self) -> bool | None:
+        """Whether the answer is valid by its schema; None where that was not checked."""
+        return self._end.valid if self._end else None
+
     def text(self, part: Part) -> str:
         """What there is of a part."""
         return "".join(self._pieces[part])

@@ -26,11 +26,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class VoterReply:
-    """A voter's whole reply and its final answer, if it came to one. Voters count from 1."""
+    """A voter's whole reply and its final answer, if it came to one. Voters count from 1.
+
+    `valid` is as in `Finished`: an answer that a JSON schema refuses is no final answer.
+    """
 
     voter: int
     reply: Reply
     final_answer: str | None
+    valid: bool | None = None
 
     @property
     def tokens(self) -> int:

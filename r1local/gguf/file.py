@@ -14,7 +14,7 @@ from r1local.errors import (
     NotAGGUFFile,
     TruncatedGGUF,
 )
-from r1local.gguf.check import check_data, check_model
+from r1local.gguf.check import check_data, check_model, data_end
 from r1local.gguf.format import (
     DOWNLOAD_AGAIN,
     GGML_TYPES,
@@ -26,6 +26,7 @@ from r1local.gguf.format import (
     shown,
 )
 from r1local.gguf.header import parse_header, parse_summary
+from r1local.gguf.parts import part_name
 
 __all__ = [
     "GGML_TYPES",
@@ -38,9 +39,6 @@ __all__ = [
     "read_header",
     "read_summary",
 ]
-
-# `llama-gguf-split` numbers parts so, and llama.cpp looks for no other names.
-_PART_NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 _SAMPLE_BYTES = 512
 
@@ -109,7 +107,7 @@ def read_gguf(path: Path) -> GGUFFile:
         MissingTokenizer: it has no tokens.
     """
     first = read_header(path)
-    parts = _part_paths(path, first.integer("split.count") or 1)
+    parts = _part_paths(first)
     files = [first, *(_read_part(part, number) for number, part in enumerate(parts[1:], start=1))]
     gguf = replace(
         first,
@@ -214,24 +212,34 @@ def _expect_gguf(path: Path, sample: bytes) -> None:
     raise NotAGGUFFile(f"{shown(path)} is not a GGUF file", _GIVE_A_GGUF)
 
 
-def _part_paths(path: Path, count: int) -> tuple[Path, ...]:
+def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
+    path, count = first.path, first.integer("split.count") or 1
     if count == 1:
         return (path,)
-    named = _PART_NAME.fullmatch(path.name)
-    if named is None or int(named["count"]) != count:
+    if _another_follows(first):
+        raise MalformedGGUF(
+            f"{shown(path)} holds several parts of a model one after the other",
+            "give the parts themselves, or join them with llama-gguf-split --merge, not with cat",
+        )
+    named = part_name(path.name)
+    if named is None or named.count != count:
         raise MalformedGGUF(
             f"{shown(path)} is one of several parts, but its name does not say which",
             "give the parts the names they were published under",
         )
-    parts = tuple(
-        path.with_name(f"{named['stem']}-{number:05}-of-{count:05}.gguf")
-        for number in range(1, count + 1)
-    )
-    if named["number"] != "00001":
+    parts = tuple(path.with_name(named.of_part(number)) for number in range(1, count + 1))
+    if named.number != 1:
         raise ModelFileUnreadable(
             f"{shown(path)} is not the first part of its model", f"give {shown(parts[0])}"
         )
     return parts
+
+
+def _another_follows(gguf: GGUFFile) -> bool:
+    """Whether another GGUF file begins where this one's data, padded, ends."""
+    with gguf.path.open("rb") as stream:
+        stream.seek(data_end(gguf))
+        return MAGIC in stream.read(gguf.alignment + len(MAGIC))
 
 
 def _read_part(path: Path, index: int) -> GGUFFile:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from r1local.gguf.parts import part_name
+
 #: Names as `llama-quantize` and Unsloth give them, with what they cost in quality: the KL
 #: divergence from f16 of Llama-3-8B, Wikitext-2 (llama.cpp, tools/perplexity/README.md). Those
 #: not measured there stand between their neighbours in size, without a figure.
@@ -68,7 +70,6 @@ _RANK = {name: rank for rank, (name, _) in enumerate(_BY_QUALITY)}
 _NAME = r"(?:UD-)?(?:I?Q[1-8]_(?:K_XL|K_XS|K_[LMS]|K|XXS|XS|NL|[01SM])|TQ[12]_0|BF16|F16|F32)"
 #: A quantization's name standing by itself, as in `…-7B-Q4_K_M.gguf` and `R1.Q8_0-00001-of-…`.
 _IN_PATH = re.compile(rf"(?<![A-Z0-9])({_NAME})(?![A-Z0-9_])", re.IGNORECASE)
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 #: Files beside a model: image projectors, importance matrices, drafts for speculation.
 _NOT_A_MODEL = re.compile(r"(?:^|[^a-z])(?:mmproj|imatrix|draft|mtp)(?:[^a-z]|$)", re.IGNORECASE)
 
@@ -123,10 +124,8 @@ def variants(files: Iterable[RepoFile]) -> list[Variant]:
     for file in files:
         if not file.name.lower().endswith(".gguf") or _NOT_A_MODEL.search(file.name):
             continue
-        part = _PART.fullmatch(file.name)
-        if part:
-            key = (part["stem"], int(part["count"]))
-            parts.setdefault(key, {})[int(part["number"])] = file
+        if part := part_name(file.name):
+            parts.setdefault((part.stem, part.count), {})[part.number] = file
         else:
             whole.append(Variant(_called(file.name), (file,)))
     for (stem, count), numbered in parts.items():

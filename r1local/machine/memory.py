@@ -2,14 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-from r1local.config.options import MAX_TOKENS, KVType
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.config.options import KVType
+from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
 from r1local.gguf.file import GGML_TYPES, GGUFFile
-
-#: Where a model runs: all on GPUs, partly, on the CPU, or not in this machine's memory.
-FitKind: TypeAlias = Literal["GPU", "GPU+CPU", "CPU", "no"]
 
 #: Of fewer tokens at once a prompt is evaluated notably slower (docs/benchmarks.md).
 _SMALLEST_BATCH = 16
@@ -18,13 +14,6 @@ _F16_BYTES = 2
 # Rows of the embedding's width that are alive at once; see `compute_bytes`.
 _LIVE_ROWS = 10
 
-SMALLEST_CONTEXT = 512
-#: Tokens of context worth having before more layers are put on a GPU.
-USEFUL_CONTEXT = 4_096
-#: Share of the memory bandwidth that generation reaches: published runs lie between 53 % (M1 Max)
-#: and 85 %, files of fewer bits a weight at the lower end.
-_BANDWIDTH_SHARE = (0.5, 0.85)
-
 
 @dataclass(frozen=True, slots=True)
 class MemoryFacts:
@@ -32,7 +21,10 @@ class MemoryFacts:
 
     `keys` and `values` are the numbers cached for a token in each layer; `layers` are the bytes
     of each layer's tensors, which a GPU can take one by one; `read_per_token` the bytes of
-    weights read for one token; `heads` those that ask, 0 where that isn't known.
+    weights read for one token; `heads` those that ask, 0 where that isn't known. `context_length`
+    are the tokens the model was trained to attend to, `positions` those that it has learnt one by
+    one, 0 where they are computed. `head_lengths` are the numbers in one head's key and value;
+    `latent_attention` says that keys are stored compressed, values inside them (MLA).
     """
 
     weights: int
@@ -45,6 +37,9 @@ class MemoryFacts:
     context_length: int
     read_per_token: int
     heads: int = 0
+    positions: int = 0
+    head_lengths: tuple[int, ...] = ()
+    latent_attention: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +60,6 @@ class Machine:
     def all_memory(self) -> int:
         """Free bytes of the CPU and the GPUs together, shared memory counted once."""
         return self.memory if self.shared else self.memory + sum(self.gpus)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where a model runs, with how much context, and why, in words."""
-
-    kind: FitKind
-    gpu_layers: int
-    context_window: int
-    reason: str
 
 
 _LAYER = re.compile(r"blk\.(\d+)\.")
@@ -108,6 +93,9 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
         context_length=min(filter(None, (gguf.context_length, gguf.position_count)), default=0),
         read_per_token=read or gguf.model_size,
         heads=max(gguf.per_layer("attention.head_count"), default=0),
+        positions=gguf.position_count or 0,
+        head_lengths=(gguf.key_length, gguf.value_length),
+        latent_attention=gguf.uses_latent_attention,
     )
 
 
@@ -157,7 +145,7 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
 
 
 def _row_bytes(facts: MemoryFacts) -> int:
-    """Of the rows that one token has in a layer."""
+    """Bytes of the rows of numbers that one token keeps alive within a layer."""
     return _F32_BYTES * (_LIVE_ROWS * facts.embedding_length + 2 * facts.feed_forward_length)
 
 
@@ -170,97 +158,44 @@ def memory_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16
     return facts.weights + context_bytes(facts, context_window, kv_type)
 
 
+def gpu_bytes(
+    facts: MemoryFacts, gpu_layers: int, context_window: int, kv_type: KVType = "f16"
+) -> int:
+    """Bytes on GPUs where they take so many layers, the last ones first as llama.cpp does.
+
+    One more than there are layers is all of the model, the output layer included.
+    """
+    if gpu_layers <= 0:
+        return 0
+    if gpu_layers > len(facts.layers):
+        return memory_bytes(facts, context_window, kv_type)
+    cached = _cached_per_token(facts, kv_type)[-gpu_layers:]
+    offloaded = sum(facts.layers[-gpu_layers:]) + context_window * sum(cached)
+    return offloaded + compute_bytes(facts, context_window)
+
+
+def cpu_bytes(
+    facts: MemoryFacts, gpu_layers: int, context_window: int, kv_type: KVType = "f16"
+) -> int:
+    """Bytes beside the GPUs where they take so many layers: what is left of the model."""
+    if gpu_layers <= 0:
+        return memory_bytes(facts, context_window, kv_type)
+    left = len(facts.layers) - gpu_layers
+    if left < 0:
+        return 0
+    weights = facts.weights - sum(facts.layers[left:])
+    cached = context_window * sum(_cached_per_token(facts, kv_type)[:left])
+    return weights + cached + compute_bytes(facts, context_window)
+
+
+def _cached_per_token(facts: MemoryFacts, kv_type: KVType) -> list[int]:
+    """Bytes that each layer keeps of one token in the KV cache."""
+    row_bytes = GGML_TYPES[KV_CACHE_TYPES[kv_type]].row_bytes
+    pairs = zip(facts.keys, facts.values, strict=True)
+    return [row_bytes(keys) + row_bytes(values) for keys, values in pairs]
+
+
 def context_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16") -> int:
     """Bytes that a context takes beside the model: memory that has to be free."""
     cache = kv_cache_bytes(facts, context_window, kv_type, kv_type)
     return cache + compute_bytes(facts, context_window)
-
-
-def largest_context(
-    facts: MemoryFacts, wanted: int, available_bytes: int, kv_type: KVType = "f16"
-) -> int:
-    """The context window, `wanted` tokens at most, for which memory suffices.
-
-    A reduced window is a multiple of 256 tokens. Where not even 512 tokens
-    fit, 512 are returned (or `wanted`, if that is less): such a model still
-    runs, slowly, from the disk.
-    """
-    if memory_bytes(facts, wanted, kv_type) <= available_bytes:
-        return wanted
-    fixed = memory_bytes(facts, 0, kv_type)
-    per_step = memory_bytes(facts, CONTEXT_STEP, kv_type) - fixed
-    steps = max(0, available_bytes - fixed) // per_step
-    return min(wanted, max(SMALLEST_CONTEXT, steps * CONTEXT_STEP))
-
-
-def default_context(facts: MemoryFacts) -> int:
-    """The longest reply recommended, as far as the model was trained."""
-    return min(MAX_TOKENS, facts.context_length or MAX_TOKENS)
-
-
-def plan(
-    facts: MemoryFacts, machine: Machine, context: int | None = None, kv_type: KVType = "f16"
-) -> Plan:
-    """Where to run a model with a context of so many tokens; None means: as many as is sensible.
-
-    All of it on the GPUs where that leaves a useful context; else as many layers as they hold;
-    else the CPU. A sensible context is reduced before layers are left out, down to 4,096 tokens.
-    """
-    wanted = context or default_context(facts)
-    least = min(wanted, USEFUL_CONTEXT) if context is None else wanted
-    gpu = sum(machine.gpus)
-    if gpu and memory_bytes(facts, least, kv_type) <= gpu:
-        window = context or largest_context(facts, wanted, gpu, kv_type)
-        return Plan("GPU", len(facts.layers) + 1, window, f"all on the GPU ({_free(gpu)})")
-    everywhere = machine.all_memory
-    window = context or largest_context(facts, wanted, everywhere, kv_type)
-    layers = _layers_on_gpu(facts, window, gpu, kv_type) if gpu else 0
-    if memory_bytes(facts, window, kv_type) > everywhere:
-        needed = memory_bytes(facts, window, kv_type)
-        return Plan("no", layers, window, f"needs {amount(needed)} ({_free(everywhere)})")
-    if layers:
-        told = f"{layers} of {len(facts.layers)} layers on the GPU ({_free(gpu)})"
-        return Plan("GPU+CPU", layers, window, told)
-    return Plan("CPU", 0, window, f"on the CPU ({_free(machine.memory)})")
-
-
-def _free(size: int) -> str:
-    return f"{amount(size)} free"
-
-
-def _layers_on_gpu(facts: MemoryFacts, context: int, gpu: int, kv_type: KVType) -> int:
-    """How many layers, the last ones first as llama.cpp takes them, a GPU holds with their KV."""
-    cache_type = GGML_TYPES[KV_CACHE_TYPES[kv_type]]
-    left = gpu - compute_bytes(facts, context)
-    rows = zip(facts.layers, facts.keys, facts.values, strict=False)
-    for count, (weights, keys, values) in enumerate(reversed(list(rows))):
-        left -= weights + context * (cache_type.row_bytes(keys) + cache_type.row_bytes(values))
-        if left < 0:
-            return count
-    return len(facts.layers)
-
-
-def tokens_per_second(facts: MemoryFacts, plan: Plan, machine: Machine) -> tuple[float, float]:
-    """A range of the speed of generation at an empty context; (0, 0) where it is unknown.
-
-    One token reads all its weights once, so the memory's bandwidth is the ceiling; 50 to 85 % of
-    it is reached in practice.
-    """
-    on_gpu = min(1.0, plan.gpu_layers / (len(facts.layers) + 1))
-    seconds = 0.0
-    for share, bandwidth in (
-        (on_gpu, machine.gpu_bandwidth),
-        (1 - on_gpu, machine.memory_bandwidth),
-    ):
-        if share and not bandwidth:
-            return 0.0, 0.0
-        seconds += share * facts.read_per_token / (bandwidth or 1.0)
-    if plan.kind == "no" or not seconds:
-        return 0.0, 0.0
-    least, most = _BANDWIDTH_SHARE
-    return least / seconds, most / seconds
-
-
-def amount(size: int) -> str:
-    """A size in memory for reading: MiB below one GiB."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -288,4 +288,6 @@ def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None
         vocabulary_size=shape.vocabulary_size,
         context_length=model.context_length or 0,
         read_per_token=read,
+        head_lengths=(shape.latent_length or shape.head_length,),
+        latent_attention=bool(shape.latent_length),
     )

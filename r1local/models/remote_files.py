@@ -10,8 +10,10 @@ from r1local.gguf.file import GGUFFile
 from r1local.gguf.header import parse_header as parse_header
 from r1local.gguf.quantization import Variant, choose, variants
 from r1local.hub import client as hub
+from r1local.hub.answers import not_the_hub
 from r1local.hub.client import RemoteFile, Repository
-from r1local.machine.memory import USEFUL_CONTEXT, Machine, MemoryFacts, memory_bytes
+from r1local.machine.memory import Machine, MemoryFacts
+from r1local.machine.planner import plan
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known
 from r1local.models.references import (
     CatalogReference,
@@ -38,12 +40,20 @@ class HubModel:
     revision: str
 
     def files(self) -> list[RemoteFile]:
-        """Where its files are now."""
+        """Where its files are now.
+
+        Raises:
+            HubError: one can't be had, or the hub contradicts itself.
+        """
         repository = self.repository
-        return [
-            hub.locate(repository.repo_id, file.name, repository.commit)
-            for file in self.variant.files
-        ]
+        files = self.variant.files
+        found = [hub.locate(repository.repo_id, file.name, repository.commit) for file in files]
+        for file, remote in zip(files, found, strict=True):
+            if file.size not in (0, remote.size):
+                raise not_the_hub(
+                    f"it gives {file.name} two sizes, {file.size:,} and {remote.size:,} bytes"
+                )
+        return found
 
     def facts(self) -> MemoryFacts | None:
         """What the catalog knows of this quantization's memory."""
@@ -120,7 +130,7 @@ def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool
     facts = _facts(variant, known)
     if facts is None:
         return variant.size + _UNKNOWN_CONTEXT <= machine.all_memory
-    return memory_bytes(facts, USEFUL_CONTEXT) <= machine.all_memory
+    return plan(facts, machine).useful
 
 
 def _facts(variant: Variant, known: CatalogModel | None) -> MemoryFacts | None:

@@ -5,18 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1local.config.preferences import default_model
-from r1local.engine.library import gpus
 from r1local.errors import ModelNotInstalled
 from r1local.gguf.quantization import quality_rank
-from r1local.machine import hardware
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
 from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
 
 if TYPE_CHECKING:
     from r1local.models.store.installed import Installed
-
-#: Bytes that a model needs beside its file, at the least, to count as fitting.
-_LEAST_BESIDE = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +56,25 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
 
 
 def _best_here(catalog: Catalog) -> Selected:
-    from r1local.models.store.search import installed_models
-
-    entries = [entry for entry in installed_models(catalog) if entry.whole and entry.known]
-    room = hardware.available_memory() + sum(gpu.free for gpu in gpus() if not gpu.shared)
-    fitting = [e for e in entries if e.home != "embedded" and e.size + _LEAST_BESIDE <= room]
-    if fitting:
+    if fitting := _fitting(catalog):
         best = min(fitting, key=_rank)
         note = f"using {best.name}; -m runs another one"
         return Selected(best.name, best.path, best.known, note)
     embedded = catalog.models[EMBEDDED_MODEL]
     note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
+
+
+def _fitting(catalog: Catalog) -> "list[Installed]":
+    """The models of R1's family on this machine that its memory holds with a useful context."""
+    from r1local.machine.this_machine import survey_machine
+    from r1local.models.planning import plan_of
+    from r1local.models.store.search import installed_models
+
+    whole = [e for e in installed_models(catalog) if e.whole and e.known and e.home != "embedded"]
+    machine = survey_machine()
+    plans = [(entry, plan_of(entry, machine)) for entry in whole]
+    return [entry for entry, made in plans if made and made.useful]
 
 
 def _rank(entry: "Installed") -> tuple[int, int]:

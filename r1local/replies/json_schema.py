@@ -1,21 +1,28 @@
 """JSON Schema to GBNF, the notation of llama.cpp's grammars.
 
 What the grammar lets through is JSON and valid by the schema, but for the keywords that a
-grammar can't express and that `Converted.ignored` names. Objects are closed unless the schema
-opens them, and their properties come in the schema's order.
+grammar can't express and that `Converted.ignored` names. The grammar may be stricter than the
+schema: objects are closed unless the schema opens them, and their properties come in the
+schema's order.
 
 Sources: JSON Schema 2020-12 (json-schema.org), RFC 8259 (JSON), llama.cpp's grammars/README.md.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from r1local.errors import GrammarError
+from r1local.replies.json_validation import SchemaDocument
+from r1local.replies.schema_shapes import Alternatives, Parts, Shape, parts_key
 
-#: Schemas inside schemas: Python and llama.cpp call themselves for each.
-_DEEPEST = 100
+#: Characters of an object's names, each of which may need a rule.
+_MOST_CHARACTERS = 4_000
+#: Characters that stand in JSON's strings by an escape alone.
+_PLAIN_NOT = r'"\\\x00-\x1F\x7F'
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 #: Numbers have bounded lengths, and so has white space: models write either without end.
 _RULES: Mapping[str, str] = {
@@ -24,6 +31,7 @@ _RULES: Mapping[str, str] = {
     "object": '"{" ws (string ":" ws value (ws "," ws string ":" ws value)* ws)? "}"',
     "array": '"[" ws (value (ws "," ws value)* ws)? "]"',
     "string": r'"\"" char* "\""',
+    "plain": f"[^{_PLAIN_NOT}]",
     "char": r'[^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" (four | [dD] [0-7] hex hex))',
     "four": "[0-9a-cA-CeEfF] hex hex hex",
     "hex": "[0-9a-fA-F]",
@@ -33,7 +41,15 @@ _RULES: Mapping[str, str] = {
     "number": '"-"? positive',
     "boolean": '"true" | "false"',
     "null": '"null"',
-    "date": '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])',
+    "date": 'year "-" day | leap "-02-29"',
+    "year": "[1-9] [0-9]{3}",
+    "leap": (
+        '[1-9] [0-9] ("0" [48] | [2468] [048] | [13579] [26]) | ([2468] [048] | [13579] [26]) "00"'
+    ),
+    "day": (
+        '("0" [13-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "30")'
+        ' | ("0" [13578] | "1" [02]) "-31" | "02-" ("0" [1-9] | "1" [0-9] | "2" [0-8])'
+    ),
     "time": (
         '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,3})?'
         ' ("Z" | [-+] ([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])'
@@ -46,26 +62,41 @@ _FORMATS = {
     "date-time": r'"\"" date "T" time "\""',
     "uuid": r'"\"" uuid "\""',
 }
-#: Keywords that say nothing about what is valid.
-_ANNOTATIONS = frozenset(
-    (
-        "$schema",
-        "$id",
-        "$anchor",
-        "$comment",
-        "$defs",
-        "definitions",
-        "title",
-        "description",
-        "default",
-        "examples",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-        "format",
-    )
+#: Keywords that say nothing about what is valid, or that `Alternatives` and `Shape` see to.
+_NOT_TOLD = (
+    frozenset(("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"))
+    | {"$vocabulary", "$comment", "$defs", "definitions", "title", "description", "default"}
+    | {"examples", "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType"}
+    | {"contentSchema", "discriminator", "$ref", "allOf", "anyOf", "oneOf", "type"}
 )
-_TYPES = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
+_ABOUT_NUMBERS = frozenset(
+    ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+)
+#: Keywords that are about values of one type alone.
+_ABOUT: Mapping[str, frozenset[str]] = {
+    "object": frozenset(("properties", "required", "additionalProperties", "patternProperties"))
+    | {"propertyNames", "minProperties", "maxProperties", "dependentRequired"}
+    | {"dependentSchemas", "dependencies", "unevaluatedProperties"},
+    "array": frozenset(("items", "prefixItems", "additionalItems", "minItems", "maxItems"))
+    | {"uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems"},
+    "string": frozenset(("minLength", "maxLength", "pattern", "format")),
+    "integer": _ABOUT_NUMBERS,
+    "number": _ABOUT_NUMBERS,
+}
+#: What `Shape.values` has seen to in the values that `enum` and `const` allow.
+_HELD_OF_VALUES = frozenset(
+    ("enum", "const", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
+) | {"minProperties", "maxProperties", "required"}
+#: Values by which a keyword asks for nothing.
+_SAYS_NOTHING: Mapping[str, object] = {
+    "uniqueItems": False,
+    "minProperties": 0,
+    "not": False,
+    "propertyNames": True,
+    "unevaluatedItems": True,
+    "unevaluatedProperties": True,
+}
+_NEVER = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +114,14 @@ def converted(text: str) -> Converted:
         GrammarError: the text is not JSON or no schema, refers to what isn't in it, allows
             nothing, or is nested too deep.
     """
+    converter = _Converter(SchemaDocument(text))
     try:
-        schema = json.loads(text)
-        converter = _Converter(schema)
-        root = converter.expression(schema, 0)
-    except json.JSONDecodeError as error:
-        raise GrammarError(
-            f"the schema is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
-            "mend it there",
-        ) from error
+        root = converter.root()
     except RecursionError as error:
         raise GrammarError("the schema is nested too deep", "give a simpler one") from error
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise GrammarError(
-            f"the schema has a value of the wrong type: {error}", "see json-schema.org"
+            f"the schema has a value that can't be: {error}", "see json-schema.org"
         ) from error
     rules = {"root": root, **converter.rules, **_RULES}
     grammar = "\n".join(f"{name} ::= {rule}" for name, rule in rules.items())
@@ -106,222 +131,176 @@ def converted(text: str) -> Converted:
 class _Converter:
     """Makes rules of schemas. An expression is what may stand on a rule's right side."""
 
-    def __init__(self, root: object) -> None:
-        self._root = root
-        self._references: dict[str, str] = {}
+    def __init__(self, document: SchemaDocument) -> None:
+        self._document = document
+        self._made: dict[tuple[int, ...], str] = {}
         self.rules: dict[str, str] = {}
         self.ignored: set[str] = set()
+        self._alternatives = Alternatives(document, self.ignored.add)
 
-    def expression(self, schema: Any, depth: int) -> str:
-        """What a schema allows."""
-        if schema is True or schema == {}:
-            return "value"
-        if not isinstance(schema, dict):
-            raise GrammarError(f"{_short(schema)} is no JSON schema", "a schema is an object")
-        if depth > _DEEPEST:
-            raise GrammarError("the schema is nested too deep", f"at most {_DEEPEST} levels")
-        schema = self._flattened(schema, depth)
-        for keyword, alternatives in (("anyOf", None), ("oneOf", None), ("type", _TYPES)):
-            options = schema.get(keyword)
-            if isinstance(options, list):
-                return self._any_of(schema, keyword, options, depth, typed=bool(alternatives))
-        if "$ref" in schema:
-            return self._reference(schema["$ref"], depth)
-        if "const" in schema:
-            return _literal(schema["const"])
-        if "enum" in schema:
-            return " | ".join(map(_literal, _filled(schema, "enum")))
-        return self._typed(schema, depth)
+    def root(self) -> str:
+        """What the whole schema allows."""
+        return self._rule((self._document.root,))
 
-    def _typed(self, schema: Mapping[str, Any], depth: int) -> str:
-        kind = schema.get("type") or _implied_type(schema)
-        if kind is None:
-            self._note(schema)
-            return "value"
-        makers: Mapping[str, Callable[[Mapping[str, Any], int], str]] = {
-            "object": self._object,
-            "array": self._array,
-            "string": self._string,
-            "integer": self._number,
-            "number": self._number,
-        }
-        if kind not in _TYPES:
-            raise GrammarError(f"the schema has the type {_short(kind)}", _one_of(_TYPES))
-        if kind in makers:
-            return makers[kind](schema, depth + 1)
-        self._note(schema, "type")
-        return str(kind)
-
-    def _rule(self, schema: Any, depth: int) -> str:
-        """The name of a rule for a schema."""
-        return self._add(self.expression(schema, depth))
+    def _rule(self, parts: Parts) -> str:
+        """The rule of schemas that hold together, made once: they may contain themselves."""
+        key = parts_key(parts)
+        if key not in self._made:
+            name = self._made[key] = self._add("")
+            expression = self._expression(parts)
+            self.rules[name] = expression
+            if expression in _RULES:
+                self._made[key] = expression
+        return self._made[key]
 
     def _add(self, expression: str) -> str:
-        if expression in _RULES:
-            return expression
         name = f"r{len(self.rules)}"
         self.rules[name] = expression
         return name
 
-    def _note(self, schema: Mapping[str, Any], *held: str) -> None:
-        """Remember keywords that nothing is done about."""
-        names = schema.keys() - _ANNOTATIONS - set(held)
-        self.ignored.update(name.encode("utf-8", "replace").decode() for name in names)
-
-    def _flattened(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
-        """`allOf` laid into the schema that has it."""
-        if "allOf" not in schema:
-            return schema
-        merged = {key: value for key, value in schema.items() if key != "allOf"}
-        for part in _filled(schema, "allOf"):
-            while isinstance(part, dict) and set(part) - _ANNOTATIONS == {"$ref"}:
-                depth = self._deeper(depth)
-                part = self._target(part["$ref"])
-            if not isinstance(part, dict):
-                continue
-            part = self._flattened(part, self._deeper(depth))
-            merged = {
-                **merged,
-                **part,
-                "properties": merged.get("properties", {}) | part.get("properties", {}),
-                "required": [*merged.get("required", []), *part.get("required", [])],
-            }
-        return {key: value for key, value in merged.items() if value not in ({}, [])}
-
-    def _deeper(self, depth: int) -> int:
-        if depth > _DEEPEST:
-            raise GrammarError("the schema is nested too deep", f"at most {_DEEPEST} levels")
-        return depth + 1
-
-    def _any_of(
-        self, schema: dict[str, Any], keyword: str, options: list[Any], depth: int, *, typed: bool
-    ) -> str:
-        rest = {k: v for k, v in schema.items() if k != keyword and k not in _ANNOTATIONS}
-        if not options:
-            raise GrammarError(f"the schema's {keyword} is empty", "give it something to allow")
-        rules = []
-        for option in options:
-            alone: Any = {"type": option} if typed else option
-            part = {**rest, **alone} if isinstance(alone, dict) else alone
-            rules.append(self._rule(part, depth + 1))
-        return " | ".join(dict.fromkeys(rules))
-
-    def _reference(self, reference: Any, depth: int) -> str:
-        """The rule of a schema that is referred to, made once: schemas may contain themselves."""
-        key = str(reference)
-        if key not in self._references:
-            target = self._target(reference)
-            name = self._references[key] = f"ref{len(self._references)}"
-            self.rules[name] = ""  # its place; the schema may refer to it
-            self.rules[name] = self.expression(target, depth + 1)
-        return self._references[key]
-
-    def _target(self, reference: Any) -> Any:
-        if not isinstance(reference, str) or not reference.startswith("#"):
+    def _expression(self, parts: Parts) -> str:
+        shapes = self._alternatives.of(parts)
+        written = dict.fromkeys(one for shape in shapes for one in self._written(shape))
+        if not written:
             raise GrammarError(
-                f"the schema refers to {_short(reference)}, which is not in it",
-                'references begin with "#/"',
+                "nothing can fit the schema",
+                "look for an empty enum, false, or a contradiction, as minItems above maxItems",
             )
-        target: Any = self._root
-        for step in reference[1:].split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            try:
-                target = target[int(name)] if isinstance(target, list) else target[name]
-            except (KeyError, IndexError, TypeError, ValueError):
-                raise GrammarError(
-                    f"the schema has nothing at {_short(reference)}", "check the reference"
-                ) from None
-        return target
+        return " | ".join(written)
 
-    def _object(self, schema: Mapping[str, Any], depth: int) -> str:
-        self._note(schema, "type", "properties", "required", "additionalProperties")
-        properties = schema.get("properties", {})
-        required = schema.get("required", [])
-        if not isinstance(properties, dict) or not isinstance(required, list):
-            raise GrammarError(
-                "the schema's properties or required has the wrong type",
-                "properties is an object, required a list of names",
-            )
-        properties = properties | {name: True for name in required if name not in properties}
-        more = schema.get("additionalProperties", not properties)
+    def _written(self, shape: Shape) -> Iterator[str]:
+        """What a shape allows, type by type."""
+        kinds = self._alternatives.possible_kinds(shape)
+        if shape.values is not None:
+            for kind in kinds:
+                self._note(shape, kind, *_HELD_OF_VALUES)
+            yield from map(_literal, shape.values)
+            return
+        if not shape.all_of("type"):
+            implied = _implied_types(shape)
+            if not implied:
+                self._note(shape, "")
+                yield "value"
+                return
+            kinds = tuple(kind for kind in implied if kind in kinds)[:1] or kinds
+        for kind in kinds:
+            if kind != "integer" or "number" not in kinds:
+                yield self._of_type(shape, kind)
+
+    def _of_type(self, shape: Shape, kind: str) -> str:
+        match kind:
+            case "object":
+                return self._object(shape)
+            case "array":
+                return self._array(shape)
+            case "string":
+                return self._string(shape)
+            case "integer" | "number":
+                return self._number(shape, kind)
+        self._note(shape, kind)
+        return kind
+
+    def _note(self, shape: Shape, kind: str, *held: str) -> None:
+        """Remember keywords that nothing is done about, of those that are about a type."""
+        about = _ABOUT.get(kind, frozenset())
+        others = frozenset[str]().union(*_ABOUT.values()) - about
+        for atom in shape.atoms:
+            names = atom.keys() - others - _NOT_TOLD - set(held)
+            told = (name for name in names if atom[name] != _SAYS_NOTHING.get(name, _NEVER))
+            self.ignored.update(name.encode("utf-8", "replace").decode() for name in told)
+
+    def _object(self, shape: Shape) -> str:
+        other_members = "patternProperties" not in set().union(*shape.atoms)
+        held = ("additionalProperties",) if other_members else ()
+        self._note(shape, "object", "properties", "required", *held)
+        possible = self._alternatives.possible
+        names = [name for name in shape.names if possible(shape.member(name))]
         # From the last member to the first: what may follow a member, and what may come first.
-        following, first = self._more_members(more, depth)
-        for name, part in reversed(properties.items()):
-            member = self._add(f'{_literal(name)} ":" ws {self._rule(part, depth)}')
+        following, first = self._other_members(shape)
+        for name in reversed(names):
+            value = self._rule(shape.member(name))
+            member = self._add(f'{_literal(name)} ":" ws {value}')
             alone = f"{member} {following}"
-            first = self._add(alone if name in required else f"{alone} | {first}")
+            first = self._add(alone if name in shape.required else f"{alone} | {first}")
             behind = f'ws "," ws {member}'
-            behind = behind if name in required else f"({behind})?"
+            behind = behind if name in shape.required else f"({behind})?"
             following = self._add(f"{behind} {following}")
         return f'"{{" ws {first} ws "}}"'
 
-    def _more_members(self, schema: Any, depth: int) -> tuple[str, str]:
+    def _other_members(self, shape: Shape) -> tuple[str, str]:
         """Members that the schema does not name: behind others, and alone."""
-        if schema is False:
+        parts = shape.other_members
+        if not self._alternatives.possible(parts):
             return '""', '""'
-        member = self._add(f'string ":" ws {self._rule(schema, depth)}')
+        name = self._other_name(shape.names)
+        member = self._add(f'{name} ":" ws {self._rule(parts)}')
         following = self._add(f'(ws "," ws {member})*')
         return following, self._add(f"({member} {following})?")
 
-    def _array(self, schema: Mapping[str, Any], depth: int) -> str:
-        self._note(schema, "type", "items", "prefixItems", "minItems", "maxItems")
-        fixed = [self._rule(part, depth) for part in schema.get("prefixItems", ())]
-        items = schema.get("items", not fixed)
-        least, most = _bounds(schema, "minItems", "maxItems")
-        least, most = max(0, least - len(fixed)), None if most is None else most - len(fixed)
-        if items is False or (most is not None and most <= 0):
+    def _other_name(self, names: Iterable[str]) -> str:
+        """The rule of a member's name that is none of some.
+
+        One rule for each beginning of theirs. No escapes, which could spell any of them.
+        """
+        plain = [name for name in names if not _ESCAPED.search(name)]
+        if not plain:
+            return "string" if not names else self._add(r'"\"" plain* "\""')
+        if sum(map(len, plain)) > _MOST_CHARACTERS:
+            raise GrammarError("the schema's names are too long together", "give shorter ones")
+        next_characters: dict[str, set[str]] = {}
+        for name in plain:
+            next_characters.setdefault(name, set())
+            for end, character in enumerate(name):
+                next_characters.setdefault(name[:end], set()).add(character)
+        rules: dict[str, str] = {}
+        for beginning in sorted(next_characters, key=len, reverse=True):
+            characters = sorted(next_characters[beginning])
+            ways = [f"{_quoted(one)} {rules[beginning + one]}" for one in characters]
+            ways.append(f"[^{_PLAIN_NOT}{''.join(map(_code, characters))}] plain*")
+            ways += [] if beginning in plain else ['""']
+            rules[beginning] = self._add(" | ".join(ways))
+        return self._add(rf'"\"" {rules[""]} "\""')
+
+    def _array(self, shape: Shape) -> str:
+        self._note(
+            shape, "array", "items", "prefixItems", "additionalItems", "minItems", "maxItems"
+        )
+        least, most = self._alternatives.item_bounds(shape)
+        count = shape.fixed if most is None else min(shape.fixed, most)
+        fixed = [self._rule(shape.item(place)) for place in range(count)]
+        least, most = max(0, least - count), None if most is None else most - count
+        if most == 0 or (fixed and not least and not shape.more_items):
             return f'"[" ws {_separated(fixed)} ws "]"'
-        item = self._rule(items, depth)
+        item = self._rule(shape.item(shape.fixed))
         more = f'(ws "," ws {item})'
         if fixed:
             return f'"[" ws {_separated(fixed)} {more}{_times(least, most)} ws "]"'
         several = f"{item} {more}{_times(max(0, least - 1), None if most is None else most - 1)}"
         return f'"[" ws {several if least else f"({several})?"} ws "]"'
 
-    def _string(self, schema: Mapping[str, Any], _depth: int) -> str:
-        if schema.get("format") in _FORMATS:
-            self._note(schema, "type")
-            return _FORMATS[schema["format"]]
-        self._note(schema, "type", "minLength", "maxLength")
-        least, most = _bounds(schema, "minLength", "maxLength")
-        return rf'"\"" char{_times(least, most)} "\""' if least or most is not None else "string"
+    def _string(self, shape: Shape) -> str:
+        formats = shape.all_of("format")
+        if formats and formats[0] in _FORMATS:
+            held = ("format",) if len(set(formats)) == 1 else ()
+            self._note(shape, "string", *held)
+            return _FORMATS[formats[0]]
+        self._note(shape, "string", "minLength", "maxLength")
+        least, most = int(shape.least("minLength")), shape.most("maxLength")
+        times = _times(least, None if most is None else int(most))
+        return "string" if times == "*" else rf'"\"" char{times} "\""'
 
-    def _number(self, schema: Mapping[str, Any], _depth: int) -> str:
-        whole = schema["type"] == "integer"
-        if schema.get("minimum") == 0:
-            self._note(schema, "type", "minimum")
-            return "natural" if whole else "positive"
-        self._note(schema, "type")
-        return "integer" if whole else "number"
-
-
-def _implied_type(schema: Mapping[str, Any]) -> str | None:
-    """The type that a schema's keywords are about."""
-    for keywords, kind in (
-        (("properties", "required", "additionalProperties"), "object"),
-        (("items", "prefixItems", "minItems", "maxItems"), "array"),
-        (("minLength", "maxLength", "pattern"), "string"),
-    ):
-        if any(keyword in schema for keyword in keywords):
-            return kind
-    return None
+    def _number(self, shape: Shape, kind: str) -> str:
+        if shape.all_of("minimum") and shape.least("minimum") == 0:
+            self._note(shape, kind, "minimum")
+            return "natural" if kind == "integer" else "positive"
+        self._note(shape, kind)
+        return kind
 
 
-def _filled(schema: Mapping[str, Any], keyword: str) -> list[Any]:
-    values = schema[keyword]
-    if not isinstance(values, list) or not values:
-        raise GrammarError(f"the schema's {keyword} is no list, or empty", "give it a list")
-    return values
-
-
-def _bounds(schema: Mapping[str, Any], least: str, most: str) -> tuple[int, int | None]:
-    low, high = schema.get(least, 0), schema.get(most)
-    numbers = (low,) if high is None else (low, high)
-    if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in numbers):
-        raise GrammarError(f"the schema's {least} or {most} is no length", "give a whole number")
-    if high is not None and high < low:
-        raise GrammarError(f"the schema's {most} is below its {least}", "nothing is allowed so")
-    return low, high
+def _implied_types(shape: Shape) -> list[str]:
+    """The types that a schema without `type` has keywords about."""
+    words = {key for atom in shape.atoms for key in atom if atom[key] is not True}
+    return [kind for kind, about in _ABOUT.items() if about & words]
 
 
 def _times(least: int, most: int | None) -> str:
@@ -336,20 +315,19 @@ def _separated(expressions: Iterable[str]) -> str:
 
 def _literal(value: object) -> str:
     """A JSON value as it is written, as a GBNF literal."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _quoted(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _quoted(text: str) -> str:
     return f'"{"".join(map(_escaped, text))}"'
 
 
 def _escaped(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
-    return character if character.isprintable() else f"\\U{ord(character):08X}"
+    return character if character.isprintable() else _code(character)
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _one_of(names: Iterable[str]) -> str:
-    return f"it may be one of: {', '.join(sorted(names))}"
+def _code(character: str) -> str:
+    return f"\\U{ord(character):08X}"

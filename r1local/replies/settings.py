@@ -77,6 +77,7 @@ class ReplySettings:
         thinking: how long to think.
         loops: what counts as a loop.
         grammar: GBNF that the answer has to follow, from its rule `root`.
+        schema: the JSON schema that the answer is validated by at its end.
     """
 
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
@@ -85,6 +86,7 @@ class ReplySettings:
     thinking: ThinkingSettings = field(default_factory=ThinkingSettings)
     loops: LoopSettings = field(default_factory=LoopSettings)
     grammar: str | None = None
+    schema: str | None = None
 
     def __post_init__(self) -> None:
         holds = 1 <= self.max_tokens <= _MOST_TOKENS

@@ -1,19 +1,31 @@
 """Answers in a form that is given: by a JSON schema, or by a grammar."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from r1local.engine.grammar import check_grammar
 from r1local.errors import GrammarError, PromptInputError
+from r1local.events.reply import Event, Finished, Notice
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.prompts.documents import read_document
 from r1local.replies.json_schema import converted
+from r1local.replies.json_validation import json_key, verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What an answer is held to: GBNF, and what its user should know of it."""
+    """What an answer is held to.
+
+    Args:
+        grammar: GBNF that holds it while it is written.
+        schema: the JSON schema that it is validated by at its end.
+        notice: what the user should know.
+    """
 
     grammar: str
+    schema: str | None = None
     notice: str | None = None
 
 
@@ -31,13 +43,57 @@ def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | N
         structure = Structure(_read(grammar))
     elif json_schema is not None:
         is_text = json_schema.lstrip().startswith("{")
-        made = converted(json_schema if is_text else _read(Path(json_schema)))
-        ignored = f"the answer is not held to the schema's {', '.join(made.ignored)}"
-        structure = Structure(made.grammar, ignored if made.ignored else None)
+        schema = json_schema if is_text else _read(Path(json_schema))
+        structure = Structure(*_grammar_of(schema))
     else:
         return None
     check_grammar(structure.grammar)
     return structure
+
+
+def checked(events: Iterable[Event], schema: str | None) -> Iterator[Event]:
+    """A reply's events, its answer validated at the end if there is a schema; see `judged`."""
+    kept = ReplyBuilder("")
+    for event in events:
+        for told in judged(event, kept, schema):
+            kept.handle(told)
+            yield told
+
+
+def judged(event: Event, kept: ReplyBuilder, schema: str | None) -> tuple[Event, ...]:
+    """An event, and if it is a reply's last, whether its answer is valid by a schema.
+
+    Args:
+        kept: the reply so far.
+
+    Returns:
+        The event; a `Finished` with `valid`, and behind a notice if it is not.
+    """
+    if schema is None or not isinstance(event, Finished) or event.reason == "cancelled":
+        return (event,)
+    found = verdict(kept.text("answer"), schema)
+    finished = replace(event, valid=found.valid)
+    if found.valid:
+        return (finished,)
+    return Notice("schema", f"the answer is not valid by the schema: {found.reason}"), finished
+
+
+def canonical_json(text: str) -> str:
+    """JSON on one line that is the same for answers of equal value.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json_key(json.loads(text))
+
+
+def _grammar_of(schema: str) -> tuple[str, str, str | None]:
+    made = converted(schema)
+    ignored = (
+        f"while it is written, the answer is not held to the schema's {', '.join(made.ignored)}; "
+        "it is checked at its end"
+    )
+    return made.grammar, schema, ignored if made.ignored else None
 
 
 def _read(path: Path) -> str:

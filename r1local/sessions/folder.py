@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from r1local.config.paths import sessions_folder
+from r1local.config.paths import is_device_name, sessions_folder
 from r1local.errors import (
     InvalidSetting,
     SessionDamaged,
@@ -31,7 +31,6 @@ SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
 _LONGEST_NAME = 200
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 #: Names that are devices on Windows, whatever their ending.
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 #: Seconds since the epoch of a time that every calendar and time zone here can still write.
 _LATEST = 250_000_000_000
 
@@ -164,7 +163,7 @@ def checked_name(name: str) -> str:
         name
         and name.isprintable()
         and not _NOT_IN_NAMES.search(name)
-        and not _DEVICES.fullmatch(name)
+        and not is_device_name(name)
         and name[0] not in ".- "
         and name[-1] not in ". "
         and len(name.encode()) <= _LONGEST_NAME

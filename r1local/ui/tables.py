@@ -71,11 +71,3 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
 def _safe(text: str) -> str:
     """A cell's text, which stays one cell whatever a file is called."""
     return visible(text).translate(_LINE_ENDS)
-
-
-def size_text(size: int) -> str:
-    """Bytes for reading, in the units that disks and the hub count in."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}"
-    return f"{size / 1000:.0f} kB"

@@ -8,14 +8,7 @@ from rich.text import Text
 from r1local.conversation import Reply, Turn
 from r1local.ui.console import can_repaint, dim, print_notice
 from r1local.ui.safe_text import visible
-from r1local.ui.wording import reply_count, thought_for
-
-_ENDINGS = {
-    "cancelled": "stopped",
-    "length": "stopped at the token limit",
-    "loop": "stopped in a loop",
-    "lost": "cut off with the program",
-}
+from r1local.ui.wording import ENDINGS, reply_count, thought_for
 
 
 def print_turns(
@@ -56,8 +49,8 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
     if reply.answer:
         notices.print()
         _print_answer(console, reply.answer)
-    if reply.reason in _ENDINGS:
-        print_notice(notices, _ENDINGS[reply.reason])
+    if reply.reason in ENDINGS:
+        print_notice(notices, ENDINGS[reply.reason])
 
 
 def _print_answer(console: Console, answer: str) -> None:

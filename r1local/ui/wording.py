@@ -1,4 +1,16 @@
-"""Seconds and tokens as people read them."""
+"""Seconds and tokens as people read them, and how a reply ended."""
+
+from collections.abc import Mapping
+
+from r1local.units import token_count
+
+#: How a reply ended that did not come to its own end, by `Reply.reason`.
+ENDINGS: Mapping[str, str] = {
+    "cancelled": "stopped",
+    "length": "stopped at the token limit",
+    "loop": "stopped in a loop",
+    "lost": "cut off with the program",
+}
 
 
 def duration(seconds: float) -> str:
@@ -9,11 +21,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {whole} s" if minutes else f"{whole} s"
 
 
-def tokens(count: int) -> str:
-    """`1 token`, `1,203 tokens`."""
-    return "1 token" if count == 1 else f"{count:,} tokens"
-
-
 def reply_count(count: int) -> str:
     """`1 reply`, `16 replies`."""
     return "1 reply" if count == 1 else f"{count:,} replies"
@@ -21,7 +28,7 @@ def reply_count(count: int) -> str:
 
 def effort(seconds: float, count: int) -> str:
     """`42 s · 1,203 tokens`."""
-    return f"{duration(seconds)} · {tokens(count)}"
+    return f"{duration(seconds)} · {token_count(count)}"
 
 
 def thought_for(seconds: float, count: int, *, unfinished: bool = False) -> str:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from r1local.answers.algebra import equal_formula
-from r1local.conversation import Conversation
+from r1local.conversation import Conversation, Reply
 from r1local.engine.batch import Batch
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import SEED_LIMIT
@@ -27,6 +27,7 @@ from r1local.prompts.chat_template import Prompt
 from r1local.replies.control import Control
 from r1local.replies.generation import check_prompt, prompt_of
 from r1local.replies.stream import ReplyStream
+from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
 
@@ -116,7 +117,8 @@ class _Election:
         self._running: dict[int, _Voter] = {}
         self._free: list[int] = []
         self._at_once = 0
-        self._tally = Tally(equal_formula)
+        schema = settings.reply.schema
+        self._tally = Tally(equal_formula) if schema is None else Tally(form=canonical_json)
         self._ballots: list[VoterReply] = []
         self._ended: VoteEnd = "cancelled"
         self.began = self._over = time.monotonic()
@@ -248,8 +250,9 @@ class _Election:
 
     def _told(self, voter: _Voter, events: Sequence[Event]) -> Iterator[VoterEvent]:
         for event in events:
-            voter.kept.handle(event)
-            yield VoterEvent(voter.number, event)
+            for told in judged(event, voter.kept, self._settings.reply.schema):
+                voter.kept.handle(told)
+                yield VoterEvent(voter.number, told)
 
     def _close_reply(self, voter: _Voter) -> Iterator[VoteEvent]:
         """End a voter's reply, and count its vote if it gave an answer."""
@@ -258,12 +261,18 @@ class _Election:
         yield from self._told(voter, events)
         voter.stream.close()
         reply = voter.kept.reply()
-        ballot = VoterReply(voter.number, reply, answer_of(reply, self._settings.pattern))
+        ballot = VoterReply(voter.number, reply, self._answer(voter, reply), voter.kept.valid)
         self._ballots.append(ballot)
         if ballot.final_answer is not None:
             self._tally.add(voter.number, ballot.final_answer)
         yield ballot
         yield TallyUpdate(self._tally.candidates)
+
+    def _answer(self, voter: _Voter, reply: Reply) -> str | None:
+        """What a voter votes for: with a schema its whole answer, if that is valid."""
+        if self._settings.reply.schema is None:
+            return answer_of(reply, self._settings.pattern)
+        return canonical_json(reply.answer) if voter.kept.valid else None
 
     def _end(self) -> VoteEnd | None:
         """Why no more votes are needed; None if they are."""

@@ -20,10 +20,16 @@ class Tally:
 
     Args:
         equal: a finer comparison for answers that are spelled differently.
+        form: what all spellings of one answer share, as far as it is plain to see.
     """
 
-    def __init__(self, equal: Equal = lambda _answer, _others: None) -> None:
+    def __init__(
+        self,
+        equal: Equal = lambda _answer, _others: None,
+        form: Callable[[str], str] = canonical_form,
+    ) -> None:
         self._equal = equal
+        self._form = form
         self._places: dict[str, int] = {}
         self._candidates: list[Candidate] = []
         #: For each candidate, how many votes there were when its last one came.
@@ -68,7 +74,7 @@ class Tally:
 
     def _place(self, answer: str) -> int:
         """The place of an answer's candidate, a new one if it is the first of its kind."""
-        form = canonical_form(answer)
+        form = self._form(answer)
         place = self._places.get(form)
         if place is None:
             place = self._equal(answer, [candidate.answer for candidate in self._candidates])

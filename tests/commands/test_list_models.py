@@ -6,19 +6,15 @@ import re
 import statistics
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from r1local.commands.list_models import _facts
-from r1local.gguf.file import read_header, read_summary
-from r1local.machine.memory import Machine, facts_of, plan
-from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.tables import Column, print_table
+from r1local.units import disk_size
 from testing.command import COMMAND
 from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
-from testing.models import r1_header
 from testing.terminals import Terminal, console_on
 
 HEAD = ["NAME", "QUANT", "SIZE", "WHERE", "CONTEXT", "FIT", "LAST USED"]
@@ -117,22 +113,6 @@ def test_a_time_that_no_calendar_has(homes: Homes) -> None:
     assert r1local("list", "--format", "json").returncode == 0
 
 
-@pytest.mark.parametrize("gpu", [0, 3, 4, 6, 24])
-@pytest.mark.parametrize("memory", [2, 6, 16])
-def test_a_summary_is_enough_to_plan_with(gpu: int, memory: int) -> None:
-    """Against the plan made with the tensor table, but for the number of layers on the GPU."""
-    size = 4_683_073_504
-    summary = read_summary(r1_header())
-    assert summary is not None
-    machine = Machine(memory * 2**30, (gpu * 2**30,) if gpu else ())
-    facts = _facts(replace(summary, model_size=size))
-    assert facts is not None
-    quick = plan(facts, machine)
-    exact = plan(facts_of(replace(read_header(r1_header()), model_size=size)), machine)
-    assert quick.kind == exact.kind
-    assert abs(quick.context_window - exact.context_window) <= 256
-
-
 @pytest.mark.parametrize("key", ["block_count", "attention.head_count_kv", "embedding_length"])
 @pytest.mark.parametrize("value", [0, 2**31])
 def test_a_header_that_states_nonsense(homes: Homes, key: str, value: int) -> None:
@@ -201,7 +181,7 @@ def test_a_pipe_has_all_columns_and_a_line_for_a_row(capsys: pytest.CaptureFixtu
 
 
 def test_sizes() -> None:
-    assert [size_text(n) for n in (900, 3_400_000, 4_683_073_504)] == ["1 kB", "3.4 MB", "4.7 GB"]
+    assert [disk_size(n) for n in (900, 3_400_000, 4_683_073_504)] == ["1 kB", "3.4 MB", "4.7 GB"]
 
 
 def test_fifty_models_are_listed_in_a_moment(homes: Homes) -> None:

@@ -12,20 +12,15 @@ from r1local.engine.library import log
 from r1local.engine.model import LoadSettings, Model
 from r1local.gguf.file import GGUFFile, read_gguf, read_header
 from r1local.machine.memory import (
-    Machine,
     MemoryFacts,
     compute_bytes,
     context_bytes,
     facts_of,
     kv_cache_bytes,
-    largest_context,
     memory_bytes,
     plain_batch,
-    plan,
-    tokens_per_second,
 )
-from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
-from r1local.models.loading import LoadOptions, load
+from r1local.models.catalog import facts_of_known, load_catalog
 from testing.models import r1_header, smollm2
 
 GB = 10**9
@@ -149,27 +144,6 @@ def test_a_header_that_states_nothing_needs_no_cache() -> None:
     assert kv_cache_bytes(model("other"), 4096) == 0
 
 
-def test_a_context_that_fits_is_left_alone() -> None:
-    assert largest_context(QWEN_7B, 5000, 100 * GB) == 5000
-
-
-def test_a_context_is_reduced_to_what_memory_holds() -> None:
-    available = 5 * GB
-    context = largest_context(QWEN_7B, 131_072, available)
-    assert context % 256 == 0
-    assert memory_bytes(QWEN_7B, context) <= available < memory_bytes(QWEN_7B, context + 256)
-
-
-def test_a_quantized_cache_holds_more() -> None:
-    full = largest_context(QWEN_7B, 131_072, 5 * GB)
-    assert largest_context(QWEN_7B, 131_072, 5 * GB, "q8_0") > 1.8 * full
-
-
-def test_a_model_larger_than_memory_gets_the_smallest_context() -> None:
-    assert largest_context(QWEN_7B, 131_072, GB) == 512
-    assert largest_context(QWEN_7B, 300, GB) == 300
-
-
 def test_all_parts_of_a_model_count() -> None:
     split = replace(QWEN_7B, weights=40 * GB)
     assert memory_bytes(split, 0) >= 40 * GB
@@ -182,22 +156,6 @@ def known(name: str, quantization: str = "Q4_K_M") -> MemoryFacts:
     facts = facts_of_known(model, quantization)
     assert facts
     return facts
-
-
-MODELS = [model for model in load_catalog().shown() if model.sizes]
-
-
-@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
-def test_every_known_model_has_a_plan_for_every_size(entry: CatalogModel) -> None:
-    for quantization in entry.sizes:
-        facts = known(entry.name, quantization)
-        plans = [plan(facts, Machine(memory=gib * GIB)) for gib in (1, 8, 32, 256, 2048)]
-        windows = [made.context_window for made in plans]
-        assert windows == sorted(windows)
-        assert plans[-1].kind == "CPU"
-        for made, gib in zip(plans, (1, 8, 32, 256, 2048), strict=True):
-            needed = memory_bytes(facts, made.context_window)
-            assert (made.kind == "no") == (needed > gib * GIB)
 
 
 @pytest.mark.parametrize(
@@ -226,67 +184,6 @@ def test_the_catalog_agrees_with_a_real_header() -> None:
     assert sum(read.layers) == pytest.approx(sum(stated.layers), rel=0.03)
 
 
-def test_a_model_that_fits_goes_to_the_gpu() -> None:
-    made = plan(known("7b"), Machine(memory=16 * GIB, gpus=(24 * GIB,)))
-    assert (made.kind, made.gpu_layers, made.context_window) == ("GPU", 29, 32_768)
-
-
-def test_two_gpus_count_together() -> None:
-    made = plan(known("32b"), Machine(memory=16 * GIB, gpus=(16 * GIB, 16 * GIB)))
-    assert made.kind == "GPU"
-
-
-def test_a_context_shrinks_before_layers_stay_behind() -> None:
-    made = plan(known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)))
-    assert made.kind == "GPU"
-    assert 4096 <= made.context_window < 32_768
-
-
-def test_layers_that_do_not_fit_stay_on_the_cpu() -> None:
-    facts = known("70b")
-    made = plan(facts, Machine(memory=64 * GIB, gpus=(24 * GIB,)))
-    assert made.kind == "GPU+CPU"
-    assert 20 < made.gpu_layers < 60
-    assert f"{made.gpu_layers} of 80 layers" in made.reason
-
-
-def test_shared_memory_counts_once() -> None:
-    facts = known("32b")
-    apart = plan(facts, Machine(memory=16 * GIB, gpus=(8 * GIB,)))
-    shared = plan(facts, Machine(memory=16 * GIB, gpus=(8 * GIB,), shared=True))
-    assert (apart.kind, shared.kind) == ("GPU+CPU", "no")
-
-
-def test_a_context_asked_for_is_not_reduced_on_the_gpu() -> None:
-    made = plan(known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)), context=32_768)
-    assert (made.kind, made.context_window) == ("GPU+CPU", 32_768)
-    made = plan(known("7b"), Machine(memory=8 * GIB), context=131_072)
-    assert (made.kind, made.context_window) == ("no", 131_072)
-
-
-def test_what_fits_nowhere_says_how_much_it_needs() -> None:
-    made = plan(known("671b"), Machine(memory=16 * GIB))
-    assert made.kind == "no"
-    assert "needs 37" in made.reason
-
-
-def test_speed_follows_the_bytes_read() -> None:
-    machine = Machine(memory=16 * GIB, memory_bandwidth=50e9)
-    facts = known("7b")
-    least, most = tokens_per_second(facts, plan(facts, machine), machine)
-    assert least == pytest.approx(0.5 * 50e9 / facts.read_per_token)
-    assert most == pytest.approx(0.85 * 50e9 / facts.read_per_token)
-    assert 5 < least < most < 10
-
-
-def test_speed_is_unknown_without_a_bandwidth() -> None:
-    facts = known("7b")
-    gpu = Machine(memory=16 * GIB, gpus=(24 * GIB,), memory_bandwidth=50e9)
-    assert tokens_per_second(facts, plan(facts, gpu), gpu) == (0.0, 0.0)
-    small = Machine(memory=GIB, memory_bandwidth=50e9)
-    assert tokens_per_second(facts, plan(facts, small), small) == (0.0, 0.0)
-
-
 def test_the_plan_is_what_llama_cpp_allocates() -> None:
     """Weights, KV cache and compute buffer together, within 5 %, by llama.cpp's own log."""
     lines: list[str] = []
@@ -302,43 +199,7 @@ def test_the_plan_is_what_llama_cpp_allocates() -> None:
     assert memory_bytes(facts_of(read_gguf(smollm2())), 8192) == pytest.approx(allocated, rel=0.05)
 
 
-@pytest.mark.parametrize("context", [1024, 8192])
-def test_plain_attention_takes_no_more_memory(context: int) -> None:
-    facts = facts_of(read_gguf(smollm2()))
-    batch = plain_batch(facts, context)
-    assert 16 <= batch < 512
-    lines = logged_load(LoadOptions(context=context))
-    assert re.search(rf"n_ubatch += {batch}\n", lines)
-    (size,) = re.findall(r"compute buffer size += +([0-9.]+) MiB", lines)
-    assert float(size) * MIB < compute_bytes(facts, context)
-
-
-@pytest.mark.parametrize(
-    ("options", "flash"),
-    [
-        (LoadOptions(context=1024), False),
-        (LoadOptions(context=1024, sequences=8), False),
-        (LoadOptions(context=1024, sequences=16), True),
-        (LoadOptions(context=1024, kv_cache="q8_0"), True),
-    ],
-    ids=["one", "eight", "sixteen", "quantized"],
-)
-def test_flash_attention_is_left_out_where_it_is_slow(options: LoadOptions, flash: bool) -> None:
-    assert bool(re.search("flash_attn += disabled", logged_load(options))) != flash
-
-
 def test_plain_attention_needs_room_for_a_few_tokens() -> None:
     facts = facts_of(read_header(r1_header()))
     assert plain_batch(facts, 4096) > plain_batch(facts, 32_768) >= 16
     assert plain_batch(facts, 131_072) == plain_batch(replace(facts, heads=0), 4096) == 0
-
-
-def logged_load(options: LoadOptions) -> str:
-    """What llama.cpp says when SmolLM2 is loaded so."""
-    lines: list[str] = []
-    log.show = lines.append
-    try:
-        load(smollm2(), options, lambda: False).model.close()
-    finally:
-        log.show = None
-    return "".join(lines)

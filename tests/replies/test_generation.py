@@ -222,7 +222,7 @@ def test_tags_count_as_thinking(scripted: Scripted) -> None:
 def test_offload_without_a_gpu_is_noticed(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.this_machine", lambda: Machine(memory=2**33))
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(memory=2**33))
     with loaded(scripted("x"), gpu_layers=5) as model:
         assert [notice.kind for notice in model.notices] == ["offload"]
 
@@ -246,6 +246,6 @@ def test_auto_offloads_what_fits(
 
     monkeypatch.setattr("r1local.models.loading.Model", spy)
     machine = Machine(memory=2**33, gpus=gpus)
-    monkeypatch.setattr("r1local.models.loading.this_machine", lambda: machine)
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: machine)
     with loaded(scripted("x")):
         assert seen == [gpu_layers]

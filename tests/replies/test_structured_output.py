@@ -1,11 +1,9 @@
 """Answers in a given form: the thought is free, the answer always parses. Real models."""
 
 import json
-import random
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -132,6 +130,55 @@ def test_grammar_that_the_model_cannot_follow_is_an_error(
     assert "grammar" in result.stderr
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_an_answer_that_is_not_valid_is_none(cut: bool, run: Run, scripted: Scripted) -> None:
+    schema = '{"type": "string", "minLength": 9}' if cut else '{"type": "integer", "maximum": 10}'
+    model = scripted("hm</think>\n\n" + ('"abcdefghijkl"' if cut else "70"))
+    arguments = ("hi", "-m", model, "--json-schema", schema, *(("--max-tokens", "12") * cut))
+    result = run(*arguments)
+    assert (result.returncode, "not valid by the schema" in result.stderr) == (3, True)
+    assert "no answer" not in result.stderr
+    reply = json.loads(run(*arguments, "--format", "json").stdout)
+    assert (reply["valid"], reply["finish_reason"]) == (False, "length" if cut else "stop")
+    *_, notice, last = map(json.loads, run(*arguments, "--format", "jsonl").stdout.splitlines())
+    assert (notice["kind"], last["type"], last["valid"]) == ("schema", "finished", False)
+
+
+def test_json_says_whether_an_answer_is_valid(run: Run, scripted: Scripted) -> None:
+    arguments = ("hi", "-m", scripted("hm</think>\n\n7"), "--format", "json")
+    assert json.loads(run(*arguments, "--json-schema", '{"maximum": 10}').stdout)["valid"] is True
+    assert json.loads(run(*arguments).stdout)["valid"] is None
+
+
+def test_an_answer_in_a_form_is_final_as_it_is(run: Run, scripted: Scripted) -> None:
+    model = scripted('hm</think>\n\n{"n": 7}')
+    schema = '{"properties": {"n": {"type": "integer"}}}'
+    result = run("hi", "-m", model, "--json-schema", schema, "--answer-only")
+    assert (result.stdout, result.stderr, result.returncode) == ('{"n": 7}\n', "", 0)
+
+
+# --- Votes ----------------------------------------------------------------------
+
+
+def test_a_vote_counts_whole_answers_by_their_value(run: Run, scripted: Scripted) -> None:
+    model = scripted('hm</think>\n\n{"b": "X",\n "a": 1}')
+    schema = '{"properties": {"b": {}, "a": {"type": "number"}}}'
+    arguments = ("hi", "-m", model, "--votes", "3", "--json-schema", schema)
+    vote = json.loads(run(*arguments, "--format", "json").stdout)
+    assert vote["final_answer"] == '{"a": 1, "b": "X"}'
+    assert {reply["valid"] for reply in vote["replies"]} <= {True, None}
+    assert run(*arguments).stdout == '{"b": "X",\n "a": 1}\n'
+
+
+def test_an_answer_that_is_not_valid_is_no_vote(run: Run, scripted: Scripted) -> None:
+    model = scripted("hm</think>\n\n70")
+    arguments = ("hi", "-m", model, "--votes", "3", "--json-schema", '{"maximum": 10}')
+    result = run(*arguments, "--format", "json")
+    vote = json.loads(result.stdout)
+    assert (result.returncode, vote["final_answer"], vote["tally"]) == (3, None, [])
+    assert [(one["valid"], one["final_answer"]) for one in vote["replies"]] == [(False, None)] * 3
+
+
 # --- What is refused ------------------------------------------------------------
 
 
@@ -144,10 +191,16 @@ def test_grammar_that_the_model_cannot_follow_is_an_error(
         ('{"enum": "yes"}', "enum"),
         ('{"$ref": "https://example.com/x"}', "example.com"),
         ('{"$ref": "#/$defs/none"}', "#/$defs/none"),
-        ('{"$ref": "#"}', "grammar"),
+        ('{"$ref": "#"}', "nested"),
         ('{"type": "string", "minLength": -1}', "minLength"),
         ('{"type": "array", "minItems": 3, "maxItems": 2}', "maxItems"),
         ('{"type": "array", "items": {"enum": [1]}, "minItems": 100000}', "grammar"),
+        ('{"allOf": [true, false]}', "contradiction"),
+        ('{"type": "object", "required": ["a"], "properties": {"a": false}}', "contradiction"),
+        ('{"not": {"$ref": "https://example.com/x"}}', "example.com"),
+        ('{"$ref": "#nowhere"}', "#nowhere"),
+        ('{"pattern": "("}', "pattern"),
+        ('{"const": NaN}', "NaN"),
         ('{"properties": []}', "properties"),
         ('{"properties": {}, "required": [[1]]}', "type"),
         ('{"prefixItems": 3}', "type"),
@@ -177,42 +230,6 @@ def test_bad_grammars(grammar: str, run: Run, scripted: Scripted, tmp_path: Path
 
 def test_schema_and_grammar_exclude_each_other(run: Run) -> None:
     assert run("hi", "--json-schema", "{}", "--grammar", "x").returncode == 2
-
-
-HOSTILE: dict[str, str] = {
-    "nested arrays": "[" * 200_000,
-    "nested schemas": '{"items":' * 900 + "{}" + "}" * 900,
-    "allOf in allOf": '{"allOf":[' * 300 + "{}" + "]}" * 300,
-    "allOf of itself": '{"allOf":[{"$ref":"#"}]}',
-    "references in a ring": json.dumps(
-        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}
-    ),
-    "chain of references": json.dumps(
-        {
-            "$ref": "#/$defs/0",
-            "$defs": {str(n): {"$ref": f"#/$defs/{n + 1}"} for n in range(5_000)} | {"5000": {}},
-        }
-    ),
-    "many properties": json.dumps({"properties": {f"p{n}": {"enum": [n]} for n in range(20_000)}}),
-    "long enum": json.dumps({"enum": ["x" * 100] * 10_000}),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_schemas_are_refused_soon(name: str) -> None:
-    started = time.monotonic()
-    with pytest.raises(GrammarError):
-        check_grammar(converted(HOSTILE[name]).grammar)
-    assert time.monotonic() - started < 5
-
-
-def test_repetition_in_repetition_costs_little() -> None:
-    schema: object = {"const": 1}
-    for _ in range(50):
-        schema = {"items": schema, "minItems": 900}
-    started = time.monotonic()
-    check_grammar(converted(json.dumps(schema)).grammar)
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -283,6 +300,68 @@ def accepted(schema: object, text: str, scripted_path: Path) -> bool:
             ["[[], [[]]]"],
             ["[1]"],
         ),
+        (
+            {
+                "properties": {"a": {"type": "string"}},
+                "anyOf": [
+                    {"properties": {"b": {"const": 1}}, "required": ["b"]},
+                    {"properties": {"a": {"maxLength": 1}}},
+                ],
+            },
+            ['{"a": "xyz", "b": 1}', '{"b": 1}', '{"a": "x"}'],
+            ['{"a": 5, "b": 1}', '{"a": 5}', '{"a": "xyz"}'],
+        ),
+        ({"allOf": [{"minLength": 3}, {"minLength": 1}]}, ['"abc"'], ['"a"']),
+        ({"allOf": [{"enum": [1, 2]}, {"enum": [2.0, 3]}]}, ["2"], ["1", "3"]),
+        (
+            {"$ref": "#/$defs/s", "maxLength": 3, "$defs": {"s": {"type": "string"}}},
+            ['"abc"'],
+            ['"abcd"', "1"],
+        ),
+        ({"prefixItems": [{}, {}, {}], "maxItems": 2}, ["[1, 2]"], ["[1, 2, 3]"]),
+        ({"prefixItems": [{"const": 1}], "minItems": 2}, ["[1, null]"], ["[1]"]),
+        ({"prefixItems": [{"const": 1}, False]}, ["[1]"], ["[1, 1]"]),
+        (
+            {"properties": {"ab": {"const": 1}}, "additionalProperties": True},
+            ['{"ab": 1, "a": 2}', '{"abc": 2, "x": 3}', '{"": 0}', '{"é": 0}'],
+            ['{"ab": 2}', '{"x": 1, "ab": 2}', '{"ab": 1, "ab": 2}', '{"\\u0061b": 2}'],
+        ),
+        (
+            {"required": ["n"], "additionalProperties": {"type": "integer"}},
+            ['{"n": 1, "m": 2}'],
+            ['{"n": "x"}', '{"n": 1, "m": "x"}', '{"m": 1}'],
+        ),
+        ({"enum": ["a", 1, "abc"], "type": "string", "maxLength": 2}, ['"a"'], ["1", '"abc"']),
+        ({"const": 1, "type": ["integer", "string"]}, ["1"], ['"1"']),
+        ({"properties": {"a": False, "b": {}}}, ['{"b": 1}'], ['{"a": 1}']),
+        ({"anyOf": [False, {"const": 1}]}, ["1"], ["2"]),
+        ({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"const": 1}}}, ["1"], ["2"]),
+        ({"$ref": "#here", "$defs": {"x": {"$anchor": "here", "const": 1}}}, ["1"], ["2"]),
+        (
+            {
+                "$ref": "urn:in",
+                "$defs": {
+                    "x": {"$id": "urn:in", "$ref": "#/$defs/y", "$defs": {"y": {"const": 1}}}
+                },
+            },
+            ["1"],
+            ["2"],
+        ),
+        ({"type": "array", "maxItems": 2.0}, ["[1, 2]"], ["[1, 2, 3]"]),
+        (
+            {"format": "date", "type": "string"},
+            ['"2028-02-29"', '"2000-02-29"', '"2026-12-31"'],
+            ['"2027-02-29"', '"1900-02-29"', '"2026-02-30"', '"2026-04-31"', '"0000-01-01"'],
+        ),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "items": [{"const": 1}],
+                "additionalItems": {"const": 2},
+            },
+            ["[1, 2, 2]"],
+            ["[2]", "[1, 1]"],
+        ),
         ({"const": 'a"\\\n\u2028'}, [json.dumps('a"\\\n\u2028', ensure_ascii=False)], ['"a"']),
     ],
 )
@@ -292,27 +371,3 @@ def test_what_a_schema_lets_through(
     path = tmp_path / "m.gguf"
     assert [text for text in valid if not accepted(schema, text, path)] == []
     assert [text for text in invalid if accepted(schema, text, path)] == []
-
-
-def test_random_schemas_make_grammars() -> None:
-    drawn = random.Random(5)
-
-    def schema(depth: int) -> Any:
-        kinds = ["string", "integer", "boolean", "enum"] + ["object", "array", "any"] * (depth < 3)
-        match drawn.choice(kinds):
-            case "object":
-                names = drawn.sample('abcdef"\\é\n', drawn.randrange(5))
-                properties = {name: schema(depth + 1) for name in names}
-                some = [name for name in names if drawn.random() < 0.5]
-                return {"type": "object", "properties": properties, "required": some}
-            case "array":
-                return {"type": "array", "items": schema(depth + 1)}
-            case "any":
-                return {"anyOf": [schema(depth + 1), schema(depth + 1)]}
-            case "enum":
-                return {"enum": [1, "x", None, ["y"]]}
-            case kind:
-                return {"type": kind}
-
-    for _ in range(200):
-        check_grammar(converted(json.dumps(schema(0))).grammar)

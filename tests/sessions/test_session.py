@@ -319,7 +319,8 @@ import resource
 from r1local.conversation import Reply
 from r1local.errors import SessionNotSaved
 from r1local.events.reply import AnswerDelta
-from r1local.sessions.session import Session; from r1local.sessions.folder import read
+from r1local.sessions.folder import read_session
+from r1local.sessions.session import Session
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 def ask(answer):
@@ -342,7 +343,7 @@ limit(1000)
 ask("five" * 1000)
 limit(resource.RLIM_INFINITY)
 session.close()
-assert read("talk").turns == session.turns
+assert read_session("talk").turns == session.turns
 print([turn.reply.answer[:5] for turn in session.turns])
 """
     output, _ = child(code).communicate(timeout=60)

@@ -331,7 +331,7 @@ def test_all_thoughts_are_closed_in_one_step(scripted: Scripted) -> None:
 def test_without_room_voters_are_paused_and_none_is_lost(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading._TOKENS_A_REPLY", 256)
+    monkeypatch.setattr("r1local.machine.planner._TOKENS_A_REPLY", 256)
     with loaded(scripted(f"{COUNTING[:800]}</think>\\boxed{{42}}"), 4, context=1_280) as model:
         assert model.model.kv_tokens == 1_280 + 3 * 256
         expected = words(alone(model, ReplySettings()))
@@ -431,7 +431,7 @@ def test_memory_decides_how_much_room_there_is(monkeypatch: pytest.MonkeyPatch) 
     with loaded(NANO, 8) as model:
         assert model.model.kv_tokens == 8 * model.model.context_window
         assert not model.notices
-    monkeypatch.setattr("r1local.models.loading.this_machine", lambda: Machine(40 * 2**20))
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(40 * 2**20))
     with loaded(NANO, 8) as model:
         assert model.model.context_window < model.model.kv_tokens < 8 * model.model.context_window
         (notice,) = model.notices

@@ -9,22 +9,23 @@ from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, 
 from r1local.events.vote import VoteEvent, VoteResult
 from r1local.ui.chat.items import Item, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
+from r1local.ui.meter import Meter
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.text import VoteTable, tally_lines
-from r1local.ui.wording import duration, effort, reply_count, thought_for, tokens
+from r1local.ui.wording import ENDINGS, duration, effort, reply_count, thought_for
+from r1local.units import token_count
 
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
 
 _MOST_VOTE_ROWS = 20
-#: Seconds that a pace is taken over; tokens that come all at once have none yet.
-_LEAST_PACE_S = 0.05
-_ENDINGS = {
-    "cancelled": "stopped; /continue lets it go on",
-    "length": "stopped at the token limit; /continue lets it go on",
-    "loop": "stopped in a loop; /retry tries another way",
-    "lost": "cut off with the program; /continue lets it go on",
+#: What can be done about a reply that did not come to its own end.
+_WAYS_ON = {
+    "cancelled": "/continue lets it go on",
+    "length": "/continue lets it go on",
+    "loop": "/retry tries another way",
+    "lost": "/continue lets it go on",
 }
-_VOTE_LOST = "cut off with the program; /edit has the question again"
+_VOTE_LOST = f"{ENDINGS['lost']}; /edit has the question again"
 
 
 class ChatView:
@@ -42,7 +43,7 @@ class ChatView:
         self.raw = False
         self.state: ReplyState = "idle"
         self._clock = clock
-        self._meter = _Meter(clock)
+        self._meter = Meter(clock)
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
         self._votes: _Votes | None = None
@@ -64,7 +65,7 @@ class ChatView:
             case "reading":
                 return ("Reading the prompt", duration(meter.elapsed))
             case "thinking":
-                count = tokens(meter.tokens)
+                count = token_count(meter.tokens)
                 if self._budget:
                     count = f"{meter.tokens:,} of {self._budget:,} tokens"
                 pace = (f"{meter.tokens_per_s:.0f}/s",) if meter.tokens_per_s else ()
@@ -85,7 +86,7 @@ class ChatView:
             self.conversation.items.append(_question(question))
             self.conversation.scroll_to_end()
         self.state = "reading"
-        self._meter = _Meter(self._clock)
+        self._meter = Meter(self._clock)
         self._begun, self._budget, self._fold = reply, budget, None
         self._thought = _thought(reply.thinking if reply else "")
         self._answer = None
@@ -126,7 +127,7 @@ class ChatView:
         self.conversation.items += [_question(question), self._votes]
         self.conversation.scroll_to_end()
         self.state = "voting"
-        self._meter = _Meter(self._clock)
+        self._meter = Meter(self._clock)
         self._show_thought(_thought(""), "")
 
     def handle_vote(self, event: VoteEvent) -> None:
@@ -273,16 +274,21 @@ class ChatView:
         self._meter.measured = event.usage.tokens_per_s
         self.state = "idle"
         self._answer = None
-        if ending := _ENDINGS.get(event.reason):
+        if ending := _ending(event.reason):
             self.note(ending)
 
     def _reply_items(self, reply: Reply) -> list[Item]:
         items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
         if reply.answer:
             items.append(self._answer_item(reply.answer))
-        if ending := _ENDINGS.get(reply.reason):
+        if ending := _ending(reply.reason):
             items.append(Passage(ending, "class:note", spaced=False))
         return items
+
+
+def _ending(reason: str) -> str | None:
+    """How a reply ended, and what can be done about it; None if it came to its end."""
+    return f"{ENDINGS[reason]}; {_WAYS_ON[reason]}" if reason in ENDINGS else None
 
 
 def _thought_line(reply: Reply) -> str:
@@ -315,39 +321,3 @@ class _Votes:
 
 def _question(text: str) -> Passage:
     return Passage(text, "class:question", "❯ ")
-
-
-class _Meter:
-    """Seconds since a reply began, and its tokens, as they come: many at once.
-
-    `measured` is the whole reply's pace, from where its tokens were drawn.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._began = self._first = self._last = clock()
-        self.tokens = self._first_tokens = 0
-        self.thinking_tokens = 0
-        self.measured: float | None = None
-
-    def count(self, tokens: int) -> None:
-        """Take the number of tokens so far."""
-        self._last = self._clock()
-        if not self.tokens:
-            self._first, self._first_tokens = self._last, tokens
-        self.tokens = tokens
-
-    def end_thought(self) -> None:
-        self.thinking_tokens = self.tokens
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the first token; before it, since the reply began."""
-        return self._clock() - (self._first if self.tokens else self._began)
-
-    @property
-    def tokens_per_s(self) -> float:
-        if self.measured is not None:
-            return self.measured
-        seconds = self._last - self._first
-        return (self.tokens - self._first_tokens) / seconds if seconds >= _LEAST_PACE_S else 0.0

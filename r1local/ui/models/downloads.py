@@ -25,7 +25,8 @@ from r1local.config.options import ModelFormat
 from r1local.events.download import DownloadNotice, Progress
 from r1local.ui.console import can_repaint, console_for, print_notice
 from r1local.ui.safe_text import visible, visible_json
-from r1local.ui.tables import Column, print_table, size_text
+from r1local.ui.tables import Column, print_table
+from r1local.units import disk_size
 
 #: Seconds between two lines of progress in a log, and between two JSON events.
 _LOG_INTERVAL_S, _JSON_INTERVAL_S = 60.0, 0.5
@@ -261,7 +262,7 @@ def ask_which(console: Console, offers: Sequence[Offer]) -> str | None:
     columns = (
         Column("", [str(number) for number in range(1, len(offers) + 1)], 5, right=True),
         Column("MODEL", [offer.name for offer in offers], 7),
-        Column("SIZE", [size_text(offer.size) for offer in offers], 6, right=True),
+        Column("SIZE", [disk_size(offer.size) for offer in offers], 6, right=True),
         Column("FIT", [offer.fit for offer in offers], 4),
         Column("ABOUT", [offer.summary for offer in offers], 1),
     )

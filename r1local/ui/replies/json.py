@@ -63,6 +63,7 @@ class JsonRenderer:
             "answer": answer,
             "final_answer": None if answer is None else final_answer(answer),
             "finish_reason": event.reason,
+            "valid": event.valid,
             "usage": _usage(event.usage),
             "timing": _timing(event.usage),
             "seed": event.seed,
@@ -113,6 +114,7 @@ class JsonLinesRenderer:
         last = {
             "type": "finished",
             "finish_reason": event.reason,
+            "valid": event.valid,
             "usage": _usage(event.usage),
             "timing": _timing(event.usage),
             "seed": event.seed,

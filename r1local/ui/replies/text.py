@@ -16,6 +16,7 @@ from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
+from r1local.ui.meter import Meter
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import visible
 from r1local.ui.wording import effort, thought_for
@@ -185,7 +186,7 @@ class StreamedThinking:
 
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
         self._err = err
-        self._meter = _Meter(clock)
+        self._meter = Meter(clock)
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
@@ -209,7 +210,7 @@ class StreamedThinking:
     def end(self, *, unfinished: bool) -> None:
         """Write the footer."""
         self.set_aside()
-        print_notice(self._err, self._meter.footer(unfinished) + "\n")
+        print_notice(self._err, _footer(self._meter, unfinished) + "\n")
 
 
 class FoldedThinking:
@@ -219,7 +220,7 @@ class FoldedThinking:
         self._err = err
         self._with_footer = with_footer
         self._rows = LiveRows(err)
-        self._meter = _Meter(clock)
+        self._meter = Meter(clock)
         self._clock = clock
         self._next_paint = clock()
 
@@ -228,7 +229,7 @@ class FoldedThinking:
         self._meter.count(tokens)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _FOLD_INTERVAL_S
-            line = f"thinking … {self._meter.reading()}"
+            line = f"thinking … {effort(self._meter.elapsed, self._meter.tokens)}"
             self._rows.update([], [live_line(self._err, line)])
 
     def rewind(self, characters: int) -> None:
@@ -240,7 +241,7 @@ class FoldedThinking:
 
     def end(self, *, unfinished: bool) -> None:
         """Put the footer in the line's place, if there is to be one."""
-        footer = [Text(self._meter.footer(unfinished), "dim"), Text()]
+        footer = [Text(_footer(self._meter, unfinished), "dim"), Text()]
         self._rows.update(footer if self._with_footer else [], [])
 
 
@@ -328,21 +329,5 @@ def _thinking_part(
     return StreamedThinking(err, clock)
 
 
-class _Meter:
-    """Seconds since the first token of the thought, and its tokens."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._begun = 0.0
-        self.tokens = 0
-
-    def count(self, tokens: int) -> None:
-        if not self.tokens:
-            self._begun = self._clock()
-        self.tokens = tokens
-
-    def reading(self) -> str:
-        return effort(self._clock() - self._begun, self.tokens)
-
-    def footer(self, unfinished: bool) -> str:
-        return thought_for(self._clock() - self._begun, self.tokens, unfinished=unfinished)
+def _footer(meter: Meter, unfinished: bool) -> str:
+    return thought_for(meter.elapsed, meter.tokens, unfinished=unfinished)

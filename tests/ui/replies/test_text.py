@@ -327,6 +327,7 @@ def test_json() -> None:
         "answer": r"It is **\(\boxed{4}\)**",
         "final_answer": "4",
         "finish_reason": "stop",
+        "valid": None,
         "usage": {
             "prompt_tokens": 11,
             "cached_tokens": 4,
@@ -385,6 +386,7 @@ def test_json_lines() -> None:
     assert list(lines[-1]) == [
         "type",
         "finish_reason",
+        "valid",
         "usage",
         "timing",
         "seed",

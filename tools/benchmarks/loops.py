@@ -1,12 +1,9 @@
 """Loops of a small model at temperature 0, with and without r1local's recovery.
 
-    python -m tools.benchmark_loops --questions 20 --tokens 768
-
-Prints a table: of so many replies, how many ended in a loop, how often one was left, and
-what that cost; and the guard's microseconds a token. SmolLM2-135M is fetched once, by pip.
+Of so many replies, how many ended in a loop, how often one was left, and what that cost; and
+the guard's microseconds a token.
 """
 
-import argparse
 import random
 import time
 from collections.abc import Sequence
@@ -20,7 +17,9 @@ from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
 from r1local.thinking.loops import LoopGuard, LoopSettings
 from testing.models import smollm2
+from tools.benchmarks.harness import Options, never, print_head, print_row
 
+TOKENS, CONTEXT = 768, 2_048
 QUESTIONS = (
     "Count from one to a million in words, please.",
     "Write a poem with a refrain about the sea.",
@@ -45,36 +44,21 @@ QUESTIONS = (
 )
 
 
-def main() -> None:
+def count_loops(options: Options) -> None:
     """Let the model reply to every question, with recovery and without; print the tables."""
-    arguments = _arguments()
-    questions = QUESTIONS[: arguments.questions]
-    with _loaded(arguments.context) as loaded:
+    tokens = options.tokens or TOKENS
+    loaded = load(smollm2(), LoadOptions(context=CONTEXT), never)
+    with loaded.model:
         off, on = LoopSettings(least_repeats=0), LoopSettings()
-        without = [_events(loaded, q, off, arguments.tokens) for q in questions]
-        with_it = [_events(loaded, q, on, arguments.tokens) for q in questions]
-    print("| | ended in a loop | loops left | tokens taken back |")
-    print("|---|---:|---:|---:|")
+        without = [_events(loaded, q, off, tokens) for q in QUESTIONS]
+        with_it = [_events(loaded, q, on, tokens) for q in QUESTIONS]
+    print_head("", "ended in a loop", "loops left", "tokens taken back")
     for name, replies in (("without recovery", without), ("with recovery", with_it)):
         looping = sum(_loops(events) for events in replies)
         left = sum(isinstance(event, Rewound) for events in replies for event in events)
         back = sum(_end(events).usage.discarded_tokens for events in replies)
-        print(f"| {name} | {looping} of {len(replies)} | {left} | {back:,} |")
+        print_row(name, f"{looping} of {len(replies)}", left, f"{back:,}")
     print(f"\nguard: {_guard_us():.2f} µs a token")
-
-
-class _loaded:
-    """SmolLM2, loaded for the length of a `with`."""
-
-    def __init__(self, context: int) -> None:
-        self._context = context
-
-    def __enter__(self) -> LoadedModel:
-        self._model = load(smollm2(), LoadOptions(context=self._context), lambda: False)
-        return self._model
-
-    def __exit__(self, *_exc: object) -> None:
-        self._model.model.close()
 
 
 def _events(
@@ -113,15 +97,3 @@ def _guard_us() -> float:
     for token, text in zip(tokens, texts, strict=True):
         guard.feed(token, text)
     return (time.perf_counter() - started) / len(tokens) * 1e6
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=int, default=len(QUESTIONS))
-    parser.add_argument("--tokens", type=int, default=768)
-    parser.add_argument("--context", type=int, default=2_048)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()

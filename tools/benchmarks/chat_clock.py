@@ -1,6 +1,6 @@
 """`r1local chat` with a clock in the screen's thread. A yardstick.
 
-    python -m tools.chat_clock FILE chat -m MODEL.gguf
+    python -m tools.benchmarks.chat_clock FILE chat -m MODEL.gguf
 
 Writes a JSON line to FILE for every frame that shows more of a thought: its tokens, and
 the processor time that the screen's thread has used so far, in seconds. In the stretches

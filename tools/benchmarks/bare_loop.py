@@ -1,6 +1,6 @@
 """The least Python can do to generate: decode, sample, token_to_piece. A yardstick.
 
-    python -m tools.bare_loop MODEL.gguf --tokens 2048 --context 4096
+    python -m tools.benchmarks.bare_loop MODEL.gguf --tokens 2048 --context 4096
 
 Prints one JSON object: tokens, tokens_per_s of the whole, of the first and of the
 last thousand tokens.

@@ -1,14 +1,9 @@
-"""The figures of docs/benchmarks.md about the full-screen chat.
+"""The full-screen chat.
 
-    python -m tools.benchmark_chat speed      4,000 tokens, against `run --format jsonl`
-    python -m tools.benchmark_chat drawing    processor time a token, early and late in a thought
-    python -m tools.benchmark_chat typing     from a key press to its echo, while a model streams
-
-The chat runs on a pseudo-terminal of 120 by 40 whose output is read and dropped: what a
-terminal does with it is the terminal's. Every comparison is the median of alternating runs.
+It runs on a pseudo-terminal of 120 by 40 whose output is read and dropped: what a terminal
+does with it is the terminal's.
 """
 
-import argparse
 import json
 import os
 import random
@@ -17,16 +12,27 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from testing.models import smollm2, write_scripted_model
 from testing.pseudo_terminal import PseudoTerminal
-from tools.benchmark import R1LOCAL, report, run, seed_of_a_long_reply
-from tools.chat_clock import EARLY, LATE, PACE
+from tools.benchmarks.chat_clock import EARLY, LATE, PACE
+from tools.benchmarks.harness import (
+    R1LOCAL,
+    Options,
+    compare,
+    last_event,
+    medians,
+    run,
+    seed_of_a_long_reply,
+)
 
 STORY = "Write a very long story about a lighthouse, with many chapters."
+TOKENS, THREADS = 4_000, 2
+#: Loops would be cut short.
+UNGUARDED = ("--loop-repeats", "0")
 _PRESSES = 200
 #: Neither the models write it nor does a control sequence hold it.
 _KEY, _KILL_LINE = "~", "\x15"
@@ -83,13 +89,14 @@ class DroppingTerminal(PseudoTerminal):
         return True
 
 
-def compare_speed(arguments: argparse.Namespace) -> None:
+def compare_speed(options: Options) -> None:
     """SmolLM2-135M, the same seed, prompt and threads for both."""
-    wanted = arguments.tokens
+    wanted = options.tokens or TOKENS
     shared = ["-m", str(smollm2()), "--max-tokens", str(wanted), "--context", "5120"]
-    shared += ["--threads", str(arguments.threads)]
+    shared += ["--threads", str(options.threads or THREADS)]
+    shared += UNGUARDED
     printed = [*R1LOCAL, "run", STORY, "--format", "jsonl", *shared]
-    seed = ["--seed", arguments.seed or seed_of_a_long_reply(printed)]
+    seed = ["--seed", options.seed or seed_of_a_long_reply(printed)]
     chat = [*R1LOCAL, "chat", *shared, *seed]
 
     def chatting() -> float:
@@ -101,25 +108,24 @@ def compare_speed(arguments: argparse.Namespace) -> None:
         return float(tokens / (ended["thinking_s"] + ended["answer_s"]))
 
     def running() -> float:
-        finished = json.loads(run([*printed, *seed]).stdout.splitlines()[-1])
+        finished = last_event(run([*printed, *seed]))
         assert finished["usage"]["thinking_tokens"] + finished["usage"]["answer_tokens"] == wanted
         return float(finished["timing"]["tokens_per_s"])
 
-    speeds = [(chatting(), running()) for _ in range(arguments.rounds)]
+    speeds = [(chatting(), running()) for _ in range(options.rounds)]
     # Other work on the machine only ever slows a run down: the fastest tell most then.
     for name, of in (("median", statistics.median), ("fastest", max)):
         ours, theirs = (of(column) for column in zip(*speeds, strict=True))
-        report(f"{wanted:,} tokens, {name}", ours, theirs, "tokens/s, run --format jsonl")
+        compare(f"{wanted:,} tokens, {name}", ours, theirs, "tokens/s, run --format jsonl")
 
 
-def compare_drawing(arguments: argparse.Namespace) -> None:
+def compare_drawing(options: Options) -> None:
     """A thought of 16,000 tokens, at an even pace where it is measured."""
     with tempfile.TemporaryDirectory() as folder:
         model = _varied_model(Path(folder, "varied.gguf"), 16_000)
-        rounds = [_drawn(model) for _ in range(arguments.rounds)]
-    medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
+        drawn = medians(options.rounds, lambda: _drawn(model), warm_up=False)
     print(f"processor time of drawing, {PACE} tokens/s, from token {EARLY[0]:,} and {LATE[0]:,}:")
-    for unit, (early, late) in {"token": medians[:2], "frame": medians[2:]}.items():
+    for unit, (early, late) in {"token": drawn[:2], "frame": drawn[2:]}.items():
         print(f"a {unit}: {early * 1e6:,.0f} µs and {late * 1e6:,.0f} µs, ratio {late / early:.3f}")
 
 
@@ -127,8 +133,9 @@ def _drawn(model: Path) -> tuple[float, ...]:
     """Processor seconds a token, early and late in one thought, and the same a frame."""
     with tempfile.TemporaryDirectory() as home:
         clock = Path(home, "clock")
-        command = [sys.executable, "-m", "tools.chat_clock", str(clock), "chat", "-m", str(model)]
-        with DroppingTerminal([*command, "--threads", "1"], home) as terminal:
+        command = [sys.executable, "-m", "tools.benchmarks.chat_clock", str(clock)]
+        command += ["chat", "-m", str(model), "--threads", "1", *UNGUARDED]
+        with DroppingTerminal(command, home) as terminal:
             terminal.ask("hi")
             terminal.until_ended()
         frames = [json.loads(line) for line in clock.read_text(encoding="utf-8").splitlines()]
@@ -140,7 +147,7 @@ def _drawn(model: Path) -> tuple[float, ...]:
     return *a_token, *a_frame
 
 
-def time_typing(arguments: argparse.Namespace) -> None:
+def time_typing(options: Options) -> None:
     """Key presses at random moments: while a real model streams, and one as fast as can be."""
     with tempfile.TemporaryDirectory() as folder:
         fast = _varied_model(Path(folder, "varied.gguf"), 60_000)
@@ -148,9 +155,10 @@ def time_typing(arguments: argparse.Namespace) -> None:
             ("SmolLM2-135M", smollm2(), 8_192),
             ("a model as fast as can be", fast, 90_000),
         ):
-            chat = [*R1LOCAL, "chat", "-m", str(model), "--threads", str(arguments.threads)]
+            threads = str(options.threads or THREADS)
+            chat = [*R1LOCAL, "chat", "-m", str(model), "--threads", threads, *UNGUARDED]
             chat += ["--context", str(context), "--max-tokens", str(context)]
-            _report_echo(name, _echoes([*chat, "--seed", arguments.seed or "1"]))
+            _report_echo(name, _echoes([*chat, "--seed", options.seed or "1"]))
 
 
 def _report_echo(name: str, seconds: Sequence[float]) -> None:
@@ -186,29 +194,3 @@ def _varied_model(path: Path, tokens: int) -> Path:
     thought = "\n".join(lines)[:tokens]
     # A quarter of the context is kept for the answer.
     return write_scripted_model(path, f"{thought}</think>\n\nSo.", context_length=tokens * 3 // 2)
-
-
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "speed": compare_speed,
-    "drawing": compare_drawing,
-    "typing": time_typing,
-}
-
-
-def main() -> None:
-    """Run one benchmark."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("benchmark", choices=BENCHMARKS)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=4_000, help="of `speed`")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", help="of a reply that is long enough; else one is looked for")
-    arguments = parser.parse_args()
-    os.environ["R1LOCAL_LOOP_REPEATS"] = "0"  # for both: loops would be cut short
-    BENCHMARKS[arguments.benchmark](arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,4 @@
-"""The figures of docs/benchmarks.md about votes: their speed, and what they are good for.
-
-    python -m tools.benchmark_votes throughput --llama-bin DIR    DIR has llama-batched-bench
-    python -m tools.benchmark_votes accuracy
+"""Votes: their speed, and what they are good for.
 
 Speeds are medians of alternating runs. With one thread they are tokens per second of its CPU
 time: on an idle machine that is the clock's, and on a busy one it doesn't count what others
@@ -10,11 +7,9 @@ llama-batched-bench loads the very libraries that r1local does, so it is the sam
 draws no tokens, and knows no text.
 """
 
-import argparse
 import os
 import random
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
@@ -32,11 +27,22 @@ from r1local.replies.settings import ReplySettings
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 from testing.models import smollm2
+from tools.benchmarks.harness import (
+    STORY,
+    Options,
+    checked,
+    medians,
+    never,
+    print_head,
+    print_row,
+    run,
+)
 from tools.nano.evaluate import SHIPPED
 from tools.nano.suites import Case, suites
 
-STORY = "Write a long story about a lighthouse."
 CONTEXT = 2_048
+BATCHES = (1, 2, 4, 8, 16)
+TOKENS = 128
 PROBLEMS, TEMPERATURE = 200, 0.8
 #: Votes, and the confidence that ends them early.
 ELECTIONS: tuple[tuple[int, float | None], ...] = ((1, None), (8, None), (16, None), (16, 0.95))
@@ -49,21 +55,20 @@ def elect(model: LoadedModel, question: str, settings: VoteSettings) -> VoteResu
     return last
 
 
-def throughput(arguments: argparse.Namespace) -> None:
+def compare_throughput(options: Options) -> None:
     """Tokens per second of B replies at once, of B one after the other, and of the bench."""
-    print("| replies | at once | one after the other | llama-batched-bench | ratio |")
-    for batch in arguments.batches:
-        rows = [
-            (
-                speed(batch, batch, arguments.tokens, arguments.threads),
-                speed(batch, 1, arguments.tokens, arguments.threads),
-                bench_speed(batch, arguments.tokens, arguments.threads, arguments.llama_bin),
-            )
-            for _ in range(arguments.rounds)
-        ]
-        at_once, single, bench = (statistics.median(column) for column in zip(*rows, strict=True))
-        ratio = statistics.median(ours / theirs for ours, _, theirs in rows)
-        print(f"| {batch} | {at_once:.1f} | {single:.1f} | {bench:.1f} | {ratio:.2f} |", flush=True)
+    tokens, threads = options.tokens or TOKENS, options.threads or 1
+    print_head("replies", "at once", "one after the other", "llama-batched-bench", "ratio")
+    for batch in BATCHES:
+
+        def measure(batch: int = batch) -> tuple[float, ...]:
+            at_once = speed(batch, batch, tokens, threads)
+            single = speed(batch, 1, tokens, threads)
+            bench = bench_speed(batch, tokens, threads, options.llama_bin)
+            return at_once, single, bench, at_once / bench
+
+        *speeds, ratio = medians(options.rounds, measure, warm_up=False)
+        print_row(batch, *(f"{each:.1f}" for each in speeds), f"{ratio:.2f}")
 
 
 def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
@@ -73,7 +78,7 @@ def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
 
     def seconds(count: int) -> float:
         settings = ReplySettings(SamplerSettings(seed=1), max_tokens=count)
-        model = load(smollm2(), options, lambda: False)
+        model = load(smollm2(), options, never)
         with model.model:
             started = clock()
             elect(model, STORY, VoteSettings(votes, settings))
@@ -98,28 +103,20 @@ def bench_speed(batch: int, tokens: int, threads: int, folder: Path) -> float:
             *("-t", str(threads), "-tb", str(threads)),
             *(["--no-repack"] if leave_out_broken_amx() else []),
         ]
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-        )
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        if threads > 1:
-            return time.perf_counter() - started
-        return usage.ru_utime + usage.ru_stime
+        result = checked(run(command, environment))
+        return result.seconds if threads > 1 else result.processor_s
 
     # Loading and the prompt are in both.
     return batch * tokens / (seconds(tokens + 1) - seconds(1))
 
 
-def accuracy(arguments: argparse.Namespace) -> None:
+def count_right_answers(options: Options) -> None:
     """Right answers of the embedded model to problems that it never saw, with 95 % intervals."""
     cases = random.Random(2026).sample(suites(1.0, 2026)["hard"](), PROBLEMS)
     most = max(votes for votes, _ in ELECTIONS)
-    model = load(SHIPPED, LoadOptions(threads=arguments.threads, sequences=most), lambda: False)
+    model = load(SHIPPED, LoadOptions(threads=options.threads, sequences=most), never)
     right: list[list[bool]] = []
-    print("| votes | right | 95 % interval | replies | tokens a problem | s |")
+    print_head("votes", "right", "95 % interval", "replies", "tokens a problem", "s")
     with model.model:
         for number, (votes, confidence) in enumerate(ELECTIONS):
             started = time.monotonic()
@@ -127,13 +124,13 @@ def accuracy(arguments: argparse.Namespace) -> None:
             seconds = time.monotonic() - started
             right.append([_is_right(*pair) for pair in zip(cases, elected, strict=True)])
             least, greatest = wilson(sum(right[-1]), PROBLEMS)
-            print(
-                f"| {votes}{f', confidence {confidence}' if confidence else ''} |"
-                f" {sum(right[-1])}/{PROBLEMS} ({sum(right[-1]) / PROBLEMS:.1%}) |"
-                f" {least:.1%}-{greatest:.1%} |"
-                f" {_mean(elected, lambda one: one.finished):.1f} |"
-                f" {_mean(elected, lambda one: one.tokens):.0f} | {seconds:.0f} |",
-                flush=True,
+            print_row(
+                f"{votes}{f', confidence {confidence}' if confidence else ''}",
+                f"{sum(right[-1])}/{PROBLEMS} ({sum(right[-1]) / PROBLEMS:.1%})",
+                f"{least:.1%}-{greatest:.1%}",
+                f"{_mean(elected, lambda one: one.finished):.1f}",
+                f"{_mean(elected, lambda one: one.tokens):.0f}",
+                f"{seconds:.0f}",
             )
     for (votes, confidence), answers in list(zip(ELECTIONS, right, strict=True))[1:]:
         won = sum(new and not old for old, new in zip(right[0], answers, strict=True))
@@ -169,25 +166,3 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     middle = (share + spread / 2) / (1 + spread)
     half = z * sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
     return middle - half, middle + half
-
-
-def main() -> None:
-    """Measure what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    speeds = commands.add_parser("throughput")
-    speeds.add_argument("--llama-bin", type=Path, required=True)
-    speeds.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    speeds.add_argument("--tokens", type=int, default=128, help="of each reply")
-    speeds.add_argument("--rounds", type=int, default=3)
-    speeds.add_argument("--threads", type=int, default=1)
-    speeds.set_defaults(measure=throughput)
-    answers = commands.add_parser("accuracy")
-    answers.add_argument("--threads", type=int)
-    answers.set_defaults(measure=accuracy)
-    arguments = parser.parse_args()
-    arguments.measure(arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,26 @@
+"""Names of a split model's files, as `llama-gguf-split` gives them; llama.cpp takes no others."""
+
+import re
+from dataclasses import dataclass
+
+_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class PartName:
+    """The name of one file of a split model; parts count from 1."""
+
+    stem: str
+    number: int
+    count: int
+    suffix: str
+
+    def of_part(self, number: int) -> str:
+        """The name of another part of the same model."""
+        return f"{self.stem}-{number:05}-of-{self.count:05}{self.suffix}"
+
+
+def part_name(filename: str) -> PartName | None:
+    """What a file's name says of the part it is; None if it names no part."""
+    named = _PART.fullmatch(filename)
+    return PartName(named[1], int(named[2]), int(named[3]), named[4]) if named else None

@@ -1,0 +1,224 @@
+"""Whether JSON is valid by a JSON schema, and what a schema's references mean.
+
+Validation runs in a process of its own, which is ended when it takes too long: a regular
+expression that tries many ways to match, alternatives in alternatives and references in a
+ring can make a short answer cost any time, and none of them can be stopped from within.
+
+Nothing is ever fetched: a reference that leaves the schema is refused.
+
+Sources: JSON Schema 2020-12 (json-schema.org); the library jsonschema, which knows the older
+drafts too and validates by the one that `$schema` names.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from r1local.errors import GrammarError
+
+#: Characters of a schema; a grammar may have no more bytes than this.
+_MOST_CHARACTERS = 256 * 1024
+#: Seconds that validation may take; an honest schema takes hundredths of one.
+_MOST_SECONDS = 5.0
+_REASON_CHARACTERS = 200
+#: Keywords whose value is the name of another schema.
+_REFERENCES = frozenset(("$ref", "$dynamicRef", "$recursiveRef"))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an answer is valid by a schema, and if not, why, in one line."""
+
+    valid: bool
+    reason: str = ""
+
+
+class SchemaDocument:
+    """A JSON schema that is valid itself and complete.
+
+    Args:
+        text: the schema.
+
+    Raises:
+        GrammarError: the text is not JSON or no schema, or refers to what isn't in it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.root = _read_schema(text)
+        self._targets: dict[int, Any] = {}
+        self._resolve_references()
+
+    def target(self, schema: dict[str, Any]) -> Any:
+        """The schema that the `$ref` of a part of this document refers to."""
+        return self._targets[id(schema)]
+
+    def _resolve_references(self) -> None:
+        """Look up every reference, wherever it stands and whatever `$id` is in force there."""
+        from referencing import Registry
+        from referencing.exceptions import Unresolvable
+
+        kind = _validator_of(self.root)
+        resource = _resource_of(self.root)
+        # What is only referred to comes last, since that alone has not been checked yet.
+        left = deque([(resource, Registry().resolver_with_root(resource), True)])
+        seen: set[int] = set()
+        while left:
+            resource, resolver, checked = left.pop()
+            schema = resource.contents
+            if isinstance(schema, bool) or id(schema) in seen:
+                continue
+            if not checked:
+                _check(kind, schema)
+            seen.add(id(schema))
+            for part in resource.subresources():
+                left.append((part, resolver.in_subresource(part), True))
+            for keyword in _REFERENCES & schema.keys():
+                try:
+                    found = resolver.lookup(schema[keyword])
+                except (Unresolvable, ValueError, TypeError):
+                    _refuse_reference(schema[keyword])
+                if keyword == "$ref":
+                    self._targets[id(schema)] = found.contents
+                left.appendleft((_resource_of(found.contents), found.resolver, False))
+
+
+def verdict(answer: str, schema: str) -> Verdict:
+    """Validate an answer, formats included, in a process of its own and in bounded time.
+
+    Args:
+        answer: text that should be JSON; not trusted.
+        schema: the text of a schema that `SchemaDocument` accepts.
+    """
+    # The same modules as here, and none from the working directory, which -P leaves out.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", __name__],
+            input=json.dumps([answer, schema]).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            timeout=_MOST_SECONDS,
+            check=True,
+        )
+        return Verdict(**json.loads(done.stdout))
+    except subprocess.TimeoutExpired:
+        return Verdict(False, f"checking it takes longer than {_MOST_SECONDS:.0f} seconds")
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return Verdict(False, "it can't be checked")
+
+
+def json_key(value: object) -> str:
+    """JSON that is the same for equal values, as JSON Schema has equality: 1 and 1.0 are one."""
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _read_schema(text: str) -> Any:
+    """Parse a schema and check it."""
+    if len(text) > _MOST_CHARACTERS:
+        raise GrammarError(
+            f"the schema has {len(text):,} characters", f"give one of at most {_MOST_CHARACTERS:,}"
+        )
+    try:
+        schema = json.loads(text, parse_constant=_refuse_constant)
+        if not isinstance(schema, dict | bool):
+            raise GrammarError(f"{_shortened(text)} is no JSON schema", "a schema is an object")
+        _check(_validator_of(schema), schema)
+    except json.JSONDecodeError as error:
+        raise GrammarError(
+            f"the schema is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
+            "mend it there",
+        ) from error
+    except ValueError as error:
+        raise GrammarError(f"the schema is not JSON: {error}", "mend it there") from error
+    except RecursionError as error:
+        raise GrammarError("the schema is nested too deep", "give a simpler one") from error
+    return schema
+
+
+def _check(kind: Any, schema: Any) -> None:
+    """Refuse what is no schema by the rules of the draft that the document names."""
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        place = error.json_path.removeprefix("$").removeprefix(".") or "its top"
+        raise GrammarError(
+            f"the schema is not valid at {_shortened(place)}: {_shortened(error.message)}",
+            "see json-schema.org",
+        ) from error
+
+
+def _resource_of(schema: Any) -> Any:
+    from referencing import Resource
+    from referencing.jsonschema import DRAFT202012
+
+    return Resource.from_contents(schema, default_specification=DRAFT202012)
+
+
+def _validator_of(schema: Any) -> Any:
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    return validator_for(schema, default=Draft202012Validator)
+
+
+def _judge(answer: str, schema_text: str) -> Verdict:
+    """What the process of its own does."""
+    from jsonschema.exceptions import best_match
+    from referencing import Registry
+
+    try:
+        value = json.loads(answer, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        return Verdict(False, f"it is not JSON: {_shortened(str(error))}")
+    schema = json.loads(schema_text)
+    kind = _validator_of(schema)
+    # A registry of one's own: the library's would fetch what a reference names.
+    validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
+    try:
+        worst = best_match(validator.iter_errors(value))
+    except RecursionError:
+        return Verdict(False, "the schema or the answer is nested too deep to check")
+    if worst is None:
+        return Verdict(True)
+    place = worst.json_path.removeprefix("$").removeprefix(".")
+    where = f"at {_shortened(place)}: " if place else ""
+    return Verdict(False, where + _shortened(worst.message))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Python reads NaN and Infinity; JSON has neither."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _refuse_reference(reference: object) -> NoReturn:
+    raise GrammarError(
+        f"the schema refers to {_shortened(json.dumps(reference))}, which is not in it",
+        'references begin with "#", and nothing is fetched',
+    )
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _REASON_CHARACTERS else f"{line[: _REASON_CHARACTERS - 1]}…"
+
+
+if __name__ == "__main__":
+    _result = _judge(*json.load(sys.stdin.buffer))
+    json.dump({"valid": _result.valid, "reason": _result.reason}, sys.stdout)

@@ -1,0 +1,264 @@
+"""Where a model runs, and with how much context."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r1local.engine.library import log
+from r1local.gguf.file import read_gguf
+from r1local.machine.memory import (
+    Machine,
+    MemoryFacts,
+    compute_bytes,
+    cpu_bytes,
+    facts_of,
+    gpu_bytes,
+    memory_bytes,
+    plain_batch,
+)
+from r1local.machine.planner import PlanRequest, plan, tokens_per_second
+from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
+from r1local.models.loading import LoadOptions, load
+from testing.models import smollm2
+
+MIB = 2**20
+GIB = 2**30
+
+
+def known(name: str, quantization: str = "Q4_K_M") -> MemoryFacts:
+    """The catalog's facts of a model."""
+    model = load_catalog().find(name)
+    assert model
+    facts = facts_of_known(model, quantization)
+    assert facts
+    return facts
+
+
+MODELS = [model for model in load_catalog().shown() if model.sizes]
+
+
+@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
+def test_every_known_model_has_a_plan_for_every_size(entry: CatalogModel) -> None:
+    for quantization in entry.sizes:
+        facts = known(entry.name, quantization)
+        plans = [plan(facts, Machine(memory=gib * GIB)) for gib in (1, 8, 32, 256, 2048)]
+        windows = [made.context_window for made in plans]
+        assert windows == sorted(windows)
+        assert plans[-1].kind == "CPU"
+        for made, gib in zip(plans, (1, 8, 32, 256, 2048), strict=True):
+            needed = memory_bytes(facts, made.context_window)
+            assert (made.kind == "no") == (needed > gib * GIB)
+
+
+def on_cpu(name: str, gib: float, request: PlanRequest | None = None) -> int:
+    """The context window of a known model with so much memory and no GPU."""
+    return plan(known(name), Machine(int(gib * GIB)), request or PlanRequest()).context_window
+
+
+def test_a_context_that_fits_is_left_alone() -> None:
+    assert on_cpu("7b", 64, PlanRequest(5000)) == 5000
+    assert on_cpu("7b", 64) == 32_768
+
+
+def test_a_context_is_reduced_to_what_memory_holds() -> None:
+    facts, memory = known("7b"), 5 * GIB
+    context = plan(facts, Machine(memory)).context_window
+    assert context % 256 == 0
+    assert memory_bytes(facts, context) <= memory < memory_bytes(facts, context + 256)
+
+
+def test_a_quantized_cache_holds_more() -> None:
+    assert on_cpu("7b", 5, PlanRequest(kv_cache="q8_0")) > 1.8 * on_cpu("7b", 5)
+
+
+def test_a_model_larger_than_memory_gets_the_smallest_context() -> None:
+    assert on_cpu("7b", 1) == 512
+    assert plan(replace(known("7b"), context_length=300), Machine(GIB)).context_window == 300
+
+
+def test_a_model_that_fits_goes_to_the_gpu() -> None:
+    made = plan(known("7b"), Machine(memory=16 * GIB, gpus=(24 * GIB,)))
+    assert (made.kind, made.gpu_layers, made.context_window) == ("GPU", 29, 32_768)
+
+
+def test_two_gpus_count_together() -> None:
+    made = plan(known("32b"), Machine(memory=16 * GIB, gpus=(16 * GIB, 16 * GIB)))
+    assert made.kind == "GPU"
+
+
+def test_a_context_shrinks_before_layers_stay_behind() -> None:
+    made = plan(known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)))
+    assert made.kind == "GPU"
+    assert 4096 <= made.context_window < 32_768
+
+
+def test_layers_that_do_not_fit_stay_on_the_cpu() -> None:
+    facts = known("70b")
+    made = plan(facts, Machine(memory=64 * GIB, gpus=(24 * GIB,)))
+    assert made.kind == "GPU+CPU"
+    assert 20 < made.gpu_layers < 60
+    assert f"{made.gpu_layers} of 80 layers" in made.reason
+
+
+def test_shared_memory_counts_once() -> None:
+    facts = known("32b")
+    apart = plan(facts, Machine(memory=16 * GIB, gpus=(8 * GIB,)))
+    shared = plan(facts, Machine(memory=16 * GIB, gpus=(8 * GIB,), shared=True))
+    assert (apart.kind, shared.kind) == ("GPU+CPU", "no")
+
+
+def test_a_context_asked_for_is_not_reduced_on_the_gpu() -> None:
+    made = plan(
+        known("32b"), Machine(memory=64 * GIB, gpus=(24 * GIB,)), request=PlanRequest(32_768)
+    )
+    assert (made.kind, made.context_window) == ("GPU+CPU", 32_768)
+    made = plan(known("7b"), Machine(memory=8 * GIB), PlanRequest(131_072))
+    assert (made.kind, made.context_window) == ("no", 131_072)
+
+
+def test_what_fits_nowhere_says_how_much_it_needs() -> None:
+    made = plan(known("671b"), Machine(memory=16 * GIB))
+    assert made.kind == "no"
+    assert "needs 37" in made.reason
+
+
+def test_speed_follows_the_bytes_read() -> None:
+    machine = Machine(memory=16 * GIB, memory_bandwidth=50e9)
+    facts = known("7b")
+    least, most = tokens_per_second(facts, plan(facts, machine), machine)
+    assert least == pytest.approx(0.5 * 50e9 / facts.read_per_token)
+    assert most == pytest.approx(0.85 * 50e9 / facts.read_per_token)
+    assert 5 < least < most < 10
+
+
+def test_speed_is_unknown_without_a_bandwidth() -> None:
+    facts = known("7b")
+    gpu = Machine(memory=16 * GIB, gpus=(24 * GIB,), memory_bandwidth=50e9)
+    assert tokens_per_second(facts, plan(facts, gpu), gpu) == (0.0, 0.0)
+    small = Machine(memory=GIB, memory_bandwidth=50e9)
+    assert tokens_per_second(facts, plan(facts, small), small) == (0.0, 0.0)
+
+
+GPUS = st.lists(st.integers(0, 96 * GIB), max_size=3).map(tuple)
+MACHINES = st.builds(Machine, st.integers(0, 1024 * GIB), GPUS, st.booleans())
+REQUESTS = st.builds(
+    PlanRequest,
+    st.none() | st.integers(256, 200_000),
+    st.none() | st.integers(-1, 100),
+    st.sampled_from(["f16", "q8_0", "q4_0"]),
+    st.integers(1, 16),
+)
+SIZES = [(model.name, size) for model in MODELS for size in model.sizes]
+
+
+@given(st.sampled_from(SIZES), MACHINES, REQUESTS)
+def test_every_plan_keeps_to_the_memory_there_is(
+    size: tuple[str, str], machine: Machine, request_: PlanRequest
+) -> None:
+    facts = known(*size)
+    made = plan(facts, machine, request_)
+    layers, kv_type = made.gpu_layers, request_.kv_cache
+    on_gpu = gpu_bytes(facts, layers, made.kv_tokens, kv_type)
+    beside = cpu_bytes(facts, layers, made.kv_tokens, kv_type)
+    shared = on_gpu if machine.shared else 0
+    fits = on_gpu <= sum(machine.gpus) and beside + shared <= machine.memory
+    assert fits == (made.kind != "no")
+    assert made.kind in {"GPU": made.all_on_gpu, "CPU": not layers} or made.kind in (
+        "GPU+CPU",
+        "no",
+    )
+    assert (made.context_window == request_.context) or request_.context is None
+    assert made.kv_tokens >= made.context_window
+    assert 0 <= layers <= made.layers
+
+
+@given(st.sampled_from(SIZES), MACHINES)
+def test_a_context_that_nobody_asked_for_is_the_largest_that_fits(
+    size: tuple[str, str], machine: Machine
+) -> None:
+    facts = known(*size)
+    made = plan(facts, machine)
+    if made.kind == "no" or not any(n.kind == "context" for n in made.notices):
+        return
+    wider = PlanRequest(made.context_window + 256, made.gpu_layers)
+    assert made.context_window % 256 == 0
+    assert plan(facts, machine, wider).kind == "no"
+
+
+@given(st.sampled_from(SIZES), MACHINES, st.integers(0, 64 * GIB))
+def test_more_memory_never_makes_a_plan_worse(
+    size: tuple[str, str], machine: Machine, more: int
+) -> None:
+    before = plan(known(*size), machine)
+    after = plan(known(*size), replace(machine, memory=machine.memory + more))
+    assert before.kind == "no" or after.kind != "no"
+    assert after.context_window >= before.context_window
+
+
+def test_memory_of_a_gpu_that_takes_no_layer_counts_for_nothing() -> None:
+    facts = known("7b", "Q8_0")
+    alone = plan(facts, Machine(int(8.2 * GIB)))
+    beside = plan(facts, Machine(int(8.2 * GIB), gpus=(int(0.2 * GIB),)))
+    assert (beside.kind, beside.gpu_layers) == ("CPU", 0)
+    assert beside.context_window == alone.context_window < 16_640
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (PlanRequest(context=2048), "2,048 is out of range"),
+        (PlanRequest(kv_cache="q8_0"), "kv-cache q8_0 can't hold this model's heads of 24 numbers"),
+    ],
+)
+def test_what_a_model_does_not_allow_is_refused(request_: PlanRequest, words: str) -> None:
+    facts = replace(known("7b"), positions=1024, head_lengths=(24, 24))
+    refusal = plan(facts, Machine(64 * GIB), request_).refusal
+    assert refusal is not None
+    assert words in refusal.message
+
+
+def test_a_context_that_memory_cannot_hold_beside_the_model_is_refused() -> None:
+    made = plan(known("7b"), Machine(4 * GIB), PlanRequest(131_072))
+    assert made.kind == "no"
+    assert made.refusal is not None
+    assert "131,072 tokens needs" in made.refusal.message
+    assert plan(known("7b"), Machine(4 * GIB), PlanRequest(4096)).refusal is None
+
+
+@pytest.mark.parametrize("context", [1024, 8192])
+def test_plain_attention_takes_no_more_memory(context: int) -> None:
+    facts = facts_of(read_gguf(smollm2()))
+    batch = plain_batch(facts, context)
+    assert 16 <= batch < 512
+    lines = logged_load(LoadOptions(context=context))
+    assert re.search(rf"n_ubatch += {batch}\n", lines)
+    (size,) = re.findall(r"compute buffer size += +([0-9.]+) MiB", lines)
+    assert float(size) * MIB < compute_bytes(facts, context)
+
+
+@pytest.mark.parametrize(
+    ("options", "flash"),
+    [
+        (LoadOptions(context=1024), False),
+        (LoadOptions(context=1024, sequences=8), False),
+        (LoadOptions(context=1024, sequences=16), True),
+        (LoadOptions(context=1024, kv_cache="q8_0"), True),
+    ],
+    ids=["one", "eight", "sixteen", "quantized"],
+)
+def test_flash_attention_is_left_out_where_it_is_slow(options: LoadOptions, flash: bool) -> None:
+    assert bool(re.search("flash_attn += disabled", logged_load(options))) != flash
+
+
+def logged_load(options: LoadOptions) -> str:
+    """What llama.cpp says when SmolLM2 is loaded so."""
+    lines: list[str] = []
+    log.show = lines.append
+    try:
+        load(smollm2(), options, lambda: False).model.close()
+    finally:
+        log.show = None
+    return "".join(lines)

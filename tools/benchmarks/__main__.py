@@ -1,0 +1,64 @@
+"""Run benchmarks by name, or all of them.
+
+    python -m tools.benchmarks NAME… [--rounds N] [--llama-bin DIR] [--threads N] [--tokens N]
+
+`help` needs `llm` on the PATH; DIR has llama-completion, llama-cli and llama-batched-bench,
+built from the source of the llama-cpp-python that is installed.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tools.benchmarks import chat, loops, memory, models, sessions, speed, start_up, votes
+from tools.benchmarks.harness import Options
+
+BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
+    "help": start_up.compare_help,
+    "oneshot": start_up.compare_oneshot,
+    "overhead": speed.compare_overhead,
+    "smollm2": speed.compare_smollm2,
+    "threads": speed.compare_threads,
+    "attention": speed.compare_attention,
+    "memory": memory.compare_memory,
+    "pull": models.compare_pull,
+    "kill": models.count_kills,
+    "list": models.time_list,
+    "chat-speed": chat.compare_speed,
+    "chat-drawing": chat.compare_drawing,
+    "chat-typing": chat.time_typing,
+    "resume": sessions.compare_resume,
+    "sessions": sessions.time_list,
+    "search": sessions.time_search,
+    "loops": loops.count_loops,
+    "votes": votes.compare_throughput,
+    "accuracy": votes.count_right_answers,
+}
+
+
+def main() -> None:
+    """Run what is asked for, one after the other."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="+", choices=[*BENCHMARKS, "all"], metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--llama-bin", type=Path, default=Path("/usr/local/bin"))
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--tokens", type=int)
+    parser.add_argument("--seed")
+    arguments = parser.parse_args()
+    options = Options(
+        arguments.rounds,
+        arguments.llama_bin,
+        arguments.threads,
+        arguments.tokens,
+        arguments.seed,
+    )
+    for name in BENCHMARKS if "all" in arguments.names else arguments.names:
+        print(f"\n## {name}", flush=True)
+        BENCHMARKS[name](options)
+
+
+if __name__ == "__main__":
+    main()

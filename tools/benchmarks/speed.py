@@ -1,0 +1,180 @@
+"""Tokens per second: against the bare loop, llama.cpp's programs, and other settings."""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+
+from r1local.engine.model import LoadSettings, Model
+from r1local.gguf.file import read_gguf
+from r1local.machine.memory import facts_of, plain_batch
+from r1local.models.catalog import load_catalog
+from r1local.models.selection import select
+from testing.models import smollm2, write_scripted_model
+from tools.benchmarks.harness import (
+    R1LOCAL,
+    STORY,
+    Options,
+    Run,
+    alternate,
+    checked,
+    compare,
+    last_event,
+    medians,
+    never,
+    run,
+    seed_of_a_long_reply,
+)
+
+TEXT_TOKENS = 14_000
+
+
+def compare_overhead(options: Options) -> None:
+    """A text of 14,000 tokens to a JSONL file, against the bare loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder, "text.gguf")
+        # No white space, which waits for the next character: each token is a line.
+        # The numbers keep it from being a loop, and an answer may be so long.
+        words = "".join(f"The-lighthouse-of-rock-{n}." for n in range(TEXT_TOKENS // 20))
+        words = f"x</think>{words}"[: TEXT_TOKENS - 1 + len("</think>") - 1]
+        write_scripted_model(model, words, context_length=16_384)
+        # One thread: two would wait for each other most of the time on so small a model.
+        shared = ["--threads", "1", "--context", "16384"]
+        ours = [*R1LOCAL, "run", "hi", "-m", str(model), "--format", "jsonl", *shared]
+        bare = [sys.executable, "-m", "tools.benchmarks.bare_loop", str(model)]
+        bare += ["--tokens", str(TEXT_TOKENS - 1), *shared]
+        # The bare loop's prompt has as many tokens as r1local's: five.
+        bare += ["--prompt", "<｜User｜><｜Assistant｜><think>\n"]
+        _compare_overhead(options.rounds, ours, bare)
+
+
+def _compare_overhead(rounds: int, ours: list[str], bare: list[str]) -> None:
+    def measure() -> tuple[float, ...]:
+        whole = last_event(run(ours))["timing"]["tokens_per_s"]
+        first, last = _thousands(ours)
+        loop = json.loads(checked(run(bare)).stdout)
+        return (
+            whole,
+            loop["tokens_per_s"],
+            first / loop["first_thousand_per_s"],
+            last / loop["last_thousand_per_s"],
+        )
+
+    whole, bare_whole, first, last = medians(rounds, measure)
+    compare("14,000 tokens to JSONL", whole, bare_whole, "tokens/s, bare loop")
+    print(f"against the bare loop's: first thousand {first:.3f}, last thousand {last:.3f}")
+
+
+def _thousands(command: list[str]) -> tuple[float, float]:
+    """Tokens per second of the first and of the last thousand lines of a file.
+
+    The file's size is watched: a reader at the end of a pipe would be woken by every
+    line, on the cores that are measured.
+    """
+    with tempfile.NamedTemporaryFile() as out:
+        sizes: list[tuple[float, int]] = []
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL
+        ) as process:
+            while process.poll() is None:
+                sizes.append((time.perf_counter(), Path(out.name).stat().st_size))
+                time.sleep(0.001)
+        lines = Path(out.name).read_bytes().splitlines(keepends=True)
+    ends = list(accumulate(map(len, lines[:-1])))  # the last line is the end, not a token
+
+    def at(line: int) -> float:
+        return next(when for when, size in sizes if size >= ends[line])
+
+    return 1000 / (at(1000) - at(0)), 1000 / (at(-1) - at(-1001))
+
+
+def compare_smollm2(options: Options) -> None:
+    """SmolLM2-135M, 2,048 tokens, two threads."""
+    model, tokens = str(smollm2()), "2048"
+    ours = [*R1LOCAL, "run", STORY, "-m", model, "--format", "jsonl", "--max-tokens", tokens]
+    ours += ["--context", "4096", "--threads", "2"]
+    shared = ["--threads", "2", "--seed", options.seed or seed_of_a_long_reply(ours)]
+    ours += shared[2:]
+    bare = [sys.executable, "-m", "tools.benchmarks.bare_loop", model, "--tokens", tokens]
+    bare += ["--context", "4096", "--prompt", STORY, *shared]
+    peer = [str(options.llama_bin / "llama-completion"), "-m", model, "-p", STORY, "-st"]
+    peer += ["-n", tokens, "-c", "4096", "--ignore-eos", "--temp", "0.6", "--top-p", "0.95"]
+    peer += ["--top-k", "0", "--min-p", "0", *shared, "--no-warmup", "--perf"]
+    speeds = alternate(
+        options.rounds,
+        lambda: float(last_event(run(ours))["timing"]["tokens_per_s"]),
+        partial(bare_speed, bare),
+        lambda: _generation_speed(checked(run(peer))),
+    )
+    compare("SmolLM2-135M", speeds[0], speeds[1], "tokens/s, bare loop")
+    compare("SmolLM2-135M", speeds[0], speeds[2], "tokens/s, llama-completion")
+
+
+def compare_threads(options: Options) -> None:
+    """One thread and two, on a model of 3 MB and on one of 98 MB."""
+    for model in (select(None, load_catalog()).path, smollm2()):
+        bare = [sys.executable, "-m", "tools.benchmarks.bare_loop", str(model), "--tokens", "512"]
+        bare += ["--prompt", STORY]
+        one, two = alternate(
+            options.rounds,
+            partial(bare_speed, [*bare, "--threads", "1"]),
+            partial(bare_speed, [*bare, "--threads", "2"]),
+        )
+        compare(f"{model.name}, two threads", two, one, "tokens/s, one thread")
+
+
+def compare_attention(options: Options) -> None:
+    """Plain attention and flash attention on the CPU, at a growing depth of the context."""
+    window, depths, tokens = 8_192, (16, 1_024, 4_096), 16
+    batch = plain_batch(facts_of(read_gguf(smollm2())), window)
+    flash = LoadSettings(window, gpu_layers=0, threads=2, kv_cache="f16")
+    plain = replace(flash, flash_attention=False, micro_batch=batch)
+
+    def seconds(settings: LoadSettings) -> tuple[list[float], list[float]]:
+        prompts, replies = [], []
+        with Model(smollm2(), settings, never) as model:
+            for depth in depths:
+                started = time.perf_counter()
+                model.evaluate([n % 3_000 + 100 for n in range(depth)], never)
+                prompts.append(time.perf_counter() - started)
+                started = time.perf_counter()
+                for token in range(100, 100 + tokens):
+                    model.advance(token)
+                replies.append(time.perf_counter() - started)
+        return prompts, replies
+
+    rounds = [(seconds(plain), seconds(flash)) for _ in range(options.rounds)]
+    for n, depth in enumerate(depths):
+        for part, what in enumerate(("prompt up to there", "reply")):
+            count = tokens if part else depth - (depths[n - 1] if n else 0)
+            ours, theirs = (
+                count / statistics.median(each[mode][part][n] for each in rounds) for mode in (0, 1)
+            )
+            compare(f"depth {depth:,}, {what}", ours, theirs, "tokens/s, flash attention")
+
+
+def bare_speed(command: Sequence[str]) -> float:
+    """Tokens per second of the bare loop."""
+    speeds: dict[str, float] = json.loads(checked(run(command)).stdout)
+    return speeds["tokens_per_s"]
+
+
+def _generation_speed(result: Run) -> float:
+    """Tokens per second of generation, sampling included, by llama.cpp's own report.
+
+    Its `eval time` leaves sampling out; its total has everything but loading in it.
+    """
+    milliseconds = {
+        name.strip(): float(time_ms)
+        for name, time_ms in re.findall(r"([a-z ]+) time = +([\d.]+) ms", result.stderr)
+    }
+    (tokens,) = re.findall(r" eval time = +[\d.]+ ms / +(\d+) runs", result.stderr)
+    return 1000 * int(tokens) / (milliseconds["total"] - milliseconds["prompt eval"])

@@ -1,0 +1,30 @@
+"""How long it takes until something is there: help, and one token."""
+
+from functools import partial
+
+from testing.models import smollm2
+from tools.benchmarks.harness import INSTALLED, Options, alternate, compare, seconds_of
+
+
+def compare_help(options: Options) -> None:
+    """Wall time of `--help`."""
+    for command in ([INSTALLED, "--help"], [INSTALLED, "run", "--help"]):
+        ours, theirs = alternate(
+            options.rounds, partial(seconds_of, command), partial(seconds_of, ["llm", "--help"])
+        )
+        compare(" ".join(["r1local", *command[1:]]), ours, theirs, "s, llm --help")
+
+
+def compare_oneshot(options: Options) -> None:
+    """Start to end of one prompt and one token, the file in the page cache."""
+    model = str(smollm2())
+    ours = [INSTALLED, "run", "Hi", "-m", model, "--max-tokens", "1"]
+    shared = ["-m", model, "-p", "Hi", "-n", "1", "-st"]
+    seconds = alternate(
+        options.rounds,
+        partial(seconds_of, ours),
+        partial(seconds_of, [str(options.llama_bin / "llama-cli"), *shared]),
+        partial(seconds_of, [str(options.llama_bin / "llama-completion"), *shared]),
+    )
+    compare("one token", seconds[0], seconds[1], "s, llama-cli -st")
+    compare("one token", seconds[0], seconds[2], "s, llama-completion")
