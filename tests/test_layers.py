@@ -55,6 +55,7 @@ KNOWN_BY = {
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
+    "sympy": {"answers.algebra"},
     "typer": {"cli"},
 }
 
