@@ -201,7 +201,7 @@ class ReplyStream:
             return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
-        if closed_for and not text.inside_character:
+        if closed_for and not text.cut:
             notice = f"the thought was closed after {_counted(tokens)}{_WHY_CLOSED[closed_for]}"
             return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
@@ -298,11 +298,11 @@ class ReplyStream:
         return events
 
     def _take_back(self, dropped: int) -> int:
-        """Forget the last tokens, and a character that is cut by that; return how many."""
+        """Forget the last tokens, and a character or tag cut by that; return how many."""
         before = len(self._tokens)
         del self._tokens[-dropped:]
         self._text = self._read(self._tokens)
-        while self._text.inside_character:
+        while self._text.cut:
             del self._tokens[-1]
             self._text = self._read(self._tokens)
         return before - len(self._tokens)

@@ -61,9 +61,9 @@ class ReplyText:
         return not (self._thought_begun or self.characters["thinking"])
 
     @property
-    def inside_character(self) -> bool:
-        """The last token ends inside a UTF-8 character."""
-        return bool(self._decoder.getstate()[0])
+    def cut(self) -> bool:
+        """The last token ends inside a UTF-8 character, or inside a tag of several tokens."""
+        return bool(self._decoder.getstate()[0]) or self._splitter.inside_tag
 
     def sentence_ends_before(self, piece: bytes) -> bool:
         """A sentence or a line has ended, if `piece` comes next."""

@@ -79,6 +79,11 @@ class ThinkSplitter:
         """A thought was opened and has not been closed."""
         return self._thinking_open
 
+    @property
+    def inside_tag(self) -> bool:
+        """A tag of several tokens has begun."""
+        return bool(self._held) and is_mark(self._held[0])
+
     def feed(self, text: str) -> Pieces:
         """Take the next characters of the reply; return what they decide."""
         return self._state(text)
@@ -87,7 +92,7 @@ class ThinkSplitter:
         """End the reply: what was held back is text after all, but for half a tag of tokens."""
         if self._state == self._wrapped_up:
             self._pending = []
-        if self._held and is_mark(self._held[0]):
+        if self.inside_tag:
             self._held = ""
         held = "".join(self._pending) + self._held
         self._pending, self._held = [], ""

@@ -245,6 +245,16 @@ def test_an_end_that_is_several_tokens_is_put_off(scripted: Scripted) -> None:
     assert text_of(events, AnswerDelta) == "6"
 
 
+def test_an_end_that_is_several_tokens_is_not_closed_again(scripted: Scripted) -> None:
+    dialect = found(GPT_OSS + FINAL)
+    model = that_thinks(scripted, dialect, f"{'x' * 115}{FINAL}yes")
+    settings = ReplySettings(thinking=ThinkingSettings(budget=100))
+    with loaded(model) as opened:
+        events = events_of(opened, settings=settings)
+    assert text_of(events, ThinkingDelta) == "x" * 115
+    assert text_of(events, AnswerDelta) == "yes"
+
+
 def test_what_stands_in_an_answer_stays_visible(scripted: Scripted) -> None:
     with loaded(that_thinks(scripted, found("[THINK]"), "a[/THINK]b[/THINK]c")) as opened:
         events = events_of(opened)
