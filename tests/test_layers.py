@@ -51,7 +51,7 @@ KNOWN_BY = {
     "math_verify": {"answers.algebra"},
     "platformdirs": {"config.paths", "cli.error_handler"},
     "prompt_toolkit": {"ui"},
-    "psutil": {"machine.hardware"},
+    "psutil": {"machine.hardware", "prompts.template_process"},
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},

@@ -11,6 +11,7 @@ from r1local.conversation import Conversation, Message
 from r1local.engine.vocabulary import Vocabulary
 from r1local.gguf.file import read_header
 from r1local.prompts.chat_template import ChatTemplate
+from r1local.prompts.template_process import TemplateProgram
 from r1local.thinking.dialects import R1, tags_in
 from testing.gguf_writer import MetadataValue
 from testing.models import (
@@ -51,7 +52,7 @@ def _vocabulary(path: Path) -> Iterator[tuple[Vocabulary, ChatTemplate]]:
     assert source
     with vocabulary_of(path) as vocabulary:
         thinks = R1.is_spelled_by(vocabulary.specials.texts)
-        yield vocabulary, ChatTemplate(source, vocabulary.specials, thinks=thinks)
+        yield vocabulary, ChatTemplate(TemplateProgram(source), vocabulary.specials, thinks=thinks)
 
 
 @pytest.fixture(scope="module")

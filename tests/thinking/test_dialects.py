@@ -12,6 +12,7 @@ from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
 from r1local.prompts.chat_template import ChatTemplate
+from r1local.prompts.template_process import TemplateProgram
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, generate, prompt_of
 from r1local.replies.settings import ReplySettings, ThinkingSettings
@@ -203,7 +204,7 @@ def test_no_think_closes_the_thought_in_the_models_own_way(template: str) -> Non
     dialect = found(template)
     source = BARE + "{#" + "".join(dialect.tags) + "#}"
     prompt = ChatTemplate(
-        source, SpecialTokens("", "", frozenset(dialect.atoms)), thinks=True
+        TemplateProgram(source), SpecialTokens("", "", frozenset(dialect.atoms)), thinks=True
     ).render(HI, think=False)
     assert prompt.text.endswith(f"Okay, I can answer this directly.{dialect.end}")
     assert prompt.start == "closed"
@@ -278,7 +279,9 @@ def test_half_a_tag_of_tokens_at_the_end_is_no_text(scripted: Scripted) -> None:
 )
 def test_a_cut_reply_goes_on_in_its_dialect(begun: Begun, end: str) -> None:
     template = ChatTemplate(
-        "<|start|>assistant{#" + GPT_OSS + FINAL + "#}", SpecialTokens("", "", NONE), thinks=False
+        TemplateProgram("<|start|>assistant{#" + GPT_OSS + FINAL + "#}"),
+        SpecialTokens("", "", NONE),
+        thinks=False,
     )
     prompt = prompt_of(template, HI, ReplySettings(), begun)
     assert prompt.text == f"<|start|>assistant{end}"
@@ -299,7 +302,7 @@ def test_tags_that_look_like_a_thoughts_are_noticed(scripted: Scripted) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_tags_in_questions_are_cut(dialect: Dialect) -> None:
     source = "{{ messages[0].content }}{#" + "".join(dialect.tags) + "#}"
-    template = ChatTemplate(source, SpecialTokens("", "", NONE), thinks=False)
+    template = ChatTemplate(TemplateProgram(source), SpecialTokens("", "", NONE), thinks=False)
     question = "".join(dialect.tags)
     prompt = template.render([Message("user", question)])
     assert prompt.text == question
@@ -310,7 +313,7 @@ def test_tags_in_questions_are_cut(dialect: Dialect) -> None:
 
 def test_a_tag_in_an_earlier_answer_hides_nothing_of_it() -> None:
     source = "{{ messages[0].content.split('</think>')[-1] }}"
-    template = ChatTemplate(source, SpecialTokens("", "", NONE), thinks=False)
+    template = ChatTemplate(TemplateProgram(source), SpecialTokens("", "", NONE), thinks=False)
     said = "It writes </think> at the end."
     assert template.render([Message("assistant", said)]).text == said
 
