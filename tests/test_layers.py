@@ -40,7 +40,16 @@ FLOORS = (
 #: All that some rooms may reach, directly or through others: screens and files know no engine.
 REACHES = {
     "sessions": {"errors", "conversation", "units", "config", "events"},
-    "ui": {"errors", "conversation", "units", "config.options", "answers.boxed", "events"},
+    "ui": {
+        "errors",
+        "conversation",
+        "units",
+        "config.options",
+        "config.option",
+        "config.kinds",
+        "answers.boxed",
+        "events",
+    },
 }
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
@@ -59,6 +68,7 @@ KNOWN_BY = {
     "pygments": {"ui"},
     "rich": {"ui"},
     "sympy": {"answers.algebra"},
+    "tomlkit": {"config.editing"},
     "typer": {"cli"},
 }
 

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import OutputFormat, ThinkingMode
+from r1local.config.preferences import Settings, settings_in_force
 from r1local.conversation import Conversation, Message, Reply
 from r1local.engine.library import log
 from r1local.errors import (
@@ -21,13 +22,13 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadedModel, LoadOptions, load, load_options
 from r1local.models.selection import Selected
 from r1local.prompts import documents
 from r1local.replies.control import Control
 from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
-from r1local.replies.settings import ReplySettings, merged
+from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.replies.structured_output import checked, structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
@@ -48,7 +49,7 @@ class RunOptions:
 
     Args:
         model: None means the default one.
-        wanted: settings of the reply by the names of `SETTABLE`; None means not given.
+        given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
     """
@@ -56,13 +57,11 @@ class RunOptions:
     prompt: str | None
     files: tuple[Path, ...]
     model: str | None
-    system: str | None
     thinking: ThinkingMode
     output_format: OutputFormat
     answer_only: bool
     verbose: bool
-    loading: LoadOptions
-    wanted: Mapping[str, str | float | None]
+    given: Mapping[str, Any]
     json_schema: str | None = None
     grammar: Path | None = None
 
@@ -72,6 +71,7 @@ class Prepared:
     """What `run` was asked, made ready: all that is known before the model is loaded.
 
     Args:
+        chosen: what is set of all options.
         waiting: says on stderr, while it lasts, what is being waited for.
     """
 
@@ -79,6 +79,7 @@ class Prepared:
     model: Selected
     loading: LoadOptions
     settings: ReplySettings
+    chosen: Settings
     waiting: Waiting
 
 
@@ -135,26 +136,29 @@ def prepare(options: RunOptions) -> Prepared:
     Raises:
         R1LocalError: there is no prompt, no such model, or a setting that can't be.
     """
-    conversation = _conversation(options)
+    question = _question(options)
     structure = structure_of(options.json_schema, options.grammar)
     err = console_for(sys.stderr)
     model = choose_model(options.model)
+    chosen = settings_in_force(options.given, model.preferred)
+    system = chosen["system"].value if "system" in chosen else ""
     settings = replace(
-        merged(options.wanted, model.known),
+        reply_settings(chosen),
         only_thinking=options.thinking == "only",
         grammar=structure.grammar if structure else None,
         schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
         print_notice(err, model.note)
-    if options.system and model.known and model.known.system_prompt is False:
+    if system and model.known and model.known.system_prompt is False:
         print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
     if structure and structure.notice:
         print_notice(err, structure.notice)
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
     log.show = partial(print_log, err) if options.verbose else None
-    return Prepared(conversation, model, options.loading, settings, waiting)
+    conversation = _conversation(system, question)
+    return Prepared(conversation, model, load_options(chosen), settings, chosen, waiting)
 
 
 def show_events(
@@ -215,14 +219,17 @@ def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[
     Returns:
         The exit code, and why there is no answer where no event has said it.
     """
-    if options.thinking == "only":
+    thought_only = options.thinking == "only"
+    if thought_only:
         got = bool(reply.thinking) and not reply.thinking_open
     elif options.answer_only:
         got = final_answer(reply.answer) is not None
     else:
         got = bool(reply.answer.strip())
     if not got:
-        return EXIT_NO_ANSWER, "the reply ended inside its thought, or was empty"
+        if reply.thinking_open:
+            return EXIT_NO_ANSWER, "the reply ended inside its thought"
+        return EXIT_NO_ANSWER, "there was no thought" if thought_only else "the reply was empty"
     if reply.reason == "loop" or valid is False:
         return EXIT_NO_ANSWER, None
     if reply.reason == "length" and options.grammar:
@@ -230,8 +237,8 @@ def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[
     return EXIT_OK, None
 
 
-def _conversation(options: RunOptions) -> Conversation:
-    """The messages to send: a system prompt if one is given, and the question."""
+def _question(options: RunOptions) -> str:
+    """The prompt, and the documents it is about."""
     piped = _piped_text()
     from_stdin = documents.Document("stdin", piped)
     attached = [
@@ -246,8 +253,13 @@ def _conversation(options: RunOptions) -> Conversation:
         raise PromptInputError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
-    user = Message("user", documents.question_with_documents(question, attached))
-    messages = (Message("system", options.system), user) if options.system else (user,)
+    return documents.question_with_documents(question, attached)
+
+
+def _conversation(system: str, question: str) -> Conversation:
+    """The messages to send: a system prompt if one is given, and the question."""
+    user = Message("user", question)
+    messages = (Message("system", system), user) if system else (user,)
     for message in messages:
         _check_text(message.content)
     return messages

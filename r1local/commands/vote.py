@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from r1local.commands.run import RunOptions, prepare, show_events
@@ -14,28 +14,18 @@ from r1local.replies.control import Control
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.voting.election import hold_vote
-from r1local.voting.settings import VoteSettings, answer_pattern
+from r1local.voting.settings import vote_settings
 
 
-@dataclass(frozen=True, slots=True)
-class VoteOptions:
-    """What a vote was asked for beside what `run` is; see `ballots.VoteSettings`."""
-
-    votes: int
-    confidence: float | None
-    answer_pattern: str | None
-
-
-def vote(options: RunOptions, wanted: VoteOptions) -> int:
-    """Let the model answer many times, elect an answer on stdout; return the exit code.
+def vote(options: RunOptions, votes: int) -> int:
+    """Let the model answer so many times, elect an answer on stdout; return the exit code.
 
     Raises:
         R1LocalError: with nothing on stdout.
     """
-    pattern = None if wanted.answer_pattern is None else answer_pattern(wanted.answer_pattern)
     prepared = prepare(options)
-    settings = VoteSettings(wanted.votes, prepared.settings, wanted.confidence, pattern)
-    sequences = min(wanted.votes, MOST_AT_ONCE)
+    settings = vote_settings(votes, prepared.settings, prepared.chosen)
+    sequences = min(votes, MOST_AT_ONCE)
     prepared = replace(prepared, loading=replace(prepared.loading, sequences=sequences))
     model, err = prepared.model.name, console_for(sys.stderr)
     renderer = vote_renderer_for(
@@ -44,7 +34,7 @@ def vote(options: RunOptions, wanted: VoteOptions) -> int:
         output_format=options.output_format,
         with_thinking=options.thinking != "hide",
         answer_only=options.answer_only,
-        votes=wanted.votes,
+        votes=votes,
         model=model,
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from r1local import __version__
 from r1local.config.paths import sessions_folder
-from r1local.config.preferences import session_kv_bytes
+from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
@@ -30,7 +30,7 @@ class Session:
         self._folder = folder
         self._writer = writer
         self._told = False
-        self._most_kv = session_kv_bytes()
+        self._most_kv = value_of("session-kv-mib") * 2**20
 
     @classmethod
     def create(cls, name: str | None = None, *, folder: Path | None = None) -> "Session":

@@ -110,7 +110,7 @@ def test_a_prompt_is_counted_as_it_is_sent(scripted: Scripted) -> None:
     with talking(scripted(REPLY)) as dialogue:
         thinking = dialogue.prepare("?").prompt
         dialogue.settings = replace(
-            dialogue.settings, thinking=replace(dialogue.settings.thinking, wanted=False)
+            dialogue.settings, thinking=replace(dialogue.settings.thinking, off=True)
         )
         assert len(dialogue.prepare("?").prompt.tokens) > len(thinking.tokens)
 
