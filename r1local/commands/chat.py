@@ -2,8 +2,8 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from r1local.engine.library import log
 from r1local.errors import (
     EXIT_OK,
     LoadingCancelled,
-    ModelFileError,
+    ModelFileNotFound,
     ModelNotInstalled,
     SessionInUse,
     SessionNotFound,
@@ -85,15 +85,13 @@ def chat(options: ChatOptions) -> int:
 def _chat(options: ChatOptions) -> int:
     recorder = _recorder(options)
     err = console_for(sys.stderr)
-    selected = _choose_model(options, recorder)
-    if selected.note:
-        print_notice(err, selected.note)
-    settings_of = partial(_settings_of, options)
-    settings = settings_of(selected, recorder)
-    try:
+    with _way_to_resume(options, recorder):
+        selected = choose_model(options.model or recorder.transcript.model)
+        if selected.note:
+            print_notice(err, selected.note)
+        settings_of = partial(_settings_of, options)
+        settings = settings_of(selected, recorder)
         loaded = _load_first(selected, options)
-    except LoadingCancelled:
-        raise KeyboardInterrupt from None
     dialogue = Dialogue(selected, loaded, settings, recorder)
     if (system := _system(options, selected, recorder)) is not None:
         dialogue.use_system(system or None)
@@ -115,15 +113,17 @@ def _chat(options: ChatOptions) -> int:
     return EXIT_OK
 
 
-def _choose_model(options: ChatOptions, recorder: Recorder) -> Selected:
-    """The model asked for, or the one that the session was held with."""
-    if options.model or not recorder.transcript.model:
-        return choose_model(options.model)
+@contextmanager
+def _way_to_resume(options: ChatOptions, recorder: Recorder) -> Iterator[None]:
+    """Say how a session goes on whose own model is gone."""
     try:
-        return choose_model(recorder.transcript.model)
-    except (ModelFileError, UnknownModel, ModelNotInstalled) as error:
-        name = shlex.quote(recorder.name)
-        hint = f"go on with another: r1local chat --resume {name} -m MODEL"
+        yield
+    except LoadingCancelled:
+        raise KeyboardInterrupt from None
+    except (ModelFileNotFound, UnknownModel, ModelNotInstalled) as error:
+        if options.model or not recorder.transcript.model:
+            raise
+        hint = f"r1local chat --resume {shlex.quote(recorder.name)} -m MODEL goes on with another"
         raise type(error)(f"the session's model is gone: {error.message}", hint) from error
 
 

@@ -360,3 +360,64 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         terminal.wait_for(lambda: terminal.shown.count("❯ What") == 1 and "▸" in terminal.shown)
         assert terminal.leave() == 0
     assert read_session("sums").turns == transcript.turns
+
+
+def test_a_small_context_is_no_reason_not_to_answer() -> None:
+    with ChatTerminal("-m", "nano", "--context", "512") as terminal:
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("▐78▌")
+        assert terminal.leave() == 0
+
+
+def test_only_what_helps_is_offered(folder: Path) -> None:
+    (folder / "long.txt").write_text("23 is a number. " * 200)
+    with ChatTerminal("-m", "nano", "--context", "768") as terminal:
+        terminal.told("/file long.txt", "goes with the next question")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("Type a number", "2  don't ask it: have it in the input again")
+        assert re.search(r"1  load the model with a context of [\d,]+ tokens", terminal.shown)
+        terminal.send("7")
+        terminal.wait_for_text("there is no choice 7", "type 1 to 2")
+        terminal.send("2.")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.type(chats.CTRL_C)
+        terminal.told("/file long.txt long.txt long.txt", "goes with the next question")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("! the next prompt needs", "ask something shorter; /file none lets")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.type(chats.CTRL_C)
+        terminal.told("/file none", "no file")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("▐78▌")
+        assert terminal.leave() == 0
+
+
+EDITORS = {
+    "saved": ('echo "first of all" > "$1"', "❯ first of all"),
+    "left as it was": ("true", None),
+    "given up": ('echo "first of all" > "$1"; exit 1', None),
+    "not there": ("exit 127", None),
+}
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+@pytest.mark.parametrize("arguments", [[], ["--inline"]])
+def test_what_an_editor_did_not_save_is_not_sent(
+    editor: str, arguments: list[str], scripted: Scripted, folder: Path
+) -> None:
+    script, sent = EDITORS[editor]
+    path = folder / "editor"
+    path.write_text(f"#!/bin/sh\necho was here >> edited\n{script}\n")
+    path.chmod(0o755)
+    with ChatTerminal("-m", scripted(REPLY), *arguments, VISUAL=str(path)) as terminal:
+        terminal.type("a draft")
+        terminal.wait_for_text("❯ a draft")
+        terminal.type("\x18\x05")
+        terminal.wait_for(lambda: (folder / "edited").exists())
+        if sent:
+            terminal.wait_for_text(sent, "│ 4 │")
+            assert terminal.leave() == 0
+            return
+        terminal.type(" goes on")
+        terminal.wait_for_text("❯ a draft goes on")
+    assert not of_type("question")

@@ -173,7 +173,6 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
         multiline=True,
         key_bindings=input_keys(editing.pastes),
         editing_mode=editing.mode,
-        tempfile_suffix=".md",
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", visible(toolbar()))],
     )
@@ -195,7 +194,6 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
         history=editing.history,
         multiline=True,
         accept_handler=send,
-        tempfile_suffix=".md",
     )
     return buffer
 
@@ -226,12 +224,14 @@ def input_keys(pastes: Pastes) -> KeyBindings:
     @keys.add("c-x", "c-e", filter=emacs_mode & ~has_selection)
     @keys.add("v", filter=vi_navigation_mode)
     async def _edit(event: KeyPressEvent) -> None:
-        # Not prompt_toolkit's own, which sends what an editor left unsaved, too.
-        buffer = event.current_buffer
-        before = buffer.text
-        await buffer.open_in_editor()
-        if buffer.text not in (before, before.removesuffix("\n")):
-            buffer.validate_and_handle()
+        # Not prompt_toolkit's own, which sends what an editor left unsaved, too; and in a buffer
+        # apart, since keys typed ahead change this one.
+        before = event.current_buffer.document
+        edited = Buffer(document=before, tempfile_suffix=".md")
+        await edited.open_in_editor()
+        if edited.text not in (before.text, before.text.removesuffix("\n")):
+            event.current_buffer.document = edited.document
+            event.current_buffer.validate_and_handle()
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:
