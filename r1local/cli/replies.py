@@ -62,6 +62,7 @@ def run(
             given=given,
             json_schema=json_schema,
             grammar=grammar,
+            reads_stdin=not value_of("no-stdin", given),
         )
         if asked.thinking == "only":
             _check_that_a_thought_is_all(given)
