@@ -89,7 +89,7 @@ class ChatTemplate:
         return tuple(text[a:b] for a, b in pairwise(cuts) if a < b)
 
     def _render(self, messages: Sequence[Message]) -> str:
-        return self._template.render(
+        rendered = self._template.render(
             [{"role": message.role, "content": message.content} for message in messages],
             add_generation_prompt=True,
             bos_token=self._specials.bos,
@@ -97,6 +97,7 @@ class ChatTemplate:
             tools=None,
             documents=None,
         )
+        return _without_surrogates(rendered)
 
     def _unused_character(self, messages: Sequence[Message]) -> str:
         """A private-use character that stands nowhere, to mark the cuts with."""
@@ -115,6 +116,11 @@ class ChatTemplate:
 
     def _count_specials(self, text: str) -> int:
         return sum(1 for _ in self._specials.places(text))
+
+
+def _without_surrogates(text: str) -> str:
+    """Join pairs of surrogates, and replace single ones: a template's `"\\ud83d"` is no text."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _cut_seams(content: str, mark: str) -> str:

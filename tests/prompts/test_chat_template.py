@@ -59,6 +59,10 @@ def test_thinking_is_not_opened_for_a_model_that_has_none() -> None:
     assert render(JANUARY_2025, "hi", thinks=False).start == "none"
 
 
+def test_surrogates_of_a_template_become_text() -> None:
+    assert render(r'{{ "\ud83d\ude00 \ud800!" }}', "hi").text == "😀 \ufffd!<think>\n"
+
+
 def test_harmless_text_leaves_the_prompt_whole() -> None:
     assert len(render(LATER, "a < b and b > c, <b>html</b>").parts) == 1
 
