@@ -8,6 +8,7 @@ from pathlib import Path
 from r1local.config.options import KVType
 from r1local.engine.limits import CONTEXT_STEP
 from r1local.engine.model import LoadSettings, Model
+from r1local.engine.probe import needs_probe, probe
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError, InvalidSetting
 from r1local.events.reply import Notice
@@ -84,7 +85,10 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     made = plan(facts_of(gguf), survey_machine(), options.request)
     if made.refusal:
         raise made.refusal
-    model = Model(path, _load_settings(gguf, options, made), cancelled)
+    settings = _load_settings(gguf, options, made)
+    if needs_probe(gguf):
+        probe(gguf, settings.threads, cancelled)
+    model = Model(path, settings, cancelled)
     try:
         specials = model.vocabulary.specials
         template = ChatTemplate(source, specials, thinks=_thinks(gguf, specials))

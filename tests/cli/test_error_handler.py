@@ -55,8 +55,9 @@ def test_a_pipe_that_would_not_wait_does(scripted: Scripted) -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     command = [*COMMAND, "chat", "--no-save", "-m", str(scripted(REPLY))]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, stdin=reader, **pipes) as chat:
+    with subprocess.Popen(
+        command, stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as chat:
         os.close(reader)
         assert chat.stderr
         assert b"Ask anything" in chat.stderr.readline()  # it reads now
@@ -81,7 +82,7 @@ def test_a_card_needs_no_room_for_measuring(scripted: Scripted) -> None:
 
 
 @MEMORY_LIMITS
-@pytest.mark.parametrize("limit", ["-v 40000", "-d 12000", "-d 88000"])
+@pytest.mark.parametrize("limit", ["-v 60000", "-d 12000", "-d 32000"])
 def test_too_little_memory_is_said(limit: str, scripted: Scripted) -> None:
     code, _out, err = shell(f'ulimit {limit}; "$@"', "run", "hi", "-m", scripted(REPLY))
     assert code == 1
