@@ -58,6 +58,14 @@ def test_a_model_that_crashes_llama_cpp_is_an_error(
     assert "GGML_ASSERT(sections[0] > 0" in result.stderr
 
 
+def test_a_mixture_without_experts_is_an_error(tmp_path: Path) -> None:
+    changes: dict[str, MetadataValue] = {".expert_feed_forward_length": 64}
+    path = write_llama_like(tmp_path / "m.gguf", "smallthinker", changes)
+    with pytest.raises(ModelLoadError, match="crashes") as caught:
+        probe(read_gguf(path), 1, never)
+    assert "n_expert must be > 0" in caught.value.hint
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory that Linux limits")
 def test_a_vocabulary_that_grows_for_ever_is_an_error(tmp_path: Path, run: Run) -> None:
     model = write_small_model(tmp_path / "bad.gguf", {"tokenizer.ggml.model": "rwkv"})
