@@ -13,7 +13,7 @@ from r1local.ui.chat.clipboard import copy_to_platform, osc52
 from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
 from r1local.ui.progress import busy
-from r1local.ui.replies.text import renderer_for
+from r1local.ui.replies.text import text_renderer
 from r1local.ui.safe_text import visible
 from r1local.ui.transcripts import print_turns
 from r1local.ui.votes.text import vote_renderer_for
@@ -90,8 +90,7 @@ class Inline:
         begun: Reply | None = None,  # noqa: ARG002
     ) -> None:
         """Print the reply as it comes."""
-        model = self._chat.dialogue.selected.name
-        renderer = renderer_for(self._out, self._err, model=model)
+        renderer = text_renderer(self._out, self._err)
         with (
             interruptible() as interruption,
             closing(renderer),
