@@ -41,7 +41,7 @@ FLOORS = (
 UI_REACHES = {"errors", "conversation", "units", "config.options", "answers.boxed", "events"}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
-    "filelock": {"hub.client", "sessions"},
+    "filelock": {"hub.client", "models.store.own_models", "sessions"},
     "httpx2": {"hub"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},

@@ -129,7 +129,12 @@ def models_toml() -> Path:
 
 @cache
 def load_catalog(user_file: Path | None = None) -> Catalog:
-    """The shipped catalog, with the user's file of the same form laid over it.
+    """The catalog as `read_catalog` read it first in this process."""
+    return read_catalog(user_file)
+
+
+def read_catalog(user_file: Path | None = None) -> Catalog:
+    """Read the shipped catalog, and lay the user's file of the same form over it.
 
     What is wrong in the user's file is left out and told in `Catalog.problems`.
     """

@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from r1local.config.paths import user_models
+from r1local.config.paths import state_folder, user_models
 from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
 from r1local.gguf.quantization import quantization_of
-from r1local.models.catalog import Catalog
+from r1local.models.catalog import Catalog, read_catalog
 from r1local.models.store.installed import Installed, StoredFile, quantization_in, stored_file
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _HEADER = re.compile(r"\s*\[(?P<key>[^\[\]]+)\]\s*(?:#.*)?")
+#: Seconds to wait for another process that edits the models file, which takes it milliseconds.
+_LOCK_S = 20
 
 
 def scan(catalog: Catalog) -> Iterator[Installed]:
@@ -45,7 +47,7 @@ def scan(catalog: Catalog) -> Iterator[Installed]:
         )
 
 
-def register(path: Path, name: str | None, catalog: Catalog) -> str:
+def register(path: Path, name: str | None) -> str:
     """Note a GGUF file in the user's models file under a name, its own one if None; return it.
 
     Raises:
@@ -57,18 +59,20 @@ def register(path: Path, name: str | None, catalog: Catalog) -> str:
     path = path.expanduser().absolute()
     gguf = read_gguf(path)
     quantization = quantization_of(path.name) or file_type(gguf)
-    name = _free_name(path, catalog) if name is None else _checked_name(name, catalog)
-    lines = [
-        f"[models.{_key(name)}]",
-        f"display_name = {_toml_text(gguf.name or path.stem)}",
-        f"file = {_toml_text(str(path))}",
-    ]
-    if quantization:
-        lines.append(f"default_quantization = {_toml_text(quantization)}")
-        lines.append(f"sizes = {{ {_key(quantization)} = [{gguf.model_size}] }}")
-    own = _read()
-    gap = "\n" * (not own.endswith("\n")) + "\n" if own else ""
-    _write(own, own + gap + "\n".join(lines) + "\n", name)
+    with _editing():
+        catalog = read_catalog(user_models())
+        name = _free_name(path, catalog) if name is None else _checked_name(name, catalog)
+        lines = [
+            f"[models.{_key(name)}]",
+            f"display_name = {_toml_text(gguf.name or path.stem)}",
+            f"file = {_toml_text(str(path))}",
+        ]
+        if quantization:
+            lines.append(f"default_quantization = {_toml_text(quantization)}")
+            lines.append(f"sizes = {{ {_key(quantization)} = [{gguf.model_size}] }}")
+        own = _read()
+        gap = "\n" * (not own.endswith("\n")) + "\n" if own else ""
+        _write(own, own + gap + "\n".join(lines) + "\n", name)
     return name
 
 
@@ -79,7 +83,40 @@ def forget(name: str) -> None:
         CatalogError: the models file can't be read, or has the entry in another form.
         StoreError: it can't be written.
     """
-    own = _read()
+    with _editing():
+        own = _read()
+        _write(own, _without_entry(own, name), name)
+
+
+@contextlib.contextmanager
+def _editing() -> Iterator[None]:
+    """Be the only process to read, change and replace the models file.
+
+    The lock lies elsewhere: the folder of the models file is the user's own.
+    """
+    from filelock import FileLock, Timeout  # takes long to import, and most commands only read
+
+    try:
+        state_folder().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(state_folder() / "models.toml.lock", timeout=_LOCK_S, mode=0o600)
+        lock.acquire()
+    except Timeout as error:
+        raise StoreError(
+            f"another r1local is editing {user_models()}", "try again when it has ended"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"{state_folder()} can't be written: {error.strerror or error}",
+            "check its permissions",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _without_entry(own: str, name: str) -> str:
+    """The text of a models file without an entry and the tables inside it."""
     kept: list[str] = []
     between: list[str] = []  # lines after an entry's last one, which may belong to what follows
     inside = False
@@ -95,7 +132,7 @@ def forget(name: str) -> None:
             between = []
         else:
             between.append(line)
-    _write(own, "".join(kept + between), name)
+    return "".join(kept + between)
 
 
 def _is_of(key: str, name: str) -> bool:
