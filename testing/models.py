@@ -340,6 +340,7 @@ BROKEN_FILES: dict[str, Callable[[Path], Path]] = {
     "alignment zero": _with(general__alignment=0),
     "alignment three": _with(general__alignment=3),
     "big endian": _bytes(b"GGUF" + struct.pack(">IQQ", 3, 0, 0)),
+    "version zero": _bytes(b"GGUF" + struct.pack("<IQQ", 0, 0, 0)),
     "version one": _bytes(b"GGUF" + struct.pack("<III", 1, 0, 0)),
     "version nine": _bytes(b"GGUF" + struct.pack("<IQQ", 9, 0, 0)),
     "same token twice": _with(tokenizer__ggml__tokens=["a"] * 264),

@@ -218,6 +218,7 @@ def test_a_broken_file(tmp_path: Path, situation: str) -> None:
         ("web page", "is a web page"),
         ("lfs pointer", "is a Git LFS pointer"),
         ("big endian", "is a big-endian GGUF file"),
+        ("version zero", "is of GGUF version 0, which there never was"),
         ("version one", "is of GGUF version 1"),
         ("cut in header", "inside its header"),
         ("cut in tensor table", "inside its tensor table"),
