@@ -149,13 +149,18 @@ def write_scripted_model(
     end = tokens.id(EOS)
     follows = [end] * (start - 1) + ids + [end] * max(0, length - start - len(ids) + 1)
     feed_forward = _SLOW_FFN if slow else _WIDTH
-    header = scripted_metadata(tokens, length, chat_template)
+    header = scripted_metadata(tokens, length, chat_template) | dict(metadata or {})
     header["gpt2.feed_forward_length"] = feed_forward
     return write_gguf(
         path,
-        header | dict(metadata or {}),
+        dict(sorted(header.items(), key=_after_general)),
         _scripted_tensors(len(tokens.texts), follows[:length], feed_forward),
     )
+
+
+def _after_general(entry: tuple[str, MetadataValue]) -> bool:
+    """Whether an entry is a specific one: converters write the general ones first."""
+    return not entry[0].startswith("general.")
 
 
 def scripted_metadata(

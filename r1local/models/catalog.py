@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -89,11 +89,12 @@ class CatalogModel:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All known models by name, and what was wrong with the user's own file."""
+    """All known models by name, those only the user's file has, and what was wrong with it."""
 
     models: Mapping[str, CatalogModel]
     compared: Mapping[str, Mapping[str, float | str]]
     prices: Mapping[str, Mapping[str, float]]
+    own: frozenset[str] = frozenset()
     problems: tuple[CatalogError, ...] = ()
 
     def find(self, name: str) -> CatalogModel | None:
@@ -140,12 +141,12 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
     """
     shipped = _read(models_toml())
     if user_file is None or not user_file.exists():
-        return _catalog(shipped, [])
+        return _catalog(shipped, shipped["models"])
     problems: list[CatalogError] = []
     try:
         own = _read(user_file)
     except CatalogError as error:
-        return _catalog(shipped, [error])
+        return _catalog(shipped, shipped["models"], [error])
     merged = dict(shipped["models"])
     for name, entry in _table(own, "models").items():
         changed = {**merged.get(name, {}), **entry} if isinstance(entry, dict) else entry
@@ -155,15 +156,18 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
             problems.append(_problem(user_file, name, error))
         else:
             merged[name] = changed
-    return _catalog({**shipped, "models": merged}, problems)
+    return _catalog(shipped, merged, problems)
 
 
-def _catalog(entries: dict[str, Any], problems: list[CatalogError]) -> Catalog:
+def _catalog(
+    shipped: dict[str, Any], models: dict[str, Any], problems: Sequence[CatalogError] = ()
+) -> Catalog:
     return Catalog(
-        MappingProxyType({name: _model(name, entry) for name, entry in entries["models"].items()}),
-        MappingProxyType(entries["compared"]),
-        MappingProxyType(entries["prices"]),
-        tuple(problems),
+        models=MappingProxyType({name: _model(name, entry) for name, entry in models.items()}),
+        compared=MappingProxyType(shipped["compared"]),
+        prices=MappingProxyType(shipped["prices"]),
+        own=frozenset(models.keys() - shipped["models"].keys()),
+        problems=tuple(problems),
     )
 
 
