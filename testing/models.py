@@ -149,8 +149,9 @@ def write_scripted_model(
     end = tokens.id(EOS)
     follows = [end] * (start - 1) + ids + [end] * max(0, length - start - len(ids) + 1)
     feed_forward = _SLOW_FFN if slow else _WIDTH
-    header = scripted_metadata(tokens, length, chat_template) | dict(metadata or {})
+    header = scripted_metadata(tokens, length, chat_template)
     header["gpt2.feed_forward_length"] = feed_forward
+    header |= metadata or {}
     return write_gguf(
         path,
         dict(sorted(header.items(), key=_after_general)),
