@@ -45,6 +45,7 @@ def scan_lm_studio(folder: Path, catalog: Catalog) -> Iterator[Installed]:
                 known=known,
                 repo_id=repo_id,
                 filename=variant.name,
+                sidecar=variant.sidecar,
             )
 
 
