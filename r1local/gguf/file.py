@@ -26,7 +26,7 @@ from r1local.gguf.format import (
     shown,
 )
 from r1local.gguf.header import parse_header, parse_summary
-from r1local.gguf.parts import part_name
+from r1local.gguf.parts import cut_file, part_name
 
 __all__ = [
     "GGML_TYPES",
@@ -114,7 +114,7 @@ def read_gguf(path: Path) -> GGUFFile:
         MissingTokenizer: it has no tokens.
     """
     first = read_header(path)
-    parts = _part_paths(path, first.integer("split.count") or 1)
+    parts = _part_paths(first)
     files = [first, *(_read_part(part, number) for number, part in enumerate(parts[1:], start=1))]
     gguf = replace(
         first,
@@ -143,6 +143,7 @@ def read_header(path: Path) -> GGUFFile:
     except OSError as error:
         raise _unreadable(path, error) from error
     _expect_regular(path, status.st_mode)
+    _expect_whole(path)
     try:
         with path.open("rb") as stream:
             _expect_gguf(path, stream.read(_SAMPLE_BYTES))
@@ -206,6 +207,15 @@ def _expect_regular(path: Path, mode: int) -> None:
         )
 
 
+def _expect_whole(path: Path) -> None:
+    whole = cut_file(path.name)
+    if whole:
+        raise TruncatedGGUF(
+            f"{shown(path)} is a piece of {shown(Path(whole))}",
+            f"join all its pieces, in their order: cat PIECES > {whole}",
+        )
+
+
 def _expect_gguf(path: Path, sample: bytes) -> None:
     if not sample:
         raise NotAGGUFFile(f"{shown(path)} is empty", DOWNLOAD_AGAIN)
@@ -219,11 +229,17 @@ def _expect_gguf(path: Path, sample: bytes) -> None:
     raise NotAGGUFFile(f"{shown(path)} is not a GGUF file", _GIVE_A_GGUF)
 
 
-def _part_paths(path: Path, count: int) -> tuple[Path, ...]:
+def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
+    path, count = first.path, first.integer("split.count") or 1
     if count == 1:
         return (path,)
     named = part_name(path.name)
     if named is None or named.count != count:
+        if first.file_size > first.data_end:
+            raise MalformedGGUF(
+                f"{shown(path)} is several GGUF files, one behind the other",
+                "give its parts under their own names, or join them with llama-gguf-split --merge",
+            )
         raise MalformedGGUF(
             f"{shown(path)} is one of several parts, but its name does not say which",
             "give the parts the names they were published under",

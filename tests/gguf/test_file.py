@@ -333,6 +333,23 @@ def test_a_cut_part(tmp_path: Path) -> None:
         read_gguf(first)
 
 
+def test_parts_joined_with_cat(tmp_path: Path) -> None:
+    first, second = _split(tmp_path)
+    joined = tmp_path / "m.gguf"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    with pytest.raises(MalformedGGUF, match="several GGUF files, one behind the other") as caught:
+        read_gguf(joined)
+    assert "llama-gguf-split --merge" in caught.value.hint
+
+
+@pytest.mark.parametrize("end", ["part1of2", "part2of2", "split-aa", "001"])
+def test_a_piece_of_a_file(tmp_path: Path, end: str) -> None:
+    path = write_small_model(tmp_path / "m.gguf").rename(tmp_path / f"m.gguf.{end}")
+    with pytest.raises(TruncatedGGUF, match=r"is a piece of m\.gguf") as caught:
+        read_gguf(path)
+    assert caught.value.hint == "join all its pieces, in their order: cat PIECES > m.gguf"
+
+
 def test_a_part_under_another_name(tmp_path: Path) -> None:
     first, second = _split(tmp_path)
     with pytest.raises(MalformedGGUF, match="several parts"):
