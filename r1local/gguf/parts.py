@@ -35,6 +35,11 @@ def part_name(filename: str) -> PartName | None:
     return PartName(named[1], int(named[2]), int(named[3]), named[4]) if named else None
 
 
+def is_gguf(filename: str) -> bool:
+    """Whether a name is that of a GGUF file, or of a piece of one."""
+    return filename.lower().endswith(".gguf") or cut_file(filename) is not None
+
+
 def cut_file(filename: str) -> str | None:
     """The file that a piece was cut from; None if a name is that of no piece."""
     named = _PIECE.fullmatch(filename)

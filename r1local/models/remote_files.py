@@ -9,7 +9,15 @@ from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf.file import GGUFFile
 from r1local.gguf.header import parse_header as parse_header
 from r1local.gguf.parts import cut_file
-from r1local.gguf.quantization import RepoFile, Variant, choose, named, variants
+from r1local.gguf.quantization import (
+    RepoFile,
+    Variant,
+    choose,
+    closeness,
+    named,
+    quantization_of,
+    variants,
+)
 from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile, Repository
 from r1local.machine.memory import Machine, MemoryFacts
@@ -127,17 +135,23 @@ def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnH
     others = dict.fromkeys(_sidecars(available))
     cut = dict.fromkeys(filter(None, (cut_file(file.name) for file in files)))
     told = f"{name} has no {wanted}" if wanted and (available or cut) else ""
+    meant = [whole for whole in cut if not models or (wanted and _answers(whole, wanted))]
+    if meant:
+        hint = f"{meant[0]} is there in pieces: download them, join them with cat, and run the file"
+        return NotOnHub(told or f"{name} has only pieces of GGUF files", hint)
     if models:
         besides = f"; and by its name: {some_names(others)}" if others else ""
         return NotOnHub(told, f"it has: {', '.join(models)}{besides}")
-    if cut:
-        whole = next(iter(cut))
-        hint = f"{whole} is there in pieces: download them, join them with cat, and run the file"
-        return NotOnHub(told or f"{name} has only pieces of GGUF files", hint)
     if others:
         hint = f"it has: {some_names(others)}; such a file comes only by its name: hf:{name}:FILE"
         return NotOnHub(told or f"{name} has no model among its GGUF files", hint)
     return NotOnHub(f"{name} has no GGUF files", "look for a repository whose name ends in -GGUF")
+
+
+def _answers(path: str, wanted: str) -> bool:
+    """Whether a tag, a file's name or that of one of its pieces means a file."""
+    asked = cut_file(wanted) or wanted
+    return asked in path or closeness(asked, quantization_of(path), path) is not None
 
 
 def some_names(names: Collection[str]) -> str:

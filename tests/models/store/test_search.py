@@ -174,6 +174,16 @@ def test_ollama(homes: Homes, place: str, name: str, known: str | None) -> None:
     assert entry.reference == (f"{known}:Q4_K_M" if known else f"ollama:{name}")
 
 
+@pytest.mark.parametrize(
+    "reference",
+    ["ollama:qwen3", "ollama:Library/QWEN3:Latest", "ollama:registry.ollama.ai/library/qwen3"],
+)
+def test_ollamas_models_are_found_as_ollama_finds_them(homes: Homes, reference: str) -> None:
+    blob = homes.in_ollama(f"{LIBRARY}/Qwen3/latest", homes.data())
+    entry = find_installed(parse_reference(reference, load_catalog()), load_catalog())
+    assert entry is not None and entry.path == blob
+
+
 def test_two_tags_of_the_same_bytes(homes: Homes) -> None:
     data = homes.data()
     for tag in ("7b", "latest"):
