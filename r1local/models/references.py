@@ -105,11 +105,18 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
         raise UnknownModel(
             f"{reference!r} is not an address of the hub", "download it, and give the file's path"
         )
-    path = Path(os.path.expanduser(text))  # noqa: PTH111  (raises for unknown users)
+    path = _expanded(text)
     looks_like_a_path = path.suffix.lower() == ".gguf" or path.is_absolute() or text[:1] in ".~"
     if text and (looks_like_a_path or _exists(path)):
         return PathReference(path)
     raise UnknownModel(f"no model is called {reference!r}", _hint(text, path, catalog))
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(os.path.expanduser(text))  # noqa: PTH111  (its own raises for unknown users)
+    except ValueError:  # a zero byte, which is in no user's name
+        return Path(text)
 
 
 def _exists(path: Path) -> bool:

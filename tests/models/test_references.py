@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 from huggingface_hub import parse_hf_uri
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from r1local.errors import UnknownModel
@@ -230,6 +230,7 @@ def test_what_is_no_reference_gets_a_hint(reference: str, hint: str) -> None:
 
 
 @given(st.text())
+@example("~\0")
 def test_any_text_is_a_reference_or_an_error(text: str) -> None:
     try:
         parse_reference(text, load_catalog())
