@@ -12,6 +12,8 @@
     ├── ModelNotInstalled           a known model with no file on this machine
     ├── HubError                    nothing could be had from the hub
     │   ├── HubUnreachable          no network, no such host, a server in trouble
+    │   ├── HubMisconfigured        an address, proxy, certificate or token that can't be used
+    │   ├── MalformedAnswer         what answered is not the hub, or leaves out what it must say
     │   ├── AccessDenied            gated, private, or a token that is not accepted
     │   ├── NotOnHub                no such repository, revision, file or quantization
     │   └── UnsafeName              a file name that could leave the cache
@@ -110,6 +112,14 @@ class HubError(R1LocalError):
 
 class HubUnreachable(HubError):
     """There is no network, no such host, or a server in trouble."""
+
+
+class HubMisconfigured(HubError):
+    """A setting of this machine (address, proxy, certificates, token) can't be used."""
+
+
+class MalformedAnswer(HubError):
+    """An answer is not the hub's, or lacks or contradicts what it must say."""
 
 
 class AccessDenied(HubError):

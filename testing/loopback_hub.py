@@ -29,11 +29,22 @@ class Faults:
     no_ranges: bool = False
     bytes_per_s: float | None = None  # of each connection
     api_status: int | None = None  # of everything but the bytes
+    fail_headers: dict[str, str] = field(default_factory=dict)  # beside a status
     api_code: str | None = None  # the hub's own word for it, in X-Error-Code
     etag_changes_after: int | None = None  # requests for bytes
     content_length_off: int = 0
     wrong_ranges: int = 0  # answers with another part of the file than was asked for
     linked_etag: str | None = None  # what the hub says a file's checksum is
+    api_body: bytes | None = None  # instead of a repository's description
+    api_headers: dict[str, str] = field(default_factory=dict)  # beside it
+    metadata: dict[str, str | None] = field(default_factory=dict)  # headers about a file; None: not
+    metadata_status: int = 302
+    byte_headers: dict[str, str] = field(default_factory=dict)  # other ones before the bytes
+    short_answers: int | None = None  # bytes of a range that come, said to be all
+    slow_bodies: int = 0  # bodies that go on at a byte every 50 ms after `slow_after` bytes
+    slow_after: int = 0
+    slow_heads: set[str] = field(default_factory=set)  # "api", "metadata", "bytes"
+    slow_api: bool = False
 
 
 class Hub:
@@ -45,6 +56,7 @@ class Hub:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bytes_sent = 0
         self.lock = threading.Lock()
+        self.closed = threading.Event()
         self._servers = [_serve(self), _serve(self)]
         self.url, self.bytes_url = (f"http://127.0.0.1:{s.server_port}" for s in self._servers)
 
@@ -59,6 +71,7 @@ class Hub:
 
     def close(self) -> None:
         """Stop serving."""
+        self.closed.set()
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -124,15 +137,28 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Length": "0"}
         if code:
             headers["X-Error-Code"] = code
+        headers |= self.hub.faults.fail_headers
         if self.hub.faults.retry_after:
             headers["Retry-After"] = self.hub.faults.retry_after
         self._head(status, headers)
 
-    def _head(self, status: int, headers: dict[str, str]) -> None:
+    def _head(self, status: int, headers: dict[str, str], kind: str = "") -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+        if kind in self.hub.faults.slow_heads:
+            self.flush_headers()
+            self._drip(b"X-Slow: " + b"." * 10_000)
         self.end_headers()
+
+    def _drip(self, data: bytes) -> None:
+        """Send a byte every 50 ms, until the hub closes or nobody listens."""
+        for at in range(len(data)):
+            self.wfile.write(data[at : at + 1])
+            self.wfile.flush()
+            if self.hub.closed.wait(0.05):
+                self.close_connection = True
+                return
 
     def _known(self, repo_id: str, revision: str | None) -> dict[str, bytes] | None:
         files = self.hub.files.get(repo_id)
@@ -153,8 +179,15 @@ class _Handler(BaseHTTPRequestHandler):
             for name, data in files.items()
         ]
         body = json.dumps({"id": repo_id, "sha": COMMIT, "siblings": siblings}).encode()
-        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
-        self.wfile.write(body)
+        faults = self.hub.faults
+        if faults.api_body is not None:
+            body = faults.api_body
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        self._head(200, headers | faults.api_headers, "api")
+        if faults.slow_api:
+            self._drip(body)
+        else:
+            self.wfile.write(body)
 
     def _resolve(self, repo_id: str, revision: str, name: str) -> None:
         files = self._known(repo_id, revision)
@@ -163,14 +196,16 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in files:
             self._fail(404, "EntryNotFound")
             return
-        headers = {
+        headers: dict[str, str | None] = {
             "Location": f"{self.hub.bytes_url}/bytes/{repo_id}/{quote(name)}",
             "X-Repo-Commit": COMMIT,
             "X-Linked-Etag": f'"{self.hub.faults.linked_etag or _sha256(files[name])}"',
             "X-Linked-Size": str(len(files[name])),
             "Content-Length": "0",
         }
-        self._head(302, headers)
+        changed = headers | self.hub.faults.metadata
+        kept = {name: value for name, value in changed.items() if value is not None}
+        self._head(self.hub.faults.metadata_status, kept, "metadata")
 
     def _bytes(self, path: str) -> None:
         faults, hub = self.hub.faults, self.hub
@@ -189,9 +224,12 @@ class _Handler(BaseHTTPRequestHandler):
                 wrong = faults.wrong_ranges > 0
                 faults.wrong_ranges -= wrong
             start, end = int(wanted[1]) + wrong, int(wanted[2]) + 1
+            if faults.short_answers is not None:
+                end = min(end, start + faults.short_answers)
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
         headers["Content-Length"] = str(end - start + faults.content_length_off)
-        self._head(206 if "Content-Range" in headers else 200, headers)
+        ranged = "Content-Range" in headers
+        self._head(206 if ranged else 200, headers | faults.byte_headers, "bytes")
         self._send(data[start:end])
 
     def _etag(self, data: bytes) -> str:
@@ -206,8 +244,13 @@ class _Handler(BaseHTTPRequestHandler):
             drop = faults.drop_after if faults.drops > 0 else None
             faults.drops -= drop is not None and drop < len(body)
             flip, faults.flips = faults.flips > 0, max(0, faults.flips - 1)
+            slow, faults.slow_bodies = faults.slow_bodies > 0, max(0, faults.slow_bodies - 1)
         if flip:
             body = bytes([body[0] ^ 1]) + body[1:]
+        if slow:
+            self.wfile.write(body[: faults.slow_after])
+            self._drip(body[faults.slow_after :])
+            return
         for at in range(0, len(body), _PIECE):
             piece = body[at : at + _PIECE]
             if drop is not None and at + len(piece) > drop:

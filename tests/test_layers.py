@@ -41,7 +41,7 @@ FLOORS = (
 UI_REACHES = {"errors", "conversation", "units", "config.options", "answers.boxed", "events"}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
-    "filelock": {"hub.client", "models.store.own_models", "sessions"},
+    "filelock": {"hub.layout", "models.store.own_models", "sessions"},
     "httpx2": {"hub"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
@@ -51,10 +51,11 @@ KNOWN_BY = {
     "math_verify": {"answers.algebra"},
     "platformdirs": {"config.paths", "cli.error_handler"},
     "prompt_toolkit": {"ui"},
-    "psutil": {"machine.hardware"},
+    "psutil": {"machine.hardware", "prompts.template_process"},
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
+    "sympy": {"answers.algebra"},
     "typer": {"cli"},
 }
 

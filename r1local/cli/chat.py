@@ -45,16 +45,19 @@ def chat(
     loop_repeats: options.LoopRepeats = None,
     loop_tokens: options.LoopTokens = None,
     loop_period: options.LoopPeriod = None,
+    loop_patience: options.LoopPatience = None,
     context: options.Context = None,
     gpu_layers: options.GPULayers = "auto",
     threads: options.Threads = None,
     kv_cache: options.KVCache = "f16",
     chat_template: options.Template = None,
+    template_arg: options.TemplateArgs = None,
     verbose: options.Verbose = False,
 ) -> Command:
     """Chat: thinking and answers in panes of their own, saved as it happens."""
     wanted = options.wanted(locals())
     layers = options.layers_of(gpu_layers)
+    arguments = options.template_arguments(template_arg)
     if name and (session or not resume):
         raise typer.BadParameter(f"{name!r} goes with --resume, to name a session")
     if no_save and (resume or session):
@@ -74,7 +77,14 @@ def chat(
                 vi=vi,
                 system=system,
                 verbose=verbose,
-                loading=LoadOptions(context, layers, threads, kv_cache, chat_template),
+                loading=LoadOptions(
+                    context,
+                    layers,
+                    threads,
+                    kv_cache,
+                    chat_template,
+                    template_arguments=arguments,
+                ),
                 reply=wanted,
             )
         )

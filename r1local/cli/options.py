@@ -1,6 +1,7 @@
 """Options that several commands have: each is declared once."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -117,6 +118,14 @@ LoopPeriod = Annotated[
         "--loop-period", help="The longest round of a loop, in tokens.", show_default="512"
     ),
 ]
+LoopPatience = Annotated[
+    int | None,
+    typer.Option(
+        "--loop-patience",
+        help="Tokens without anything new that are a loop, too; 0 = never.",
+        show_default="4,096",
+    ),
+]
 Votes = Annotated[
     int | None,
     typer.Option(
@@ -162,7 +171,41 @@ Template = Annotated[
     Path | None,
     typer.Option("--chat-template", help="Use this Jinja template, not the model file's."),
 ]
+TemplateArgs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--template-arg",
+        metavar="NAME=VALUE",
+        help="Give the chat template's variable a value; may be repeated.",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show llama.cpp's own log on stderr.")]
+
+
+#: Variables of chat templates that a prompt can't do without, and words that mean no text.
+_OUR_VARIABLES = ("messages", "add_generation_prompt")
+_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None, "null": None}
+
+
+def template_arguments(given: Iterable[str] | None) -> dict[str, object]:
+    """The values of `--template-arg`, by name: JSON where it is some, text otherwise."""
+    pairs = [text.partition("=") for text in given or ()]
+    for name, equals, _value in pairs:
+        if not equals or not name.isidentifier():
+            raise typer.BadParameter(f"--template-arg wants NAME=VALUE, not {name + equals!r}")
+        if name in _OUR_VARIABLES:
+            raise typer.BadParameter(f"--template-arg can't set {name}: r1local does")
+    return {name: _template_value(value) for name, _equals, value in pairs}
+
+
+def _template_value(text: str) -> object:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def layers_of(gpu_layers: str) -> int | None:

@@ -65,11 +65,13 @@ def run(
     loop_repeats: options.LoopRepeats = None,
     loop_tokens: options.LoopTokens = None,
     loop_period: options.LoopPeriod = None,
+    loop_patience: options.LoopPatience = None,
     context: options.Context = None,
     gpu_layers: options.GPULayers = "auto",
     threads: options.Threads = None,
     kv_cache: options.KVCache = "f16",
     chat_template: options.Template = None,
+    template_arg: options.TemplateArgs = None,
     verbose: options.Verbose = False,
 ) -> Command:
     """Answer one question: the thinking goes to stderr, the answer to stdout.
@@ -79,6 +81,7 @@ def run(
 
     wanted = options.wanted(locals())
     layers = options.layers_of(gpu_layers)
+    arguments = options.template_arguments(template_arg)
     if thinking == "only" and answer_only:
         raise typer.BadParameter("--answer-only wants an answer, --thinking only leaves it out")
     if json_schema is not None and grammar is not None:
@@ -104,7 +107,14 @@ def run(
             output_format=output_format,
             answer_only=answer_only,
             verbose=verbose,
-            loading=LoadOptions(context, layers, threads, kv_cache, chat_template),
+            loading=LoadOptions(
+                context,
+                layers,
+                threads,
+                kv_cache,
+                chat_template,
+                template_arguments=arguments,
+            ),
             wanted=wanted,
             json_schema=json_schema,
             grammar=grammar,

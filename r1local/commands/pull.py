@@ -12,15 +12,24 @@ from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
 from r1local.config.preferences import default_connections
 from r1local.errors import EXIT_OK, DiskFull, UsageError
-from r1local.hub import client as hub
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import partials
+from r1local.hub.layout import (
+    blob_path,
+    cache_folder,
+    cached_path,
+    link_into_snapshot,
+    locked,
+    snapshot_path,
+)
+from r1local.hub.limits import call_within
+from r1local.hub.regular_files import is_whole
 from r1local.hub.transfer import Cancelled, fetch
 from r1local.machine.memory import Machine
 from r1local.machine.planner import plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
-from r1local.models.references import CatalogReference, parse_reference
+from r1local.models.references import CatalogReference, Reference, parse_reference
 from r1local.models.remote_files import HubModel, fits, on_hub, some_names
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
@@ -56,7 +65,8 @@ def pull(options: PullOptions) -> int:
             if isinstance(meant, CatalogReference) and meant.note:
                 display.told(meant.note)
             try:
-                _pull(on_hub(meant, models, machine), machine, options, display, interruption)
+                model, remotes = _asked(meant, models, machine, interruption)
+                _pull(model, remotes, machine, options, display, interruption)
             except Cancelled:
                 display.told(f"stopped; go on with: {_command(references[number:], options)}")
                 return 128 + (interruption.signal or signal.SIGINT)
@@ -88,19 +98,39 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     return (chosen,)
 
 
+def _asked(
+    reference: Reference, models: Catalog, machine: Machine, interruption: Interruption
+) -> tuple[HubModel, list[RemoteFile]]:
+    """What the hub says of a model; the user need not wait for it to be said.
+
+    Raises:
+        Cancelled: the user did not.
+    """
+
+    def ask() -> tuple[HubModel, list[RemoteFile]]:
+        model = on_hub(reference, models, machine)
+        return model, model.files()
+
+    def poll() -> None:
+        if interruption.cancelled():
+            raise Cancelled
+
+    return call_within(ask, poll=poll)
+
+
 def _pull(
     model: HubModel,
+    remotes: Sequence[RemoteFile],
     machine: Machine,
     options: PullOptions,
     display: DownloadDisplay,
     interruption: Interruption,
 ) -> None:
     """Fetch every file of a model that is not there yet."""
-    remotes = model.files()
-    missing = [remote for remote in remotes if hub.cached_path(remote) is None]
+    missing = [remote for remote in remotes if cached_path(remote) is None]
     size = sum(remote.size for remote in remotes)
     if not missing:
-        display.told(f"{remotes[0].filename} is there already: {hub.cached_path(remotes[0])}")
+        display.told(f"{remotes[0].filename} is there already: {cached_path(remotes[0])}")
         return
     display.told(f"{remotes[0].filename}: {size / 1e9:.2f} GB from {model.repository.repo_id}")
     if model.passed_over:
@@ -110,7 +140,7 @@ def _pull(
     display.begin([(remote.filename, remote.size) for remote in missing])
     for remote in missing:
         _fetch(remote, model, options, display, interruption)
-    display.done(str(hub.cached_path(remotes[0])))
+    display.done(str(cached_path(remotes[0])))
 
 
 def _fetch(
@@ -130,13 +160,15 @@ def _fetch(
             display.told(f"another program downloads {remote.filename}: waiting for it")
         told = True
 
-    with hub.locked(remote, waiting):
-        target = hub.blob_path(remote)
-        if not target.exists():
+    with locked(remote, waiting):
+        target = blob_path(remote)
+        if not is_whole(target, remote.size):
+            if target.exists() or snapshot_path(remote).exists():
+                display.told(f"{remote.filename} is here, but not as it is on the hub: fetching it")
             display.file(remote.filename)
             connections = options.connections or default_connections()
             fetch(remote, target, connections, display.report, interruption.cancelled)
-    hub.link_into_snapshot(remote, model.revision)  # takes the lock itself
+        link_into_snapshot(remote, model.revision)
 
 
 def _prospect(model: HubModel, machine: Machine) -> str:
@@ -157,7 +189,7 @@ def _check_disk(
     missing: Sequence[RemoteFile], options: PullOptions, display: DownloadDisplay
 ) -> None:
     """Refuse what the disk can't hold, less what is there of it already."""
-    folder = _existing(hub.cache_folder())
+    folder = _existing(cache_folder())
     free = shutil.disk_usage(folder).free
     needed = sum(remote.size - _bytes_there(remote) for remote in missing)
     display.told(f"{needed / 1e9:.2f} GB to fetch, {free / 1e9:.1f} GB free on the disk")
@@ -170,8 +202,8 @@ def _check_disk(
 
 def _bytes_there(remote: RemoteFile) -> int:
     """Bytes of a file that an unfinished download has left."""
-    blob = hub.blob_path(remote)
-    if blob.exists():
+    blob = blob_path(remote)
+    if is_whole(blob, remote.size):
         return remote.size
     return sum(part.done for part in partials(blob.parent) if part.path.stem == remote.etag)
 

@@ -25,6 +25,7 @@ from r1local.models.references import CatalogReference, Reference, parse_referen
 from r1local.models.remote_files import on_hub, read_remote_header
 from r1local.models.selection import select
 from r1local.prompts.chat_template import ChatTemplate
+from r1local.prompts.template_process import TemplateProgram
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 
@@ -177,10 +178,10 @@ def template_state(header: GGUFFile) -> str:
     if header.chat_template is None:
         return "none: give one with --chat-template"
     try:
-        template = ChatTemplate(
-            header.chat_template, SpecialTokens("", "", frozenset()), thinks=False
-        )
-        return _TEMPLATES[template.render([Message("user", "?")]).start]
+        program = TemplateProgram(header.chat_template)
+        template = ChatTemplate(program, SpecialTokens("", "", frozenset()), thinks=False)
+        start = _TEMPLATES[template.render([Message("user", "?")]).start]
+        return f"{start}; thinking can be switched off" if template.has_switch else start
     except ChatTemplateError as error:
         return f"can't be used: {error.message}"
 

@@ -42,6 +42,7 @@ REPLY_SETTINGS: Mapping[str, str] = {
     "loop-repeats": "what is written this often is a loop, from 2 to 100; 0 is off",
     "loop-tokens": "tokens of a loop, all rounds together, from 16 to 10,000",
     "loop-period": "the longest round of a loop in tokens, from 1 to 4,096",
+    "loop-patience": "tokens without anything new that are a loop, from 256; 0 is off",
 }
 
 #: Replies to one question, at most, and how many of them are decoded at once: more would bring

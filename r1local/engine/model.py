@@ -80,8 +80,7 @@ class Model:
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
         self.sequences = settings.sequences
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
-        steps = -(-settings.context_window // CONTEXT_STEP)
-        self.context_window = steps * CONTEXT_STEP
+        self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
 
     def close(self) -> None:
@@ -239,9 +238,11 @@ class Model:
 
     def _make_context(self, settings: LoadSettings) -> Any:
         kv_type = KV_CACHE_TYPES[settings.kv_cache]
+        # llama.cpp rounds a window up, but takes no more tokens at once than it was before.
+        steps = -(-max(settings.context_window, settings.kv_tokens) // CONTEXT_STEP)
         params = _with_fields(
             self._llama.llama_context_default_params(),
-            n_ctx=max(settings.context_window, settings.kv_tokens),
+            n_ctx=steps * CONTEXT_STEP,
             n_batch=BATCH_TOKENS,
             n_ubatch=settings.micro_batch,
             n_seq_max=settings.sequences,

@@ -42,14 +42,19 @@ _TENSOR_ALIGNMENT = 32
 _NOT_FOR_WEIGHTS = ("Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64")
 
 
+def data_end(gguf: GGUFFile) -> int:
+    """Bytes of the file that its header and the data of its tensors take."""
+    ends = (tensor.offset + tensor.size for tensor in gguf.tensors)
+    return gguf.data_offset + max(ends, default=0)
+
+
 def check_data(gguf: GGUFFile) -> None:
     """Makes sure that the file holds all of its tensors' data.
 
     Raises:
         TruncatedGGUF: it ends before they do.
     """
-    ends = (tensor.offset + tensor.size for tensor in gguf.tensors)
-    needed = gguf.data_offset + max(ends, default=0)
+    needed = data_end(gguf)
     if needed > gguf.file_size:
         raise TruncatedGGUF(
             f"{shown(gguf.path)} is cut short: {gguf.file_size:,} of {needed:,} bytes are there",

@@ -14,7 +14,7 @@ from r1local.errors import (
     NotAGGUFFile,
     TruncatedGGUF,
 )
-from r1local.gguf.check import check_data, check_model
+from r1local.gguf.check import check_data, check_model, data_end
 from r1local.gguf.format import (
     DOWNLOAD_AGAIN,
     GGML_TYPES,
@@ -233,13 +233,13 @@ def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
     path, count = first.path, first.integer("split.count") or 1
     if count == 1:
         return (path,)
+    if _another_follows(first):
+        raise MalformedGGUF(
+            f"{shown(path)} holds several parts of a model one after the other",
+            "give the parts themselves, or join them with llama-gguf-split --merge, not with cat",
+        )
     named = part_name(path.name)
     if named is None or named.count != count:
-        if first.file_size > first.data_end:
-            raise MalformedGGUF(
-                f"{shown(path)} is several GGUF files, one behind the other",
-                "give its parts under their own names, or join them with llama-gguf-split --merge",
-            )
         raise MalformedGGUF(
             f"{shown(path)} is one of several parts, but its name does not say which",
             "give the parts the names they were published under",
@@ -250,6 +250,13 @@ def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
             f"{shown(path)} is not the first part of its model", f"give {shown(parts[0])}"
         )
     return parts
+
+
+def _another_follows(gguf: GGUFFile) -> bool:
+    """Whether another GGUF file begins where this one's data, padded, ends."""
+    with gguf.path.open("rb") as stream:
+        stream.seek(data_end(gguf))
+        return MAGIC in stream.read(gguf.alignment + len(MAGIC))
 
 
 def _read_part(path: Path, index: int) -> GGUFFile:

@@ -185,13 +185,6 @@ class GGUFFile:
         return value if isinstance(value, GGUFArray) else None
 
     @property
-    def data_end(self) -> int:
-        """Where its tensors' data ends in the file, padding included."""
-        ends = (tensor.offset + tensor.size for tensor in self.tensors)
-        end = self.data_offset + max(ends, default=0)
-        return end + -end % self.alignment
-
-    @property
     def architecture(self) -> str:
         return self.text("general.architecture") or ""
 

@@ -1,40 +1,45 @@
-"""Hugging Face's hub and its cache: the only room that knows huggingface_hub.
+"""Asking Hugging Face's hub: what a repository has, where a file is, and the file's bytes.
 
-Metadata, tokens, endpoints, proxies, the HTTP session and the cache's layout are
-huggingface_hub's; only the transfer of a file's bytes is ours (`download`).
+Metadata, tokens, endpoints, proxies and the HTTP session are huggingface_hub's; the answers are
+read, checked and bounded here (see `answers` and `limits`).
 """
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path, PurePosixPath
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from r1local.config.paths import is_device_name
-from r1local.errors import (
-    AccessDenied,
-    DownloadError,
-    HubUnreachable,
-    NotOnHub,
-    UnsafeName,
-)
+from r1local.errors import HubUnreachable, R1LocalError, UnsafeName
 from r1local.gguf.quantization import RepoFile
+from r1local.hub.answers import (
+    MAX_LIST,
+    check_name,
+    is_id,
+    is_size,
+    not_the_hub,
+    parse_repository,
+    sha256_in,
+)
+from r1local.hub.errors import reason, translated
+from r1local.hub.limits import LEAST_SPEED, TimeLimitExceeded, TooSlow, call_within, paced
+from r1local.hub.setup import headers, is_web_address, session
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
+    from httpx2 import Request, Response, Timeout
 
-_ETAG = re.compile(r"[0-9A-Za-z_-]{1,128}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-#: Names that Windows keeps for devices, whatever follows a dot.
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|]')
 #: Seconds: to connect, and between two pieces of a body.
 _CONNECT_S, _READ_S = 10.0, 30.0
-#: Seconds between two tries for a lock that another process holds.
-_LOCK_S = 0.5
+#: Seconds for a whole answer about a repository or a file, and for the headers before its bytes.
+ANSWER_S, HEADERS_S = 60.0, 40.0
+_MAX_REDIRECTS = 10
+#: How often a part of a header is asked for.
+_TRIES = 3
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 #: Answers of an address that does not serve the file any more, or another version of it.
 _EXPIRED = {
@@ -69,7 +74,7 @@ class RemoteFile:
     @property
     def sha256(self) -> str | None:
         """The hub's own checksum: the ETag of every file kept in LFS or Xet is one."""
-        return self.etag if _SHA256.fullmatch(self.etag) else None
+        return sha256_in(self.etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +106,65 @@ def repository(repo_id: str, revision: str | None = None) -> Repository:
     Raises:
         HubError: it is not there, not for this user, or the hub can't be reached.
     """
-    with _translated(repo_id):
-        from huggingface_hub import HfApi
+    with translated(repo_id):
+        body = call_within(lambda: _described(repo_id, revision), ANSWER_S)
+        commit, files = parse_repository(body)
+    return Repository(repo_id, commit or revision or "main", files)
 
-        info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=_READ_S)
-        files = [
-            RepoFile(
-                sibling.rfilename, sibling.size or 0, sibling.lfs.sha256 if sibling.lfs else None
-            )
-            for sibling in info.siblings or ()
-        ]
-    return Repository(repo_id, info.sha or revision or "main", tuple(files))
+
+def _described(repo_id: str, revision: str | None) -> bytes:
+    """The hub's description of a repository (GET /api/models/…, as huggingface_hub asks for it).
+
+    huggingface_hub reads the answer whole, however long, and takes its fields as they are.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import validate_repo_id
+
+    validate_repo_id(repo_id)
+    url = f"{constants.ENDPOINT}/api/models/{repo_id}"
+    if revision is not None:
+        url += f"/revision/{quote(revision, safe='')}"
+    request = session().build_request(
+        "GET", url, params={"blobs": "true"}, headers=headers(), timeout=_timeout()
+    )
+    with closing(_answer(request)) as response:
+        _raise_for_status(response)
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_LIST:
+                raise not_the_hub(f"its list of files is longer than {MAX_LIST // 2**20} MiB")
+    return bytes(body)
+
+
+def _timeout() -> "Timeout":
+    import httpx2
+
+    return httpx2.Timeout(_READ_S, connect=_CONNECT_S)
+
+
+def _answer(request: "Request") -> "Response":
+    """Send a request and follow redirects, without reading their bodies as the client would."""
+    client = session()
+    for _ in range(_MAX_REDIRECTS):
+        response = client.send(request, stream=True, follow_redirects=False)
+        if response.next_request is None:
+            return response
+        response.close()
+        request = response.next_request
+    raise not_the_hub(f"it redirects more than {_MAX_REDIRECTS} times")
+
+
+def _raise_for_status(response: "Response") -> None:
+    """Let huggingface_hub name an error by its headers; a body could be of any length."""
+    import httpx2
+    from huggingface_hub.utils import hf_raise_for_status
+
+    status, names = response.status_code, ("X-Error-Code", "X-Error-Message")
+    said = {name: response.headers[name] for name in names if name in response.headers}
+    hf_raise_for_status(httpx2.Response(status, headers=said, request=response.request))
+    if status != HTTPStatus.OK:
+        raise not_the_hub(f"it answers {status} where it has to send something")
 
 
 def locate(repo_id: str, filename: str, revision: str) -> RemoteFile:
@@ -121,32 +174,30 @@ def locate(repo_id: str, filename: str, revision: str) -> RemoteFile:
         HubError: as for `repository`; also a name that could leave the cache.
     """
     check_name(filename)
-    with _translated(repo_id, filename):
-        from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-        found = get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
-    if not found.etag or not found.commit_hash or found.size is None:
-        raise HubUnreachable(
-            f"the hub says too little about {filename}", "check HF_ENDPOINT, or try again later"
-        )
-    if not _ETAG.fullmatch(found.etag) or not _ETAG.fullmatch(found.commit_hash):
-        raise UnsafeName("the hub gave a checksum that is none", "check HF_ENDPOINT")
-    return RemoteFile(repo_id, filename, found.commit_hash, found.etag, found.size, found.location)
+    with translated(repo_id, filename):
+        return call_within(lambda: _located(repo_id, filename, revision), ANSWER_S)
 
 
-def check_name(filename: str) -> None:
-    """Refuse a file name from the hub that could lead out of the cache, or onto a device.
+def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    Raises:
-        UnsafeName: it could.
-    """
-    parts = filename.split("/")
-    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
-    if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
-        raise UnsafeName(
-            f"the repository has a file of an unsafe name, {filename[:80]!r}",
-            "tell its owner; r1local does not fetch it",
-        )
+    session()
+    headers()  # both say what is wrong with the settings that huggingface_hub takes itself
+    found = get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
+    said = {
+        "X-Repo-Commit": found.commit_hash,
+        "X-Linked-Etag": found.etag,
+        "X-Linked-Size": found.size if is_size(found.size) else None,
+    }
+    for header, value in said.items():
+        if value in (None, ""):
+            raise not_the_hub(f"its answer about {filename} lacks a valid header {header}")
+    commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0
+    if not is_id(etag) or not is_id(commit):
+        raise UnsafeName("the hub names an impossible checksum or commit", "check HF_ENDPOINT")
+    if not is_web_address(found.location):
+        raise not_the_hub(f"the address it gives for {filename} is not a web address")
+    return RemoteFile(repo_id, filename, commit, etag, size, found.location)
 
 
 @contextmanager
@@ -158,25 +209,59 @@ def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[RangeRespon
         LinkExpired: locate the file again.
         HubError: there is no use in trying again.
     """
-    import httpx2
-    from huggingface_hub.utils import build_hf_headers, get_session
-
-    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-    headers["Range"] = f"bytes={start}-{end - 1}"
+    wanted = headers() | {"Accept-Encoding": "identity", "Range": f"bytes={start}-{end - 1}"}
     if not _same_host(remote.url):
-        headers.pop("authorization", None)
-    timeout = httpx2.Timeout(_READ_S, connect=_CONNECT_S)
+        wanted.pop("authorization", None)
+    with closing(_response(remote.url, wanted)) as response:
+        _check_status(response, remote)
+        yield _piece(response, remote)
+
+
+def _response(url: str, wanted: dict[str, str]) -> "Response":
+    """What answers a request for bytes, as soon as its headers are there."""
     try:
-        with get_session().stream("GET", remote.url, headers=headers, timeout=timeout) as response:
-            _check_status(response, remote)
-            yield RangeResponse(
-                _range_start(response) or 0,
-                response.status_code == HTTPStatus.PARTIAL_CONTENT,
-                response.headers.get("ETag"),
-                response.iter_raw(),
-            )
-    except httpx2.HTTPError as error:
-        raise Interrupted(_reason(error)) from error
+        request = session().build_request("GET", url, headers=wanted, timeout=_timeout())
+        return call_within(lambda: _answer(request), HEADERS_S, late=lambda late: late.close())
+    except R1LocalError:
+        raise
+    except TimeLimitExceeded as error:
+        raise Interrupted("the server takes too long to answer") from error
+    except Exception as error:
+        raise Interrupted(reason(error)) from error
+
+
+def _piece(response: "Response", remote: RemoteFile) -> RangeResponse:
+    """What comes, if its headers say that it is of this file."""
+    ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
+    start, size = _content_range(response) if ranged else (0, _content_length(response))
+    if size not in (None, remote.size):
+        raise Interrupted("the server sends something of another size")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise Interrupted("the server changes what it sends")
+    return RangeResponse(start, ranged, response.headers.get("ETag"), _chunks(response))
+
+
+def _chunks(response: "Response") -> Iterator[bytes]:
+    try:
+        yield from paced(response.iter_raw())
+    except TooSlow as error:
+        raise Interrupted(f"less than {LEAST_SPEED / 1000:g} kB came in a second") from error
+    except Exception as error:
+        raise Interrupted(reason(error)) from error
+
+
+def _content_range(response: "Response") -> tuple[int, int | None]:
+    """Where a part begins, and the size of the whole file if that is said."""
+    value = response.headers.get("Content-Range", "")
+    found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(?:(\d{1,18})|\*)", value, re.ASCII)
+    if not found:
+        raise Interrupted("the server does not say which part of the file it sends")
+    return int(found[1]), int(found[2]) if found[2] else None
+
+
+def _content_length(response: "Response") -> int | None:
+    value = response.headers.get("Content-Length", "")
+    return int(value) if re.fullmatch(r"\d{1,18}", value, re.ASCII) else None
 
 
 class RemoteStream(io.RawIOBase):
@@ -202,17 +287,34 @@ class RemoteStream(io.RawIOBase):
         if end <= self._at:
             return 0
         try:
-            with open_range(self._remote, self._at, end) as piece:
-                if piece.start != self._at or not piece.ranged:
-                    raise Interrupted("the server sends whole files only")
-                data = b"".join(piece.chunks)[: end - self._at]
+            data = self._read(end)
         except (Interrupted, LinkExpired) as error:
             raise HubUnreachable(
-                f"{self._remote.filename} can't be read: {error}", "try again"
+                f"{self._remote.filename} can't be read: {error or 'its address has expired'}",
+                "try again",
             ) from error
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+    def _read(self, end: int) -> bytes:
+        """The bytes up to `end`, over another connection if one fails."""
+        for _ in range(_TRIES - 1):
+            with suppress(Interrupted):
+                return self._read_once(end)
+        return self._read_once(end)
+
+    def _read_once(self, end: int) -> bytes:
+        """All bytes up to `end`: a server that sends a few at a time would never be done."""
+        data = bytearray()
+        with open_range(self._remote, self._at, end) as piece:
+            if piece.start != self._at or not piece.ranged:
+                raise Interrupted("the server sends whole files only")
+            for chunk in piece.chunks:
+                data += chunk
+                if len(data) >= end - self._at:
+                    return bytes(data[: end - self._at])
+        raise Interrupted("the connection was closed early")
 
 
 def _same_host(url: str) -> bool:
@@ -224,7 +326,7 @@ def _same_host(url: str) -> bool:
     return (hub.scheme, hub.host, hub.port) == (other.scheme, other.host, other.port)
 
 
-def _check_status(response: Any, remote: RemoteFile) -> None:
+def _check_status(response: "Response", remote: RemoteFile) -> None:
     status = response.status_code
     if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         return
@@ -234,11 +336,6 @@ def _check_status(response: Any, remote: RemoteFile) -> None:
     if status in _EXPIRED:
         raise LinkExpired
     raise HubUnreachable(f"the server answered {status} for {remote.filename}", "try again later")
-
-
-def _range_start(response: Any) -> int | None:
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -251,143 +348,5 @@ def _retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-
-
-def _reason(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    return re.sub(r"https?://\S+", "the server", text)
-
-
-@contextmanager
-def _translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
-    """Turn what huggingface_hub and its HTTP client raise into errors of ours."""
-    import httpx2
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.GatedRepoError as error:
-        raise AccessDenied(
-            f"{repo_id} is open only to those its owners have let in",
-            f"ask at https://huggingface.co/{repo_id}, then log in with: hf auth login",
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise NotOnHub(
-            f"the hub has no repository {repo_id}",
-            "check its name; if it is private, log in with: hf auth login",
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise NotOnHub(f"{repo_id} has no such revision", "leave out @…, or check it") from error
-    except errors.LocalEntryNotFoundError as error:  # what a lost connection is told as
-        raise _unreachable(error.__cause__ or error) from error
-    except errors.EntryNotFoundError as error:
-        raise NotOnHub(
-            f"{repo_id} has no file {filename}", f"see what it has: r1local pull hf:{repo_id}"
-        ) from error
-    except errors.HFValidationError as error:
-        raise NotOnHub(f"{repo_id!r} is no repository's name", "write hf:org/repo") from error
-    except errors.OfflineModeIsEnabled as error:
-        raise HubUnreachable(
-            "the hub can't be asked: HF_HUB_OFFLINE is set", "unset it to download"
-        ) from error
-    except errors.HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise AccessDenied(
-                f"the hub refuses access to {repo_id} ({status})",
-                "check HF_TOKEN, or log in with: hf auth login",
-            ) from error
-        raise HubUnreachable(f"the hub answered {status}", "try again later") from error
-    except (httpx2.HTTPError, ConnectionError) as error:
-        raise _unreachable(error) from error
-    except OSError as error:
-        raise _not_writable(error) from error
-
-
-def _not_writable(error: OSError) -> DownloadError:
-    return DownloadError(
-        f"the cache can't be written: {error.strerror or type(error).__name__}",
-        f"check the permissions and the disk of {cache_folder()}, or set HF_HOME",
-    )
-
-
-def _unreachable(error: BaseException) -> HubUnreachable:
-    """What kept us from the hub, by the text of the error: its classes do not tell."""
-    text = str(error).lower()
-    if "certificate" in text or "ssl" in text:
-        return HubUnreachable(
-            "the hub's certificate can't be verified",
-            "check the clock, and SSL_CERT_FILE if a proxy inspects traffic",
-        )
-    if "name or service" in text or "getaddrinfo" in text or "resolution" in text:
-        return HubUnreachable("the hub's name can't be found", "check the network and HF_ENDPOINT")
-    return HubUnreachable(
-        f"the hub can't be reached: {_reason(error)}", "check the network, HF_ENDPOINT and proxies"
-    )
-
-
-def cache_folder() -> Path:
-    """Hugging Face's cache, as HF_HOME and HF_HUB_CACHE place it."""
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE)
-
-
-def blob_path(remote: RemoteFile) -> Path:
-    """Where the cache keeps a file's bytes."""
-    return _repository_folder(remote.repo_id) / "blobs" / remote.etag
-
-
-def _repository_folder(repo_id: str) -> Path:
-    from huggingface_hub.file_download import repo_folder_name
-
-    return cache_folder() / repo_folder_name(repo_id=repo_id, repo_type="model")
-
-
-def cached_path(remote: RemoteFile) -> Path | None:
-    """The file in the cache if it is there whole, whoever fetched it."""
-    link_into_snapshot = (
-        _repository_folder(remote.repo_id)
-        / "snapshots"
-        / remote.commit
-        / PurePosixPath(remote.filename)
-    )
-    return link_into_snapshot if link_into_snapshot.exists() else None
-
-
-@contextmanager
-def locked(remote: RemoteFile, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold huggingface_hub's own lock of a blob; `waiting` is called while another has it."""
-    from filelock import Timeout
-    from huggingface_hub.utils import WeakFileLock
-
-    folder = cache_folder() / ".locks" / _repository_folder(remote.repo_id).name
-    path = folder / f"{remote.etag}.lock"
-    with ExitStack() as stack:
-        held = False
-        while not held:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(WeakFileLock(path, timeout=_LOCK_S))
-                held = True
-            except Timeout:
-                waiting()
-            except OSError as error:
-                raise _not_writable(error) from error
-        yield
-
-
-def link_into_snapshot(remote: RemoteFile, revision: str) -> Path:
-    """Let huggingface_hub link a blob that is there into its snapshot, and note the revision."""
-    from huggingface_hub import hf_hub_download
-
-    with _translated(remote.repo_id, remote.filename):
-        path = Path(hf_hub_download(remote.repo_id, remote.filename, revision=remote.commit))
-        if revision != remote.commit:
-            check_name(revision)
-            note = _repository_folder(remote.repo_id) / "refs" / PurePosixPath(revision)
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(remote.commit, encoding="ascii")
-    return path

@@ -16,6 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from r1local.hub.regular_files import is_whole, regular
+
 #: Bytes of a block: what a killed download may have to fetch again, for each connection.
 BLOCK = 4 * 2**20
 #: Endings of the part of a file that has come, and of its journal.
@@ -57,7 +59,7 @@ class Journal:
         self._written = 0
         self.done = _blocks_there(path, partial, identity, boot)
         if self.done:  # they will be relied on after any number of power cuts
-            with partial.open("rb+") as data:
+            with open(partial, "rb+", opener=regular) as data:
                 os.fsync(data.fileno())
         head = {
             "version": _VERSION,
@@ -69,13 +71,13 @@ class Journal:
             "done": sorted(self.done),
         }
         fresh = path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as stream:
+        with open(fresh, "w", encoding="utf-8", opener=regular) as stream:
             stream.write(json.dumps(head) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(fresh, path)  # noqa: PTH105  (Path.replace returns a path nobody needs)
         # Unbuffered: what the disk refuses once is not tried again when the stream is closed.
-        self._stream = path.open("ab", buffering=0)
+        self._stream = open(path, "ab", buffering=0, opener=regular)  # noqa: SIM115
 
     def record(self, block: int) -> None:
         """Note that a block was written."""
@@ -113,7 +115,7 @@ def _blocks_there(path: Path, partial: Path, identity: Identity, boot: str) -> s
     """The blocks of a partial file that can be relied on."""
     head, lines = _read(path)
     same = head and (head.get("etag"), head.get("size")) == (identity.etag, identity.size)
-    if not head or not same or not partial.exists() or partial.stat().st_size != identity.size:
+    if not head or not same or not is_whole(partial, identity.size):
         return set()
     written = _numbers("b", lines)
     if head.get("boot") != boot:
@@ -136,8 +138,8 @@ def _numbers(kind: str, lines: list[str]) -> list[int]:
 def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
     """A journal's first line and the whole lines after it; None if there is none to be read."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        first, *lines = text.split("\n")
+        with open(path, encoding="utf-8", errors="replace", opener=regular) as stream:
+            first, *lines = stream.read().split("\n")
         head = json.loads(first)
     except (OSError, ValueError):
         return None, []
@@ -170,5 +172,6 @@ def partials(folder: Path) -> Iterator[Partial]:
             done = _blocks(head, _numbers("b", lines), identity)
         except (KeyError, TypeError, ValueError):
             continue
-        there, data = identity.bytes_of(done), path.with_suffix(PART)
+        data = path.with_suffix(PART)
+        there = identity.bytes_of(done) if is_whole(data, identity.size) else 0
         yield Partial(identity.repo_id, identity.filename, identity.size, there, data)

@@ -12,17 +12,27 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import BinaryIO, TypeAlias
 
-from r1local.errors import ChecksumMismatch, DiskFull, DownloadError, HubUnreachable
+from r1local.errors import (
+    ChecksumMismatch,
+    DiskFull,
+    DownloadError,
+    HubUnreachable,
+    MalformedAnswer,
+)
 from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as hub
 from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
+from r1local.hub.limits import LEAST_SPEED, PACE_S
+from r1local.hub.regular_files import regular
 from r1local.machine.hardware import boot_id
 
 #: Blocks asked for in one request: each request costs a round trip.
 _RUN = 8
-#: Failures in a row, without a byte between them, after which a file is given up.
+#: Failures in a row after which a file is given up. One that brought more bytes than a connection
+#: at the least speed is none of them: a server could drop each after a byte, for ever.
 _ATTEMPTS = 8
+_PROGRESS = int(LEAST_SPEED * PACE_S)
 #: Seconds of the first pause after a failure, doubled each time up to the longest; and the longest
 #: pause that a server may ask for.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 30.0, 300.0
@@ -124,9 +134,11 @@ class _Transfer:
         identity = Identity(remote.repo_id, remote.filename, remote.etag, remote.size)
         with self._disk_errors():
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():  # which no file can replace once it is whole
+                raise IsADirectoryError(errno.EISDIR, "it is a folder", str(target))
             record = target.with_name(target.name + JOURNAL)
-            self._journal = Journal(record, self._part, identity, boot_id())
-            with self._part.open("ab") as stream:
+            with open(self._part, "ab", opener=regular) as stream:
+                self._journal = Journal(record, self._part, identity, boot_id())
                 stream.truncate(remote.size)
         self._blocks = identity.blocks
         self._left = deque(b for b in range(self._blocks) if b not in self._journal.done)
@@ -160,7 +172,7 @@ class _Transfer:
     def finish(self) -> None:
         """Give the part, which is whole, its name."""
         with self._disk_errors():
-            with self._part.open("r+b") as stream:
+            with open(self._part, "r+b", opener=regular) as stream:
                 os.fsync(stream.fileno())
             self._part.replace(self._target)
             self._journal.remove()
@@ -186,7 +198,7 @@ class _Transfer:
 
     def _work(self) -> None:
         """Fetch runs of blocks until none are left."""
-        with self._part.open("r+b", buffering=0) as stream:
+        with open(self._part, "r+b", buffering=0, opener=regular) as stream:
             while self._ranged and not self._stop.is_set() and (run := self._next_run()):
                 self._fetch(stream, _Span(run[0] * BLOCK, (run[-1] + 1) * BLOCK))
             if not self._ranged and self._takes_over():
@@ -224,7 +236,7 @@ class _Transfer:
                 failures += 1
                 self._pause(failures, self._relocate())
             except Interrupted as error:
-                failures = failures + 1 if span.furthest == furthest else 1
+                failures = 1 if span.furthest - furthest > _PROGRESS else failures + 1
                 self._pause(failures, error)
 
     def _accepts(self, piece: RangeResponse, span: "_Span") -> bool:
@@ -278,7 +290,7 @@ class _Transfer:
         """Ask the hub for the file's address again; returns why the transfer has to pause."""
         try:
             found = hub.locate(self._remote.repo_id, self._remote.filename, self._remote.commit)
-        except HubUnreachable as error:
+        except (HubUnreachable, MalformedAnswer) as error:
             return Interrupted(error.message)
         if (found.etag, found.size) != (self._remote.etag, self._remote.size):
             raise _Changed
@@ -308,7 +320,7 @@ class _Transfer:
     def _hash(self) -> None:
         """Follow the blocks as they become complete; the system still has them in memory."""
         digest = hashlib.sha256()
-        with self._part.open("rb") as stream:
+        with open(self._part, "rb", opener=regular) as stream:
             for block in range(self._blocks):
                 with self._news:
                     while block not in self._journal.done and not self._stop.is_set():
@@ -322,7 +334,7 @@ class _Transfer:
 
     def _flush(self) -> None:
         """Bring what came to the disk every few seconds, so that a power cut costs no more."""
-        with self._part.open("r+b") as stream:
+        with open(self._part, "r+b", opener=regular) as stream:
             while not self._stop.wait(_FLUSH_S):
                 self._journal.flush(stream.fileno())
 
@@ -342,7 +354,7 @@ class _Transfer:
                     "what came is kept: free some room and run the same command again",
                 ) from error
             raise DownloadError(
-                f"{name} can't be written: {error.strerror or error}",
+                f"{error.filename or name} can't be written: {error.strerror or error}",
                 "check the permissions of the cache, and the disk",
             ) from error
 

@@ -1,8 +1,8 @@
 """A model made ready: its file checked, its settings decided, its template compiled."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from r1local.config.options import KVType
@@ -18,6 +18,7 @@ from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
+from r1local.prompts.template_process import TemplateProgram
 from r1local.thinking.splitter import CLOSE_TAG
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
@@ -33,7 +34,8 @@ _MOST_THREADS = 512
 class LoadOptions:
     """What the user wants of loading; None means: decide.
 
-    `sequences` are the replies that can be decoded at once.
+    `sequences` are the replies that can be decoded at once, `template_arguments` values for the
+    chat template's variables.
     """
 
     context: int | None = None
@@ -42,6 +44,7 @@ class LoadOptions:
     kv_cache: KVType = "f16"
     chat_template: Path | None = None
     sequences: int = 1
+    template_arguments: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
@@ -80,19 +83,28 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     """
     started = time.monotonic()
     gguf = read_gguf(path)
-    source = _template_source(gguf, options.chat_template)
+    # A process for it starts while the model is read.
+    program = TemplateProgram(_template_source(gguf, options.chat_template))
     made = plan(facts_of(gguf), survey_machine(), options.request)
     if made.refusal:
         raise made.refusal
     model = Model(path, _load_settings(gguf, options, made), cancelled)
     try:
         specials = model.vocabulary.specials
-        template = ChatTemplate(source, specials, thinks=_thinks(gguf, specials))
+        thinks, arguments = _thinks(gguf, specials), options.template_arguments
+        template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
     except BaseException:
         model.close()
         raise
     load_s = time.monotonic() - started
-    return LoadedModel(model, template, made.notices, load_s, _details(gguf, made))
+    notices = (*made.notices, *_unused(template))
+    return LoadedModel(model, template, notices, load_s, _details(gguf, made))
+
+
+def _unused(template: ChatTemplate) -> Iterator[Notice]:
+    for name in template.unused_arguments:
+        told = f"the chat template has no variable {name}: --template-arg {name} changes nothing"
+        yield Notice("template", told)
 
 
 def _details(gguf: GGUFFile, plan: Plan) -> str:

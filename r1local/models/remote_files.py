@@ -19,6 +19,7 @@ from r1local.gguf.quantization import (
     variants,
 )
 from r1local.hub import client as hub
+from r1local.hub.answers import not_the_hub
 from r1local.hub.client import RemoteFile, Repository
 from r1local.machine.memory import Machine, MemoryFacts
 from r1local.machine.planner import plan
@@ -54,12 +55,20 @@ class HubModel:
     passed_over: tuple[str, ...] = ()
 
     def files(self) -> list[RemoteFile]:
-        """Where its files are now."""
+        """Where its files are now.
+
+        Raises:
+            HubError: one can't be had, or the hub contradicts itself.
+        """
         repository = self.repository
-        return [
-            hub.locate(repository.repo_id, file.name, repository.commit)
-            for file in self.variant.files
-        ]
+        files = self.variant.files
+        found = [hub.locate(repository.repo_id, file.name, repository.commit) for file in files]
+        for file, remote in zip(files, found, strict=True):
+            if file.size not in (0, remote.size):
+                raise not_the_hub(
+                    f"it gives {file.name} two sizes, {file.size:,} and {remote.size:,} bytes"
+                )
+        return found
 
     def facts(self) -> MemoryFacts | None:
         """What the catalog knows of this quantization's memory."""

@@ -2,17 +2,23 @@
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
 from r1local.errors import ChatTemplateError, PromptTooLong
-from r1local.events.reply import Event, Finished, Usage
+from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.models.loading import LoadedModel
 from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
 from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG
+
+_IN_VAIN = Notice(
+    "template",
+    "the model has no thought that r1local knows of: effort, think-budget and min-think"
+    " change nothing",
+)
 
 
 def cancelled_while_loading(settings: ReplySettings) -> Finished:
@@ -65,9 +71,12 @@ def generate(
     prompt_s = time.monotonic() - started
     window = model.context_window
     with ReplyStream(model.vocabulary, tokens, prompt.start, window, settings, control) as stream:
+        yield from loaded.template.untold(prompt.notices)
         if cached is not None:
             while not control.cancelled():
-                yield from stream.feed(model.sample(stream.sampler))
+                token, checker = model.sample(stream.sampler), stream.checker
+                doubtful = checker is not None and model.sample(checker) != token
+                yield from stream.feed(token, doubtful=doubtful)
                 if stream.rewind_to is not None:
                     model.rewind(stream.rewind_to)
                 if stream.finished:
@@ -84,7 +93,9 @@ def prompt_of(
 ) -> Prompt:
     """The prompt of a reply, or of the rest of one."""
     if begun is None:
-        return template.render(conversation, think=settings.thinking.wanted)
+        prompt = template.render(conversation, think=settings.thinking.wanted)
+        vain = settings.thinking.limited and prompt.start == "none" and not template.may_think
+        return replace(prompt, notices=(*prompt.notices, _IN_VAIN)) if vain else prompt
     thought = bool(begun.thinking) or begun.thinking_open
     prompt = template.render(conversation, think=thought)
     parts, start = list(prompt.parts), prompt.start
@@ -99,7 +110,7 @@ def prompt_of(
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"
-    return Prompt(tuple(parts), start)
+    return Prompt(tuple(parts), start, prompt.notices)
 
 
 def check_prompt(tokens: Sequence[int], context_window: int) -> None:

@@ -59,6 +59,11 @@ class ThinkingSettings:
             "1 or more",
         )
 
+    @property
+    def limited(self) -> bool:
+        """A length of the thought was asked for."""
+        return self.budget is not None or self.least > 0
+
     def reserve(self, context_window: int) -> int:
         """Tokens of a context window that only the answer may use."""
         if self.answer_reserve is not None:
@@ -238,4 +243,5 @@ _SETTINGS: Mapping[str, _Setting] = {
     "loop-repeats": _Setting("loops", "least_repeats", _whole),
     "loop-tokens": _Setting("loops", "least_tokens", _whole),
     "loop-period": _Setting("loops", "longest_period", _whole),
+    "loop-patience": _Setting("loops", "patience", _whole),
 }

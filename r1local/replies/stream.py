@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from r1local.conversation import FinishReason
 from r1local.engine.grammar import GrammarSampler
-from r1local.engine.sampler import Sampler
+from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.engine.vocabulary import Vocabulary
 from r1local.events.reply import (
     AnswerDelta,
@@ -20,13 +20,15 @@ from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
 from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
-from r1local.thinking.loops import LoopGuard
+from r1local.thinking.loops import Loop, LoopGuard
 from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, Pieces, Start
 
 #: Loops of one part that a reply is led out of; the next one ends the part.
 _MOST_LOOPS = 2
 #: Tokens drawn against repetition behind a loop.
 _STRETCH = 256
+#: Tokens at the end of a prompt that are looked through for what a loop may have from there.
+_QUESTION_TOKENS = 2_048
 _WHY_CLOSED: Mapping[ClosedFor, str] = {
     "budget": ", its budget",
     "answer": " to leave room for the answer",
@@ -42,7 +44,8 @@ class ReplyStream:
         with ReplyStream(…) as stream:
             while not stream.finished:
                 token = (draw one with stream.sampler from the last logits)
-                events = stream.feed(token)
+                again = (draw one with stream.checker, if there is one)
+                events = stream.feed(token, doubtful=(both differ))
                 if stream.rewind_to is not None: (cut the KV cache to so many tokens)
                 if not stream.finished: (evaluate stream.next_tokens)
             events = stream.finish(…)
@@ -61,6 +64,8 @@ class ReplyStream:
 
     Attributes:
         sampler: draws the next token; another one after a loop, or where a grammar begins.
+        checker: where the reply may be a loop, draws from the same logits what the model might
+            as well have written: in a loop it is mostly the same token. None elsewhere.
         next_tokens: what to evaluate before the next token is drawn: the one taken, or
             others in its stead.
         rewind_to: tokens of prompt and reply to leave in the KV cache before that, if it
@@ -87,7 +92,8 @@ class ReplyStream:
         self._closing = vocabulary.tokens_of(f"{CLOSING}{CLOSE_TAG}{BEHIND_TAG}")
         self._thought = self._thought_limits()
         self._text = ReplyText(start)
-        self._guard = LoopGuard(settings.loops)
+        self._guard = LoopGuard(settings.loops, self._question)
+        self._doubtful = False
         self._loops = self._discarded = self._stretch_left = 0
         self._reason: FinishReason | None = None
         self._tokens: list[int] = []
@@ -95,6 +101,7 @@ class ReplyStream:
         self._started = self._answer_started = time.monotonic()
         self._sampler_settings = settings.sampler.with_seed()
         self.sampler = self._make_sampler()
+        self._checker: Sampler | None = None
         self.next_tokens: Sequence[int] = ()
         self.rewind_to: int | None = None
 
@@ -103,13 +110,28 @@ class ReplyStream:
         """The reply has ended."""
         return self._reason is not None
 
-    def feed(self, token: int) -> list[Event]:
+    @property
+    def checker(self) -> Sampler | None:
+        """Draws what the model might as well have written, where that is of interest."""
+        if not self._guard.suspicious:
+            return None
+        if self._checker is None:
+            plain = SamplerSettings(temperature=1, top_p=1, seed=self._sampler_settings.seed)
+            self._checker = Sampler(plain)
+        return self._checker
+
+    def feed(self, token: int, *, doubtful: bool = False) -> list[Event]:
         """Take the token that was drawn; set what follows.
+
+        Args:
+            token: the one that was drawn.
+            doubtful: `checker` has drawn another one.
 
         Returns:
             The events that this token decides; often none.
         """
         self.rewind_to = None
+        self._doubtful = doubtful
         while command := self._control.next_command():
             self._obey(command)
         if self._stretch_left:
@@ -147,8 +169,10 @@ class ReplyStream:
         return [*events, Finished(reason, usage, seed, self._text.thinking_open)]
 
     def close(self) -> None:
-        """Free the sampler; more than once does no harm."""
+        """Free the samplers; more than once does no harm."""
         self.sampler.close()
+        if self._checker:
+            self._checker.close()
 
     def __enter__(self) -> "ReplyStream":
         return self
@@ -226,8 +250,8 @@ class ReplyStream:
             and (text.part != before or spoken)
         ):
             self._end("stop")
-        elif drawn and text.part == before and (dropped := self._guard.feed(tokens[0], characters)):
-            events += self._leave_loop(dropped)
+        elif drawn and text.part == before and (loop := self._find_loop(tokens[0], characters)):
+            events += self._leave_loop(loop.drop) if loop.drop else [self._warning(loop)]
         elif len(self._tokens) >= self._limit:
             self._end("length")
         return events
@@ -248,6 +272,18 @@ class ReplyStream:
         if self._stretch_left or self._settings.grammar is not None:
             self._stretch_left = 0
             self._change_sampler()
+
+    def _find_loop(self, token: int, characters: str) -> Loop | None:
+        return self._guard.feed(token, characters, doubtful=self._doubtful)
+
+    def _warning(self, loop: Loop) -> Notice:
+        new = f"the {self._text.part} has had nothing new for {loop.tokens:,} tokens"
+        return Notice("loop", f"{new}: it may be going in circles")
+
+    def _question(self) -> str:
+        """The end of the prompt, where the question is."""
+        pieces = map(self._vocabulary.piece, self._prompt[-_QUESTION_TOKENS:])
+        return b"".join(pieces).decode("utf-8", "replace")
 
     def _leave_loop(self, dropped: int) -> list[Event]:
         """Take the reply back to where a loop began, and lead it on another way."""

@@ -69,6 +69,7 @@ def hold_vote(
         cached = engine.evaluate(shared, control.cancelled)
     else:
         engine.rewind(0)
+    yield from loaded.template.untold(prompt.notices)
     election = _Election(loaded, prompt, tokens, settings, control, model)
     if cached is not None:
         with engine.batch() as batch, ExitStack() as streams:
@@ -198,7 +199,9 @@ class _Election:
 
     def _draw(self, batch: Batch, sequence: int, voter: _Voter) -> Iterator[VoteEvent]:
         stream = voter.stream
-        yield from self._told(voter, stream.feed(batch.sample(sequence, stream.sampler)))
+        token, checker = batch.sample(sequence, stream.sampler), stream.checker
+        doubtful = checker is not None and batch.sample(sequence, checker) != token
+        yield from self._told(voter, stream.feed(token, doubtful=doubtful))
         if stream.finished:
             self._leave(batch, sequence)
             yield from self._close_reply(voter)

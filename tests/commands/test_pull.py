@@ -209,6 +209,27 @@ def test_killed_downloads_go_on(hub: Hub, pull: Pull, cache: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize(
+    "fault", [{"slow_api": True}, {"slow_heads": {"api"}}, {"slow_heads": {"metadata"}}], ids=str
+)
+def test_ctrl_c_while_the_hub_is_asked(hub: Hub, fault: dict[str, object]) -> None:
+    for name, value in fault.items():
+        setattr(hub.faults, name, value)
+    process = begin("7b")
+    deadline = time.monotonic() + 30
+    while len(hub.requests) < 1 + ("metadata" in hub.faults.slow_heads):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)
+    stopped = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert time.monotonic() - stopped < 2
+    assert process.returncode == 130
+    assert "go on with: r1local pull 7b" in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_ctrl_c_keeps_what_came(hub: Hub, pull: Pull, cache: Path) -> None:
     hub.faults.bytes_per_s = 3e6
     process = begin("7b")
@@ -415,6 +436,50 @@ def test_what_the_hub_refuses(
 def test_no_network(pull: Pull) -> None:
     assert "can't be reached" in pull("7b", HF_ENDPOINT="http://127.0.0.1:9").stderr
     assert "HF_HUB_OFFLINE" in pull("7b", HF_HUB_OFFLINE="1").stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc", "HF_HUB_DOWNLOAD_TIMEOUT can't be used"),
+        ("HF_ENDPOINT", "hf-mirror.com", "HF_ENDPOINT is not a web address"),
+        ("HF_ENDPOINT", "http://[1", "HF_ENDPOINT can't be used"),
+        ("SSL_CERT_FILE", "/no/such/file.pem", "certificates of SSL_CERT_FILE"),
+        ("ALL_PROXY", "socks://127.0.0.1:1080", "proxy of ALL_PROXY"),
+        ("HF_TOKEN", "hf_schlüssel", "characters that no token has"),
+    ],
+)
+def test_settings_that_can_t_be_used(pull: Pull, variable: str, value: str, words: str) -> None:
+    result = pull("7b", **{variable: value})
+    assert result.returncode == 1, result.stderr
+    assert words in result.stderr
+
+
+def test_a_login_page_is_not_the_hub(hub: Hub, pull: Pull) -> None:
+    hub.faults.api_body = b"<html>Welcome to the hotel</html>"
+    result = pull("7b")
+    assert result.returncode == 1
+    assert f"what answers at {hub.url} is not the hub" in result.stderr
+
+
+def test_a_hub_that_contradicts_itself(hub: Hub, pull: Pull, cache: Path) -> None:
+    hub.faults.metadata = {"X-Linked-Size": "7"}
+    result = pull("7b")
+    assert result.returncode == 1
+    assert f"two sizes, {len(DATA):,} and 7 bytes" in result.stderr
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("place", ["blob", "snapshot"])
+def test_the_right_name_with_another_size_is_fetched(pull: Pull, cache: Path, place: str) -> None:
+    blob = file_in(cache).parents[2] / "blobs" / hashlib.sha256(DATA).hexdigest()
+    path = blob if place == "blob" else file_in(cache)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DATA[:-1])
+    result = pull("7b")
+    assert result.returncode == 0, result.stderr
+    assert "is here, but not as it is on the hub" in result.stderr
+    assert arrived(cache)
 
 
 @pytest.mark.parametrize(

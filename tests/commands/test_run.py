@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from testing.command import COMMAND, Run, Scripted
-from testing.models import BROKEN_FILES, R1_TEMPLATE, prompt_length, smollm2
+from testing.models import (
+    ASSISTANT,
+    BOS,
+    BROKEN_FILES,
+    END_THINK,
+    R1_TEMPLATE,
+    THINK,
+    USER,
+    prompt_length,
+    smollm2,
+)
 
 REPLY = "Let me add.\nIt is 85.\n</think>\n\nIt is **85**, so \\boxed{85}."
 THINKING = "Let me add.\nIt is 85."
@@ -240,6 +250,66 @@ def test_chat_template_of_ones_own(run: Run, scripted: Scripted, tmp_path: Path)
     result = run("hi", "-m", model, "--chat-template", template, "--format", "json")
     assert json.loads(result.stdout)["usage"]["prompt_tokens"] == 4  # BOS, h, i, <think>
     assert json.loads(result.stdout)["answer"] == "ok"
+
+
+#: Closes the thought unless one is wanted, and refuses a system prompt.
+SWITCH = R1_TEMPLATE.replace("{{ message.content }}{% elif", "{{ raise_exception('no') }}{% elif")
+SWITCH = SWITCH.replace("<think>\n", "<think>\n{% if not enable_thinking %}</think>{% endif %}")
+ASKED = BOS + USER + "hi" + ASSISTANT + THINK + "\n"
+
+
+def test_a_template_with_a_switch_is_told_that_a_thought_is_wanted(
+    run: Run, scripted: Scripted
+) -> None:
+    model = scripted("hm</think>ok", prompt=ASKED, chat_template=SWITCH)
+    result = run("hi", "-m", model, "--format", "json")
+    assert json.loads(result.stdout)["thinking"] == "hm"
+    assert json.loads(result.stdout)["answer"] == "ok"
+    assert not result.stderr
+
+
+def test_a_template_with_a_switch_closes_the_thought_itself(run: Run, scripted: Scripted) -> None:
+    model = scripted("ok", prompt=ASKED + END_THINK, chat_template=SWITCH)
+    result = run("hi", "-m", model, "--no-think", "--format", "json")
+    assert json.loads(result.stdout)["thinking"] == ""
+    assert json.loads(result.stdout)["answer"] == "ok"
+
+
+def test_a_system_prompt_that_a_template_refuses_stands_before_the_question(
+    run: Run, scripted: Scripted
+) -> None:
+    asked = ASKED.replace("hi", "Be terse.\nhi", 1)
+    model = scripted("hm</think>ok", prompt=asked, chat_template=SWITCH)
+    result = run("hi", "-m", model, "--system", "Be terse.", "--thinking", "hide")
+    assert result.stdout == "ok\n"
+    assert "stands before the first question" in result.stderr
+
+
+def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
+    template = "{{ bos_token }}{{ [level, deep, on] }}<think>"
+    asked = BOS + "['high', [1], False]" + THINK
+    model = scripted("hm</think>ok", prompt=asked, chat_template=template)
+    given = ["level=high", "deep=[1]", "on=False", "other=1"]
+    arguments = [each for value in given for each in ("--template-arg", value)]
+    result = run("hi", "-m", model, *arguments, "--thinking", "hide")
+    assert result.stdout == "ok\n"
+    assert "no variable other: --template-arg other changes nothing" in result.stderr
+
+
+@pytest.mark.parametrize("argument", ["level", "=1", "a b=1", "messages=[]"])
+def test_arguments_that_can_not_be(run: Run, argument: str) -> None:
+    result = run("hi", "--template-arg", argument)
+    assert result.returncode == 2
+    assert "--template-arg" in result.stderr
+
+
+@pytest.mark.parametrize("wish", [["--effort", "low"], ["--min-think", "9"], ["--no-think"]])
+def test_a_wish_without_effect_is_said(run: Run, scripted: Scripted, wish: list[str]) -> None:
+    template = "{{ bos_token }}{{ messages[0].content }}"
+    model = scripted("ok", prompt=BOS + "hi", chat_template=template)
+    result = run("hi", "-m", model, *wish)
+    assert result.stdout == "ok\n"
+    assert result.stderr.count("changes nothing") + result.stderr.count("change nothing") == 1
 
 
 # --- Sampling -------------------------------------------------------------------

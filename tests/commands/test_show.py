@@ -1,7 +1,10 @@
 """`r1local show`: the card, the plans, and where they come from."""
 
 import json
+import signal
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -87,6 +90,54 @@ def test_a_model_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "128k" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"short_answers": 2}, "the connection was closed early"),
+        ({"api_body": b"<html>"}, "is not the hub"),
+    ],
+    ids=str,
+)
+def test_a_hub_that_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch, fault: dict[str, object], words: str
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    with loopback_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        hub.add("org/repo", "m-Q4_K_M.gguf", r1_header().read_bytes())
+        for name, value in fault.items():
+            setattr(hub.faults, name, value)
+        result = show("hf:org/repo:q4_k_m")
+    assert result.returncode == 1
+    assert words in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize(
+    "fault", [{"slow_api": True}, {"slow_heads": {"metadata"}}, {"slow_bodies": 9}], ids=str
+)
+def test_ctrl_c_while_the_hub_drips(
+    monkeypatch: pytest.MonkeyPatch, fault: dict[str, object]
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    with loopback_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        hub.add("org/repo", "m-Q4_K_M.gguf", r1_header().read_bytes())
+        for name, value in fault.items():
+            setattr(hub.faults, name, value)
+        process = subprocess.Popen([*COMMAND, "show", "hf:org/repo"], stderr=subprocess.PIPE)
+        wanted = 1 if "slow_api" in fault else 3 if "slow_bodies" in fault else 2
+        deadline = time.monotonic() + 30
+        while len(hub.requests) < wanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        stopped = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert time.monotonic() - stopped < 2
+    assert process.returncode == 130
+
+
 def test_without_a_hub_the_catalog_is_shown() -> None:
     result = show("7b")
     assert result.returncode == 0
@@ -96,6 +147,10 @@ def test_without_a_hub_the_catalog_is_shown() -> None:
 def test_the_state_of_templates(scripted: Scripted) -> None:
     # The real file of January 2025 ends at the assistant's tag.
     assert "r1local opens the thought" in template_state(read_header(r1_header()))
+    switch = scripted("x", chat_template="{{ '<think>' if enable_thinking else '</think>' }}")
+    assert template_state(read_header(switch)) == (
+        "opens the thought itself; thinking can be switched off"
+    )
     broken = scripted("x", chat_template="{{ messages.__class__ }}")
     assert "can't be used" in template_state(read_header(broken))
 

@@ -12,6 +12,7 @@ from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
 from r1local.gguf.file import read_header
 from r1local.prompts.chat_template import ChatTemplate
+from r1local.prompts.template_process import TemplateProgram
 from testing.models import CONSTANT_TEMPLATE, r1_header, smollm2, write_scripted_model
 
 HOSTILE = (
@@ -48,7 +49,11 @@ def _vocabulary(path: Path) -> Iterator[tuple[Vocabulary, ChatTemplate]]:
     assert source
     yield (
         vocabulary,
-        ChatTemplate(source, vocabulary.specials, thinks=vocabulary.specials.knows_thinking),
+        ChatTemplate(
+            TemplateProgram(source),
+            vocabulary.specials,
+            thinks=vocabulary.specials.knows_thinking,
+        ),
     )
     llama.llama_model_free(model)
 

@@ -304,6 +304,15 @@ def _split(folder: Path) -> tuple[Path, Path]:
     return first, second
 
 
+@pytest.mark.parametrize("name", ["joined.gguf", "joined-00001-of-00002.gguf"])
+def test_parts_joined_by_cat_are_told(tmp_path: Path, name: str) -> None:
+    joined = tmp_path / name
+    joined.write_bytes(b"".join(part.read_bytes() for part in _split(tmp_path)))
+    with pytest.raises(MalformedGGUF, match="one after the other") as caught:
+        read_gguf(joined)
+    assert "llama-gguf-split --merge" in caught.value.hint
+
+
 def test_a_split_model_is_all_of_its_parts(tmp_path: Path) -> None:
     first, second = _split(tmp_path)
     gguf = read_gguf(first)
@@ -331,15 +340,6 @@ def test_a_cut_part(tmp_path: Path) -> None:
     os.truncate(second, second.stat().st_size - 512)
     with pytest.raises(TruncatedGGUF, match=second.name):
         read_gguf(first)
-
-
-def test_parts_joined_with_cat(tmp_path: Path) -> None:
-    first, second = _split(tmp_path)
-    joined = tmp_path / "m.gguf"
-    joined.write_bytes(first.read_bytes() + second.read_bytes())
-    with pytest.raises(MalformedGGUF, match="several GGUF files, one behind the other") as caught:
-        read_gguf(joined)
-    assert "llama-gguf-split --merge" in caught.value.hint
 
 
 @pytest.mark.parametrize("end", ["part1of2", "part2of2", "split-aa", "001"])

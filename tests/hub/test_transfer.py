@@ -5,6 +5,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from r1local.errors import ChecksumMismatch, DownloadError, HubUnreachable
 from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as adapter
-from r1local.hub import transfer
+from r1local.hub import limits, transfer
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
 from r1local.hub.transfer import Cancelled, fetch
@@ -139,6 +140,45 @@ def test_bodies_shorter_than_announced(hub: Hub, tmp_path: Path) -> None:
     assert Download(tmp_path)(published(hub)) == DATA
 
 
+class TestDrips:
+    """Connections that hang by a thread: each is given up for another one."""
+
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(limits, "PACE_S", 0.3)
+        monkeypatch.setattr(adapter, "HEADERS_S", 0.3)
+        monkeypatch.setattr(transfer, "_ATTEMPTS", 3)
+
+    def test_others_take_over(self, hub: Hub, tmp_path: Path) -> None:
+        hub.faults.slow_bodies, hub.faults.slow_after = 4, MIB
+        assert Download(tmp_path)(published(hub)) == DATA
+
+    @pytest.mark.parametrize("fault", [{"slow_bodies": 10**6}, {"slow_heads": {"bytes"}}], ids=str)
+    def test_where_there_is_no_other_it_ends_and_keeps_what_came(
+        self, hub: Hub, tmp_path: Path, fault: dict[str, object]
+    ) -> None:
+        remote = published(hub)
+        there = cut_off(hub, remote, tmp_path)
+        for name, value in fault.items():
+            setattr(hub.faults, name, value)
+        with pytest.raises(DownloadError, match=r"less than 1 kB|too long"):
+            Download(tmp_path)(remote)
+        assert [partial.done for partial in partials(tmp_path)] == [there]
+
+    def test_a_byte_for_each_connection_is_no_progress(self, hub: Hub, tmp_path: Path) -> None:
+        hub.faults.short_answers = 1
+        with pytest.raises(DownloadError, match="closed early"):
+            Download(tmp_path)(published(hub))
+        assert len(hub.byte_requests()) <= 4 * 3
+
+    def test_it_can_be_stopped_at_once(self, hub: Hub, tmp_path: Path) -> None:
+        hub.faults.slow_bodies = 10**6
+        begun = time.monotonic()
+        with pytest.raises(Cancelled):
+            Download(tmp_path, stop_at=0)(published(hub))
+        assert time.monotonic() - begun < 1
+
+
 def test_another_part_than_asked_for_is_not_taken(hub: Hub, tmp_path: Path) -> None:
     hub.faults.wrong_ranges = 4
     download = Download(tmp_path)
@@ -238,6 +278,34 @@ class TestResuming:
         download = Download(tmp_path)
         assert download(remote) == DATA
         assert len(download.told) == 1
+
+    @pytest.mark.parametrize("ending", [PART, JOURNAL])
+    def test_nothing_is_written_through_a_link(self, hub: Hub, tmp_path: Path, ending: str) -> None:
+        remote = published(hub)
+        precious = tmp_path / "precious"
+        precious.write_bytes(DATA[:100])
+        (tmp_path / (remote.etag + ending)).symlink_to(precious)
+        try:
+            assert Download(tmp_path)(remote) == DATA
+        except DownloadError as error:
+            assert f"{ending} can't be written: it is a symbolic link" in error.message
+        assert precious.read_bytes() == DATA[:100]
+
+    def test_a_folder_of_its_name_is_told_before_anything_is_fetched(
+        self, hub: Hub, tmp_path: Path
+    ) -> None:
+        remote = published(hub)
+        (tmp_path / remote.etag).mkdir()
+        with pytest.raises(DownloadError, match=f"{remote.etag} can't be written: it is a folder"):
+            Download(tmp_path)(remote)
+        assert hub.byte_requests() == []
+
+    @pytest.mark.parametrize("ending", [PART, JOURNAL])
+    def test_a_pipe_is_not_waited_for(self, hub: Hub, tmp_path: Path, ending: str) -> None:
+        remote = published(hub)
+        os.mkfifo(tmp_path / (remote.etag + ending))
+        with suppress(DownloadError):
+            assert Download(tmp_path)(remote) == DATA
 
     def test_partials_are_listed(self, hub: Hub, tmp_path: Path) -> None:
         there = cut_off(hub, published(hub), tmp_path)

@@ -123,6 +123,7 @@ VALUES = {
     "loop-repeats": "4",
     "loop-tokens": "200",
     "loop-period": "100",
+    "loop-patience": "1000",
 }
 
 
@@ -151,6 +152,7 @@ def test_every_setting_can_be_changed_and_read_back(name: str) -> None:
         ("no-think", "maybe", "no-think 'maybe' is neither"),
         ("max-tokens", "99999999999", "max-tokens 99999999999 is out of range"),
         ("loop-repeats", "1", "loop-repeats 1 is out of range"),
+        ("loop-patience", "9", "loop-patience 9 is out of range"),
         ("max-waits", "-1", "max-waits -1 is out of range"),
         ("warmth", "1", "there is no setting 'warmth'"),
     ],

@@ -1,6 +1,7 @@
 """How long a reply thinks: budgets, the answer's room, waits, wishes, loops. Real models."""
 
 import json
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from r1local.events.reply import AnswerDelta, Event, Notice, Rewound, ThinkingDe
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, generate
 from r1local.replies.settings import ReplySettings, ThinkingSettings
+from r1local.replies.stream import ReplyStream
 from r1local.thinking.limits import CLOSING
 from r1local.thinking.loops import LoopSettings
 from testing.command import Run, Scripted
@@ -350,6 +352,56 @@ def test_loops_can_be_left_alone(scripted: Scripted) -> None:
     with loaded(scripted("hm</think>" + LOOP * 20)) as opened:
         events = events_of(opened, settings=settings)
     assert text_of(events, AnswerDelta) == LOOP * 20
+
+
+COUNTED = "".join(f"Let me look at step {n} again.\n" for n in range(60))
+IMPATIENT = ReplySettings(GREEDY, loops=LoopSettings(patience=512))
+
+
+def test_text_without_anything_new_is_said_first_and_left_much_later(scripted: Scripted) -> None:
+    with loaded(scripted(f"{COUNTED}</think>ok", context_length=4_096)) as opened:
+        events = events_of(opened, settings=IMPATIENT)
+    notices = [event.message for event in events if isinstance(event, Notice)]
+    assert "had nothing new for" in notices[0]
+    assert "went in circles" in notices[1]
+    left = events.index(next(event for event in events if isinstance(event, Rewound)))
+    assert len(text_of(events[:left], ThinkingDelta)) >= 512
+
+
+def test_a_warning_takes_nothing_away(scripted: Scripted) -> None:
+    text = COUNTED[:400]
+    with loaded(scripted(f"{text}</think>ok", context_length=4_096)) as opened:
+        events = events_of(opened, settings=IMPATIENT)
+    assert [event.kind for event in events if isinstance(event, Notice)] == ["loop"]
+    assert text_of(events, ThinkingDelta).strip() == text.strip()
+    assert finished(events).reason == "stop"
+
+
+@pytest.mark.parametrize(("question", "loops"), [("Write hello often.", False), ("Hi.", True)])
+def test_what_the_question_asks_for_is_no_loop(
+    question: str, loops: bool, scripted: Scripted
+) -> None:
+    prompt = f"<｜begin▁of▁sentence｜><｜User｜>{question}<｜Assistant｜><think>\n"
+    reply = "hm</think>" + "hello " * 60
+    model = scripted(reply, prompt=prompt, chat_template=R1_TEMPLATE, context_length=4_096)
+    with loaded(model) as opened:
+        events = events_of(opened, (Message("user", question),))
+    assert any(isinstance(event, Rewound) for event in events) == loops
+
+
+def test_a_model_is_asked_again_only_where_nothing_new_comes(scripted: Scripted) -> None:
+    honest = f"{random.Random(1).randbytes(300).hex()}\n"
+    checked = []
+    with loaded(scripted("ok", context_length=4_096)) as opened:
+        vocabulary = opened.model.vocabulary
+        prompt = vocabulary.tokens_of("hi")
+        stream = ReplyStream(vocabulary, prompt, "thinking", 4_096, ReplySettings(), Control())
+        with stream:
+            for place, token in enumerate(vocabulary.tokens_of(honest + COUNTED)):
+                stream.feed(token)
+                checked += [place] if stream.checker else []
+    assert checked
+    assert checked[0] > len(honest)
 
 
 def test_a_character_cut_by_a_loop_comes_whole(scripted: Scripted) -> None:

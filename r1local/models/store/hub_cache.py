@@ -17,10 +17,15 @@ from r1local.config.paths import hub_cache_folder
 from r1local.errors import StoreError
 from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import RepoFile, quantization_of, variants
-from r1local.hub.client import RemoteFile, locked
+from r1local.hub.client import RemoteFile
 from r1local.hub.journal import JOURNAL, Partial, partials
+from r1local.hub.layout import locked
+from r1local.hub.regular_files import regular
 from r1local.models.catalog import Catalog, CatalogModel
 from r1local.models.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
+
+#: Characters of a branch's file that are read: a commit has 40.
+_LONGEST_COMMIT = 256
 
 
 def scan(cache: Path, catalog: Catalog) -> Iterator[Installed]:
@@ -52,11 +57,10 @@ def _of_repository(folder: Path, repo_id: str, known: CatalogModel | None) -> It
 
 def _snapshots(folder: Path) -> list[tuple[Path, list[str]]]:
     """Snapshots and the branches at them: that of main first, then the newest."""
-    branches: dict[str, list[str]] = {}
+    branches: dict[str | None, list[str]] = {}
     for path in _files_below(folder / "refs"):
-        with suppress(OSError, UnicodeDecodeError):
-            commit = path.read_text(encoding="ascii").strip()
-            branches.setdefault(commit, []).append(path.relative_to(folder / "refs").as_posix())
+        name = path.relative_to(folder / "refs").as_posix()
+        branches.setdefault(_commit_in(path), []).append(name)
     dated = []
     for path in subfolders(folder / "snapshots", "*"):
         with suppress(OSError):
@@ -64,6 +68,15 @@ def _snapshots(folder: Path) -> list[tuple[Path, list[str]]]:
             dated.append(("main" in named, path.stat().st_mtime, path, named))
     dated.sort(key=lambda each: each[:2], reverse=True)
     return [(path, named) for _main, _time, path, named in dated]
+
+
+def _commit_in(branch: Path) -> str | None:
+    """The commit that a branch is at; None if its file says none."""
+    try:
+        with open(branch, encoding="ascii", opener=regular) as stream:
+            return stream.read(_LONGEST_COMMIT).strip()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _installed(
@@ -206,7 +219,7 @@ def _tidy(folder: Path) -> None:
             continue
         shutil.rmtree(snapshot)
         for branch in list(_files_below(folder / "refs")):
-            if branch.read_bytes().strip() == snapshot.name.encode():
+            if _commit_in(branch) == snapshot.name:
                 branch.unlink()
     kept = chain(_files_below(folder / "snapshots"), _files_below(folder / "blobs"))
     if next(kept, None) is None:

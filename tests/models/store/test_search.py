@@ -1,5 +1,6 @@
 """What is found on a machine, and what references mean there."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from r1local.config import paths
 from r1local.gguf.file import file_type, read_summary
+from r1local.hub.journal import JOURNAL
 from r1local.machine.memory import facts_of
 from r1local.models.catalog import load_catalog
 from r1local.models.references import OllamaReference, parse_reference
@@ -300,6 +302,10 @@ def test_nothing_hostile_breaks_it(homes: Homes) -> None:
     refs.mkdir(parents=True)
     (refs / "main").write_bytes(b"\xff\xfe")
     (homes.cache / "models--o--r/snapshots").mkdir()
+    (homes.cache / "models--o--r/blobs").mkdir()
+    if hasattr(os, "mkfifo"):  # it would be waited for
+        os.mkfifo(refs / "pipe")
+        os.mkfifo(homes.cache / f"models--o--r/blobs/e7a9{JOURNAL}")
     closed = homes.cache / "models--closed--repo/snapshots"
     closed.mkdir(parents=True)
     closed.chmod(0)

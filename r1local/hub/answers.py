@@ -1,0 +1,90 @@
+"""What the hub says, parsed into checked values: anybody can stand behind its address."""
+
+import json
+import re
+from typing import Any
+
+from r1local.config.paths import is_device_name
+from r1local.errors import MalformedAnswer, UnsafeName
+from r1local.gguf.quantization import RepoFile
+from r1local.hub.setup import address
+
+#: Bytes that no file has: all parts of R1 in BF16 together are 1.3 TB.
+MAX_FILE = 4 * 2**40
+#: Bytes of the longest list of files: some 300 are for one file. Parsed it takes 30 times as much.
+MAX_LIST = 8 * 2**20
+#: What names a commit or a blob, and with it a folder or file of the cache.
+_ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
+
+
+def not_the_hub(what: str) -> MalformedAnswer:
+    """The error for an answer that can't be the hub's; `what` says why."""
+    return MalformedAnswer(
+        f"what answers at {address()} is not the hub: {what}",
+        "log in to the network if it asks for that in a browser, or check HF_ENDPOINT",
+    )
+
+
+def parse_repository(body: bytes) -> tuple[str | None, tuple[RepoFile, ...]]:
+    """A repository's commit and files, from the hub's description of it.
+
+    Raises:
+        MalformedAnswer: it is no such description.
+    """
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:  # ValueError: also of a number of 5,000 digits
+        raise not_the_hub("the answer is not JSON") from error
+    siblings = answer.get("siblings") if isinstance(answer, dict) else None
+    if not isinstance(siblings, list):
+        raise not_the_hub("the answer has no list of files")
+    commit = answer.get("sha")
+    if commit is not None and not is_id(commit):
+        raise not_the_hub("the commit it names is impossible")
+    return commit, tuple(_file(sibling) for sibling in siblings)
+
+
+def _file(sibling: Any) -> RepoFile:
+    """One file of a repository; a mirror may leave out its size and its checksum."""
+    name = sibling.get("rfilename") if isinstance(sibling, dict) else None
+    if not isinstance(name, str) or re.search("[\ud800-\udfff]", name):
+        raise not_the_hub("a file in its list has no name")
+    size, lfs = sibling.get("size"), sibling.get("lfs")
+    sha256 = lfs.get("sha256") if isinstance(lfs, dict) else lfs
+    if size is not None and not is_size(size):
+        raise not_the_hub(f"the size of {name[:80]!r} is impossible")
+    if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
+        raise not_the_hub(f"the checksum of {name[:80]!r} is impossible")
+    return RepoFile(name, size or 0, sha256)
+
+
+def is_size(value: Any) -> bool:
+    """Whether a value can be the size of a file in bytes."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_FILE
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can name a commit or a blob."""
+    return isinstance(value, str) and bool(_ID.fullmatch(value))
+
+
+def sha256_in(etag: str) -> str | None:
+    """The checksum that an ETag is, as that of every file kept in LFS or Xet."""
+    return etag if _SHA256.fullmatch(etag) else None
+
+
+def check_name(filename: str) -> None:
+    """Refuse a file name from the hub that could lead out of the cache, or onto a device.
+
+    Raises:
+        UnsafeName: it could.
+    """
+    parts = filename.split("/")
+    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
+    if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
+        raise UnsafeName(
+            f"the repository has a file of an unsafe name, {filename[:80]!r}",
+            "tell its owner; r1local does not fetch it",
+        )

@@ -1,0 +1,103 @@
+"""What huggingface_hub and its HTTP client raise, in words of ours."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from r1local.config.paths import hub_cache_folder
+from r1local.errors import (
+    AccessDenied,
+    DownloadError,
+    HubUnreachable,
+    NotOnHub,
+    R1LocalError,
+)
+from r1local.hub.limits import TimeLimitExceeded
+from r1local.hub.setup import address, load
+
+
+@contextmanager
+def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
+    """Turn every error of asking the hub into one of ours.
+
+    Raises:
+        HubError: there was one.
+    """
+    load()
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except R1LocalError:
+        raise
+    except TimeLimitExceeded as error:
+        raise HubUnreachable(
+            f"{address()} takes too long to answer",
+            "try again later, or check the network and proxies",
+        ) from error
+    except errors.GatedRepoError as error:
+        raise AccessDenied(
+            f"{repo_id} is open only to those its owners have let in",
+            f"ask at https://huggingface.co/{repo_id}, then log in with: hf auth login",
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise NotOnHub(
+            f"the hub has no repository {repo_id}",
+            "check its name; if it is private, log in with: hf auth login",
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise NotOnHub(f"{repo_id} has no such revision", "leave out @…, or check it") from error
+    except errors.EntryNotFoundError as error:
+        raise NotOnHub(
+            f"{repo_id} has no file {filename}", f"see what it has: r1local pull hf:{repo_id}"
+        ) from error
+    except errors.HFValidationError as error:
+        raise NotOnHub(f"{repo_id!r} is no repository's name", "write hf:org/repo") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise HubUnreachable(
+            "the hub can't be asked: HF_HUB_OFFLINE is set", "unset it to download"
+        ) from error
+    except errors.HfHubHTTPError as error:
+        raise _refused(error.response.status_code, repo_id) from error
+    # All others: the HTTP client's errors, and whatever unforeseen answers break inside it.
+    except Exception as error:
+        raise _unreachable(error) from error
+
+
+def _refused(status: int, repo_id: str) -> AccessDenied | HubUnreachable:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return AccessDenied(
+            f"the hub refuses access to {repo_id} ({status})",
+            "check HF_TOKEN, or log in with: hf auth login",
+        )
+    return HubUnreachable(f"the hub answered {status}", "try again later")
+
+
+def _unreachable(error: BaseException) -> HubUnreachable:
+    """What kept us from the hub, by the text of the error: its classes do not tell."""
+    text = str(error).lower()
+    if "certificate" in text or "ssl" in text:
+        return HubUnreachable(
+            "the hub's certificate can't be verified",
+            "check the clock, and SSL_CERT_FILE if a proxy inspects traffic",
+        )
+    if "name or service" in text or "getaddrinfo" in text or "resolution" in text:
+        return HubUnreachable("the hub's name can't be found", "check the network and HF_ENDPOINT")
+    return HubUnreachable(
+        f"the hub can't be reached: {reason(error)}", "check the network, HF_ENDPOINT and proxies"
+    )
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, without the addresses in it, which may hold secrets."""
+    text = str(error) or type(error).__name__
+    return re.sub(r"(?:https?|socks5h?)://\S+", "the server", text)
+
+
+def not_writable(error: OSError) -> DownloadError:
+    """An error of the cache's disk."""
+    return DownloadError(
+        f"the cache can't be written: {error.strerror or type(error).__name__}",
+        f"check the permissions and the disk of {hub_cache_folder()}, or set HF_HOME",
+    )

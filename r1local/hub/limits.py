@@ -1,0 +1,88 @@
+"""Limits on the time the network takes.
+
+A socket's time-out is for silence only: an answer that comes byte by byte never ends by it, nor
+does a name that nobody resolves.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from math import inf
+from threading import Thread
+from time import monotonic
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Seconds between two looks at whether to go on waiting.
+_POLL_S = 0.1
+#: The least bytes per second of a connection, and the seconds they are counted over. A model of
+#: 1 GB would take a week and a half at this speed.
+LEAST_SPEED, PACE_S = 1_000, 30.0
+
+
+class TimeLimitExceeded(Exception):
+    """A call did not end in the time it was given."""
+
+
+class TooSlow(Exception):
+    """A connection brings less than `LEAST_SPEED`."""
+
+
+def call_within(
+    work: Callable[[], T],
+    seconds: float = inf,
+    poll: Callable[[], None] = lambda: None,
+    late: Callable[[T], object] = lambda _: None,
+) -> T:
+    """Do `work` in a thread of its own, and wait for its result.
+
+    Args:
+        seconds: how long to wait; the work itself can't be stopped, and ends with the process.
+        poll: called all the while; what it raises ends the wait.
+        late: given the result if it comes after the wait was ended.
+
+    Raises:
+        TimeLimitExceeded: there is no result in time.
+    """
+    future: Future[T] = Future()
+    Thread(target=_fulfil, args=(future, work), daemon=True).start()
+    end = monotonic() + seconds
+    try:
+        while not wait([future], _POLL_S).done:
+            poll()
+            if monotonic() >= end:
+                raise TimeLimitExceeded
+    except BaseException:
+        future.add_done_callback(lambda done: done.exception() or late(done.result()))
+        raise
+    return future.result()
+
+
+def _fulfil(future: "Future[T]", work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass on what a connection brings for as long as it is not too slow.
+
+    Only the waiting for bytes counts, not what is done with them.
+
+    Raises:
+        TooSlow: it brought less than `LEAST_SPEED` for `PACE_S`.
+    """
+    waited, came = 0.0, 0
+    while True:
+        asked = monotonic()
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        waited += monotonic() - asked
+        came += len(chunk)
+        if came >= LEAST_SPEED * PACE_S:
+            waited, came = 0.0, 0
+        elif waited >= PACE_S:
+            raise TooSlow
+        yield chunk

@@ -1,0 +1,36 @@
+"""Opening files where somebody else may have put a link, a pipe or a device of the same name."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+# Neither a link that leads elsewhere nor a pipe that blocks is what was asked for.
+_NO_TRAPS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def regular(path: str, flags: int) -> int:
+    """Open a regular file, as the `opener` of `open`; one that is made has the usual permissions.
+
+    Raises:
+        OSError: it can't be opened, is a symbolic link, or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, flags | _NO_TRAPS, 0o666)
+    except OSError as error:
+        if Path(path).is_symlink():
+            raise OSError(errno.ELOOP, "it is a symbolic link", path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    return descriptor
+
+
+def is_whole(path: Path, size: int) -> bool:
+    """Whether a regular file of `size` bytes is there; links are followed, as caches use them."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size

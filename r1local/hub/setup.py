@@ -1,0 +1,128 @@
+"""This machine's own part in reaching the hub: its address, token, proxies and certificates.
+
+huggingface_hub and its HTTP client read them from the environment, and fail in their own ways on
+values that can't be used. Every one of those is told as a sentence here.
+"""
+
+import logging
+import os
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING
+from urllib.request import getproxies
+
+from r1local.errors import HubMisconfigured
+
+if TYPE_CHECKING:
+    from httpx2 import Client
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def load() -> None:
+    """Import huggingface_hub, which reads its settings then.
+
+    Raises:
+        HubMisconfigured: one of them can't be used.
+    """
+    try:
+        from huggingface_hub import constants
+    except (ValueError, OSError) as error:
+        raise HubMisconfigured(
+            f"{_variable_in(str(error))} can't be used: {error}", "correct it, or unset it"
+        ) from error
+    # Its warnings may be the hub's own words, unchecked.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    if not is_web_address(constants.ENDPOINT):
+        raise HubMisconfigured(
+            "HF_ENDPOINT is not a web address",
+            "it begins with https://, as in HF_ENDPOINT=https://huggingface.co",
+        )
+
+
+def _variable_in(message: str) -> str:
+    """The variable whose value an error quotes; else HF_ENDPOINT, which alone is never quoted."""
+    named = [
+        name for name, value in os.environ.items() if name[:3] == "HF_" and repr(value) in message
+    ]
+    return " or ".join(sorted(named)) or "HF_ENDPOINT"
+
+
+def is_web_address(url: str) -> bool:
+    """Whether something can be asked of a URL."""
+    import httpx2
+
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)
+
+
+def address() -> str:
+    """The hub's address as HF_ENDPOINT has it, without a user's name and password."""
+    import httpx2
+    from huggingface_hub import constants
+
+    return str(httpx2.URL(constants.ENDPOINT).copy_with(username=None, password=None))
+
+
+def session() -> "Client":
+    """The HTTP client that huggingface_hub and we share.
+
+    Raises:
+        HubMisconfigured: a setting does not let it be made.
+    """
+    load()
+    from huggingface_hub.utils import get_session
+
+    try:
+        client = get_session()
+    except OSError as error:  # ssl.SSLError is one
+        named = next((name for name in _CERTIFICATES if os.environ.get(name)), "this system")
+        raise HubMisconfigured(
+            f"the certificates of {named} can't be read: {error.strerror or error}",
+            "give a file of certificates in PEM form, or unset it to use the system's own",
+        ) from error
+    except Exception as error:  # ValueError, InvalidURL, ImportError: all are of proxies
+        raise HubMisconfigured(
+            f"the proxy of {_bad_proxy()} can't be used",
+            "write it as http://HOST:PORT or socks5://HOST:PORT, or unset it",
+        ) from error
+    # Downloads need no cookies, and an odd one would spoil every request that follows.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client
+
+
+def _bad_proxy() -> str:
+    """Where a proxy is set that the HTTP client refuses; its URL may hold a password."""
+    import httpx2
+
+    proxies = getproxies()
+    for scheme in sorted({"http", "https", "all"} & proxies.keys()):
+        url = proxies[scheme]
+        try:
+            httpx2.Client(proxy=url if "://" in url else f"http://{url}", trust_env=False).close()
+        except Exception:
+            variable = f"{scheme}_proxy"
+            return variable.upper() if variable.upper() in os.environ else variable
+    return "this system"
+
+
+def headers() -> dict[str, str]:
+    """What huggingface_hub sends with each request: the token, and who asks.
+
+    Raises:
+        HubMisconfigured: the token can't be read or sent.
+    """
+    load()
+    from huggingface_hub.utils import build_hf_headers
+
+    hint = "copy the token anew from https://huggingface.co/settings/tokens, or unset HF_TOKEN"
+    try:
+        made = build_hf_headers()
+    except Exception as error:  # its file's, and those of the services that hand tokens out
+        raise HubMisconfigured("the hub's token can't be read", hint) from error
+    sent = made.get("authorization", "")
+    if not (sent.isascii() and sent.isprintable()):
+        raise HubMisconfigured("the hub's token has characters that no token has", hint)
+    return made
