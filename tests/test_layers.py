@@ -38,7 +38,16 @@ FLOORS = (
     "__main__",
 )
 #: All that the screens may reach, directly or through others.
-UI_REACHES = {"errors", "conversation", "units", "config.options", "answers.boxed", "events"}
+UI_REACHES = {
+    "errors",
+    "conversation",
+    "units",
+    "config.options",
+    "config.option",
+    "config.kinds",
+    "answers.boxed",
+    "events",
+}
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"hub.layout", "models.store.own_models", "sessions"},
@@ -56,6 +65,7 @@ KNOWN_BY = {
     "pygments": {"ui"},
     "rich": {"ui"},
     "sympy": {"answers.algebra"},
+    "tomlkit": {"config.editing"},
     "typer": {"cli"},
 }
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from r1local.chat.chat import Chat
 from r1local.chat.costs import cost_of
 from r1local.chat.slash import SlashCommand, command_named
+from r1local.config.options import settable
 from r1local.conversation import Reply, place
 from r1local.errors import PromptInputError, UsageError
 from r1local.prompts.documents import read_document
-from r1local.replies.settings import SETTABLE, changed, value_of
+from r1local.replies.settings import changed, shown
 from r1local.sessions.export import export_json, export_markdown
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.session import Session
@@ -71,14 +72,16 @@ def _set(chat: Chat, argument: str) -> None:
     name, _space, value = argument.partition(" ")
     settings = chat.dialogue.settings
     if not name:
-        column = max(map(len, SETTABLE))
-        told = (f"{n:<{column}}  {value_of(settings, n):<8}  {t}" for n, t in SETTABLE.items())
+        options = settable()
+        column = max(map(len, options))
+        values = {name: shown(settings, name) for name in options}
+        told = (f"{n:<{column}}  {values[n]:<8}  {o.described}" for n, o in options.items())
         chat.surface.say("\n".join(told))
         return
     if value:
         settings = changed(settings, name, value.strip())
         chat.dialogue.change(name, value.strip(), settings)
-    chat.surface.say(f"{name} is {value_of(settings, name)}")
+    chat.surface.say(f"{name} is {shown(settings, name)}")
 
 
 def _think(chat: Chat, argument: str) -> None:

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import OutputFormat, ThinkingMode
+from r1local.config.preferences import Settings, settings_in_force
 from r1local.conversation import Conversation, Message
 from r1local.engine.library import log
 from r1local.errors import (
@@ -21,12 +22,12 @@ from r1local.errors import (
     PromptInputError,
 )
 from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.models.loading import LoadOptions, load
+from r1local.models.loading import load, load_options
 from r1local.models.selection import Selected
 from r1local.prompts import documents
 from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
-from r1local.replies.settings import ReplySettings, merged
+from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.replies.structured_output import checked, structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
@@ -44,7 +45,7 @@ class RunOptions:
 
     Args:
         model: None means the default one.
-        wanted: settings of the reply by the names of `SETTABLE`; None means not given.
+        given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
     """
@@ -52,13 +53,11 @@ class RunOptions:
     prompt: str | None
     files: tuple[Path, ...]
     model: str | None
-    system: str | None
     thinking: ThinkingMode
     output_format: OutputFormat
     answer_only: bool
     verbose: bool
-    loading: LoadOptions
-    wanted: Mapping[str, str | float | None]
+    given: Mapping[str, Any]
     json_schema: str | None = None
     grammar: Path | None = None
 
@@ -68,12 +67,14 @@ class Prepared:
     """What `run` was asked, made ready: all that is known before the model is loaded.
 
     Args:
+        chosen: what is set of all options.
         waiting: says on stderr, while it lasts, what is being waited for.
     """
 
     conversation: Conversation
     model: Selected
     settings: ReplySettings
+    chosen: Settings
     waiting: Waiting
 
 
@@ -99,7 +100,7 @@ def run(options: RunOptions) -> int:
     with (
         interruptible() as interruption,
         closing(renderer),
-        closing(_events(prepared, options.loading, interruption)) as events,
+        closing(_events(prepared, interruption)) as events,
     ):
         code, why_none = _show(events, renderer, options, interruption)
     if why_none and not options.answer_only:
@@ -113,36 +114,36 @@ def prepare(options: RunOptions) -> Prepared:
     Raises:
         R1LocalError: there is no prompt, no such model, or a setting that can't be.
     """
-    conversation = _conversation(options)
+    question = _question(options)
     structure = structure_of(options.json_schema, options.grammar)
     err = console_for(sys.stderr)
     model = choose_model(options.model)
+    chosen = settings_in_force(options.given, model.preferred)
+    system = chosen["system"].value if "system" in chosen else ""
     settings = replace(
-        merged(options.wanted, model.known),
+        reply_settings(chosen),
         only_thinking=options.thinking == "only",
         grammar=structure.grammar if structure else None,
         schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
         print_notice(err, model.note)
-    if options.system and model.known and model.known.system_prompt is False:
+    if system and model.known and model.known.system_prompt is False:
         print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
     if structure and structure.notice:
         print_notice(err, structure.notice)
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
     log.show = partial(print_log, err) if options.verbose else None
-    return Prepared(conversation, model, settings, waiting)
+    return Prepared(_conversation(system, question), model, settings, chosen, waiting)
 
 
-def _events(
-    prepared: Prepared, loading: LoadOptions, interruption: Interruption
-) -> Generator[Event, None, None]:
+def _events(prepared: Prepared, interruption: Interruption) -> Generator[Event, None, None]:
     """Load the model and let it reply."""
     path, settings, waiting = prepared.model.path, prepared.settings, prepared.waiting
     try:
         with waiting(f"loading {path.name}"):
-            loaded = load(path, loading, interruption.cancelled)
+            loaded = load(path, load_options(prepared.chosen), interruption.cancelled)
     except LoadingCancelled:
         yield cancelled_while_loading(settings)
         return
@@ -200,8 +201,8 @@ def _show(
     return EXIT_OK, None
 
 
-def _conversation(options: RunOptions) -> Conversation:
-    """The messages to send: a system prompt if one is given, and the question."""
+def _question(options: RunOptions) -> str:
+    """The prompt, and the documents it is about."""
     piped = _piped_text()
     from_stdin = documents.Document("stdin", piped)
     attached = [
@@ -216,8 +217,13 @@ def _conversation(options: RunOptions) -> Conversation:
         raise PromptInputError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
-    user = Message("user", documents.question_with_documents(question, attached))
-    messages = (Message("system", options.system), user) if options.system else (user,)
+    return documents.question_with_documents(question, attached)
+
+
+def _conversation(system: str, question: str) -> Conversation:
+    """The messages to send: a system prompt if one is given, and the question."""
+    user = Message("user", question)
+    messages = (Message("system", system), user) if system else (user,)
     for message in messages:
         _check_text(message.content)
     return messages

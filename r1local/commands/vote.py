@@ -4,39 +4,29 @@ import signal
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from r1local.commands.run import Prepared, RunOptions, prepare
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, LoadingCancelled
 from r1local.events.vote import VoteEvent, VoteResult
-from r1local.models.loading import LoadOptions, load
+from r1local.models.loading import LoadOptions, load, load_options
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.votes.text import VoteRenderer, vote_renderer_for
 from r1local.voting.election import hold_vote as hold_vote
-from r1local.voting.settings import VoteSettings, answer_pattern
+from r1local.voting.settings import VoteSettings, vote_settings
 
 
-@dataclass(frozen=True, slots=True)
-class VoteOptions:
-    """What a vote was asked for beside what `run` is; see `ballots.VoteSettings`."""
-
-    votes: int
-    confidence: float | None
-    answer_pattern: str | None
-
-
-def vote(options: RunOptions, wanted: VoteOptions) -> int:
-    """Let the model answer many times, elect an answer on stdout; return the exit code.
+def vote(options: RunOptions, votes: int) -> int:
+    """Let the model answer so many times, elect an answer on stdout; return the exit code.
 
     Raises:
         R1LocalError: with nothing on stdout.
     """
-    pattern = None if wanted.answer_pattern is None else answer_pattern(wanted.answer_pattern)
     prepared = prepare(options)
-    settings = VoteSettings(wanted.votes, prepared.settings, wanted.confidence, pattern)
-    loading = replace(options.loading, sequences=min(wanted.votes, MOST_AT_ONCE))
+    settings = vote_settings(votes, prepared.settings, prepared.chosen)
+    loading = replace(load_options(prepared.chosen), sequences=min(votes, MOST_AT_ONCE))
     err = console_for(sys.stderr)
     renderer = vote_renderer_for(
         console_for(sys.stdout),
@@ -44,7 +34,7 @@ def vote(options: RunOptions, wanted: VoteOptions) -> int:
         output_format=options.output_format,
         with_thinking=options.thinking != "hide",
         answer_only=options.answer_only,
-        votes=wanted.votes,
+        votes=votes,
         model=prepared.model.name,
     )
     with (

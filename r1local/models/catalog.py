@@ -2,14 +2,15 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from r1local.errors import CatalogError
+from r1local.config.options import in_catalog
+from r1local.errors import CatalogError, InvalidSetting, nearest
 from r1local.machine.memory import MemoryFacts
 
 #: The model that needs no download.
@@ -41,14 +42,14 @@ class CatalogModel:
     """A model of the catalog. What is not known of it is None or empty.
 
     Sizes are [bytes of the file, bytes read for one token] by quantization; the second may be
-    missing. Scores are percentages (Codeforces: ratings) and their `source`.
+    missing. Scores are percentages (Codeforces: ratings) and their `source`. Settings are what
+    its publisher recommends for options, by their names and as TOML has them.
     """
 
     name: str
     display_name: str
     summary: str = ""
     aliases: list[str] = field(default_factory=list)
-    languages: list[str] = field(default_factory=list)
     base_model: str | None = None
     license: str | None = None
     base_license: str | None = None
@@ -59,17 +60,12 @@ class CatalogModel:
     alternatives: list[str] = field(default_factory=list)
     file: str | None = None
     default_quantization: str = "Q4_K_M"
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    think_budget: int | None = None
-    effort: str | None = None
     system_prompt: bool | None = None
-    force_thinking: bool | None = None
     hidden: bool = False
     architecture: Architecture | None = None
     scores: dict[str, float | str] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def path(self) -> Path | None:
@@ -220,24 +216,33 @@ def _line_of(text: str, model: str, name: str) -> int | None:
 def _model(name: str, entry: object) -> CatalogModel:
     if not isinstance(entry, dict):
         raise _WrongField(name, "must be a table")
+    recommended = {option.key: option for option in in_catalog()}
     made = {"display_name": name, **entry, "name": name}
+    settings = {key: made.pop(key) for key in recommended if key in made}
+    for key, value in settings.items():
+        try:
+            recommended[key].read(value)
+        except InvalidSetting as error:
+            raise _WrongField(key, f"is wrong: {error.message}; {error.hint}") from error
     architecture = made.get("architecture")
     if architecture is not None:
         try:
             made["architecture"] = _checked(Architecture, architecture, "architecture")
         except _WrongField as error:
             raise _WrongField("architecture", f"is wrong: {error.name} {error.reason}") from error
-    return _checked(CatalogModel, made, name)
+    model = _checked(CatalogModel, made, name, also=recommended)
+    return replace(model, settings={recommended[key].name: settings[key] for key in settings})
 
 
-def _checked(kind: type[_Entry], entry: object, name: str) -> _Entry:
-    """A dataclass made of a table whose fields and types are its own."""
+def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str] = ()) -> _Entry:
+    """A dataclass made of a table whose fields and types are its own; `also` are other keys."""
     if not isinstance(entry, dict):
         raise _WrongField(name, "must be a table")
     hints = get_type_hints(kind)
+    hints.pop("settings", None)  # made of keys of their own
     for key, value in entry.items():
         if key not in hints:
-            raise _WrongField(key, f"is not known; {_nearest(key, list(hints))}")
+            raise _WrongField(key, f"is not known; {nearest(key, [*hints, *also])}")
         if not _is(value, hints[key]):
             raise _WrongField(key, f"must be {_described(hints[key])}, not {value!r}")
     missing = [f.name for f in fields(cast(Any, kind)) if _required(f) and f.name not in entry]
@@ -248,11 +253,6 @@ def _checked(kind: type[_Entry], entry: object, name: str) -> _Entry:
 
 def _required(spec: Field[Any]) -> bool:
     return spec.default is MISSING and spec.default_factory is MISSING
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
 
 
 def _is(value: object, hint: Any) -> bool:

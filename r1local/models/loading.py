@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from r1local.config.options import KVType
-from r1local.engine.limits import CONTEXT_STEP
+from r1local.config.options import KVType, check, in_group
+from r1local.config.preferences import Settings
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.special_tokens import SpecialTokens
-from r1local.errors import ChatTemplateError, InvalidSetting
+from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
 from r1local.machine import hardware
@@ -24,10 +24,6 @@ from r1local.thinking.splitter import CLOSE_TAG
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
-# Bounds beyond any use, and below what C's integers or the system's threads allow.
-_MOST_CONTEXT = 2**27
-_MOST_LAYERS = 10_000
-_MOST_THREADS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +43,20 @@ class LoadOptions:
     template_arguments: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
-        _check_range("gpu-layers", self.gpu_layers, _ALL_LAYERS, _MOST_LAYERS)
-        _check_range("threads", self.threads, 1, _MOST_THREADS)
+        check("context", self.context)
+        check("gpu-layers", self.gpu_layers)
+        check("threads", self.threads)
 
     @property
     def request(self) -> PlanRequest:
         """What of it concerns memory."""
         return PlanRequest(self.context, self.gpu_layers, self.kv_cache, self.sequences)
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """What the settings in force say of loading."""
+    names = {option.field or option.key: option.name for option in in_group("loading")}
+    return LoadOptions(**{k: settings[n].value for k, n in names.items() if n in settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,3 @@ def _template_source(gguf: GGUFFile, file: Path | None) -> str:
             "the model file has no chat template", "give one with --chat-template FILE"
         )
     return gguf.chat_template
-
-
-def _check_range(name: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise InvalidSetting(
-            f"{name} {value:,} is out of range", f"it must be from {least:,} to {most:,}"
-        )

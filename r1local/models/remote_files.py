@@ -24,6 +24,7 @@ from r1local.hub.client import RemoteFile, Repository
 from r1local.machine.memory import Machine, MemoryFacts
 from r1local.machine.planner import plan
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known
+from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import (
     CatalogReference,
     HubReference,
@@ -174,7 +175,8 @@ def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool
     facts = _facts(variant, known)
     if facts is None:
         return variant.size + _UNKNOWN_CONTEXT <= machine.all_memory
-    return plan(facts, machine).useful
+    of_it = of_model([], known, variant.quantization)
+    return plan(facts, machine, preferred_request(of_it)).useful
 
 
 def _facts(variant: Variant, known: CatalogModel | None) -> MemoryFacts | None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1local.config.preferences import default_model
+from r1local.config.preferences import OfModel, value_of
 from r1local.errors import ModelNotInstalled
 from r1local.gguf.file import read_summary
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
+from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
 
 #: Metadata that says what a file's model is, or what it was made of.
@@ -21,12 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A model file to run, the catalog's facts of it if there are any, and what to tell first."""
+    """A model file to run, the catalog's facts of it if there are any, and what to tell first.
+
+    `typed` is what the user calls it.
+    """
 
     name: str
     path: Path
     known: CatalogModel | None = None
     note: str | None = None
+    typed: str | None = None
+    quantization: str | None = None
+
+    @property
+    def preferred(self) -> OfModel:
+        """What the user and the catalog may have set for it alone."""
+        names = (self.typed, str(self.path.resolve()), self.name)
+        return of_model(names, self.known, self.quantization)
 
     @property
     def reference(self) -> str:
@@ -46,26 +58,26 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
         ModelNotInstalled: its model is not on this machine; the hint has the command to pull it.
         InvalidSetting: `config.toml` can't be read.
     """
-    named = reference or default_model()
+    named = reference or value_of("model")
     if named is None:
         return _best_here(catalog)
     meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
-        return Selected(meant.path.stem, meant.path)
+        return Selected(meant.path.stem, meant.path, typed=named)
     note = meant.note if isinstance(meant, CatalogReference) else None
     from r1local.models.store.search import find_installed  # a path given outright needs none of it
 
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
-    return Selected(entry.name, entry.path, entry.known, note)
+    return Selected(entry.name, entry.path, entry.known, note, named, entry.quantization)
 
 
 def _best_here(catalog: Catalog) -> Selected:
     if fitting := _fitting(catalog):
         best = min(fitting, key=_rank)
         note = f"using {best.name}; -m runs another one"
-        return Selected(best.name, best.path, best.known, note)
+        return Selected(best.name, best.path, best.known, note, None, best.quantization)
     embedded = catalog.models[EMBEDDED_MODEL]
     note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
@@ -74,12 +86,12 @@ def _best_here(catalog: Catalog) -> Selected:
 def _fitting(catalog: Catalog) -> "list[Installed]":
     """The models of R1's family on this machine that its memory holds with a useful context."""
     from r1local.machine.this_machine import survey_machine
-    from r1local.models.planning import plan_of
+    from r1local.models.planning import preferred_plan
     from r1local.models.store.search import installed_models
 
     whole = [e for e in installed_models(catalog) if e.whole and e.home != "embedded"]
     machine = survey_machine()
-    plans = [(entry, plan_of(entry, machine)) for entry in whole if _is_of_r1(entry, catalog)]
+    plans = [(e, preferred_plan(e, machine)) for e in whole if _is_of_r1(e, catalog)]
     return [entry for entry, made in plans if made and made.useful]
 
 

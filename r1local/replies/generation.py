@@ -93,7 +93,7 @@ def prompt_of(
 ) -> Prompt:
     """The prompt of a reply, or of the rest of one."""
     if begun is None:
-        prompt = template.render(conversation, think=settings.thinking.wanted)
+        prompt = template.render(conversation, think=not settings.thinking.off)
         vain = settings.thinking.limited and prompt.start == "none" and not template.may_think
         return replace(prompt, notices=(*prompt.notices, _IN_VAIN)) if vain else prompt
     thought = bool(begun.thinking) or begun.thinking_open

@@ -192,7 +192,7 @@ class ReplyStream:
             room=room - len(self._closing),
             least=wanted.least,
             most_waits=wanted.most_waits,
-            mend_blank=wanted.wanted,
+            mend_blank=not wanted.off,
         )
 
     def _obey(self, command: SteeringCommand) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from r1local import __version__
 from r1local.config.paths import sessions_folder
-from r1local.config.preferences import session_kv_bytes
+from r1local.config.preferences import value_of
 from r1local.conversation import Reply, Turn
 from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
@@ -51,7 +51,7 @@ class Session:
         self._writer = writer
         self._mutex = threading.Lock()
         self._told = False
-        self._most_kv = session_kv_bytes()
+        self._most_kv = value_of("session-kv-mib") * 2**20
 
     @classmethod
     def create(cls, name: str | None = None, *, folder: Path | None = None) -> "Session":

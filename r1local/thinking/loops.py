@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from r1local.errors import require
+from r1local.config.options import check, default_of
 from r1local.thinking.novelty import Novelty
 
 #: Tokens between two searches, tokens that are searched for; tokens of a chunk that is read.
@@ -49,20 +49,16 @@ class LoopSettings:
         InvalidSetting: a value out of its range.
     """
 
-    least_repeats: int = 3
-    least_tokens: int = 120
-    longest_period: int = 512
-    patience: int = 4_096
+    least_repeats: int = default_of("loop-repeats")
+    least_tokens: int = default_of("loop-tokens")
+    longest_period: int = default_of("loop-period")
+    patience: int = default_of("loop-patience")
 
     def __post_init__(self) -> None:
-        repeats, tokens, period = self.least_repeats, self.least_tokens, self.longest_period
-        holds = repeats == 0 or 2 <= repeats <= 100
-        require(holds, f"loop-repeats {repeats:,}", "from 2 to 100, or 0 (no loop is looked for)")
-        require(_STRIDE <= tokens <= 10_000, f"loop-tokens {tokens:,}", f"from {_STRIDE} to 10,000")
-        require(1 <= period <= 4_096, f"loop-period {period:,}", "from 1 to 4,096")
-        holds = self.patience == 0 or 256 <= self.patience <= 1_000_000
-        range_ = "from 256 to 1,000,000, or 0 (only exact repetition is a loop)"
-        require(holds, f"loop-patience {self.patience:,}", range_)
+        check("loop-repeats", self.least_repeats)
+        check("loop-tokens", self.least_tokens)
+        check("loop-period", self.longest_period)
+        check("loop-patience", self.patience)
 
 
 @dataclass(frozen=True, slots=True)

@@ -394,7 +394,8 @@ def test_no_prompt_at_all(run: Run, scripted: Scripted) -> None:
 )
 def test_values_out_of_range(option: str, value: str, run: Run, scripted: Scripted) -> None:
     result = run("hi", "-m", scripted("x"), f"{option}={value}")
-    assert_error(result, option.strip("-"), "must be")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"error: {option.strip('-')} {value} is out of range\nhint: it must be" in result.stderr
 
 
 def test_only_thinking_and_only_the_answer_exclude_each_other(run: Run) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import config_folder, hub_cache_folder, user_models
-from r1local.config.preferences import default_connections
+from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, ModelNotInstalled
 from r1local.models.catalog import load_catalog, read_catalog
 from r1local.models.selection import select
@@ -92,7 +92,7 @@ def test_preferences_name_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("model = ", "can't be read"),
         ("model = 3", "must be a text"),
-        ("connections = true", "must be a whole number"),
+        ("connections = true", "'true' is not a whole number"),
         ("modle = 'x'", "unknown setting, modle"),
     ],
 )
@@ -112,10 +112,10 @@ def test_what_is_not_here_names_the_command(reference: str) -> None:
 
 
 def test_connections_are_a_preference() -> None:
-    assert default_connections() == 4
+    assert value_of("connections") == 4
     config_folder().mkdir(parents=True)
     (config_folder() / "config.toml").write_text("connections = 2\n")
-    assert default_connections() == 2
+    assert value_of("connections") == 2
     (config_folder() / "config.toml").write_text("connections = 99\n")
-    with pytest.raises(InvalidSetting, match="connections is 99"):
-        default_connections()
+    with pytest.raises(InvalidSetting, match="connections 99 is out of range"):
+        value_of("connections")

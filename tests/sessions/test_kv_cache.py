@@ -174,7 +174,7 @@ def test_a_setting_says_how_much_is_kept(nano: Model) -> None:
         session.close()
         assert session.path.with_suffix(".kv").exists() == kept
     (config_folder() / "config.toml").write_text("session_kv_mib = -1")
-    with pytest.raises(InvalidSetting, match="session_kv_mib is -1"):
+    with pytest.raises(InvalidSetting, match="session-kv-mib -1 is out of range"):
         Session.create()
 
 

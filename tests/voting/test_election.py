@@ -202,7 +202,7 @@ def test_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
 
 def test_confidence_out_of_range(run: Run) -> None:
     result = run("hi", "-m", NANO, "--votes", "2", "--confidence", "1")
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert "above 0.5 and below 1" in result.stderr
 
 
