@@ -1,17 +1,14 @@
 """Models of the catalog with a file of their own: embedded, or imported by the user."""
 
-import contextlib
 import json
-import os
 import re
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from r1local.config.paths import state_folder, user_models
+from r1local.config.paths import user_models
+from r1local.config.user_files import changing, replace_text
 from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
 from r1local.gguf.quantization import quantization_of
@@ -20,8 +17,6 @@ from r1local.models.store.installed import Installed, StoredFile, quantization_i
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _HEADER = re.compile(r"\s*\[(?P<key>[^\[\]]+)\]\s*(?:#.*)?")
-#: Seconds to wait for another process that edits the models file, which takes it milliseconds.
-_LOCK_S = 20
 
 
 def scan(catalog: Catalog) -> Iterator[Installed]:
@@ -59,7 +54,7 @@ def register(path: Path, name: str | None) -> str:
     path = path.expanduser().absolute()
     gguf = read_gguf(path)
     quantization = quantization_of(path.name) or file_type(gguf)
-    with _editing():
+    with changing(user_models()):
         catalog = read_catalog(user_models())
         name = _free_name(path, catalog) if name is None else _checked_name(name, catalog)
         lines = [
@@ -83,36 +78,9 @@ def forget(name: str) -> None:
         CatalogError: the models file can't be read, or has the entry in another form.
         StoreError: it can't be written.
     """
-    with _editing():
+    with changing(user_models()):
         own = _read()
         _write(own, _without_entry(own, name), name)
-
-
-@contextlib.contextmanager
-def _editing() -> Iterator[None]:
-    """Be the only process to read, change and replace the models file.
-
-    The lock lies elsewhere: the folder of the models file is the user's own.
-    """
-    from filelock import FileLock, Timeout  # takes long to import, and most commands only read
-
-    try:
-        state_folder().mkdir(parents=True, exist_ok=True)
-        lock = FileLock(state_folder() / "models.toml.lock", timeout=_LOCK_S, mode=0o600)
-        lock.acquire()
-    except Timeout as error:
-        raise StoreError(
-            f"another r1local is editing {user_models()}", "try again when it has ended"
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"{state_folder()} can't be written: {error.strerror or error}",
-            "check its permissions",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _without_entry(own: str, name: str) -> str:
@@ -218,10 +186,8 @@ def _write(old: str, new: str, name: str) -> None:
             f"{path} has its models in a form that can't be edited here",
             f"edit the entry of {name} by hand",
         )
-    target = path.resolve()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, new)
+        replace_text(path, new)
     except OSError as error:
         raise StoreError(
             f"{path} can't be written: {error.strerror or error}", "check its permissions"
@@ -236,20 +202,3 @@ def _models(entries: dict[str, Any]) -> dict[str, Any]:
 def _without(entries: dict[str, Any], name: str) -> dict[str, Any]:
     models = {key: entry for key, entry in _models(entries).items() if key != name}
     return entries | {"models": models}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
