@@ -186,14 +186,17 @@ def _show(
         raise BrokenPipeError
     if finished and finished.reason == "cancelled":
         return 128 + (interruption.signal or signal.SIGINT), None
-    if options.thinking == "only":
+    thought_only = options.thinking == "only"
+    if thought_only:
         got = thought and finished is not None and not finished.thinking_open
     elif options.answer_only:
         got = final_answer("".join(answer)) is not None
     else:
         got = bool("".join(answer).strip())
     if not got:
-        return EXIT_NO_ANSWER, "the reply ended inside its thought, or was empty"
+        if finished and finished.thinking_open:
+            return EXIT_NO_ANSWER, "the reply ended inside its thought"
+        return EXIT_NO_ANSWER, "there was no thought" if thought_only else "the reply was empty"
     if finished and (finished.reason == "loop" or finished.valid is False):
         return EXIT_NO_ANSWER, None
     if finished and finished.reason == "length" and options.grammar:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG
-
 
 @dataclass(frozen=True)
 class SpecialTokens:
@@ -19,11 +17,6 @@ class SpecialTokens:
     bos: str
     eos: str
     texts: frozenset[str]
-
-    @property
-    def knows_thinking(self) -> bool:
-        """The vocabulary has R1's think tags as tokens of their own."""
-        return OPEN_TAG in self.texts and CLOSE_TAG in self.texts
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where special tokens stand in a text, overlapping ones too: begin and end.

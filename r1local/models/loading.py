@@ -1,14 +1,13 @@
 """A model made ready: its file checked, its settings decided, its template compiled."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from r1local.config.options import KVType, check, in_group
 from r1local.config.preferences import Settings
 from r1local.engine.model import LoadSettings, Model
-from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
@@ -19,11 +18,13 @@ from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
 from r1local.prompts.template_process import TemplateProgram
-from r1local.thinking.splitter import CLOSE_TAG
+from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
+#: Characters of an unknown tag that are shown.
+_LONGEST_TAG = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +86,32 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     """
     started = time.monotonic()
     gguf = read_gguf(path)
-    # A process for it starts while the model is read.
-    program = TemplateProgram(_template_source(gguf, options.chat_template))
+    source = _template_source(gguf, options.chat_template)
     made = plan(facts_of(gguf), survey_machine(), options.request)
     if made.refusal:
         raise made.refusal
+    program = TemplateProgram(source)  # a process for it starts while the model is read
     model = Model(path, _load_settings(gguf, options, made), cancelled)
     try:
         specials = model.vocabulary.specials
-        thinks, arguments = _thinks(gguf, specials), options.template_arguments
+        dialect = dialect_of(program.source, specials.texts) or R1
+        thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
+        arguments = options.template_arguments
         template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
     except BaseException:
         model.close()
         raise
+    unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
+    notices = (*made.notices, *unknown, *_unused(template))
     load_s = time.monotonic() - started
-    notices = (*made.notices, *_unused(template))
     return LoadedModel(model, template, notices, load_s, _details(gguf, made))
+
+
+def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
+    if tags:
+        named = " and ".join(tag[:_LONGEST_TAG] for tag in tags[:2])
+        told = f"the model has {named}, which r1local doesn't know: thoughts may be in the answer"
+        yield Notice("thinking", told)
 
 
 def _unused(template: ChatTemplate) -> Iterator[Notice]:
@@ -130,11 +141,6 @@ def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSett
 def _threads(gguf: GGUFFile) -> int:
     """All cores for a model worth it: tiny ones lose more to waiting than they win."""
     return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
-
-
-def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:
-    """The file's own word that its model thinks: think tags in vocabulary and template."""
-    return specials.knows_thinking and CLOSE_TAG in (gguf.chat_template or CLOSE_TAG)
 
 
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:

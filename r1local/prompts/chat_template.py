@@ -8,7 +8,7 @@ inside it. Each part is then tokenised by itself, and no tokenizer can put the t
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -19,14 +19,15 @@ from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.prompts.template_process import TemplateProgram
 from r1local.prompts.traced_text import MESSAGE, SYSTEM, TEMPLATE
-from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG, Start, start_of_reply
+from r1local.thinking.dialects import R1, dialect_of
+from r1local.thinking.splitter import Start, start_of_reply
 
 #: Unicode's private-use areas, where a mark is looked for that no text has.
 _PRIVATE_USE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 
 #: Stands in for a thought that isn't wanted. R1 knows no such thing: behind a blank thought
 #: it writes another end tag, or begins to think aloud.
-SHORT_THOUGHT = f"\nOkay, I can answer this directly.\n{CLOSE_TAG}\n\n"
+SHORT_THOUGHT = "Okay, I can answer this directly."
 
 #: Characters at the end of a prompt in which it is looked whether a thought is open.
 _TAIL = 256
@@ -64,6 +65,7 @@ class ChatTemplate:
         arguments: values for the template's variables, which go before r1local's own.
 
     Attributes:
+        dialect: how the model marks its thoughts.
         has_switch: the prompt is another one where no thought is wanted.
 
     Raises:
@@ -79,12 +81,19 @@ class ChatTemplate:
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self._program = program
-        self._specials = specials
+        self.dialect = dialect_of(program.source, specials.texts) or R1
+        # Users' text never becomes a tag, whether that is a token or not.
+        tags = (*self.dialect.tags, *self.dialect.atoms)
+        self._specials = replace(specials, texts=specials.texts.union(tags))
         self._thinks = thinks
         self._arguments = dict(arguments or {})
-        self._characters = set(program.source).union(*specials.texts)
+        self._characters = set(program.source).union(*self._specials.texts)
         self._told: set[Notice] = set()
         self._learn()
+
+    @property
+    def _short_thought(self) -> str:
+        return f"{self.dialect.lead}{SHORT_THOUGHT}{self.dialect.end}"
 
     @property
     def unused_arguments(self) -> tuple[str, ...]:
@@ -118,11 +127,11 @@ class ChatTemplate:
         mark = self._unused_character(messages)
         guarded = [Message(m.role, self._hide_specials(m.content, mark)) for m in messages]
         rendered, notices = self._with_system(guarded, think)
-        start = start_of_reply(rendered.own_tail(mark))
+        start = start_of_reply(rendered.own_tail(mark), self.dialect)
         if start == "none" and self._thinks and (think or not self.has_switch):
-            rendered, start = rendered.ended(f"{OPEN_TAG}\n"), "open"
+            rendered, start = rendered.ended(self.dialect.opening), "open"
         if start == "open" and not think:
-            rendered, start = rendered.stripped().ended(SHORT_THOUGHT), "closed"
+            rendered, start = rendered.stripped().ended(self._short_thought), "closed"
         elif start == "none" and not (think or self.has_switch):
             notices.append(_NO_SWITCH)
         elif start == "closed" and think:

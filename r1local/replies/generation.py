@@ -12,7 +12,6 @@ from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG
 
 _IN_VAIN = Notice(
     "template",
@@ -69,8 +68,15 @@ def generate(
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
     prompt_s = time.monotonic() - started
-    window = model.context_window
-    with ReplyStream(model.vocabulary, tokens, prompt.start, window, settings, control) as stream:
+    with ReplyStream(
+        model.vocabulary,
+        loaded.template.dialect,
+        tokens,
+        prompt.start,
+        model.context_window,
+        settings,
+        control,
+    ) as stream:
         yield from loaded.template.untold(prompt.notices)
         if cached is not None:
             while not control.cancelled():
@@ -97,16 +103,18 @@ def prompt_of(
         vain = settings.thinking.limited and prompt.start == "none" and not template.may_think
         return replace(prompt, notices=(*prompt.notices, _IN_VAIN)) if vain else prompt
     thought = bool(begun.thinking) or begun.thinking_open
-    prompt = template.render(conversation, think=thought)
+    prompt, dialect = template.render(conversation, think=thought), template.dialect
     parts, start = list(prompt.parts), prompt.start
     if thought and start != "open":
-        parts.append(f"{OPEN_TAG}\n")
+        parts.append(dialect.opening)
     if thought:
         parts += template.as_data(begun.thinking)
         start = "thinking" if begun.thinking else "open"
     if thought and not begun.thinking_open:
-        parts.append(f"\n{CLOSE_TAG}{BEHIND_TAG}")
+        parts.append(dialect.end)
         start = "closed"
+    elif begun.answer and (heading := dialect.behind.strip()):
+        parts.append(heading)
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"

@@ -19,9 +19,10 @@ from r1local.events.reply import (
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
+from r1local.thinking.dialects import Dialect, tags_in
 from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
 from r1local.thinking.loops import Loop, LoopGuard
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, Pieces, Start
+from r1local.thinking.splitter import Pieces, Start
 
 #: Loops of one part that a reply is led out of; the next one ends the part.
 _MOST_LOOPS = 2
@@ -55,6 +56,7 @@ class ReplyStream:
 
     Args:
         vocabulary: the model's.
+        dialect: how the model marks its thoughts.
         prompt: the tokens in front of the reply.
         start: where the prompt leaves the reply.
         context_window: tokens that prompt and reply may have together.
@@ -76,6 +78,7 @@ class ReplyStream:
     def __init__(
         self,
         vocabulary: Vocabulary,
+        dialect: Dialect,
         prompt: Sequence[int],
         start: Start,
         context_window: int,
@@ -83,15 +86,18 @@ class ReplyStream:
         control: Control,
     ) -> None:
         self._vocabulary = vocabulary
+        self._dialect = dialect
+        self._tags = tags_in(dialect, vocabulary.token_of)
+        self._closing_token = self._tags.closing_token
         self._prompt = prompt
         self._start = start
         self._context_window = context_window
         self._settings = settings
         self._control = control
         self._limit = min(settings.max_tokens, context_window - len(prompt))
-        self._closing = vocabulary.tokens_of(f"{CLOSING}{CLOSE_TAG}{BEHIND_TAG}")
+        self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.behind}")
         self._thought = self._thought_limits()
-        self._text = ReplyText(start)
+        self._text = self._read(())
         self._guard = LoopGuard(settings.loops, self._question)
         self._doubtful = False
         self._loops = self._discarded = self._stretch_left = 0
@@ -186,7 +192,7 @@ class ReplyStream:
         reserve = min(wanted.reserve(self._context_window), self._limit // 2)
         room = self._limit - reserve
         if len(self._closing) > room // 4:
-            self._closing = self._vocabulary.tokens_of(CLOSE_TAG)
+            self._closing = self._vocabulary.tokens_of(self._dialect.closing)
         return ThoughtLimits(
             budget=wanted.budget,
             room=room - len(self._closing),
@@ -194,6 +200,9 @@ class ReplyStream:
             most_waits=wanted.most_waits,
             mend_blank=not wanted.off,
         )
+
+    def _read(self, tokens: Sequence[int]) -> ReplyText:
+        return ReplyText(self._start, self._tags, self._vocabulary.piece, tokens)
 
     def _obey(self, command: SteeringCommand) -> None:
         """Wishes are about the thought; outside it they come to nothing."""
@@ -208,21 +217,35 @@ class ReplyStream:
         """A token inside the thought: let it be, or put others in its place."""
         vocabulary, text = self._vocabulary, self._text
         tokens = text.tokens["thinking"]
-        if token == vocabulary.close_tag:
-            if not self._thought.put_off(tokens, blank=text.thought_blank):
+        if token == self._closing_token:
+            wait = vocabulary.tokens_of(WAIT)
+            if not (wait and self._thought.put_off(tokens, blank=text.thought_blank)):
                 return self._write((token,), drawn=True)
             notice = f"the thought ended after {_counted(tokens)} and was made to go on"
-            return [*self._write(vocabulary.tokens_of(WAIT)), Notice("thinking", notice)]
+            return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
-        if closed_for and not text.inside_character:
+        if closed_for and not text.cut:
             notice = f"the thought was closed after {_counted(tokens)}{_WHY_CLOSED[closed_for]}"
-            return [*self._write(self._closing), Notice("budget", notice)]
+            return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
             return self._write((token,), drawn=True)
         if self._settings.grammar is None:
             return self._end("stop")
-        return self._write(self._closing)
+        return self._close_thought("stop")
+
+    def _close_thought(self, otherwise: FinishReason, *notices: Notice) -> list[Event]:
+        """Write a thought's end; where the vocabulary can't spell it, end the reply.
+
+        Args:
+            otherwise: why the reply ends then.
+            notices: what is told of the thought's end.
+        """
+        events = self._write(self._closing)
+        if self.finished or self._text.part == "answer":
+            return [*events, *notices]
+        told = f"the model's tokens can't spell {self._dialect.closing}, so the reply was ended"
+        return [*events, Notice("thinking", told), *self._end(otherwise)]
 
     def _end(self, reason: FinishReason) -> list[Event]:
         self._reason = reason
@@ -235,7 +258,7 @@ class ReplyStream:
         text, before = self._text, self._text.part
         characters, spoken = "", False
         for token in tokens[: self._limit - len(self._tokens)]:
-            characters, pieces = text.feed(self._vocabulary.piece(token))
+            characters, pieces = text.feed(token)
             self._tokens.append(token)
             events += self._as_events(pieces)
             spoken = spoken or bool(pieces)
@@ -249,10 +272,12 @@ class ReplyStream:
             and text.part == "answer"
             and (text.part != before or spoken)
         ):
-            self._end("stop")
-        elif drawn and text.part == before and (loop := self._find_loop(tokens[0], characters)):
-            events += self._leave_loop(loop.drop) if loop.drop else [self._warning(loop)]
-        elif len(self._tokens) >= self._limit:
+            return events + self._end("stop")
+        if drawn and text.part == before and (loop := self._find_loop(tokens[0], characters)):
+            if loop.drop:
+                return events + self._leave_loop(loop.drop)
+            events.append(self._warning(loop))
+        if len(self._tokens) >= self._limit:
             self._end("length")
         return events
 
@@ -265,7 +290,7 @@ class ReplyStream:
         self._answer_started = time.monotonic()
         if self._settings.grammar is not None and by_model:
             # The line breaks that the model wants to write are none of the grammar's.
-            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(BEHIND_TAG)
+            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(self._dialect.behind)
             self._write(behind)
             self.next_tokens = (*drawn, *behind)
         self._answer_begins = len(self._tokens)
@@ -288,9 +313,8 @@ class ReplyStream:
     def _leave_loop(self, dropped: int) -> list[Event]:
         """Take the reply back to where a loop began, and lead it on another way."""
         part, before = self._text.part, self._text.characters
-        del self._tokens[-dropped:]
+        dropped = self._take_back(dropped)
         self._discarded += dropped
-        self._text = ReplyText(self._start, map(self._vocabulary.piece, self._tokens))
         self._guard.reset()
         self._loops += 1
         characters = before[part] - self._text.characters[part]
@@ -307,9 +331,19 @@ class ReplyStream:
         events.append(Notice("loop", f"{notice}, and the {part} was ended"))
         if part == "answer":
             return events + self._end("loop")
-        events += self._write(self._closing)
+        events += self._close_thought("loop")
         self.next_tokens = (last, *self.next_tokens)
         return events
+
+    def _take_back(self, dropped: int) -> int:
+        """Forget the last tokens, and a character or tag cut by that; return how many."""
+        before = len(self._tokens)
+        del self._tokens[-dropped:]
+        self._text = self._read(self._tokens)
+        while self._text.cut:
+            del self._tokens[-1]
+            self._text = self._read(self._tokens)
+        return before - len(self._tokens)
 
     def _change_sampler(self) -> None:
         self.sampler.close()

@@ -172,10 +172,15 @@ class _Election:
         self._begun += 1
         reply = self._settings.reply
         settings = replace(reply, sampler=replace(reply.sampler, seed=seed))
-        model, control = self._loaded.model, Control()
-        prompt, start = self._prompt_tokens, self._prompt.start
+        model, control, prompt = self._loaded.model, Control(), self._prompt_tokens
         stream = ReplyStream(
-            model.vocabulary, prompt, start, model.context_window, settings, control
+            model.vocabulary,
+            self._loaded.template.dialect,
+            prompt,
+            self._prompt.start,
+            model.context_window,
+            settings,
+            control,
         )
         streams.enter_context(stream)
         return _Voter(self._begun, prompt, stream, control, self._model)

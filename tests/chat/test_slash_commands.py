@@ -304,7 +304,7 @@ def fill(terminal: ChatTerminal) -> None:
 
 
 def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
-    small = ("-m", "nano", "--context", "700")
+    small = ("-m", "nano", "--context", "768")
     with ChatTerminal("--session", "sums", *small, lines=40) as terminal:
         fill(terminal)
         offer = re.search(r"needs (\d+) tokens with room for a reply", terminal.shown)

@@ -132,8 +132,8 @@ def test_text_in_pipes_is_exact(run: Run, scripted: Scripted) -> None:
 def test_bytes_that_are_not_utf8_come_as_replacement_characters(
     run: Run, scripted: Scripted
 ) -> None:
-    result = run("hi", "-m", scripted(b"hm</think>a\xffb\xe6\x97c \xf0\x9f\x98"))
-    assert result.stdout == "a\ufffdb\ufffdc \ufffd\n"
+    result = run("hi", "-m", scripted(b"hm</think>a\xffb\xe6\x97c"))
+    assert result.stdout == "a\ufffdb\ufffdc\n"
 
 
 def test_long_tokens_come_whole(run: Run, scripted: Scripted) -> None:
@@ -178,6 +178,31 @@ def test_full_context_ends_the_reply_and_says_so(run: Run, scripted: Scripted) -
 
 def test_an_empty_answer_is_no_answer(run: Run, scripted: Scripted) -> None:
     assert run("hi", "-m", scripted("hm</think>\n")).returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "arguments", "why"),
+    [
+        ("hm", (), "the reply ended inside its thought"),
+        ("hm</think>\n", (), "the reply was empty"),
+        ("hm", ("--thinking", "only"), "the reply ended inside its thought"),
+        ("\n</think>ok", ("--thinking", "only", "--max-waits", "0"), "there was no thought"),
+    ],
+)
+def test_why_there_is_no_answer(
+    reply: str, arguments: tuple[str, ...], why: str, run: Run, scripted: Scripted
+) -> None:
+    result = run("hi", "-m", scripted(reply), *arguments)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (3, f"no answer: {why}")
+
+
+def test_an_answer_that_loops_is_not_called_a_thought(run: Run, scripted: Scripted) -> None:
+    model = scripted(
+        "hm</think>" + "It goes on and on, without an end. " * 100, context_length=8_192
+    )
+    result = run("hi", "-m", model)
+    assert result.returncode == 3 and result.stdout
+    assert "inside its thought" not in result.stderr and "was empty" not in result.stderr
 
 
 def test_thought_that_never_closes_is_all_thinking(run: Run, scripted: Scripted) -> None:

@@ -44,31 +44,34 @@ def workers(process: psutil.Process | None = None) -> list[psutil.Process]:
 
 
 def test_a_process_is_kept_and_goes_with_its_template() -> None:
+    others = workers()
     program = TemplateProgram("{{ messages[0].content }}!")
-    (worker,) = workers()
+    (worker,) = (each for each in workers() if each not in others)
     assert [text_of(program) for _ in range(3)] == ["hi!"] * 3
-    assert workers() == [worker]
+    assert workers() == [*others, worker]
     del program
-    assert not workers()
+    assert workers() == others
 
 
 def test_known_templates_need_no_process() -> None:
+    others = workers()
     nano = read_gguf(ROOT / "r1local" / "nano.gguf").chat_template
     assert nano
     assert "<｜User｜>hi" in text_of(
         TemplateProgram(nano), bos_token="", add_generation_prompt=True
     )
-    assert not workers()
+    assert workers() == others
 
 
 def test_those_of_r1_are_known() -> None:
+    others = workers()
     january = read_header(r1_header()).chat_template
     assert january
     opens = january[::-1].replace("｜>'}}"[::-1], "｜><think>\\n'}}"[::-1], 1)[::-1]
     programs = [TemplateProgram(source) for source in (january, opens)]
     texts = [text_of(each, bos_token="", add_generation_prompt=True) for each in programs]
     assert texts == ["<｜User｜>hi<｜Assistant｜>", "<｜User｜>hi<｜Assistant｜><think>\n"]
-    assert not workers()
+    assert workers() == others
 
 
 @pytest.mark.parametrize(
