@@ -30,7 +30,7 @@ from r1local.gguf.format import GGUFFile, shown
 
 #: R1's and its distillations': `llama_vocab` has been tried on broken ones of these kinds.
 _KNOWN_TOKENIZERS = ("gpt2", "llama")
-#: Seconds for a small file, which takes 0.5 s, on a busy machine; and bytes per second of a disk.
+#: Seconds for a small file, which takes 0.2 s, on a busy machine; and bytes per second of a disk.
 _TIME_LIMIT_S, _SLOWEST_DISK = 60.0, 50e6
 _LOOKS_EVERY_S = 0.02
 #: Bytes that a child may use besides the file's: on some broken vocabularies llama.cpp grows.
