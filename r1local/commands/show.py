@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
@@ -55,6 +56,8 @@ class _Found:
     known: CatalogModel | None
     place: str | None = None
     header: GGUFFile | None = None
+    path: Path | None = None
+    typed: str | None = None
 
     @property
     def quantization(self) -> str | None:
@@ -96,7 +99,8 @@ def _find(text: str, reference: Reference, models: Catalog, machine: Machine) ->
             return _Found(reference.model.name, reference.model)
         place = f"hf:{remote.repository.repo_id}/{remote.variant.name}"
         return _Found(remote.name, remote.known, place, header)
-    return _Found(model.name, model.known, str(model.path), read_gguf(model.path))
+    header = read_gguf(model.path)
+    return _Found(model.name, model.known, str(model.path), header, model.path, model.typed)
 
 
 def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
@@ -191,7 +195,9 @@ def template_state(header: GGUFFile) -> str:
 def _variant(quantization: str, facts: MemoryFacts, machine: Machine, found: _Found) -> VariantPlan:
     """What a quantization takes at each context, and how fast it may run."""
     longest = facts.context_length or max(CONTEXTS)
-    request = preferred_request(of_model([found.name], found.known, quantization))
+    path = found.path if quantization == found.quantization else None
+    names = of_model((found.typed, found.name), found.known, quantization, path)
+    request = preferred_request(names)
     contexts = []
     for context in (each for each in CONTEXTS if each <= longest):
         made = plan(facts, machine, replace(request, context=context))

@@ -129,7 +129,7 @@ class LogDisplay:
         if monotonic() >= self._next_line:
             self._next_line = monotonic() + _LOG_INTERVAL_S
             self.told(
-                f"{totals.done / 1e9:.2f} of {totals.total / 1e9:.2f} GB"
+                f"{disk_size(totals.done)} of {disk_size(totals.total)}"
                 f" ({100 * totals.done / totals.total:.0f} %), {totals.speed / 1e6:.1f} MB/s"
             )
 
