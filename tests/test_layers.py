@@ -56,6 +56,7 @@ KNOWN_BY = {
     "pygments": {"ui"},
     "rich": {"ui"},
     "typer": {"cli"},
+    "wcwidth": {"ui.cells"},
 }
 
 

@@ -5,11 +5,11 @@ from itertools import takewhile
 from math import ceil
 from typing import IO, TextIO
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from r1local.ui import streams
+from r1local.ui.cells import cell_len, cut, steadied
 from r1local.ui.safe_text import visible
 
 #: Characters of an error's line, beyond which a quotation is cut.
@@ -78,9 +78,7 @@ def _write(stream: IO[str], text: str) -> None:
 
 def live_line(console: Console, text: str) -> Text:
     """Return one dim row, cut to fit, for `LiveRows`."""
-    line = Text(visible(text), "dim")
-    line.truncate(max(console.width - 1, 1))
-    return line
+    return Text(cut(visible(text), max(console.width - 1, 1)), "dim")
 
 
 class LiveRows:
@@ -110,7 +108,7 @@ class LiveRows:
         kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         up = self._height(self._rows[kept:]) - 1
         self._console.file.write(
-            "\r" + (f"\x1b[{up}A" if up else "") + "\x1b[K\n".join(rows[kept:]) + "\x1b[J"
+            "\r" + (f"\x1b[{up}A" if up else "") + steadied("\x1b[K\n".join(rows[kept:])) + "\x1b[J"
         )
         self._console.file.flush()
         self._rows = rows[len(finished) :]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from r1local.ui.cells import cell_len
 from r1local.ui.safe_text import visible
 
 _GAP = 2

@@ -17,6 +17,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.safe_text import visible
 
 #: A paste beyond either is shown as one word: an editor slows down under much text.
@@ -132,7 +133,7 @@ class Editing:
 
 def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[str]:
     """A prompt in the scrollback, with one row below it."""
-    return PromptSession(
+    session: PromptSession[str] = PromptSession(
         completer=editing.completer,
         history=editing.history,
         multiline=True,
@@ -142,7 +143,10 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
         tempfile_suffix=".md",
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", visible(toolbar()))],
+        output=steady_output(),
     )
+    session.layout.container = SteadyRows(session.layout.container)
+    return session
 
 
 def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:

@@ -40,13 +40,13 @@ from prompt_toolkit.layout import (
     Window,
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
-from prompt_toolkit.output import create_output
 from prompt_toolkit.widgets import SearchToolbar
-from rich.cells import cell_len, set_cell_size
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.layout import PaneLayout
-from r1local.ui.chat.pane import Pane
+from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.pane import PaneWindow
 from r1local.ui.chat.prompt import Editing, input_keys
 from r1local.ui.chat.status_line import Status, status_row
 from r1local.ui.chat.style import CHAT_STYLE
@@ -116,7 +116,7 @@ class ChatScreen:
         self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
-        self._output = create_output()
+        self._output = steady_output()
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
             key_bindings=merge_key_bindings(
@@ -222,8 +222,8 @@ class ChatScreen:
     # The layout
 
     def _root(self) -> AnyContainer:
-        conversation = _pane_window(self.talk.conversation)
-        thinking = _pane_window(self.talk.thinking)
+        conversation = PaneWindow(self.talk.conversation)
+        thinking = PaneWindow(self.talk.thinking)
         title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
         stacked, beside = self._arranged(conversation, title, thinking)
 
@@ -245,10 +245,10 @@ class ChatScreen:
             ]
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
-        return FloatContainer(rows, [menu])
+        return SteadyRows(FloatContainer(rows, [menu]))
 
     def _arranged(
-        self, conversation: Window, title: Window, thinking: Window
+        self, conversation: PaneWindow, title: Window, thinking: PaneWindow
     ) -> tuple[AnyContainer, AnyContainer]:
         """The panes below one another, and side by side."""
 
@@ -298,7 +298,7 @@ class ChatScreen:
         parts = self.talk.title
         while len(parts) > 1 and cell_len(_title_of(parts)) > width:
             parts = parts[:-1]
-        title = set_cell_size(_title_of(parts), min(cell_len(_title_of(parts)), width))
+        title = cut(_title_of(parts), width)
         keys = _THINKING_KEYS if self.talk.state == "thinking" else ""
         if cell_len(title) + cell_len(keys) > width:
             keys = ""
@@ -312,7 +312,7 @@ class ChatScreen:
                 f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"
             ]
         width = self._output.get_size().columns
-        rows = [set_cell_size(line, min(cell_len(line), width)) for line in lines]
+        rows = [cut(line, width) for line in lines]
         return [("class:waiting", "\n".join(rows))] if rows else []
 
     def _status_row(self) -> StyleAndTextTuples:
@@ -389,10 +389,6 @@ _SHOWING = {
 
 def _title_of(parts: tuple[str, ...]) -> str:
     return f"─ {' · '.join(parts)} " if parts else ""
-
-
-def _pane_window(pane: Pane) -> Window:
-    return Window(pane, wrap_lines=False, always_hide_cursor=True)
 
 
 def _joined(posted: Iterable[Posted]) -> Iterator[Posted]:

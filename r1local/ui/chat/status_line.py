@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from rich.cells import cell_len
 
+from r1local.ui.cells import cell_len
 from r1local.ui.safe_text import visible
 
 _METER_CELLS = 10

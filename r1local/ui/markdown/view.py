@@ -49,11 +49,11 @@ class MarkdownView:
     def _paint(self, pending: list[Block]) -> None:
         begun = self._clock()
         width = max(self._console.width - 1, 1)
-        finished = draw(self._unpainted, self._last_kind, self._console, width)
+        finished = draw(self._unpainted, self._last_kind, width)
         if self._unpainted:
             self._last_kind = self._unpainted[-1].kind
             self._unpainted = []
-        live = draw(pending, self._last_kind, self._console, width)
+        live = draw(pending, self._last_kind, width)
         self._rows.update(finished, live)
         ended = self._clock()
         self._next_paint = begun + max(_PAINT_INTERVAL_S, (ended - begun) / _PAINT_SHARE)

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r1local.ui.markdown.blocks import MAX_CHARACTERS, MAX_LINES, Block, MarkdownBlocks
-from r1local.ui.markdown.rows import styled_text, wrap
+from r1local.ui.markdown.rows import styled_text
 from r1local.ui.markdown.view import MarkdownView
+from r1local.ui.markdown.wrapping import wrap
 from testing.terminals import Terminal, console_on
 
 ANSWER = """\

@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from rich.cells import cell_len
-
+from r1local.ui.cells import cell_len
 from r1local.ui.markdown.latex import symbols
 from r1local.ui.markdown.latex.pieces import (
     AtomKind,

@@ -11,7 +11,7 @@ from enum import IntEnum
 from itertools import zip_longest
 from typing import Literal
 
-from rich.cells import cell_len
+from r1local.ui.cells import cell_len
 
 AtomKind = Literal[
     "ordinary", "binary", "relation", "open", "close", "inner", "punctuation", "large", "function",
