@@ -19,7 +19,7 @@ from r1local.ui.cells import cell_len
 from r1local.ui.markdown.blocks import MAX_CHARACTERS, Block, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
 from r1local.ui.markdown.wrapping import wrap
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import VisibleStream, visible
 
 #: A row of the screen: pieces of text with prompt_toolkit's styles.
 Row: TypeAlias = list[tuple[str, str]]
@@ -77,6 +77,7 @@ class _Growing(ABC, Generic[Piece]):
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._visible = VisibleStream()
         self._changes = 0
         self._pieces: list[Piece] = []
         self._rows: list[Row] = []
@@ -93,12 +94,13 @@ class _Growing(ABC, Generic[Piece]):
         """Take the next characters."""
         self._texts.append(text)
         self._changes += 1
-        self._pieces += self._cut(visible(text))
+        self._pieces += self._cut(self._visible.feed(text))
 
     def withdraw(self, characters: int) -> None:
         """Take the last characters away."""
         kept = self.text[:-characters]
         self._restart()
+        self._visible = VisibleStream()
         self._texts, self._pieces, self._width = [], [], 0
         self._changes += 1
         if kept:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.utils import explode_text_fragments
 
 from r1local.ui.chat.painting import SteadyRows, steady_output
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import visible, visible_line
 
 #: A paste beyond either is shown as one word: an editor slows down under much text.
 _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
@@ -109,11 +113,33 @@ class SlashCompleter(Completer):
                     yield Completion(command, -len(name), display_meta=told)
         elif name in self._paths:
             word = argument.rpartition(" ")[2]
-            yield from self._path_completer.get_completions(Document(word), complete_event)
+            for each in self._path_completer.get_completions(Document(word), complete_event):
+                shown = visible_line(each.display_text)
+                yield Completion(each.text, each.start_position, display=shown)
         elif name in self._arguments:
             for word in self._arguments[name]():
                 if word.startswith(argument):
-                    yield Completion(word, -len(argument), display=visible(word))
+                    yield Completion(word, -len(argument), display=visible_line(word))
+
+
+class VisibleInput(Processor):
+    """Shows what hides or reorders characters in the input; what is sent stays as it was typed."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        """Replace a line's characters, and tell where each of them is shown."""
+        line: StyleAndTextTuples = []
+        starts = [0]
+        before = ""
+        for style, character, *_ in explode_text_fragments(transformation_input.fragments):
+            shown = visible(character, before)
+            line.append((style, shown))
+            starts.append(starts[-1] + len(shown))
+            before = character
+        return Transformation(
+            line,
+            source_to_display=lambda place: starts[min(place, len(starts) - 1)],
+            display_to_source=lambda place: max(bisect_right(starts, place) - 1, 0),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +168,8 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
         enable_open_in_editor=True,
         tempfile_suffix=".md",
         prompt_continuation="  ",
-        bottom_toolbar=lambda: [("", visible(toolbar()))],
+        bottom_toolbar=lambda: [("", visible_line(toolbar()))],
+        input_processors=[VisibleInput()],
         output=steady_output(),
     )
     session.layout.container = SteadyRows(session.layout.container)

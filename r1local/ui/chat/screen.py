@@ -47,11 +47,11 @@ from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
-from r1local.ui.chat.prompt import Editing, input_keys
+from r1local.ui.chat.prompt import Editing, VisibleInput, input_keys
 from r1local.ui.chat.status_line import Status, status_row
 from r1local.ui.chat.style import CHAT_STYLE
 from r1local.ui.chat.view import ChatView
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import visible_line
 
 _FRAME_S = 1 / 30
 #: Painting may take this part of the time: the rest is the model's, which may need every core.
@@ -274,7 +274,7 @@ class ChatScreen:
             return [("class:question", "  " if line or wrapped else "❯ ")]
 
         return Window(
-            BufferControl(self._buffer, search_buffer_control=search.control),
+            BufferControl(self._buffer, [VisibleInput()], search_buffer_control=search.control),
             height=height,
             wrap_lines=True,
             dont_extend_height=True,
@@ -306,7 +306,7 @@ class ChatScreen:
 
     def _waiting_rows(self) -> StyleAndTextTuples:
         waiting = self._status().waiting
-        lines = [f"waits: {visible(' '.join(text.split()))}" for text in waiting]
+        lines = [f"waits: {visible_line(' '.join(text.split()))}" for text in waiting]
         if len(lines) > _MOST_WAITING_ROWS:
             lines[_MOST_WAITING_ROWS - 1 :] = [
                 f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from r1local.ui.cells import cell_len
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import visible_line
 
 _METER_CELLS = 10
 #: From this part of the context on, the meter warns.
@@ -49,7 +49,7 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
         (7, "", status.session),
         (8, "", status.hint),
     ]
-    parts = [(rank, style, visible(text)) for rank, style, text in parts if text]
+    parts = [(rank, style, visible_line(text)) for rank, style, text in parts if text]
     while len(parts) > 1 and _width(parts) > width:
         parts.remove(max(parts))
     row: StyleAndTextTuples = []

@@ -18,7 +18,7 @@ from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, 
 from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
 from r1local.ui.meter import Meter
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import VisibleStream, visible
 from r1local.ui.wording import effort, thought_for
 
 _FOLD_INTERVAL_S = 1 / 10
@@ -157,11 +157,12 @@ class PlainPart:
     def __init__(self, console: Console) -> None:
         self._stream = console.file
         self._is_terminal = console.is_terminal
+        self._visible = VisibleStream()
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
         """Write the next characters."""
-        self._stream.write(visible(text) if self._is_terminal else text)
+        self._stream.write(self._visible.feed(text) if self._is_terminal else text)
         self._stream.flush()
         self._inside_line = text[-1] != "\n"
 
@@ -187,6 +188,7 @@ class StreamedThinking:
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
         self._err = err
         self._meter = Meter(clock)
+        self._visible = VisibleStream()
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
@@ -194,7 +196,7 @@ class StreamedThinking:
         if not self._meter.tokens:
             print_notice(self._err, "Thinking")
         self._meter.count(tokens)
-        self._err.file.write(dim(self._err, visible(text)))
+        self._err.file.write(dim(self._err, self._visible.feed(text)))
         self._err.file.flush()
         self._inside_line = text[-1] != "\n"
 
@@ -210,7 +212,8 @@ class StreamedThinking:
     def end(self, *, unfinished: bool) -> None:
         """Write the footer."""
         self.set_aside()
-        print_notice(self._err, _footer(self._meter, unfinished) + "\n")
+        print_notice(self._err, _footer(self._meter, unfinished))
+        print_notice(self._err, "")
 
 
 class FoldedThinking:
