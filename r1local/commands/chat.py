@@ -12,6 +12,7 @@ from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.commands.model_choice import choose_model
+from r1local.config.options import EFFORTS
 from r1local.config.paths import state_folder, user_models
 from r1local.engine.library import log
 from r1local.errors import EXIT_OK, LoadingCancelled, SessionInUse, SessionNotFound
@@ -29,6 +30,16 @@ from r1local.ui.chat.terminal_guard import guarded_terminal
 from r1local.ui.console import can_repaint, console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.questions import agreed, can_ask
+
+#: What `/set` completes, of settings whose values are words.
+_SETTINGS_WITH_VALUES = (
+    *(f"effort {effort}" for effort in EFFORTS),
+    "no-think true",
+    "no-think false",
+    "seed random",
+    "think-budget none",
+    "answer-reserve auto",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +178,7 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
-    completer = SlashCompleter(told, _words(), ("file", "export"))
+    completer = SlashCompleter(told, _words(), ("file", "export", "model"))
     editing = Editing(completer, history, pastes, options.vi)
     if options.inline:
         return Inline(editing)
@@ -175,20 +186,19 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     return FullScreen(editing, read_layout(place), partial(keep_layout, place))
 
 
-def _words() -> dict[str, Callable[[], list[str]]]:
+def _words() -> dict[str, Callable[[], dict[str, str]]]:
     """What the arguments of slash commands may be."""
 
-    def models() -> list[str]:
+    def models() -> dict[str, str]:
         from r1local.models.store.search import installed_models
 
-        return list(
-            dict.fromkeys(e.name for e in installed_models(load_catalog(user_models())) if e.whole)
-        )
+        here = installed_models(load_catalog(user_models()))
+        return {each.name: "" for each in here if each.whole}
 
     return {
         "model": models,
-        "resume": lambda: [each.name for each in saved_sessions()],
-        "set": lambda: list(SETTABLE),
-        "help": lambda: list(SLASH_COMMANDS),
-        "copy": lambda: ["thinking", "code 1"],
+        "resume": lambda: {each.name: each.title for each in saved_sessions()},
+        "set": lambda: {**SETTABLE} | dict.fromkeys(_SETTINGS_WITH_VALUES, ""),
+        "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},
+        "copy": lambda: {"thinking": "", "code 1": ""},
     }

@@ -5,20 +5,16 @@ tmux a flag for two and a skin colour for two more; on both, whatever way the sc
 about, it is what a fresh paint shows, and no letter or digit beside them is lost.
 """
 
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from testing import chats
 from testing.chats import ChatTerminal
 from testing.command import COMMAND, Scripted
+from testing.tmux import running_tmux
 
 CLUSTERS = (
     "👩‍💻",
@@ -88,46 +84,17 @@ def test_what_was_scrolled_is_what_a_fresh_paint_shows(scripted: Scripted, colum
             assert_whole(scrolled)
 
 
-@pytest.fixture
-def tmux() -> Iterator[list[str]]:
-    """A tmux of its own."""
-    if not shutil.which("tmux"):
-        pytest.skip("there is no tmux here")
-    command = ["tmux", "-L", f"r1local-test-{os.getpid()}", "-f", "/dev/null", "-u"]
-    yield command
-    subprocess.run([*command, "kill-server"], check=False, capture_output=True)
-
-
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_what_was_scrolled_in_tmux_is_what_a_fresh_paint_shows(
-    scripted: Scripted, tmux: list[str], columns: int
+    scripted: Scripted, columns: int
 ) -> None:
-    model: Path = scripted(REPLY, context_length=16_000)
-
-    def told(*arguments: str) -> str:
-        return subprocess.run(
-            [*tmux, *arguments], check=True, capture_output=True, text=True
-        ).stdout
-
-    def after(*keys: str) -> str:
-        """What is shown once keys were pressed and the screen stands still."""
-        told("send-keys", *keys)
-        seen = [""]
-        while len(seen) < 4 or len(set(seen[-4:])) > 1:
-            time.sleep(0.1)
-            seen.append(told("capture-pane", "-p"))
-        return seen[-1]
-
-    chat = shlex.join([*COMMAND, "chat", "-m", str(model)])
-    told("new", "-d", "-x", str(columns), "-y", "30", chat)
-    deadline = time.monotonic() + 60
-    for wanted, keys in (("❯", "Who?\r"), ("Done.", "")):
-        while wanted not in told("capture-pane", "-p"):
-            assert time.monotonic() < deadline, told("capture-pane", "-p")
-            time.sleep(0.1)
-        if keys:
-            told("send-keys", "-l", keys)
-    for key in KEYS:
-        scrolled = after("-l", key)
-        assert_whole(scrolled)
-        assert scrolled == after("C-l")
+    model = scripted(REPLY, context_length=16_000)
+    with running_tmux() as tmux:
+        tmux.start(shlex.join([*COMMAND, "chat", "-m", str(model)]), columns)
+        tmux.wait_for("❯")
+        tmux.tell("send-keys", "-l", "Who?\r")
+        tmux.wait_for("Done.")
+        for key in KEYS:
+            scrolled = tmux.after("-l", key)
+            assert_whole(scrolled)
+            assert scrolled == tmux.after("C-l")
