@@ -7,6 +7,7 @@ from rich.text import Text
 
 from r1local.conversation import Reply, Turn
 from r1local.ui.console import can_repaint, dim, print_notice
+from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
 from r1local.ui.wording import ENDINGS, reply_count, thought_for
 
@@ -33,7 +34,8 @@ def print_hit(console: Console, session: str, place: str, part: str, excerpt: st
     """Print where something was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
         console.print(f"{visible_line(session)} · turn {place} · {part}")
-        console.print(Text(f"  {visible_line(excerpt)}", "dim"))
+        for row in wrap(Text(visible_line(excerpt), "dim"), max(console.width - 3, 1)):
+            console.print(Text("  ") + row)
     else:
         console.file.write(f"{session}\t{place}\t{part}\t{unbroken(excerpt)}\n")
 

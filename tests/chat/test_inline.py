@@ -21,6 +21,8 @@ def piped(model: Path, typed: str, *arguments: str) -> subprocess.CompletedProce
 
 def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY), "--inline", lines=60) as terminal:
+        prompt = next(n for n, row in enumerate(terminal.rows) if row.startswith("❯"))
+        terminal.wait_for(lambda: "scripted · " in terminal.rows[prompt + 1])
         terminal.send("How many?")
         terminal.wait_for_text("❯ How many?", "Let me list", "thought for", "│ 4 │")
         assert "prime   square" in terminal.shown and "**" not in terminal.shown

@@ -34,6 +34,7 @@ class Pane:
         self._top = 0
         self._words = ""
         self._seeking = False
+        self._to_read: Item | None = None
         self._rows: list[Row] = []
         self._live: list[Row] = []
         self._done = self._taken = 0
@@ -65,6 +66,10 @@ class Pane:
         """Go to the first row."""
         self._go_to(0)
 
+    def read_from(self, item: Item) -> None:
+        """Begin at the start of the last item, if it is higher than the pane."""
+        self._to_read = item
+
     def scroll_to_end(self) -> None:
         """Go to the end, and follow it."""
         self.following = True
@@ -86,6 +91,11 @@ class Pane:
         if self._seeking:
             self._seeking = False
             self._go_to(self._first_found() - height // 2)
+        if (item := self._to_read) is not None:
+            self._to_read = None
+            rows = len(item.finished(width)) + len(item.live(width))
+            if self.items and self.items[-1] is item and rows > height:
+                self._go_to(self._count() - rows)
         last = max(self._count() - height, 0)
         self._top = last if self.following else min(self._top, last)
         self.following = self._top == last

@@ -181,6 +181,7 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
     session: PromptSession[str] = PromptSession(
         completer=editing.completer,
         history=editing.history,
+        complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
         key_bindings=input_keys(editing.pastes),
         editing_mode=editing.mode,

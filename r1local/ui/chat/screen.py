@@ -234,7 +234,7 @@ class ChatScreen:
                 return conversation
             return beside if self._side_by_side() else stacked
 
-        folded = Condition(lambda: self.talk.state != "idle" and not self._thinking_shown())
+        folded = Condition(self._has_folded_title)
         search = SearchToolbar()
         rows = HSplit(
             [
@@ -297,6 +297,9 @@ class ChatScreen:
         if self._layout.showing == "auto":
             return self.talk.state in ("reading", "thinking")
         return self._layout.showing == "open"
+
+    def _has_folded_title(self) -> bool:
+        return self.talk.state != "idle" and not self._thinking_shown() and bool(self.talk.title)
 
     def _title_row(self) -> StyleAndTextTuples:
         width = self._output.get_size().columns

@@ -1,7 +1,7 @@
 """Draws blocks of Markdown as rows of a screen.
 
 Two things differ from CommonMark because the author is a model. Nothing written
-vanishes: HTML, images, entities and link definitions are shown as text. And formulas
+vanishes: HTML, images and link definitions are shown as text. And formulas
 are drawn, though `\\(` and `2*3*4` mean something else to Markdown.
 """
 
@@ -173,7 +173,8 @@ def styled_text(text: str, width: int | None = None) -> Text:
             _begin_line(drawn)
             drawn.append_text(_draw_display(token.content, width, styles[-1])).append("\n")
         else:
-            drawn.append(token.content, styles[-1] + _INLINE.get(name, Style()))
+            # Entities may stand for any character: they are decoded after `visible` has looked.
+            drawn.append(visible(token.content), styles[-1] + _INLINE.get(name, Style()))
     drawn.rstrip()
     return drawn
 
@@ -207,7 +208,7 @@ def _link_target(attrs: dict[str, str | int | float]) -> str:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
-    parser.disable(["entity", "image", "html_inline"])
+    parser.disable(["image", "html_inline"])
     parser.inline.ruler.before("escape", "formula", _formula)
     parser.inline.ruler.at("escape", _escape)
     parser.inline.ruler.before("emphasis", "times", _times)

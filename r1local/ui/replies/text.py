@@ -16,6 +16,7 @@ from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
+from r1local.ui.markdown.wrapping import WordStream
 from r1local.ui.meter import Meter
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import VisibleStream, visible
@@ -189,15 +190,15 @@ class StreamedThinking:
         self._err = err
         self._meter = Meter(clock)
         self._visible = VisibleStream()
+        self._words = WordStream(lambda: err.width)
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
-        """Write the next characters and let the terminal break the lines."""
+        """Write the next characters, a word as soon as it is whole."""
         if not self._meter.tokens:
             print_notice(self._err, "Thinking")
         self._meter.count(tokens)
-        self._err.file.write(dim(self._err, self._visible.feed(text)))
-        self._err.file.flush()
+        self._show(self._words.feed(self._visible.feed(text)))
         self._inside_line = text[-1] != "\n"
 
     def rewind(self, characters: int) -> None:
@@ -205,15 +206,22 @@ class StreamedThinking:
 
     def set_aside(self) -> None:
         """Break the line."""
+        self._show(self._words.flush())
         if self._inside_line:
             self._err.file.write("\n")
+            self._words = WordStream(lambda: self._err.width)
         self._inside_line = False
 
     def end(self, *, unfinished: bool) -> None:
         """Write the footer."""
         self.set_aside()
         print_notice(self._err, _footer(self._meter, unfinished))
-        print_notice(self._err, "")
+        self._err.file.write("\n")
+
+    def _show(self, text: str) -> None:
+        if text:
+            self._err.file.write(dim(self._err, text))
+            self._err.file.flush()
 
 
 class FoldedThinking:

@@ -10,6 +10,7 @@ from r1local.ui.markdown.latex.pieces import (
     AtomKind,
     Bond,
     Box,
+    binomial,
     bracketed,
     enclosed,
     fraction,
@@ -65,7 +66,7 @@ def _fraction(reader: Reader) -> Box:
 
 
 def _binomial(reader: Reader) -> Box:
-    return one_row(f"C({reader.argument().text}, {reader.argument().text})")
+    return binomial(reader.argument(), reader.argument())
 
 
 def _root(reader: Reader) -> Box:

@@ -117,6 +117,11 @@ def fraction(numerator: Box, denominator: Box) -> Box:
     return one_row(f"{bracketed(numerator, Bond.QUOTIENT)}/{under}", bond=Bond.QUOTIENT)
 
 
+def binomial(upper: Box, lower: Box) -> Box:
+    """Return a binomial coefficient on one line."""
+    return one_row(f"C({upper.text}, {lower.text})")
+
+
 def _with_signs(pieces: Iterable[Box]) -> list[Box]:
     """Tell the minus of `-b` from that of `a - b`."""
     signed: list[Box] = []
