@@ -42,6 +42,7 @@ to type or do next. Foreign exceptions are translated where they enter, in the
 adapters, and nowhere else.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 EXIT_OK = 0
@@ -224,3 +225,12 @@ def require(holds: bool, setting: str, range_: str) -> None:
     """
     if not holds:
         raise InvalidSetting(f"{setting} is out of range", f"it must be {range_}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint for a word that is not known: the one it looks like, or all there are."""
+    import difflib  # only errors need it
+
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"

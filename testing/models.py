@@ -87,10 +87,12 @@ class Vocabulary:
         return ids
 
 
-def vocabulary(extra_tokens: Sequence[str] = ()) -> Vocabulary:
+R1_TAGS = {THINK: USER_DEFINED, END_THINK: USER_DEFINED}
+
+
+def vocabulary(extra_tokens: Sequence[str] = (), tags: Mapping[str, int] = R1_TAGS) -> Vocabulary:
     """The byte-level vocabulary of scripted models; token n < 256 is byte n."""
-    specials = {BOS: CONTROL, EOS: CONTROL, USER: CONTROL, ASSISTANT: CONTROL}
-    specials |= {THINK: USER_DEFINED, END_THINK: USER_DEFINED}
+    specials = {BOS: CONTROL, EOS: CONTROL, USER: CONTROL, ASSISTANT: CONTROL, **tags}
     byte_texts = _byte_texts()
     extra_texts = ["".join(byte_texts[byte] for byte in text.encode()) for text in extra_tokens]
     return Vocabulary(
@@ -121,6 +123,7 @@ def write_scripted_model(
     chat_template: str | None = CONSTANT_TEMPLATE,
     context_length: int | None = None,
     extra_tokens: Sequence[str] = (),
+    tags: Mapping[str, int] = R1_TAGS,
     metadata: Mapping[str, MetadataValue] | None = None,
     slow: bool = False,
 ) -> Path:
@@ -136,10 +139,11 @@ def write_scripted_model(
         context_length: tokens of prompt and reply the model has positions for;
             as many as are needed, and 512 more, if None.
         extra_tokens: whole words to add to the vocabulary; the reply uses them.
+        tags: special tokens beside those of turns, and the type of each.
         metadata: entries to add or to put in place of the usual ones.
         slow: about two thousand tokens a second, so that a reply can be caught in the middle.
     """
-    tokens = vocabulary(extra_tokens)
+    tokens = vocabulary(extra_tokens, tags)
     ids = tokens.encode(reply) if isinstance(reply, str | bytes) else list(reply)
     start = prompt if isinstance(prompt, int) else len(tokens.encode(prompt))
     needed = start + len(ids) + 1
@@ -151,11 +155,17 @@ def write_scripted_model(
     feed_forward = _SLOW_FFN if slow else _WIDTH
     header = scripted_metadata(tokens, length, chat_template)
     header["gpt2.feed_forward_length"] = feed_forward
+    header |= metadata or {}
     return write_gguf(
         path,
-        header | dict(metadata or {}),
+        dict(sorted(header.items(), key=_after_general)),
         _scripted_tensors(len(tokens.texts), follows[:length], feed_forward),
     )
+
+
+def _after_general(entry: tuple[str, MetadataValue]) -> bool:
+    """Whether an entry is a specific one: converters write the general ones first."""
+    return not entry[0].startswith("general.")
 
 
 def scripted_metadata(
@@ -340,6 +350,7 @@ BROKEN_FILES: dict[str, Callable[[Path], Path]] = {
     "alignment zero": _with(general__alignment=0),
     "alignment three": _with(general__alignment=3),
     "big endian": _bytes(b"GGUF" + struct.pack(">IQQ", 3, 0, 0)),
+    "version zero": _bytes(b"GGUF" + struct.pack("<IQQ", 0, 0, 0)),
     "version one": _bytes(b"GGUF" + struct.pack("<III", 1, 0, 0)),
     "version nine": _bytes(b"GGUF" + struct.pack("<IQQ", 9, 0, 0)),
     "same token twice": _with(tokenizer__ggml__tokens=["a"] * 264),

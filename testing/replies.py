@@ -1,16 +1,23 @@
 """Replies in this process: a model loaded for a test, and what its events come to."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from r1local.conversation import Conversation, Message
+from r1local.engine.library import load_llama
+from r1local.engine.vocabulary import Vocabulary
 from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
+from r1local.replies.stream import ReplyStream
+from r1local.thinking.dialects import R1, Dialect
+from r1local.thinking.splitter import Start
 
+PROMPT = (0,)
 HI: Conversation = (Message("user", "hi"),)
 
 
@@ -33,6 +40,52 @@ def events_of(
 ) -> list[Event]:
     settings = settings or ReplySettings()
     return list(generate(model, conversation, settings, control or Control()))
+
+
+@contextmanager
+def vocabulary_of(path: Path) -> Iterator[Vocabulary]:
+    """A model file's vocabulary, without its weights."""
+    llama = load_llama()
+    params = llama.llama_model_default_params()
+    params.vocab_only = True
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
+    try:
+        yield Vocabulary(llama.llama_model_get_vocab(model))
+    finally:
+        llama.llama_model_free(model)
+
+
+def stream_of(
+    vocabulary: Vocabulary,
+    settings: ReplySettings | None = None,
+    *,
+    dialect: Dialect = R1,
+    start: Start = "open",
+    control: Control | None = None,
+) -> ReplyStream:
+    """A reply whose tokens the test draws itself."""
+    return ReplyStream(
+        vocabulary,
+        dialect,
+        PROMPT,
+        start,
+        8_192,
+        settings or ReplySettings(),
+        control or Control(),
+    )
+
+
+def fed(stream: ReplyStream, script: Sequence[int]) -> list[Event]:
+    """The events of a reply with its place in a script as its next token, as scripted models do."""
+    events: list[Event] = []
+    position = 0
+    while not stream.finished and position < len(script):
+        events += stream.feed(script[position])
+        assert stream.finished or stream.next_tokens, "there is nothing to evaluate"
+        if stream.rewind_to is not None:
+            position = stream.rewind_to - len(PROMPT)
+        position += len(stream.next_tokens)
+    return [*events, *stream.finish(cached_tokens=0, load_s=0.0, prompt_s=0.0)]
 
 
 def text_of(events: list[Event], kind: type[ThinkingDelta] | type[AnswerDelta]) -> str:

@@ -1,7 +1,7 @@
 """Make the generated documents, or check that they are current.
 
-python -m tools.docs            write docs/cli.md and docs/models.md
-python -m tools.docs --check    fail if either is stale
+python -m tools.docs            write docs/cli.md, docs/config.md and docs/models.md
+python -m tools.docs --check    fail if one is stale
 """
 
 import os
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from r1local.config.option import Group, Option
+from r1local.config.options import in_catalog, in_group
 from r1local.models.catalog import CatalogModel, load_catalog
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +20,57 @@ MODELS_HEAD = """# Models
 Generated from `models.toml` by `python -m tools.docs`. A file of the same form in r1local's
 configuration folder adds models, changes facts, or hides a model with `hidden = true`.
 """
+CONFIG_HEAD = """# Preferences
+
+Generated from `r1local/config/options.py` by `python -m tools.docs`.
+
+What is always to hold stands in `config.toml`; `r1local config path` says where that is. What is
+about one question stays on the command line: the prompt and its files, the form of the output, how
+many replies vote, a chat template's variables.
+
+```toml
+# config.toml
+model = "7b"
+vi = true
+think_budget = 2000
+
+[models."7b"]
+context = 16384
+temperature = 0.5
+```
+
+A table `[models."NAME"]` holds for one model. NAME is what you type for it after `-m`, or a name
+or alias of the catalog, in any case. The more exact name counts: `"7b:q5_k_m"` before `"7b"`.
+
+`r1local config` lists every setting with its value and where that comes from. `r1local config set
+think-budget 2000` writes it for you, and `r1local config unset think-budget` takes it out; with
+`--model 7b` they do it for that model. What else stands in the file, comments too, stays as it is.
+`r1local config edit` opens the file in your editor.
+
+The first of these that sets a setting counts:
+
+1. the command line, as `--think-budget 2000`. What config.toml turns on, the command line can turn
+   off: `--no-vi`, `--think`, `--think-budget none`
+2. the environment, as `R1LOCAL_THINK_BUDGET=2000`
+3. `config.toml`, in the model's table
+4. `config.toml`
+5. the model's entry in `models.toml`, which may have CATALOG
+6. what is built in
+
+`effort` and `think_budget` say the same in other words: the one set in the place that counts more
+holds, and in one place it is `think_budget`. `system` holds for new conversations: a session that
+goes on keeps its own. `no_save` doesn't hold where you name a session. A relative path in
+`config.toml` starts at its folder.
+
+Below, *a model* means that a model's table can have the key, and `/set` that the chat can change
+it; there, and on the command line, the key has hyphens (`--think-budget`).
+""".replace("CATALOG", ", ".join(f"`{option.key}`" for option in in_catalog()))
+CONFIG_GROUPS: Mapping[Group, str] = {
+    "program": "The program",
+    "reply": "Replies",
+    "loading": "Loading models",
+    "vote": "Votes",
+}
 SCORES_HEAD = """Of full-precision weights, by DeepSeek; a quantization may score lower. The models
 of May 2025 (0528) were measured on other editions of LiveCodeBench and Codeforces, which are left
 out here because they can't be compared.
@@ -31,6 +84,7 @@ SCORES = {
     "codeforces": "Codeforces",
 }
 MODELS = ("pull", "list", "show", "rm", "import", "verify")
+CONFIG = ("set", "unset", "edit", "path")
 SESSIONS = ("list", "show", "export", "search", "rm")
 COMMANDS = (
     (),
@@ -39,6 +93,8 @@ COMMANDS = (
     *((name,) for name in MODELS),
     ("sessions",),
     *(("sessions", name) for name in SESSIONS),
+    ("config",),
+    *(("config", name) for name in CONFIG),
 )
 
 
@@ -46,7 +102,8 @@ def main() -> int:
     """Write or check each document; return the exit code."""
     checking = "--check" in sys.argv[1:]
     stale = []
-    for name, text in (("cli.md", cli_page()), ("models.md", models_page())):
+    pages = {"cli.md": cli_page(), "config.md": config_page(), "models.md": models_page()}
+    for name, text in pages.items():
         path = ROOT / "docs" / name
         if checking and (not path.exists() or path.read_text(encoding="utf-8") != text):
             stale.append(name)
@@ -64,6 +121,28 @@ def cli_page() -> str:
         title = " ".join(("r1local", *command))
         pages.append(f"## {title}\n\n```text\n{_help(command)}\n```\n")
     return "\n".join(pages)
+
+
+def config_page() -> str:
+    """Every preference: its key, what it does, its values, and where it can be set."""
+    pages = [CONFIG_HEAD]
+    heads = ("key", "what it does", "value", "built in", "command line", "also")
+    for group, title in CONFIG_GROUPS.items():
+        options = [option for option in in_group(group) if option.preference]
+        pages += [f"## {title}\n", _table(heads, map(_preference, options))]
+    return "\n".join(pages)
+
+
+def _preference(option: Option) -> tuple[str, ...]:
+    also = {"a model": option.per_model, "`/set`": option.group == "reply"}
+    return (
+        f"`{option.key}`",
+        option.help.rstrip("."),
+        option.kind.range,
+        option.default_words,
+        ", ".join(f"`{command}`" for command in option.commands),
+        ", ".join(place for place, can in also.items() if can),
+    )
 
 
 def models_page() -> str:

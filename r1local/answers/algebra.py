@@ -1,19 +1,38 @@
 """Answers compared by computer algebra, with math-verify, where that is installed.
 
+math-verify reads much that isn't there, and passes over what it doesn't know: of `204_5` it sees
+204, of `f'(x)` f(x), and two equations without real solutions are one to it. So it only ever sees
+expressions that were read to their last sign (`formula_reader`), spelled in normal form, and is
+believed only if no variable is missing from what it read. Pairs, sets, relations and matrices
+are compared here, member by member.
+
 Parsing and simplifying what a model wrote may take any time and memory (`9^{9^{9^9}}`), and
 math-verify's own time limit works by signals, in main threads alone. So it is done in a
 process of its own, which is given a few seconds and a limited memory.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 
-from r1local.answers.canonical import is_formula, is_number
+from r1local.answers.canonical import formula_of, number_of
+from r1local.answers.structures import Structure, Value
+from r1local.answers.terms import Terms
 
+# Of the normal form: a variable with its subscript, a function, and what isn't math-verify's.
+_NAME = re.compile(r"\\?[A-Za-z]+(?:_\w|_\{\w+\})?")
+_FUNCTION = re.compile(
+    r"\\(?:sin|cos|tan|cot|sec|csc|arc\w+|sinh|cosh|tanh|ln|log|binom|[lr]floor|[lr]ceil)(?![a-z])"
+)
+_CONSTANTS = {"e", "i", r"\pi", r"\infty"}
+_UNKNOWN = re.compile(
+    r"'|\d_|(?<![a-z\\])[A-Za-z](?:_\w|_\{\w+\})?\("
+    r"|\\(?:mathbb|emptyset|lg|gcd|lcm|min|max|det|deg|arg|Re|Im|coth|ell|hbar)(?![a-z])"
+)
 _SECONDS = 5
 _MEMORY_BYTES = 2 * 2**30
 
@@ -23,11 +42,11 @@ def equal_formula(answer: str, others: Sequence[str]) -> int | None:
 
     None as well where math-verify is not installed, or doesn't find out in time.
     """
-    if not is_formula(answer) or find_spec("math_verify") is None:
+    mine = formula_of(answer)
+    if mine is None or find_spec("math_verify") is None:
         return None
-    formulas = [place for place, other in enumerate(others) if is_formula(other)]
-    if is_number(answer):  # which `canonical` has told from other numbers
-        formulas = [place for place in formulas if not is_number(others[place])]
+    theirs = [formula_of(other) for other in others]
+    formulas = [place for place, other in enumerate(theirs) if _may_be_equal(mine, other)]
     if not formulas:
         return None
     question = json.dumps([answer, [others[place] for place in formulas]])
@@ -49,18 +68,82 @@ def equal_formula(answer: str, others: Sequence[str]) -> int | None:
     return None if place is None else formulas[place]
 
 
+def _may_be_equal(left: Value, right: Value | None) -> bool:
+    """They have the same shape, and somewhere in it there is something to work out."""
+    if isinstance(left, Structure) and isinstance(right, Structure):
+        same_shape = left.kind == right.kind and len(left.members) == len(right.members)
+        return same_shape and (
+            left.is_unordered or all(map(_may_be_equal, left.members, right.members))
+        )
+    if not isinstance(left, Terms) or not isinstance(right, Terms):
+        return False
+    return str(left) == str(right) or number_of(left) is None or number_of(right) is None
+
+
 def _first_equal(answer: str, others: Sequence[str]) -> int | None:
-    from math_verify import parse, verify
-
-    def parsed(text: str) -> object:
-        return parse(f"${text}$", parsing_timeout=None)
-
-    mine = parsed(answer)
+    mine = formula_of(answer)
     for place, other in enumerate(others):
-        theirs = parsed(other)
-        if mine and theirs and verify(theirs, mine, timeout_seconds=None):
+        theirs = formula_of(other)
+        if mine and theirs and are_equal(mine, theirs):
             return place
     return None
+
+
+def are_equal(left: Value, right: Value) -> bool:
+    """Two formulas are one to computer algebra. It may take any time, and needs math-verify."""
+    if str(left) == str(right):
+        return True
+    if not _may_be_equal(left, right):
+        return False
+    if isinstance(left, Structure) and isinstance(right, Structure):
+        if left.is_unordered:
+            return _same_members(left.members, list(right.members))
+        return all(map(are_equal, left.members, right.members))
+    return _is_one_expression(str(left), str(right))
+
+
+def _same_members(left: Sequence[Value], right: list[Value]) -> bool:
+    for mine in left:
+        found = next((theirs for theirs in right if are_equal(mine, theirs)), None)
+        if found is None:
+            return False
+        right.remove(found)
+    return True
+
+
+def _is_one_expression(left: str, right: str) -> bool:
+    from math_verify import verify
+
+    mine, theirs = _parsed(left), _parsed(right)
+    if mine is None or theirs is None:
+        return False
+    return bool(verify(theirs, mine, timeout_seconds=None))
+
+
+def _parsed(expression: str) -> object | None:
+    """What math-verify reads in an expression in normal form; None if that isn't all of it."""
+    from math_verify import LatexExtractionConfig, parse
+    from sympy import Expr, I
+
+    if _UNKNOWN.search(expression):
+        return None
+    found = parse(f"${expression}$", [LatexExtractionConfig()], "no_fallback", parsing_timeout=None)
+    if len(found) != 1 or not isinstance(found[0], Expr):
+        return None
+    variables = {_bare(symbol.name): symbol for symbol in found[0].free_symbols}
+    if variables.keys() - {"i"} != _variables(expression):
+        return None
+    read: object = found[0].subs(variables["i"], I) if "i" in variables else found[0]
+    return read
+
+
+def _variables(expression: str) -> set[str]:
+    names = {match[0] for match in _NAME.finditer(_FUNCTION.sub("", expression))} - _CONSTANTS
+    return set(map(_bare, names))
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[{}\\]", "", name)
 
 
 def _limit_memory() -> None:

@@ -150,15 +150,14 @@ class Chat:
         """
         question = question_with_documents(text, self.attached)
         _check_text(question)
-        if shortage := self.dialogue.shortage(question):
-            self._offer_room(shortage, text)
-            return
         names = [document.name for document in self.attached]
         shown = f"{text}\n({', '.join(names)})" if names else None
+        prepared = self.dialogue.prepare(question, shown)
+        if shortage := self.dialogue.shortage(prepared):
+            self._offer_room(shortage, text)
+            return
         self.attached.clear()
-        self.surface.reply(
-            shown or text, lambda control: self.dialogue.ask(question, control, shown)
-        )
+        self.surface.reply(shown or text, partial(self.dialogue.ask, prepared))
 
     def vote(self, votes: int, question: str) -> None:
         """Let so many replies vote on the answer to a question.

@@ -1,22 +1,45 @@
-"""A conversation in progress: its turns, the model that replies, and where it is kept."""
+"""A conversation in progress: the model that replies, and the records of what is said."""
 
-import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from r1local.conversation import Conversation, Reply, Turn, messages_of
-from r1local.events.reply import Event
-from r1local.events.reply_builder import ReplyBuilder
-from r1local.events.vote import VoteEvent, VoteResult, VoterEvent, VoterReply
+from r1local.conversation import Conversation, Turn, messages_of
+from r1local.events.reply import Event, Finished
+from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.loading import LoadedModel
 from r1local.models.selection import Selected
 from r1local.replies.control import Control
-from r1local.replies.generation import Begun, generate
+from r1local.replies.generation import Begun, TokenisedPrompt, reply_to, tokenised_prompt
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
+from r1local.sessions.records import (
+    Continued,
+    Dropped,
+    Ended,
+    OfVoter,
+    Question,
+    Retry,
+    Setting,
+    SystemPromptChange,
+    Undo,
+    UsedModel,
+    ended,
+)
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedQuestion:
+    """A question that can be asked at once, its prompt rendered and tokenised.
+
+    `shown` is the question as it was typed, if that differs.
+    """
+
+    question: str
+    prompt: TokenisedPrompt
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +59,10 @@ class Shortage:
 
 
 class Dialogue:
-    """What is said, by whom, and what the model is given of it.
+    """Asks the model what is said, and hands every record of it to the recorder.
 
-    One thread at a time may let the model reply; the turns may be read from any.
+    What was said is the recorder's transcript; nothing of it is kept here. One thread at a time
+    may change the conversation; it may be read from any.
 
     Args:
         selected: which model replies.
@@ -54,112 +78,129 @@ class Dialogue:
         self.loaded = loaded
         self.settings = settings
         self.recorder: Recorder
-        self.system: str | None
-        self.dropped: int
-        self._turns: list[Turn]
-        self._lock = threading.Lock()
         self._enter(recorder)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """All turns, those included that the model isn't given any more."""
-        with self._lock:
-            return tuple(self._turns)
+        return self.recorder.transcript.turns
+
+    @property
+    def system(self) -> str | None:
+        """The system prompt."""
+        return self.recorder.transcript.system
+
+    @property
+    def dropped(self) -> int:
+        """How many of the oldest turns the model isn't given any more."""
+        return self.recorder.transcript.dropped
 
     @property
     def context_used(self) -> int:
         """Tokens of the context window in use."""
         return self.loaded.model.position
 
-    def ask(
-        self, question: str, control: Control, shown: str | None = None
-    ) -> Generator[Event, None, None]:
-        """Let the model answer one more question, typed as `shown` if that differs.
+    def prepare(self, question: str, shown: str | None = None) -> PreparedQuestion:
+        """Make the prompt that asks a question, typed as `shown` if that differs.
 
         Raises:
-            R1LocalError: as `generation.reply`; the question stays, without a reply.
+            ChatTemplateError: the template can't render it.
         """
-        self.recorder.question(question, shown)
-        conversation = self._messages(self.turns, question)
-        self._put(Turn(question, shown=shown))
-        yield from self._reply(conversation, control, self.settings)
+        return PreparedQuestion(question, self._prompt(self._messages(self.turns, question)), shown)
+
+    def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
+        """What is missing to let the model answer a question, if anything is."""
+        window = self.loaded.model.context_window
+        room = window - self.settings.thinking.reserve(window)
+        if len(prepared.prompt.tokens) <= room:
+            return None
+        given = self.turns[self.dropped :]
+
+        def fits(left_out: int) -> bool:
+            messages = messages_of(given[left_out:], self.system, prepared.question)
+            return len(self._prompt(messages).tokens) <= room
+
+        oldest = given[: _first(len(given), fits)]
+        return Shortage(len(prepared.prompt.tokens) + window - room, window, oldest)
+
+    def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
+        """Let the model answer one more question, prepared for the conversation as it is.
+
+        Raises:
+            R1LocalError: as `generation.reply_to`; the question stays, and its reply is `lost`.
+        """
+        self.recorder.append(Question(prepared.question, prepared.shown))
+        yield from self._reply(prepared.prompt, control, self.settings)
 
     def retry(self, control: Control) -> Generator[Event, None, None]:
         """Let the model reply to the last question anew, with another seed than any asked for."""
-        last = self.turns[-1]
-        self.recorder.retry()
-        self._put(replace(last, reply=None), in_place=True)
+        *before, last = self.turns
         settings = replace(self.settings, sampler=replace(self.settings.sampler, seed=None))
-        conversation = self._messages(self.turns[:-1], last.question)
-        yield from self._reply(conversation, control, settings)
+        prompt = self._prompt(self._messages(before, last.question))
+        self.recorder.append(Retry())
+        yield from self._reply(prompt, control, settings)
 
     def go_on(self, control: Control) -> Generator[Event, None, None]:
         """Let the last reply go on from where it was cut; there must be one."""
-        last = self.turns[-1]
+        *before, last = self.turns
         assert last.reply is not None
-        self.recorder.continued()
-        conversation = self._messages(self.turns[:-1], last.question)
-        yield from self._reply(conversation, control, self.settings, last.reply)
+        begun = Begun(last.reply.thinking, last.reply.answer, last.reply.thinking_open)
+        prompt = self._prompt(self._messages(before, last.question), begun)
+        self.recorder.append(Continued())
+        yield from self._reply(prompt, control, self.settings)
 
     def vote(self, votes: int, question: str, control: Control) -> Generator[VoteEvent, None, None]:
-        """Let the model answer a question so many times; the winning reply is what stays.
+        """Let the model answer a question several times; the winning reply is what stays.
+
+        Without a winner that is the first voter's.
 
         Raises:
-            R1LocalError: as `votes.vote`; the question stays, without a reply.
+            R1LocalError: as `election.hold_vote`; the question stays, without a reply.
         """
-        self.recorder.question(question)
         conversation = self._messages(self.turns, question)
-        self._put(Turn(question))
+        self.recorder.append(Question(question))
         settings = VoteSettings(votes, replace(self.settings, only_thinking=False))
-        events = hold_vote(self.loaded, conversation, settings, control, self.selected.name)
-        with closing(events):
-            for event in events:
-                self._keep(event)
-                yield event
-
-    def _keep(self, event: VoteEvent) -> None:
-        """Keep each voter's reply; as the turn's own the winner's, or, without one, the first."""
-        match event:
-            case VoterEvent(voter, of_reply):
-                self.recorder.event(of_reply, voter)
-            case VoterReply(voter, reply):
-                turn = self.turns[-1]
-                self._put(replace(turn, voters={**turn.voters, voter: reply}), in_place=True)
-                self.recorder.finished(reply, voter)
-            case VoteResult(winner, ballots=ballots) if ballots:
-                chosen = winner or ballots[0]
-                self._put(replace(self.turns[-1], reply=chosen.reply), in_place=True)
-                self.recorder.finished(chosen.reply)
+        result: VoteResult | None = None
+        try:
+            with closing(
+                hold_vote(self.loaded, conversation, settings, control, self.selected.name)
+            ) as events:
+                for event in events:
+                    if isinstance(event, VoterEvent):
+                        self._append_of_voter(event.voter, event.event)
+                    elif isinstance(event, VoteResult):
+                        result = event
+                    yield event
+        finally:
+            if result and result.ballots:
+                chosen = result.winner or result.ballots[0]
+                self.recorder.append(ended(chosen.reply, streamed=False))
 
     def undo(self) -> Turn:
         """Take the last turn away; return it."""
-        self.recorder.undo()
-        with self._lock:
-            turn = self._turns.pop()
-            self.dropped = min(self.dropped, len(self._turns))
-        return turn
+        last = self.turns[-1]
+        self.recorder.append(Undo())
+        return last
 
     def use_system(self, system: str | None) -> None:
         """Give the model another system prompt from here on, or none."""
-        self.recorder.use_system(system)
-        self.system = system
+        self.recorder.append(SystemPromptChange(system))
 
     def change(self, name: str, value: str, settings: ReplySettings) -> None:
         """Reply by other settings from here on; `name` and `value` say what was changed."""
-        self.recorder.set(name, value)
+        self.recorder.append(Setting(name, value))
         self.settings = settings
 
     def drop_oldest(self, count: int) -> None:
         """Give the model so many turns less; they stay on the screen and on the disk."""
-        self.recorder.drop_oldest(count)
-        self.dropped += count
+        self.recorder.append(Dropped(count))
 
     def move_to(self, recorder: Recorder) -> None:
         """Go on in another session, with its turns; a new one keeps the system prompt."""
         system = self.system
         self._leave_session()
         self._enter(recorder)
-        if system and not recorder.turns:
+        if system and not self.turns:
             self.use_system(system)
 
     def switch(self, selected: Selected, load: Callable[[Selected], LoadedModel]) -> int:
@@ -176,23 +217,9 @@ class Dialogue:
             self.loaded = load(before)
             raise
         self.selected = selected
-        self.recorder.use_model(selected.reference)
-        return self._count(self._messages(self.turns, None)) if self.turns else 0
-
-    def shortage(self, question: str) -> Shortage | None:
-        """What is missing to let the model answer a question, if anything is."""
-        window = self.loaded.model.context_window
-        turns, room = self.turns, window - self.settings.thinking.reserve(window)
-
-        def needed(dropped: int) -> int:
-            return self._count(self._messages(turns, question, self.dropped + dropped))
-
-        if (prompt := needed(0)) <= room:
-            return None
-        given = len(turns) - self.dropped
-        fewest = _first(given, lambda count: needed(count) <= room)
-        oldest = turns[self.dropped : self.dropped + fewest] if fewest else ()
-        return Shortage(prompt + window - room, window, oldest)
+        self.recorder.append(UsedModel(selected.reference))
+        turns = self.turns
+        return len(self._prompt(self._messages(turns, None)).tokens) if turns else 0
 
     def close(self) -> None:
         """Close the session and the model; the KV cache is kept for the next time.
@@ -207,54 +234,44 @@ class Dialogue:
 
     def _enter(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.system, self.dropped = recorder.system, recorder.dropped
-        with self._lock:
-            self._turns = list(recorder.turns)
-        if recorder.model != self.selected.reference:
-            recorder.use_model(self.selected.reference)
-        if self._turns:
+        if recorder.transcript.model != self.selected.reference:
+            recorder.append(UsedModel(self.selected.reference))
+        if self.turns:
             recorder.restore_state(self.loaded.model)
 
     def _leave_session(self) -> None:
-        if self._turns:
+        if self.turns:
             self.recorder.keep_state(self.loaded.model)
         self.recorder.close()
 
-    def _messages(
-        self, turns: Sequence[Turn], question: str | None, dropped: int | None = None
-    ) -> Conversation:
-        start = self.dropped if dropped is None else dropped
-        return messages_of(turns[start:], self.system, question)
+    def _messages(self, turns: Sequence[Turn], question: str | None) -> Conversation:
+        return messages_of(turns[self.dropped :], self.system, question)
 
-    def _count(self, conversation: Conversation) -> int:
-        parts = self.loaded.template.render(conversation).parts
-        return len(self.loaded.model.vocabulary.tokenise(parts))
-
-    def _put(self, turn: Turn, *, in_place: bool = False) -> None:
-        with self._lock:
-            self._turns[-1 if in_place else len(self._turns) :] = [turn]
+    def _prompt(self, conversation: Conversation, begun: Begun | None = None) -> TokenisedPrompt:
+        return tokenised_prompt(self.loaded, conversation, self.settings, begun)
 
     def _reply(
-        self,
-        conversation: Conversation,
-        control: Control,
-        settings: ReplySettings,
-        begun: Reply | None = None,
+        self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings
     ) -> Generator[Event, None, None]:
-        kept = ReplyBuilder(self.selected.name, begun)
-        start = Begun(begun.thinking, begun.answer, begun.thinking_open) if begun else None
-        events = generate(self.loaded, conversation, settings, control, start)
+        finished: Finished | None = None
         try:
-            with closing(events):
+            with closing(reply_to(self.loaded, prompt, settings, control)) as events:
                 for event in events:
-                    kept.handle(event)
-                    self.recorder.event(event)
+                    if isinstance(event, Finished):
+                        finished = event
+                    else:
+                        self.recorder.append(event)
                     yield event
         finally:
             # Whatever ended it, what was streamed is kept.
-            whole = kept.reply()
-            self._put(replace(self.turns[-1], reply=whole), in_place=True)
-            self.recorder.finished(whole)
+            self.recorder.append(self._ended(finished))
+
+    def _append_of_voter(self, voter: int, event: Event) -> None:
+        record = self._ended(event, voter) if isinstance(event, Finished) else event
+        self.recorder.append(OfVoter(voter, record))
+
+    def _ended(self, finished: Finished | None, voter: int | None = None) -> Ended:
+        return self.recorder.transcript.ended(finished, self.selected.name, voter)
 
 
 def _first(most: int, holds: Callable[[int], bool]) -> int:

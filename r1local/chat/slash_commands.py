@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from r1local.chat.chat import Chat
-from r1local.chat.costs import cost_of
 from r1local.chat.slash import SlashCommand, command_named
+from r1local.config.options import settable
 from r1local.conversation import Reply, place
 from r1local.errors import PromptInputError, UsageError
 from r1local.prompts.documents import read_document
-from r1local.replies.settings import SETTABLE, changed, value_of
+from r1local.replies.settings import changed, shown
 from r1local.sessions.export import export_json, export_markdown
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.session import Session
@@ -44,9 +44,9 @@ def _model(chat: Chat, argument: str) -> None:
         return
     from r1local.models.store.search import installed_models
 
-    names = [entry.name for entry in installed_models(chat.models) if entry.whole]
+    names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
     current = chat.dialogue.selected.name
-    chat.surface.say(f"{current} replies; there are: {', '.join(dict.fromkeys(names))}")
+    chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
 
 
 def _context(chat: Chat, argument: str) -> None:
@@ -71,14 +71,16 @@ def _set(chat: Chat, argument: str) -> None:
     name, _space, value = argument.partition(" ")
     settings = chat.dialogue.settings
     if not name:
-        column = max(map(len, SETTABLE))
-        told = (f"{n:<{column}}  {value_of(settings, n):<8}  {t}" for n, t in SETTABLE.items())
+        options = settable()
+        column = max(map(len, options))
+        values = {name: shown(settings, name) for name in options}
+        told = (f"{n:<{column}}  {values[n]:<8}  {o.described}" for n, o in options.items())
         chat.surface.say("\n".join(told))
         return
     if value:
         settings = changed(settings, name, value.strip())
         chat.dialogue.change(name, value.strip(), settings)
-    chat.surface.say(f"{name} is {value_of(settings, name)}")
+    chat.surface.say(f"{name} is {shown(settings, name)}")
 
 
 def _think(chat: Chat, argument: str) -> None:
@@ -256,7 +258,7 @@ def _stats(chat: Chat, _argument: str) -> None:
     answer_s = sum(reply.answer_s for reply in all_replies)
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     costs = [
-        f"{name}'s API: ${cost_of(price, prompts, thinking + answers):.4f}"
+        f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
     ]
     chat.surface.say(
@@ -318,6 +320,11 @@ def _replies(chat: Chat) -> dict[str, Reply]:
             replies[place(number, None)] = turn.reply
         replies |= {place(number, voter): each for voter, each in sorted(turn.voters.items())}
     return replies
+
+
+def _cost(price: Mapping[str, float], prompt_tokens: int, generated_tokens: int) -> float:
+    """US dollars at `models.toml`'s prices a million tokens; thoughts are charged as output."""
+    return (prompt_tokens * price["input"] + generated_tokens * price["output"]) / 1_000_000
 
 
 def _last_number(chat: Chat) -> int:

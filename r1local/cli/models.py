@@ -1,19 +1,21 @@
 """The commands about models on this machine and on the hub."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from r1local.cli.app import Command, app
-from r1local.config.options import CONNECTIONS, MOST_CONNECTIONS, ModelFormat
+from r1local.cli.options import one_of, takes_options
+from r1local.config.options import ModelFormat
 
 
 @app.command()
 def show(
     model: Annotated[str, typer.Argument(help="A name, hf:org/repo, or a GGUF file.")],
     output_format: Annotated[
-        ModelFormat, typer.Option("--format", help="Text, or one JSON object.")
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON object.")
     ] = "text",
 ) -> Command:
     """Show what is known of a model, what it takes in memory, and how fast it may run here."""
@@ -27,6 +29,7 @@ def show(
 
 
 @app.command()
+@takes_options("pull", before={"output_format": ""})
 def pull(
     models: Annotated[
         list[str] | None,
@@ -38,25 +41,20 @@ def pull(
     force: Annotated[
         bool, typer.Option("--force", help="Begin although the disk seems too small.")
     ] = False,
-    connections: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=MOST_CONNECTIONS,
-            help="Connections to download a file over.",
-            show_default=str(CONNECTIONS),
-        ),
-    ] = None,
     output_format: Annotated[
-        ModelFormat, typer.Option("--format", help="Text, or one JSON event a line.")
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON event a line.")
     ] = "text",
+    *,
+    given: Mapping[str, Any],
 ) -> Command:
     """Download models; a download that was cut off goes on where it was."""
 
     def download() -> int:
         from r1local.commands.pull import PullOptions, pull
 
-        return pull(PullOptions(tuple(models or ()), force, connections, output_format))
+        return pull(
+            PullOptions(tuple(models or ()), force, given.get("connections"), output_format)
+        )
 
     return download
 
@@ -67,7 +65,7 @@ def list_models(
         bool, typer.Option("--available", help="All models known by name, here or not.")
     ] = False,
     output_format: Annotated[
-        ModelFormat, typer.Option("--format", help="Text, or one JSON array.")
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command:
     """List the models on this machine, whichever program fetched them, and what fits."""
@@ -121,7 +119,7 @@ def verify(
         typer.Argument(help="A name as `list` shows it. None: all models.", show_default=False),
     ] = None,
     output_format: Annotated[
-        ModelFormat, typer.Option("--format", help="Text, or one JSON array.")
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command:
     """Hash models anew, and tell which files are damaged."""

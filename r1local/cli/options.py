@@ -1,185 +1,109 @@
-"""Options that several commands have: each is declared once."""
+"""Options of the command line, made of their declaration in `config.options`."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from r1local.config.options import (
-    MAX_TOKENS,
-    MOST_VOTES,
-    REPLY_SETTINGS,
-    TEMPERATURE,
-    TOP_P,
-    Effort,
-    KVType,
-)
-
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "-m",
-        "--model",
-        help="A name such as 7b:q5_k_m, hf:org/repo, or a GGUF file.",
-        show_default="the best one here",
-    ),
-]
-SystemPrompt = Annotated[
-    str | None,
-    typer.Option(help="A system prompt. DeepSeek recommends none for R1.", show_default=False),
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(
-        help="Randomness; 0 always takes the likeliest token.", show_default=str(TEMPERATURE)
-    ),
-]
-TopP = Annotated[
-    float | None,
-    typer.Option(
-        "--top-p",
-        help="Draw from the likeliest tokens of this probability.",
-        show_default=str(TOP_P),
-    ),
-]
-TopK = Annotated[
-    int | None,
-    typer.Option(
-        "--top-k", help="Draw from this many likeliest tokens; 0 = all.", show_default="0"
-    ),
-]
-MinP = Annotated[
-    float | None,
-    typer.Option(
-        "--min-p", help="Leave out tokens below this share of the likeliest's.", show_default="0"
-    ),
-]
-Seed = Annotated[int | None, typer.Option(help="Make the reply repeatable.", show_default="random")]
-MaxTokens = Annotated[
-    int | None,
-    typer.Option(
-        "--max-tokens",
-        help="End the reply after this many tokens.",
-        show_default=f"the model's, or {MAX_TOKENS:,}",
-    ),
-]
-ThinkBudget = Annotated[
-    int | None,
-    typer.Option(
-        "--think-budget",
-        help="Close the thought after this many tokens, at the end of a sentence.",
-        show_default="what the answer leaves",
-    ),
-]
-EffortLevel = Annotated[
-    Effort | None,
-    typer.Option("--effort", help="A budget of 1,024 tokens, 4,096, or none.", show_default="high"),
-]
-MinThink = Annotated[
-    int | None,
-    typer.Option(
-        "--min-think",
-        help="Put off the end of a thought before this many tokens.",
-        show_default="0",
-    ),
-]
-MaxWaits = Annotated[
-    int | None,
-    typer.Option("--max-waits", help="Put it off this many times at most.", show_default="6"),
-]
-NoThink = Annotated[bool, typer.Option("--no-think", help="Answer without thinking.")]
-AnswerReserve = Annotated[
-    int | None,
-    typer.Option(
-        "--answer-reserve",
-        help="Tokens that only the answer may use.",
-        show_default="a quarter of the context, 512 at least",
-    ),
-]
-LoopRepeats = Annotated[
-    int | None,
-    typer.Option(
-        "--loop-repeats",
-        help="What is written this often is a loop, and left; 0 = never.",
-        show_default="3",
-    ),
-]
-LoopTokens = Annotated[
-    int | None,
-    typer.Option(
-        "--loop-tokens", help="Tokens of a loop, all its rounds together.", show_default="120"
-    ),
-]
-LoopPeriod = Annotated[
-    int | None,
-    typer.Option(
-        "--loop-period", help="The longest round of a loop, in tokens.", show_default="512"
-    ),
-]
-Votes = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=MOST_VOTES,
-        help="Let so many replies vote on the answer.",
-        show_default=False,
-    ),
-]
-Confidence = Annotated[
-    float | None,
-    typer.Option(
-        help="End a vote when the leader is this likely to stay ahead, as 0.95.",
-        show_default="when it can't be caught",
-    ),
-]
-AnswerPattern = Annotated[
-    str | None,
-    typer.Option(
-        "--answer-pattern",
-        metavar="REGEX",
-        help="Finds the answer in a vote's reply without a \\boxed{…}.",
-        show_default="its last line",
-    ),
-]
-Context = Annotated[
-    int | None,
-    typer.Option(
-        help="Tokens of context to make room for.",
-        show_default="the model's, 32,768 at most, or what memory holds",
-    ),
-]
-GPULayers = Annotated[
-    str,
-    typer.Option("--gpu-layers", help="Layers to offload to the GPU; -1 = all.", metavar="auto|N"),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(help="CPU threads.", show_default="the physical cores; fewer for a tiny model"),
-]
-KVCache = Annotated[KVType, typer.Option("--kv-cache", help="Element type of the KV cache.")]
-Template = Annotated[
-    Path | None,
-    typer.Option("--chat-template", help="Use this Jinja template, not the model file's."),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show llama.cpp's own log on stderr.")]
+from r1local.cli.app import Command
+from r1local.config.kinds import Assignments, Choice, File, Kind, Switch
+from r1local.config.option import Option
+from r1local.config.options import options_of
+from r1local.errors import InvalidSetting, UsageError
 
 
-def layers_of(gpu_layers: str) -> int | None:
-    """The number of layers to offload; None for `auto`."""
-    if gpu_layers == "auto":
-        return None
-    try:
-        return int(gpu_layers)
-    except ValueError:
-        raise typer.BadParameter(f"{gpu_layers!r} is neither 'auto' nor a number") from None
+def takes_options(
+    command: str, before: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., Command]], Callable[..., Command]]:
+    """Let a command have the options that are declared for it.
 
-
-def wanted(given: Mapping[str, object]) -> dict[str, Any]:
-    """What a command was given of the settings of replies, by their names; None is not given.
+    The function is given the values of those that the command line has, by their names, in its
+    parameter `given`. In the help its own parameters come first.
 
     Args:
-        given: the command's parameters, as its `locals()` has them.
+        command: the name that the declaration has for the command.
+        before: own parameters that help has elsewhere: before which option, or "" for last.
     """
-    values = {name: given[name.replace("-", "_")] for name in REPLY_SETTINGS}
-    return {name: None if value is False else value for name, value in values.items()}
+    options = options_of(command)
+    elsewhere = before or {}
+
+    def decorate(function: Callable[..., Command]) -> Callable[..., Command]:
+        own = {p.name: p for p in signature(function).parameters.values() if p.name != "given"}
+        parameters = [parameter for name, parameter in own.items() if name not in elsewhere]
+        for option in options:
+            parameters += [own[name] for name, place in elsewhere.items() if place == option.name]
+            parameters.append(_parameter(option))
+        parameters += [own[name] for name, place in elsewhere.items() if not place]
+
+        @functools.wraps(function)
+        def wrapped(**arguments: Any) -> Command:
+            given = {
+                option.name: _value(option.name, option.kind, text)
+                for option in options
+                if (text := arguments.pop(option.key, None)) is not None
+            }
+            return function(**arguments, given=given)
+
+        wrapped.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate
+
+
+def one_of(name: str, *words: str, help_: str) -> Any:
+    """An option outside the declaration that has one of some words."""
+    kind = Choice.of(*words)
+    return typer.Option(
+        f"--{name}",
+        parser=lambda text: _value(name, kind, text),
+        metavar=kind.metavar,
+        autocompletion=_completion(kind),
+        help=help_,
+    )
+
+
+def _parameter(option: Option) -> Parameter:
+    """A parameter as Typer reads it: None where the option isn't given."""
+    switch = isinstance(option.kind, Switch)
+    info = typer.Option(
+        *filter(None, (option.short, _flags(option))),
+        metavar=option.kind.metavar or None,
+        autocompletion=_completion(option.kind),
+        help=option.help,
+        show_default=(not switch and option.default_words) or False,
+    )
+    repeated = list[str] if isinstance(option.kind, Assignments) else str
+    value = bool if switch else Path if isinstance(option.kind, File) else repeated
+    annotation = Annotated[value | None, info]  # type: ignore[valid-type]
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    return Parameter(option.key, kind, default=None, annotation=annotation)
+
+
+def _flags(option: Option) -> str:
+    """What it is called; a switch that config.toml may have turned on can be turned off."""
+    if not isinstance(option.kind, Switch) or not option.preference:
+        return f"--{option.name}"
+    opposite = option.name.removeprefix("no-")
+    return f"--{option.name}/--{opposite if opposite != option.name else 'no-' + opposite}"
+
+
+def _value(name: str, kind: Kind, text: object) -> Any:
+    """The value of what the command line has."""
+    if isinstance(text, bool):
+        return text
+    try:
+        if isinstance(text, list):  # one that may be repeated
+            return {n: v for each in text for n, v in kind.parse(name, each).items()}
+        return kind.parse(name, str(text))
+    except InvalidSetting as error:
+        raise UsageError(error.message, error.hint) from error
+
+
+def _completion(kind: Kind) -> Callable[[str], list[str]] | None:
+    if not isinstance(kind, Choice):
+        return None
+    words = list(kind.values)
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]

@@ -7,11 +7,11 @@ import typer
 
 # Help lists the commands in the order of these imports.
 from r1local.cli import chat, replies  # isort: skip
-from r1local.cli import models, sessions  # isort: skip
+from r1local.cli import models, sessions, config  # isort: skip
 from r1local.cli.app import Command, app
-from r1local.errors import EXIT_USAGE
+from r1local.errors import EXIT_USAGE, UsageError
 
-__all__ = ["chat", "models", "parse_arguments", "replies", "sessions"]
+__all__ = ["chat", "config", "models", "parse_arguments", "replies", "sessions"]
 
 
 def parse_arguments() -> Command:
@@ -22,6 +22,11 @@ def parse_arguments() -> Command:
     """
     try:
         outcome = app(prog_name="r1local", standalone_mode=False)
+    except UsageError as error:
+        from r1local.ui.console import print_error
+
+        print_error(sys.stderr, error.message, error.hint)
+        sys.exit(EXIT_USAGE)
     except typer.TyperException as error:
         from r1local.ui.console import print_error
 

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 import typer
 
 from r1local.cli.app import Command, app
+from r1local.cli.options import one_of
 from r1local.config.options import ModelFormat
 
 _sessions = typer.Typer(rich_markup_mode=None)
 app.add_typer(_sessions, name="sessions")
 
 _Name = Annotated[str, typer.Argument(help="A session's name, as `r1local sessions` lists it.")]
-_Format = Annotated[ModelFormat, typer.Option("--format", help="Text, or one JSON array.")]
+_Format = Annotated[ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")]
 
 
 @_sessions.callback(invoke_without_command=True)
@@ -55,7 +56,8 @@ def show(
 def export(
     name: _Name,
     output_format: Annotated[
-        Literal["markdown", "json"], typer.Option("--format", help="The document's form.")
+        Literal["markdown", "json"],
+        one_of("format", "markdown", "json", help_="The document's form."),
     ] = "markdown",
     no_thoughts: Annotated[
         bool, typer.Option("--no-thoughts", help="Leave the thoughts out.")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from r1local.chat.chat import Chat
 from r1local.chat.dialogue import Dialogue
@@ -12,15 +13,17 @@ from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.commands.model_choice import choose_model
-from r1local.config.options import EFFORTS
+from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
+from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
+from r1local.config.preferences import settings_in_force
 from r1local.engine.library import log
 from r1local.errors import EXIT_OK, LoadingCancelled, SessionInUse, SessionNotFound
 from r1local.models.catalog import load_catalog
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadedModel, LoadOptions, load, load_options
 from r1local.models.selection import Selected
 from r1local.replies.interruption import interruptible
-from r1local.replies.settings import SETTABLE, ReplySettings, changed, merged
+from r1local.replies.settings import ReplySettings, changed, reply_settings
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
@@ -30,16 +33,6 @@ from r1local.ui.chat.terminal_guard import guarded_terminal
 from r1local.ui.console import can_repaint, console_for, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.questions import agreed, can_ask
-
-#: What `/set` completes, of settings whose values are words.
-_SETTINGS_WITH_VALUES = (
-    *(f"effort {effort}" for effort in EFFORTS),
-    "no-think true",
-    "no-think false",
-    "seed random",
-    "think-budget none",
-    "answer-reserve auto",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +46,8 @@ class ChatOptions:
         save: keep the conversation on the disk.
         inline: use the scrollback, not a screen of its own.
         vi: edit as vi does, not as Emacs.
-        system: a system prompt; None is the session's, or none.
         verbose: show llama.cpp's log while the model is loaded.
-        loading: how to load models.
-        reply: what the command line says of replies, by the names of `SETTABLE`.
+        given: the values that the command line has, by the names of options.
     """
 
     model: str | None
@@ -65,10 +56,8 @@ class ChatOptions:
     save: bool
     inline: bool
     vi: bool
-    system: str | None
     verbose: bool
-    loading: LoadOptions
-    reply: Mapping[str, str | float | bool | None]
+    given: Mapping[str, Any]
 
 
 def chat(options: ChatOptions) -> int:
@@ -87,7 +76,7 @@ def chat(options: ChatOptions) -> int:
 def _chat(options: ChatOptions) -> int:
     recorder = _recorder(options)
     err = console_for(sys.stderr)
-    selected = choose_model(options.model or recorder.model)
+    selected = choose_model(options.model or recorder.transcript.model)
     if selected.note:
         print_notice(err, selected.note)
     settings_of = partial(_settings_of, options)
@@ -97,8 +86,8 @@ def _chat(options: ChatOptions) -> int:
     except LoadingCancelled:
         raise KeyboardInterrupt from None
     dialogue = Dialogue(selected, loaded, settings, recorder)
-    if options.system is not None:
-        dialogue.use_system(options.system or None)
+    if (system := _system(options, selected, recorder)) is not None:
+        dialogue.use_system(system or None)
     with closing(dialogue):
         surface = _surface(options)
         talk = Chat(
@@ -147,11 +136,25 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
 
 def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -> ReplySettings:
     """How a model replies: what a session was set to counts, but for what the flags say."""
-    settings = merged(options.reply, selected.known)
-    for name, value in recorder.settings.items():
-        if name in SETTABLE and options.reply.get(name) is None:
+    settings = reply_settings(settings_in_force(options.given, selected.preferred))
+    for name, value in recorder.transcript.settings.items():
+        option = settable().get(name)
+        if option and not {name, option.twin} & options.given.keys():
             settings = changed(settings, name, value)
     return settings
+
+
+def _system(options: ChatOptions, selected: Selected, recorder: Recorder) -> str | None:
+    """The system prompt to use: the command line's, or in a new session the preferred one."""
+    if recorder.transcript.turns or recorder.transcript.system:
+        system: str | None = options.given.get("system")
+        return system
+    setting = settings_in_force(options.given, selected.preferred).get("system")
+    return setting.value if setting else None
+
+
+def _load_options(options: ChatOptions, selected: Selected) -> LoadOptions:
+    return load_options(settings_in_force(options.given, selected.preferred))
 
 
 def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
@@ -161,7 +164,7 @@ def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
     # llama.cpp's log would run into a line that is painted over.
     waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.path.name}")
     with interruptible() as interruption, waiting:
-        loaded = load(selected.path, options.loading, interruption.cancelled)
+        loaded = load(selected.path, _load_options(options, selected), interruption.cancelled)
     log.show = None
     for notice in loaded.notices:
         print_notice(err, notice.message)
@@ -170,7 +173,7 @@ def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
 
 def _load(options: ChatOptions, selected: Selected, **changes: int | None) -> LoadedModel:
     """Load a model in the middle of a chat, with some of the options changed."""
-    loading: LoadOptions = replace(options.loading, **changes)  # type: ignore[arg-type]
+    loading = replace(_load_options(options, selected), **changes)  # type: ignore[arg-type]
     return load(selected.path, loading, lambda: False)
 
 
@@ -193,12 +196,33 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         from r1local.models.store.search import installed_models
 
         here = installed_models(load_catalog(user_models()))
-        return {each.name: "" for each in here if each.whole}
+        return {each.reference: "" for each in here if each.whole}
 
     return {
         "model": models,
         "resume": lambda: {each.name: each.title for each in saved_sessions()},
-        "set": lambda: {**SETTABLE} | dict.fromkeys(_SETTINGS_WITH_VALUES, ""),
+        "set": _settings,
         "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},
         "copy": lambda: {"thinking": "", "code 1": ""},
     }
+
+
+def _settings() -> dict[str, str]:
+    """What `/set` takes: each name, then each with the words that are values of it."""
+    options = settable()
+    valued = {
+        f"{name} {word}": "" for name, each in options.items() for word in _words_of(each.kind)
+    }
+    return {name: each.help for name, each in options.items()} | valued
+
+
+def _words_of(kind: Kind) -> tuple[str, ...]:
+    match kind:
+        case Choice(values):
+            return tuple(values)
+        case Switch():
+            return ("true", "false")
+        case Whole(nothing=str(word)) | Number(nothing=str(word)):
+            return (word,)
+        case _:
+            return ()

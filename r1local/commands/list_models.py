@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,8 @@ from r1local.machine.memory import Machine
 from r1local.machine.planner import Plan, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
-from r1local.models.planning import plan_of
+from r1local.models.planning import preferred_plan
+from r1local.models.preferred import of_model, preferred_request
 from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
@@ -70,12 +72,12 @@ def _listed(entries: Sequence[Installed]) -> list[Installed]:
 
 
 def _print_installed(entries: Sequence[Installed], machine: Machine, options: ListOptions) -> None:
-    plans = [plan_of(entry, machine) for entry in entries]
+    plans = [preferred_plan(entry, machine) for entry in entries]
     if options.output_format == "json":
         _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
         return
     columns = (
-        Column("NAME", [entry.name for entry in entries], 7),
+        Column("NAME", _names(entries), 7),
         Column("QUANT", [entry.quantization or "?" for entry in entries], 4),
         Column("SIZE", [_size(entry) for entry in entries], 6, right=True),
         Column("WHERE", [entry.home for entry in entries], 2),
@@ -84,6 +86,16 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
         Column("LAST USED", [_date(entry.last_used) for entry in entries], 1),
     )
     print_table(console_for(sys.stdout), columns)
+
+
+def _names(entries: Sequence[Installed]) -> list[str]:
+    """What each is called: by its reference where another row would read like its own."""
+    looks = [(entry.name, entry.quantization, entry.home, entry.whole) for entry in entries]
+    shared = {look for look, count in Counter(looks).items() if count > 1}
+    return [
+        entry.reference if look in shared else entry.name
+        for entry, look in zip(entries, looks, strict=True)
+    ]
 
 
 def _print_known(
@@ -113,11 +125,13 @@ def _print_known(
 def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
     """A model's own file, or the quantization that is pulled by default."""
     if own:
-        return _KnownModel(model, own.quantization, own.size, here, plan_of(own, machine))
+        return _KnownModel(model, own.quantization, own.size, here, preferred_plan(own, machine))
     quantization = model.default_quantization
     size = model.sizes.get(quantization, [0])[0]
     facts = facts_of_known(model, quantization)
-    return _KnownModel(model, quantization, size, here, plan(facts, machine) if facts else None)
+    request = preferred_request(of_model([model.name], model, quantization))
+    made = plan(facts, machine, request) if facts else None
+    return _KnownModel(model, quantization, size, here, made)
 
 
 def _known_described(row: _KnownModel) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
-from r1local.config.preferences import default_connections
+from r1local.config.preferences import value_of
 from r1local.errors import EXIT_OK, DiskFull, UsageError
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import partials
@@ -29,8 +29,9 @@ from r1local.machine.memory import Machine
 from r1local.machine.planner import plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
+from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, Reference, parse_reference
-from r1local.models.remote_files import HubModel, fits, on_hub
+from r1local.models.remote_files import HubModel, fits, on_hub, some_names
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
 from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
@@ -90,7 +91,8 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     for model in models.shown():
         facts = facts_of_known(model, model.default_quantization)
         if facts:
-            made = plan(facts, machine)
+            request = preferred_request(of_model([model.name], model, model.default_quantization))
+            made = plan(facts, machine, request)
             offers.append(Offer(model.name, model.summary, facts.weights, made.kind))
     chosen = ask_which(console_for(sys.stderr), offers)
     if chosen is None:
@@ -133,6 +135,8 @@ def _pull(
         display.told(f"{remotes[0].filename} is there already: {cached_path(remotes[0])}")
         return
     display.told(f"{remotes[0].filename}: {size / 1e9:.2f} GB from {model.repository.repo_id}")
+    if model.passed_over:
+        display.told(f"beside it, not fetched: {some_names(model.passed_over)}")
     display.told(_prospect(model, machine))
     _check_disk(missing, options, display)
     display.begin([(remote.filename, remote.size) for remote in missing])
@@ -164,7 +168,7 @@ def _fetch(
             if target.exists() or snapshot_path(remote).exists():
                 display.told(f"{remote.filename} is here, but not as it is on the hub: fetching it")
             display.file(remote.filename)
-            connections = options.connections or default_connections()
+            connections = options.connections or value_of("connections")
             fetch(remote, target, connections, display.report, interruption.cancelled)
         link_into_snapshot(remote, model.revision)
 
@@ -175,7 +179,8 @@ def _prospect(model: HubModel, machine: Machine) -> str:
     if facts is None:
         fitting = fits(model.variant, model.known, machine)
         return "it fits in memory" if fitting else "it is larger than the memory that is free"
-    made = plan(facts, machine)
+    of_it = of_model([model.name], model.known, model.variant.quantization)
+    made = plan(facts, machine, preferred_request(of_it))
     if made.kind == "no":
         return f"it does not fit this machine: {made.reason}"
     least, most = tokens_per_second(facts, made, machine)

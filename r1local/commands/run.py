@@ -1,18 +1,18 @@
 """`r1local run`: one question, one reply, then the end."""
 
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.conversation import Conversation, Message
+from r1local.config.preferences import Settings, settings_in_force
+from r1local.conversation import Conversation, Message, Reply
 from r1local.engine.library import log
 from r1local.errors import (
     EXIT_NO_ANSWER,
@@ -20,22 +20,27 @@ from r1local.errors import (
     LoadingCancelled,
     PromptInputError,
 )
-from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
-from r1local.models.loading import LoadOptions, load
+from r1local.events.reply import Event, Notice
+from r1local.events.reply_builder import ReplyBuilder
+from r1local.models.loading import LoadedModel, LoadOptions, load, load_options
 from r1local.models.selection import Selected
 from r1local.prompts import documents
+from r1local.replies.control import Control
 from r1local.replies.generation import cancelled_while_loading, generate
 from r1local.replies.interruption import Interruption, interruptible
-from r1local.replies.settings import ReplySettings, merged
+from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.replies.structured_output import checked, structure_of
 from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
-from r1local.ui.replies.text import Renderer, renderer_for
+from r1local.ui.replies.text import renderer_for
 
 #: The file name that stands for stdin.
 _STDIN = Path("-")
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
+#: Of a reply, or of a vote.
+EventT = TypeVar("EventT")
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class RunOptions:
 
     Args:
         model: None means the default one.
-        wanted: settings of the reply by the names of `SETTABLE`; None means not given.
+        given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
     """
@@ -52,13 +57,11 @@ class RunOptions:
     prompt: str | None
     files: tuple[Path, ...]
     model: str | None
-    system: str | None
     thinking: ThinkingMode
     output_format: OutputFormat
     answer_only: bool
     verbose: bool
-    loading: LoadOptions
-    wanted: Mapping[str, str | float | None]
+    given: Mapping[str, Any]
     json_schema: str | None = None
     grammar: Path | None = None
 
@@ -68,13 +71,26 @@ class Prepared:
     """What `run` was asked, made ready: all that is known before the model is loaded.
 
     Args:
+        chosen: what is set of all options.
         waiting: says on stderr, while it lasts, what is being waited for.
     """
 
     conversation: Conversation
     model: Selected
+    loading: LoadOptions
     settings: ReplySettings
+    chosen: Settings
     waiting: Waiting
+
+
+class EventRenderer(Protocol[EventT_contra]):
+    """Shows the events of a reply or of a vote, in order."""
+
+    def handle(self, event: EventT_contra, /) -> None:
+        """Show or write one event."""
+
+    def close(self) -> None:
+        """Leave the streams whole."""
 
 
 def run(options: RunOptions) -> int:
@@ -88,20 +104,27 @@ def run(options: RunOptions) -> int:
         # An answer in a given form is final as it is.
         options = replace(options, answer_only=False, thinking="hide")
     err = console_for(sys.stderr)
+    kept = ReplyBuilder(prepared.model.name)
     renderer = renderer_for(
         console_for(sys.stdout),
         err,
+        kept,
         output_format=options.output_format,
         thinking=options.thinking,
         answer_only=options.answer_only,
-        model=prepared.model.name,
     )
-    with (
-        interruptible() as interruption,
-        closing(renderer),
-        closing(_events(prepared, options.loading, interruption)) as events,
-    ):
-        code, why_none = _show(events, renderer, options, interruption)
+
+    def replying(loaded: LoadedModel, control: Control) -> Generator[Event, None, None]:
+        settings = prepared.settings
+        events = generate(loaded, prepared.conversation, settings, control)
+        return checked(events, kept, settings.schema)
+
+    cancelled = partial(cancelled_while_loading, prepared.settings)
+    interruption = show_events(prepared, replying, cancelled, renderer, kept.handle)
+    reply = kept.reply()
+    if reply.reason == "cancelled":
+        return interruption.exit_code
+    code, why_none = _outcome(reply, options, valid=kept.valid)
     if why_none and not options.answer_only:
         print_notice(err, f"no answer: {why_none}")
     return code
@@ -113,95 +136,109 @@ def prepare(options: RunOptions) -> Prepared:
     Raises:
         R1LocalError: there is no prompt, no such model, or a setting that can't be.
     """
-    conversation = _conversation(options)
+    question = _question(options)
     structure = structure_of(options.json_schema, options.grammar)
     err = console_for(sys.stderr)
     model = choose_model(options.model)
+    chosen = settings_in_force(options.given, model.preferred)
+    system = chosen["system"].value if "system" in chosen else ""
     settings = replace(
-        merged(options.wanted, model.known),
+        reply_settings(chosen),
         only_thinking=options.thinking == "only",
         grammar=structure.grammar if structure else None,
         schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
         print_notice(err, model.note)
-    if options.system and model.known and model.known.system_prompt is False:
+    if system and model.known and model.known.system_prompt is False:
         print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
     if structure and structure.notice:
         print_notice(err, structure.notice)
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
     log.show = partial(print_log, err) if options.verbose else None
-    return Prepared(conversation, model, settings, waiting)
+    conversation = _conversation(system, question)
+    return Prepared(conversation, model, load_options(chosen), settings, chosen, waiting)
+
+
+def show_events(
+    prepared: Prepared,
+    replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
+    cancelled: Callable[[], EventT],
+    renderer: EventRenderer[EventT | Notice],
+    keep: Callable[[EventT | Notice], None],
+) -> Interruption:
+    """Load the model, let it reply, and show what happens; return what interrupted it, if anything.
+
+    Args:
+        replying: begins the reply, or the vote.
+        cancelled: makes its only event if it is cancelled before the model is loaded.
+        keep: takes each event before the renderer does.
+
+    Raises:
+        BrokenPipeError: nobody reads stdout any more.
+    """
+    with (
+        interruptible() as interruption,
+        closing(renderer),
+        closing(_events(prepared, replying, cancelled, interruption)) as events,
+    ):
+        for event in events:
+            keep(event)
+            renderer.handle(event)
+        if interruption.reader_gone:
+            raise BrokenPipeError
+    return interruption
 
 
 def _events(
-    prepared: Prepared, loading: LoadOptions, interruption: Interruption
-) -> Generator[Event, None, None]:
+    prepared: Prepared,
+    replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
+    cancelled: Callable[[], EventT],
+    interruption: Interruption,
+) -> Generator[EventT | Notice, None, None]:
     """Load the model and let it reply."""
-    path, settings, waiting = prepared.model.path, prepared.settings, prepared.waiting
+    path, waiting = prepared.model.path, prepared.waiting
     try:
         with waiting(f"loading {path.name}"):
-            loaded = load(path, loading, interruption.cancelled)
+            loaded = load(path, prepared.loading, interruption.cancelled)
     except LoadingCancelled:
-        yield cancelled_while_loading(settings)
+        yield cancelled()
         return
-    replying = generate(loaded, prepared.conversation, settings, interruption)
-    with loaded.model, closing(replying):
+    with loaded.model, closing(replying(loaded, interruption)) as events:
         yield from loaded.notices
-        events = checked(replying, settings.schema)
         with waiting("reading the prompt"):
             first = next(events)
         yield first
         yield from events
 
 
-def _show(
-    events: Iterable[Event], renderer: Renderer, options: RunOptions, interruption: Interruption
-) -> tuple[int, str | None]:
-    """Render a reply to its end.
+def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[int, str | None]:
+    """What a reply, as it is kept, comes to; `valid` is what a schema says of its answer.
 
     Returns:
-        The exit code it stands for, and why there is no answer where no event has said it.
-
-    Raises:
-        BrokenPipeError: nobody reads stdout any more.
+        The exit code, and why there is no answer where no event has said it.
     """
-    thought = False
-    answer: list[str] = []
-    finished: Finished | None = None
-    for event in events:
-        match event:
-            case ThinkingDelta():
-                thought = True
-            case AnswerDelta(text):
-                answer.append(text)
-            case Finished():
-                finished = event
-            case _:
-                pass
-        renderer.handle(event)
-    if interruption.reader_gone:
-        raise BrokenPipeError
-    if finished and finished.reason == "cancelled":
-        return 128 + (interruption.signal or signal.SIGINT), None
-    if options.thinking == "only":
-        got = thought and finished is not None and not finished.thinking_open
+    thought_only = options.thinking == "only"
+    if thought_only:
+        got = bool(reply.thinking) and not reply.thinking_open
     elif options.answer_only:
-        got = final_answer("".join(answer)) is not None
+        got = final_answer(reply.answer) is not None
     else:
-        got = bool("".join(answer).strip())
+        got = bool(reply.answer.strip())
     if not got:
-        return EXIT_NO_ANSWER, "the reply ended inside its thought, or was empty"
-    if finished and (finished.reason == "loop" or finished.valid is False):
+        if reply.thinking_open:
+            return EXIT_NO_ANSWER, "the reply ended inside its thought"
+        return EXIT_NO_ANSWER, "there was no thought" if thought_only else "the reply was empty"
+    if reply.reason == "loop" or valid is False:
         return EXIT_NO_ANSWER, None
-    if finished and finished.reason == "length" and options.grammar:
+    if reply.reason == "length" and options.grammar:
         return EXIT_NO_ANSWER, "it was cut by the token limit before it was whole"
     return EXIT_OK, None
 
 
-def _conversation(options: RunOptions) -> Conversation:
-    """The messages to send: a system prompt if one is given, and the question."""
+def _question(options: RunOptions) -> str:
+    """The prompt, and the documents it is about."""
     piped = _piped_text()
     from_stdin = documents.Document("stdin", piped)
     attached = [
@@ -216,8 +253,13 @@ def _conversation(options: RunOptions) -> Conversation:
         raise PromptInputError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
-    user = Message("user", documents.question_with_documents(question, attached))
-    messages = (Message("system", options.system), user) if options.system else (user,)
+    return documents.question_with_documents(question, attached)
+
+
+def _conversation(system: str, question: str) -> Conversation:
+    """The messages to send: a system prompt if one is given, and the question."""
+    user = Message("user", question)
+    messages = (Message("system", system), user) if system else (user,)
     for message in messages:
         _check_text(message.content)
     return messages

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
@@ -18,13 +18,15 @@ from r1local.machine.memory import (
     kv_cache_bytes,
     memory_bytes,
 )
-from r1local.machine.planner import PlanRequest, plan, tokens_per_second
+from r1local.machine.planner import plan, tokens_per_second
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
+from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, Reference, parse_reference
 from r1local.models.remote_files import on_hub, read_remote_header
 from r1local.models.selection import select
 from r1local.prompts.chat_template import ChatTemplate
+from r1local.prompts.template_process import TemplateProgram
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 from r1local.ui.safe_text import visible_json
@@ -102,11 +104,11 @@ def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
     variants = []
     if found.header:
         own = found.quantization or "this file"
-        variants.append(_variant(own, facts_of(found.header), machine))
+        variants.append(_variant(own, facts_of(found.header), machine, found))
     for name in found.known.sizes if found.known else ():
         facts = facts_of_known(found.known, name) if found.known else None
         if facts and name != found.quantization:
-            variants.append(_variant(name, facts, machine))
+            variants.append(_variant(name, facts, machine, found))
     return Card(
         name=found.name,
         facts=_facts(found),
@@ -156,10 +158,11 @@ def _parameters(model: CatalogModel) -> str | None:
 
 
 def _sampling(model: CatalogModel) -> str | None:
-    if model.temperature is None:
+    names = [name for name in ("temperature", "top-p") if name in model.settings]
+    if not names:
         return None
     system = "a system prompt is supported" if model.system_prompt else "no system prompt"
-    return f"temperature {model.temperature}, top-p {model.top_p}, {system}"
+    return ", ".join([*(f"{name} {model.settings[name]}" for name in names), system])
 
 
 def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, str]]:
@@ -178,30 +181,31 @@ def template_state(header: GGUFFile) -> str:
     if header.chat_template is None:
         return "none: give one with --chat-template"
     try:
-        template = ChatTemplate(
-            header.chat_template, SpecialTokens("", "", frozenset()), thinks=False
-        )
-        return _TEMPLATES[template.render([Message("user", "?")]).start]
+        program = TemplateProgram(header.chat_template)
+        template = ChatTemplate(program, SpecialTokens("", "", frozenset()), thinks=False)
+        start = _TEMPLATES[template.render([Message("user", "?")]).start]
+        return f"{start}; thinking can be switched off" if template.has_switch else start
     except ChatTemplateError as error:
         return f"can't be used: {error.message}"
 
 
-def _variant(quantization: str, facts: MemoryFacts, machine: Machine) -> VariantPlan:
+def _variant(quantization: str, facts: MemoryFacts, machine: Machine, found: _Found) -> VariantPlan:
     """What a quantization takes at each context, and how fast it may run."""
     longest = facts.context_length or max(CONTEXTS)
+    request = preferred_request(of_model([found.name], found.known, quantization))
     contexts = []
     for context in (each for each in CONTEXTS if each <= longest):
-        made = plan(facts, machine, PlanRequest(context))
+        made = plan(facts, machine, replace(request, context=context))
         contexts.append(
             ContextPlan(
                 context,
-                kv_cache_bytes(facts, context),
-                memory_bytes(facts, context),
+                kv_cache_bytes(facts, context, request.kv_cache, request.kv_cache),
+                memory_bytes(facts, context, request.kv_cache),
                 made.kind,
                 made.gpu_layers,
             )
         )
-    best = plan(facts, machine)
+    best = plan(facts, machine, request)
     least, most = tokens_per_second(facts, best, machine)
     return VariantPlan(
         quantization, facts.weights, quality_loss(quantization), tuple(contexts), least, most

@@ -15,6 +15,11 @@ def config_folder() -> Path:
     return user_config_path("r1local")
 
 
+def config_file() -> Path:
+    """The file of the user's preferences; it need not exist."""
+    return config_folder() / "config.toml"
+
+
 def user_models() -> Path:
     """The user's own `models.toml`, laid over the shipped one; it need not exist."""
     return config_folder() / "models.toml"

@@ -1,102 +1,160 @@
-"""What the user prefers: environment variables, then `config.toml`."""
+"""What is set, and where: the command line, the environment, `config.toml`, a model's entry.
+
+Of the places that set an option the first of these counts: the command line, a variable
+`R1LOCAL_NAME`, `config.toml`'s table of the model, `config.toml`, the model's entry in
+`models.toml`.
+"""
 
 import os
 import tomllib
-from collections.abc import Iterator
-from math import inf
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from r1local.config.options import CONNECTIONS, MOST_CONNECTIONS, REPLY_SETTINGS
-from r1local.config.paths import config_folder
-from r1local.errors import InvalidSetting
+from r1local.config import options
+from r1local.config.option import Option
+from r1local.config.options import default_of, option_named, preferences
+from r1local.config.paths import config_file
+from r1local.errors import InvalidSetting, nearest
 
-#: Keys that `config.toml` may have, and the types of those that are no settings of a reply.
-_KEYS: dict[str, type] = {"model": str, "connections": int, "session_kv_mib": int}
-_REPLY_KEYS = {name.replace("-", "_"): name for name in REPLY_SETTINGS}
-_DESCRIBED = {str: "a text", int: "a whole number"}
-#: MiB that the KV caches kept beside sessions may take together.
-_SESSION_KV_MIB = 1024
+#: The table of `config.toml` that has a table for each model.
+MODELS = "models"
 
 
-def default_model() -> str | None:
-    """The model used when none is named: R1LOCAL_MODEL, else `model` of `config.toml`.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value of an option, and where it was set, in the user's words."""
+
+    value: Any
+    place: str
+
+
+Settings: TypeAlias = Mapping[str, Setting]
+
+
+@dataclass(frozen=True, slots=True)
+class OfModel:
+    """What may set options for one model.
+
+    Args:
+        names: what it is called, the most exact name first: `config.toml` may have a table of
+            any of them.
+        entry: what its entry in `models.toml` has, by the names of options.
+        place: what to call that entry.
+    """
+
+    names: Sequence[str] = ()
+    entry: Mapping[str, object] = field(default_factory=dict)
+    place: str = ""
+
+
+def settings_in_force(
+    given: Mapping[str, Any] | None = None, model: OfModel | None = None
+) -> Settings:
+    """The options that are set, by name: the value that counts, and where it comes from.
+
+    Args:
+        given: the values that the command line has, by the names of options.
+        model: the model they are for; without it what is set for one model doesn't count.
 
     Raises:
-        InvalidSetting: `config.toml` can't be read, or has what it can't.
+        InvalidSetting: a place can't be read, or has a value that means nothing or is out of
+            range; the sentence begins with the place.
     """
-    value = os.environ.get("R1LOCAL_MODEL") or _config(config_folder() / "config.toml").get("model")
-    return value if isinstance(value, str) else None
+    found: dict[str, Setting] = {}
+    for layer in _layers(given or {}, model or OfModel()):
+        for option in options.OPTIONS:  # of twins in one place, the later one here counts
+            if option.name in layer:
+                found.pop(option.twin, None)
+                found[option.name] = layer[option.name]
+    return found
 
 
-def default_connections() -> int:
-    """Connections that a file is downloaded over: `connections` of `config.toml`, else 4.
+def value_of(name: str, given: Mapping[str, Any] | None = None) -> Any:
+    """The value of an option that is not for one model alone, or its default.
 
     Raises:
-        InvalidSetting: `config.toml` can't be read, or has what it can't.
+        InvalidSetting: as `settings_in_force`.
     """
-    told = f"from 1 to {MOST_CONNECTIONS}"
-    return _number("connections", CONNECTIONS, 1, MOST_CONNECTIONS, told)
+    setting = settings_in_force(given).get(name)
+    return setting.value if setting else default_of(name)
 
 
-def session_kv_bytes() -> int:
-    """Bytes that the KV caches kept beside sessions may take together.
-
-    `session_kv_mib` of `config.toml`, else 1 GiB; 0 keeps none.
-
-    Raises:
-        InvalidSetting: `config.toml` can't be read, or has what it can't.
-    """
-    return _number("session_kv_mib", _SESSION_KV_MIB, 0, inf, "0 or more") * 2**20
-
-
-def preferred() -> Iterator[tuple[str, str, str]]:
-    """Settings of replies: name, value and where it is set; the last one of a name counts.
-
-    `config.toml` has them by name, with underscores; the environment as R1LOCAL_NAME.
-
-    Raises:
-        InvalidSetting: `config.toml` can't be read, or has what it can't.
-    """
-    path = config_folder() / "config.toml"
-    config = _config(path)
-    for key, name in _REPLY_KEYS.items():
-        if key in config:
-            yield name, _as_text(config[key]), str(path)
-    for key, name in _REPLY_KEYS.items():
-        variable = f"R1LOCAL_{key.upper()}"
-        if value := os.environ.get(variable):
-            yield name, value, variable
+def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
+    """The places that set options; each counts more than the ones before."""
+    config = read_config()
+    yield {name: _setting(name, raw, model.place) for name, raw in model.entry.items()}
+    yield config.general
+    for name in reversed(model.names):
+        yield config.models.get(name.lower(), {})
+    yield dict(_environment())
+    yield {name: Setting(value, "the command line") for name, value in given.items()}
 
 
-def _number(key: str, otherwise: int, least: int, most: float, told: str) -> int:
-    """A number of `config.toml` in its range, which `told` names; or what holds otherwise."""
-    path = config_folder() / "config.toml"
-    wanted: int = _config(path).get(key, otherwise)
-    if not least <= wanted <= most:
-        raise InvalidSetting(f"{path}: {key} is {wanted}", f"it must be {told}")
-    return wanted
+def _environment() -> Iterator[tuple[str, Setting]]:
+    for option in preferences():
+        if text := os.environ.get(option.variable):
+            yield option.name, _setting(option.name, text, option.variable)
 
 
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _config(path: Path) -> dict[str, Any]:
+def _setting(name: str, raw: object, place: str, *, path: Path | None = None) -> Setting:
+    """A value read from a place; errors call it by its path, if it has one."""
     try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
+        value = option_named(name).read(raw)
+    except InvalidSetting as error:
+        shown = place if path is None else place.replace(path.name, str(path), 1)
+        raise InvalidSetting(f"{shown}: {error.message}", error.hint) from error
+    # Whatever folder r1local is started in, a path in config.toml means one file.
+    return Setting(path.parent / value if path and isinstance(value, Path) else value, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `config.toml` sets: for all models, and for each by its name in lower case."""
+
+    general: Settings
+    models: Mapping[str, Settings]
+
+
+def read_config() -> Config:
+    """What `config.toml` sets.
+
+    Raises:
+        InvalidSetting: it can't be read, or has what it can't.
+    """
+    path = config_file()
+    entries = _toml(path)
+    models = entries.pop(MODELS, {})
+    if not (isinstance(models, dict) and all(isinstance(each, dict) for each in models.values())):
+        raise InvalidSetting(f"{path}: {MODELS} must be tables", f'write [{MODELS}."7b"]')
+    return Config(
+        _settings(entries, path, path.name, preferences()),
+        {name.lower(): _of_one_model(entries, path, name) for name, entries in models.items()},
+    )
+
+
+def _of_one_model(entries: Mapping[str, object], path: Path, name: str) -> Settings:
+    possible = [option for option in preferences() if option.per_model]
+    return _settings(entries, path, f'{path.name} [{MODELS}."{name}"]', possible)
+
+
+def _settings(
+    entries: Mapping[str, object], path: Path, place: str, possible: Sequence[Option]
+) -> Settings:
+    """The settings of one table, which may have those that are possible there."""
+    known = {option.key: option.name for option in possible}
+    for key in entries:
+        if key not in known:
+            where = place.replace(path.name, str(path), 1)
+            raise InvalidSetting(f"{where} has an unknown setting, {key}", nearest(key, known))
+    return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSetting(f"{path} can't be read: {error}", "mend it, or remove it") from error
-    for key, value in config.items():
-        if key in _REPLY_KEYS:
-            continue
-        wanted = _KEYS.get(key)
-        if wanted is None:
-            known = ", ".join((*_KEYS, *_REPLY_KEYS))
-            raise InvalidSetting(f"{path} has an unknown setting, {key}", f"it may have: {known}")
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            described = _DESCRIBED[wanted]
-            raise InvalidSetting(f"{path}: {key} must be {described}, not {value!r}", "mend it")
-    return config

@@ -1,19 +1,16 @@
 """How the next token is drawn."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import randbelow
 from typing import Any
 
-from r1local.config.options import TEMPERATURE, TOP_P
+from r1local.config.options import TEMPERATURE, check, default_of
 from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import require
 
 #: llama.cpp takes 32-bit seeds and keeps the highest for "draw one" (LLAMA_DEFAULT_SEED).
 SEED_LIMIT = 0xFFFFFFFF
-_MOST_TOP_K = 2**31 - 1
 #: Tokens below this share of the likeliest's probability go first: all of them together are
 #: less than the rounding of llama.cpp's 32-bit sums, and most of a vocabulary needs no
 #: exponential then. With SmolLM2's 49,152 tokens a draw takes 0.08 ms instead of 0.37.
@@ -37,26 +34,19 @@ class SamplerSettings:
         InvalidSetting: a value out of its range.
     """
 
-    temperature: float = TEMPERATURE
-    top_p: float = TOP_P
-    top_k: int = 0
-    min_p: float = 0.0
-    seed: int | None = None
+    temperature: float = default_of("temperature")
+    top_p: float = default_of("top-p")
+    top_k: int = default_of("top-k")
+    min_p: float = default_of("min-p")
+    seed: int | None = default_of("seed")
     dry: bool = False
 
     def __post_init__(self) -> None:
-        require(
-            0 <= self.temperature < math.inf,
-            f"temperature {self.temperature:g}",
-            "0 or more (0 = greedy)",
-        )
-        require(0 < self.top_p <= 1, f"top-p {self.top_p:g}", "above 0 and at most 1")
-        require(0 <= self.top_k <= _MOST_TOP_K, f"top-k {self.top_k}", "0 (off) or more")
-        require(0 <= self.min_p <= 1, f"min-p {self.min_p:g}", "from 0 (off) to 1")
-        seed = self.seed
-        require(
-            seed is None or 0 <= seed < SEED_LIMIT, f"seed {seed}", f"from 0 to {SEED_LIMIT - 1}"
-        )
+        check("temperature", self.temperature)
+        check("top-p", self.top_p)
+        check("top-k", self.top_k)
+        check("min-p", self.min_p)
+        check("seed", self.seed)
 
     def with_seed(self) -> "SamplerSettings":
         """The same settings with a seed drawn where none was given."""

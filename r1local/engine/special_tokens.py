@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG
-
 
 @dataclass(frozen=True)
 class SpecialTokens:
@@ -20,13 +18,8 @@ class SpecialTokens:
     eos: str
     texts: frozenset[str]
 
-    @property
-    def knows_thinking(self) -> bool:
-        """The vocabulary has R1's think tags as tokens of their own."""
-        return OPEN_TAG in self.texts and CLOSE_TAG in self.texts
-
-    def places(self, text: str) -> Iterator[int]:
-        """Where special tokens begin in a text, overlapping ones too.
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where special tokens stand in a text, overlapping ones too: begin and end.
 
         Tokens of one character are left out: there is no cutting inside them, and
         no vocabulary of DeepSeek's has any. The cost depends on the lengths that
@@ -34,8 +27,10 @@ class SpecialTokens:
         """
         for match in self._beginnings.finditer(text):
             start = match.start()
-            if any(text[start : start + length] in self.texts for length in self._lengths):
-                yield start
+            for length in self._lengths:
+                piece = text[start : start + length]
+                if len(piece) == length and piece in self.texts:
+                    yield start, start + length
 
     @cached_property
     def _lengths(self) -> list[int]:

@@ -9,7 +9,6 @@ from typing import Any
 from r1local.engine.library import load_llama
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import InferenceError, PromptTooLong
-from r1local.thinking.splitter import CLOSE_TAG, OPEN_TAG
 
 _NO_TOKEN = -1
 #: `enum llama_token_attr` in llama.h.
@@ -38,12 +37,7 @@ class Vocabulary:
         self._buffer = ctypes.create_string_buffer(64)
         self.size: int = self._llama.llama_vocab_n_tokens(handle)
         self.specials = self._read_specials()
-        # Files differ in whether think tags are control or user-defined tokens;
-        # llama.cpp gives out the text of the latter only.
-        tags = {self._id_of(tag): tag.encode() for tag in (OPEN_TAG, CLOSE_TAG)}
-        self._pieces: dict[int, bytes] = {id: tag for id, tag in tags.items() if id is not None}
-        #: The token that ends a thought, where the vocabulary has one.
-        self.close_tag = self._id_of(CLOSE_TAG)
+        self._pieces: dict[int, bytes] = {}
 
     def tokenise(self, parts: Sequence[str]) -> list[int]:
         """Token ids of a prompt whose parts must not meet in one token.
@@ -59,6 +53,16 @@ class Vocabulary:
     def tokens_of(self, text: str) -> list[int]:
         """Token ids of a text of r1local's own; the texts of special tokens become these."""
         return self._tokenise_part(text.encode())
+
+    def token_of(self, text: str) -> int | None:
+        """The token that is a text alone, where the vocabulary has one."""
+        tokens = self.tokens_of(text)
+        if len(tokens) != 1:
+            return None
+        # Some tokenizers have one token for all that they can't spell.
+        (token,) = tokens
+        spelled = text in (self._text(token), self.piece(token).decode("utf-8", "replace"))
+        return token if spelled else None
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; nothing for a control token."""
@@ -126,11 +130,6 @@ class Vocabulary:
             return ""
         text: bytes = self._llama.llama_vocab_get_text(self.handle, token)
         return text.decode("utf-8", "replace")
-
-    def _id_of(self, tag: str) -> int | None:
-        """The token that is `tag` alone, where the vocabulary has one."""
-        tokens = self._tokenise_part(tag.encode())
-        return tokens[0] if len(tokens) == 1 else None
 
 
 def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from r1local.conversation import FinishReason, Part
 
-NoticeKind = Literal["context", "offload", "budget", "thinking", "loop", "schema"]
+NoticeKind = Literal["context", "offload", "budget", "thinking", "loop", "schema", "template"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from r1local.conversation import Part, Reply
-from r1local.events.reply import (
-    AnswerDelta,
-    Event,
-    Finished,
-    Notice,
-    Rewound,
-    ThinkingDelta,
-)
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 
 
 class ReplyBuilder:
-    """Takes a reply's events and holds its text, loops left out.
+    """A reply in the making: takes its events and holds its text, loops left out.
+
+    An event costs the same however many came before; `text` and `reply` join the pieces.
 
     Args:
         model: the model's name.
@@ -42,7 +37,7 @@ class ReplyBuilder:
         return self._end.valid if self._end else None
 
     def text(self, part: Part) -> str:
-        """What there is of a part."""
+        """The text of a part so far."""
         return "".join(self._pieces[part])
 
     def handle(self, event: Event) -> None:
@@ -53,8 +48,7 @@ class ReplyBuilder:
             case AnswerDelta(text, tokens):
                 self._add("answer", text, tokens)
             case Rewound(part, characters):
-                text = self.text(part)
-                self._pieces[part] = [text[: max(0, len(text) - characters)]]
+                self._withdraw(self._pieces[part], characters)
             case Finished():
                 self._end = event
             case Notice():
@@ -63,7 +57,7 @@ class ReplyBuilder:
                 assert_never(event)
 
     def reply(self) -> Reply:
-        """What there is of the reply; `lost` unless it has finished."""
+        """The reply so far; `lost` unless it has finished."""
         thinking, answer = self.text("thinking"), self.text("answer")
         before, end = self._before, self._end
         if end is None:
@@ -94,3 +88,11 @@ class ReplyBuilder:
     def _add(self, part: Part, text: str, tokens: int) -> None:
         self._pieces[part].append(text)
         self._tokens[part] = tokens
+
+    @staticmethod
+    def _withdraw(pieces: list[str], characters: int) -> None:
+        while pieces and characters > 0:
+            last = pieces.pop()
+            if len(last) > characters:
+                pieces.append(last[: len(last) - characters])
+            characters -= len(last)

@@ -2,14 +2,15 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from r1local.errors import CatalogError
+from r1local.config.options import in_catalog
+from r1local.errors import CatalogError, InvalidSetting, nearest
 from r1local.machine.memory import MemoryFacts
 
 #: The model that needs no download.
@@ -41,14 +42,14 @@ class CatalogModel:
     """A model of the catalog. What is not known of it is None or empty.
 
     Sizes are [bytes of the file, bytes read for one token] by quantization; the second may be
-    missing. Scores are percentages (Codeforces: ratings) and their `source`.
+    missing. Scores are percentages (Codeforces: ratings) and their `source`. Settings are what
+    its publisher recommends for options, by their names and as TOML has them.
     """
 
     name: str
     display_name: str
     summary: str = ""
     aliases: list[str] = field(default_factory=list)
-    languages: list[str] = field(default_factory=list)
     base_model: str | None = None
     license: str | None = None
     base_license: str | None = None
@@ -59,17 +60,12 @@ class CatalogModel:
     alternatives: list[str] = field(default_factory=list)
     file: str | None = None
     default_quantization: str = "Q4_K_M"
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    think_budget: int | None = None
-    effort: str | None = None
     system_prompt: bool | None = None
-    force_thinking: bool | None = None
     hidden: bool = False
     architecture: Architecture | None = None
     scores: dict[str, float | str] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def path(self) -> Path | None:
@@ -89,11 +85,12 @@ class CatalogModel:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All known models by name, and what was wrong with the user's own file."""
+    """All known models by name, those only the user's file has, and what was wrong with it."""
 
     models: Mapping[str, CatalogModel]
     compared: Mapping[str, Mapping[str, float | str]]
     prices: Mapping[str, Mapping[str, float]]
+    own: frozenset[str] = frozenset()
     problems: tuple[CatalogError, ...] = ()
 
     def find(self, name: str) -> CatalogModel | None:
@@ -129,18 +126,23 @@ def models_toml() -> Path:
 
 @cache
 def load_catalog(user_file: Path | None = None) -> Catalog:
-    """The shipped catalog, with the user's file of the same form laid over it.
+    """The catalog as `read_catalog` read it first in this process."""
+    return read_catalog(user_file)
+
+
+def read_catalog(user_file: Path | None = None) -> Catalog:
+    """Read the shipped catalog, and lay the user's file of the same form over it.
 
     What is wrong in the user's file is left out and told in `Catalog.problems`.
     """
     shipped = _read(models_toml())
     if user_file is None or not user_file.exists():
-        return _catalog(shipped, [])
+        return _catalog(shipped, shipped["models"])
     problems: list[CatalogError] = []
     try:
         own = _read(user_file)
     except CatalogError as error:
-        return _catalog(shipped, [error])
+        return _catalog(shipped, shipped["models"], [error])
     merged = dict(shipped["models"])
     for name, entry in _table(own, "models").items():
         changed = {**merged.get(name, {}), **entry} if isinstance(entry, dict) else entry
@@ -150,15 +152,18 @@ def load_catalog(user_file: Path | None = None) -> Catalog:
             problems.append(_problem(user_file, name, error))
         else:
             merged[name] = changed
-    return _catalog({**shipped, "models": merged}, problems)
+    return _catalog(shipped, merged, problems)
 
 
-def _catalog(entries: dict[str, Any], problems: list[CatalogError]) -> Catalog:
+def _catalog(
+    shipped: dict[str, Any], models: dict[str, Any], problems: Sequence[CatalogError] = ()
+) -> Catalog:
     return Catalog(
-        MappingProxyType({name: _model(name, entry) for name, entry in entries["models"].items()}),
-        MappingProxyType(entries["compared"]),
-        MappingProxyType(entries["prices"]),
-        tuple(problems),
+        models=MappingProxyType({name: _model(name, entry) for name, entry in models.items()}),
+        compared=MappingProxyType(shipped["compared"]),
+        prices=MappingProxyType(shipped["prices"]),
+        own=frozenset(models.keys() - shipped["models"].keys()),
+        problems=tuple(problems),
     )
 
 
@@ -211,24 +216,33 @@ def _line_of(text: str, model: str, name: str) -> int | None:
 def _model(name: str, entry: object) -> CatalogModel:
     if not isinstance(entry, dict):
         raise _WrongField(name, "must be a table")
+    recommended = {option.key: option for option in in_catalog()}
     made = {"display_name": name, **entry, "name": name}
+    settings = {key: made.pop(key) for key in recommended if key in made}
+    for key, value in settings.items():
+        try:
+            recommended[key].read(value)
+        except InvalidSetting as error:
+            raise _WrongField(key, f"is wrong: {error.message}; {error.hint}") from error
     architecture = made.get("architecture")
     if architecture is not None:
         try:
             made["architecture"] = _checked(Architecture, architecture, "architecture")
         except _WrongField as error:
             raise _WrongField("architecture", f"is wrong: {error.name} {error.reason}") from error
-    return _checked(CatalogModel, made, name)
+    model = _checked(CatalogModel, made, name, also=recommended)
+    return replace(model, settings={recommended[key].name: settings[key] for key in settings})
 
 
-def _checked(kind: type[_Entry], entry: object, name: str) -> _Entry:
-    """A dataclass made of a table whose fields and types are its own."""
+def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str] = ()) -> _Entry:
+    """A dataclass made of a table whose fields and types are its own; `also` are other keys."""
     if not isinstance(entry, dict):
         raise _WrongField(name, "must be a table")
     hints = get_type_hints(kind)
+    hints.pop("settings", None)  # made of keys of their own
     for key, value in entry.items():
         if key not in hints:
-            raise _WrongField(key, f"is not known; {_nearest(key, list(hints))}")
+            raise _WrongField(key, f"is not known; {nearest(key, [*hints, *also])}")
         if not _is(value, hints[key]):
             raise _WrongField(key, f"must be {_described(hints[key])}, not {value!r}")
     missing = [f.name for f in fields(cast(Any, kind)) if _required(f) and f.name not in entry]
@@ -239,11 +253,6 @@ def _checked(kind: type[_Entry], entry: object, name: str) -> _Entry:
 
 def _required(spec: Field[Any]) -> bool:
     return spec.default is MISSING and spec.default_factory is MISSING
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
 
 
 def _is(value: object, hint: Any) -> bool:

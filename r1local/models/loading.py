@@ -1,15 +1,15 @@
 """A model made ready: its file checked, its settings decided, its template compiled."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from r1local.config.options import KVType
-from r1local.engine.limits import CONTEXT_STEP
+from r1local.config.options import KVType, check, in_group
+from r1local.config.preferences import Settings
 from r1local.engine.model import LoadSettings, Model
-from r1local.engine.special_tokens import SpecialTokens
-from r1local.errors import ChatTemplateError, InvalidSetting
+from r1local.engine.probe import needs_probe, probe
+from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
 from r1local.machine import hardware
@@ -18,22 +18,22 @@ from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
-from r1local.thinking.splitter import CLOSE_TAG
+from r1local.prompts.template_process import TemplateProgram
+from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
-# Bounds beyond any use, and below what C's integers or the system's threads allow.
-_MOST_CONTEXT = 2**27
-_MOST_LAYERS = 10_000
-_MOST_THREADS = 512
+#: Characters of an unknown tag that are shown.
+_LONGEST_TAG = 40
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """What the user wants of loading; None means: decide.
 
-    `sequences` are the replies that can be decoded at once.
+    `sequences` are the replies that can be decoded at once, `template_arguments` values for the
+    chat template's variables.
     """
 
     context: int | None = None
@@ -42,16 +42,23 @@ class LoadOptions:
     kv_cache: KVType = "f16"
     chat_template: Path | None = None
     sequences: int = 1
+    template_arguments: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_range("context", self.context, CONTEXT_STEP, _MOST_CONTEXT)
-        _check_range("gpu-layers", self.gpu_layers, _ALL_LAYERS, _MOST_LAYERS)
-        _check_range("threads", self.threads, 1, _MOST_THREADS)
+        check("context", self.context)
+        check("gpu-layers", self.gpu_layers)
+        check("threads", self.threads)
 
     @property
     def request(self) -> PlanRequest:
         """What of it concerns memory."""
         return PlanRequest(self.context, self.gpu_layers, self.kv_cache, self.sequences)
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """What the settings in force say of loading."""
+    names = {option.field or option.key: option.name for option in in_group("loading")}
+    return LoadOptions(**{k: settings[n].value for k, n in names.items() if n in settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +91,37 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     made = plan(facts_of(gguf), survey_machine(), options.request)
     if made.refusal:
         raise made.refusal
-    model = Model(path, _load_settings(gguf, options, made), cancelled)
+    settings = _load_settings(gguf, options, made)
+    if needs_probe(gguf):
+        probe(gguf, settings.threads, cancelled)
+    program = TemplateProgram(source)  # a process for it starts while the model is read
+    model = Model(path, settings, cancelled)
     try:
         specials = model.vocabulary.specials
-        template = ChatTemplate(source, specials, thinks=_thinks(gguf, specials))
+        dialect = dialect_of(program.source, specials.texts) or R1
+        thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
+        arguments = options.template_arguments
+        template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
     except BaseException:
         model.close()
         raise
+    unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
+    notices = (*made.notices, *unknown, *_unused(template))
     load_s = time.monotonic() - started
-    return LoadedModel(model, template, made.notices, load_s, _details(gguf, made))
+    return LoadedModel(model, template, notices, load_s, _details(gguf, made))
+
+
+def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
+    if tags:
+        named = " and ".join(tag[:_LONGEST_TAG] for tag in tags[:2])
+        told = f"the model has {named}, which r1local doesn't know: thoughts may be in the answer"
+        yield Notice("thinking", told)
+
+
+def _unused(template: ChatTemplate) -> Iterator[Notice]:
+    for name in template.unused_arguments:
+        told = f"the chat template has no variable {name}: --template-arg {name} changes nothing"
+        yield Notice("template", told)
 
 
 def _details(gguf: GGUFFile, plan: Plan) -> str:
@@ -118,11 +147,6 @@ def _threads(gguf: GGUFFile) -> int:
     return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
 
 
-def _thinks(gguf: GGUFFile, specials: SpecialTokens) -> bool:
-    """The file's own word that its model thinks: think tags in vocabulary and template."""
-    return specials.knows_thinking and CLOSE_TAG in (gguf.chat_template or CLOSE_TAG)
-
-
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:
     if file:
         return read_document(file).text
@@ -131,10 +155,3 @@ def _template_source(gguf: GGUFFile, file: Path | None) -> str:
             "the model file has no chat template", "give one with --chat-template FILE"
         )
     return gguf.chat_template
-
-
-def _check_range(name: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise InvalidSetting(
-            f"{name} {value:,} is out of range", f"it must be from {least:,} to {most:,}"
-        )

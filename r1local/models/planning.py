@@ -7,10 +7,22 @@ from r1local.gguf.file import GGUFFile, read_gguf, read_summary
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import NO_REQUEST, Plan, PlanRequest, plan
 from r1local.models.catalog import facts_of_known
+from r1local.models.preferred import of_model, preferred_request
 from r1local.models.store.installed import Installed
 
 #: Entries of a vocabulary, more than any has: what a header's summary doesn't tell.
 _LARGEST_VOCABULARY = 2**20
+
+
+def preferred_plan(entry: Installed, machine: Machine) -> Plan | None:
+    """Where a model on this machine would run by what is set for it; None if its file is odd.
+
+    Raises:
+        InvalidSetting: a place has a value that can't be.
+    """
+    names = (str(entry.path.resolve()), entry.name)
+    request = preferred_request(of_model(names, entry.known, entry.quantization))
+    return plan_of(entry, machine, request)
 
 
 def plan_of(entry: Installed, machine: Machine, request: PlanRequest = NO_REQUEST) -> Plan | None:

@@ -1,14 +1,20 @@
 """Which model a command runs: the one named, or the best there is without a name."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1local.config.preferences import default_model
+from r1local.config.preferences import OfModel, value_of
 from r1local.errors import ModelNotInstalled
+from r1local.gguf.file import read_summary
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
+from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
+
+#: Metadata that says what a file's model is, or what it was made of.
+_NAMES = ("general.basename", "general.name", "general.base_model.0.name")
 
 if TYPE_CHECKING:
     from r1local.models.store.installed import Installed
@@ -16,12 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A model file to run, the catalog's facts of it if there are any, and what to tell first."""
+    """A model file to run, the catalog's facts of it if there are any, and what to tell first.
+
+    `typed` is what the user calls it.
+    """
 
     name: str
     path: Path
     known: CatalogModel | None = None
     note: str | None = None
+    typed: str | None = None
+    quantization: str | None = None
+
+    @property
+    def preferred(self) -> OfModel:
+        """What the user and the catalog may have set for it alone."""
+        names = (self.typed, str(self.path.resolve()), self.name)
+        return of_model(names, self.known, self.quantization)
 
     @property
     def reference(self) -> str:
@@ -33,33 +50,34 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     """The model to run.
 
     Without a reference that is the one of R1LOCAL_MODEL or `config.toml`, else the largest one
-    of R1's family on this machine that fits its memory, else the embedded one.
+    of R1's family on this machine that fits its memory, else the embedded one. A model of
+    another family runs only by its name.
 
     Raises:
         UnknownModel: the reference means nothing.
         ModelNotInstalled: its model is not on this machine; the hint has the command to pull it.
         InvalidSetting: `config.toml` can't be read.
     """
-    named = reference or default_model()
+    named = reference or value_of("model")
     if named is None:
         return _best_here(catalog)
     meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
-        return Selected(meant.path.stem, meant.path)
+        return Selected(meant.path.stem, meant.path, typed=named)
     note = meant.note if isinstance(meant, CatalogReference) else None
     from r1local.models.store.search import find_installed  # a path given outright needs none of it
 
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
-    return Selected(entry.name, entry.path, entry.known, note)
+    return Selected(entry.name, entry.path, entry.known, note, named, entry.quantization)
 
 
 def _best_here(catalog: Catalog) -> Selected:
     if fitting := _fitting(catalog):
         best = min(fitting, key=_rank)
         note = f"using {best.name}; -m runs another one"
-        return Selected(best.name, best.path, best.known, note)
+        return Selected(best.name, best.path, best.known, note, None, best.quantization)
     embedded = catalog.models[EMBEDDED_MODEL]
     note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
@@ -68,13 +86,27 @@ def _best_here(catalog: Catalog) -> Selected:
 def _fitting(catalog: Catalog) -> "list[Installed]":
     """The models of R1's family on this machine that its memory holds with a useful context."""
     from r1local.machine.this_machine import survey_machine
-    from r1local.models.planning import plan_of
+    from r1local.models.planning import preferred_plan
     from r1local.models.store.search import installed_models
 
-    whole = [e for e in installed_models(catalog) if e.whole and e.known and e.home != "embedded"]
+    whole = [e for e in installed_models(catalog) if e.whole and e.home != "embedded"]
     machine = survey_machine()
-    plans = [(entry, plan_of(entry, machine)) for entry in whole]
+    plans = [(e, preferred_plan(e, machine)) for e in whole if _is_of_r1(e, catalog)]
     return [entry for entry, made in plans if made and made.useful]
+
+
+def _is_of_r1(entry: "Installed", catalog: Catalog) -> bool:
+    """Whether a model is of R1's family: by the shipped catalog, or by what its own file says.
+
+    The user's own file may have models of any family.
+    """
+    if entry.known is None:
+        return False
+    if entry.known.name not in catalog.own:
+        return True
+    header = read_summary(entry.path)
+    names = [header.text(key) or "" for key in _NAMES] if header else []
+    return any("deepseek-r1" in re.sub(r"[^a-z0-9]+", "-", name.lower()) for name in names)
 
 
 def _rank(entry: "Installed") -> tuple[int, int]:

@@ -1,23 +1,19 @@
-"""Running a chat template, which is a program out of somebody's file.
+"""A chat template, which is a program out of somebody's file, and what it may reach.
 
-It runs in jinja2's immutable sandbox, in the dialect of Transformers'
-`apply_chat_template`. Beyond the sandbox, three things are held: a template
-can't reach for attributes the sandbox calls unsafe and go on, can't run for
-long, and can't build much.
+It runs in jinja2's immutable sandbox, in the dialect of Transformers' `apply_chat_template`. The
+sandbox keeps it from Python's insides; it can't keep it from running long or building much, which
+only a process of its own can (see `template_process`).
 """
 
+import inspect
 import json
-import re
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import wraps
-from types import FrameType
+from functools import lru_cache, wraps
 from typing import Any, NoReturn
 
-from jinja2 import TemplateError, nodes
+from jinja2 import Template, TemplateError, UndefinedError, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
@@ -25,94 +21,88 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from r1local.errors import ChatTemplateError
+from r1local.prompts.template_messages import HINT, TOO_LARGE
+from r1local.prompts.traced_text import (
+    SYSTEM,
+    TracedText,
+    claimed,
+    joined,
+    origin_in,
+    put_in,
+    runs,
+)
 
-#: Seconds a template may take. Real ones take milliseconds.
-TIME_LIMIT_S = 2.0
-#: Characters a template may build in all, beyond `_BUILDS_PER_CHARACTER` of what it is
-#: given: far more than a context window holds, and little enough to fail without swapping.
-TEMPLATE_SIZE_LIMIT = 64_000_000
-_BUILDS_PER_CHARACTER = 20
-#: What a list's item counts for: a pointer's bytes.
-_ITEM_SIZE = 8
-#: Widths, counts and numbers that no chat template has a use for.
-_LARGEST_NUMBER = 1_000_000
-_LARGEST_BITS = 4096
-_WIDE_FORMAT = re.compile(r"\d{7,}")
+_GIVE_IT = f"{HINT}, or what it lacks with --template-arg NAME=VALUE"
 
-_HINT = "give another template with --chat-template FILE"
-_FILTERS = frozenset(
+#: Filters that make a text of others, in a way that isn't followed character by character.
+_MAKERS = frozenset(
     {
-        *("abs", "attr", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first"),
-        *("float", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower"),
-        *("map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe"),
-        *("select", "selectattr", "sort", "string", "sum", "title", "tojson", "trim", "unique"),
-        "upper",
+        *("capitalize", "center", "e", "escape", "filesizeformat", "forceescape", "format"),
+        *("indent", "pprint", "string", "striptags", "title", "tojson", "truncate", "urlencode"),
+        *("urlize", "wordwrap", "xmlattr"),
     }
 )
-#: Methods whose results grow by factors that are not looked at.
-_GROWING_METHODS = frozenset({"center", "expandtabs", "ljust", "rjust", "translate", "zfill"})
 
 
-class CompiledTemplate:
-    """A compiled template.
+def answer(source: str, renderings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Render a template with each of some variables.
 
-    Args:
-        source: Jinja source, from the model file or from the user.
-
-    Raises:
-        ChatTemplateError: the source is not a Jinja template.
+    Returns:
+        For each of the `rendered` its `text` and the `runs` of its origins, or an `error`, which
+        is a sentence and a hint; one `error` for all if the source is no template.
     """
+    try:
+        template = _compiled(source)
+        return {"rendered": [_rendered(template, variables) for variables in renderings]}
+    except ChatTemplateError as error:
+        return {"error": [error.message, error.hint]}
 
-    def __init__(self, source: str) -> None:
-        self._environment = _Sandbox()
-        with _limits():
-            self._template = self._environment.from_string(source)
 
-    def render(self, messages: list[dict[str, str]], **variables: object) -> str:
-        """Run the template on messages and other variables.
+@lru_cache(maxsize=1)
+def _compiled(source: str) -> Template:
+    with _translated():
+        return _Sandbox().from_string(source)
 
-        Raises:
-            ChatTemplateError: it fails, reaches for what it may not have, takes
-                long or builds much.
-        """
-        given = sum(len(message["content"]) for message in messages)
-        self._environment.budget = TEMPLATE_SIZE_LIMIT + _BUILDS_PER_CHARACTER * given
-        with _limits():
-            return self._template.render(messages=messages, **variables)
+
+def _rendered(template: Template, variables: dict[str, Any]) -> dict[str, Any]:
+    messages = [message | {"content": _traced(message)} for message in variables["messages"]]
+    try:
+        with _translated():
+            text = joined((template.render(variables | {"messages": messages}),))
+            text.encode()  # what is no Unicode text is refused here
+    except ChatTemplateError as error:
+        return {"error": [error.message, error.hint]}
+    return {"text": str.__str__(text), "runs": runs(text)}
+
+
+def _traced(message: dict[str, Any]) -> Any:
+    """A message's content, which knows where it comes from."""
+    content, system = message["content"], message["role"] == "system"
+    if not isinstance(content, str):
+        return [part | {"text": _traced(message | {"content": part["text"]})} for part in content]
+    return TracedText(content, bytes([SYSTEM]) * len(content) if system else None)
 
 
 @contextmanager
-def _limits() -> Iterator[None]:
-    """Stop what takes long; translate whatever a template can raise."""
-    deadline = time.monotonic() + TIME_LIMIT_S
-
-    def trace(_frame: FrameType, _event: str, _arg: object) -> Any:
-        if time.monotonic() > deadline:
-            raise ChatTemplateError(
-                f"the chat template did not end within {TIME_LIMIT_S:g} seconds", _HINT
-            )
-        return trace
-
-    previous = sys.gettrace()
-    sys.settrace(trace)
+def _translated() -> Iterator[None]:
+    """Translate whatever a template can raise."""
     try:
         yield
-    except ChatTemplateError:
-        raise
     except SecurityError as error:
         message = "the chat template reaches for something it may not have"
-        raise ChatTemplateError(message, f"{error}; {_HINT}") from error
+        raise ChatTemplateError(message, f"{error}; {HINT}") from error
+    except MemoryError as error:
+        raise ChatTemplateError(*TOO_LARGE) from error
     except Exception as error:
         reason = str(error) or type(error).__name__
+        hint = _GIVE_IT if isinstance(error, UndefinedError) else HINT
         raise ChatTemplateError(
-            "the chat template can't be used", f"it fails with: {reason}; {_HINT}"
+            "the chat template can't be used", f"it fails with: {reason}; {hint}"
         ) from error
-    finally:
-        sys.settrace(previous)
 
 
-class _BoundedCodeGenerator(CodeGenerator):
-    """Compiles `~` to a concatenation that is counted."""
+class _TracingCodeGenerator(CodeGenerator):
+    """Compiles `~` to a concatenation that keeps origins."""
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("environment.concatenate((")
@@ -134,141 +124,107 @@ class _GenerationTag(Extension):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's immutable sandbox, which also refuses at once and counts what is built."""
+    """Jinja's immutable sandbox, which also refuses at once and keeps texts' origins."""
 
-    code_generator_class = _BoundedCodeGenerator
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    code_generator_class = _TracingCodeGenerator
+    concat = staticmethod(joined)
+    intercepted_binops = frozenset({"%"})
 
     def __init__(self) -> None:
-        # Not optimised: Jinja would run filters on constants while compiling, uncounted.
+        # Not optimised: Jinja would run filters on constants while compiling, for nothing.
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
             optimized=False,
+            finalize=_as_text,
             extensions=[_GenerationTag, loopcontrols],
         )
-        self.budget = TEMPLATE_SIZE_LIMIT
-        self.filters["tojson"] = _to_json
-        self.filters = {name: self._counted(name, self.filters[name]) for name in _FILTERS}
+        self.filters |= {"tojson": _to_json, "join": _join, "replace": _replace, "safe": _as_text}
+        self.filters |= {name: _following(self.filters[name]) for name in _MAKERS}
         del self.globals["lipsum"]
         self.globals["raise_exception"] = _raise_exception
         self.globals["strftime_now"] = _strftime_now
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Withhold methods that can make much of little, besides what Jinja withholds."""
-        growing = isinstance(obj, str) and attr in _GROWING_METHODS
-        return not growing and super().is_safe_attribute(obj, attr, value)
-
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
         """Raise where Jinja would go on with an undefined value."""
-        raise SecurityError(f"it asks for {attribute!r} of a {type(obj).__name__}")
+        kind = "text" if isinstance(obj, str) else type(obj).__name__
+        raise SecurityError(f"it asks for {attribute!r} of a {kind}")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Apply an operator unless its result would be huge."""
-        if operator == "**" or (isinstance(left, int) and isinstance(right, int)):
-            _check_numbers(operator, left, right)
-        elif operator == "*":
-            self.spend(_factor(left) * _factor(right))
-        elif operator == "%" and isinstance(left, str):
-            _check_format(left, right if isinstance(right, tuple) else (right,))
-        return self._spent_on(super().call_binop(context, operator, left, right))
+        """Put values into a form with `%`; see `intercepted_binops`."""
+        if not isinstance(left, str):
+            return super().call_binop(context, operator, left, right)
+        if isinstance(right, dict):
+            return put_in(lambda form, **values: form % values, left, **right)
+        values = right if isinstance(right, tuple) else (right,)
+        return put_in(lambda form, *values: form % values, left, *values)
 
     def concatenate(self, parts: Iterable[Any]) -> str:
         """Join what `~` joins."""
-        texts = [str(part) for part in parts]
-        self.spend(sum(map(len, texts)))
-        return "".join(texts)
+        return joined(_as_text(part) for part in parts)
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a function or method of the template's."""
-        _check_arguments((*args, *kwargs.values()))
-        subject, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
-        if isinstance(subject, str) and name == "replace":
-            self._spend_on_replace(subject, *args[:2])
-        elif isinstance(subject, str) and name == "join" and args:
-            args = (list(args[0]), *args[1:])
-            self._spend_on_join(subject, args[0])
-        elif isinstance(subject, str) and name == "format":
-            _check_format(subject, args)
-        return self._spent_on(super().call(context, obj, *args, **kwargs))
-
-    def spend(self, size: int) -> None:
-        """Count what is about to be built.
-
-        Raises:
-            SecurityError: the template has built too much.
-        """
-        self.budget -= size
-        if self.budget < 0:
-            raise SecurityError("it builds too much text")
-
-    def _spent_on(self, value: Any) -> Any:
-        if isinstance(value, str):
-            self.spend(len(value))
-        elif isinstance(value, list | tuple):
-            self.spend(_ITEM_SIZE * len(value))
-        return value
-
-    def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A filter whose arguments are looked at and whose result is counted."""
-        # Some take the environment or the context before their subject.
-        first = 1 if hasattr(function, "jinja_pass_arg") else 0
-
-        @wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            passed, (subject, *rest) = args[:first], args[first:]
-            _check_arguments((*rest, *kwargs.values()))
-            if name == "join":
-                subject = list(subject)
-                self._spend_on_join(rest[0] if rest else kwargs.get("d", ""), subject)
-            elif name == "replace":
-                parts = dict(zip(("old", "new"), rest, strict=False)) | kwargs
-                self._spend_on_replace(str(subject), parts.get("old"), parts.get("new"))
-            elif name == "indent":
-                width = rest[0] if rest else kwargs.get("width", 4)
-                lines = str(subject).count("\n")
-                self.spend(lines * (width if isinstance(width, int) else len(str(width))))
-            return self._spent_on(function(*passed, subject, *rest, **kwargs))
-
-        return call
-
-    def _spend_on_replace(self, text: str, old: object = "", new: object = "") -> None:
-        self.spend((len(text) // max(1, len(str(old))) + 1) * len(str(new)))
-
-    def _spend_on_join(self, separator: object, items: list[Any]) -> None:
-        self.spend(len(items) * (_ITEM_SIZE + len(str(separator))))
+        """Call a function or method of the template's, and follow texts through those of texts."""
+        method = inspect.unwrap(obj)
+        subject, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
+        if not isinstance(subject, str) or not origin_in((subject, args, kwargs)):
+            return super().call(context, obj, *args, **kwargs)
+        if name in ("format", "format_map"):
+            return put_in(super().call, context, obj, *args, **kwargs)
+        if name in ("join", "replace") and not isinstance(subject, TracedText):
+            obj = getattr(joined((subject,)), name)
+        return claimed(super().call(context, obj, *args, **kwargs), (subject, args, kwargs))
 
 
-def _factor(value: Any) -> int:
-    """What one side of `*` multiplies the size of the other by."""
-    if isinstance(value, int):
-        return max(0, value)
-    return len(value) if isinstance(value, str) else _ITEM_SIZE * len(value)
+def _following(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter whose result keeps the origins of what it was made of."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return put_in(function, *args, **kwargs)
+
+    return call
 
 
-def _check_numbers(operator: str, left: Any, right: Any) -> None:
-    """Refuse numbers that take long to work out."""
-    sides = [abs(int(side)).bit_length() for side in (left, right)]
-    bits = sides[0] * abs(int(right)) if operator == "**" else sum(sides)
-    if bits > _LARGEST_BITS:
-        raise SecurityError("it works out a huge number")
+def _as_text(value: Any) -> str:
+    """What a template writes for a value."""
+    text = str(value)
+    return text if isinstance(value, str) else str(claimed(text, value))
 
 
-def _check_format(text: str, values: tuple[Any, ...]) -> None:
-    if _WIDE_FORMAT.search(text):
-        raise SecurityError("it formats something to a huge width")
-    _check_arguments(values)
+def _join(items: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    """Join texts, as Jinja's own filter does."""
+    if attribute is not None:
+        items = (_attribute(item, attribute) for item in items)
+    return joined((str(d),)).join(_as_text(item) for item in items)
 
 
-def _check_arguments(values: Iterable[Any]) -> None:
-    for value in values:
-        if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
-            raise SecurityError(f"it counts to {value:,}")
+def _replace(text: Any, old: Any, new: Any, count: int = -1) -> str:
+    """Put one text in place of another, as Jinja's own filter does."""
+    return joined((_as_text(text),)).replace(_as_text(old), _as_text(new), count)
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    """JSON as it is: Jinja's own filter escapes for HTML."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _attribute(item: Any, path: str | int) -> Any:
+    for name in str(path).split("."):
+        item = item[int(name)] if name.isdecimal() else item[name]
+    return item
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: Sequence[str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON as it is, with Transformers' arguments: Jinja's own filter escapes for HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=tuple(separators) if separators else None,  # type: ignore[arg-type]
+        sort_keys=sort_keys,
+    )
 
 
 def _raise_exception(message: str) -> NoReturn:

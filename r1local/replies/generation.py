@@ -2,17 +2,23 @@
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
 from r1local.errors import ChatTemplateError, PromptTooLong
-from r1local.events.reply import Event, Finished, Usage
+from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.models.loading import LoadedModel
 from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, OPEN_TAG
+from r1local.thinking.splitter import Start
+
+_IN_VAIN = Notice(
+    "template",
+    "the model has no thought that r1local knows of: effort, think-budget and min-think"
+    " change nothing",
+)
 
 
 def cancelled_while_loading(settings: ReplySettings) -> Finished:
@@ -43,31 +49,73 @@ def generate(
     control: Control,
     begun: Begun | None = None,
 ) -> Generator[Event, None, None]:
-    """Generate the assistant's next message. Close it if it isn't taken to its end.
+    """Generate the assistant's next message: `tokenised_prompt`, and the `reply_to` it.
 
     Args:
         begun: the message's beginning, if it goes on; the events have what is new.
+    """
+    prompt = tokenised_prompt(loaded, conversation, settings, begun)
+    yield from reply_to(loaded, prompt, settings, control)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenisedPrompt:
+    """A prompt as the model takes it, where it leaves the reply, and what to tell with it."""
+
+    tokens: Sequence[int]
+    start: Start
+    notices: tuple[Notice, ...] = ()
+
+
+def tokenised_prompt(
+    loaded: LoadedModel,
+    conversation: Conversation,
+    settings: ReplySettings,
+    begun: Begun | None = None,
+) -> TokenisedPrompt:
+    """Render and tokenise the prompt of a reply, or of the rest of one.
+
+    Raises:
+        ChatTemplateError: the prompt can't be rendered.
+    """
+    prompt = prompt_of(loaded.template, conversation, settings, begun)
+    tokens = loaded.model.vocabulary.tokenise(prompt.parts)
+    return TokenisedPrompt(tokens, prompt.start, prompt.notices)
+
+
+def reply_to(
+    loaded: LoadedModel, prompt: TokenisedPrompt, settings: ReplySettings, control: Control
+) -> Generator[Event, None, None]:
+    """Generate the reply to a prompt. Close it if it isn't taken to its end.
 
     Yields:
         Events by the law in `events`; a `Finished` is always the last.
 
     Raises:
-        ChatTemplateError: the prompt can't be rendered, or comes out empty.
+        ChatTemplateError: the prompt is empty.
         PromptTooLong: the prompt leaves no room for a reply.
         InferenceError: llama.cpp failed.
     """
-    model = loaded.model
-    prompt = prompt_of(loaded.template, conversation, settings, begun)
-    tokens = model.vocabulary.tokenise(prompt.parts)
+    model, tokens = loaded.model, prompt.tokens
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
     prompt_s = time.monotonic() - started
-    window = model.context_window
-    with ReplyStream(model.vocabulary, tokens, prompt.start, window, settings, control) as stream:
+    with ReplyStream(
+        model.vocabulary,
+        loaded.template.dialect,
+        tokens,
+        prompt.start,
+        model.context_window,
+        settings,
+        control,
+    ) as stream:
+        yield from loaded.template.untold(prompt.notices)
         if cached is not None:
             while not control.cancelled():
-                yield from stream.feed(model.sample(stream.sampler))
+                token, checker = model.sample(stream.sampler), stream.checker
+                doubtful = checker is not None and model.sample(checker) != token
+                yield from stream.feed(token, doubtful=doubtful)
                 if stream.rewind_to is not None:
                     model.rewind(stream.rewind_to)
                 if stream.finished:
@@ -84,22 +132,26 @@ def prompt_of(
 ) -> Prompt:
     """The prompt of a reply, or of the rest of one."""
     if begun is None:
-        return template.render(conversation, think=settings.thinking.wanted)
+        prompt = template.render(conversation, think=not settings.thinking.off)
+        vain = settings.thinking.limited and prompt.start == "none" and not template.may_think
+        return replace(prompt, notices=(*prompt.notices, _IN_VAIN)) if vain else prompt
     thought = bool(begun.thinking) or begun.thinking_open
-    prompt = template.render(conversation, think=thought)
+    prompt, dialect = template.render(conversation, think=thought), template.dialect
     parts, start = list(prompt.parts), prompt.start
     if thought and start != "open":
-        parts.append(f"{OPEN_TAG}\n")
+        parts.append(dialect.opening)
     if thought:
         parts += template.as_data(begun.thinking)
         start = "thinking" if begun.thinking else "open"
     if thought and not begun.thinking_open:
-        parts.append(f"\n{CLOSE_TAG}{BEHIND_TAG}")
+        parts.append(dialect.end)
         start = "closed"
+    elif begun.answer and (heading := dialect.behind.strip()):
+        parts.append(heading)
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"
-    return Prompt(tuple(parts), start)
+    return Prompt(tuple(parts), start, prompt.notices)
 
 
 def check_prompt(tokens: Sequence[int], context_window: int) -> None:

@@ -28,6 +28,11 @@ class Interruption(Control):
         self.reader_gone = False
         self._next_look = 0.0
 
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a program that a signal ended: Ctrl-C's, if there was none."""
+        return 128 + (self.signal or signal.SIGINT)
+
     def cancelled(self) -> bool:
         """The reply is to end."""
         if time.monotonic() >= self._next_look:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from r1local.conversation import FinishReason
 from r1local.engine.grammar import GrammarSampler
-from r1local.engine.sampler import Sampler
+from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.engine.vocabulary import Vocabulary
 from r1local.events.reply import (
     AnswerDelta,
@@ -19,14 +19,17 @@ from r1local.events.reply import (
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
+from r1local.thinking.dialects import Dialect, tags_in
 from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
-from r1local.thinking.loops import LoopGuard
-from r1local.thinking.splitter import BEHIND_TAG, CLOSE_TAG, Pieces, Start
+from r1local.thinking.loops import Loop, LoopGuard
+from r1local.thinking.splitter import Pieces, Start
 
 #: Loops of one part that a reply is led out of; the next one ends the part.
 _MOST_LOOPS = 2
 #: Tokens drawn against repetition behind a loop.
 _STRETCH = 256
+#: Tokens at the end of a prompt that are looked through for what a loop may have from there.
+_QUESTION_TOKENS = 2_048
 _WHY_CLOSED: Mapping[ClosedFor, str] = {
     "budget": ", its budget",
     "answer": " to leave room for the answer",
@@ -42,7 +45,8 @@ class ReplyStream:
         with ReplyStream(…) as stream:
             while not stream.finished:
                 token = (draw one with stream.sampler from the last logits)
-                events = stream.feed(token)
+                again = (draw one with stream.checker, if there is one)
+                events = stream.feed(token, doubtful=(both differ))
                 if stream.rewind_to is not None: (cut the KV cache to so many tokens)
                 if not stream.finished: (evaluate stream.next_tokens)
             events = stream.finish(…)
@@ -52,6 +56,7 @@ class ReplyStream:
 
     Args:
         vocabulary: the model's.
+        dialect: how the model marks its thoughts.
         prompt: the tokens in front of the reply.
         start: where the prompt leaves the reply.
         context_window: tokens that prompt and reply may have together.
@@ -61,6 +66,8 @@ class ReplyStream:
 
     Attributes:
         sampler: draws the next token; another one after a loop, or where a grammar begins.
+        checker: where the reply may be a loop, draws from the same logits what the model might
+            as well have written: in a loop it is mostly the same token. None elsewhere.
         next_tokens: what to evaluate before the next token is drawn: the one taken, or
             others in its stead.
         rewind_to: tokens of prompt and reply to leave in the KV cache before that, if it
@@ -71,6 +78,7 @@ class ReplyStream:
     def __init__(
         self,
         vocabulary: Vocabulary,
+        dialect: Dialect,
         prompt: Sequence[int],
         start: Start,
         context_window: int,
@@ -78,16 +86,20 @@ class ReplyStream:
         control: Control,
     ) -> None:
         self._vocabulary = vocabulary
+        self._dialect = dialect
+        self._tags = tags_in(dialect, vocabulary.token_of)
+        self._closing_token = self._tags.closing_token
         self._prompt = prompt
         self._start = start
         self._context_window = context_window
         self._settings = settings
         self._control = control
         self._limit = min(settings.max_tokens, context_window - len(prompt))
-        self._closing = vocabulary.tokens_of(f"{CLOSING}{CLOSE_TAG}{BEHIND_TAG}")
+        self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.behind}")
         self._thought = self._thought_limits()
-        self._text = ReplyText(start)
-        self._guard = LoopGuard(settings.loops)
+        self._text = self._read(())
+        self._guard = LoopGuard(settings.loops, self._question)
+        self._doubtful = False
         self._loops = self._discarded = self._stretch_left = 0
         self._reason: FinishReason | None = None
         self._tokens: list[int] = []
@@ -95,6 +107,7 @@ class ReplyStream:
         self._started = self._answer_started = time.monotonic()
         self._sampler_settings = settings.sampler.with_seed()
         self.sampler = self._make_sampler()
+        self._checker: Sampler | None = None
         self.next_tokens: Sequence[int] = ()
         self.rewind_to: int | None = None
 
@@ -103,13 +116,28 @@ class ReplyStream:
         """The reply has ended."""
         return self._reason is not None
 
-    def feed(self, token: int) -> list[Event]:
+    @property
+    def checker(self) -> Sampler | None:
+        """Draws what the model might as well have written, where that is of interest."""
+        if not self._guard.suspicious:
+            return None
+        if self._checker is None:
+            plain = SamplerSettings(temperature=1, top_p=1, seed=self._sampler_settings.seed)
+            self._checker = Sampler(plain)
+        return self._checker
+
+    def feed(self, token: int, *, doubtful: bool = False) -> list[Event]:
         """Take the token that was drawn; set what follows.
+
+        Args:
+            token: the one that was drawn.
+            doubtful: `checker` has drawn another one.
 
         Returns:
             The events that this token decides; often none.
         """
         self.rewind_to = None
+        self._doubtful = doubtful
         while command := self._control.next_command():
             self._obey(command)
         if self._stretch_left:
@@ -147,8 +175,10 @@ class ReplyStream:
         return [*events, Finished(reason, usage, seed, self._text.thinking_open)]
 
     def close(self) -> None:
-        """Free the sampler; more than once does no harm."""
+        """Free the samplers; more than once does no harm."""
         self.sampler.close()
+        if self._checker:
+            self._checker.close()
 
     def __enter__(self) -> "ReplyStream":
         return self
@@ -162,14 +192,17 @@ class ReplyStream:
         reserve = min(wanted.reserve(self._context_window), self._limit // 2)
         room = self._limit - reserve
         if len(self._closing) > room // 4:
-            self._closing = self._vocabulary.tokens_of(CLOSE_TAG)
+            self._closing = self._vocabulary.tokens_of(self._dialect.closing)
         return ThoughtLimits(
             budget=wanted.budget,
             room=room - len(self._closing),
             least=wanted.least,
             most_waits=wanted.most_waits,
-            mend_blank=wanted.wanted,
+            mend_blank=not wanted.off,
         )
+
+    def _read(self, tokens: Sequence[int]) -> ReplyText:
+        return ReplyText(self._start, self._tags, self._vocabulary.piece, tokens)
 
     def _obey(self, command: SteeringCommand) -> None:
         """Wishes are about the thought; outside it they come to nothing."""
@@ -184,21 +217,35 @@ class ReplyStream:
         """A token inside the thought: let it be, or put others in its place."""
         vocabulary, text = self._vocabulary, self._text
         tokens = text.tokens["thinking"]
-        if token == vocabulary.close_tag:
-            if not self._thought.put_off(tokens, blank=text.thought_blank):
+        if token == self._closing_token:
+            wait = vocabulary.tokens_of(WAIT)
+            if not (wait and self._thought.put_off(tokens, blank=text.thought_blank)):
                 return self._write((token,), drawn=True)
             notice = f"the thought ended after {_counted(tokens)} and was made to go on"
-            return [*self._write(vocabulary.tokens_of(WAIT)), Notice("thinking", notice)]
+            return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
-        if closed_for and not text.inside_character:
+        if closed_for and not text.cut:
             notice = f"the thought was closed after {_counted(tokens)}{_WHY_CLOSED[closed_for]}"
-            return [*self._write(self._closing), Notice("budget", notice)]
+            return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
             return self._write((token,), drawn=True)
         if self._settings.grammar is None:
             return self._end("stop")
-        return self._write(self._closing)
+        return self._close_thought("stop")
+
+    def _close_thought(self, otherwise: FinishReason, *notices: Notice) -> list[Event]:
+        """Write a thought's end; where the vocabulary can't spell it, end the reply.
+
+        Args:
+            otherwise: why the reply ends then.
+            notices: what is told of the thought's end.
+        """
+        events = self._write(self._closing)
+        if self.finished or self._text.part == "answer":
+            return [*events, *notices]
+        told = f"the model's tokens can't spell {self._dialect.closing}, so the reply was ended"
+        return [*events, Notice("thinking", told), *self._end(otherwise)]
 
     def _end(self, reason: FinishReason) -> list[Event]:
         self._reason = reason
@@ -211,7 +258,7 @@ class ReplyStream:
         text, before = self._text, self._text.part
         characters, spoken = "", False
         for token in tokens[: self._limit - len(self._tokens)]:
-            characters, pieces = text.feed(self._vocabulary.piece(token))
+            characters, pieces = text.feed(token)
             self._tokens.append(token)
             events += self._as_events(pieces)
             spoken = spoken or bool(pieces)
@@ -225,10 +272,12 @@ class ReplyStream:
             and text.part == "answer"
             and (text.part != before or spoken)
         ):
-            self._end("stop")
-        elif drawn and text.part == before and (dropped := self._guard.feed(tokens[0], characters)):
-            events += self._leave_loop(dropped)
-        elif len(self._tokens) >= self._limit:
+            return events + self._end("stop")
+        if drawn and text.part == before and (loop := self._find_loop(tokens[0], characters)):
+            if loop.drop:
+                return events + self._leave_loop(loop.drop)
+            events.append(self._warning(loop))
+        if len(self._tokens) >= self._limit:
             self._end("length")
         return events
 
@@ -241,7 +290,7 @@ class ReplyStream:
         self._answer_started = time.monotonic()
         if self._settings.grammar is not None and by_model:
             # The line breaks that the model wants to write are none of the grammar's.
-            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(BEHIND_TAG)
+            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(self._dialect.behind)
             self._write(behind)
             self.next_tokens = (*drawn, *behind)
         self._answer_begins = len(self._tokens)
@@ -249,12 +298,23 @@ class ReplyStream:
             self._stretch_left = 0
             self._change_sampler()
 
+    def _find_loop(self, token: int, characters: str) -> Loop | None:
+        return self._guard.feed(token, characters, doubtful=self._doubtful)
+
+    def _warning(self, loop: Loop) -> Notice:
+        new = f"the {self._text.part} has had nothing new for {loop.tokens:,} tokens"
+        return Notice("loop", f"{new}: it may be going in circles")
+
+    def _question(self) -> str:
+        """The end of the prompt, where the question is."""
+        pieces = map(self._vocabulary.piece, self._prompt[-_QUESTION_TOKENS:])
+        return b"".join(pieces).decode("utf-8", "replace")
+
     def _leave_loop(self, dropped: int) -> list[Event]:
         """Take the reply back to where a loop began, and lead it on another way."""
         part, before = self._text.part, self._text.characters
-        del self._tokens[-dropped:]
+        dropped = self._take_back(dropped)
         self._discarded += dropped
-        self._text = ReplyText(self._start, map(self._vocabulary.piece, self._tokens))
         self._guard.reset()
         self._loops += 1
         characters = before[part] - self._text.characters[part]
@@ -271,9 +331,19 @@ class ReplyStream:
         events.append(Notice("loop", f"{notice}, and the {part} was ended"))
         if part == "answer":
             return events + self._end("loop")
-        events += self._write(self._closing)
+        events += self._close_thought("loop")
         self.next_tokens = (last, *self.next_tokens)
         return events
+
+    def _take_back(self, dropped: int) -> int:
+        """Forget the last tokens, and a character or tag cut by that; return how many."""
+        before = len(self._tokens)
+        del self._tokens[-dropped:]
+        self._text = self._read(self._tokens)
+        while self._text.cut:
+            del self._tokens[-1]
+            self._text = self._read(self._tokens)
+        return before - len(self._tokens)
 
     def _change_sampler(self) -> None:
         self.sampler.close()

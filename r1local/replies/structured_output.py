@@ -1,7 +1,8 @@
 """Answers in a form that is given: by a JSON schema, or by a grammar."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,13 +52,20 @@ def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | N
     return structure
 
 
-def checked(events: Iterable[Event], schema: str | None) -> Iterator[Event]:
-    """A reply's events, its answer validated at the end if there is a schema; see `judged`."""
-    kept = ReplyBuilder("")
-    for event in events:
-        for told in judged(event, kept, schema):
-            kept.handle(told)
-            yield told
+def checked(
+    events: Generator[Event, None, None], kept: ReplyBuilder, schema: str | None
+) -> Generator[Event, None, None]:
+    """A reply's events, its answer validated at the end if there is a schema; see `judged`.
+
+    Args:
+        kept: the reply, which takes each event before the next one is asked for.
+    """
+    with closing(events):
+        for event in events:
+            if isinstance(event, Finished):
+                yield from judged(event, kept, schema)
+            else:
+                yield event
 
 
 def judged(event: Event, kept: ReplyBuilder, schema: str | None) -> tuple[Event, ...]:

@@ -1,9 +1,10 @@
 """The text of a reply while its tokens come: bytes to characters to thinking and answer."""
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from r1local.conversation import Part
+from r1local.thinking.dialects import Tags
 from r1local.thinking.splitter import Pieces, Start, ThinkSplitter
 
 #: What sentences end with where a space has to follow, and where none does.
@@ -12,27 +13,37 @@ _CLOSING_MARKS = "\"'”’)]*_`"
 
 
 class ReplyText:
-    """Takes the bytes of each token; gives out characters as soon as it is sure of them.
+    """Takes tokens; gives out characters as soon as it is sure of them.
 
     Bytes become text by an incremental UTF-8 decoder, text becomes thinking and answer by
-    the splitter. What comes out depends on the bytes alone, so that a reply which is cut
-    back can be read again up to the cut.
+    the splitter. Tokens of tags go past the decoder, as marks. What comes out depends on
+    the tokens alone, so that a reply which is cut back can be read again up to the cut.
 
     Args:
         start: where the prompt leaves the reply.
-        pieces: bytes of tokens to begin with.
+        tags: of thoughts, in the vocabulary.
+        piece: the bytes that a token stands for.
+        tokens: to begin with.
     """
 
-    def __init__(self, start: Start, pieces: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self,
+        start: Start,
+        tags: Tags,
+        piece: Callable[[int], bytes],
+        tokens: Iterable[int] = (),
+    ) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._splitter = ThinkSplitter(start)
+        self._splitter = ThinkSplitter(start, tags.dialect)
+        self._marks, self._shown = tags.marks, tags.shown
+        self._piece = piece
         self._thought_begun = start == "thinking"
         self._tail = ""
         #: Tokens of each part, tags as thinking, and characters given out of each.
         self.tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
         self.characters: dict[Part, int] = {"thinking": 0, "answer": 0}
-        for piece in pieces:
-            self.feed(piece)
+        for token in tokens:
+            self.feed(token)
 
     @property
     def part(self) -> Part:
@@ -50,9 +61,9 @@ class ReplyText:
         return not (self._thought_begun or self.characters["thinking"])
 
     @property
-    def inside_character(self) -> bool:
-        """The last token ends inside a UTF-8 character."""
-        return bool(self._decoder.getstate()[0])
+    def cut(self) -> bool:
+        """The last token ends inside a UTF-8 character, or inside a tag of several tokens."""
+        return bool(self._decoder.getstate()[0]) or self._splitter.inside_tag
 
     def sentence_ends_before(self, piece: bytes) -> bool:
         """A sentence or a line has ended, if `piece` comes next."""
@@ -60,25 +71,36 @@ class ReplyText:
             return True
         return piece[:1].isspace() and self._tail.rstrip(_CLOSING_MARKS).endswith(_STOPS)
 
-    def feed(self, piece: bytes) -> tuple[str, Pieces]:
-        """Take one token's bytes; return the characters they complete, and what is sure now."""
-        text = self._decoder.decode(piece)
+    def feed(self, token: int) -> tuple[str, Pieces]:
+        """Take a token; return the characters it completes, and what is sure now."""
+        given = self._marks.get(token)
+        if given is None:
+            given = text = self._decoder.decode(self._piece(token))
+        else:
+            self._decoder.reset()
+            text = self._shown(given)
         if text:
             self._tail = (self._tail + text)[-4:]
         before = self._splitter.part
-        pieces = self._splitter.feed(text)
+        pieces = self._splitter.feed(given)
         self._count(before, self._splitter.part)
-        for part, given in pieces:
-            self.characters[part] += len(given)
-        return text, pieces
+        return text, self._give(pieces)
 
     def flush(self) -> Pieces:
-        """End the reply: what was held back is text after all."""
-        return self._splitter.feed(self._decoder.decode(b"", True)) + self._splitter.flush()
+        """End the reply: what was held back is text after all, but half a character is none."""
+        return self._give(self._splitter.flush())
+
+    def _give(self, pieces: Pieces) -> Pieces:
+        """Count the characters given out, with marks as what they stand for."""
+        given = [(part, self._shown(text)) for part, text in pieces]
+        for part, text in given:
+            self.characters[part] += len(text)
+        return given
 
     def _count(self, before: Part, after: Part) -> None:
         """Count a token, tags as thinking: the closing one, and all up to an opening one."""
         if before == "answer" and after == "thinking":
-            self.tokens = {"thinking": self.tokens["answer"] + 1, "answer": 0}
+            counted = self.tokens["thinking"] + self.tokens["answer"]
+            self.tokens = {"thinking": counted + 1, "answer": 0}
         else:
             self.tokens[before] += 1

@@ -1,19 +1,62 @@
-"""KV caches kept beside sessions: a convenience, so whatever fails here fails in silence."""
+"""KV caches kept beside sessions: what was evaluated once need not be evaluated again.
 
+A file is one line of JSON (what the content depends on, and how long each part is), the
+tokens as 32-bit integers, llama.cpp's own form of the cache, and the SHA-256 of it all. That
+is checked first: llama.cpp ends the process on some contents that it can't have written.
+
+It is a convenience, so whatever fails in `keep` and `restore` fails in silence.
+"""
+
+import ctypes
+import hashlib
+import json
+import os
 import shutil
+from array import array
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from r1local.engine.model import Model
-from r1local.engine.state import restore_state, save_state
 from r1local.errors import InferenceError
 from r1local.sessions.folder import STATE, UNFINISHED
 
+_VERSION = 1
+_LONGEST_HEAD = 2**16
+_TOKEN_BYTES = array("i").itemsize
+_HASH_BYTES = hashlib.sha256().digest_size
 #: Of the disk's free room, the part that a KV cache may take.
 _SHARE = 0.5
 
 
-def keep(model: Model, path: Path, most: int) -> bool:
+class KVState(Protocol):
+    """The KV cache of a loaded model, as far as it can be kept and put back.
+
+    Attributes:
+        state_key: what the content depends on: model file, llama.cpp, and how it is loaded.
+    """
+
+    state_key: str
+
+    @property
+    def position(self) -> int:
+        """Tokens in the KV cache."""
+
+    def state_size(self) -> int:
+        """Bytes that the content of `state` would be."""
+
+    def state(self) -> tuple[list[int], ctypes.Array[ctypes.c_uint8]]:
+        """The tokens in the KV cache, and its content.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+
+    def put_state(self, tokens: Sequence[int], content: bytearray) -> bool:
+        """Put back what `state` returned; False if it can't be."""
+
+
+def keep(model: KVState, path: Path, most: int) -> bool:
     """Keep the model's KV cache in a file; False if it is empty or there is no room.
 
     Of other sessions in the folder those go that were kept longest ago, so that all
@@ -31,9 +74,65 @@ def keep(model: Model, path: Path, most: int) -> bool:
     return True
 
 
-def restore(model: Model, path: Path) -> bool:
+def restore(model: KVState, path: Path) -> bool:
     """Put back a KV cache; False if there is none, or none for this model as it is loaded."""
     return path.is_file() and not path.is_symlink() and restore_state(model, path)
+
+
+def save_state(model: KVState, path: Path) -> int:
+    """Write the model's KV cache to a file, whole or not at all; return the file's bytes.
+
+    Args:
+        model: whose cache it is.
+        path: the file; one that is there is replaced.
+
+    Raises:
+        InferenceError: llama.cpp failed.
+        OSError: the file can't be written.
+    """
+    tokens, content = model.state()
+    head = _head(model, len(tokens), len(content))
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as stream:  # noqa: PTH123  (a descriptor has no path)
+            digest = hashlib.sha256()
+            for part in (head, array("i", tokens), content):
+                digest.update(part)
+                stream.write(part)
+            stream.write(digest.digest())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    return path.stat().st_size
+
+
+def restore_state(model: KVState, path: Path) -> bool:
+    """Put back the KV cache from a file, which may be damaged, or another model's.
+
+    Returns:
+        Whether it was. If not, the model has the cache it had, or an empty one.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.readline(_LONGEST_HEAD)
+            facts = json.loads(head)
+            count, size = int(facts["tokens"]), int(facts["bytes"])
+            length = len(head) + count * _TOKEN_BYTES + size + _HASH_BYTES
+            if head != _head(model, count, size) or length != path.stat().st_size:
+                return False
+            tokens, content, digest = array("i"), bytearray(size), hashlib.sha256(head)
+            tokens.fromfile(stream, count)
+            stream.readinto(content)
+            digest.update(tokens)
+            digest.update(content)
+            if stream.read() != digest.digest():
+                return False
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, MemoryError):
+        return False
+    return model.put_state(tokens, content)
 
 
 def move(path: Path, target: Path) -> None:
@@ -59,3 +158,9 @@ def _make_room(path: Path, most: int) -> None:
         kept += each.lstat().st_size
         if kept > most:
             each.unlink()
+
+
+def _head(model: KVState, tokens: int, size: int) -> bytes:
+    """The first line of the file of so many tokens and bytes of content."""
+    facts = {"version": _VERSION, "key": model.state_key}
+    return json.dumps(facts | {"tokens": tokens, "bytes": size}).encode() + b"\n"

@@ -5,12 +5,13 @@ known here, is skipped: later versions of r1local may add types and fields.
 """
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from r1local.conversation import FinishReason
+from r1local.conversation import FinishReason, Reply
 from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
 
 #: Of the format. It changes where an older r1local would misread a file.
@@ -41,7 +42,7 @@ class Question:
 class Ended:
     """A reply ended; fields as in `conversation.Reply`.
 
-    Its texts are those that were streamed, and stand here only if they differ.
+    Its texts stand here only where they are not the ones that were streamed (see `ended`).
     """
 
     reason: FinishReason | Literal["lost"]
@@ -161,9 +162,35 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def ended(reply: Reply, *, streamed: bool) -> Ended:
+    """The record of a reply's end, without its texts if they were streamed."""
+    facts = {field.name: getattr(reply, field.name) for field in fields(Reply)}
+    if streamed:
+        facts["thinking"] = facts["answer"] = None
+    return Ended(**facts)
+
+
 def of_voter(voter: int | None, record: OfReply) -> Record:
     """A record of the turn's own reply, or of a voter's if there is one."""
     return record if voter is None else OfVoter(voter, record)
+
+
+def is_delta(record: Record) -> bool:
+    """Whether a record is streamed text, be it a voter's."""
+    record = record.record if isinstance(record, OfVoter) else record
+    return isinstance(record, ThinkingDelta | AnswerDelta)
+
+
+def joined(deltas: Iterable[Record]) -> Iterator[Record]:
+    """One delta for each part of each reply, in place of many that follow one another."""
+    groups: dict[tuple[int | None, type[Delta]], list[Delta]] = {}
+    for each in deltas:
+        voter, delta = (each.voter, each.record) if isinstance(each, OfVoter) else (None, each)
+        assert isinstance(delta, ThinkingDelta | AnswerDelta)
+        groups.setdefault((voter, type(delta)), []).append(delta)
+    for (voter, kind), group in groups.items():
+        text = "".join(delta.text for delta in group)
+        yield of_voter(voter, kind(text, group[-1].tokens))
 
 
 def encode(record: Record) -> bytes:

@@ -1,12 +1,13 @@
-"""A conversation as its records tell it, while it goes on or when it is read again."""
+"""A conversation as its records tell it: the one state of a chat, and of a file read again."""
 
+import threading
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from r1local.conversation import Reply, Turn
-from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
     Continued,
@@ -22,11 +23,16 @@ from r1local.sessions.records import (
     SystemPromptChange,
     Undo,
     UsedModel,
+    ended,
 )
 
 
 class Transcript:
-    """What was said so far. Records that fit nothing before them change nothing.
+    """What was said so far. It changes by records alone, whether they come from a chat or a file.
+
+    Records that fit nothing before them change nothing. One thread at a time hands records
+    over; everything may be read from any thread. A record costs the same however many came
+    before, but for those that end a reply: they join its text.
 
     Attributes:
         started: when it was begun, in UTC; None if that isn't known.
@@ -45,42 +51,68 @@ class Transcript:
         self._turns: list[Turn] = []
         self._open: ReplyBuilder | None = None
         self._voters: dict[int, ReplyBuilder] = {}
+        self._lock = threading.Lock()
         for record in records:
             self.handle(record)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """All turns. A reply that has not ended is `lost` so far."""
+        with self._lock:
+            return self._turns_so_far()
+
+    @property
+    def title(self) -> str:
+        """The first question in one short line; empty while there is none."""
+        with self._lock:
+            return self._turns[0].headline if self._turns else ""
+
+    def handle(self, record: Record) -> None:
+        """Let one more record change what was said."""
+        with self._lock:
+            self._apply(record)
+
+    def ended(self, finished: Finished | None, model: str, voter: int | None = None) -> Ended:
+        """Return the record that ends the present reply, or that of a voter.
+
+        Args:
+            finished: the reply's last event; None if it was cut off before it.
+            model: the name of the model that replied.
+        """
+        with self._lock:
+            builder = self._open if voter is None else self._voters.get(voter)
+            builder = builder or ReplyBuilder(model)
+            if finished:
+                builder.handle(finished)
+            return ended(replace(builder.reply(), model=model), streamed=True)
+
+    def _turns_so_far(self) -> tuple[Turn, ...]:
         if not self._turns:
             return ()
         last = self._turns[-1]
         if self._open and not self._open.empty:
             last = replace(last, reply=self._open.reply())
         if self._voters:
-            unfinished = {voter: kept.reply() for voter, kept in self._voters.items()}
+            unfinished = {voter: builder.reply() for voter, builder in self._voters.items()}
             last = replace(last, voters={**last.voters, **unfinished})
         return (*self._turns[:-1], last)
 
-    @property
-    def title(self) -> str:
-        """The first question in one short line; empty while there is none."""
-        return self._turns[0].headline if self._turns else ""
-
-    def handle(self, record: Record) -> None:
-        """Let one more record change what was said."""
+    def _apply(self, record: Record) -> None:
         match record:
+            case ThinkingDelta() | AnswerDelta() | Rewound():
+                if self._open:
+                    self._open.handle(record)
+            case OfVoter(voter, of_reply):
+                if self._turns:
+                    self._apply_of_voter(voter, of_reply)
             case Question(text, shown):
                 self._settle()
                 self._turns.append(Turn(text, shown=shown))
                 self._begin(None)
-            case ThinkingDelta() | AnswerDelta() | Rewound():
-                if self._open:
-                    self._open.handle(record)
             case Ended():
-                self._end(record)
-            case OfVoter(voter, of_reply):
-                if self._turns:
-                    self._take_of_voter(voter, of_reply)
+                if self._open:
+                    self._turns[-1] = replace(self._turns[-1], reply=_reply_of(record, self._open))
+                    self._open = None
             case Retry() | Continued() | Undo():
                 if self._turns:
                     self._change_last(record)
@@ -99,17 +131,12 @@ class Transcript:
             case _:
                 assert_never(record)
 
-    def streamed(self, voter: int | None = None) -> tuple[str, str]:
-        """Thought and answer of a reply that has not ended, as far as they came."""
-        kept = self._open if voter is None else self._voters.get(voter)
-        return (kept.text("thinking"), kept.text("answer")) if kept else ("", "")
-
-    def _take_of_voter(self, voter: int, record: OfReply) -> None:
+    def _apply_of_voter(self, voter: int, record: OfReply) -> None:
         if isinstance(record, Ended):
-            whole = _reply_of(record, *self.streamed(voter))
-            self._voters.pop(voter, None)
+            builder = self._voters.pop(voter, None) or ReplyBuilder(record.model)
             last = self._turns[-1]
-            self._turns[-1] = replace(last, voters={**last.voters, voter: whole})
+            voters = {**last.voters, voter: _reply_of(record, builder)}
+            self._turns[-1] = replace(last, voters=voters)
             return
         if voter not in self._voters:
             self._voters[voter] = ReplyBuilder(self.model or "")
@@ -133,25 +160,17 @@ class Transcript:
 
     def _settle(self) -> None:
         """Keep what there is of replies that have not ended."""
-        self._turns, self._open = list(self.turns), None
+        self._turns, self._open = list(self._turns_so_far()), None
         self._voters.clear()
 
-    def _end(self, record: Ended) -> None:
-        if self._open is None:
-            return
-        whole = _reply_of(record, *self.streamed())
-        self._turns[-1] = replace(self._turns[-1], reply=whole)
-        self._open = None
 
-
-def _reply_of(record: Ended, thinking: str, answer: str) -> Reply:
-    """The reply that has ended; the texts are those that were streamed."""
-    given = {each.name: getattr(record, each.name) for each in fields(Reply)}
-    if record.thinking is None:
-        given["thinking"] = thinking
-    if record.answer is None:
-        given["answer"] = answer
-    return Reply(**given)
+def _reply_of(record: Ended, builder: ReplyBuilder) -> Reply:
+    """The reply that has ended; its texts are those that were streamed, unless it has others."""
+    facts = {field.name: getattr(record, field.name) for field in fields(Reply)}
+    for part in ("thinking", "answer"):
+        if facts[part] is None:
+            facts[part] = builder.text(part)
+    return Reply(**facts)
 
 
 def _time(text: str) -> datetime | None:

@@ -9,7 +9,7 @@ from filelock import FileLock
 from r1local.errors import SessionError, SessionInUse
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
-from r1local.sessions.records import Delta, Question, Record, encode, of_voter
+from r1local.sessions.records import Question, Record, encode, is_delta, joined
 from r1local.sessions.session_file import SessionFile
 
 #: Seconds that what a model streams may wait: half of what may be lost, since a disk takes its
@@ -44,7 +44,7 @@ class Writer:
         self._file = SessionFile(names.path_of(name, folder), end)
         self._begun = held is not None
         self._unsaved = bytearray()
-        self._deltas: dict[tuple[int | None, type[Delta]], list[Delta]] = {}
+        self._deltas: list[Record] = []
         self._mutex = threading.RLock()
         self._timer: threading.Timer | None = None
         self._closed = False
@@ -64,18 +64,15 @@ class Writer:
         self._unsaved += line
 
     def record(self, record: Record) -> None:
-        """Write a record, once something was asked."""
+        """Write a record, once something was asked: streamed text soon, all else at once."""
         with self._mutex:
-            self._begun = self._begun or isinstance(record, Question)
-            self._settle_deltas()
-            self._unsaved += encode(record)
-            self._write()
-            self._flush_soon()
-
-    def record_delta(self, delta: Delta, voter: int | None = None) -> None:
-        """Write the next characters of a reply, or of a voter's, soon, with those that follow."""
-        with self._mutex:
-            self._deltas.setdefault((voter, type(delta)), []).append(delta)
+            if is_delta(record):
+                self._deltas.append(record)
+            else:
+                self._begun = self._begun or isinstance(record, Question)
+                self._settle_deltas()
+                self._unsaved += encode(record)
+                self._write()
             self._flush_soon()
 
     def sync(self) -> None:
@@ -122,9 +119,8 @@ class Writer:
 
     def _settle_deltas(self) -> None:
         """Make one record of the text that came since the last one, for each part of each reply."""
-        for (voter, kind), deltas in self._deltas.items():
-            delta = kind("".join(each.text for each in deltas), deltas[-1].tokens)
-            self._unsaved += encode(of_voter(voter, delta))
+        for record in joined(self._deltas):
+            self._unsaved += encode(record)
         self._deltas.clear()
 
     def _flush_soon(self) -> None:

@@ -1,38 +1,37 @@
-"""Finding loops: a model that writes the same tokens, or lines alike, again and again.
+"""Finding loops: a model that writes the same again and again.
 
 Work for a token doesn't depend on how many came before. Two things are looked for:
 
 - exact cycles: the last tokens repeat with a period of up to `longest_period`, at least
   `least_repeats` times and over at least `least_tokens` tokens. Every sixteenth token,
-  earlier places of the last sixteen tokens give the periods that are possible.
-- near-cycles: lines that differ in nothing but their numbers, one after the other or in
-  turn. Honest text has such lines too (worked sums, tables), so these have to be wordy, and
-  four times as many. Tables and code in fences are left out.
-
-Code repeats lines honestly: inside fences an exact cycle has to be four times as long, too.
+  earlier places of the last sixteen tokens give the periods that are possible. Only prose and
+  code outside fences are loops then: tables, markup, drawings and what the question asks
+  for repeat themselves honestly.
+- text without anything new (`novelty`), whatever its form. Honest text may be such for a
+  while, so that this is said first, and is a loop only after `patience` tokens.
 """
 
 import re
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
-from r1local.errors import require
+from r1local.config.options import check, default_of
+from r1local.thinking.novelty import Novelty
 
-#: Tokens between two searches, and tokens that are searched for.
+#: Tokens between two searches, tokens that are searched for; tokens of a chunk that is read.
 _STRIDE = 16
-#: How many times as many repeats and tokens a loop has where honest text repeats itself.
-_MORE = 4
-#: Lines of different shapes that may take turns in a near-cycle.
-_MOST_LINES = 8
-#: UTF-8 bytes of letters that its lines have on average, at least: four English words, seven 漢字.
-_LEAST_LETTERS = 20
-#: Lines that are remembered, and characters of one that are looked at.
-_LINES_KEPT = 512
-_LONGEST_LINE = 4_096
+_CHUNK = 64
+#: The share of the patience after which a warning comes.
+_WARNED_AFTER = 1 / 4
+#: A counter's end is in sight if it comes within so many times the patience, in words.
+_IN_SIGHT = 2
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NO_LETTERS = re.compile(r"[\W\d_]+")
-_FENCE, _TABLE = ("```", "~~~"), "|"
+#: What lines of tables, markup, data and chord charts begin or end with.
+_DATA_BEGINS = tuple("|<{}[]+=~_@")
+_DATA_ENDS = ('",', "',", "},", "],", "|")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +42,52 @@ class LoopSettings:
         least_repeats: how often the same thing is written, the first time included.
         least_tokens: tokens that all of it has.
         longest_period: tokens of one round.
+        patience: tokens without anything new, if it isn't the same word for word; with 0
+            that is no loop.
 
     Raises:
         InvalidSetting: a value out of its range.
     """
 
-    least_repeats: int = 3
-    least_tokens: int = 120
-    longest_period: int = 512
+    least_repeats: int = default_of("loop-repeats")
+    least_tokens: int = default_of("loop-tokens")
+    longest_period: int = default_of("loop-period")
+    patience: int = default_of("loop-patience")
 
     def __post_init__(self) -> None:
-        repeats, tokens, period = self.least_repeats, self.least_tokens, self.longest_period
-        holds = repeats == 0 or 2 <= repeats <= 100
-        require(holds, f"loop-repeats {repeats:,}", "from 2 to 100, or 0 (no loop is looked for)")
-        require(_STRIDE <= tokens <= 10_000, f"loop-tokens {tokens:,}", f"from {_STRIDE} to 10,000")
-        require(1 <= period <= 4_096, f"loop-period {period:,}", "from 1 to 4,096")
+        check("loop-repeats", self.least_repeats)
+        check("loop-tokens", self.least_tokens)
+        check("loop-period", self.longest_period)
+        check("loop-patience", self.patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What the guard found.
+
+    Args:
+        tokens: so many of the last ones are the loop, or had nothing new.
+        drop: so many are to be taken back; 0 is a warning.
+    """
+
+    tokens: int
+    drop: int
 
 
 class LoopGuard:
-    """Watches the tokens of one part of a reply, and their text."""
+    """Watches the tokens of one part of a reply, and their text.
 
-    def __init__(self, settings: LoopSettings) -> None:
+    Args:
+        settings: what counts as a loop.
+        question: gives the text that is answered; it is seldom asked for.
+    """
+
+    def __init__(self, settings: LoopSettings, question: Callable[[], str] = str) -> None:
         self._settings = settings
+        self._question = question
         self._off = settings.least_repeats == 0
         longest = max(settings.least_repeats * settings.longest_period, settings.least_tokens)
-        self._window = _MORE * longest + _STRIDE
+        self._window = longest + _STRIDE
         self.reset()
 
     def reset(self) -> None:
@@ -75,90 +95,104 @@ class LoopGuard:
         # Tokens as characters: strings are searched and compared in C.
         self._tail = ""
         self._pending: list[str] = []
-        self._lines = _Lines(self._settings)
+        self._texts: list[str] = []
+        self._unread = self._doubts = 0
+        self._novelty = Novelty(self._question)
+        self._warned = False
 
-    def feed(self, token: int, text: str) -> int:
+    @property
+    def suspicious(self) -> bool:
+        """Nothing new has come for a while: it is worth knowing which tokens are doubtful."""
+        return self._novelty.stale > _CHUNK
+
+    def feed(self, token: int, text: str, *, doubtful: bool = False) -> Loop | None:
         """Take the next token.
 
-        Returns:
-            How many of the last tokens are rounds of a loop behind its first one; mostly 0.
+        Args:
+            token: its number in the vocabulary.
+            text: the characters that it completes.
+            doubtful: the model might as well have written another one.
         """
         if self._off:
-            return 0
+            return None
         self._pending.append(chr(token))
-        found = self._lines.feed(text)
-        if len(self._pending) == _STRIDE:
-            self._tail = (self._tail + "".join(self._pending))[-self._window :]
-            self._pending.clear()
-            found = self._exact_cycle() or found
-        return found
+        self._texts.append(text)
+        self._doubts += doubtful
+        return self._search() if len(self._pending) == _STRIDE else None
 
-    def _exact_cycle(self) -> int:
+    def _search(self) -> Loop | None:
+        self._tail = (self._tail + "".join(self._pending))[-self._window :]
+        self._pending.clear()
+        self._unread += _STRIDE
+        found = None
+        if self._unread == _CHUNK:
+            self._novelty.read("".join(self._texts[-_CHUNK:]), _CHUNK, self._doubts)
+            self._unread = self._doubts = 0
+            del self._texts[: -self._settings.longest_period]
+            found = self._nothing_new()
+        return self._exact_cycle() or found
+
+    def _nothing_new(self) -> Loop | None:
+        """A warning, or a loop, if nothing new has come for long."""
+        novelty, patience = self._novelty, self._settings.patience
+        limit = patience if self._warned else patience * _WARNED_AFTER
+        if not patience or novelty.stale < limit:
+            return None
+        if novelty.end_in_sight(_IN_SIGHT * patience):
+            novelty.restart()
+            return None
+        if self._warned:
+            return Loop(novelty.since, novelty.since)
+        self._warned = True
+        return Loop(novelty.since, 0)
+
+    def _exact_cycle(self) -> Loop | None:
         settings, tail, size = self._settings, self._tail, len(self._tail)
         probe = tail[-_STRIDE:]
-        more = _MORE if self._lines.fenced else 1
-        least_repeats, least_tokens = more * settings.least_repeats, more * settings.least_tokens
         first = max(0, size - _STRIDE - settings.longest_period)
         place = tail.rfind(probe, first, size - 1)
         while place >= 0:
             period = size - _STRIDE - place
-            length = max(least_repeats * period, least_tokens)
+            length = max(settings.least_repeats * period, settings.least_tokens)
             if length > size:
-                return 0
+                return None
             if tail[-length:-period] == tail[period - length :]:
-                while length < size and tail[-length - 1] == tail[period - length - 1]:
-                    length += 1
-                return length - period
+                return self._loop_of(period, length)
             place = tail.rfind(probe, first, place + _STRIDE - 1)
-        return 0
+        return None
+
+    def _loop_of(self, period: int, length: int) -> Loop | None:
+        """A loop of this period, unless its round is one that honest text repeats."""
+        round_ = "".join(self._texts[-period:])
+        if self._novelty.fenced or _is_data(round_) or self._asked_for(round_):
+            return None
+        tail, size = self._tail, len(self._tail)
+        while length < size and tail[-length - 1] == tail[period - length - 1]:
+            length += 1
+        return Loop(length, length - period)
+
+    def _asked_for(self, round_: str) -> bool:
+        """Whether the question has a round's words, one after the other from any of them."""
+        # A round may begin inside a word; of three in a row all but the outermost words are whole.
+        words = _WORD.findall(round_.casefold() * 3)[1:-1]
+        # One round's last word and the next one's first need not follow each other there.
+        unasked = set(pairwise(words)) - self._asked_pairs
+        asked = {word for pair in self._asked_pairs for word in pair}
+        return bool(words) and len(unasked) <= 1 and asked.issuperset(words)
+
+    @cached_property
+    def _asked_pairs(self) -> set[tuple[str, str]]:
+        """The question's words, each with the next one."""
+        return set(pairwise(_WORD.findall(self._question().casefold())))
 
 
-class _Lines:
-    """Near-cycles: for each number of lines that may take turns, how long they have done so."""
-
-    def __init__(self, settings: LoopSettings) -> None:
-        self._least_rounds = _MORE * settings.least_repeats
-        self._least_tokens = _MORE * settings.least_tokens
-        self._line: list[str] = []
-        self._line_length = 0
-        self._tokens = self._line_start = 0
-        self.fenced = False
-        self._shapes: deque[str | None] = deque([None] * _MOST_LINES, _MOST_LINES)
-        self._letters: deque[int] = deque([0] * _MOST_LINES, _MOST_LINES)
-        self._starts: deque[int] = deque(maxlen=_LINES_KEPT)
-        self._alike = [0] * (_MOST_LINES + 1)
-
-    def feed(self, text: str) -> int:
-        """Take a token's text; return how many of the last tokens to drop, mostly 0."""
-        self._tokens += 1
-        self._line.append(text)
-        self._line_length += len(text)
-        if "\n" not in text and self._line_length < _LONGEST_LINE:
-            return 0
-        line = "".join(self._line).strip()
-        self._line, self._line_length = [], 0
-        start, self._line_start = self._line_start, self._tokens
-        return self._end_line(line[:_LONGEST_LINE], start) if line else 0
-
-    def _end_line(self, line: str, start: int) -> int:
-        if line.startswith(_FENCE):
-            self.fenced = not self.fenced
-        looked_at = not self.fenced and not line.startswith(_TABLE)
-        shape = _NUMBER.sub("0", line) if looked_at else None
-        self._starts.append(start)
-        for lines in range(1, _MOST_LINES + 1):
-            same = shape is not None and shape == self._shapes[-lines]
-            self._alike[lines] = self._alike[lines] + 1 if same else 0
-        self._shapes.append(shape)
-        self._letters.append(len(_NO_LETTERS.sub("", line).encode()))
-        return next(filter(None, map(self._near_cycle, range(1, _MOST_LINES + 1))), 0)
-
-    def _near_cycle(self, lines: int) -> int:
-        alike = min(self._alike[lines], len(self._starts) - lines)
-        if alike + lines < self._least_rounds * lines:
-            return 0
-        if sum(list(self._letters)[-lines:]) < _LEAST_LETTERS * lines:
-            return 0
-        if self._tokens - self._starts[-alike - lines] < self._least_tokens:
-            return 0
-        return self._tokens - self._starts[-alike]
+def _is_data(round_: str) -> bool:
+    """Whether a round is table, markup, drawing or digits rather than prose or code."""
+    characters = "".join(round_.split())
+    if not any(map(str.isalnum, characters)):
+        # Drawings have lines; marks or emoji without end are what broken models write.
+        return bool(characters) and "\n" in round_
+    # A round may begin inside a line; written twice it has each line whole.
+    lines = [line.strip() for line in (round_ * 2).split("\n")[1:]]
+    data = any(line.startswith(_DATA_BEGINS) or line.endswith(_DATA_ENDS) for line in lines)
+    return data or sum(map(str.isalpha, characters)) * 2 < len(characters)

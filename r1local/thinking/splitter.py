@@ -2,18 +2,15 @@
 
 R1 writes `<think>`, its thought, `</think>` and its answer as one text. The
 rules here say which characters are thought, which are answer, and which belong
-to the tags; `tests/test_thinking.py` names each of them.
+to the tags; `tests/thinking/test_splitter.py` names each of them. Other families'
+tags are data (`dialects`), and so are tags that are tokens: characters of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from r1local.conversation import Part
-
-OPEN_TAG = "<think>"
-CLOSE_TAG = "</think>"
-#: What R1 writes between its end tag and its answer.
-BEHIND_TAG = "\n\n"
+from r1local.thinking.dialects import R1, Dialect, is_mark
 
 Pieces: TypeAlias = list[tuple[Part, str]]
 _State: TypeAlias = Callable[[str], Pieces]
@@ -24,7 +21,7 @@ _State: TypeAlias = Callable[[str], Pieces]
 Start = Literal["open", "closed", "none", "thinking", "answer"]
 
 
-def start_of_reply(prompt: str) -> Start:
+def start_of_reply(prompt: str, dialect: Dialect = R1) -> Start:
     """Read off the prompt's tail where the reply starts.
 
     Chat templates differ by the date of the file, not by the model: those of
@@ -32,9 +29,9 @@ def start_of_reply(prompt: str) -> Start:
     break. A caller whose user text can end the prompt has to keep tags out of it.
     """
     tail = prompt.rstrip()
-    if tail.endswith(OPEN_TAG):
+    if tail.endswith(dialect.openings):
         return "open"
-    if tail.endswith(CLOSE_TAG):
+    if tail.endswith((dialect.closing, *dialect.answer_openings)):
         return "closed"
     return "none"
 
@@ -48,19 +45,27 @@ class ThinkSplitter:
 
     Args:
         start: where the prompt leaves the reply.
+        dialect: the tags, in which a token may be a character of its own.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, dialect: Dialect = R1) -> None:
         states: dict[Start, _State] = {
             "open": self._opening,
             "thinking": self._thinking,
             "answer": self._answering,
         }
         self._state: _State = states.get(start, self._before)
-        self._stray_close_allowed = start == "closed"
+        self._openings, self._closing = dialect.openings, dialect.closing
+        self._answer_openings = dialect.answer_openings
+        self._answer_closing = dialect.answer_closing
+        stray = (dialect.closing,) if start == "closed" else ()
+        self._at_first = (*dialect.openings, *dialect.answer_openings, *stray)
+        reopenings = dialect.openings if dialect.reopens else ()
+        self._at_answer = (*dialect.answer_openings, *reopenings)
         self._nested_open_allowed = True
+        self._thought_begun = start == "thinking"
         self._held = ""
-        self._spaces: list[str] = []
+        self._pending: list[str] = []
         self._thinking_open = start in ("open", "thinking")
         self._part: Part = "thinking" if self._thinking_open else "answer"
 
@@ -74,77 +79,128 @@ class ThinkSplitter:
         """A thought was opened and has not been closed."""
         return self._thinking_open
 
+    @property
+    def inside_tag(self) -> bool:
+        """A tag of several tokens has begun."""
+        return bool(self._held) and is_mark(self._held[0])
+
     def feed(self, text: str) -> Pieces:
         """Take the next characters of the reply; return what they decide."""
         return self._state(text)
 
     def flush(self) -> Pieces:
-        """End the reply: what was held back is text after all."""
-        held = "".join(self._spaces) + self._held
-        self._spaces, self._held = [], ""
+        """End the reply: what was held back is text after all, but for half a tag of tokens."""
+        if self._state == self._wrapped_up:
+            self._pending = []
+        if self.inside_tag:
+            self._held = ""
+        held = "".join(self._pending) + self._held
+        self._pending, self._held = [], ""
         return [(self._part, held)] if held else []
 
     def _before(self, text: str) -> Pieces:
         """Nothing but white space so far: waits for a tag or any other text."""
         text = self._take_held(text)
         body = text.lstrip()
-        if body.startswith(OPEN_TAG):
-            self._thinking_open, self._part, self._spaces = True, "thinking", []
-            return self._enter(self._opening, body[len(OPEN_TAG) :])
-        if self._stray_close_allowed and body.startswith(CLOSE_TAG):
-            self._spaces = []
-            return self._enter(self._closed, body[len(CLOSE_TAG) :])
-        if OPEN_TAG.startswith(body) or (self._stray_close_allowed and CLOSE_TAG.startswith(body)):
-            self._hold_spaces(text[: len(text) - len(body)])
+        tag = _tag_at_start(body, self._at_first)
+        if tag is None:
+            pending, self._pending = "".join(self._pending), []
+            return self._enter(self._answering, pending + text)
+        if not tag:
+            self._hold(text[: len(text) - len(body)])
             self._held = body
             return []
-        spaces, self._spaces = "".join(self._spaces), []
-        return self._enter(self._answering, spaces + text)
+        self._pending = []
+        if tag in self._openings:
+            return self._open(body[len(tag) :])
+        return self._enter(self._closed, body[len(tag) :])
+
+    def _open(self, text: str) -> Pieces:
+        self._thinking_open, self._part = True, "thinking"
+        return self._enter(self._opening, text)
 
     def _opening(self, text: str) -> Pieces:
         """Behind the opening tag: its white space goes, and a second tag too."""
         body = self._take_held(text).lstrip()
         if self._nested_open_allowed:
-            if body.startswith(OPEN_TAG):
+            tag = _tag_at_start(body, self._openings)
+            if tag:
                 self._nested_open_allowed = False
-                return self._enter(self._opening, body[len(OPEN_TAG) :])
-            if OPEN_TAG.startswith(body):
+                return self._enter(self._opening, body[len(tag) :])
+            if tag is not None:
                 self._held = body
                 return []
         return self._enter(self._thinking, body) if body else []
 
     def _thinking(self, text: str) -> Pieces:
         """Inside the thought: waits for the closing tag."""
-        text = self._take_held(text)
-        end = text.find(CLOSE_TAG)
-        if end < 0:
-            cut = len(text) - _partial_close(text)
-            self._held = text[cut:]
-            return self._thought(text[:cut])
-        pieces = self._thought(text[:end])
-        self._spaces = []
+        pieces, behind = self._until(self._closing, text)
+        if pieces:
+            self._thought_begun = True
+        if behind is None:
+            return pieces
+        self._pending = []
         self._thinking_open, self._part = False, "answer"
-        return pieces + self._enter(self._closed, text[end + len(CLOSE_TAG) :])
-
-    def _thought(self, text: str) -> Pieces:
-        """Give out the thought but for white space that a closing tag may follow."""
-        body = text.rstrip()
-        if not body:
-            self._hold_spaces(text)
-            return []
-        pieces: Pieces = [("thinking", "".join(self._spaces) + body)]
-        self._spaces = []
-        self._hold_spaces(text[len(body) :])
-        return pieces
+        return pieces + self._enter(self._closed, behind)
 
     def _closed(self, text: str) -> Pieces:
-        """Behind the closing tag: line breaks go, the first line's indent stays."""
-        body = text.lstrip("\r\n")
-        return self._enter(self._answering, body) if body else []
+        """Behind the closing tag: line breaks go, the first line's indent stays.
+
+        Waits for what wraps the answer, or for another thought, where there may be such.
+        """
+        body = self._take_held(text).lstrip("\r\n")
+        if not body:
+            return []
+        bare = body.lstrip()
+        tag = _tag_at_start(bare, self._at_answer)
+        if tag is None:
+            return self._enter(self._answering, body)
+        if not tag:
+            self._held = body
+            return []
+        if tag in self._answer_openings:
+            self._at_answer = ()
+            return self._enter(self._closed, bare[len(tag) :])
+        self._hold("\n\n" if self._thought_begun else "")
+        return self._open(bare[len(tag) :])
 
     def _answering(self, text: str) -> Pieces:
-        """Everything from here on is answer, tags included."""
-        return [("answer", text)] if text else []
+        """Everything from here on is answer, tags included, but for what wraps it."""
+        if not self._answer_closing:
+            return [("answer", text)] if text else []
+        pieces, behind = self._until(self._answer_closing, text)
+        if behind is None:
+            return pieces
+        self._hold(self._answer_closing)
+        return pieces + self._enter(self._wrapped_up, behind)
+
+    def _wrapped_up(self, text: str) -> Pieces:
+        """Behind the answer's closing tag, which is text if any other follows."""
+        if text.strip():
+            return self._enter(self._answering, text)
+        self._hold(text)
+        return []
+
+    def _until(self, tag: str, text: str) -> tuple[Pieces, str | None]:
+        """Give out the text in front of a tag, and what stands behind it if it has come."""
+        text = self._take_held(text)
+        end = text.find(tag)
+        if end >= 0:
+            return self._give(text[:end]), text[end + len(tag) :]
+        cut = _partial_tag(text, tag)
+        self._held = text[cut:]
+        return self._give(text[:cut]), None
+
+    def _give(self, text: str) -> Pieces:
+        """Give out text but for white space that a closing tag may follow."""
+        body = text.rstrip()
+        if not body:
+            self._hold(text)
+            return []
+        pieces: Pieces = [(self._part, "".join(self._pending) + body)]
+        self._pending = []
+        self._hold(text[len(body) :])
+        return pieces
 
     def _enter(self, state: _State, text: str) -> Pieces:
         self._state = state
@@ -155,14 +211,24 @@ class ThinkSplitter:
         self._held = ""
         return text
 
-    def _hold_spaces(self, spaces: str) -> None:
-        if spaces:
-            self._spaces.append(spaces)
+    def _hold(self, text: str) -> None:
+        if text:
+            self._pending.append(text)
 
 
-def _partial_close(text: str) -> int:
-    """Length of the longest end of `text` that a closing tag may begin with."""
-    start = text.rfind("<", max(0, len(text) - len(CLOSE_TAG) + 1))
-    if start >= 0 and CLOSE_TAG.startswith(text[start:]):
-        return len(text) - start
-    return 0
+def _tag_at_start(text: str, tags: Sequence[str]) -> str | None:
+    """The tag that a text begins with; empty where it may still become one, None if it can't."""
+    for tag in tags:
+        if text.startswith(tag):
+            return tag
+    return "" if any(tag.startswith(text) for tag in tags) else None
+
+
+def _partial_tag(text: str, tag: str) -> int:
+    """Where an end of `text` begins that the tag may begin with; its length if nowhere."""
+    place = text.find(tag[0], max(0, len(text) - len(tag) + 1))
+    while place >= 0:
+        if tag.startswith(text[place:]):
+            return place
+        place = text.find(tag[0], place + 1)
+    return len(text)

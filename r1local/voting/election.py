@@ -23,9 +23,8 @@ from r1local.events.vote import (
     VoterReply,
 )
 from r1local.models.loading import LoadedModel
-from r1local.prompts.chat_template import Prompt
 from r1local.replies.control import Control
-from r1local.replies.generation import check_prompt, prompt_of
+from r1local.replies.generation import TokenisedPrompt, check_prompt, tokenised_prompt
 from r1local.replies.stream import ReplyStream
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
@@ -59,17 +58,17 @@ def hold_vote(
         ChatTemplateError, PromptTooLong, InferenceError: as `generation.reply`.
     """
     engine = loaded.model
-    prompt = prompt_of(loaded.template, conversation, settings.reply)
-    tokens = engine.vocabulary.tokenise(prompt.parts)
-    check_prompt(tokens, engine.context_window)
+    prompt = tokenised_prompt(loaded, conversation, settings.reply)
+    check_prompt(prompt.tokens, engine.context_window)
     started = time.monotonic()
     # The last token is left to the voters: each has to draw from the logits behind it.
     cached: int | None = 0
-    if shared := tokens[:-1]:
+    if shared := prompt.tokens[:-1]:
         cached = engine.evaluate(shared, control.cancelled)
     else:
         engine.rewind(0)
-    election = _Election(loaded, prompt, tokens, settings, control, model)
+    yield from loaded.template.untold(prompt.notices)
+    election = _Election(loaded, prompt, settings, control, model)
     if cached is not None:
         with engine.batch() as batch, ExitStack() as streams:
             yield from election.hold(batch, streams)
@@ -99,15 +98,14 @@ class _Election:
     def __init__(
         self,
         loaded: LoadedModel,
-        prompt: Prompt,
-        tokens: Sequence[int],
+        prompt: TokenisedPrompt,
         settings: VoteSettings,
         control: Control,
         model: str,
     ) -> None:
         self._loaded = loaded
         self._prompt = prompt
-        self._prompt_tokens = tokens
+        self._prompt_tokens = prompt.tokens
         self._settings = settings
         self._control = control
         self._model = model
@@ -171,10 +169,15 @@ class _Election:
         self._begun += 1
         reply = self._settings.reply
         settings = replace(reply, sampler=replace(reply.sampler, seed=seed))
-        model, control = self._loaded.model, Control()
-        prompt, start = self._prompt_tokens, self._prompt.start
+        model, control, prompt = self._loaded.model, Control(), self._prompt_tokens
         stream = ReplyStream(
-            model.vocabulary, prompt, start, model.context_window, settings, control
+            model.vocabulary,
+            self._loaded.template.dialect,
+            prompt,
+            self._prompt.start,
+            model.context_window,
+            settings,
+            control,
         )
         streams.enter_context(stream)
         return _Voter(self._begun, prompt, stream, control, self._model)
@@ -198,7 +201,9 @@ class _Election:
 
     def _draw(self, batch: Batch, sequence: int, voter: _Voter) -> Iterator[VoteEvent]:
         stream = voter.stream
-        yield from self._told(voter, stream.feed(batch.sample(sequence, stream.sampler)))
+        token, checker = batch.sample(sequence, stream.sampler), stream.checker
+        doubtful = checker is not None and batch.sample(sequence, checker) != token
+        yield from self._told(voter, stream.feed(token, doubtful=doubtful))
         if stream.finished:
             self._leave(batch, sequence)
             yield from self._close_reply(voter)

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass, field
 
 from r1local.answers.boxed import final_answer
-from r1local.config.options import MOST_VOTES
+from r1local.config.options import check
+from r1local.config.preferences import Settings
 from r1local.conversation import Reply
-from r1local.errors import InvalidSetting, UsageError, require
+from r1local.errors import InvalidSetting
 from r1local.replies.settings import ReplySettings
 
 #: Characters at the end of an answer that a pattern is looked for in, so that one of the
@@ -37,27 +38,16 @@ class VoteSettings:
     pattern: re.Pattern[str] | None = None
 
     def __post_init__(self) -> None:
-        require(1 <= self.votes <= MOST_VOTES, f"votes {self.votes}", f"from 1 to {MOST_VOTES:,}")
-        wanted = self.confidence
-        holds = wanted is None or 0.5 < wanted < 1
-        require(holds, f"confidence {wanted}", "above 0.5 and below 1")
+        check("votes", self.votes)
+        check("confidence", self.confidence)
         if self.reply.only_thinking:
             raise InvalidSetting("a vote is about answers", "leave out --thinking only")
 
 
-def answer_pattern(text: str) -> re.Pattern[str]:
-    """A pattern for `VoteSettings`; `^` and `$` stand for the ends of lines.
-
-    Raises:
-        UsageError: it is no regular expression.
-    """
-    try:
-        return re.compile(text, re.MULTILINE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(
-            f"answer-pattern {text!r} is no regular expression: {error}",
-            r"write it as Python's re has it, as in '^Answer: (.+)$'",
-        ) from error
+def vote_settings(votes: int, reply: ReplySettings, chosen: Settings) -> VoteSettings:
+    """How so many replies vote, by what is set of votes."""
+    set_ = {name: setting.value for name, setting in chosen.items()}
+    return VoteSettings(votes, reply, set_.get("confidence"), set_.get("answer-pattern"))
 
 
 def answer_of(reply: Reply, pattern: re.Pattern[str] | None) -> str | None:

@@ -11,8 +11,20 @@ from typing import Any
 
 import pytest
 
+from r1local.__main__ import main
+from r1local.events.reply import AnswerDelta, Finished, Rewound, Usage
 from testing.command import COMMAND, Run, Scripted
-from testing.models import BROKEN_FILES, R1_TEMPLATE, prompt_length, smollm2
+from testing.models import (
+    ASSISTANT,
+    BOS,
+    BROKEN_FILES,
+    END_THINK,
+    R1_TEMPLATE,
+    THINK,
+    USER,
+    prompt_length,
+    smollm2,
+)
 
 REPLY = "Let me add.\nIt is 85.\n</think>\n\nIt is **85**, so \\boxed{85}."
 THINKING = "Let me add.\nIt is 85."
@@ -122,8 +134,8 @@ def test_text_in_pipes_is_exact(run: Run, scripted: Scripted) -> None:
 def test_bytes_that_are_not_utf8_come_as_replacement_characters(
     run: Run, scripted: Scripted
 ) -> None:
-    result = run("hi", "-m", scripted(b"hm</think>a\xffb\xe6\x97c \xf0\x9f\x98"))
-    assert result.stdout == "a\ufffdb\ufffdc \ufffd\n"
+    result = run("hi", "-m", scripted(b"hm</think>a\xffb\xe6\x97c"))
+    assert result.stdout == "a\ufffdb\ufffdc\n"
 
 
 def test_long_tokens_come_whole(run: Run, scripted: Scripted) -> None:
@@ -168,6 +180,31 @@ def test_full_context_ends_the_reply_and_says_so(run: Run, scripted: Scripted) -
 
 def test_an_empty_answer_is_no_answer(run: Run, scripted: Scripted) -> None:
     assert run("hi", "-m", scripted("hm</think>\n")).returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "arguments", "why"),
+    [
+        ("hm", (), "the reply ended inside its thought"),
+        ("hm</think>\n", (), "the reply was empty"),
+        ("hm", ("--thinking", "only"), "the reply ended inside its thought"),
+        ("\n</think>ok", ("--thinking", "only", "--max-waits", "0"), "there was no thought"),
+    ],
+)
+def test_why_there_is_no_answer(
+    reply: str, arguments: tuple[str, ...], why: str, run: Run, scripted: Scripted
+) -> None:
+    result = run("hi", "-m", scripted(reply), *arguments)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (3, f"no answer: {why}")
+
+
+def test_an_answer_that_loops_is_not_called_a_thought(run: Run, scripted: Scripted) -> None:
+    model = scripted(
+        "hm</think>" + "It goes on and on, without an end. " * 100, context_length=8_192
+    )
+    result = run("hi", "-m", model)
+    assert result.returncode == 3 and result.stdout
+    assert "inside its thought" not in result.stderr and "was empty" not in result.stderr
 
 
 def test_thought_that_never_closes_is_all_thinking(run: Run, scripted: Scripted) -> None:
@@ -240,6 +277,66 @@ def test_chat_template_of_ones_own(run: Run, scripted: Scripted, tmp_path: Path)
     result = run("hi", "-m", model, "--chat-template", template, "--format", "json")
     assert json.loads(result.stdout)["usage"]["prompt_tokens"] == 4  # BOS, h, i, <think>
     assert json.loads(result.stdout)["answer"] == "ok"
+
+
+#: Closes the thought unless one is wanted, and refuses a system prompt.
+SWITCH = R1_TEMPLATE.replace("{{ message.content }}{% elif", "{{ raise_exception('no') }}{% elif")
+SWITCH = SWITCH.replace("<think>\n", "<think>\n{% if not enable_thinking %}</think>{% endif %}")
+ASKED = BOS + USER + "hi" + ASSISTANT + THINK + "\n"
+
+
+def test_a_template_with_a_switch_is_told_that_a_thought_is_wanted(
+    run: Run, scripted: Scripted
+) -> None:
+    model = scripted("hm</think>ok", prompt=ASKED, chat_template=SWITCH)
+    result = run("hi", "-m", model, "--format", "json")
+    assert json.loads(result.stdout)["thinking"] == "hm"
+    assert json.loads(result.stdout)["answer"] == "ok"
+    assert not result.stderr
+
+
+def test_a_template_with_a_switch_closes_the_thought_itself(run: Run, scripted: Scripted) -> None:
+    model = scripted("ok", prompt=ASKED + END_THINK, chat_template=SWITCH)
+    result = run("hi", "-m", model, "--no-think", "--format", "json")
+    assert json.loads(result.stdout)["thinking"] == ""
+    assert json.loads(result.stdout)["answer"] == "ok"
+
+
+def test_a_system_prompt_that_a_template_refuses_stands_before_the_question(
+    run: Run, scripted: Scripted
+) -> None:
+    asked = ASKED.replace("hi", "Be terse.\nhi", 1)
+    model = scripted("hm</think>ok", prompt=asked, chat_template=SWITCH)
+    result = run("hi", "-m", model, "--system", "Be terse.", "--thinking", "hide")
+    assert result.stdout == "ok\n"
+    assert "stands before the first question" in result.stderr
+
+
+def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
+    template = "{{ bos_token }}{{ [level, deep, on] }}<think>"
+    asked = BOS + "['high', [1], False]" + THINK
+    model = scripted("hm</think>ok", prompt=asked, chat_template=template)
+    given = ["level=high", "deep=[1]", "on=False", "other=1"]
+    arguments = [each for value in given for each in ("--template-arg", value)]
+    result = run("hi", "-m", model, *arguments, "--thinking", "hide")
+    assert result.stdout == "ok\n"
+    assert "no variable other: --template-arg other changes nothing" in result.stderr
+
+
+@pytest.mark.parametrize("argument", ["level", "=1", "a b=1", "messages=[]"])
+def test_arguments_that_can_not_be(run: Run, argument: str) -> None:
+    result = run("hi", "--template-arg", argument)
+    assert result.returncode == 2
+    assert "--template-arg" in result.stderr
+
+
+@pytest.mark.parametrize("wish", [["--effort", "low"], ["--min-think", "9"], ["--no-think"]])
+def test_a_wish_without_effect_is_said(run: Run, scripted: Scripted, wish: list[str]) -> None:
+    template = "{{ bos_token }}{{ messages[0].content }}"
+    model = scripted("ok", prompt=BOS + "hi", chat_template=template)
+    result = run("hi", "-m", model, *wish)
+    assert result.stdout == "ok\n"
+    assert result.stderr.count("changes nothing") + result.stderr.count("change nothing") == 1
 
 
 # --- Sampling -------------------------------------------------------------------
@@ -324,7 +421,8 @@ def test_no_prompt_at_all(run: Run, scripted: Scripted) -> None:
 )
 def test_values_out_of_range(option: str, value: str, run: Run, scripted: Scripted) -> None:
     result = run("hi", "-m", scripted("x"), f"{option}={value}")
-    assert_error(result, option.strip("-"), "must be")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"error: {option.strip('-')} {value} is out of range\nhint: it must be" in result.stderr
 
 
 def test_only_thinking_and_only_the_answer_exclude_each_other(run: Run) -> None:
@@ -611,3 +709,36 @@ def test_llama_cpp_is_silent_unless_verbose(run: Run, scripted: Scripted) -> Non
     verbose = run("hi", "-m", model, "--verbose")
     assert "llama" in verbose.stderr
     assert verbose.stdout == ANSWER + "\n"
+
+
+# --- A loop that was taken back -------------------------------------------------
+
+BOX = r"\boxed{4}"
+TAKEN_BACK = (AnswerDelta("So ", 1), AnswerDelta(BOX, 2), Rewound("answer", len(BOX)))
+FINISHED = Finished("stop", Usage(5, 0, 0, 2, 0.0, 0.0, 0.0, 0.0), 1, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest", "code", "out"),
+    [
+        (["--answer-only"], "", 3, ""),
+        (["--answer-only"], r"\boxed{5}", 0, "5\n"),
+        ([], "", 0, f"So {BOX}\n"),  # what was shown stays shown, and there is an answer
+    ],
+)
+def test_the_exit_code_is_of_the_reply_without_its_loops(
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    rest: str,
+    code: int,
+    out: str,
+) -> None:
+    events = [*TAKEN_BACK, *([AnswerDelta(rest, 3)] if rest else []), FINISHED]
+    monkeypatch.setattr("r1local.commands.run.generate", lambda *_: (each for each in events))
+    monkeypatch.setattr("sys.argv", ["r1local", "run", "hi", "-m", str(scripted("")), *arguments])
+    with Path(os.devnull).open() as nothing, pytest.raises(SystemExit) as ended:
+        monkeypatch.setattr("sys.stdin", nothing)
+        main()
+    assert (ended.value.code, capsys.readouterr().out) == (code, out)

@@ -9,6 +9,7 @@ import pytest
 
 from r1local.conversation import Reply
 from r1local.sessions.folder import saved_sessions
+from r1local.sessions.records import Question, UsedModel, ended
 from r1local.sessions.session import Session
 from testing.command import COMMAND
 from testing.homes import r1local
@@ -20,10 +21,10 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe"
 
 def keep(name: str, question: str, *replies: Reply) -> None:
     session = Session.create(name)
-    session.use_model("nano")
+    session.append(UsedModel("nano"))
     for reply in replies:
-        session.question(question)
-        session.finished(reply)
+        session.append(Question(question))
+        session.append(ended(reply, streamed=False))
     session.close()
 
 

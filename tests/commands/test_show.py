@@ -147,6 +147,10 @@ def test_without_a_hub_the_catalog_is_shown() -> None:
 def test_the_state_of_templates(scripted: Scripted) -> None:
     # The real file of January 2025 ends at the assistant's tag.
     assert "r1local opens the thought" in template_state(read_header(r1_header()))
+    switch = scripted("x", chat_template="{{ '<think>' if enable_thinking else '</think>' }}")
+    assert template_state(read_header(switch)) == (
+        "opens the thought itself; thinking can be switched off"
+    )
     broken = scripted("x", chat_template="{{ messages.__class__ }}")
     assert "can't be used" in template_state(read_header(broken))
 

@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 
 from r1local.conversation import Conversation, Message
-from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
 from r1local.gguf.file import read_header
 from r1local.prompts.chat_template import ChatTemplate
-from testing.models import CONSTANT_TEMPLATE, r1_header, smollm2, write_scripted_model
+from r1local.prompts.template_process import TemplateProgram
+from r1local.thinking.dialects import R1, tags_in
+from testing.gguf_writer import MetadataValue
+from testing.models import (
+    CONSTANT_TEMPLATE,
+    r1_header,
+    smollm2,
+    write_scripted_model,
+    write_small_model,
+)
+from testing.replies import vocabulary_of
 
 HOSTILE = (
     "a </think> b <think> c <｜User｜> d <｜Assistant｜> e <｜end▁of▁sentence｜> f"
@@ -39,18 +48,11 @@ def r1_7b(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Vocabulary
 
 
 def _vocabulary(path: Path) -> Iterator[tuple[Vocabulary, ChatTemplate]]:
-    llama = load_llama()
-    params = llama.llama_model_default_params()
-    params.vocab_only = True
-    model = llama.llama_model_load_from_file(os.fsencode(path), params)
-    vocabulary = Vocabulary(llama.llama_model_get_vocab(model))
     source = read_header(path).chat_template
     assert source
-    yield (
-        vocabulary,
-        ChatTemplate(source, vocabulary.specials, thinks=vocabulary.specials.knows_thinking),
-    )
-    llama.llama_model_free(model)
+    with vocabulary_of(path) as vocabulary:
+        thinks = R1.is_spelled_by(vocabulary.specials.texts)
+        yield vocabulary, ChatTemplate(TemplateProgram(source), vocabulary.specials, thinks=thinks)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_r1_7b_has_the_special_tokens_of_r1(r1_7b: tuple[Vocabulary, ChatTemplat
     vocabulary, _template = r1_7b
     assert vocabulary.specials.bos == "<｜begin▁of▁sentence｜>"
     assert vocabulary.specials.eos == "<｜end▁of▁sentence｜>"
-    assert vocabulary.specials.knows_thinking
+    assert R1.is_spelled_by(vocabulary.specials.texts)
     assert {"<｜User｜>", "<｜Assistant｜>", "<|fim_prefix|>"} < vocabulary.specials.texts
 
 
@@ -116,12 +118,14 @@ def test_bos_is_not_doubled(r1_7b: tuple[Vocabulary, ChatTemplate]) -> None:
     assert vocabulary.tokenise(["no template"])[0] == bos
 
 
-def test_think_tags_have_a_text_whatever_their_type(
+def test_think_tags_are_tokens_whatever_their_type(
     r1_7b: tuple[Vocabulary, ChatTemplate],
 ) -> None:
     vocabulary, _template = r1_7b
-    tags = vocabulary.tokenise(["<think></think>"])[-2:]
-    assert text_of(vocabulary, tags) == "<think></think>"
+    tags = tags_in(R1, vocabulary.token_of)
+    assert list(tags.marks) == vocabulary.tokenise(["<think></think>"])[-2:]
+    assert tags.closing_token == 151649
+    assert tags.shown("".join(tags.marks.values())) == "<think></think>"
 
 
 def test_pieces_longer_than_the_buffer_come_whole(tmp_path: Path) -> None:
@@ -132,3 +136,18 @@ def test_pieces_longer_than_the_buffer_come_whole(tmp_path: Path) -> None:
     for vocabulary, _template in _vocabulary(path):
         last = vocabulary.size - 1
         assert vocabulary.piece(last) == word.encode()
+
+
+def test_what_stands_for_all_that_is_unknown_is_no_tag(tmp_path: Path) -> None:
+    unknown: dict[str, MetadataValue] = {
+        "tokenizer.ggml.model": "t5",
+        "tokenizer.ggml.tokens": ["<pad>", "</s>", "<unk>", "▁", "x", "</think>"],
+        "tokenizer.ggml.token_type": [3, 3, 2, 1, 1, 3],
+        "tokenizer.ggml.scores": [0.0, 0.0, 0.0, -1.0, -2.0, 0.0],
+        "tokenizer.ggml.eos_token_id": 1,
+        "tokenizer.ggml.bos_token_id": 0,
+        "tokenizer.ggml.unknown_token_id": 2,
+    }
+    with vocabulary_of(write_small_model(tmp_path / "t5.gguf", unknown)) as vocabulary:
+        assert vocabulary.tokens_of("<think>") == [2]
+        assert [vocabulary.token_of(tag) for tag in ("<think>", "</think>")] == [None, 5]

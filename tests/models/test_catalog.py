@@ -57,11 +57,10 @@ def test_facts_are_whole(model: object) -> None:
     assert entry.default_quantization in entry.sizes
     assert all(quality_rank(name) < 100 for name in entry.sizes)
     assert all(0 < size[-1] <= size[0] for size in entry.sizes.values())
-    assert (entry.temperature, entry.top_p) == (0.6, 0.95)
+    assert (entry.settings["temperature"], entry.settings["top-p"]) == (0.6, 0.95)
     assert entry.scores["source"]
-    # The distills and R1 of January 2025 want no system prompt and an opened thought.
+    # The distills and R1 of January 2025 want no system prompt.
     assert entry.system_prompt is ("0528" in entry.name)
-    assert entry.force_thinking is ("0528" not in entry.name)
 
 
 def test_distills_are_told_from_r1_itself() -> None:
@@ -97,6 +96,8 @@ def test_a_user_adds_changes_and_hides(tmp_path: Path) -> None:
     [
         ("[models.a]\n\nparameters = '7B'\n", 3, "a.parameters must be a whole number, not '7B'"),
         ("[models.a]\ntemprature = 1\n", 2, "a.temprature is not known; did you mean temperature?"),
+        ("[models.a]\neffort = 'huge'\n", 2, "a.effort is wrong: effort 'huge' is unknown"),
+        ("[models.a]\nsettings = {}\n", 2, "a.settings is not known"),
         ("[models.a]\naliases = [1]\n", 2, "a.aliases must be a list, not [1]"),
         ("[models.a]\nhidden = 1\n", 2, "a.hidden must be true or false, not 1"),
         ("[models.a]\n[models.a.architecture]\nlayers = 1\n", 2, "embedding_length is missing"),

@@ -3,11 +3,15 @@
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
+from r1local.prompts import template_process
 from r1local.prompts.chat_template import ChatTemplate, Prompt
+from r1local.prompts.template_process import TemplateProgram
 
 BOS, EOS, USER, ASSISTANT = (
     "<｜begin▁of▁sentence｜>",
@@ -25,6 +29,17 @@ JANUARY_2025 = (
 LATER = JANUARY_2025.replace("<｜Assistant｜>{% endif %}", "<｜Assistant｜><think>\n{% endif %}")
 
 
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates of these tests are harmless: they need no process each."""
+
+    class Everything(frozenset[str]):
+        def __contains__(self, _item: object) -> bool:
+            return True
+
+    monkeypatch.setattr(template_process, "KNOWN_TEMPLATES", Everything())
+
+
 def plain(source: str, *contents: str) -> Prompt:
     """Rendered for a model that doesn't think."""
     return render(source, *contents, thinks=False)
@@ -32,7 +47,11 @@ def plain(source: str, *contents: str) -> Prompt:
 
 def render(source: str, *contents: str, think: bool = True, thinks: bool = True) -> Prompt:
     messages = [Message("user", content) for content in contents]
-    return ChatTemplate(source, SPECIALS, thinks=thinks).render(messages, think=think)
+    return template_of(source, thinks=thinks).render(messages, think=think)
+
+
+def template_of(source: str, *, thinks: bool = False, **arguments: object) -> ChatTemplate:
+    return ChatTemplate(TemplateProgram(source), SPECIALS, thinks=thinks, arguments=arguments)
 
 
 def test_thinking_is_opened_where_the_template_does_not() -> None:
@@ -59,6 +78,11 @@ def test_thinking_is_not_opened_for_a_model_that_has_none() -> None:
     assert render(JANUARY_2025, "hi", thinks=False).start == "none"
 
 
+def test_a_template_that_writes_half_a_character_is_refused() -> None:
+    with pytest.raises(ChatTemplateError):
+        render(r'{{ "\ud800" }}', "hi")
+
+
 def test_harmless_text_leaves_the_prompt_whole() -> None:
     assert len(render(LATER, "a < b and b > c, <b>html</b>").parts) == 1
 
@@ -77,7 +101,7 @@ def test_template_does_not_see_tags_in_earlier_answers() -> None:
         Message("assistant", "the tag is </think>, see"),
         Message("user", "b"),
     ]
-    prompt = ChatTemplate(JANUARY_2025, SPECIALS, thinks=True).render(messages)
+    prompt = template_of(JANUARY_2025, thinks=True).render(messages)
     assert "the tag is </think>, see" in prompt.text
     assert all("</think>" not in part for part in prompt.parts)
 
@@ -107,9 +131,16 @@ def test_a_text_of_every_private_use_character_passes() -> None:
     assert every in render(LATER, f"{every}<think>").text
 
 
+def test_special_tokens_stand_where_they_are_whole() -> None:
+    specials = SpecialTokens("", "", frozenset(["<a>", "<a><b>", "b", "<b>"]))
+    assert sorted(specials.spans("x<a><b>")) == [(1, 4), (1, 7), (4, 7)]
+    assert list(specials.spans("<a")) == []
+
+
 def test_many_special_tokens_cost_little() -> None:
     texts = frozenset(f"<token {number}>" for number in range(100_000))
-    template = ChatTemplate("{{ messages[0].content }}", SpecialTokens("", "", texts), thinks=False)
+    program = TemplateProgram("{{ messages[0].content }}")
+    template = ChatTemplate(program, SpecialTokens("", "", texts), thinks=False)
     started = time.process_time()
     prompt = template.render([Message("user", "<token <token 7>" * 10_000)])
     assert len(prompt.parts) == 10_001
@@ -121,65 +152,206 @@ def test_template_strips_around_cuts() -> None:
     assert prompt.text == "[</think>]"
 
 
+# --- Wishes, and what a template makes of them -----------------------------------
+
+#: Closes the thought unless one is wanted, as llama.cpp's copies of R1-Distill's and QwQ's do.
+OFF_BY_DEFAULT = LATER.replace(
+    "<think>\n{% endif %}", "<think>\n{% if not enable_thinking %}</think>{% endif %}{% endif %}"
+)
+#: DeepSeek V3.1's way: another name, or this one, or no thought.
+TWO_NAMES = (
+    "{% if not thinking is defined %}{% set thinking = enable_thinking | default(false) %}"
+    "{% endif %}"
+    + JANUARY_2025.replace("{% endif %}{% endfor %}", "{% endif %}{% endfor %}", 1)
+    + "{{ '<think>' if thinking else '</think>' }}"
+)
+#: Qwen 3's way: nothing, or a blank thought.
+BLANK_THOUGHT = JANUARY_2025 + (
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n"
+    "{% endif %}"
+)
+#: By a system prompt alone.
+IN_WORDS = "{{ 'Think.' if enable_thinking else 'Answer.' }}" + JANUARY_2025
+
+
+def told(prompt: Prompt) -> list[str]:
+    return [notice.message for notice in prompt.notices]
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("source", "thinking", "not_thinking"),
     [
-        "{{ raise_exception('no system prompt, please') }}",
-        "{{ missing.attribute }}",
-        "{% if %}",
-        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
-        "{{ 1 / 0 }}",
-        "{{ ''.__class__ }}",
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "{{ raise_exception.__globals__ }}",
-        "{{ messages.append(1) }}",
-        "{{ 'a' * 1000000000 }}",
-        "{{ 'a' | center(100000000) }}",
-        "{{ 'a'.center(100000000) }}",
-        "{{ 'a'.ljust(100000000) }}",
-        "{{ '%100000000d' % 1 }}",
-        "{{ '%*d' % (100000000, 1) }}",
-        "{{ '{:>100000000}'.format(1) }}",
-        "{{ ('a' * 100000) | replace('a', 'a' * 100000) }}",
-        "{{ ('a' * 100000).replace('a', 'a' * 100000) }}",
-        "{{ ([0] * 100000) | join('a' * 100000) }}",
-        "{{ ('a' * 100000).join([0] * 100000) }}",
-        "{{ ('\n' * 100000) | indent(100000) }}",
-        "{{ 'aaa'.translate({97: 'b'}) }}",
-        "{{ ([1] * 7000000) | map('string') | list | length }}",
-        "{{ (10 ** 60000000) % 7 }}",
-        "{% set ns = namespace(x=10) %}{% for _ in range(99) %}{% set ns.x = ns.x * ns.x %}"
-        "{% endfor %}",
-        "{% set ns = namespace(x=[]) %}{% for _ in range(99) %}"
-        "{% set ns.x = ns.x + ['a' * 1000000] %}{% endfor %}",
-        "{{ lipsum(1000) }}",
-        "{{ [0] * 1000000000 }}",
-        "{{ 10 ** 1000000000 }}",
-        "{% set ns = namespace(x='aaaa') %}{% for _ in range(99) %}{% set ns.x = ns.x ~ ns.x %}"
-        "{% endfor %}",
-        "{% set ns = namespace(x='aaaa') %}{% for _ in range(99) %}{% set ns.x = ns.x + ns.x %}"
-        "{% endfor %}",
-        "{% include '/etc/passwd' %}",
+        (OFF_BY_DEFAULT, "<think>\n", "<think>\n</think>"),
+        (TWO_NAMES, "<think>", "</think>"),
+        (BLANK_THOUGHT, "<think>\n", "<think>\n\n</think>\n\n"),
+        (IN_WORDS, "<think>\n", ""),
     ],
 )
-def test_broken_and_greedy_templates_are_errors(source: str) -> None:
-    with pytest.raises(ChatTemplateError) as caught:
-        render(source, "hi")
-    assert "--chat-template" in caught.value.hint
+def test_templates_are_told_whether_a_thought_is_wanted(
+    source: str, thinking: str, not_thinking: str
+) -> None:
+    template = template_of(source, thinks=True)
+    assert template.has_switch
+    wanted, unwanted = (template.render([Message("user", "hi")], think=t) for t in (True, False))
+    assert wanted.text.endswith(f"hi{ASSISTANT}{thinking}")
+    assert wanted.start == "open"
+    assert unwanted.text.endswith(f"hi{ASSISTANT}{not_thinking}")
+    assert unwanted.start == ("closed" if not_thinking else "none")
+    assert not told(wanted)
+    assert not told(unwanted)
 
 
-def test_a_template_that_does_not_end_is_stopped() -> None:
-    loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-    started = time.monotonic()
-    with pytest.raises(ChatTemplateError, match="did not end"):
-        render(loop, "hi")
-    assert time.monotonic() - started < 10
+def test_a_template_that_always_closes_the_thought_is_said() -> None:
+    prompt = render(LATER.replace("<think>\n", "<think></think>"), "hi")
+    assert prompt.start == "closed"
+    assert told(prompt) == [
+        "the chat template closes the thought before it begins: the model won't think"
+    ]
 
 
-def test_templates_have_what_transformers_gives_them() -> None:
+def test_a_wish_not_to_think_without_effect_is_said() -> None:
+    prompt = render(JANUARY_2025, "hi", think=False, thinks=False)
+    assert prompt.start == "none"
+    assert told(prompt) == [
+        "the chat template has no way to do without a thought: no-think changes nothing"
+    ]
+
+
+def test_a_notice_is_told_once() -> None:
+    template = template_of(JANUARY_2025)
+    notices = template.render([Message("user", "hi")], think=False).notices
+    assert template.untold(notices) == list(notices)
+    assert template.untold(notices) == []
+
+
+def test_arguments_go_before_what_is_wanted() -> None:
+    template = template_of(OFF_BY_DEFAULT, thinks=True, enable_thinking=False, other=1)
+    assert template.render([Message("user", "hi")]).start == "closed"
+    assert template.unused_arguments == ("other",)
+    source = "{{ level }}{{ messages[0].content }}"
+    assert template_of(source, level="high").render([Message("user", "!")]).text == "high!"
+
+
+def test_templates_know_the_day() -> None:
+    assert plain("{{ date_string | length }} {{ datetime | length }}").text == "11 11"
+
+
+def test_tools_are_none_and_undefined_where_that_fails() -> None:
+    assert plain("{{ tools is none }}{{ messages[0].content }}", "hi").text == "Truehi"
+    listed = "{% for tool in tools %}{{ tool }}{% endfor %}{{ messages[0].content }}"
+    assert plain(listed, "hi").text == "hi"
+
+
+def test_contents_come_in_parts_where_a_template_wants_parts() -> None:
     source = (
-        "{% for i in range(9) %}{% if i == 1 %}{% break %}{% endif %}{{ i }}{% endfor %}"
-        "{% generation %}g{% endgeneration %}{{ {'k': 'é<'} | tojson }}{{ tools is none }}"
-        "{{ strftime_now('%Y') | length }}"
+        "{% for m in messages %}{% for part in m.content %}"
+        "{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}{% endfor %}"
     )
-    assert plain(source, "hi").text == '0g{"k": "é<"}True4'
+    prompt = plain(source, "a", "</think>")
+    assert prompt.text == "a</think>"
+    assert "</think>" not in prompt.parts
+
+
+# --- System prompts ---------------------------------------------------------------
+
+REFUSES = JANUARY_2025.replace(
+    "{% elif m.role == 'system' %}{{ m.content }}",
+    "{% elif m.role == 'system' %}{{ raise_exception('no system role') }}",
+)
+FORGETS = JANUARY_2025.replace(
+    "{% elif m.role == 'system' %}{{ m.content }}", "{% elif m.role == 'system' %}"
+)
+TALK = [Message("system", "Be terse."), Message("user", "hi")]
+
+
+def test_a_system_prompt_stands_where_the_template_puts_it() -> None:
+    prompt = template_of(JANUARY_2025).render(TALK)
+    assert prompt.text == f"{BOS}Be terse.{USER}hi{ASSISTANT}"
+    assert not told(prompt)
+
+
+@pytest.mark.parametrize("source", [REFUSES, FORGETS])
+def test_a_system_prompt_without_a_place_stands_before_the_question(source: str) -> None:
+    prompt = template_of(source).render(TALK)
+    assert prompt.text == f"{BOS}{USER}Be terse.\nhi{ASSISTANT}"
+    assert told(prompt) == [
+        "the chat template has no place for a system prompt: it stands before the first question"
+    ]
+
+
+def test_a_system_prompt_that_is_left_out_is_said() -> None:
+    prompt = template_of("{{ bos_token }}{{ messages[-1].content[-2:] }}").render(TALK)
+    assert prompt.text == f"{BOS}hi"
+    assert told(prompt) == ["the chat template leaves the system prompt out"]
+
+
+def test_a_template_that_wants_no_system_prompt_at_all_says_how_to_go_on() -> None:
+    source = (
+        "{{ raise_exception('no') if 'terse' in messages[0].content else messages[0].content }}"
+    )
+    with pytest.raises(ChatTemplateError) as caught:
+        template_of(source).render(TALK)
+    assert "leave --system out" in caught.value.hint
+
+
+# --- Templates that delete text -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "content"),
+    [
+        ("{{ m.content.replace('/think', '') }}", "<//thinkthink>"),
+        ("{{ m.content.replace('/no_think', '') }}", "</no_think/think>"),
+        ("{{ m.content.replace('/no_think', '') }}", "x <｜Us/no_thinker｜> y"),
+        ("{{ m.content | replace('/no_think', '') | trim }}", " </no_think/think> "),
+        ("{{ m.content.split('/no_think') | join('') }}", "</no_think/think>"),
+        ("<{{ m.content.replace('x', '') }}", "x/think>"),
+        ("{% for part in m.content.split('|') %}<{{ part }}>{% endfor %}", "a|/think|b"),
+        ("{{ '<%s>' % m.content.strip('#') }}", "#/think#"),
+        ("{{ m.content | upper | lower }}", "</THINK>"),
+        ("{{ m.content | e | replace('&lt;', '<') | replace('&gt;', '>') }}", "<x/think>"),
+        ("{{ m.content[1:] }}", "x</think"),
+    ],
+)
+def test_text_that_becomes_a_special_token_by_what_is_deleted_is_cut(
+    source: str, content: str
+) -> None:
+    template = "<think>{% for m in messages %}" + source + "{% endfor %}</think>"
+    prompt = plain(template, content)
+    own = [part for part in prompt.parts if part in SPECIALS.texts]
+    assert prompt.parts[0].startswith("<think>")
+    assert prompt.parts[-1].endswith("</think>")
+    inside = prompt.text.removeprefix("<think>").removesuffix("</think>")
+    whole = [text for text in SPECIALS.texts if text in inside]
+    joined = "\n".join(prompt.parts).removeprefix("<think>").removesuffix("</think>")
+    assert not [text for text in whole if text in joined]
+    assert len(own) <= 2
+
+
+def test_switches_in_a_question_still_work() -> None:
+    source = (
+        "{% set ns = namespace(think=true) %}{% for m in messages %}"
+        "{% if '/no_think' in m.content %}{% set ns.think = false %}{% endif %}"
+        "{{ m.content.replace('/no_think', '') }}{% endfor %}"
+        "{{ '<think>' if ns.think else '<think></think>' }}"
+    )
+    prompt = plain(source, "2 + 2 /no_think")
+    assert prompt.parts == ("2 + 2 <think></think>",)
+    assert prompt.start == "closed"
+
+
+def test_assembled_text_at_the_end_does_not_open_the_thought() -> None:
+    assert plain("{{ messages[0].content.replace('x', '') }}", "<thxink>").start == "none"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["</think>", "/think", "<", "th", "ink>", "/no_think", "a", " "])))
+def test_no_question_makes_a_special_token(pieces: list[str]) -> None:
+    content = "".join(pieces)
+    source = (
+        "{{ bos_token }}{% for m in messages %}"
+        "{{ m.content.replace('/no_think', '').replace('/think', '').strip() }}{% endfor %}"
+    )
+    parts = plain(source, content).parts
+    assert "".join(parts).startswith(BOS)
+    assert all(not list(SPECIALS.spans(part.removeprefix(BOS))) for part in parts)

@@ -9,17 +9,18 @@ import pytest
 from r1local.conversation import Message
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
-from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
+from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError, PromptTooLong
 from r1local.events.reply import AnswerDelta, ThinkingDelta
 from r1local.machine.memory import Machine
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.generation import check_prompt, generate
 from r1local.replies.settings import ReplySettings
-from testing.command import Scripted
+from testing.command import ROOT, Scripted
 from testing.models import BROKEN_FILES, R1_TEMPLATE, smollm2
 from testing.replies import HI, events_of, finished, loaded, never, text_of
 
+NANO = ROOT / "r1local/nano.gguf"
 GREEDY = ReplySettings(SamplerSettings(temperature=0), max_tokens=8)
 
 
@@ -249,3 +250,25 @@ def test_auto_offloads_what_fits(
     monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: machine)
     with loaded(scripted("x")):
         assert seen == [gpu_layers]
+
+
+@pytest.mark.parametrize("context", [256, 257, 300, 400, 511, 512, 513, 700])
+def test_any_prompt_and_any_context_are_taken_or_refused(context: int) -> None:
+    with loaded(NANO, context=context) as model:
+        assert model.model.context_window == context
+        for length in (context - 2, context - 1, context, 2 * context):
+            tokens = [100 + n % 900 for n in range(length)]
+            if length < context:
+                check_prompt(tokens, context)
+                assert model.model.evaluate(tokens, never) is not None
+            else:
+                with pytest.raises(PromptTooLong):
+                    check_prompt(tokens, context)
+
+
+def test_a_short_context_answers_a_prompt_that_fills_it(scripted: Scripted) -> None:
+    path = scripted("x</think>y", context_length=300, chat_template=R1_TEMPLATE)
+    with loaded(path) as model:
+        assert model.model.context_window == 300
+        events = events_of(model, (Message("user", "a" * 250),))
+    assert finished(events).reason in ("stop", "length")

@@ -1,16 +1,24 @@
 """Where a reply's settings come from, and changing them by name."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
+from r1local.config.options import settable
 from r1local.config.paths import config_folder
+from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import InvalidSetting
-from r1local.models.catalog import CatalogModel
-from r1local.replies.settings import SETTABLE, ReplySettings, changed, merged, value_of
+from r1local.replies.settings import ReplySettings, changed, reply_settings, shown
 from testing.command import Run, Scripted
 
-MODEL = CatalogModel("m", "M", temperature=0.4, max_tokens=65_536, effort="low")
+MODEL = OfModel(
+    ("m",), {"temperature": 0.4, "max-tokens": 65_536, "effort": "low"}, "models.toml, m"
+)
+
+
+def merged(given: Mapping[str, object], model: OfModel | None = None) -> ReplySettings:
+    return reply_settings(settings_in_force(given, model))
 
 
 def write_config(text: str) -> None:
@@ -48,8 +56,8 @@ def test_effort_and_budget_are_one_setting(monkeypatch: pytest.MonkeyPatch) -> N
     assert merged({}, MODEL).thinking.budget == 1_024
     write_config("think_budget = 300\neffort = 'medium'\n")
     assert merged({}, MODEL).thinking.budget == 300
-    assert merged({"effort": "high"}, MODEL).thinking.budget is None
-    assert merged({"think-budget": 50, "effort": "high"}, MODEL).thinking.budget == 50
+    assert merged({"effort": None}, MODEL).thinking.budget is None
+    assert merged({"think-budget": 50, "effort": None}, MODEL).thinking.budget == 50
     monkeypatch.setenv("R1LOCAL_THINK_BUDGET", "none")
     assert merged({}, MODEL).thinking.budget is None
 
@@ -57,7 +65,7 @@ def test_effort_and_budget_are_one_setting(monkeypatch: pytest.MonkeyPatch) -> N
 def test_config_can_forgo_thinking() -> None:
     write_config("no_think = true\nanswer_reserve = 100\nloop_repeats = 0\n")
     settings = merged({})
-    assert not settings.thinking.wanted
+    assert settings.thinking.off
     assert settings.thinking.reserve(32_768) == 100
     assert settings.loops.least_repeats == 0
 
@@ -76,7 +84,7 @@ def test_wrong_values_name_their_place(run: Run, scripted: Scripted) -> None:
 
 def test_wrong_value_of_a_model_names_it() -> None:
     with pytest.raises(InvalidSetting, match=r"models\.toml, m: effort 'huge' is unknown"):
-        merged({}, CatalogModel("m", "M", effort="huge"))
+        merged({}, OfModel(("m",), {"effort": "huge"}, "models.toml, m"))
 
 
 def test_wrong_environment_names_its_variable(
@@ -123,19 +131,20 @@ VALUES = {
     "loop-repeats": "4",
     "loop-tokens": "200",
     "loop-period": "100",
+    "loop-patience": "1000",
 }
 
 
 def test_every_setting_has_a_value_here() -> None:
-    assert VALUES.keys() == SETTABLE.keys()
+    assert VALUES.keys() == settable().keys()
 
 
-@pytest.mark.parametrize("name", SETTABLE)
+@pytest.mark.parametrize("name", settable())
 def test_every_setting_can_be_changed_and_read_back(name: str) -> None:
     settings = changed(ReplySettings(), name, f" {VALUES[name]} ")
     assert settings != ReplySettings()
-    assert value_of(settings, name) == VALUES[name]
-    default = value_of(ReplySettings(), name)
+    assert shown(settings, name) == VALUES[name]
+    default = shown(ReplySettings(), name)
     assert changed(settings, name, default) == ReplySettings()
 
 
@@ -148,9 +157,10 @@ def test_every_setting_can_be_changed_and_read_back(name: str) -> None:
         ("top-k", "1.5", "top-k '1.5' is not a whole number"),
         ("think-budget", "0", "think-budget 0 is out of range"),
         ("effort", "huge", "effort 'huge' is unknown"),
-        ("no-think", "maybe", "no-think 'maybe' is neither"),
+        ("no-think", "maybe", "no-think 'maybe' is not true or false"),
         ("max-tokens", "99999999999", "max-tokens 99999999999 is out of range"),
         ("loop-repeats", "1", "loop-repeats 1 is out of range"),
+        ("loop-patience", "9", "loop-patience 9 is out of range"),
         ("max-waits", "-1", "max-waits -1 is out of range"),
         ("warmth", "1", "there is no setting 'warmth'"),
     ],
@@ -164,4 +174,4 @@ def test_values_that_mean_nothing(name: str, value: str, words: str) -> None:
 
 def test_reading_an_unknown_setting() -> None:
     with pytest.raises(InvalidSetting):
-        value_of(ReplySettings(), "warmth")
+        shown(ReplySettings(), "warmth")

@@ -1,6 +1,7 @@
 """How long a reply thinks: budgets, the answer's room, waits, wishes, loops. Real models."""
 
 import json
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +12,24 @@ import pytest
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Event, Notice, Rewound, ThinkingDelta
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, generate
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.thinking.limits import CLOSING
 from r1local.thinking.loops import LoopSettings
 from testing.command import Run, Scripted
-from testing.models import R1_TEMPLATE, prompt_length, smollm2
-from testing.replies import HI, events_of, finished, loaded, text_of
+from testing.models import END_THINK, R1_TEMPLATE, THINK, prompt_length, smollm2, vocabulary
+from testing.replies import (
+    HI,
+    events_of,
+    fed,
+    finished,
+    loaded,
+    stream_of,
+    text_of,
+    vocabulary_of,
+)
 
 #: What is put in when a thought is closed; each byte is a token in scripted models.
 CLOSED = f"{CLOSING}</think>\n\n"
@@ -134,6 +145,139 @@ def test_only_thinking_ends_at_the_budget(run: Run, scripted: Scripted) -> None:
     )
     assert result.returncode == 0
     assert result.stdout.endswith(CLOSING.strip() + "\n")
+
+
+# --- Tags are tokens ------------------------------------------------------------
+
+END = vocabulary().id(END_THINK)
+#: An end tag in ordinary tokens: a quotation, not an end.
+QUOTED = [*b"It looks for </think>, so"]
+
+
+def test_only_the_token_ends_a_thought(scripted: Scripted) -> None:
+    reply_ids = [*QUOTED, END, *b"No <think> or </think> in ", END, *b"it"]
+    with loaded(scripted(reply_ids)) as opened:
+        events = events_of(opened)
+    assert text_of(events, ThinkingDelta) == bytes(QUOTED).decode()
+    assert text_of(events, AnswerDelta) == "No <think> or </think> in </think>it"
+    assert finished(events).usage.thinking_tokens == len(QUOTED) + 1
+
+
+def test_only_the_token_opens_a_thought(scripted: Scripted) -> None:
+    template = "{{ bos_token }}<｜User｜><｜Assistant｜>"
+    with loaded(scripted([*b"<think>hm</think>"], prompt=3, chat_template=template)) as opened:
+        events = events_of(opened)
+    assert text_of(events, AnswerDelta) == "<think>hm</think>"
+
+
+def test_a_grammar_begins_behind_the_token(run: Run, scripted: Scripted) -> None:
+    model = scripted([*QUOTED, *b' {"sum":36}', END, *b'\n\n{"sum":85}'])
+    result = result_of(run, model, "--json-schema", '{"properties": {"sum": {"type": "integer"}}}')
+    assert json.loads(result["answer"]) == {"sum": 85}
+    assert result["thinking"] == bytes(QUOTED).decode() + ' {"sum":36}'
+
+
+def test_only_thinking_goes_on_behind_a_quotation(scripted: Scripted) -> None:
+    with loaded(scripted([*QUOTED, *b" 7.", END, *b"7"])) as opened:
+        events = events_of(opened, settings=ReplySettings(only_thinking=True))
+    assert text_of(events, ThinkingDelta) == bytes(QUOTED).decode() + " 7."
+    assert not finished(events).thinking_open
+
+
+def test_a_budget_counts_on_behind_a_quotation(scripted: Scripted) -> None:
+    model = scripted([*QUOTED, *SENTENCES[:500].encode()])
+    settings = ReplySettings(thinking=ThinkingSettings(budget=100))
+    with loaded(model) as opened:
+        events = events_of(opened, settings=settings)
+    thought = text_of(events, ThinkingDelta)
+    assert thought.startswith(bytes(QUOTED).decode())
+    assert 100 <= len(thought.removesuffix(CLOSING.rstrip())) <= 116
+
+
+def test_a_quotation_is_not_an_end_that_is_put_off(scripted: Scripted) -> None:
+    settings = ReplySettings(thinking=ThinkingSettings(least=10))
+    with loaded(scripted([*QUOTED, END, *b"7"])) as opened:
+        events = events_of(opened, settings=settings)
+    assert not [event for event in events if isinstance(event, Notice)]
+
+
+def test_without_such_a_token_the_text_ends_a_thought(scripted: Scripted) -> None:
+    model = scripted("hm</think>ok", tags={}, prompt=3 + len(THINK) + 1)
+    with loaded(model) as opened:
+        events = events_of(opened)
+    assert (text_of(events, ThinkingDelta), text_of(events, AnswerDelta)) == ("hm", "ok")
+
+
+# --- Half a character is not text -----------------------------------------------
+
+
+@pytest.mark.parametrize("half", [b"\xe6", b"\xe6\x80", b"\xf0\x9f\x98"])
+@pytest.mark.parametrize("max_tokens", [None, 0], ids=["stop", "length"])
+def test_half_a_character_at_the_end_is_left_out(
+    half: bytes, max_tokens: int | None, scripted: Scripted
+) -> None:
+    settings = ReplySettings()
+    if max_tokens is not None:
+        settings = ReplySettings(max_tokens=len(b"hm/ok") + len(half))
+    with loaded(scripted(b"hm</think>ok" + half)) as opened:
+        events = events_of(opened, settings=settings)
+    assert text_of(events, AnswerDelta) == "ok"
+    assert finished(events).reason == ("stop" if max_tokens is None else "length")
+
+
+class CancelledAfter(Control):
+    """Cancels itself with a reply's token of that number."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self._left = tokens
+
+    def next_command(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self.cancel()
+
+
+def test_half_a_character_is_left_out_where_a_reply_is_cancelled(scripted: Scripted) -> None:
+    with loaded(scripted("思考中</think>")) as opened:
+        events = events_of(opened, control=CancelledAfter(7))
+    assert text_of(events, ThinkingDelta) == "思考"
+    assert finished(events).usage.thinking_tokens == 7
+
+
+def test_a_character_cut_by_the_limit_is_written_anew_by_what_goes_on(
+    scripted: Scripted,
+) -> None:
+    prompt = "<｜begin▁of▁sentence｜><｜User｜>hi<｜Assistant｜><think>\n"
+    # The line breaks around the tag, which the prompt of what goes on has, are as long as 考.
+    model = scripted("a</think>思考考", prompt=prompt, chat_template=R1_TEMPLATE)
+    kept = ReplyBuilder("m")
+    with loaded(model) as opened:
+        for event in generate(opened, HI, ReplySettings(max_tokens=6), Control()):
+            kept.handle(event)
+        cut = kept.reply()
+        begun = Begun(cut.thinking, cut.answer, cut.thinking_open)
+        events = list(generate(opened, HI, ReplySettings(), Control(), begun))
+    assert (cut.answer, text_of(events, AnswerDelta)) == ("思", "考")
+
+
+def test_half_a_character_in_front_of_the_end_of_a_thought_is_left_out(
+    scripted: Scripted,
+) -> None:
+    with loaded(scripted(b"hm \xe6\x80</think>ok")) as opened:
+        events = events_of(opened)
+    assert (text_of(events, ThinkingDelta), text_of(events, AnswerDelta)) == ("hm", "ok")
+
+
+def test_a_thought_that_is_ended_in_a_loop_ends_with_a_whole_character(
+    scripted: Scripted,
+) -> None:
+    # 「 and ， have their last byte in common, so that the loop begins with it.
+    with vocabulary_of(scripted("")) as words, stream_of(words) as stream:
+        events = fed(stream, ("Hm「" + "思考再思考，" * 400).encode())
+    thought = kept(events, "thinking", ThinkingDelta)
+    assert thought.endswith(CLOSING.rstrip())
+    assert "\ufffd" not in thought
 
 
 # --- Thinking for longer --------------------------------------------------------
@@ -350,6 +494,54 @@ def test_loops_can_be_left_alone(scripted: Scripted) -> None:
     with loaded(scripted("hm</think>" + LOOP * 20)) as opened:
         events = events_of(opened, settings=settings)
     assert text_of(events, AnswerDelta) == LOOP * 20
+
+
+COUNTED = "".join(f"Let me look at step {n} again.\n" for n in range(60))
+IMPATIENT = ReplySettings(GREEDY, loops=LoopSettings(patience=512))
+
+
+def test_text_without_anything_new_is_said_first_and_left_much_later(scripted: Scripted) -> None:
+    with loaded(scripted(f"{COUNTED}</think>ok", context_length=4_096)) as opened:
+        events = events_of(opened, settings=IMPATIENT)
+    notices = [event.message for event in events if isinstance(event, Notice)]
+    assert "had nothing new for" in notices[0]
+    assert "went in circles" in notices[1]
+    left = events.index(next(event for event in events if isinstance(event, Rewound)))
+    assert len(text_of(events[:left], ThinkingDelta)) >= 512
+
+
+def test_a_warning_takes_nothing_away(scripted: Scripted) -> None:
+    text = COUNTED[:400]
+    with loaded(scripted(f"{text}</think>ok", context_length=4_096)) as opened:
+        events = events_of(opened, settings=IMPATIENT)
+    assert [event.kind for event in events if isinstance(event, Notice)] == ["loop"]
+    assert text_of(events, ThinkingDelta).strip() == text.strip()
+    assert finished(events).reason == "stop"
+
+
+@pytest.mark.parametrize(("question", "loops"), [("Write hello often.", False), ("Hi.", True)])
+def test_what_the_question_asks_for_is_no_loop(
+    question: str, loops: bool, scripted: Scripted
+) -> None:
+    prompt = f"<｜begin▁of▁sentence｜><｜User｜>{question}<｜Assistant｜><think>\n"
+    reply = "hm</think>" + "hello " * 60
+    model = scripted(reply, prompt=prompt, chat_template=R1_TEMPLATE, context_length=4_096)
+    with loaded(model) as opened:
+        events = events_of(opened, (Message("user", question),))
+    assert any(isinstance(event, Rewound) for event in events) == loops
+
+
+def test_a_model_is_asked_again_only_where_nothing_new_comes(scripted: Scripted) -> None:
+    honest = f"{random.Random(1).randbytes(300).hex()}\n"
+    checked = []
+    with loaded(scripted("ok", context_length=4_096)) as opened:
+        vocabulary = opened.model.vocabulary
+        with stream_of(vocabulary, start="thinking") as stream:
+            for place, token in enumerate(vocabulary.tokens_of(honest + COUNTED)):
+                stream.feed(token)
+                checked += [place] if stream.checker else []
+    assert checked
+    assert checked[0] > len(honest)
 
 
 def test_a_character_cut_by_a_loop_comes_whole(scripted: Scripted) -> None:

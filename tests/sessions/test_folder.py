@@ -18,7 +18,7 @@ from r1local.errors import (
     SessionTooNew,
 )
 from r1local.sessions.folder import delete_session, find_session, read_session, saved_sessions
-from r1local.sessions.records import decode
+from r1local.sessions.records import Question, Undo, decode
 from r1local.sessions.session import Session
 from r1local.sessions.transcript import Transcript
 
@@ -180,7 +180,7 @@ def test_a_line_of_ten_megabytes(tmp_path: Path) -> None:
 def test_a_long_torn_line_leaves_nothing_behind_a_short_one(tmp_path: Path) -> None:
     path = write(tmp_path, HEAD + QUESTION + b'{"type": "question", "text": "' + b"x" * 5000)
     session = Session.open("talk", folder=tmp_path)
-    session.undo()
+    session.append(Undo())
     session.close()
     *_, undo = path.read_bytes().splitlines()
     assert json.loads(undo)["type"] == "undo" and path.read_bytes().endswith(b"}\n")
@@ -235,7 +235,7 @@ BAD_NAMES = [
 @pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
 def test_names_that_cant_be(tmp_path: Path, name: str) -> None:
     session = Session.create("talk", folder=tmp_path)
-    session.question("?")
+    session.append(Question("?"))
     attempts = (
         lambda: Session.create(name, folder=tmp_path),
         lambda: Session.open(name, folder=tmp_path),
@@ -254,7 +254,7 @@ def test_names_that_cant_be(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "数学", "über uns", "v1.2", "x" * 200, "あ" * 66])
 def test_names_that_can_be(tmp_path: Path, name: str) -> None:
     session = Session.create(name, folder=tmp_path)
-    session.question("?")
+    session.append(Question("?"))
     session.close()
     assert [each.name for each in saved_sessions(tmp_path)] == [name]
     copy = Session.copy_of(name, folder=tmp_path)
@@ -264,7 +264,7 @@ def test_names_that_can_be(tmp_path: Path, name: str) -> None:
 
 def test_one_name_for_both_ways_to_write_it(tmp_path: Path) -> None:
     session = Session.create("ba\u0308r", folder=tmp_path)
-    session.question("?")
+    session.append(Question("?"))
     session.close()
     assert (
         read_session("b\u00e4r", tmp_path).turns

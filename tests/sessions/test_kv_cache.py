@@ -13,11 +13,12 @@ import pytest
 from r1local.config.paths import config_folder
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
-from r1local.engine.state import restore_state, save_state
 from r1local.errors import InvalidSetting
 from r1local.models.catalog import load_catalog
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.folder import delete_session, find_session
+from r1local.sessions.kv_cache import restore_state, save_state
+from r1local.sessions.records import Question
 from r1local.sessions.session import Session
 from testing.models import smollm2
 
@@ -29,7 +30,7 @@ import json, sys
 from pathlib import Path
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
-from r1local.engine.state import restore_state
+from r1local.sessions.kv_cache import restore_state
 path, state, tokens = sys.argv[1:]
 tokens = json.loads(tokens)
 with Model(Path(path), LoadSettings(512, 0, 1, "f16"), lambda: False) as model:
@@ -138,7 +139,7 @@ def test_a_session_keeps_and_moves_and_removes_it(nano: Model) -> None:
     session = Session.create("talk")
     session.keep_state(nano)
     assert not session.path.parent.exists(), "nothing is kept of a session that is not there"
-    session.question("?")
+    session.append(Question("?"))
     session.keep_state(nano)
     session.rename("other")
     session.close()
@@ -153,7 +154,7 @@ def test_a_session_keeps_and_moves_and_removes_it(nano: Model) -> None:
 
 def test_a_copy_has_it_too(nano: Model) -> None:
     session = Session.create("talk")
-    session.question("?")
+    session.append(Question("?"))
     session.keep_state(nano)
     copy = Session.copy_of("talk")
     assert copy.path.with_suffix(".kv").samefile(session.path.with_suffix(".kv"))
@@ -169,12 +170,12 @@ def test_a_setting_says_how_much_is_kept(nano: Model) -> None:
     for written, kept in (("session_kv_mib = 0", False), ("session_kv_mib = 1", True)):
         (config_folder() / "config.toml").write_text(written)
         session = Session.create()
-        session.question("?")
+        session.append(Question("?"))
         session.keep_state(nano)
         session.close()
         assert session.path.with_suffix(".kv").exists() == kept
     (config_folder() / "config.toml").write_text("session_kv_mib = -1")
-    with pytest.raises(InvalidSetting, match="session_kv_mib is -1"):
+    with pytest.raises(InvalidSetting, match="session-kv-mib -1 is out of range"):
         Session.create()
 
 
@@ -194,7 +195,7 @@ def test_only_kv_caches_make_room(nano: Model, tmp_path: Path) -> None:
     size = save_state(nano, tmp_path / "x.kv")
     (tmp_path / "killed.kv.new").write_bytes(bytes(size))
     session = Session.create("talk.kv", folder=tmp_path)
-    session.question("?")
+    session.append(Question("?"))
     assert kv.keep(nano, tmp_path / "x.kv", most=size)
     session.close()
     names = {each.name for each in tmp_path.iterdir() if each.is_file()}

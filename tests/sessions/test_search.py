@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta
 from r1local.sessions.export import export_json, export_markdown
+from r1local.sessions.records import OfVoter, Question, Setting, ended
 from r1local.sessions.search import Hit, search_texts
 from r1local.sessions.session import Session
 
@@ -17,9 +18,9 @@ from r1local.sessions.session import Session
 def keep(folder: Path, name: str, *turns: Turn) -> None:
     session = Session.create(name, folder=folder)
     for turn in turns:
-        session.question(turn.question, turn.shown)
+        session.append(Question(turn.question, turn.shown))
         if turn.reply:
-            session.finished(turn.reply)
+            session.append(ended(turn.reply, streamed=False))
     session.close()
 
 
@@ -67,10 +68,10 @@ def test_all_words_in_one_text(
 
 def test_words_cut_by_the_stream_are_found(tmp_path: Path) -> None:
     session = Session.create("talk", folder=tmp_path)
-    session.question("?")
-    session.event(AnswerDelta("Ray", 1))
-    session.set("seed", "1")  # which makes two records of the text
-    session.event(AnswerDelta("leigh", 2))
+    session.append(Question("?"))
+    session.append(AnswerDelta("Ray", 1))
+    session.append(Setting("seed", "1"))  # which makes two records of the text
+    session.append(AnswerDelta("leigh", 2))
     session.close()
     assert found(tmp_path, "rayleigh") == {("talk", 1, "answer")}
 
@@ -96,10 +97,10 @@ def test_excerpts_show_the_word(tmp_path: Path, before: str, after: str, excerpt
 def test_thoughts_of_voters_are_found_once(tmp_path: Path) -> None:
     won, lost = (Reply(f"{word} needle", "4", "stop", False, "nano") for word in ("a", "the"))
     session = Session.create("talk", folder=tmp_path)
-    session.question("?")
+    session.append(Question("?"))
     for voter, reply in enumerate((lost, won), 1):
-        session.finished(reply, voter)
-    session.finished(won)
+        session.append(OfVoter(voter, ended(reply, streamed=False)))
+    session.append(ended(won, streamed=False))
     session.close()
     assert [(hit.place, hit.part) for hit in search_texts(["needle"], tmp_path)] == [
         ("1", "thinking"),

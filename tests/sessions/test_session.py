@@ -16,16 +16,28 @@ from hypothesis import strategies as st
 from r1local.config.paths import sessions_folder
 from r1local.conversation import Reply, Turn
 from r1local.errors import InvalidSetting, SessionInUse, SessionNotFound
-from r1local.events.reply import AnswerDelta, Event, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
 from r1local.sessions.folder import delete_session, find_session, read_session, saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
-from r1local.sessions.records import decode
+from r1local.sessions.records import (
+    Continued,
+    Dropped,
+    OfVoter,
+    Question,
+    Retry,
+    Setting,
+    SystemPromptChange,
+    Undo,
+    UsedModel,
+    decode,
+    ended,
+)
 from r1local.sessions.session import Session
 
 REPLY = Reply("Because. Yes.", "Blue 🫐", "stop", False, "nano", 3, 2, 9, 0.5, 0.25, 7)
 
 
-def stream(reply: Reply) -> list[Event]:
+def stream(reply: Reply) -> list[ThinkingDelta | AnswerDelta]:
     """A reply's deltas, word by word."""
     words = reply.thinking.split(" "), reply.answer.split(" ")
     thinking = [ThinkingDelta(f" {word}"[n == 0 :], n + 1) for n, word in enumerate(words[0])]
@@ -34,10 +46,10 @@ def stream(reply: Reply) -> list[Event]:
 
 
 def say(session: Recorder, question: str, reply: Reply = REPLY) -> None:
-    session.question(question)
+    session.append(Question(question))
     for event in stream(reply):
-        session.event(event)
-    session.finished(reply)
+        session.append(event)
+    session.append(ended(reply, streamed=True))
 
 
 def records(path: Path) -> list[dict[str, object]]:
@@ -55,8 +67,8 @@ def child(code: str, *arguments: str | Path) -> "subprocess.Popen[str]":
 
 def test_nothing_is_on_the_disk_before_the_first_question() -> None:
     session = Session.create()
-    session.use_model("nano")
-    session.set("temperature", "0.5")
+    session.append(UsedModel("nano"))
+    session.append(Setting("temperature", "0.5"))
     assert not session.path.exists()
     session.close()
     assert not sessions_folder().exists()
@@ -64,22 +76,23 @@ def test_nothing_is_on_the_disk_before_the_first_question() -> None:
 
 def test_all_of_a_conversation_comes_back() -> None:
     session = Session.create("talk")
-    session.use_model("nano")
-    session.use_system("Be brief.")
-    session.set("temperature", "0.5")
+    session.append(UsedModel("nano"))
+    session.append(SystemPromptChange("Be brief."))
+    session.append(Setting("temperature", "0.5"))
     say(session, "document\n\nWhy is the sky blue?")
-    session.question("a long document: why?", "why?")
-    session.finished(replace(REPLY, answer="So."))
-    session.drop_oldest(1)
-    turns = session.turns
+    session.append(Question("a long document: why?", "why?"))
+    session.append(ended(replace(REPLY, answer="So."), streamed=False))
+    session.append(Dropped(1))
+    turns = session.transcript.turns
     session.close()
     again = Session.open("talk")
-    assert again.turns == turns == read_session("talk").turns
-    assert again.turns[0] == Turn("document\n\nWhy is the sky blue?", REPLY)
-    assert again.turns[1].typed == "why?" and again.turns[1].reply == replace(REPLY, answer="So.")
-    assert (again.system, again.model, again.dropped) == ("Be brief.", "nano", 1)
-    assert again.settings == {"temperature": "0.5"}
-    assert again.title == "document Why is the sky blue?"
+    read = again.transcript
+    assert read.turns == turns == read_session("talk").turns
+    assert read.turns[0] == Turn("document\n\nWhy is the sky blue?", REPLY)
+    assert read.turns[1].typed == "why?" and read.turns[1].reply == replace(REPLY, answer="So.")
+    assert (read.system, read.model, read.dropped) == ("Be brief.", "nano", 1)
+    assert read.settings == {"temperature": "0.5"}
+    assert read.title == "document Why is the sky blue?"
     again.close()
 
 
@@ -105,29 +118,29 @@ def test_undo_retry_and_going_on() -> None:
     session = Session.create("talk")
     say(session, "one")
     say(session, "two", replace(REPLY, answer="cut", reason="length"))
-    session.continued()
-    session.event(AnswerDelta(" off", 1))
-    assert session.turns[-1].reply == replace(
+    session.append(Continued())
+    session.append(AnswerDelta(" off", 1))
+    assert session.transcript.turns[-1].reply == replace(
         REPLY, answer="cut off", reason="lost", answer_tokens=3
     )
-    session.finished(replace(REPLY, answer="cut off"))
-    session.undo()
-    session.retry()
-    assert session.turns == (Turn("one"),)
-    session.event(AnswerDelta("anew", 1))
-    session.finished(replace(REPLY, thinking="", answer="anew"))
+    session.append(ended(replace(REPLY, answer="cut off"), streamed=False))
+    session.append(Undo())
+    session.append(Retry())
+    assert session.transcript.turns == (Turn("one"),)
+    session.append(AnswerDelta("anew", 1))
+    session.append(ended(replace(REPLY, thinking="", answer="anew"), streamed=False))
     session.close()
     assert read_session("talk").turns == (Turn("one", replace(REPLY, thinking="", answer="anew")),)
 
 
 def test_a_loop_is_left_out() -> None:
     session = Session.create("talk")
-    session.question("?")
-    session.event(ThinkingDelta("sense nonsense", 2))
-    session.event(Rewound("thinking", 9))
-    session.event(Notice("loop", "a loop"))
-    session.event(ThinkingDelta(", sense", 3))
-    session.finished(replace(REPLY, thinking="sense, sense", answer=""))
+    session.append(Question("?"))
+    session.append(ThinkingDelta("sense nonsense", 2))
+    session.append(Rewound("thinking", 9))
+    session.append(Notice("loop", "a loop"))
+    session.append(ThinkingDelta(", sense", 3))
+    session.append(session.transcript.ended(None, "nano"))
     session.close()
     (turn,) = read_session("talk").turns
     assert turn.reply and turn.reply.thinking == "sense, sense"
@@ -136,21 +149,22 @@ def test_a_loop_is_left_out() -> None:
 def test_the_replies_of_a_vote() -> None:
     first, second = replace(REPLY, seed=8), replace(REPLY, thinking="No, sense", reason="lost")
     session = Session.create("talk")
-    session.question("Vote!")
+    session.append(Question("Vote!"))
     for event in stream(first):
-        session.event(event, 1)
-        session.event(ThinkingDelta("No, nonsense" if isinstance(event, AnswerDelta) else "", 1), 2)
-    session.event(Rewound("thinking", 20), 2)
-    session.event(Notice("loop", "a loop"), 2)
-    session.event(ThinkingDelta("sense", 3), 2)
-    session.finished(first, 1)
+        session.append(OfVoter(1, event))
+        other = "No, nonsense" if isinstance(event, AnswerDelta) else ""
+        session.append(OfVoter(2, ThinkingDelta(other, 1)))
+    session.append(OfVoter(2, Rewound("thinking", 20)))
+    session.append(OfVoter(2, Notice("loop", "a loop")))
+    session.append(OfVoter(2, ThinkingDelta("sense", 3)))
+    session.append(OfVoter(1, ended(first, streamed=True)))
     cut_off = read_session("talk").turns[0]
     assert cut_off.reply is None and cut_off.voters[1] == first
-    session.finished(first)
-    session.event(AnswerDelta(second.answer, 2), 2)
+    session.append(ended(first, streamed=False))
+    session.append(OfVoter(2, AnswerDelta(second.answer, 2)))
     session.close()
     (turn,) = read_session("talk").turns
-    assert turn == session.turns[0]
+    assert turn == session.transcript.turns[0]
     assert turn.reply == turn.voters[1] == first
     assert turn.voters[2].thinking == "No, sense" and turn.voters[2].reason == "lost"
     assert saved_sessions()[0].turns == 1
@@ -179,9 +193,9 @@ def test_text_that_is_no_text() -> None:
 def test_nothing_is_kept_where_nothing_is_to_be_kept(home: Path) -> None:
     recorder: Recorder = NoSession()
     say(recorder, "secret")
-    recorder.undo()
+    recorder.append(Undo())
     recorder.close()
-    assert recorder.turns == ()
+    assert recorder.transcript.turns == ()
     assert not list(home.rglob("*"))
 
 
@@ -223,20 +237,20 @@ def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
                 say(session, question, reply)
             case "retry", [Reply() as reply] if told:
                 told[-1] = replace(told[-1], reply=reply)
-                session.retry()
-                session.finished(reply)
+                session.append(Retry())
+                session.append(ended(reply, streamed=False))
             case "undo", [] if told:
                 told.pop()
                 dropped = min(dropped, len(told))
-                session.undo()
+                session.append(Undo())
             case "drop", [] if dropped < len(told):
                 dropped += 1
-                session.drop_oldest(1)
+                session.append(Dropped(1))
             case "system", [None | str() as text]:
                 system = text
-                session.use_system(text)
+                session.append(SystemPromptChange(text))
     session.close()
-    assert session.turns == tuple(told)
+    assert session.transcript.turns == tuple(told)
     if session.path.exists():
         again = read_session(session.name)
         assert again.turns == tuple(told)
@@ -252,8 +266,8 @@ def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
 def test_a_line_torn_at_any_byte_is_mended(tmp_path: Path) -> None:
     session = Session.create("talk", folder=tmp_path)
     say(session, "Why?")
-    whole = session.turns
-    session.undo()
+    whole = session.transcript.turns
+    session.append(Undo())
     session.close()
     data = session.path.read_bytes()
     last = data.splitlines(keepends=True)[-1]
@@ -266,19 +280,20 @@ def test_a_line_torn_at_any_byte_is_mended(tmp_path: Path) -> None:
         opened.close()
         lines = session.path.read_bytes().splitlines()
         assert all(decode(line) for line in lines)
-        assert [turn.question for turn in opened.turns] == ["Why?", "And?"][undone:]
-        assert read_session("talk", tmp_path).turns == opened.turns
+        assert [turn.question for turn in opened.transcript.turns] == ["Why?", "And?"][undone:]
+        assert read_session("talk", tmp_path).turns == opened.transcript.turns
 
 
 RECORDING = """
 import sys, time
 from r1local.events.reply import ThinkingDelta
+from r1local.sessions.records import Question
 from r1local.sessions.session import Session
 pause = float(sys.argv[1])
 session = Session.create("talk")
-session.question("?")
+session.append(Question("?"))
 for number in range(1_000_000):
-    session.event(ThinkingDelta(f"{number} ", number))
+    session.append(ThinkingDelta(f"{number} ", number))
     print(number, time.monotonic(), flush=True)
     time.sleep(pause)
 """
@@ -304,7 +319,8 @@ def test_a_kill_loses_a_second_at_most(pause: float, seconds: float) -> None:
 def test_a_question_is_safe_at_once() -> None:
     code = (
         "import os, signal; from r1local.sessions.session import Session\n"
-        "Session.create('talk').question('Why?'); os.kill(os.getpid(), signal.SIGKILL)"
+        "from r1local.sessions.records import Question\n"
+        "Session.create('talk').append(Question('Why?')); os.kill(os.getpid(), signal.SIGKILL)"
     )
     process = child(code)
     process.communicate(timeout=60)
@@ -320,14 +336,15 @@ from r1local.conversation import Reply
 from r1local.errors import SessionNotSaved
 from r1local.events.reply import AnswerDelta
 from r1local.sessions.folder import read_session
+from r1local.sessions.records import Question, ended
 from r1local.sessions.session import Session
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 def ask(answer):
-    session.question("?")
-    session.event(AnswerDelta(answer, 1))
+    session.append(Question("?"))
+    session.append(AnswerDelta(answer, 1))
     try:
-        session.finished(Reply("", answer, "stop", False, "m"))
+        session.append(ended(Reply("", answer, "stop", False, "m"), streamed=True))
     except SessionNotSaved as error:
         print("told:", error.message)
 session = Session.create("talk")
@@ -343,8 +360,8 @@ limit(1000)
 ask("five" * 1000)
 limit(resource.RLIM_INFINITY)
 session.close()
-assert read_session("talk").turns == session.turns
-print([turn.reply.answer[:5] for turn in session.turns])
+assert read_session("talk").turns == session.transcript.turns
+print([turn.reply.answer[:5] for turn in session.transcript.turns])
 """
     output, _ = child(code).communicate(timeout=60)
     told, again, turns = output.splitlines()
@@ -355,15 +372,15 @@ print([turn.reply.answer[:5] for turn in session.turns])
 def test_a_folder_that_cant_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     session = Session.create("talk", folder=tmp_path / "file" / "sessions")
-    session.question("?")
+    session.append(Question("?"))
     with pytest.raises(Exception, match="session talk can't be saved: Not a directory"):
-        session.finished(REPLY)
-    session.event(AnswerDelta("goes on", 1))
-    session.finished(REPLY)
+        session.append(ended(REPLY, streamed=False))
+    session.append(AnswerDelta("goes on", 1))
+    session.append(ended(REPLY, streamed=False))
     with pytest.raises(Exception, match="session talk can't be saved"):
         session.close()
     session.close()
-    assert session.turns == (Turn("?", REPLY),)
+    assert session.transcript.turns == (Turn("?", REPLY),)
 
 
 # --- One writer -------------------------------------------------------------------------
@@ -400,7 +417,7 @@ def test_two_processes_never_write_one_session(held: "subprocess.Popen[str]") ->
             attempt()
     assert read_session("talk").turns, "it can be read all the same"
     copy = Session.copy_of("talk")
-    assert (copy.name, copy.turns) == ("talk-2", read_session("talk").turns)
+    assert (copy.name, copy.transcript.turns) == ("talk-2", read_session("talk").turns)
     copy.close()
     held.kill()
     held.wait()

@@ -24,6 +24,7 @@ from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 from testing.command import COMMAND, ROOT, Run, Scripted
+from testing.models import END_THINK, vocabulary
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
@@ -75,6 +76,14 @@ def json_of(run: Run, *arguments: str | Path) -> dict[str, Any]:
     result = run(*arguments, "--format", "json")
     hold_vote: dict[str, Any] = json.loads(result.stdout)
     return hold_vote | {"code": result.returncode, "errors": result.stderr}
+
+
+def test_a_voters_thought_ends_with_the_token_only(scripted: Scripted) -> None:
+    quoted = [*b"It says </think>\\boxed{1}, so"]
+    ids = [*quoted, vocabulary().id(END_THINK), *b"\\boxed{7}"]
+    with loaded(scripted(ids), sequences=2) as model:
+        _events, result = held(model, VoteSettings(votes=2))
+    assert [each.final_answer for each in result.ballots] == ["7", "7"]
 
 
 # --- Through the front door -----------------------------------------------------
@@ -202,7 +211,7 @@ def test_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
 
 def test_confidence_out_of_range(run: Run) -> None:
     result = run("hi", "-m", NANO, "--votes", "2", "--confidence", "1")
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert "above 0.5 and below 1" in result.stderr
 
 

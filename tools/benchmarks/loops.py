@@ -1,23 +1,30 @@
-"""Loops of a small model at temperature 0, with and without r1local's recovery.
+"""Loops: what the guard says of texts, and of small models at temperature 0.
 
-Of so many replies, how many ended in a loop, how often one was left, and what that cost; and
-the guard's microseconds a token.
+Of the tests' honest texts and loops: how many were said to have nothing new, and how many were
+left, by their text alone and with doubts as a model may have them. Of replies: how many ended in a
+loop with and without r1local's recovery, and what that cost.
 """
 
-import random
 import time
 from collections.abc import Sequence
+from itertools import product
 
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
-from r1local.events.reply import AnswerDelta, Event, Finished, Rewound
+from r1local.events.reply import Event, Finished, Notice, Rewound
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import generate
 from r1local.replies.settings import ReplySettings
 from r1local.thinking.loops import LoopGuard, LoopSettings
+from testing.honest_data import HONEST_DATA
+from testing.honest_texts import HONEST_TEXTS
+from testing.loop_corpus import Sample, doubts, pieces_of, texts_in_languages
+from testing.looping_texts import LOOPS
 from testing.models import smollm2
 from tools.benchmarks.harness import Options, never, print_head, print_row
+from tools.nano.evaluate import SHIPPED
 
 TOKENS, CONTEXT = 768, 2_048
 QUESTIONS = (
@@ -45,20 +52,57 @@ QUESTIONS = (
 
 
 def count_loops(options: Options) -> None:
-    """Let the model reply to every question, with recovery and without; print the tables."""
+    """Judge the texts, and let the models reply to every question; print the tables."""
+    _judge_texts()
+    print_head("", "", "ended in a loop", "loops said", "loops left", "tokens taken back")
+    for name, file in (("nano", SHIPPED), ("SmolLM2-135M", smollm2())):
+        how = LoadOptions(context=CONTEXT, threads=options.threads)
+        _let_reply(name, load(file, how, never), options)
+
+
+def _judge_texts() -> None:
+    print_head("", "texts", "tokens", "said", "left", "µs a token")
+    kinds = {"honest texts": {**HONEST_DATA, **HONEST_TEXTS}, "loops": LOOPS}
+    for (name, makers), doubted in product(kinds.items(), (False, True)):
+        judged = [_judged(sample, doubted) for sample in texts_in_languages(makers, 2)]
+        tokens, said, left, seconds = map(sum, zip(*judged, strict=True))
+        title = f"{name}, with a model's doubts" if doubted else name
+        print_row(title, len(judged), f"{tokens:,}", said, left, f"{seconds / tokens * 1e6:.2f}")
+    print()
+
+
+def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
+    """Tokens read up to the first loop, whether it was said or left, and seconds."""
+    guard = LoopGuard(LoopSettings(), lambda: sample.question)
+    pieces = pieces_of(sample.text)
+    ids = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    doubtful = list(doubts(pieces, sample.sure_of_numbers)) if doubted else [False] * len(pieces)
+    said, left, tokens, started = False, False, 0, time.perf_counter()
+    for piece, doubt in zip(pieces, doubtful, strict=True):
+        tokens += 1
+        if loop := guard.feed(ids[piece], piece, doubtful=doubt):
+            said, left = True, loop.drop > 0
+            if left:
+                break
+    return tokens, said, left, time.perf_counter() - started
+
+
+def _let_reply(name: str, loaded: LoadedModel, options: Options) -> None:
+    """Let a model reply to every question, without recovery and with it."""
     tokens = options.tokens or TOKENS
-    loaded = load(smollm2(), LoadOptions(context=CONTEXT), never)
     with loaded.model:
-        off, on = LoopSettings(least_repeats=0), LoopSettings()
-        without = [_events(loaded, q, off, tokens) for q in QUESTIONS]
-        with_it = [_events(loaded, q, on, tokens) for q in QUESTIONS]
-    print_head("", "ended in a loop", "loops left", "tokens taken back")
-    for name, replies in (("without recovery", without), ("with recovery", with_it)):
-        looping = sum(_loops(events) for events in replies)
-        left = sum(isinstance(event, Rewound) for events in replies for event in events)
-        back = sum(_end(events).usage.discarded_tokens for events in replies)
-        print_row(name, f"{looping} of {len(replies)}", left, f"{back:,}")
-    print(f"\nguard: {_guard_us():.2f} µs a token")
+        for title, loops in (("no recovery", LoopSettings(0)), ("recovery", LoopSettings())):
+            replies = [_events(loaded, question, loops, tokens) for question in QUESTIONS]
+            looping = sum(map(_loops, replies))
+            events = [event for reply in replies for event in reply]
+            left = sum(isinstance(event, Rewound) for event in events)
+            said = sum(map(_is_warning, events))
+            back = sum(_end(reply).usage.discarded_tokens for reply in replies)
+            print_row(name, title, f"{looping} of {len(replies)}", said, left, f"{back:,}")
+
+
+def _is_warning(event: Event) -> bool:
+    return isinstance(event, Notice) and event.kind == "loop" and "may be" in event.message
 
 
 def _events(
@@ -75,25 +119,15 @@ def _end(events: Sequence[Event]) -> Finished:
 
 
 def _loops(events: Sequence[Event]) -> bool:
-    """Whether a reply ended for a loop, or its last tokens are one."""
+    """Whether a reply ended for a loop, or its last characters are one.
+
+    That is: something three times over, 120 characters at least.
+    """
     if _end(events).reason == "loop":
         return True
-    text = ""
+    kept = ReplyBuilder("")
     for event in events:
-        if isinstance(event, AnswerDelta):
-            text += event.text
-        elif isinstance(event, Rewound):
-            text = text[: -event.characters]
-    guard = LoopGuard(LoopSettings())
-    return any(guard.feed(ord(character), character) for character in text[-1000:])
-
-
-def _guard_us() -> float:
-    drawn = random.Random(1)
-    tokens = [drawn.randrange(150_000) for _ in range(100_000)]
-    texts = ["\n" if token % 40 == 0 else " word" for token in tokens]
-    guard = LoopGuard(LoopSettings())
-    started = time.perf_counter()
-    for token, text in zip(tokens, texts, strict=True):
-        guard.feed(token, text)
-    return (time.perf_counter() - started) / len(tokens) * 1e6
+        kept.handle(event)
+    text = kept.text("thinking") + kept.text("answer")
+    lengths = ((period, max(3 * period, 120)) for period in range(1, len(text) // 3))
+    return any(text[-length:-period] == text[period - length :] for period, length in lengths)

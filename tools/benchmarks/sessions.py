@@ -8,9 +8,10 @@ from pathlib import Path
 
 from r1local.conversation import Reply
 from r1local.engine.model import LoadSettings, Model
-from r1local.engine.state import restore_state, save_state
 from r1local.events.reply import ThinkingDelta
 from r1local.sessions.folder import saved_sessions
+from r1local.sessions.kv_cache import restore_state, save_state
+from r1local.sessions.records import Question, Setting, ended
 from r1local.sessions.search import search_texts
 from r1local.sessions.session import Session
 from testing.models import smollm2
@@ -58,11 +59,12 @@ def fill(folder: Path, count: int, size: int, sentence: str) -> None:
     """Write so many sessions with so many bytes of thought each, as a chat would."""
     for number in range(count):
         session = Session.create(f"session-{number}", folder=folder)
-        session.question(f"What comes after {number}?")
+        session.append(Question(f"What comes after {number}?"))
         for piece in range(20):
-            session.event(ThinkingDelta(sentence * (size // len(sentence.encode()) // 20), piece))
-            session.set("seed", str(piece))  # which ends the record, as half a second does
-        session.finished(Reply("", str(number + 1), "stop", False, "nano"))
+            session.append(ThinkingDelta(sentence * (size // len(sentence.encode()) // 20), piece))
+            # Which ends the record, as half a second does.
+            session.append(Setting("seed", str(piece)))
+        session.append(ended(Reply("", str(number + 1), "stop", False, "nano"), streamed=False))
         session.close()
 
 

@@ -98,7 +98,7 @@ class _Growing(ABC, Generic[Piece]):
 
     def withdraw(self, characters: int) -> None:
         """Take the last characters away."""
-        kept = self.text[:-characters]
+        kept = self.text[: max(0, len(self.text) - characters)]
         self._restart()
         self._visible = VisibleStream()
         self._texts, self._pieces, self._width = [], [], 0

@@ -11,40 +11,39 @@ from typing import IO, assert_never
 from rich.console import Console
 
 from r1local.answers.boxed import final_answer
+from r1local.conversation import Part
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta, Usage
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui.console import print_notice
 from r1local.ui.safe_text import visible_json
 
 
 class JsonRenderer:
-    """One JSON object for the whole reply, written when it has ended; notices go to `err`."""
+    """One JSON object for the whole reply, written when it has ended; notices go to `err`.
+
+    Args:
+        reply: takes each event before the renderer does.
+    """
 
     def __init__(
         self,
         stream: IO[str],
         err: Console,
-        model: str,
+        reply: ReplyBuilder,
         with_thinking: bool,
         with_answer: bool,
     ) -> None:
         self._stream = stream
         self._err = err
-        self._model = model
+        self._reply = reply
         self._with_thinking = with_thinking
         self._with_answer = with_answer
-        self._thinking: list[str] = []
-        self._answer: list[str] = []
 
     def handle(self, event: Event) -> None:
-        """Keep the text of an event, or write the object."""
+        """Say a notice, or write the object."""
         match event:
-            case ThinkingDelta(text):
-                self._thinking.append(text)
-            case AnswerDelta(text):
-                self._answer.append(text)
-            case Rewound(part, characters):
-                pieces = self._thinking if part == "thinking" else self._answer
-                pieces[:] = ["".join(pieces)[:-characters]]
+            case ThinkingDelta() | AnswerDelta() | Rewound():
+                pass
             case Notice(_, message):
                 print_notice(self._err, message)
             case Finished():
@@ -56,10 +55,11 @@ class JsonRenderer:
         """Nothing is left open: a reply that did not finish has no object."""
 
     def _finish(self, event: Finished) -> None:
-        answer = "".join(self._answer) if self._with_answer else None
+        whole = self._reply.reply()
+        answer = whole.answer if self._with_answer else None
         reply = {
-            "model": self._model,
-            "thinking": "".join(self._thinking) if self._with_thinking else None,
+            "model": whole.model,
+            "thinking": whole.thinking if self._with_thinking else None,
             "answer": answer,
             "final_answer": None if answer is None else final_answer(answer),
             "finish_reason": event.reason,
@@ -72,29 +72,30 @@ class JsonRenderer:
 
 
 class JsonLinesRenderer:
-    """One JSON object a line for each event, flushed, for programs that follow along."""
+    """One JSON object a line for each event, flushed, for programs that follow along.
 
-    def __init__(self, stream: IO[str], with_thinking: bool, with_answer: bool) -> None:
+    Args:
+        reply: takes each event before the renderer does.
+    """
+
+    def __init__(
+        self, stream: IO[str], reply: ReplyBuilder, with_thinking: bool, with_answer: bool
+    ) -> None:
         self._stream = stream
-        self._with_thinking = with_thinking
-        self._with_answer = with_answer
-        self._answer: list[str] = []
+        self._reply = reply
+        self._shown: dict[Part, bool] = {"thinking": with_thinking, "answer": with_answer}
 
     def handle(self, event: Event) -> None:
         """Write one event."""
         match event:
             case ThinkingDelta(text):
-                if self._with_thinking:
-                    self._write_delta("thinking", text)
+                self._write_delta("thinking", text)
             case AnswerDelta(text):
-                if self._with_answer:
-                    self._answer.append(text)
-                    self._write_delta("answer", text)
+                self._write_delta("answer", text)
             case Rewound(part, characters):
-                line = {"type": "rewound", "part": part, "characters": characters}
-                write_line(self._stream, line)
-                if part == "answer":
-                    self._answer[:] = ["".join(self._answer)[:-characters]]
+                if self._shown[part]:
+                    line = {"type": "rewound", "part": part, "characters": characters}
+                    write_line(self._stream, line)
             case Notice(kind, message):
                 write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
             case Finished():
@@ -105,12 +106,14 @@ class JsonLinesRenderer:
     def close(self) -> None:
         """Nothing is left open: each line is whole."""
 
-    def _write_delta(self, kind: str, text: str) -> None:
-        # Most lines are these, and encoding a dictionary would cost twice as much.
-        self._stream.write(f'{{"type": "{kind}", "text": {visible_json(_encode(text))}}}\n')
-        self._stream.flush()
+    def _write_delta(self, part: Part, text: str) -> None:
+        if self._shown[part]:
+            # Most lines are these, and encoding a dictionary would cost twice as much.
+            self._stream.write(f'{{"type": "{part}", "text": {visible_json(_encode(text))}}}\n')
+            self._stream.flush()
 
     def _finish(self, event: Finished) -> None:
+        answer = self._reply.text("answer") if self._shown["answer"] else ""
         last = {
             "type": "finished",
             "finish_reason": event.reason,
@@ -118,7 +121,7 @@ class JsonLinesRenderer:
             "usage": _usage(event.usage),
             "timing": _timing(event.usage),
             "seed": event.seed,
-            "final_answer": final_answer("".join(self._answer)),
+            "final_answer": final_answer(answer),
         }
         write_line(self._stream, last)
 

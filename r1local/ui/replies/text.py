@@ -15,6 +15,7 @@ from rich.text import Text
 from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
 from r1local.ui.markdown.wrapping import WordStream
 from r1local.ui.meter import Meter
@@ -38,11 +39,11 @@ class Renderer(Protocol):
 def renderer_for(
     out: Console,
     err: Console,
+    reply: ReplyBuilder,
     *,
     output_format: OutputFormat = "text",
     thinking: ThinkingMode = "show",
     answer_only: bool = False,
-    model: str,
     clock: Callable[[], float] = monotonic,
 ) -> Renderer:
     """Return the renderer of one reply.
@@ -50,23 +51,38 @@ def renderer_for(
     Args:
         out: the console of standard output, which the answer goes to.
         err: the console of standard error, for thinking, notices and how it ended.
+        reply: takes each event before the renderer does; what is written at the end, less
+            the loops, is written of it.
         output_format: text to read, one JSON object, or one JSON object for each event.
         thinking: what becomes of the thought; `only` leaves the answer out instead.
         answer_only: print nothing but the final answer. Applies to the text format.
-        model: the name that the JSON object gives the model.
         clock: gives seconds, for the footer and the pace of repainting.
     """
+    with_thinking, with_answer = thinking != "hide", thinking != "only"
     match output_format:
         case "json":
-            return JsonRenderer(out.file, err, model, thinking != "hide", thinking != "only")
+            return JsonRenderer(out.file, err, reply, with_thinking, with_answer)
         case "jsonl":
-            return JsonLinesRenderer(out.file, thinking != "hide", thinking != "only")
-        case "text":
+            return JsonLinesRenderer(out.file, reply, with_thinking, with_answer)
+        case "text" if answer_only and with_answer:
             thought = _thinking_part(out, err, thinking, clock)
-            answer = _answer_part(out, err, thinking, answer_only, clock)
-            return TextRenderer(err, thought, answer)
+            return TextRenderer(err, thought, FinalAnswerOnly(out, err, reply))
+        case "text":
+            return text_renderer(out, err, thinking=thinking, clock=clock)
         case _:
             assert_never(output_format)
+
+
+def text_renderer(
+    out: Console,
+    err: Console,
+    *,
+    thinking: ThinkingMode = "show",
+    clock: Callable[[], float] = monotonic,
+) -> "TextRenderer":
+    """Return the renderer of a reply as text to read, its answer whole; see `renderer_for`."""
+    thought = _thinking_part(out, err, thinking, clock)
+    return TextRenderer(err, thought, _answer_part(out, thinking, clock))
 
 
 class PartRenderer(Protocol):
@@ -74,9 +90,6 @@ class PartRenderer(Protocol):
 
     def write(self, text: str, tokens: int) -> None:
         """Show the next characters; `tokens` counts the part's so far."""
-
-    def rewind(self, characters: int) -> None:
-        """Leave out the last characters, unless they are shown: a notice says what happened."""
 
     def set_aside(self) -> None:
         """Leave the cursor at the start of a line, for a line that isn't this part's."""
@@ -105,10 +118,8 @@ class TextRenderer:
                     self._thinking.end(unfinished=False)
                 self._current = self._answer
                 self._answer.write(text, tokens)
-            case Rewound("answer", characters):
-                self._answer.rewind(characters)
             case Rewound():
-                pass
+                pass  # what was shown stays shown; a notice says what happened
             case Notice(_, message):
                 if self._current is not None:
                     self._current.set_aside()
@@ -142,9 +153,6 @@ class Unshown:
     def write(self, text: str, tokens: int) -> None:
         """Show nothing."""
 
-    def rewind(self, characters: int) -> None:
-        """Leave what was shown."""
-
     def set_aside(self) -> None:
         """Leave the cursor where it is."""
 
@@ -166,9 +174,6 @@ class PlainPart:
         self._stream.write(self._visible.feed(text) if self._is_terminal else text)
         self._stream.flush()
         self._inside_line = text[-1] != "\n"
-
-    def rewind(self, characters: int) -> None:
-        """Leave what was shown."""
 
     def set_aside(self) -> None:
         """Break the line on a terminal; a pipe's text stays exact."""
@@ -200,9 +205,6 @@ class StreamedThinking:
         self._meter.count(tokens)
         self._show(self._words.feed(self._visible.feed(text)))
         self._inside_line = text[-1] != "\n"
-
-    def rewind(self, characters: int) -> None:
-        """Leave what was shown."""
 
     def set_aside(self) -> None:
         """Break the line."""
@@ -243,9 +245,6 @@ class FoldedThinking:
             line = f"thinking … {effort(self._meter.elapsed, self._meter.tokens)}"
             self._rows.update([], [live_line(self._err, line)])
 
-    def rewind(self, characters: int) -> None:
-        """Leave what was shown."""
-
     def set_aside(self) -> None:
         """Take the line away until the next token."""
         self._rows.update([], [])
@@ -269,9 +268,6 @@ class MarkdownAnswer:
         """Show the next characters."""
         self._view.feed(text)
 
-    def rewind(self, characters: int) -> None:
-        """Leave what was shown."""
-
     def set_aside(self) -> None:
         """Make room for a line."""
         self._view.set_aside()
@@ -282,20 +278,19 @@ class MarkdownAnswer:
 
 
 class FinalAnswerOnly:
-    """Nothing but the content of the last box."""
+    """Nothing but the content of the last box.
 
-    def __init__(self, out: Console, err: Console) -> None:
+    Args:
+        reply: takes each event before this does.
+    """
+
+    def __init__(self, out: Console, err: Console, reply: ReplyBuilder) -> None:
         self._out = out
         self._err = err
-        self._pieces: list[str] = []
+        self._reply = reply
 
-    def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
-        """Keep the next characters."""
-        self._pieces.append(text)
-
-    def rewind(self, characters: int) -> None:
-        """Leave out the last characters."""
-        self._pieces = ["".join(self._pieces)[:-characters]]
+    def write(self, text: str, tokens: int) -> None:
+        """Wait for the end."""
 
     def set_aside(self) -> None:
         """Leave the cursor where it is."""
@@ -304,7 +299,7 @@ class FinalAnswerOnly:
         """Print the final answer, or say on standard error that there is none."""
         if unfinished:
             return
-        answer = final_answer("".join(self._pieces))
+        answer = final_answer(self._reply.text("answer"))
         if answer is None:
             print_notice(self._err, r"no final answer: the reply has no \boxed{}")
             return
@@ -312,17 +307,9 @@ class FinalAnswerOnly:
         self._out.file.flush()
 
 
-def _answer_part(
-    out: Console,
-    err: Console,
-    thinking: ThinkingMode,
-    answer_only: bool,
-    clock: Callable[[], float],
-) -> PartRenderer:
+def _answer_part(out: Console, thinking: ThinkingMode, clock: Callable[[], float]) -> PartRenderer:
     if thinking == "only":
         return Unshown()
-    if answer_only:
-        return FinalAnswerOnly(out, err)
     return MarkdownAnswer(out, clock) if can_repaint(out) else PlainPart(out)
 
 

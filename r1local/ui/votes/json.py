@@ -102,6 +102,8 @@ class JsonLinesVotes:
             case AnswerDelta(text):
                 line = {"type": "answer", "voter": voter, "text": text}
             case Rewound(part, characters):
+                if part == "thinking" and not self._with_thinking:
+                    return
                 line = {"type": "rewound", "voter": voter, "part": part, "characters": characters}
             case Notice(kind, message):
                 line = {"type": "notice", "voter": voter, "kind": kind, "message": message}

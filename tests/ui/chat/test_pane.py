@@ -90,6 +90,10 @@ def test_a_loop_that_is_withdrawn_is_gone() -> None:
     pane.reset()
     assert painted(pane, 40, 9)[-1] == "And"
     assert text.text == "A *whole* block.\n\nAnd"
+    text.withdraw(0)
+    assert text.text == "A *whole* block.\n\nAnd"
+    text.withdraw(100)
+    assert text.text == ""
 
 
 @pytest.mark.parametrize("width", [1, 2, 7])

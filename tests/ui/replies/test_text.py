@@ -13,9 +13,19 @@ import pytest
 from rich.console import Console
 
 from r1local.conversation import FinishReason
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Rewound,
+    ThinkingDelta,
+    Usage,
+)
+from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui.console import can_repaint, console_for, print_error
-from r1local.ui.replies.text import Renderer, renderer_for
+from r1local.ui.replies import text as renderers
+from r1local.ui.replies.text import Renderer
 from testing.terminals import Terminal, console_on
 
 USAGE = Usage(
@@ -52,6 +62,24 @@ class Clock:
         return self.now
 
 
+class Kept:
+    """A renderer whose reply takes each event before it does, as in `run`."""
+
+    def __init__(self, reply: ReplyBuilder, renderer: Renderer) -> None:
+        self._reply = reply
+        self._renderer = renderer
+        self.close = renderer.close
+
+    def handle(self, event: Event) -> None:
+        self._reply.handle(event)
+        self._renderer.handle(event)
+
+
+def renderer_for(out: Console, err: Console, *, model: str = "nano", **options: Any) -> Renderer:
+    reply = ReplyBuilder(model)
+    return Kept(reply, renderers.renderer_for(out, err, reply, **options))
+
+
 def play(renderer: Renderer, events: Sequence[Event] = REPLY) -> None:
     with closing(renderer):
         for event in events:
@@ -78,7 +106,7 @@ def shown(
     """Return the screen of a terminal that both streams write to."""
     terminal = terminal or Terminal()
     console = console_on(terminal, monkeypatch, **(environ or {}))
-    play(renderer_for(console, console, model="nano", clock=clock or Clock(), **options), events)
+    play(renderer_for(console, console, clock=clock or Clock(), **options), events)
     return terminal.shown
 
 
@@ -131,7 +159,7 @@ def test_folded_thinking_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(20, 6)
     console = console_on(terminal, monkeypatch)
     clock = Clock()
-    renderer = renderer_for(console, console, thinking="fold", model="nano", clock=clock)
+    renderer = renderer_for(console, console, thinking="fold", clock=clock)
     renderer.handle(ThinkingDelta("a\n", 1))
     assert terminal.shown == "thinking … 0.0 s ·"
     clock.now = 12.4
@@ -159,7 +187,7 @@ def test_footer(seconds: float, tokens: int, reading: str, monkeypatch: pytest.M
     terminal = Terminal()
     console = console_on(terminal, monkeypatch)
     clock = Clock()
-    renderer = renderer_for(console, console, model="nano", clock=clock)
+    renderer = renderer_for(console, console, clock=clock)
     renderer.handle(ThinkingDelta("a", tokens))
     clock.now = seconds
     renderer.handle(AnswerDelta("b", 1))
@@ -221,7 +249,7 @@ def test_closing_after_an_interruption_leaves_the_terminal_whole(
         for mode in ("show", "fold", "hide", "only"):
             terminal = Terminal()
             console = console_on(terminal, monkeypatch)
-            renderer = renderer_for(console, console, thinking=mode, model="nano")
+            renderer = renderer_for(console, console, thinking=mode)
             for event in events:
                 renderer.handle(event)
             renderer.close()
@@ -236,7 +264,7 @@ def test_closing_after_an_interruption_leaves_the_terminal_whole(
 def test_closing_a_failed_stream_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     console = console_on(terminal, monkeypatch)
-    renderer = renderer_for(console, console, model="nano")
+    renderer = renderer_for(console, console)
     renderer.handle(REPLY[2])
 
     def broken(_: str) -> int:
@@ -254,9 +282,7 @@ def test_closing_a_failed_stream_is_silent(monkeypatch: pytest.MonkeyPatch) -> N
 def test_pipe_gets_the_answer_as_generated() -> None:
     out, err = pipes()
     text = "**a**\r\n\x1b[1m\u202e\\(x\\)"
-    play(
-        renderer_for(out, err, model="nano"), [*REPLY[:2], AnswerDelta(text, 3), finished("length")]
-    )
+    play(renderer_for(out, err), [*REPLY[:2], AnswerDelta(text, 3), finished("length")])
     assert written(out) == text + "\n"
     assert written(err) == ""
 
@@ -264,27 +290,27 @@ def test_pipe_gets_the_answer_as_generated() -> None:
 def test_pipe_gets_one_final_newline() -> None:
     for text, expected in (("a\n", "a\n"), ("a\n\n", "a\n\n"), ("a", "a\n")):
         out, err = pipes()
-        play(renderer_for(out, err, model="nano"), [AnswerDelta(text, 1), finished()])
+        play(renderer_for(out, err), [AnswerDelta(text, 1), finished()])
         assert written(out) == expected
 
 
 def test_pipe_stays_empty_without_an_answer() -> None:
     out, err = pipes()
-    play(renderer_for(out, err, model="nano"), [ThinkingDelta("a", 1), finished()])
+    play(renderer_for(out, err), [ThinkingDelta("a", 1), finished()])
     assert written(out) == written(err) == ""
 
 
 def test_pipe_stays_exact_whatever_colours_are_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     out, err = pipes()
-    play(renderer_for(out, err, model="nano"))
+    play(renderer_for(out, err))
     assert written(out) == "It is **\\(\\boxed{4}\\)**\n"
 
 
 def test_thinking_goes_to_a_terminal_beside_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     out = console_for(io.StringIO())
     terminal = Terminal()
-    play(renderer_for(out, console_on(terminal, monkeypatch), model="nano", clock=Clock()))
+    play(renderer_for(out, console_on(terminal, monkeypatch), clock=Clock()))
     assert terminal.shown == "Thinking\nHmm, *yes*.\nthought for 0.0 s · 2 tokens"
     assert written(out) == "It is **\\(\\boxed{4}\\)**\n"
 
@@ -292,7 +318,7 @@ def test_thinking_goes_to_a_terminal_beside_a_pipe(monkeypatch: pytest.MonkeyPat
 def test_thinking_alone_in_a_pipe_is_exact() -> None:
     out, err = pipes()
     events: list[Event] = [ThinkingDelta("a\x1b", 1), Notice("context", "n"), *REPLY[1:]]
-    play(renderer_for(out, err, thinking="only", model="nano"), events)
+    play(renderer_for(out, err, thinking="only"), events)
     assert written(out) == "a\x1b*yes*.\n"
     assert written(err) == "n\n"
 
@@ -302,7 +328,7 @@ def test_thinking_alone_in_a_pipe_is_exact() -> None:
 
 def test_answer_only(monkeypatch: pytest.MonkeyPatch) -> None:
     out, err = pipes()
-    play(renderer_for(out, err, answer_only=True, model="nano"))
+    play(renderer_for(out, err, answer_only=True))
     assert (written(out), written(err)) == ("4\n", "")
     assert shown(monkeypatch, answer_only=True).endswith("2 tokens\n\n4")
 
@@ -310,9 +336,23 @@ def test_answer_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("events", [[AnswerDelta("four", 1), finished()], [finished()]])
 def test_answer_only_without_one(events: list[Event]) -> None:
     out, err = pipes()
-    play(renderer_for(out, err, answer_only=True, model="nano"), events)
+    play(renderer_for(out, err, answer_only=True), events)
     assert written(out) == ""
     assert written(err) == "no final answer: the reply has no \\boxed{}\n"
+
+
+@pytest.mark.parametrize("output_format", ["text", "json", "jsonl"])
+def test_a_final_answer_within_a_loop_is_none(output_format: Any) -> None:
+    out, err = pipes()
+    box = r"\boxed{4}"
+    events: list[Event] = [AnswerDelta("So ", 1), AnswerDelta(box, 2), Rewound("answer", len(box))]
+    options = {"output_format": output_format, "answer_only": output_format == "text"}
+    play(renderer_for(out, err, **options), [*events, finished("loop")])
+    if output_format == "text":
+        assert written(out) == ""
+        assert written(err) == "no final answer: the reply has no \\boxed{}\n"
+    else:
+        assert json.loads(written(out).splitlines()[-1])["final_answer"] is None
 
 
 # JSON -----------------------------------------------------------------------------------
@@ -320,7 +360,7 @@ def test_answer_only_without_one(events: list[Event]) -> None:
 
 def test_json() -> None:
     out, err = pipes()
-    play(renderer_for(out, err, output_format="json", model="nano"))
+    play(renderer_for(out, err, output_format="json"))
     assert json.loads(written(out)) == {
         "model": "nano",
         "thinking": "Hmm, *yes*.",
@@ -359,7 +399,7 @@ def test_json_leaves_out_what_is_not_wanted(
     mode: Any, thinking: str | None, answer: str | None, final: str | None
 ) -> None:
     out, err = pipes()
-    play(renderer_for(out, err, output_format="json", thinking=mode, model="nano"))
+    play(renderer_for(out, err, output_format="json", thinking=mode))
     reply = json.loads(written(out))
     assert (reply["thinking"], reply["answer"], reply["final_answer"]) == (thinking, answer, final)
 
@@ -374,7 +414,7 @@ def test_json_of_a_cancelled_reply() -> None:
 def test_json_lines() -> None:
     out, err = pipes()
     events = [Notice("context", 'warm "as" asked'), *REPLY]
-    play(renderer_for(out, err, output_format="jsonl", model="nano"), events)
+    play(renderer_for(out, err, output_format="jsonl"), events)
     lines = [json.loads(line) for line in written(out).splitlines()]
     assert lines[:-1] == [
         {"type": "notice", "kind": "context", "message": 'warm "as" asked'},
@@ -398,10 +438,18 @@ def test_json_lines() -> None:
 @pytest.mark.parametrize(("mode", "absent"), [("hide", "thinking"), ("only", "answer")])
 def test_json_lines_leave_out_what_is_not_wanted(mode: Any, absent: str) -> None:
     out, err = pipes()
-    play(renderer_for(out, err, output_format="jsonl", thinking=mode, model="nano"))
+    play(renderer_for(out, err, output_format="jsonl", thinking=mode))
     types = [json.loads(line)["type"] for line in written(out).splitlines()]
     assert absent not in types
     assert types[-1] == "finished"
+
+
+def test_json_lines_take_back_only_what_they_told() -> None:
+    out, err = pipes()
+    events: list[Event] = [REPLY[0], Rewound("thinking", 2), REPLY[2], Rewound("answer", 1)]
+    play(renderer_for(out, err, output_format="jsonl", thinking="hide"), events)
+    lines = [json.loads(line) for line in written(out).splitlines()]
+    assert [line["part"] for line in lines if line["type"] == "rewound"] == ["answer"]
 
 
 def test_json_lines_are_exact_and_readable() -> None:
@@ -418,7 +466,7 @@ def test_every_json_line_is_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[str] = []
     monkeypatch.setattr(stream, "flush", lambda: flushed.append(stream.getvalue()))
     console = console_for(stream)
-    play(renderer_for(console, console, output_format="jsonl", model="nano"))
+    play(renderer_for(console, console, output_format="jsonl"))
     assert [text.count("\n") for text in flushed] == [1, 2, 3, 4, 5]
 
 
@@ -432,7 +480,7 @@ def test_the_ten_thousandth_token_costs_what_the_first_did(
     terminal = Terminal()
     console = console_on(terminal, monkeypatch)
     monkeypatch.setattr(terminal, "write", len)
-    renderer = renderer_for(console, console, output_format=output_format, model="nano")
+    renderer = renderer_for(console, console, output_format=output_format)
     seconds = []
     for part in (ThinkingDelta, AnswerDelta):
         for count in range(10):
@@ -464,9 +512,9 @@ import sys
 from contextlib import closing
 from r1local.events.reply import *
 from r1local.ui.console import console_for
-from r1local.ui.replies.text import renderer_for
+from r1local.ui.replies.text import text_renderer
 out, err = console_for(sys.stdout), console_for(sys.stderr)
-with closing(renderer_for(out, err, model="nano")) as renderer:
+with closing(text_renderer(out, err)) as renderer:
     renderer.handle(ThinkingDelta("Hmm", 1))
     for number in range(1, 41):
         renderer.handle(AnswerDelta(f"{number}. item **{number}**\\n", number))

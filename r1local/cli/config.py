@@ -1,0 +1,98 @@
+"""The commands about preferences."""
+
+from typing import Annotated
+
+import typer
+
+from r1local.cli.app import Command, app
+from r1local.cli.options import one_of
+from r1local.config.options import ModelFormat
+from r1local.errors import UsageError
+
+_config = typer.Typer(rich_markup_mode=None)
+app.add_typer(_config, name="config")
+
+_Key = Annotated[str, typer.Argument(help="A setting's name, as `r1local config` lists it.")]
+_Model = Annotated[
+    str | None, typer.Option("--model", help="For this model alone.", show_default=False)
+]
+
+
+@_config.callback(invoke_without_command=True)
+def config(
+    context: typer.Context,
+    model: _Model = None,
+    output_format: Annotated[
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
+    ] = "text",
+) -> Command | None:
+    """What you prefer: list, set and unset it, or edit config.toml.
+
+    Without a command every setting is listed, with its value and where that comes from.
+    """
+    if context.invoked_subcommand is None:
+
+        def listing() -> int:
+            from r1local.commands.config import list_config
+
+            return list_config(model, output_format)
+
+        return listing
+    if model is not None or output_format != "text":
+        raise UsageError(
+            "--model and --format before a command are for the list",
+            "write --model last: r1local config set KEY VALUE --model NAME",
+        )
+    return None
+
+
+@_config.command(name="set")
+def set_(
+    key: _Key,
+    value: Annotated[str, typer.Argument(help="Its value, as on the command line.")],
+    model: _Model = None,
+) -> Command:
+    """Set a preference in config.toml; what else stands there stays as it is."""
+
+    def setting() -> int:
+        from r1local.commands.config import set_config
+
+        return set_config(key, value, model)
+
+    return setting
+
+
+@_config.command()
+def unset(key: _Key, model: _Model = None) -> Command:
+    """Take a preference out of config.toml."""
+
+    def removal() -> int:
+        from r1local.commands.config import unset_config
+
+        return unset_config(key, model)
+
+    return removal
+
+
+@_config.command()
+def edit() -> Command:
+    """Open config.toml in $VISUAL or $EDITOR, and check it after."""
+
+    def editing() -> int:
+        from r1local.commands.config import edit_config
+
+        return edit_config()
+
+    return editing
+
+
+@_config.command()
+def path() -> Command:
+    """Print where config.toml is."""
+
+    def printing() -> int:
+        from r1local.commands.config import print_path
+
+        return print_path()
+
+    return printing

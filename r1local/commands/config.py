@@ -1,0 +1,161 @@
+"""`r1local config`: what is set, where it was set, and setting it."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from r1local.config.editing import ensure_config_file, set_preference, unset_preference
+from r1local.config.option import Option
+from r1local.config.options import ModelFormat, option_named, preference_named, preferences
+from r1local.config.paths import config_file, user_models
+from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
+from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
+from r1local.models.catalog import load_catalog
+from r1local.models.preferred import of_model
+from r1local.models.references import CatalogReference, PathReference, parse_reference
+from r1local.ui.console import console_for, print_notice
+from r1local.ui.tables import Column, print_table
+
+_BUILT_IN = "built in"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A preference, its value in words, and where it comes from."""
+
+    option: Option
+    words: str
+    place: str
+
+
+def list_config(model: str | None, output_format: ModelFormat) -> int:
+    """List every preference with its value and its place; return the exit code.
+
+    Raises:
+        UnknownModel: there is no such model.
+        InvalidSetting: a place has a value that can't be.
+    """
+    chosen = settings_in_force(model=_of_model(model) if model else None)
+    possible = [each for each in preferences() if each.per_model or model is None]
+    if output_format == "json":
+        print(json.dumps([_described(each, chosen) for each in possible], indent=2))
+        return EXIT_OK
+    rows = [_row(each, chosen) for each in possible]
+    columns = (
+        Column("SETTING", [row.option.key for row in rows], 3),
+        Column("VALUE", [row.words for row in rows], 2),
+        Column("FROM", [row.place for row in rows], 1),
+    )
+    print_table(console_for(sys.stdout), columns)
+    return EXIT_OK
+
+
+def set_config(key: str, text: str, model: str | None) -> int:
+    """Set a preference in `config.toml`; return the exit code.
+
+    Raises:
+        UsageError: there is no such key, it can't be set for one model, or its value is wrong.
+        UnknownModel: there is no such model.
+    """
+    try:
+        option = _preference(key, model)
+        value = option.parse(text)
+    except InvalidSetting as error:
+        raise UsageError(error.message, error.hint) from error
+    set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
+    _tell_what_counts_more(option)
+    return EXIT_OK
+
+
+def unset_config(key: str, model: str | None) -> int:
+    """Take a preference out of `config.toml`; return the exit code.
+
+    Raises:
+        UsageError: as `set_config`.
+        UnknownModel: there is no such model.
+    """
+    try:
+        option = _preference(key, model)
+    except InvalidSetting as error:
+        raise UsageError(error.message, error.hint) from error
+    if not unset_preference(option, model):
+        where = f' [models."{model}"]' if model else ""
+        print_notice(console_for(sys.stderr), f"{config_file()}{where} doesn't set {option.key}")
+    return EXIT_OK
+
+
+def edit_config() -> int:
+    """Open `config.toml` in the user's editor, and check it after; return the exit code.
+
+    Raises:
+        UsageError: there is no such editor.
+        InvalidSetting: what the file has now can't be.
+    """
+    path = ensure_config_file()
+    usual = "notepad" if sys.platform == "win32" else "vi"
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or usual
+    try:
+        code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
+    except (OSError, ValueError) as error:
+        told = f"the editor {editor!r} can't be started: {error}"
+        raise UsageError(told, f"set EDITOR, or edit {path} with another one") from error
+    read_config()
+    return EXIT_OK if code == 0 else EXIT_ERROR
+
+
+def print_path() -> int:
+    """Print where `config.toml` is, or would be; return the exit code."""
+    print(config_file())
+    return EXIT_OK
+
+
+def _of_model(model: str) -> OfModel:
+    """What may be set for the model of a reference.
+
+    Raises:
+        UnknownModel: it means nothing.
+    """
+    meant = parse_reference(model, load_catalog(user_models()))
+    if isinstance(meant, CatalogReference):
+        return of_model([model], meant.model, meant.quantization)
+    if isinstance(meant, PathReference):
+        return of_model([model, str(meant.path.resolve()), meant.path.stem], None)
+    return of_model([model], None)
+
+
+def _preference(key: str, model: str | None) -> Option:
+    option = preference_named(key)
+    if model is not None:
+        _of_model(model)
+        if not option.per_model:
+            hint = f"set it for all: r1local config set {option.key} VALUE"
+            raise InvalidSetting(f"{option.key} can't be set for one model", hint)
+    return option
+
+
+def _tell_what_counts_more(option: Option) -> None:
+    """Say so where the environment has the last word."""
+    variables = [option.variable, *([option_named(option.twin).variable] if option.twin else [])]
+    for variable in filter(os.environ.get, variables):
+        told = f"{variable} is set, and counts more than {config_file().name}"
+        print_notice(console_for(sys.stderr), told)
+
+
+def _row(option: Option, chosen: Settings) -> _Row:
+    if option.name in chosen:
+        setting = chosen[option.name]
+        return _Row(option, option.show(setting.value), setting.place)
+    if option.twin in chosen:
+        return _Row(option, "", option_named(option.twin).key)
+    return _Row(option, option.default_words, _BUILT_IN)
+
+
+def _described(option: Option, chosen: Settings) -> dict[str, object]:
+    row = _row(option, chosen)
+    setting = chosen.get(option.name)
+    value = option.plain(setting.value if setting else option.default)
+    return {"key": option.key, "value": value if value != "" else None, "from": row.place}

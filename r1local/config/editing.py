@@ -1,0 +1,102 @@
+"""Changing `config.toml` so that comments, order and spacing stay as the user has them."""
+
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from r1local.config.option import Option
+from r1local.config.options import option_named
+from r1local.config.paths import config_file
+from r1local.config.preferences import MODELS
+from r1local.config.user_files import changing, replace_text
+from r1local.errors import InvalidSetting
+
+_HEAD = "# Preferences of r1local: `r1local config` lists what can stand here.\n"
+
+
+def set_preference(option: Option, value: object, model: str | None = None) -> None:
+    """Write a value into `config.toml`, into a model's table if one is named.
+
+    The option's twin leaves that table, where it would count more.
+
+    Raises:
+        InvalidSetting: the file can't be read, is no TOML, or can't be written.
+        StoreError: another process is changing it.
+    """
+    with changing(config_file()):
+        document = _read()
+        table = _table(document, model)
+        table[option.key] = option.plain(value)
+        if option.twin:
+            table.pop(option_named(option.twin).key, None)
+        _write(document)
+
+
+def unset_preference(option: Option, model: str | None = None) -> bool:
+    """Take a key out of `config.toml`, or out of a model's table; say whether it was there.
+
+    A table that is left without a line goes too.
+
+    Raises:
+        InvalidSetting: as `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        if option.key not in (table := _table(document, model)):
+            return False
+        del table[option.key]
+        if model is not None and not table.as_string().strip():
+            models: Any = document[MODELS]
+            del models[_name(models, model)]
+            if not models:
+                del document[MODELS]
+        _write(document)
+        return True
+
+
+def ensure_config_file() -> Path:
+    """The path of `config.toml`, which is made if need be.
+
+    Raises:
+        InvalidSetting: it can't be written.
+    """
+    path = config_file()
+    if not path.exists():
+        _write(tomlkit.parse(_HEAD))
+    return path
+
+
+def _table(document: tomlkit.TOMLDocument, model: str | None) -> Any:
+    """The table that a key is written into."""
+    if model is None:
+        return document
+    models: Any = document.setdefault(MODELS, tomlkit.table(is_super_table=True))
+    if not isinstance(models, dict):
+        raise InvalidSetting(f"{config_file()}: {MODELS} must be tables", f"remove {MODELS}")
+    name = _name(models, model)
+    return models.setdefault(name, tomlkit.table())
+
+
+def _name(models: Any, model: str) -> str:
+    """What the file calls a model, whose name may be written in any case."""
+    return next((name for name in models if name.lower() == model.lower()), model)
+
+
+def _read() -> tomlkit.TOMLDocument:
+    path = config_file()
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return tomlkit.document()
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise InvalidSetting(f"{path} can't be read: {error}", "mend it, or remove it") from error
+
+
+def _write(document: tomlkit.TOMLDocument) -> None:
+    try:
+        replace_text(config_file(), tomlkit.dumps(document))
+    except OSError as error:
+        told = f"{config_file()} can't be written: {error.strerror or error}"
+        raise InvalidSetting(told, "check its folder's permissions and the disk") from error

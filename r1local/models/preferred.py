@@ -1,0 +1,34 @@
+"""What is set for one model, by any of its names, and what of it concerns a plan."""
+
+from collections.abc import Iterable
+
+from r1local.config.preferences import OfModel, settings_in_force
+from r1local.machine.planner import PlanRequest
+from r1local.models.catalog import CatalogModel
+
+
+def of_model(
+    names: Iterable[str | None], known: CatalogModel | None, quantization: str | None = None
+) -> OfModel:
+    """What may be set for a model, by its names: those given, then those the catalog has for it.
+
+    A name with the quantization (`7b:q5_k_m`) is more exact than one without.
+    """
+    given = [name for name in names if name]
+    bare = [*given, *((known.name, *known.aliases) if known else ())]
+    exact = [f"{name}:{quantization}" for name in bare] if quantization else []
+    all_names = tuple(dict.fromkeys((*given[:1], *exact, *bare)))
+    if known is None:
+        return OfModel(all_names)
+    return OfModel(all_names, known.settings, f"models.toml, {known.name}")
+
+
+def preferred_request(model: OfModel) -> PlanRequest:
+    """What is set of how a model is loaded, as far as it concerns memory.
+
+    Raises:
+        InvalidSetting: a place has a value that can't be.
+    """
+    settings = settings_in_force(model=model)
+    names = {"context": "context", "gpu-layers": "gpu_layers", "kv-cache": "kv_cache"}
+    return PlanRequest(**{names[n]: s.value for n, s in settings.items() if n in names})

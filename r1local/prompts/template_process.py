@@ -1,0 +1,211 @@
+"""Rendering chat templates in a process of its own, which can be killed.
+
+A template is a program out of a stranger's file, and Jinja's sandbox can't hold it in one's own
+process: one call of `rfind` can take for ever, deaf to signals, and a deep key overflows C's stack.
+So it runs in a `template_worker`, which is started beside the loading of the model and kept.
+Templates whose text is known need none.
+"""
+
+import hashlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any, BinaryIO, cast
+
+import psutil
+
+from r1local.errors import ChatTemplateError
+from r1local.prompts.known_templates import KNOWN_TEMPLATES
+from r1local.prompts.template_messages import (
+    HINT,
+    OUT_OF_TIME,
+    TIME_LIMIT_S,
+    TOO_LARGE,
+    answer_for,
+    memory_for,
+    read_message,
+    seconds_for,
+    write_message,
+)
+
+#: Seconds beyond its own time in which a request's process may still answer, or end itself.
+_GRACE_S = 3.0
+#: Seconds between two looks at the memory of a process that hasn't answered.
+_LOOK_INTERVAL_S = 0.02
+#: What the process has of the environment: all a Python needs to start and to know the time.
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
+_PROGRAM = """
+import json, os, sys
+sys.path[:] = json.loads(sys.argv[1])
+try:
+    from r1local.prompts.template_worker import main
+    main()
+except BaseException:
+    os._exit(70)  # not 1, which is for the time that is over
+"""
+
+
+class TemplateProgram:
+    """A chat template, ready to run where it does no harm; any thread may run it.
+
+    Args:
+        source: Jinja source, from the model file or from the user.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._known = hashlib.sha256(source.encode()).hexdigest() in KNOWN_TEMPLATES
+        self._lock = threading.Lock()
+        self._worker = None if self._known else _Worker(self._request(()))
+
+    def run(self, renderings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Render the template with each of some variables, as `template_sandbox.answer`.
+
+        Raises:
+            ChatTemplateError: the source is no template, takes too long or too much, or breaks
+                the process it runs in.
+        """
+        if self._known:
+            from r1local.prompts.template_sandbox import answer  # Jinja, which a worker has itself
+
+            answered = answer(self.source, renderings)
+        else:
+            answered = json.loads(self._ask(self._request(renderings)))
+        if error := answered.get("error"):
+            raise ChatTemplateError(*error)
+        return answered
+
+    def _request(self, renderings: Sequence[dict[str, Any]]) -> bytes:
+        return json.dumps({"source": self.source, "renderings": renderings}).encode()
+
+    def _ask(self, request: bytes) -> bytes:
+        """Let a worker answer; one that can't is not asked again."""
+        with self._lock:
+            worker = self._worker or _Worker(self._request(()))
+            self._worker = None
+            try:
+                answer = worker.ask(request)
+            except BaseException:
+                worker.end()
+                raise
+            self._worker = worker
+            return answer
+
+
+class _Worker:
+    """A running `template_worker`, and the thread that waits at its pipes.
+
+    Args:
+        first: a request to begin with, whose answer is not looked at.
+    """
+
+    def __init__(self, first: bytes) -> None:
+        self._process = _started()
+        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.end = weakref.finalize(self, _end, self._process, self._requests)
+        pipes = (self._process, self._requests, self._answers)
+        threading.Thread(target=_pass_on, args=pipes, daemon=True).start()
+        self._requests.put(first)
+        self._unread = [len(first)]
+
+    def ask(self, request: bytes) -> bytes:
+        """Answer a request.
+
+        Raises:
+            ChatTemplateError: the process took too long or too much, or died.
+        """
+        self._requests.put(request)
+        self._unread.append(len(request))
+        while self._unread:
+            answer = self._wait(self._unread.pop(0))
+        return answer
+
+    def _wait(self, size: int) -> bytes:
+        """The answer to a request of so many bytes."""
+        deadline = time.monotonic() + seconds_for(size) + _GRACE_S
+        while time.monotonic() < deadline:
+            try:
+                return self._answers.get(timeout=_LOOK_INTERVAL_S) or self._died()
+            except queue.Empty:
+                if _memory_of(self._process) > memory_for(size):
+                    raise _too_large() from None
+        raise _too_slow()
+
+    def _died(self) -> bytes:
+        """Say why there is no answer."""
+        try:
+            code = self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            raise _too_large() from None  # as its answer was
+        if code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU):
+            raise _too_slow()
+        message = "the chat template broke the process that it ran in"
+        raise ChatTemplateError(message, f"the process ended with {code}; {HINT}")
+
+
+def _started() -> "subprocess.Popen[bytes]":
+    """A worker that imports what this process can, and shares nothing else with it."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, json.dumps(sys.path, default=str)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            start_new_session=True,  # Ctrl-C is for r1local alone
+            creationflags=flags,
+        )
+    except OSError as error:
+        raise ChatTemplateError(
+            f"there is no process for the chat template: {error.strerror or error}",
+            "end other programs, or give this one more memory",
+        ) from error
+
+
+def _pass_on(
+    process: "subprocess.Popen[bytes]",
+    requests: "queue.SimpleQueue[bytes | None]",
+    answers: "queue.SimpleQueue[bytes]",
+) -> None:
+    """Give requests to a worker and take its answers; an empty one says that it died."""
+    inbox, outbox = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+    try:
+        with inbox, outbox:
+            while request := requests.get():
+                write_message(inbox, request)
+                answers.put(read_message(outbox, answer_for(len(request))))
+    except OSError:
+        answers.put(b"")
+
+
+def _end(process: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes | None]") -> None:
+    requests.put(None)
+    process.kill()
+    process.wait()
+
+
+def _memory_of(process: "subprocess.Popen[bytes]") -> int:
+    """Bytes of memory in use, where the system can't hold a process to a limit itself."""
+    try:
+        return int(psutil.Process(process.pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _too_slow() -> ChatTemplateError:
+    return ChatTemplateError(f"the chat template did not end within {TIME_LIMIT_S:g} seconds", HINT)
+
+
+def _too_large() -> ChatTemplateError:
+    return ChatTemplateError(*TOO_LARGE)

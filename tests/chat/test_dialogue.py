@@ -1,0 +1,241 @@
+"""A dialogue in this process, on scripted models: what is said, kept, and given to the model."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from r1local.chat.dialogue import Dialogue
+from r1local.conversation import Conversation, Turn
+from r1local.engine.sampler import SamplerSettings
+from r1local.errors import ModelLoadError, SessionNotSaved
+from r1local.events.reply import Event, Finished, ThinkingDelta
+from r1local.events.vote import VoteResult
+from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.selection import Selected
+from r1local.prompts.chat_template import ChatTemplate, Prompt
+from r1local.replies.control import Control
+from r1local.replies.settings import ReplySettings
+from r1local.sessions.folder import read_session
+from r1local.sessions.recorder import NoSession, Recorder
+from r1local.sessions.records import Ended, Record
+from r1local.sessions.session import Session
+from testing.command import Scripted
+from testing.models import R1_TEMPLATE
+from testing.replies import never
+
+THOUGHT, ANSWER = "It is even.", r"So \boxed{4}."
+REPLY = f"{THOUGHT}\n</think>\n\n{ANSWER}"
+
+
+@contextmanager
+def talking(
+    path: Path,
+    recorder: Recorder | None = None,
+    settings: ReplySettings | None = None,
+    **load_: int,
+) -> Iterator[Dialogue]:
+    """A dialogue with the model in a file, without a session unless one is given."""
+    selected = Selected("scripted", path)
+    loaded = load(path, LoadOptions(**load_), never)  # type: ignore[arg-type]
+    recorder = recorder or NoSession()
+    with closing(Dialogue(selected, loaded, settings or ReplySettings(), recorder)) as dialogue:
+        yield dialogue
+
+
+def ask(dialogue: Dialogue, question: str = "How many?") -> list[Event]:
+    return list(dialogue.ask(dialogue.prepare(question), Control()))
+
+
+class FullDisk(NoSession):
+    """A recorder that keeps everything but tells that it can't, when a reply ends."""
+
+    def append(self, record: Record) -> None:
+        super().append(record)
+        if isinstance(record, Ended):
+            raise SessionNotSaved("no room", "make some")
+
+
+def test_what_is_said_is_what_the_file_says(scripted: Scripted) -> None:
+    session = Session.create("talk")
+    with talking(scripted(REPLY), session) as dialogue:
+        dialogue.use_system("Be brief.")
+        dialogue.change("top-p", "0.9", ReplySettings(SamplerSettings(top_p=0.9)))
+        ask(dialogue)
+        events = list(dialogue.ask(dialogue.prepare("text: why?", "why?"), Control()))
+        dialogue.drop_oldest(1)
+        turns = dialogue.turns
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    last = turns[-1].reply
+    assert last and (last.thinking, last.answer) == (THOUGHT, ANSWER)
+    assert (last.model, last.seed, last.reason) == ("scripted", finished.seed, "stop")
+    assert last.thinking_tokens == finished.usage.thinking_tokens
+    assert (turns[-1].question, turns[-1].typed) == ("text: why?", "why?")
+    again = read_session("talk")
+    assert (again.turns, again.system, again.dropped) == (turns, "Be brief.", 1)
+    assert again.settings == {"top-p": "0.9"}
+
+
+def test_a_prompt_is_rendered_and_tokenised_once(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[object] = []
+    tokenised: list[object] = []
+    with talking(scripted(REPLY)) as dialogue:
+        render, vocabulary = ChatTemplate.render, dialogue.loaded.model.vocabulary
+        tokenise = vocabulary.tokenise
+
+        def counted_render(
+            template: ChatTemplate, messages: Conversation, *, think: bool = True
+        ) -> Prompt:
+            rendered.append(messages)
+            return render(template, messages, think=think)
+
+        def counted_tokenise(parts: Sequence[str]) -> list[int]:
+            tokenised.append(parts)
+            return tokenise(parts)
+
+        monkeypatch.setattr(ChatTemplate, "render", counted_render)
+        monkeypatch.setattr(vocabulary, "tokenise", counted_tokenise)
+        prepared = dialogue.prepare("How many?")
+        assert dialogue.shortage(prepared) is None
+        list(dialogue.ask(prepared, Control()))
+    assert (len(rendered), len(tokenised)) == (1, 1)
+
+
+def test_a_prompt_is_counted_as_it_is_sent(scripted: Scripted) -> None:
+    with talking(scripted(REPLY)) as dialogue:
+        thinking = dialogue.prepare("?").prompt
+        dialogue.settings = replace(
+            dialogue.settings, thinking=replace(dialogue.settings.thinking, off=True)
+        )
+        assert len(dialogue.prepare("?").prompt.tokens) > len(thinking.tokens)
+
+
+def test_a_retry_replaces_the_reply_and_draws_another_seed(scripted: Scripted) -> None:
+    settings = ReplySettings(SamplerSettings(seed=7))
+    with talking(scripted(REPLY), settings=settings) as dialogue:
+        ask(dialogue)
+        (before,) = dialogue.turns
+        list(dialogue.retry(Control()))
+        (after,) = dialogue.turns
+    assert before.reply and after.reply
+    assert (before.reply.seed, after.reply.answer) == (7, before.reply.answer)
+    assert after.reply.seed != 7
+
+
+@pytest.mark.parametrize("tokens", [7, len(THOUGHT) + 8])
+def test_a_reply_that_was_cut_goes_on(scripted: Scripted, tokens: int) -> None:
+    with talking(scripted(REPLY)) as dialogue:
+        control = Control()
+        for count, _event in enumerate(dialogue.ask(dialogue.prepare("?"), control), 1):
+            if count == tokens:
+                control.cancel()
+        cut = dialogue.turns[0].reply
+        list(dialogue.go_on(Control()))
+        whole = dialogue.turns[0].reply
+    assert cut and whole
+    assert (cut.reason, whole.reason) == ("cancelled", "stop")
+    assert bool(cut.answer) == (tokens > len(THOUGHT))
+    assert len(cut.thinking + cut.answer) < len(THOUGHT + ANSWER)
+    assert (whole.thinking, whole.answer) == (THOUGHT, ANSWER)
+    assert whole.prompt_tokens > cut.prompt_tokens
+
+
+def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
+    with talking(scripted(REPLY)) as dialogue:
+        with closing(dialogue.ask(dialogue.prepare("?"), Control())) as events:
+            first = next(events)
+            assert isinstance(first, ThinkingDelta)
+        (turn,) = dialogue.turns
+        assert turn.reply and (turn.reply.thinking, turn.reply.reason) == (first.text, "lost")
+        assert turn.reply.thinking_open
+        assert dialogue.undo() == turn
+        assert dialogue.turns == ()
+
+
+def test_a_turn_without_an_answer_is_not_given_to_the_model(scripted: Scripted) -> None:
+    model = scripted("", chat_template=R1_TEMPLATE, context_length=512)  # an empty thought alone
+    with talking(model) as dialogue:
+        alone = len(dialogue.prepare("two").prompt.tokens)
+        ask(dialogue, "one")
+        assert len(dialogue.prepare("two").prompt.tokens) == alone
+
+
+def test_all_voters_are_kept_and_the_winner_is_the_reply(scripted: Scripted) -> None:
+    session = Session.create("talk")
+    with talking(scripted(REPLY), session, sequences=2) as dialogue:
+        *_events, result = dialogue.vote(3, "Vote!", Control())
+        (turn,) = dialogue.turns
+    assert isinstance(result, VoteResult) and result.winner
+    assert turn.voters == {ballot.voter: ballot.reply for ballot in result.ballots}
+    assert turn.reply == result.winner.reply
+    assert read_session("talk").turns == (turn,)
+
+
+def test_a_full_disk_hides_no_end(scripted: Scripted) -> None:
+    """The last event is shown before the disk's refusal is told."""
+    seen: list[object] = []
+    with talking(scripted(REPLY), FullDisk()) as dialogue:
+        replies: list[Callable[[], Iterator[object]]] = [
+            lambda: dialogue.ask(dialogue.prepare("?"), Control()),
+            lambda: dialogue.vote(1, "?", Control()),
+        ]
+        for reply in replies:
+            with pytest.raises(SessionNotSaved):
+                seen.extend(reply())
+        assert [turn.reply and turn.reply.answer for turn in dialogue.turns] == [ANSWER, ANSWER]
+    assert sum(isinstance(each, Finished | VoteResult) for each in seen) == 2
+
+
+def test_a_new_session_keeps_the_system_prompt_and_no_turn(scripted: Scripted) -> None:
+    old, new = NoSession(), NoSession()
+    with talking(scripted(REPLY), old) as dialogue:
+        dialogue.use_system("Be brief.")
+        ask(dialogue)
+        dialogue.move_to(new)
+        assert (dialogue.turns, dialogue.system) == ((), "Be brief.")
+        dialogue.move_to(old)
+        assert [turn.question for turn in dialogue.turns] == ["How many?"]
+
+
+def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -> None:
+    with talking(scripted(REPLY)) as dialogue:
+        before = dialogue.selected
+
+        def load_other(selected: Selected) -> LoadedModel:
+            if selected != before:
+                raise ModelLoadError("broken", "give another")
+            return load(selected.path, LoadOptions(), never)
+
+        with pytest.raises(ModelLoadError):
+            dialogue.switch(Selected("other", Path("other.gguf")), load_other)
+        assert dialogue.selected == before
+        ask(dialogue)
+        assert dialogue.switch(before, load_other) == len(dialogue.prepare("?").prompt.tokens)
+
+
+def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
+    scripted: Scripted,
+) -> None:
+    model = scripted(REPLY, prompt=275, chat_template=R1_TEMPLATE, context_length=1024)
+    with talking(model, context=1024) as dialogue:
+        long = "x" * 270
+        ask(dialogue, long)
+        assert dialogue.turns[0].reply and dialogue.turns[0].reply.answer
+        room = 1024 - dialogue.settings.thinking.reserve(1024)
+        fits = dialogue.prepare("y" * (room - 330))
+        assert dialogue.shortage(fits) is None
+        prepared = dialogue.prepare("y" * (room - 100))
+        shortage = dialogue.shortage(prepared)
+        assert shortage and shortage.oldest == dialogue.turns
+        assert shortage.needed == len(prepared.prompt.tokens) + 1024 - room
+        dialogue.drop_oldest(1)
+        assert dialogue.shortage(dialogue.prepare("y" * (room - 100))) is None
+        too_long = dialogue.shortage(dialogue.prepare("y" * 1024))
+        assert too_long and too_long.oldest == ()
+        assert len(dialogue.turns) == 1, "what is left out stays"
+        assert isinstance(dialogue.turns[0], Turn)

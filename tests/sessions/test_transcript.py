@@ -1,0 +1,132 @@
+"""One state of a conversation: what a chat has and what its file says are the same, always."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import chain
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from r1local.conversation import Reply, Turn
+from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta, Usage
+from r1local.sessions.folder import delete_session, read_session
+from r1local.sessions.recorder import NoSession
+from r1local.sessions.records import (
+    Continued,
+    Dropped,
+    Ended,
+    OfVoter,
+    Question,
+    Record,
+    Retry,
+    Setting,
+    SystemPromptChange,
+    Undo,
+    UsedModel,
+    ended,
+)
+from r1local.sessions.session import Session
+from r1local.sessions.transcript import Transcript
+
+texts = st.text(max_size=6)
+counts = st.integers(0, 9)
+seconds = st.floats(0, 9)
+parts = st.sampled_from(["thinking", "answer"])
+ends = st.builds(
+    Ended,
+    reason=st.sampled_from(["stop", "length", "cancelled", "loop", "lost"]),
+    thinking_open=st.booleans(),
+    model=texts,
+    thinking_tokens=counts,
+    thinking_s=seconds,
+    thinking=st.none() | texts,
+    answer=st.none() | texts,
+)
+of_reply = st.one_of(
+    st.builds(ThinkingDelta, texts, counts),
+    st.builds(AnswerDelta, texts, counts),
+    st.builds(Rewound, parts, counts),
+    st.builds(Notice, st.just("loop"), texts),
+    ends,
+)
+records = st.one_of(
+    st.builds(Question, texts, st.none() | texts),
+    of_reply,
+    st.builds(OfVoter, st.integers(1, 3), of_reply),
+    st.builds(Retry),
+    st.builds(Continued),
+    st.builds(Undo),
+    st.builds(Setting, texts, texts),
+    st.builds(UsedModel, texts),
+    st.builds(SystemPromptChange, st.none() | texts),
+    st.builds(Dropped, counts),
+)
+#: What a model streams: a few pieces of one reply, or of several voters' at once.
+deltas = st.builds(ThinkingDelta, texts, counts) | st.builds(AnswerDelta, texts, counts)
+bursts = st.one_of(
+    st.lists(deltas, min_size=2, max_size=4),
+    st.lists(st.builds(OfVoter, st.integers(1, 2), deltas), min_size=2, max_size=4),
+)
+plans = st.builds(
+    lambda first, rest: [*first, *chain.from_iterable(rest)],
+    st.sampled_from([[Question("?")], [UsedModel("m"), Question("?")], []]),
+    st.lists(bursts | st.lists(records, min_size=1, max_size=1), max_size=10),
+)
+
+
+def state(transcript: Transcript) -> tuple[object, ...]:
+    facts = transcript.system, transcript.model, transcript.settings, transcript.dropped
+    return (transcript.turns, transcript.title, *facts)
+
+
+@settings(max_examples=300, deadline=None)
+@given(plans)
+def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None:
+    session, unsaved = Session.create(), NoSession()
+    for record in plan:
+        session.append(record)
+        unsaved.append(record)
+    session.close()
+    assert state(session.transcript) == state(unsaved.transcript)
+    assert session.path.exists() == any(isinstance(record, Question) for record in plan)
+    if session.path.exists():
+        again = read_session(session.name)
+        assert state(again) == state(session.transcript)
+        assert again.started == session.transcript.started
+        delete_session(session.name)
+
+
+def test_the_end_of_a_reply_that_went_on() -> None:
+    transcript = Transcript([UsedModel("m"), Question("?"), ThinkingDelta("Hm", 1)])
+    transcript.handle(Ended("length", True, "m", 1, 0, 5, 1.0, 0.0))
+    transcript.handle(Continued())
+    transcript.handle(ThinkingDelta("m.", 1))
+    transcript.handle(AnswerDelta("4", 1))
+    usage = Usage(7, 0, 2, 1, 0.0, 0.0, 0.5, 0.25)
+    record = transcript.ended(Finished("stop", usage, 3, False), "name")
+    transcript.handle(record)
+    whole = Reply("Hmm.", "4", "stop", False, "name", 3, 1, 12, 1.5, 0.25, 3)
+    assert transcript.turns == (Turn("?", whole),)
+    assert (record.thinking, record.answer) == (None, None), "the texts were streamed"
+
+
+def test_the_end_of_a_reply_that_an_error_ended() -> None:
+    transcript = Transcript([Question("?"), ThinkingDelta("Hm", 4)])
+    record = transcript.ended(None, "m")
+    assert (record.reason, record.thinking_open, record.thinking_tokens) == ("lost", True, 4)
+
+
+def test_the_record_of_an_end_has_all_of_the_reply() -> None:
+    reply = Reply("Hm.", "4", "stop", False, "m", 2, 1, 9, 0.5, 0.25, 7)
+    assert {f.name for f in fields(Ended)} == {f.name for f in fields(Reply)}
+    transcript = Transcript([Question("?"), ended(reply, streamed=False)])
+    assert transcript.turns[0].reply == reply
+
+
+def test_what_a_loop_takes_back_may_lie_in_many_pieces() -> None:
+    deltas = [AnswerDelta(piece, 1) for piece in ("ab", "c", "de")]
+    for characters, left in ((0, "abcde"), (1, "abcd"), (2, "abc"), (4, "a"), (5, ""), (9, "")):
+        transcript = Transcript([Question("?"), *deltas, Rewound("answer", characters)])
+        transcript.handle(AnswerDelta("!", 1))
+        (turn,) = transcript.turns
+        assert turn.reply and turn.reply.answer == f"{left}!"
