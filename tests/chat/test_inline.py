@@ -21,8 +21,6 @@ def piped(model: Path, typed: str, *arguments: str) -> subprocess.CompletedProce
 
 def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY), "--inline", lines=60) as terminal:
-        prompt = next(n for n, row in enumerate(terminal.rows) if row.startswith("❯"))
-        terminal.wait_for(lambda: "scripted · " in terminal.rows[prompt + 1])
         terminal.send("How many?")
         terminal.wait_for_text("❯ How many?", "Let me list", "thought for", "│ 4 │")
         assert "prime   square" in terminal.shown and "**" not in terminal.shown
@@ -115,3 +113,10 @@ def test_a_reader_that_leaves_ends_it(scripted: Scripted) -> None:
         assert chat.wait(60) == 128 + signal.SIGPIPE
         assert b"Traceback" not in chat.stderr.read()
     assert read_session(saved_sessions()[0].name).turns[0].question == "How many?"
+
+
+def test_no_rows_stay_empty_below_the_prompt(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), "--inline", lines=14) as terminal:
+        terminal.send("How many?")
+        terminal.wait_for(lambda: "scripted · " in terminal.rows[13] and "❯" in terminal.rows[12])
+        assert "│ 4 │" in terminal.shown
