@@ -75,7 +75,7 @@ def _excerpt(text: str, folded: str, position: int) -> str:
     end = start + _EXCERPT
     # From one word to another, where the language has spaces.
     if start:
-        start = text.find(" ", start, position) + 1 or start
+        start = text.find(" ", start, max(position - 1, start)) + 1 or start
     if end < len(text) and (gap := text.rfind(" ", position, end)) > position:
         end = gap
     line = " ".join(text[start:end].split())
