@@ -30,6 +30,7 @@ from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.template_process import TemplateProgram
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
+from r1local.ui.safe_text import visible_json
 
 #: Tokens of context that plans are made for.
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 131_072)
@@ -78,7 +79,7 @@ def show(options: ShowOptions) -> int:
     machine = survey_machine(measure_bandwidth=True)
     card = _card(_find(options.reference, reference, models, machine), machine, models)
     if options.output_format == "json":
-        print(json.dumps(asdict(card), ensure_ascii=False))
+        print(visible_json(json.dumps(asdict(card), ensure_ascii=False)))
     else:
         print_card(console_for(sys.stdout), card)
     return EXIT_OK
