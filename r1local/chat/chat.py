@@ -41,7 +41,7 @@ Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 #: Does what takes its time, until the control ends it; returns what there is to say.
 Work: TypeAlias = Callable[[Control], str]
 
-#: Told where there is no thought to end or to draw out.
+#: Said where there is no thought to end or to draw out.
 NO_REPLY = "no reply is being written"
 
 #: A choice as people type it: 2, 2. or 2)

@@ -2,9 +2,9 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from r1local.config.options import ModelFormat
@@ -21,10 +21,8 @@ from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
-from r1local.units import disk_size
+from r1local.units import disk_size, file_time
 
-#: Seconds since the epoch of a time that every calendar and time zone here can still write.
-_LATEST = 250_000_000_000
 #: Homes of models that are entries of the catalog themselves.
 _OWN = ("embedded", "imported")
 
@@ -76,7 +74,7 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
         _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
         return
     columns = (
-        Column("NAME", [entry.name for entry in entries], 7),
+        Column("NAME", _names(entries), 7),
         Column("QUANT", [entry.quantization or "?" for entry in entries], 4),
         Column("SIZE", [_size(entry) for entry in entries], 6, right=True),
         Column("WHERE", [entry.home for entry in entries], 2),
@@ -85,6 +83,16 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
         Column("LAST USED", [_date(entry.last_used) for entry in entries], 1),
     )
     print_table(console_for(sys.stdout), columns)
+
+
+def _names(entries: Sequence[Installed]) -> list[str]:
+    """What each is called: by its reference where another row would read like its own."""
+    looks = [(entry.name, entry.quantization, entry.home, entry.whole) for entry in entries]
+    shared = {look for look, count in Counter(looks).items() if count > 1}
+    return [
+        entry.reference if look in shared else entry.name
+        for entry, look in zip(entries, looks, strict=True)
+    ]
 
 
 def _print_known(
@@ -154,7 +162,7 @@ def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
         "done": entry.size if entry.done is None else entry.done,
         "context_window": _window(plan),
         "fit": plan.kind if plan else None,
-        "last_used": _time(entry.last_used).isoformat() if entry.last_used else None,
+        "last_used": file_time(entry.last_used).isoformat() if entry.last_used else None,
     }
 
 
@@ -179,9 +187,4 @@ def _context(plan: Plan | None) -> str:
 
 
 def _date(seconds: float) -> str:
-    return _time(seconds).astimezone().date().isoformat() if seconds else "-"
-
-
-def _time(seconds: float) -> datetime:
-    """A file's time, which may be any number at all."""
-    return datetime.fromtimestamp(min(max(0, round(seconds)), _LATEST), UTC)
+    return file_time(seconds).astimezone().date().isoformat() if seconds else "-"
