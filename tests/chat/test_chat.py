@@ -11,7 +11,7 @@ import pytest
 
 from r1local.config.paths import sessions_folder
 from r1local.sessions.folder import read_session, saved_sessions
-from r1local.sessions.records import Question
+from r1local.sessions.records import Ended, Question
 from r1local.sessions.session import Session
 from testing import chats
 from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
@@ -267,6 +267,7 @@ def test_a_full_disk_keeps_no_other_session_locked(scripted: Scripted) -> None:
     model = scripted(REPLY)
     other = Session.create("other")
     other.append(Question("from before"))
+    other.append(Ended("stop", False, "m", thinking="", answer="4"))
     other.close()
     with ChatTerminal("-m", model, "--session", "blocked") as terminal:
         (sessions_folder() / ".locks/blocked.lock").mkdir()
