@@ -19,7 +19,6 @@ from r1local.prompts.documents import Document, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
-from r1local.voting.settings import VoteSettings
 
 #: Lets the model reply; the control ends or steers it from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
@@ -163,12 +162,13 @@ class Chat:
         """Let so many replies vote on the answer to a question.
 
         Raises:
-            InvalidSetting: so many can't vote.
+            InvalidSetting: so many can't vote, or what is set of votes is no value.
+            GrammarError: the session's schema is none.
             PromptInputError: the question is no text.
         """
         _check_text(question)
-        VoteSettings(votes)
         dialogue = self.dialogue
+        dialogue.vote_settings(votes)
 
         def voting(control: Control) -> Generator[VoteEvent, None, None]:
             at_once = min(votes, MOST_AT_ONCE)

@@ -4,7 +4,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
+from r1local.errors import GrammarError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.loading import LoadedModel
@@ -12,6 +14,7 @@ from r1local.models.selection import Selected
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, TokenisedPrompt, reply_to, tokenised_prompt
 from r1local.replies.settings import ReplySettings
+from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import (
     Continued,
@@ -20,6 +23,7 @@ from r1local.sessions.records import (
     OfVoter,
     Question,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
@@ -27,7 +31,7 @@ from r1local.sessions.records import (
     ended,
 )
 from r1local.voting.election import hold_vote
-from r1local.voting.settings import VoteSettings
+from r1local.voting.settings import VoteSettings, vote_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Dialogue:
     Args:
         selected: which model replies.
         loaded: the same, loaded; `close` closes it.
-        settings: how it replies.
+        settings: how it replies, but for the schema, which is the conversation's.
         recorder: keeps the conversation; an opened session brings its turns along.
     """
 
@@ -91,6 +95,11 @@ class Dialogue:
         return self.recorder.transcript.system
 
     @property
+    def schema(self) -> str | None:
+        """The JSON schema that answers are held to."""
+        return self.recorder.transcript.schema
+
+    @property
     def dropped(self) -> int:
         """How many of the oldest turns the model isn't given any more."""
         return self.recorder.transcript.dropped
@@ -105,6 +114,7 @@ class Dialogue:
 
         Raises:
             ChatTemplateError: the template can't render it.
+            GrammarError: the session's schema is none.
         """
         return PreparedQuestion(question, self._prompt(self._messages(self.turns, question)), shown)
 
@@ -130,24 +140,39 @@ class Dialogue:
             R1LocalError: as `generation.reply_to`; the question stays, and its reply is `lost`.
         """
         self.recorder.append(Question(prepared.question, prepared.shown))
-        yield from self._reply(prepared.prompt, control, self.settings)
+        yield from self._reply(prepared.prompt, control, self._settings)
 
     def retry(self, control: Control) -> Generator[Event, None, None]:
         """Let the model reply to the last question anew, with another seed than any asked for."""
         *before, last = self.turns
-        settings = replace(self.settings, sampler=replace(self.settings.sampler, seed=None))
+        settings = self._settings
+        settings = replace(settings, sampler=replace(settings.sampler, seed=None))
         prompt = self._prompt(self._messages(before, last.question))
         self.recorder.append(Retry())
         yield from self._reply(prompt, control, settings)
 
     def go_on(self, control: Control) -> Generator[Event, None, None]:
-        """Let the last reply go on from where it was cut; there must be one."""
+        """Let the last reply go on from where it was cut; there must be one.
+
+        Raises:
+            GrammarError: its answer does not follow the schema in force.
+        """
         *before, last = self.turns
         assert last.reply is not None
         begun = Begun(last.reply.thinking, last.reply.answer, last.reply.thinking_open)
         prompt = self._prompt(self._messages(before, last.question), begun)
         self.recorder.append(Continued())
-        yield from self._reply(prompt, control, self.settings)
+        yield from self._reply(prompt, control, self._settings)
+
+    def vote_settings(self, votes: int) -> VoteSettings:
+        """How so many replies vote: each as one alone, and by what is set of votes.
+
+        Raises:
+            InvalidSetting: so many can't vote, or what is set is no value.
+            GrammarError: the session's schema is none.
+        """
+        settings = replace(self._settings, only_thinking=False)
+        return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
 
     def vote(self, votes: int, question: str, control: Control) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times; the winning reply is what stays.
@@ -158,8 +183,8 @@ class Dialogue:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.
         """
         conversation = self._messages(self.turns, question)
+        settings = self.vote_settings(votes)
         self.recorder.append(Question(question))
-        settings = VoteSettings(votes, replace(self.settings, only_thinking=False))
         result: VoteResult | None = None
         try:
             with closing(
@@ -186,6 +211,10 @@ class Dialogue:
         """Give the model another system prompt from here on, or none."""
         self.recorder.append(SystemPromptChange(system))
 
+    def use_schema(self, schema: str | None) -> None:
+        """Hold answers to another JSON schema from here on, or to none."""
+        self.recorder.append(SchemaChange(schema))
+
     def change(self, name: str, value: str, settings: ReplySettings) -> None:
         """Reply by other settings from here on; `name` and `value` say what was changed."""
         self.recorder.append(Setting(name, value))
@@ -196,12 +225,14 @@ class Dialogue:
         self.recorder.append(Dropped(count))
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps the system prompt."""
-        system = self.system
+        """Go on in another session, with its turns; a new one keeps system prompt and schema."""
+        system, schema = self.system, self.schema
         self._leave_session()
         self._enter(recorder)
         if system and not self.turns:
             self.use_system(system)
+        if schema and not self.turns:
+            self.use_schema(schema)
 
     def switch(self, selected: Selected, load: Callable[[Selected], LoadedModel]) -> int:
         """Let another model reply; return the tokens it will have to evaluate anew.
@@ -232,6 +263,17 @@ class Dialogue:
         finally:
             self.loaded.model.close()
 
+    @property
+    def _settings(self) -> ReplySettings:
+        """How the next reply is made: as is set, and by the session's schema."""
+        if self.schema is None:
+            return self.settings
+        try:
+            grammar = structure_by(self.schema).grammar
+        except GrammarError as error:
+            raise GrammarError(error.message, "/schema none leaves answers free") from error
+        return replace(self.settings, grammar=grammar, schema=self.schema)
+
     def _enter(self, recorder: Recorder) -> None:
         self.recorder = recorder
         if recorder.transcript.model != self.selected.reference:
@@ -248,14 +290,15 @@ class Dialogue:
         return messages_of(turns[self.dropped :], self.system, question)
 
     def _prompt(self, conversation: Conversation, begun: Begun | None = None) -> TokenisedPrompt:
-        return tokenised_prompt(self.loaded, conversation, self.settings, begun)
+        return tokenised_prompt(self.loaded, conversation, self._settings, begun)
 
     def _reply(
         self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings
     ) -> Generator[Event, None, None]:
         finished: Finished | None = None
         try:
-            with closing(reply_to(self.loaded, prompt, settings, control)) as events:
+            events = reply_to(self.loaded, prompt, settings, control)
+            with closing(checked(events, self.recorder.transcript, settings.schema)) as events:
                 for event in events:
                     if isinstance(event, Finished):
                         finished = event

@@ -17,6 +17,8 @@ _BETWEEN = " · "
 class Status:
     """What there is to say; `busy` is said first, while it lasts.
 
+    `form` is what answers are held to.
+
     `waiting` are questions that were sent and wait for the reply before theirs.
     """
 
@@ -25,6 +27,7 @@ class Status:
     context_used: int = 0
     context_window: int = 0
     tokens_per_s: float = 0.0
+    form: str = ""
     session: str = ""
     busy: str = ""
     hint: str = ""
@@ -46,6 +49,7 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
         (5, warning, "▓" * cells + "░" * (_METER_CELLS - cells) if window else ""),
         (2, warning, f"{used:,}/{window:,}" if window else ""),
         (4, "", pace),
+        (7, "", status.form),
         (7, "", status.session),
         (8, "", status.hint),
     ]
