@@ -14,6 +14,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
+#: What a thread's stack takes where its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
+_STACK = 8 * 2**20
 
 
 def usable_cores() -> int:
@@ -30,9 +32,9 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes this process can still use without swapping, cgroup limits honoured."""
+    """Bytes this process can still use without swapping, limits of cgroups and its own honoured."""
     available: int = psutil.virtual_memory().available
-    limits = (_cgroup_free_memory(group) for group in _own_cgroups())
+    limits = [*map(_cgroup_free_memory, _own_cgroups()), *_own_free_memory()]
     return min([available, *(limit for limit in limits if limit is not None)])
 
 
@@ -66,6 +68,8 @@ _BANDWIDTH = {
 }
 #: Bytes copied to measure memory: many times more than caches hold; and how often.
 _COPIED, _COPIES = 64 * 2**20, 3
+#: How much more must be free than is measured with.
+_MEASURED_SHARE = 4
 
 
 def gpu_bandwidth(name: str) -> float | None:
@@ -74,12 +78,21 @@ def gpu_bandwidth(name: str) -> float | None:
     return _BANDWIDTH[max(known, key=len)] if known else None
 
 
-def memory_bandwidth() -> float:
+def memory_bandwidth() -> float | None:
     """Bytes per second that the usable cores read and write together, measured by copying.
 
-    Takes about 0.1 s, and `_COPIED` bytes twice for each core, of eight at most: those are
-    enough to reach the limit of what the memory gives.
+    Takes about 0.1 s, and `_COPIED` bytes twice for all cores together, of eight at most: those
+    are enough to reach the limit of what the memory gives. None where that much isn't to spare.
     """
+    if available_memory() < _MEASURED_SHARE * 2 * _COPIED:
+        return None
+    try:
+        return _measured_bandwidth()
+    except (MemoryError, RuntimeError):  # RuntimeError: no room for a thread's stack
+        return None
+
+
+def _measured_bandwidth() -> float:
     from concurrent.futures import ThreadPoolExecutor  # 5 ms that a reply needs not
 
     cores = min(8, usable_cores())
@@ -123,6 +136,24 @@ def _siblings(cpu: int) -> str:
         return (_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
         return str(cpu)
+
+
+def _own_free_memory() -> list[int]:
+    """Bytes left below this process's own limits (`ulimit -v`, `-d`), the stacks of threads apart.
+
+    llama.cpp and OpenMP end the process where no memory is left for a thread or a graph. Data
+    doesn't count mapped files, but is compared with all that a plan needs: that errs safely.
+    """
+    if sys.platform != "linux":  # elsewhere they are not kept, or none
+        return []
+    import resource
+
+    used = psutil.Process().memory_info()
+    limits = ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, used.data))
+    bounds = [(resource.getrlimit(limit)[0], taken) for limit, taken in limits]
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    stacks = usable_cores() * (_STACK if stack == resource.RLIM_INFINITY else stack)
+    return [max(0, b - taken - stacks) for b, taken in bounds if b != resource.RLIM_INFINITY]
 
 
 def _own_cgroups() -> list[Path]:
