@@ -116,7 +116,8 @@ class Dialogue:
             ChatTemplateError: the template can't render it.
             GrammarError: the session's schema is none.
         """
-        return PreparedQuestion(question, self._prompt(self._messages(self.turns, question)), shown)
+        prompt = self._prompt(self._messages(self.turns, question), settings=self._settings)
+        return PreparedQuestion(question, prompt, shown)
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """What is missing to let the model answer a question, if anything is."""
@@ -160,7 +161,7 @@ class Dialogue:
         *before, last = self.turns
         assert last.reply is not None
         begun = Begun(last.reply.thinking, last.reply.answer, last.reply.thinking_open)
-        prompt = self._prompt(self._messages(before, last.question), begun)
+        prompt = self._prompt(self._messages(before, last.question), begun, self._settings)
         self.recorder.append(Continued())
         yield from self._reply(prompt, control, self._settings)
 
@@ -289,8 +290,14 @@ class Dialogue:
     def _messages(self, turns: Sequence[Turn], question: str | None) -> Conversation:
         return messages_of(turns[self.dropped :], self.system, question)
 
-    def _prompt(self, conversation: Conversation, begun: Begun | None = None) -> TokenisedPrompt:
-        return tokenised_prompt(self.loaded, conversation, self._settings, begun)
+    def _prompt(
+        self,
+        conversation: Conversation,
+        begun: Begun | None = None,
+        settings: ReplySettings | None = None,
+    ) -> TokenisedPrompt:
+        """A prompt; without the schema's `settings` a session whose schema is none opens, too."""
+        return tokenised_prompt(self.loaded, conversation, settings or self.settings, begun)
 
     def _reply(
         self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings

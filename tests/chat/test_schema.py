@@ -12,6 +12,7 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.errors import GrammarError
 from r1local.events.reply import Event, Finished, Notice
 from r1local.events.vote import VoteResult
+from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.export import export_markdown
@@ -20,6 +21,7 @@ from r1local.sessions.session import Session
 from testing.chats import ChatTerminal, of_type
 from testing.command import COMMAND, Scripted
 from testing.dialogues import ask, talking
+from testing.replies import never
 
 THOUGHT = "It is seven {[."
 REPLY = f"{THOUGHT}</think>\n\n"
@@ -126,6 +128,21 @@ def test_a_schema_of_a_file_that_is_none_is_refused_before_anything_is_asked(
             assert dialogue.turns == ()
 
 
+def test_a_session_opens_although_its_schema_is_none(scripted: Scripted) -> None:
+    model, session = scripted(f"{REPLY}7"), Session.create("talk")
+    with talking(model, session) as dialogue:
+        ask(dialogue)
+        dialogue.use_schema("{")
+    with talking(model, Session.open("talk")) as dialogue:
+        dialogue.switch(dialogue.selected, lambda _: load(model, LoadOptions(), never))
+        for asking in (dialogue.retry, dialogue.go_on, lambda it: dialogue.vote(2, "?", it)):
+            with pytest.raises(GrammarError):
+                list(asking(Control()))
+        assert len(dialogue.turns) == 1 and last_reply(dialogue).answer == "7"
+        dialogue.use_schema(None)
+        ask(dialogue)
+
+
 @pytest.mark.parametrize("name", ["confidence", "answer-pattern"])
 def test_a_vote_goes_by_what_is_set_of_votes(
     name: str, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
@@ -204,7 +221,7 @@ def test_the_scrollback_shows_json_as_it_is(scripted: Scripted) -> None:
 
 
 def test_a_chat_in_a_pipe_takes_a_schema(scripted: Scripted) -> None:
-    command = [*COMMAND, "chat", "-m", scripted(f"{REPLY}70")]
+    command = [*COMMAND, "chat", "-m", str(scripted(f"{REPLY}70"))]
     typed = f"/schema {SMALL}\nHow many?\n"
     done = subprocess.run(
         command, input=typed, capture_output=True, text=True, timeout=60, check=True
