@@ -11,6 +11,7 @@ from r1local.models.selection import Selected
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import NoSession, Recorder
+from r1local.sessions.records import Question
 from testing.replies import never
 
 
@@ -30,4 +31,4 @@ def talking(
 
 
 def ask(dialogue: Dialogue, question: str = "How many?") -> list[Event]:
-    return list(dialogue.ask(dialogue.prepare(question), Control()))
+    return list(dialogue.ask(dialogue.prepare(Question(question)), Control()))

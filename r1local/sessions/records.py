@@ -36,6 +36,8 @@ class Question:
 
     text: str
     shown: str | None = None
+    documents: tuple[str, ...] | None = None
+    votes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,8 @@ def _fits(value: object, kind: Any) -> bool:
         return any(_fits(value, each) for each in get_args(kind))
     if origin is Literal:
         return isinstance(value, str) and value in get_args(kind)
+    if origin is tuple:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if kind is float or kind is int:
         wanted = (int, float) if kind is float else int
         number = isinstance(value, wanted) and not isinstance(value, bool)
@@ -251,4 +255,6 @@ def _fits(value: object, kind: Any) -> bool:
 
 def _mended(value: object) -> object:
     """A text without lone surrogates, which JSON can hold and no file or terminal takes."""
+    if isinstance(value, list):
+        return tuple(map(_mended, value))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

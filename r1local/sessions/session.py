@@ -13,6 +13,10 @@ from r1local.sessions.session_file import SessionFile
 from r1local.sessions.transcript import Transcript
 from r1local.sessions.writer import Writer
 
+_MAKE_ROOM = "free some room, or check the folder's permissions"
+_WAITS = f"{_MAKE_ROOM}; what was said waits in memory until then"
+_LOST = "what its file does not have yet is lost"
+
 
 class Session:
     """An open session, a `Recorder`: nobody else writes it until it is closed.
@@ -102,7 +106,7 @@ class Session:
             copy.append(b"".join(line + b"\n" for line in lines))
             copy.close()
         except OSError as error:
-            raise _not_saved(new_name, error) from error
+            raise _not_saved(new_name, error, _MAKE_ROOM) from error
         kv.share(names.state_of(names.path_of(name, folder)), names.state_of(copy.path))
         return cls.open(new_name, folder=folder)
 
@@ -127,6 +131,18 @@ class Session:
         self._writer.record(record)
         if isinstance(record, Ended):
             self._sync()
+
+    def save(self) -> None:
+        """Bring what waits in memory to the disk; nothing does before the first question.
+
+        Raises:
+            SessionNotSaved: the disk refuses it, and it goes on waiting.
+        """
+        self._writer.write()
+        self._writer.sync()
+        self._told = self._writer.trouble is not None
+        if self._writer.trouble:
+            raise _not_saved(self.name, self._writer.trouble, _WAITS)
 
     def rename(self, new: str) -> None:
         """Call the session by another name, its file and its KV cache too.
@@ -156,15 +172,16 @@ class Session:
         self._writer.close()
         trouble, self._writer.trouble = self._writer.trouble, None
         if trouble:
-            raise _not_saved(self.name, trouble)
+            raise _not_saved(self.name, trouble, f"{_LOST}; {_MAKE_ROOM} before the next chat")
 
     def _sync(self) -> None:
         """Bring all to the disk; if it refuses, tell once."""
-        self._writer.sync()
-        trouble = self._writer.trouble
-        told, self._told = self._told, trouble is not None
-        if trouble and not told:
-            raise _not_saved(self.name, trouble)
+        told = self._told
+        try:
+            self.save()
+        except SessionNotSaved:
+            if not told:
+                raise
 
 
 def _unused(name: str, folder: Path) -> str:
@@ -177,8 +194,5 @@ def _unused(name: str, folder: Path) -> str:
     return name
 
 
-def _not_saved(name: str, error: OSError) -> SessionNotSaved:
-    return SessionNotSaved(
-        f"session {name} can't be saved: {error.strerror or error}",
-        "free some room, or check the folder's permissions; what was said is kept until then",
-    )
+def _not_saved(name: str, error: OSError, hint: str) -> SessionNotSaved:
+    return SessionNotSaved(f"session {name} can't be saved: {error.strerror or error}", hint)

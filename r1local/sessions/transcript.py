@@ -1,5 +1,6 @@
 """A conversation as its records tell it: the one state of a chat, and of a file read again."""
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -26,6 +27,9 @@ from r1local.sessions.records import (
     UsedModel,
     ended,
 )
+
+#: Where files of before 2026-12 have the names of documents: in a line below the question.
+_NAMES = re.compile(r"\n\(([^\n]+)\)\Z")
 
 
 class Transcript:
@@ -113,9 +117,9 @@ class Transcript:
             case OfVoter(voter, of_reply):
                 if self._turns:
                     self._apply_of_voter(voter, of_reply)
-            case Question(text, shown):
+            case Question():
                 self._settle()
-                self._turns.append(Turn(text, shown=shown))
+                self._turns.append(_turn(record))
                 self._begin(None)
             case Ended():
                 if self._open:
@@ -159,7 +163,7 @@ class Transcript:
         last = self._turns[-1]
         match record:
             case Retry():
-                self._turns[-1] = replace(last, reply=None)
+                self._turns[-1] = replace(last, reply=None, voters={})
                 self._begin(None)
             case Continued():
                 self._begin(last.reply)
@@ -174,6 +178,14 @@ class Transcript:
         """Keep what there is of replies that have not ended."""
         self._turns, self._open = list(self._turns_so_far()), None
         self._voters.clear()
+
+
+def _turn(record: Question) -> Turn:
+    """The turn that a question begins."""
+    typed, documents = record.shown, record.documents
+    if typed is not None and documents is None and (names := _NAMES.search(typed)):
+        typed, documents = typed[: names.start()], tuple(names[1].split(", "))
+    return Turn(record.text, shown=typed, documents=documents or (), votes=record.votes)
 
 
 def _reply_of(record: Ended, builder: ReplyBuilder) -> Reply:

@@ -23,7 +23,7 @@ def print_turns(
     for number, turn in enumerate(turns):
         if number:
             console.print()
-        console.print(Text(f"❯ {visible(turn.typed)}", "bold"))
+        console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:

@@ -19,7 +19,7 @@ from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.folder import read_session
 from r1local.sessions.recorder import NoSession
-from r1local.sessions.records import Ended, Record
+from r1local.sessions.records import Ended, Question, Record
 from r1local.sessions.session import Session
 from testing.command import Scripted
 from testing.dialogues import ask, talking
@@ -45,7 +45,7 @@ def test_what_is_said_is_what_the_file_says(scripted: Scripted) -> None:
         dialogue.use_system("Be brief.")
         dialogue.change("top-p", "0.9", ReplySettings(SamplerSettings(top_p=0.9)))
         ask(dialogue)
-        events = list(dialogue.ask(dialogue.prepare("text: why?", "why?"), Control()))
+        events = list(dialogue.ask(dialogue.prepare(Question("text: why?", "why?")), Control()))
         dialogue.drop_oldest(1)
         turns = dialogue.turns
     finished = events[-1]
@@ -81,7 +81,7 @@ def test_a_prompt_is_rendered_and_tokenised_once(
 
         monkeypatch.setattr(ChatTemplate, "render", counted_render)
         monkeypatch.setattr(vocabulary, "tokenise", counted_tokenise)
-        prepared = dialogue.prepare("How many?")
+        prepared = dialogue.prepare(Question("How many?"))
         assert dialogue.shortage(prepared) is None
         list(dialogue.ask(prepared, Control()))
     assert (len(rendered), len(tokenised)) == (1, 1)
@@ -89,11 +89,11 @@ def test_a_prompt_is_rendered_and_tokenised_once(
 
 def test_a_prompt_is_counted_as_it_is_sent(scripted: Scripted) -> None:
     with talking(scripted(REPLY)) as dialogue:
-        thinking = dialogue.prepare("?").prompt
+        thinking = dialogue.prepare(Question("?")).prompt
         dialogue.settings = replace(
             dialogue.settings, thinking=replace(dialogue.settings.thinking, off=True)
         )
-        assert len(dialogue.prepare("?").prompt.tokens) > len(thinking.tokens)
+        assert len(dialogue.prepare(Question("?")).prompt.tokens) > len(thinking.tokens)
 
 
 def test_a_retry_replaces_the_reply_and_draws_another_seed(scripted: Scripted) -> None:
@@ -112,7 +112,7 @@ def test_a_retry_replaces_the_reply_and_draws_another_seed(scripted: Scripted) -
 def test_a_reply_that_was_cut_goes_on(scripted: Scripted, tokens: int) -> None:
     with talking(scripted(REPLY)) as dialogue:
         control = Control()
-        for count, _event in enumerate(dialogue.ask(dialogue.prepare("?"), control), 1):
+        for count, _event in enumerate(dialogue.ask(dialogue.prepare(Question("?")), control), 1):
             if count == tokens:
                 control.cancel()
         cut = dialogue.turns[0].reply
@@ -128,7 +128,7 @@ def test_a_reply_that_was_cut_goes_on(scripted: Scripted, tokens: int) -> None:
 
 def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
     with talking(scripted(REPLY)) as dialogue:
-        with closing(dialogue.ask(dialogue.prepare("?"), Control())) as events:
+        with closing(dialogue.ask(dialogue.prepare(Question("?")), Control())) as events:
             first = next(events)
             assert isinstance(first, ThinkingDelta)
         (turn,) = dialogue.turns
@@ -141,15 +141,15 @@ def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
 def test_a_turn_without_an_answer_is_not_given_to_the_model(scripted: Scripted) -> None:
     model = scripted("", chat_template=R1_TEMPLATE, context_length=512)  # an empty thought alone
     with talking(model) as dialogue:
-        alone = len(dialogue.prepare("two").prompt.tokens)
+        alone = len(dialogue.prepare(Question("two")).prompt.tokens)
         ask(dialogue, "one")
-        assert len(dialogue.prepare("two").prompt.tokens) == alone
+        assert len(dialogue.prepare(Question("two")).prompt.tokens) == alone
 
 
 def test_all_voters_are_kept_and_the_winner_is_the_reply(scripted: Scripted) -> None:
     session = Session.create("talk")
     with talking(scripted(REPLY), session, sequences=2) as dialogue:
-        *_events, result = dialogue.vote(3, "Vote!", Control())
+        *_events, result = dialogue.vote(Question("Vote!", votes=3), Control())
         (turn,) = dialogue.turns
     assert isinstance(result, VoteResult) and result.winner
     assert turn.voters == {ballot.voter: ballot.reply for ballot in result.ballots}
@@ -162,8 +162,8 @@ def test_a_full_disk_hides_no_end(scripted: Scripted) -> None:
     seen: list[object] = []
     with talking(scripted(REPLY), FullDisk()) as dialogue:
         replies: list[Callable[[], Iterator[object]]] = [
-            lambda: dialogue.ask(dialogue.prepare("?"), Control()),
-            lambda: dialogue.vote(1, "?", Control()),
+            lambda: dialogue.ask(dialogue.prepare(Question("?")), Control()),
+            lambda: dialogue.vote(Question("?", votes=1), Control()),
         ]
         for reply in replies:
             with pytest.raises(SessionNotSaved):
@@ -196,7 +196,9 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
             dialogue.switch(Selected("other", Path("other.gguf")), load_other)
         assert dialogue.selected == before
         ask(dialogue)
-        assert dialogue.switch(before, load_other) == len(dialogue.prepare("?").prompt.tokens)
+        assert dialogue.switch(before, load_other) == len(
+            dialogue.prepare(Question("?")).prompt.tokens
+        )
 
 
 def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
@@ -208,15 +210,15 @@ def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
         ask(dialogue, long)
         assert dialogue.turns[0].reply and dialogue.turns[0].reply.answer
         room = 1024 - dialogue.settings.thinking.reserve(1024)
-        fits = dialogue.prepare("y" * (room - 330))
+        fits = dialogue.prepare(Question("y" * (room - 330)))
         assert dialogue.shortage(fits) is None
-        prepared = dialogue.prepare("y" * (room - 100))
+        prepared = dialogue.prepare(Question("y" * (room - 100)))
         shortage = dialogue.shortage(prepared)
         assert shortage and shortage.oldest == dialogue.turns
         assert shortage.needed == len(prepared.prompt.tokens) + 1024 - room
         dialogue.drop_oldest(1)
-        assert dialogue.shortage(dialogue.prepare("y" * (room - 100))) is None
-        too_long = dialogue.shortage(dialogue.prepare("y" * 1024))
+        assert dialogue.shortage(dialogue.prepare(Question("y" * (room - 100)))) is None
+        too_long = dialogue.shortage(dialogue.prepare(Question("y" * 1024)))
         assert too_long and too_long.oldest == ()
         assert len(dialogue.turns) == 1, "what is left out stays"
         assert isinstance(dialogue.turns[0], Turn)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.export import export_markdown
 from r1local.sessions.folder import read_session, saved_sessions
+from r1local.sessions.records import Question
 from r1local.sessions.session import Session
 from testing.chats import ChatTerminal, of_type
 from testing.command import COMMAND, Scripted
@@ -95,11 +97,11 @@ def test_a_cut_answer_goes_on_in_its_schema(scripted: Scripted) -> None:
 def test_an_answer_that_is_not_valid_casts_no_vote(scripted: Scripted) -> None:
     with talking(scripted(f"{REPLY}70"), sequences=2) as dialogue:
         dialogue.use_schema(SMALL)
-        *_events, result = dialogue.vote(2, "How many?", Control())
+        *_events, result = dialogue.vote(Question("How many?", votes=2), Control())
         assert isinstance(result, VoteResult) and result.winner is None
         assert [reply.valid for reply in dialogue.turns[0].voters.values()] == [False, False]
         dialogue.use_schema(NUMBER)
-        *_events, result = dialogue.vote(2, "How many?", Control())
+        *_events, result = dialogue.vote(Question("How many?", votes=2), Control())
         assert isinstance(result, VoteResult) and result.answer == "70"
 
 
@@ -135,7 +137,8 @@ def test_a_session_opens_although_its_schema_is_none(scripted: Scripted) -> None
         dialogue.use_schema("{")
     with talking(model, Session.open("talk")) as dialogue:
         dialogue.switch(dialogue.selected, lambda _: load(model, LoadOptions(), never))
-        for asking in (dialogue.retry, dialogue.go_on, lambda it: dialogue.vote(2, "?", it)):
+        voting = partial(dialogue.vote, Question("?", votes=2))
+        for asking in (dialogue.retry, dialogue.go_on, voting):
             with pytest.raises(GrammarError):
                 list(asking(Control()))
         assert len(dialogue.turns) == 1 and last_reply(dialogue).answer == "7"
@@ -150,7 +153,7 @@ def test_a_vote_goes_by_what_is_set_of_votes(
     value = {"confidence": "0.6", "answer-pattern": r"is (\d+)"}[name]
     monkeypatch.setenv(f"R1LOCAL_{name.upper().replace('-', '_')}", value)
     with talking(scripted(f"{REPLY}It is 7, I think.")) as dialogue:
-        *_events, result = dialogue.vote(9, "How many?", Control())
+        *_events, result = dialogue.vote(Question("How many?", votes=9), Control())
     assert isinstance(result, VoteResult)
     if name == "confidence":
         assert result.ended == "confident" and len(result.ballots) < 5

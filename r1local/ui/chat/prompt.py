@@ -6,7 +6,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
@@ -14,7 +16,13 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition, is_searching, vi_navigation_mode
+from prompt_toolkit.filters import (
+    Condition,
+    emacs_mode,
+    has_selection,
+    is_searching,
+    vi_navigation_mode,
+)
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -30,6 +38,11 @@ from r1local.ui.safe_text import visible, visible_line
 _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
 _LONGEST_IN_HISTORY = 20_000
 _STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
+
+#: Ctrl-C on an empty input leaves when it comes twice within so many seconds: once is what people
+#: press to stop a reply that has just ended.
+SECOND_PRESS_S = 2.0
+LEAVES_AGAIN = "Ctrl-C again leaves"
 
 #: Gives the words that an argument may be, each with what it is.
 Words = Callable[[], Mapping[str, str]]
@@ -161,6 +174,29 @@ class VisibleInput(Processor):
         )
 
 
+class LeavingKey:
+    """Ctrl-C on an empty input.
+
+    Args:
+        clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until = -inf
+
+    @property
+    def half_pressed(self) -> bool:
+        """Once more leaves."""
+        return self._clock() < self._until
+
+    def pressed(self) -> bool:
+        """Take one press; whether it leaves."""
+        leaves = self.half_pressed
+        self._until = -inf if leaves else self._clock() + SECOND_PRESS_S
+        return leaves
+
+
 @dataclass(frozen=True, slots=True)
 class Editing:
     """How questions are typed: what completes them, those before, long pastes, and the keys."""
@@ -185,8 +221,6 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
         multiline=True,
         key_bindings=input_keys(editing.pastes),
         editing_mode=editing.mode,
-        enable_open_in_editor=True,
-        tempfile_suffix=".md",
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
         enable_suspend=True,
@@ -198,10 +232,10 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
 
 
 def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
-    """The buffer that questions are typed in; `accept` is given each one that is sent."""
+    """The buffer that questions are typed in; `accept` is given each one as it is sent."""
 
     def send(buffer: Buffer) -> bool:
-        accept(editing.pastes.whole(buffer.text))
+        accept(buffer.text)
         return False
 
     def begins_with_slash() -> bool:
@@ -213,13 +247,16 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
         history=editing.history,
         multiline=True,
         accept_handler=send,
-        tempfile_suffix=".md",
     )
     return buffer
 
 
 def input_keys(pastes: Pastes) -> KeyBindings:
-    """Keys of the input: Enter sends, Alt-Enter or a trailing backslash breaks the line."""
+    """Keys of the input.
+
+    Enter sends, Alt-Enter or a trailing backslash breaks the line, Ctrl-X Ctrl-E (in vi's mode v)
+    opens an editor.
+    """
     keys = KeyBindings()
 
     @keys.add("enter", filter=~is_searching)
@@ -236,6 +273,18 @@ def input_keys(pastes: Pastes) -> KeyBindings:
     @keys.add("escape", "enter")
     def _alt_enter(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
+
+    @keys.add("c-x", "c-e", filter=emacs_mode & ~has_selection)
+    @keys.add("v", filter=vi_navigation_mode)
+    async def _edit(event: KeyPressEvent) -> None:
+        # Not prompt_toolkit's own, which sends what an editor left unsaved, too; and in a buffer
+        # apart, since keys typed ahead change this one.
+        before = event.current_buffer.document
+        edited = Buffer(document=before, tempfile_suffix=".md")
+        await edited.open_in_editor()
+        if edited.text not in (before.text, before.text.removesuffix("\n")):
+            event.current_buffer.document = edited.document
+            event.current_buffer.validate_and_handle()
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:

@@ -131,10 +131,11 @@ class ChatView:
             case _:
                 assert_never(event)
 
-    def begin_vote(self, question: str, votes: int) -> None:
-        """Start a vote on a question."""
+    def begin_vote(self, question: str | None, votes: int) -> None:
+        """Start a vote on a question that is new on the screen, or on the last one anew."""
         self._votes = _Votes(VoteTable(votes))
-        self.conversation.items += [_question(question), self._votes]
+        new = [] if question is None else [_question(question)]
+        self.conversation.items += [*new, self._votes]
         self.conversation.scroll_to_end()
         self.state = "voting"
         self._meter = Meter(self._clock)
@@ -194,7 +195,7 @@ class ChatView:
         for number, turn in enumerate(turns):
             if number == dropped > 0:
                 items.append(Passage("the model is no longer given what is above", "class:note"))
-            items.append(_question(turn.typed))
+            items.append(_question(turn.labelled))
             if turn.voters:
                 told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
                 items.append(_folded(told))
