@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
@@ -77,7 +78,7 @@ class FullScreen:
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
-        self._talk.show(Passage(f"{error.message}\n{error.hint}", "class:warning", "! "))
+        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
 
     def show_turns(self) -> None:
         """Show all turns anew."""

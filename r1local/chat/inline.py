@@ -6,11 +6,13 @@ from collections.abc import Callable
 from contextlib import closing
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.chat.clipboard import copied_by_program, osc52
-from r1local.ui.chat.prompt import LEAVES_AGAIN, Editing, LeavingKey, line_prompt
+from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
+from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.replies.text import text_renderer
@@ -64,7 +66,7 @@ class Inline:
 
     def say_error(self, error: R1LocalError) -> None:
         """Print an error."""
-        print_error(sys.stderr, error.message, error.hint)
+        print_error(sys.stderr, error.message, in_chat(error.hint))
 
     def show_turns(self) -> None:
         """Print the last turn, and say how many came before: the scrollback has the rest."""

@@ -260,6 +260,7 @@ def _sessions(chat: Chat, _argument: str) -> None:
 
 
 def _resume(chat: Chat, argument: str) -> None:
+    argument = " ".join(_words(argument))
     current = chat.dialogue.recorder.name
     names = [each.name for each in saved_sessions() if each.name != current]
     if current and argument and checked_name(argument) == current:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
@@ -19,6 +20,7 @@ from r1local.errors import (
     EXIT_OK,
     LoadingCancelled,
     PromptInputError,
+    UsageError,
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
@@ -36,6 +38,9 @@ from r1local.ui.replies.text import renderer_for
 
 #: The file name that stands for stdin.
 _STDIN = Path("-")
+#: Seconds after which it is said that stdin is being waited for.
+_PATIENCE_S = 1.0
+_WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
 #: Of a reply, or of a vote.
@@ -52,6 +57,7 @@ class RunOptions:
         given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
+        reads_stdin: what stdin holds counts.
     """
 
     prompt: str | None
@@ -64,6 +70,7 @@ class RunOptions:
     given: Mapping[str, Any]
     json_schema: str | None = None
     grammar: Path | None = None
+    reads_stdin: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +247,9 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
 
 def _question(options: RunOptions) -> str:
     """The prompt, and the documents it is about."""
-    piped = _piped_text()
+    piped = _piped_text() if options.reads_stdin else ""
+    if _STDIN in options.files and not options.reads_stdin:
+        raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
     from_stdin = documents.Document("stdin", piped)
     attached = [
         from_stdin if path == _STDIN else documents.read_document(path) for path in options.files
@@ -250,6 +259,8 @@ def _question(options: RunOptions) -> str:
         question = piped
     elif piped and _STDIN not in options.files:
         attached.insert(0, from_stdin)
+        told = f"stdin is attached as a document of {len(piped):,} characters"
+        print_notice(console_for(sys.stderr), f"{told}; --no-stdin leaves it out")
     if not question or not question.strip():
         raise PromptInputError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
@@ -267,10 +278,16 @@ def _conversation(system: str, question: str) -> Conversation:
 
 
 def _piped_text() -> str:
-    """What stdin holds, unless it is a terminal."""
+    """What stdin holds, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
         return ""
-    return documents.read_text(sys.stdin.buffer, "the text piped in")
+    waiting = Timer(_PATIENCE_S, print_notice, (console_for(sys.stderr), _WAITS_FOR_STDIN))
+    waiting.daemon = True
+    waiting.start()
+    try:
+        return documents.read_text(sys.stdin.buffer, "the text piped in")
+    finally:
+        waiting.cancel()
 
 
 def _check_text(text: str) -> None:

@@ -1,5 +1,6 @@
 """A conversation that is being written down while it goes on."""
 
+import shlex
 from pathlib import Path
 
 from r1local import __version__
@@ -73,7 +74,7 @@ class Session:
         except OSError as error:
             raise SessionError(
                 f"session {name} can't be locked: {error.strerror}",
-                f"it can still be read: r1local sessions show {name}",
+                f"it can still be read: r1local sessions show {shlex.quote(name)}",
             ) from error
         try:
             transcript, content = names.load_session(name, folder)
@@ -188,9 +189,8 @@ def _unused(name: str, folder: Path) -> str:
     """A name in the form that files have it, which no session has."""
     name = names.checked_name(name)
     if next(names.free_names(name, folder)) != name:
-        raise InvalidSetting(
-            f"there is a session {name} already", f"open it: r1local chat --resume {name}"
-        )
+        hint = f"open it: r1local chat --resume {shlex.quote(name)}"
+        raise InvalidSetting(f"there is a session {name} already", hint)
     return name
 
 

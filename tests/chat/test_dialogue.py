@@ -9,7 +9,7 @@ import pytest
 
 from r1local.conversation import Conversation, Turn
 from r1local.engine.sampler import SamplerSettings
-from r1local.errors import ModelLoadError, SessionNotSaved
+from r1local.errors import LoadingCancelled, ModelLoadError, SessionNotSaved
 from r1local.events.reply import Finished, ThinkingDelta
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel, LoadOptions, load
@@ -170,6 +170,56 @@ def test_a_full_disk_hides_no_end(scripted: Scripted) -> None:
                 seen.extend(reply())
         assert [turn.reply and turn.reply.answer for turn in dialogue.turns] == [ANSWER, ANSWER]
     assert sum(isinstance(each, Finished | VoteResult) for each in seen) == 2
+
+
+def test_the_meter_has_what_the_conversation_takes_by_now(scripted: Scripted) -> None:
+    """Not what the model evaluated last: that changes with the next prompt only."""
+    old = NoSession()
+    for question in ("How many?", "And now?"):
+        old.append(Question(question))
+        old.append(Ended("stop", False, "m", thinking="", answer=ANSWER))
+    with talking(scripted("", chat_template=R1_TEMPLATE, context_length=1024), old) as dialogue:
+        both = dialogue.context_used
+        assert both > dialogue.loaded.model.position == 0, "as it is resumed, before a question"
+        dialogue.drop_oldest(1)
+        one = dialogue.context_used
+        assert 0 < one < both
+        dialogue.use_system("Be brief.")
+        assert dialogue.context_used > one
+        dialogue.move_to(NoSession())
+        assert dialogue.context_used == 0
+        dialogue.move_to(old)
+        assert dialogue.context_used > one
+        dialogue.undo()
+        dialogue.undo()
+        assert dialogue.context_used == 0
+        ask(dialogue)
+        assert dialogue.context_used == dialogue.loaded.model.position > 0
+
+
+def test_what_was_changed_of_loading_stays_when_more_is(scripted: Scripted) -> None:
+    with talking(scripted(REPLY, context_length=2048), context=768) as dialogue:
+        dialogue.reload(never, context=1024)
+        dialogue.reload(never, sequences=2)
+        model = dialogue.loaded.model
+        assert (model.context_window, model.sequences) == (1024, 2)
+        with pytest.raises(LoadingCancelled):
+            dialogue.reload(lambda: True, context=2048)
+        model = dialogue.loaded.model
+        assert (model.context_window, model.sequences) == (1024, 2)
+        ask(dialogue)
+
+
+def test_a_context_is_held_as_far_as_the_model_was_trained(scripted: Scripted) -> None:
+    model = scripted(REPLY, chat_template=R1_TEMPLATE, context_length=2048)
+    with talking(model, context=768) as dialogue:
+        holds = dialogue.loaded.holds
+        assert holds(2048) and not holds(2049)
+        fits = dialogue.prepare(Question("y" * 1400))
+        shortage = dialogue.shortage(fits)
+        assert shortage and shortage.larger and 768 < shortage.larger <= 2048
+        never_fits = dialogue.shortage(dialogue.prepare(Question("y" * 3000)))
+        assert never_fits and never_fits.larger is None
 
 
 def test_a_new_session_keeps_the_system_prompt_and_no_turn(scripted: Scripted) -> None:

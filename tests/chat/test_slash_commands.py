@@ -81,7 +81,7 @@ WRONG = {
     "/copy code 3": ("there is no code block 3", "there are 1"),
     "/export /nowhere/at/all.md": ("can't be written", "give another path"),
     "/model no-such-model": ("no-such-model",),
-    "/resume nowhere": ("there is no session nowhere",),
+    "/resume nowhere": ("there is no session nowhere", "see which there are: /sessions"),
     "/rename": ("there is no name",),
     "/rename ../evil": ("can't be a session's name",),
     "/answer": ("no reply is being written",),
@@ -307,7 +307,8 @@ def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
         terminal.told("/resume primes", "❯ of primes", "this is session primes", "· primes")
         assert "❯ of squares" not in terminal.shown
         terminal.told("/resume", "❯ of squares", "· squares")
-        terminal.told("/rename primes", "there is a session primes already")
+        terminal.told("/rename primes", "there is a session primes already", "/resume primes")
+        terminal.told("/resume squares", "this is session squares", "/sessions lists the others")
         terminal.leave()
     assert {each.name for each in saved_sessions()} == {"primes", "squares"}
     assert len(records("primes")) and not re.search("squares", json.dumps(records("primes")))

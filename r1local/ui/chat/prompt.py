@@ -6,9 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
-from time import monotonic
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
@@ -38,11 +36,6 @@ from r1local.ui.safe_text import visible, visible_line
 _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
 _LONGEST_IN_HISTORY = 20_000
 _STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
-
-#: Ctrl-C on an empty input leaves when it comes twice within so many seconds: once is what people
-#: press to stop a reply that has just ended.
-SECOND_PRESS_S = 2.0
-LEAVES_AGAIN = "Ctrl-C again leaves"
 
 #: Gives the words that an argument may be, each with what it is.
 Words = Callable[[], Mapping[str, str]]
@@ -172,29 +165,6 @@ class VisibleInput(Processor):
             source_to_display=lambda place: starts[min(place, len(starts) - 1)],
             display_to_source=lambda place: max(bisect_right(starts, place) - 1, 0),
         )
-
-
-class LeavingKey:
-    """Ctrl-C on an empty input.
-
-    Args:
-        clock: gives seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._until = -inf
-
-    @property
-    def half_pressed(self) -> bool:
-        """Once more leaves."""
-        return self._clock() < self._until
-
-    def pressed(self) -> bool:
-        """Take one press; whether it leaves."""
-        leaves = self.half_pressed
-        self._until = -inf if leaves else self._clock() + SECOND_PRESS_S
-        return leaves
 
 
 @dataclass(frozen=True, slots=True)

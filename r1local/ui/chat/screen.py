@@ -44,17 +44,10 @@ from prompt_toolkit.widgets import SearchToolbar
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.layout import PaneLayout
+from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
-from r1local.ui.chat.prompt import (
-    LEAVES_AGAIN,
-    SECOND_PRESS_S,
-    Editing,
-    LeavingKey,
-    VisibleInput,
-    input_keys,
-    vi_mode,
-)
+from r1local.ui.chat.prompt import Editing, VisibleInput, input_keys, vi_mode
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
 from r1local.ui.chat.style import CHAT_STYLE
 from r1local.ui.chat.suspension import Suspension
