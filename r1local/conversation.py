@@ -44,6 +44,8 @@ class Reply:
         prompt_tokens: tokens of the whole prompt.
         thinking_s, answer_s: seconds that each part took.
         seed: of its sampler.
+        valid: whether the answer is valid by its JSON schema; None: there is none, or the
+            answer was not checked.
     """
 
     thinking: str
@@ -57,6 +59,7 @@ class Reply:
     thinking_s: float = 0.0
     answer_s: float = 0.0
     seed: int = 0
+    valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

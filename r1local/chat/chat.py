@@ -30,7 +30,6 @@ from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
-from r1local.voting.settings import VoteSettings
 
 #: Lets the model reply; the control ends or steers it from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
@@ -167,13 +166,14 @@ class Chat:
             votes: let so many replies vote on the answer.
 
         Raises:
-            InvalidSetting: so many can't vote.
+            InvalidSetting: so many can't vote, or what is set of votes is no value.
+            GrammarError: the session's schema is none.
             PromptInputError: it is no text.
             PromptTooLong: it doesn't fit, and nothing can be done about it.
             ChatTemplateError: the template can't render it.
         """
         if votes is not None:
-            VoteSettings(votes)
+            self.dialogue.vote_settings(votes)
         question = self._question(text, votes)
         prepared = self.dialogue.prepare(question)
         if shortage := self.dialogue.shortage(prepared):

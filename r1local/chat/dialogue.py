@@ -4,9 +4,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
 from r1local.engine.limits import CONTEXT_STEP
-from r1local.errors import ChatTemplateError
+from r1local.errors import ChatTemplateError, GrammarError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.loading import LoadedModel, load
@@ -14,6 +15,7 @@ from r1local.models.selection import Selected
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, TokenisedPrompt, reply_to, tokenised_prompt
 from r1local.replies.settings import ReplySettings
+from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import (
     Continued,
@@ -22,6 +24,7 @@ from r1local.sessions.records import (
     OfVoter,
     Question,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
@@ -29,7 +32,7 @@ from r1local.sessions.records import (
     ended,
 )
 from r1local.voting.election import hold_vote
-from r1local.voting.settings import VoteSettings
+from r1local.voting.settings import VoteSettings, vote_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Dialogue:
     Args:
         selected: which model replies.
         loaded: the same, loaded; `close` closes it.
-        settings: how it replies.
+        settings: how it replies, but for the schema, which is the conversation's.
         recorder: keeps the conversation; an opened session brings its turns along.
     """
 
@@ -92,6 +95,11 @@ class Dialogue:
         return self.recorder.transcript.system
 
     @property
+    def schema(self) -> str | None:
+        """The JSON schema that answers are held to."""
+        return self.recorder.transcript.schema
+
+    @property
     def dropped(self) -> int:
         """How many of the oldest turns the model isn't given any more."""
         return self.recorder.transcript.dropped
@@ -106,8 +114,9 @@ class Dialogue:
 
         Raises:
             ChatTemplateError: the template can't render it.
+            GrammarError: the session's schema is none.
         """
-        prompt = self._prompt(self._messages(self.turns, question.text))
+        prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
         return PreparedQuestion(question, prompt)
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
@@ -132,23 +141,38 @@ class Dialogue:
             R1LocalError: as `generation.reply_to`; the question stays, and its reply is `lost`.
         """
         self.recorder.append(prepared.question)
-        yield from self._reply(prepared.prompt, control, self.settings)
+        yield from self._reply(prepared.prompt, control, self._settings)
 
     def retry(self, control: Control) -> Generator[Event, None, None]:
         """Let the model reply to the last question anew, with another seed than any asked for."""
         *before, last = self.turns
+        settings = _with_another_seed(self._settings)
         prompt = self._prompt(self._messages(before, last.question))
         self.recorder.append(Retry())
-        yield from self._reply(prompt, control, self._with_another_seed())
+        yield from self._reply(prompt, control, settings)
 
     def go_on(self, control: Control) -> Generator[Event, None, None]:
-        """Let the last reply go on from where it was cut; there must be one."""
+        """Let the last reply go on from where it was cut; there must be one.
+
+        Raises:
+            GrammarError: its answer does not follow the schema in force.
+        """
         *before, last = self.turns
         assert last.reply is not None
         begun = Begun(last.reply.thinking, last.reply.answer, last.reply.thinking_open)
-        prompt = self._prompt(self._messages(before, last.question), begun)
+        prompt = self._prompt(self._messages(before, last.question), begun, self._settings)
         self.recorder.append(Continued())
-        yield from self._reply(prompt, control, self.settings)
+        yield from self._reply(prompt, control, self._settings)
+
+    def vote_settings(self, votes: int) -> VoteSettings:
+        """How so many replies vote: each as one alone, and by what is set of votes.
+
+        Raises:
+            InvalidSetting: so many can't vote, or what is set is no value.
+            GrammarError: the session's schema is none.
+        """
+        settings = replace(self._settings, only_thinking=False)
+        return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
 
     def vote(self, question: Question, control: Control) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times; the winning reply is what stays.
@@ -160,20 +184,22 @@ class Dialogue:
         """
         assert question.votes is not None
         conversation = self._messages(self.turns, question.text)
+        settings = self.vote_settings(question.votes)
         self.recorder.append(question)
-        yield from self._vote(question.votes, conversation, control, self.settings)
+        yield from self._vote(conversation, control, settings)
 
     def vote_again(self, votes: int, control: Control) -> Generator[VoteEvent, None, None]:
         """Hold the last turn's vote anew, with other seeds than any asked for."""
         *before, last = self.turns
         conversation = self._messages(before, last.question)
+        settings = self.vote_settings(votes)
+        settings = replace(settings, reply=_with_another_seed(settings.reply))
         self.recorder.append(Retry())
-        yield from self._vote(votes, conversation, control, self._with_another_seed())
+        yield from self._vote(conversation, control, settings)
 
     def _vote(
-        self, votes: int, conversation: Conversation, control: Control, reply: ReplySettings
+        self, conversation: Conversation, control: Control, settings: VoteSettings
     ) -> Generator[VoteEvent, None, None]:
-        settings = VoteSettings(votes, replace(reply, only_thinking=False))
         result: VoteResult | None = None
         self._counted = None
         try:
@@ -204,6 +230,10 @@ class Dialogue:
         self.recorder.append(SystemPromptChange(system))
         self._count()
 
+    def use_schema(self, schema: str | None) -> None:
+        """Hold answers to another JSON schema from here on, or to none."""
+        self.recorder.append(SchemaChange(schema))
+
     def change(self, name: str, value: str, settings: ReplySettings) -> None:
         """Reply by other settings from here on; `name` and `value` say what was changed."""
         self.recorder.append(Setting(name, value))
@@ -215,17 +245,19 @@ class Dialogue:
         self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps the system prompt.
+        """Go on in another session, with its turns; a new one keeps system prompt and schema.
 
         Raises:
             SessionNotSaved: the present one can't be saved, and goes on.
         """
-        system = self.system
+        system, schema = self.system, self.schema
         self.recorder.save()
         self._leave_session()
         self._enter(recorder)
         if system and not self.turns:
             self.use_system(system)
+        if schema and not self.turns:
+            self.use_schema(schema)
 
     def switch(self, selected: Selected, loading: Callable[[Selected], LoadedModel]) -> int:
         """Let another model reply; return the tokens it will have to evaluate anew.
@@ -261,6 +293,17 @@ class Dialogue:
         finally:
             self.loaded.model.close()
 
+    @property
+    def _settings(self) -> ReplySettings:
+        """How the next reply is made: as is set, and by the session's schema."""
+        if self.schema is None:
+            return self.settings
+        try:
+            grammar = structure_by(self.schema).grammar
+        except GrammarError as error:
+            raise GrammarError(error.message, "/schema none leaves answers free") from error
+        return replace(self.settings, grammar=grammar, schema=self.schema)
+
     def _enter(self, recorder: Recorder) -> None:
         self.recorder = recorder
         if recorder.transcript.model != self.selected.reference:
@@ -285,8 +328,14 @@ class Dialogue:
                 self._counted = len(self._prompt(self._messages(self.turns, None)).tokens)
         return self._counted or 0
 
-    def _prompt(self, conversation: Conversation, begun: Begun | None = None) -> TokenisedPrompt:
-        return tokenised_prompt(self.loaded, conversation, self.settings, begun)
+    def _prompt(
+        self,
+        conversation: Conversation,
+        begun: Begun | None = None,
+        settings: ReplySettings | None = None,
+    ) -> TokenisedPrompt:
+        """A prompt; without the schema's `settings` a session whose schema is none opens, too."""
+        return tokenised_prompt(self.loaded, conversation, settings or self.settings, begun)
 
     def _reply(
         self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings
@@ -294,7 +343,8 @@ class Dialogue:
         finished: Finished | None = None
         self._counted = None
         try:
-            with closing(reply_to(self.loaded, prompt, settings, control)) as events:
+            events = reply_to(self.loaded, prompt, settings, control)
+            with closing(checked(events, self.recorder.transcript, settings.schema)) as events:
                 for event in events:
                     if isinstance(event, Finished):
                         finished = event
@@ -304,9 +354,6 @@ class Dialogue:
         finally:
             # Whatever ended it, what was streamed is kept.
             self.recorder.append(self._ended(finished))
-
-    def _with_another_seed(self) -> ReplySettings:
-        return replace(self.settings, sampler=replace(self.settings.sampler, seed=None))
 
     def _room(self, window: int) -> int:
         """Tokens of a context that a prompt may have; half of the smallest is the reply's."""
@@ -327,6 +374,10 @@ class Dialogue:
 
     def _ended(self, finished: Finished | None, voter: int | None = None) -> Ended:
         return self.recorder.transcript.ended(finished, self.selected.name, voter)
+
+
+def _with_another_seed(settings: ReplySettings) -> ReplySettings:
+    return replace(settings, sampler=replace(settings.sampler, seed=None))
 
 
 def _first(most: int, holds: Callable[[int], bool]) -> int:

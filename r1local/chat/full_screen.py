@@ -108,7 +108,9 @@ class FullScreen:
         control = self._control = Control()
         if question is None:
             self._show_without_last_reply()
-        self._talk.begin(question, begun, self._chat.dialogue.settings.thinking.budget)
+        dialogue = self._chat.dialogue
+        budget, json = dialogue.settings.thinking.budget, dialogue.schema is not None
+        self._talk.begin(question, begun, budget, json=json)
 
         def job() -> None:
             with closing(replying(control)) as events:
@@ -211,6 +213,7 @@ class FullScreen:
             context_used=dialogue.context_used,
             context_window=dialogue.loaded.model.context_window,
             tokens_per_s=self._talk.tokens_per_s,
+            form="JSON schema" if dialogue.schema else "",
             session=dialogue.recorder.name or "not saved",
             busy=self._busy,
             waiting=tuple(self._waiting),

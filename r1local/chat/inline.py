@@ -99,7 +99,7 @@ class Inline:
         begun: Reply | None = None,  # noqa: ARG002
     ) -> None:
         """Print the reply as it comes."""
-        renderer = text_renderer(self._out, self._err)
+        renderer = text_renderer(self._out, self._err, json=self._chat.dialogue.schema is not None)
         with (
             interruptible() as interruption,
             closing(renderer),
@@ -225,7 +225,8 @@ class Inline:
         dialogue = self._chat.dialogue
         used, window = dialogue.context_used, dialogue.loaded.model.context_window
         name = dialogue.recorder.name or "not saved"
-        return f"{dialogue.selected.name} · {used:,}/{window:,} · {name}"
+        form = " · JSON schema" if dialogue.schema else ""
+        return f"{dialogue.selected.name} · {used:,}/{window:,}{form} · {name}"
 
     def _end_if_killed(self, interruption: Interruption) -> None:
         if interruption.reader_gone:

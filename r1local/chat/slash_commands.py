@@ -10,7 +10,9 @@ from r1local.config.options import settable
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
 from r1local.prompts.documents import documents_of, read_document
+from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
+from r1local.replies.structured_output import schema_text, structure_by
 from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import checked_name, saved_sessions
 from r1local.sessions.session import Session
@@ -81,6 +83,26 @@ def _set(chat: Chat, argument: str) -> None:
         settings = changed(settings, name, value.strip())
         chat.dialogue.change(name, value.strip(), settings)
     chat.surface.say(f"{name} is {shown(settings, name)}")
+
+
+def _schema(chat: Chat, argument: str) -> None:
+    dialogue = chat.dialogue
+
+    def work(_control: Control) -> str:
+        if argument and argument != "none":
+            words = [argument] if argument.startswith("{") else _words(argument)
+            schema = schema_text(words[0] if len(words) == 1 else argument)
+            structure_by(schema)  # refused before it is in force
+            dialogue.use_schema(schema)
+        elif argument:
+            dialogue.use_schema(None)
+        if dialogue.schema is None:
+            return "answers are free in form"
+        notice = structure_by(dialogue.schema).notice
+        told = f"answers are held to this JSON schema:\n{dialogue.schema.strip()}"
+        return f"{told}\n{notice}" if notice else told
+
+    chat.surface.work("reading the schema", work)
 
 
 def _think(chat: Chat, argument: str) -> None:
@@ -271,10 +293,13 @@ def _stats(chat: Chat, _argument: str) -> None:
         f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
     ]
+    checked = [reply.valid for reply in all_replies if reply.valid is not None]
+    by_schema = f"schema     {checked.count(True)} of {len(checked)} answers are valid\n"
     chat.surface.say(
         f"thinking   {token_count(thinking)} in {duration(thinking_s)}\n"
         f"answers    {token_count(answers)} in {duration(answer_s)}\n"
         f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
+        f"{by_schema if checked else ''}"
         f"context    {used:,} of {window:,} tokens\n"
         f"the same tokens at {', '.join(costs)}"
     )
@@ -290,6 +315,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "schema": SlashCommand(
+        "[FILE|TEXT|none]", "show or change the JSON schema that answers are held to", _schema
+    ),
     "think": SlashCommand(
         "[N[.VOTER]]", "open the last thought, or that of reply N", _think, at_once=True
     ),

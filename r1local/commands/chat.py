@@ -203,7 +203,7 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
-    completer = SlashCompleter(told, _words(), ("file", "export", "model"))
+    completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi)
     if options.inline:
         return Inline(editing)

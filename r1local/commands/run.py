@@ -119,6 +119,7 @@ def run(options: RunOptions) -> int:
         output_format=options.output_format,
         thinking=options.thinking,
         answer_only=options.answer_only,
+        json=prepared.settings.schema is not None,
     )
 
     def replying(loaded: LoadedModel, control: Control) -> Generator[Event, None, None]:
@@ -131,7 +132,7 @@ def run(options: RunOptions) -> int:
     reply = kept.reply()
     if reply.reason == "cancelled":
         return interruption.exit_code
-    code, why_none = _outcome(reply, options, valid=kept.valid)
+    code, why_none = _outcome(reply, options)
     if why_none and not options.answer_only:
         print_notice(err, f"no answer: {why_none}")
     return code
@@ -220,8 +221,8 @@ def _events(
         yield from events
 
 
-def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[int, str | None]:
-    """What a reply, as it is kept, comes to; `valid` is what a schema says of its answer.
+def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
+    """What a reply, as it is kept, comes to.
 
     Returns:
         The exit code, and why there is no answer where no event has said it.
@@ -237,7 +238,7 @@ def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[
         if reply.thinking_open:
             return EXIT_NO_ANSWER, "the reply ended inside its thought"
         return EXIT_NO_ANSWER, "there was no thought" if thought_only else "the reply was empty"
-    if reply.reason == "loop" or valid is False:
+    if reply.reason == "loop" or reply.valid is False:
         return EXIT_NO_ANSWER, None
     if reply.reason == "length" and options.grammar:
         return EXIT_NO_ANSWER, "it was cut by the token limit before it was whole"

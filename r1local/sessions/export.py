@@ -99,9 +99,18 @@ def _reply_blocks(reply: Reply, thoughts: bool) -> Iterator[str]:
     if thoughts and reply.thinking:
         yield f"### Thinking\n\n{_quoted(reply.thinking)}"
     if reply.answer:
-        yield f"### Answer\n\n{_contained(reply.answer)}"
+        yield f"### Answer\n\n{_answer(reply)}"
+    if reply.valid is False:
+        yield "*The answer is not valid by its JSON schema.*"
     if reply.reason != "stop":
         yield f"*The reply ended early: {reply.reason}.*"
+
+
+def _answer(reply: Reply) -> str:
+    """An answer as Markdown; one that a schema holds as the code it is."""
+    if reply.valid is None:
+        return _contained(reply.answer)
+    return _contained(f"~~~json\n{reply.answer}\n~~~")
 
 
 def _quoted(text: str) -> str:

@@ -56,6 +56,7 @@ class Ended:
     thinking_s: float = 0.0
     answer_s: float = 0.0
     seed: int = 0
+    valid: bool | None = None
     thinking: str | None = None
     answer: str | None = None
 
@@ -98,6 +99,13 @@ class SystemPromptChange:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """Answers are held to another JSON schema from here on, or to none."""
+
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """So many more of the oldest turns are left out of the prompt."""
 
@@ -130,6 +138,7 @@ Record: TypeAlias = (
     | Setting
     | UsedModel
     | SystemPromptChange
+    | SchemaChange
     | Dropped
     | OfVoter
 )
@@ -148,6 +157,7 @@ _TYPES: dict[str, type[Any]] = {
     "set": Setting,
     "model": UsedModel,
     "system": SystemPromptChange,
+    "schema": SchemaChange,
     "dropped": Dropped,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}

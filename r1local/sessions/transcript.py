@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from r1local.conversation import Reply, Turn
+from r1local.conversation import Part, Reply, Turn
 from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
@@ -20,6 +20,7 @@ from r1local.sessions.records import (
     Question,
     Record,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
@@ -41,6 +42,7 @@ class Transcript:
     Attributes:
         started: when it was begun, in UTC; None if that isn't known.
         system: the system prompt.
+        schema: the JSON schema that answers are held to, as text that is not trusted.
         model: the name of the model used last.
         settings: the values given last, by setting.
         dropped: how many of the oldest turns are left out of the prompt.
@@ -49,6 +51,7 @@ class Transcript:
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.started: datetime | None = None
         self.system: str | None = None
+        self.schema: str | None = None
         self.model: str | None = None
         self.settings: dict[str, str] = {}
         self.dropped = 0
@@ -75,6 +78,11 @@ class Transcript:
         """Let one more record change what was said."""
         with self._lock:
             self._apply(record)
+
+    def text(self, part: Part) -> str:
+        """The text so far of a part of the reply that is being written."""
+        with self._lock:
+            return self._open.text(part) if self._open else ""
 
     def ended(self, finished: Finished | None, model: str, voter: int | None = None) -> Ended:
         """Return the record that ends the present reply, or that of a voter.
@@ -128,6 +136,8 @@ class Transcript:
                 self.model = name
             case SystemPromptChange(text):
                 self.system = text
+            case SchemaChange(text):
+                self.schema = text
             case Dropped(count):
                 self.dropped = min(self.dropped + count, len(self._turns))
             case Head():

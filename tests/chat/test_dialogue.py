@@ -1,17 +1,16 @@
 """A dialogue in this process, on scripted models: what is said, kept, and given to the model."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r1local.chat.dialogue import Dialogue
 from r1local.conversation import Conversation, Turn
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import LoadingCancelled, ModelLoadError, SessionNotSaved
-from r1local.events.reply import Event, Finished, ThinkingDelta
+from r1local.events.reply import Finished, ThinkingDelta
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import Selected
@@ -19,34 +18,16 @@ from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.folder import read_session
-from r1local.sessions.recorder import NoSession, Recorder
+from r1local.sessions.recorder import NoSession
 from r1local.sessions.records import Ended, Question, Record
 from r1local.sessions.session import Session
 from testing.command import Scripted
+from testing.dialogues import ask, talking
 from testing.models import R1_TEMPLATE
 from testing.replies import never
 
 THOUGHT, ANSWER = "It is even.", r"So \boxed{4}."
 REPLY = f"{THOUGHT}\n</think>\n\n{ANSWER}"
-
-
-@contextmanager
-def talking(
-    path: Path,
-    recorder: Recorder | None = None,
-    settings: ReplySettings | None = None,
-    **load_: int,
-) -> Iterator[Dialogue]:
-    """A dialogue with the model in a file, without a session unless one is given."""
-    selected = Selected("scripted", path)
-    loaded = load(path, LoadOptions(**load_), never)  # type: ignore[arg-type]
-    recorder = recorder or NoSession()
-    with closing(Dialogue(selected, loaded, settings or ReplySettings(), recorder)) as dialogue:
-        yield dialogue
-
-
-def ask(dialogue: Dialogue, question: str = "How many?") -> list[Event]:
-    return list(dialogue.ask(dialogue.prepare(Question(question)), Control()))
 
 
 class FullDisk(NoSession):

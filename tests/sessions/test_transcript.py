@@ -19,6 +19,7 @@ from r1local.sessions.records import (
     Question,
     Record,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
@@ -42,6 +43,7 @@ ends = st.builds(
     thinking_tokens=counts,
     thinking_s=seconds,
     thinking=st.none() | texts,
+    valid=st.none() | st.booleans(),
     answer=st.none() | texts,
 )
 of_reply = st.one_of(
@@ -67,6 +69,7 @@ records = st.one_of(
     st.builds(Setting, texts, texts),
     st.builds(UsedModel, texts),
     st.builds(SystemPromptChange, st.none() | texts),
+    st.builds(SchemaChange, st.none() | texts),
     st.builds(Dropped, counts),
 )
 #: What a model streams: a few pieces of one reply, or of several voters' at once.
@@ -84,7 +87,7 @@ plans = st.builds(
 
 def state(transcript: Transcript) -> tuple[object, ...]:
     facts = transcript.system, transcript.model, transcript.settings, transcript.dropped
-    return (transcript.turns, transcript.title, *facts)
+    return (transcript.turns, transcript.title, transcript.schema, *facts)
 
 
 @settings(max_examples=300, deadline=None)
@@ -150,7 +153,7 @@ def test_the_end_of_a_reply_that_an_error_ended() -> None:
 
 
 def test_the_record_of_an_end_has_all_of_the_reply() -> None:
-    reply = Reply("Hm.", "4", "stop", False, "m", 2, 1, 9, 0.5, 0.25, 7)
+    reply = Reply("Hm.", "4", "stop", False, "m", 2, 1, 9, 0.5, 0.25, 7, valid=True)
     assert {f.name for f in fields(Ended)} == {f.name for f in fields(Reply)}
     transcript = Transcript([Question("?"), ended(reply, streamed=False)])
     assert transcript.turns[0].reply == reply
