@@ -262,6 +262,8 @@ def _sessions(chat: Chat, _argument: str) -> None:
 
 def _resume(chat: Chat, argument: str) -> None:
     argument = " ".join(_words(argument))
+    if not isinstance(chat.dialogue.recorder, Session):
+        raise UsageError("--no-save keeps no session to go on with", "start without --no-save")
     current = chat.dialogue.recorder.name
     names = [each.name for each in saved_sessions() if each.name != current]
     if current and argument and checked_name(argument) == current:

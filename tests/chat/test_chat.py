@@ -1,6 +1,7 @@
 """Chats that end as nobody wished, go on later, leave nothing behind, or meet one another."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,6 +79,9 @@ def test_the_terminal_is_restored_and_what_was_said_is_kept(ending: str, endless
         assert terminal.finish() == code
         assert terminal.restored
         assert_left_whole(terminal)
+        told = " ".join(terminal.shown.split())
+        assert (f"error: the chat was ended by signal {code - 128} " in told) == bool(code)
+        assert ("hint: r1local chat --resume goes on with what was said" in told) == bool(code)
     (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and LONG_THOUGHT.startswith(turn.reply.thinking)
     assert turn.reply.reason == ("lost" if code else "cancelled")
@@ -92,6 +96,8 @@ def test_kill_9_of_the_one_that_looks_on(endless: Path) -> None:
         child.wait(20)
         assert terminal.restored
         assert_left_whole(terminal)
+        after = terminal.plain.rpartition(chats.LEAVE_SCREEN)[2]
+        assert not re.sub(r"\x1b\[\?\d+[hl]", "", after).strip(), "the screen is the shell's"
     (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and turn.reply.thinking
 
@@ -148,6 +154,8 @@ def test_no_save_leaves_nothing_anywhere(scripted: Scripted, home: Path) -> None
         terminal.send("a secret")
         terminal.wait_for_text("│ 4 │", "not saved")
         terminal.told("/save", "nothing is saved")
+        terminal.told("/resume other", "--no-save keeps no session to go on with")
+        terminal.told("/undo", "taken back: a secret")
         terminal.told("/new", "a new session")
         terminal.send("/set temperature 0.5")
         terminal.type(chats.F2 + chats.F9)
