@@ -383,6 +383,11 @@ def test_only_what_helps_is_offered(folder: Path) -> None:
         terminal.wait_for_text("there is no choice 7", "type 1 to 2")
         terminal.send("2.")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.send("")
+        terminal.wait_for_text("Type a number")
+        assert "in a new session" not in terminal.shown
+        terminal.told("/system", "there is no system prompt")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
         terminal.type(chats.CTRL_C)
         terminal.told("/file long.txt long.txt long.txt", "goes with the next question")
         terminal.send("What is 20 + 58?")
