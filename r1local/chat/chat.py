@@ -251,11 +251,7 @@ class Chat:
 
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
-            try:
-                self.dialogue.move_to(recorder)
-            except SessionNotSaved:
-                recorder.close()
-                raise
+            self.dialogue.move_to(recorder)
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
             self.found = ("", [])
             return ""

@@ -108,9 +108,11 @@ def _schema(chat: Chat, argument: str) -> None:
 def _think(chat: Chat, argument: str) -> None:
     thoughts = {name: reply for name, reply in _replies(chat).items() if reply.thinking}
     own = [name for name in thoughts if "." not in name]
-    name = argument or (own[-1] if own else "yet")
+    if not thoughts:
+        raise UsageError("there is no thought yet", "type a question")
+    name = argument or (own or [*thoughts])[-1]
     if name not in thoughts:
-        has = ", ".join(own or thoughts) or "none yet"
+        has = ", ".join(own or thoughts)
         raise UsageError(f"there is no thought {name}", f"thoughts there are: {has}")
     chat.surface.open_thought(name, thoughts[name])
 
@@ -349,7 +351,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "rename": SlashCommand("NAME", "give the session a name", _rename),
     "new": SlashCommand("", "a new session; this one stays saved", _new),
     "clear": SlashCommand("", "empty the screen; the conversation stays", _clear, at_once=True),
-    "stats": SlashCommand("", "tokens, seconds, and what an API had charged", _stats, at_once=True),
+    "stats": SlashCommand("", "tokens, seconds, and what an API would have charged", _stats, at_once=True),
     "quit": SlashCommand("", "leave", _quit, at_once=True),
 }
 

@@ -266,6 +266,44 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
         )
 
 
+def test_without_any_model_a_question_ends_in_a_sentence(scripted: Scripted) -> None:
+    def broken(_selected: Selected) -> LoadedModel:
+        raise ModelLoadError("broken", "give another")
+
+    path = scripted(REPLY)
+    with talking(path, Session.create("talk")) as dialogue:
+        ask(dialogue)
+        hidden = path.rename(path.with_suffix(".hidden"))
+        with pytest.raises(ModelLoadError, match="broken"):
+            dialogue.switch(Selected("other", Path("other.gguf")), broken)
+        asked: list[Callable[[], object]] = [
+            lambda: ask(dialogue),
+            lambda: list(dialogue.retry(Control())),
+            lambda: list(dialogue.vote_again(2, Control())),
+        ]
+        for each in asked:
+            with pytest.raises(ModelLoadError, match="no model is in memory"):
+                each()
+        dialogue.move_to(Session.create("next"))
+        dialogue.move_to(Session.open("talk"))
+        hidden.rename(path)
+        dialogue.reload(never)
+        assert ask(dialogue) and dialogue.undo()
+
+
+def test_a_session_that_is_not_moved_to_is_closed(scripted: Scripted) -> None:
+    class Stuck(NoSession):
+        def save(self) -> None:
+            raise SessionNotSaved("no room", "make some")
+
+    with closing(Session.create("other")) as session:
+        session.append(Question("?"))
+    with talking(scripted(REPLY), Stuck()) as dialogue:
+        with pytest.raises(SessionNotSaved):
+            dialogue.move_to(Session.open("other"))
+        Session.open("other").close()
+
+
 def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
     scripted: Scripted,
 ) -> None:

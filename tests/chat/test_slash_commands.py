@@ -45,7 +45,7 @@ def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         for command in ("/retry", "/edit", "/undo", "/continue", "/copy"):
             terminal.told(command, "nothing was asked yet", "type a question")
-        terminal.told("/think", "thoughts there are: none yet")
+        terminal.told("/think", "there is no thought yet", "type a question")
         terminal.told("/sessions", "no session is saved yet")
         terminal.told("/resume", "there is no other session")
         terminal.told("/stats", "0 tokens in 0.0 s")

@@ -455,3 +455,14 @@ def test_a_session_is_renamed_while_it_goes_on() -> None:
     say(session, "three")
     session.close()
     assert find_session("other").turns == 1
+
+
+def test_a_session_that_cant_be_opened_is_not_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session.create("talk")
+    say(session, "Why?")
+    session.close()
+    with monkeypatch.context() as wrong:
+        wrong.setenv("R1LOCAL_SESSION_KV_MIB", "many")
+        with pytest.raises(InvalidSetting):
+            Session.open("talk")
+    Session.open("talk").close()
