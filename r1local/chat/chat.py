@@ -59,6 +59,9 @@ class Surface(Protocol):
     def show_turns(self) -> None:
         """Show the conversation anew, after it changed."""
 
+    def show_undone(self) -> None:
+        """Show the conversation without its last turn, which was taken back."""
+
     def clear(self) -> None:
         """Empty the screen."""
 

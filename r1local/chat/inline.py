@@ -78,6 +78,10 @@ class Inline:
             self.say(f"{len(turns) - 1} turns came before:")
         print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
 
+    def show_undone(self) -> None:
+        """Print the turn that is the last by now."""
+        self.show_turns()
+
     def clear(self) -> None:
         """Clear the terminal."""
         self._out.clear()

@@ -166,7 +166,7 @@ def _edit(chat: Chat, _argument: str) -> None:
     if names:
         chat.attached[:0] = documents_of(turn.question, turn.typed, names)
     chat.dialogue.undo()
-    chat.surface.show_turns()
+    chat.surface.show_undone()
     chat.surface.type(turn.typed)
     if names:
         _tell_attached(chat)
@@ -182,7 +182,7 @@ def _continue(chat: Chat, _argument: str) -> None:
 def _undo(chat: Chat, _argument: str) -> None:
     _last_number(chat)
     turn = chat.dialogue.undo()
-    chat.surface.show_turns()
+    chat.surface.show_undone()
     chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
 
 
@@ -351,7 +351,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "rename": SlashCommand("NAME", "give the session a name", _rename),
     "new": SlashCommand("", "a new session; this one stays saved", _new),
     "clear": SlashCommand("", "empty the screen; the conversation stays", _clear, at_once=True),
-    "stats": SlashCommand("", "tokens, seconds, and what an API would have charged", _stats, at_once=True),
+    "stats": SlashCommand(
+        "", "tokens, seconds, and what an API would have charged", _stats, at_once=True
+    ),
     "quit": SlashCommand("", "leave", _quit, at_once=True),
 }
 

@@ -159,6 +159,26 @@ def test_retry_undo_and_edit(scripted: Scripted) -> None:
     assert turn.question == "first of all"
 
 
+def test_what_else_is_on_the_screen_stays_when_a_turn_is_taken_back(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), lines=50) as terminal:
+        ask(terminal, "first")
+        terminal.told("/stats", "prompts")
+        ask(terminal, "second")
+        terminal.send("/context")
+        terminal.wait_for_text("tokens of context are in use")
+        terminal.type(chats.F5)
+        terminal.wait_for_text("**four**")
+        terminal.send("/retry")
+        terminal.wait_for(lambda: len(of_type("ended")) == 3)
+        terminal.wait_for(lambda: terminal.shown.count("**four**") == 1)
+        assert "in use" in terminal.shown.partition("❯ second")[0]
+        for word in ("second", "first"):
+            terminal.send("/undo")
+            terminal.wait_for_text(f"taken back: {word}", "prompts", "in use")
+            assert "❯" not in "".join(terminal.rows[:-1]) and "four" not in terminal.shown
+        assert terminal.leave() == 0
+
+
 def test_files_go_with_the_next_question(scripted: Scripted, folder: Path) -> None:
     (folder / "notes of mine.md").write_text("The magic word is xyzzy.")
     (folder / "two.txt").write_text("2")
