@@ -40,7 +40,7 @@ class Inline:
         self._left = False
         self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
-        self._session = line_prompt(editing, self._told_below) if edits else None
+        self._session = line_prompt(editing, self._told_below, self.say) if edits else None
 
     def run(self, chat: Chat) -> None:
         """Chat until the user leaves, or the input ends."""

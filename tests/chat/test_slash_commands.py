@@ -449,3 +449,14 @@ def test_what_an_editor_did_not_save_is_not_sent(
         terminal.type(" goes on")
         terminal.wait_for_text("❯ a draft goes on")
     assert not of_type("question")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--inline"]])
+def test_an_editor_that_is_not_there_is_said(arguments: list[str], scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), *arguments, EDITOR="/nope -w", VISUAL="") as terminal:
+        terminal.type("a draft")
+        terminal.wait_for_text("❯ a draft")
+        terminal.type("\x18\x05")
+        terminal.wait_for_text("the editor /nope can't be run: set VISUAL or EDITOR", "❯ a draft")
+        terminal.type(" goes on")
+        terminal.wait_for_text("❯ a draft goes on")

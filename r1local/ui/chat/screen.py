@@ -123,7 +123,9 @@ class ChatScreen:
         self._output = steady_output()
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=merge_key_bindings([input_keys(editing.pastes), self._screen_keys()]),
+            key_bindings=merge_key_bindings(
+                [input_keys(editing.pastes, self.talk.note), self._screen_keys()]
+            ),
             style=CHAT_STYLE,
             full_screen=True,
             mouse_support=True,
