@@ -193,7 +193,7 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
             second.wait_for_text("❯ from the first", "└───┘", "shared-2")
             second.send("from the second")
             second.wait_for(lambda: second.shown.count("└───┘") == 2)
-            second.told("/resume shared", "session shared is open in another chat")
+            second.told("/resume shared", "session shared is open in another chat", "copy it: cp")
             assert second.leave() == 0
         first.send("again")
         first.wait_for_text("❯ again")
@@ -258,6 +258,20 @@ def test_what_cant_be_saved_is_lost_only_if_the_user_says_so(
         assert terminal.finish() == 1
         told = " ".join(terminal.shown.split())
         assert "what its file does not have yet is lost" in told and "saved; r1local" not in told
+
+
+def test_a_session_whose_file_was_deleted_is_not_called_saved(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), "--session", "gone") as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │")
+        terminal.wait_for(lambda: bool(of_type("ended")))
+        (sessions_folder() / "gone.jsonl").unlink()
+        terminal.type(chats.CTRL_D)
+        terminal.wait_for_text("can't be saved: its file was deleted; /export PATH writes", "2  ")
+        terminal.send("2")
+        assert terminal.finish() == 1
+        told = " ".join(terminal.shown.split())
+        assert "session gone can't be saved: its file was deleted" in told and "saved;" not in told
 
 
 def test_nobody_is_asked_in_a_pipe(scripted: Scripted) -> None:

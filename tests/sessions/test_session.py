@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -466,3 +467,14 @@ def test_a_session_that_cant_be_opened_is_not_locked(monkeypatch: pytest.MonkeyP
         with pytest.raises(InvalidSetting):
             Session.open("talk")
     Session.open("talk").close()
+
+
+def test_the_hint_of_a_session_in_use_copies_it() -> None:
+    session = Session.create("my talk")
+    say(session, "Why?")
+    with pytest.raises(SessionInUse) as refused:
+        Session.open("my talk")
+    subprocess.run(refused.value.hint.partition("copy it: ")[2], shell=True, check=True)
+    with closing(Session.open("my talk-2")) as copy:
+        assert copy.transcript.turns == session.transcript.turns
+    session.close()
