@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from r1local.chat.dialogue import Dialogue, Shortage
+from r1local.chat.dialogue import Dialogue
+from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.config.options import MOST_AT_ONCE
 from r1local.conversation import Reply, Turn, labelled_question

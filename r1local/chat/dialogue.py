@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
 from r1local.engine.limits import CONTEXT_STEP
@@ -41,24 +42,6 @@ class PreparedQuestion:
 
     question: Question
     prompt: TokenisedPrompt
-
-
-@dataclass(frozen=True, slots=True)
-class Shortage:
-    """A question that the context window has no room for.
-
-    Args:
-        needed: tokens of the prompt and of the least room for a reply.
-        context_window: tokens there are.
-        oldest: the oldest turns which leave room enough when left out; none if
-            the question alone is too long.
-        larger: a context that has room, which the model was trained for and memory holds.
-    """
-
-    needed: int
-    context_window: int
-    oldest: tuple[Turn, ...]
-    larger: int | None
 
 
 class Dialogue:
@@ -132,7 +115,7 @@ class Dialogue:
             messages = messages_of(given[left_out:], self.system, prepared.question.text)
             return len(self._prompt(messages).tokens) <= room
 
-        oldest = given[: _first(len(given), fits)]
+        oldest = given[: least_that_holds(len(given), fits)]
         return Shortage(tokens + window - room, window, oldest, self._larger(tokens))
 
     def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
@@ -393,14 +376,3 @@ class Dialogue:
 
 def _with_another_seed(settings: ReplySettings) -> ReplySettings:
     return replace(settings, sampler=replace(settings.sampler, seed=None))
-
-
-def _first(most: int, holds: Callable[[int], bool]) -> int:
-    """The least number from 1 to `most` that `holds`, which stays true once it is; 0 if none."""
-    if not most or not holds(most):
-        return 0
-    low, high = 1, most
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low

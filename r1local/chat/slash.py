@@ -69,3 +69,13 @@ def command_named(name: str, commands: Mapping[str, SlashCommand[Target]]) -> Sl
     near = difflib.get_close_matches(name, commands, n=1, cutoff=0.5)
     hint = f"did you mean /{near[0]}?" if near else "/help lists them"
     raise UsageError(f"there is no /{name}", hint)
+
+
+def split_words(argument: str) -> list[str]:
+    """The words of an argument as in a shell: one in quotes may have spaces."""
+    import shlex
+
+    try:
+        return shlex.split(argument)
+    except ValueError:  # an apostrophe in a name
+        return [argument]
