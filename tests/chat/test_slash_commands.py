@@ -362,7 +362,7 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         assert "and the context has 768" in terminal.shown
         assert "1  leave out the oldest turn: What is 20 + 58?" in terminal.shown
         assert "2  ask it in a new session" in terminal.shown
-        assert "3  load the model with a context of 1,536 tokens" in terminal.shown
+        terminal.wait_for_text("3  load the model with a context of 1,536 tokens")
         asked = len(of_type("question", "sums"))
         terminal.send("1")
         terminal.wait_for(lambda: len(of_type("ended", "sums")) > asked)
