@@ -1,4 +1,4 @@
-"""The whole command line: importing this declares every command, and `parse` reads arguments."""
+"""The whole command line: importing this module declares every command."""
 
 import sys
 from typing import Annotated
@@ -15,10 +15,9 @@ __all__ = ["chat", "config", "models", "parse_arguments", "replies", "sessions"]
 
 
 def parse_arguments() -> Command:
-    """The command that this process's arguments ask for.
+    """Return the command that this process's arguments ask for.
 
-    Help and shell completion are printed here and end the program, and so does
-    wrong usage, with exit code 2.
+    Prints help and shell completion itself and exits; wrong usage exits with code 2.
     """
     try:
         outcome = app(prog_name="r1local", standalone_mode=False)
