@@ -54,7 +54,7 @@ def test_a_file_is_known_by_a_name_of_its_own(tmp_path: Path) -> None:
     assert entry["reference"] == "my-model-v2-q8-0"
     again = r1local("import", path)
     assert again.returncode == 1
-    assert "is imported already, as my-model-v2-q8-0" in again.stderr
+    assert "is already imported as my-model-v2-q8-0" in again.stderr
 
 
 def test_a_name_of_the_users_choice(homes: Homes, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_imports_at_once_are_all_kept(homes: Homes, tmp_path: Path) -> None:
     ("name", "words"),
     [
         ("r1", "the name r1 is taken"),
-        ("7b", "the name 7b is taken, as another name of r1-distill-qwen-7b"),
+        ("7b", "the name 7b is taken: it is another name of r1-distill-qwen-7b"),
         ("nano", "taken"),
         ("Mine", "can't be a model's name"),
         ("a/b", "can't be a model's name"),

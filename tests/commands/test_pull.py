@@ -368,7 +368,7 @@ def test_only_the_model_comes_of_all_that_lies_beside_it(hub: Hub, pull: Pull, c
         (["X-MTP-Q4_K_M.gguf"], "", 0, "X-MTP-Q4_K_M.gguf: 0.00 GB"),
         (["mmproj-m-f16.gguf"], "", 1, "has no model among its GGUF files"),
         (["mmproj-m-f16.gguf"], ":F16", 1, "it has: mmproj-m-f16.gguf; such a file comes only"),
-        (["m-Q2_K.gguf", "mtp-m.gguf"], ":Q8_0", 1, "it has: Q2_K; and by its name: mtp-m.gguf"),
+        (["m-Q2_K.gguf", "mtp-m.gguf"], ":Q8_0", 1, "it has: Q2_K; and by file name: mtp-m.gguf"),
         (["m.Q8_0.gguf.part1of2", "m.Q8_0.gguf.part2of2"], "", 1, "m.Q8_0.gguf is there in pieces"),
         (["m.Q2_K.gguf", "m.Q8_0.gguf.part1of2"], ":Q8_0", 1, "m.Q8_0.gguf is there in pieces"),
         (["m.Q2_K.gguf", "m.Q8_0.gguf.part1of2"], ":Q6_K", 1, "it has: Q2_K"),

@@ -147,9 +147,9 @@ def test_other_programs_models_are_never_touched(homes: Homes) -> None:
     file = homes.in_lm_studio("o/m/m-Q8_0.gguf")
     result = r1local("rm", "--yes", "7b")
     assert result.returncode == 1
-    assert "error: deepseek-r1:7b is Ollama's" in result.stderr
+    assert "error: deepseek-r1:7b belongs to Ollama" in result.stderr
     assert "hint: remove it there: ollama rm deepseek-r1:7b" in result.stderr
-    assert "LM Studio's" in r1local("rm", "--yes", "hf:o/m").stderr
+    assert "LM Studio" in r1local("rm", "--yes", "hf:o/m").stderr
     assert ollama.exists() and file.exists()
     homes.in_cache("m-Q4_K_M.gguf")
     assert r1local("rm", "--yes", "7b").returncode == 0
@@ -159,7 +159,7 @@ def test_other_programs_models_are_never_touched(homes: Homes) -> None:
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("nano", "nano is a part of r1local"),
+        ("nano", "nano is part of r1local"),
         ("7b", "7b is not on this machine"),
         ("7bb", "did you mean 7b"),
     ],
@@ -175,9 +175,9 @@ def test_a_file_of_the_users_own(homes: Homes, tmp_path: Path) -> None:
     path.write_bytes(homes.data())
     entry = find_installed(parse_reference(str(path), load_catalog()), load_catalog())
     assert entry is not None
-    with pytest.raises(StoreError, match=r"own\.gguf is a file of yours"):
+    with pytest.raises(StoreError, match=r"own\.gguf is your own file"):
         remove_files(entry)
-    assert "own.gguf is a file of yours" in r1local("rm", "--yes", path).stderr
+    assert "own.gguf is your own file" in r1local("rm", "--yes", path).stderr
     assert path.exists()
 
 
