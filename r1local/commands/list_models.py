@@ -1,4 +1,4 @@
-"""`r1local list`: the models on this machine, or all that are known, and what fits."""
+"""`r1local list`: the models on this machine, or all known ones, and which of them fit."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
 from r1local.units import disk_size
 
-#: Seconds since the epoch of a time that every calendar and time zone here can still write.
+#: Latest time that Python can format in any time zone, in seconds since the epoch.
 _LATEST = 250_000_000_000
 #: Homes of models that are entries of the catalog themselves.
 _OWN = ("embedded", "imported")
@@ -32,7 +32,7 @@ _OWN = ("embedded", "imported")
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """What `list` was asked for."""
+    """The arguments of `list`."""
 
     available: bool
     output_format: ModelFormat
@@ -40,7 +40,7 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class _KnownModel:
-    """A model of the catalog in one quantization, of so many bytes, and where it would run."""
+    """A model of the catalog in one quantization, its size in bytes, and where it would run."""
 
     model: CatalogModel
     quantization: str | None
@@ -62,12 +62,15 @@ def list_models(options: ListOptions) -> int:
     else:
         _print_installed(_listed(entries), machine, options)
         if options.output_format == "text" and all(e.home == "embedded" for e in entries):
-            print_notice(err, "no other model is here; get one with: r1local pull 7b")
+            print_notice(err, "no other model is installed; get one with: r1local pull 7b")
     return EXIT_OK
 
 
 def _listed(entries: Sequence[Installed]) -> list[Installed]:
-    """All but the entries of the catalog that the user hides; files on the disk are told anyway."""
+    """Return the models to list: all but hidden catalog entries.
+
+    Files found on the disk are listed even if their catalog entry is hidden.
+    """
     return [e for e in entries if not (e.home in _OWN and e.known and e.known.hidden)]
 
 
@@ -89,7 +92,7 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
 
 
 def _names(entries: Sequence[Installed]) -> list[str]:
-    """What each is called: by its reference where another row would read like its own."""
+    """Return the names of the rows, or their references where rows would look the same."""
     looks = [(entry.name, entry.quantization, entry.home, entry.whole) for entry in entries]
     shared = {look for look, count in Counter(looks).items() if count > 1}
     return [
@@ -123,7 +126,7 @@ def _print_known(
 
 
 def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
-    """A model's own file, or the quantization that is pulled by default."""
+    """Return the row of a catalog model: its own file, or the quantization pulled by default."""
     if own:
         return _KnownModel(model, own.quantization, own.size, here, preferred_plan(own, machine))
     quantization = model.default_quantization
@@ -135,7 +138,7 @@ def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Mach
 
 
 def _known_described(row: _KnownModel) -> dict[str, Any]:
-    """A model of the catalog for programs. Sizes are in bytes."""
+    """Return a catalog model as a JSON object. Sizes are in bytes."""
     return {
         "name": row.model.name,
         "aliases": row.model.aliases,
@@ -150,7 +153,7 @@ def _known_described(row: _KnownModel) -> dict[str, Any]:
 
 
 def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
-    """An entry for programs. Sizes are in bytes, times in UTC."""
+    """Return an installed model as a JSON object. Sizes are in bytes, times in UTC."""
     return {
         "name": entry.name,
         "reference": entry.reference,
@@ -180,7 +183,7 @@ def _size(entry: Installed) -> str:
 
 
 def _window(plan: Plan | None) -> int | None:
-    """Tokens of context that fit."""
+    """Return the tokens of context that fit, or None if the model doesn't."""
     return plan.context_window if plan and plan.kind != "no" else None
 
 
@@ -194,5 +197,5 @@ def _date(seconds: float) -> str:
 
 
 def _time(seconds: float) -> datetime:
-    """A file's time, which may be any number at all."""
+    """Return a file's time, limited to what can be formatted, since it may be any number."""
     return datetime.fromtimestamp(min(max(0, round(seconds)), _LATEST), UTC)

@@ -129,7 +129,7 @@ class _Transfer:
         self._came = 0
         self._ranged = True
         self._taken_over = False
-        self._told: deque[DownloadNotice] = deque()
+        self._notices: deque[DownloadNotice] = deque()
         self._digest = ""
         identity = Identity(remote.repo_id, remote.filename, remote.etag, remote.size)
         with self._disk_errors():
@@ -156,8 +156,8 @@ class _Transfer:
                     raise Cancelled
                 if self._failure:
                     raise self._failure
-                while self._told:
-                    self._report(self._told.popleft())
+                while self._notices:
+                    self._report(self._notices.popleft())
                 self._report(Progress(self._came, self._remote.size))
                 with self._news:
                     self._news.wait(_REPORT_S)
@@ -314,7 +314,7 @@ class _Transfer:
         if error.retry_after is not None:
             pause = min(_LONGEST_ASKED_S, error.retry_after)
         if pause > _WORTH_TELLING_S:
-            self._told.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
+            self._notices.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
         self._stop.wait(pause)
 
     def _hash(self) -> None:

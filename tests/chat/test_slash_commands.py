@@ -102,7 +102,7 @@ def test_wrong_use_is_told_and_nothing_is_lost(scripted: Scripted, folder: Path)
 def test_settings_and_a_system_prompt_take_effect_at_once(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         terminal.told("/set max-tokens 30", "max-tokens is 30")
-        terminal.told("/set", "max-tokens      30", "Make the reply repeatable: from 0")
+        terminal.told("/set", "max-tokens      30", "Make the reply reproducible: from 0")
         terminal.told("/system", "there is no system prompt")
         terminal.told("/system Be brief.", "system prompt: Be brief.")
         terminal.send("How many?")

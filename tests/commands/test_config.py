@@ -96,7 +96,7 @@ def test_a_variable_that_counts_more_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("R1LOCAL_EFFORT", "low")
     result = config("set", "think-budget", "300")
     assert result.returncode == 0
-    assert "R1LOCAL_EFFORT is set, and counts more than config.toml" in result.stderr
+    assert "R1LOCAL_EFFORT is set and overrides config.toml" in result.stderr
 
 
 def test_options_before_a_command_are_refused() -> None:

@@ -81,7 +81,7 @@ def test_a_machine_without_models_is_told_what_to_type() -> None:
     result = r1local("list")
     assert result.returncode == 0
     assert result.stdout.splitlines()[1].startswith("nano\t")
-    assert result.stderr == "no other model is here; get one with: r1local pull 7b\n"
+    assert result.stderr == "no other model is installed; get one with: r1local pull 7b\n"
 
 
 def test_what_is_available(homes: Homes) -> None:

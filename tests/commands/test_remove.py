@@ -62,7 +62,7 @@ def test_a_blob_stays_while_a_snapshot_needs_it(homes: Homes) -> None:
     homes.in_cache("m-Q4_K_M.gguf", commit=OLDER, data=data)
     blob = homes.in_cache("m-Q4_K_M.gguf", data=data)
     result = r1local("rm", "--yes", "7b")
-    assert f"of revision {MAIN}; nothing is freed" in result.stderr
+    assert f"of revision {MAIN}; another revision still uses the file" in result.stderr
     assert blob.exists()
     assert cached(homes) == {"m-Q4_K_M.gguf"}
     assert "freed" in r1local("rm", "--yes", "7b").stderr
@@ -105,7 +105,7 @@ def test_several_quantizations_have_to_be_told_apart(homes: Homes) -> None:
     blobs = [homes.in_cache("m-Q4_K_M.gguf"), homes.in_cache("m-Q8_0.gguf")]
     result = r1local("rm", "--yes", "7b")
     assert result.returncode == 2
-    assert "7b is here 2 times" in result.stderr
+    assert "7b means 2 models here" in result.stderr
     for quantization in ("Q4_K_M", "Q8_0"):
         assert f"r1local rm r1-distill-qwen-7b:{quantization}" in result.stderr
     assert all(blob.exists() for blob in blobs)
@@ -123,7 +123,7 @@ def test_nobody_to_ask(homes: Homes) -> None:
     blob = homes.in_cache("m-Q4_K_M.gguf")
     result = r1local("rm", "7b")
     assert result.returncode == 2
-    assert "hint: say so at once: r1local rm --yes 7b" in result.stderr
+    assert "hint: confirm it on the command line: r1local rm --yes 7b" in result.stderr
     assert blob.exists()
 
 

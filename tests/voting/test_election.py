@@ -161,7 +161,7 @@ def test_no_answer_is_exit_3(run: Run, scripted: Scripted) -> None:
     model = scripted("Round and round")
     result = run("hi", "-m", model, "--votes", "3")
     assert (result.returncode, result.stdout) == (3, "")
-    assert result.stderr == "no answer: no reply came to one\n"
+    assert result.stderr == "no answer: no reply reached one\n"
     vote = json_of(run, "hi", "-m", model, "--votes", "3")
     assert (vote["code"], vote["final_answer"], vote["answer"]) == (3, None, None)
     assert (vote["finished"], vote["agreement"], vote["tally"]) == (3, 0, [])
