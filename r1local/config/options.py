@@ -121,8 +121,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "confidence",
         Number(0.5, 1, exclusive=(0.5, 1), nothing="none"),
-        "End a vote when the leader is this likely to win, e.g. 0.95.",
-        otherwise="when the leader can't lose",
+        "End a vote when the leader is this likely to stay ahead, e.g. 0.95.",
+        otherwise="when nobody can catch up",
         group="vote",
         commands=("run",),
         per_model=True,

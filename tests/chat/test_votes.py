@@ -67,5 +67,5 @@ def test_what_is_said_during_a_vote_stands_above_its_table() -> None:
         stats = next(n for n, row in enumerate(rows) if "prompts  " in row)
         assert any("of 400 votes" in row for row in rows[stats:])
         terminal.type("\x03")
-        terminal.wait_for_text("then it was stopped")
+        terminal.wait_for_text("then the vote was stopped")
         assert terminal.leave() == 0
