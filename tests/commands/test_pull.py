@@ -172,7 +172,7 @@ def test_a_file_that_changes_meanwhile_is_begun_anew(hub: Hub, pull: Pull, cache
     hub.faults.etag_changes_after = 2
     result = pull("7b")
     assert result.returncode == 0, result.stderr
-    assert "has changed on the hub: starting anew" in result.stderr
+    assert "has changed on the hub: starting again" in result.stderr
     assert arrived(cache)
 
 
@@ -259,7 +259,7 @@ def test_a_part_of_another_version_is_not_gone_on_with(hub: Hub, pull: Pull, cac
     hub.add(REPO, NAME, other)
     result = pull("7b")
     assert result.returncode == 0, result.stderr
-    assert "has changed on the hub since: starting anew" in result.stderr
+    assert "has changed on the hub since: starting again" in result.stderr
     assert arrived(cache, other)
 
 
