@@ -5,7 +5,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from r1local.config.options import ModelFormat
@@ -22,10 +21,8 @@ from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
-from r1local.units import disk_size
+from r1local.units import disk_size, file_time
 
-#: Latest time that Python can format in any time zone, in seconds since the epoch.
-_LATEST = 250_000_000_000
 #: Homes of models that are entries of the catalog themselves.
 _OWN = ("embedded", "imported")
 
@@ -168,7 +165,7 @@ def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
         "done": entry.size if entry.done is None else entry.done,
         "context_window": _window(plan),
         "fit": plan.kind if plan else None,
-        "last_used": _time(entry.last_used).isoformat() if entry.last_used else None,
+        "last_used": file_time(entry.last_used).isoformat() if entry.last_used else None,
     }
 
 
@@ -193,9 +190,4 @@ def _context(plan: Plan | None) -> str:
 
 
 def _date(seconds: float) -> str:
-    return _time(seconds).astimezone().date().isoformat() if seconds else "-"
-
-
-def _time(seconds: float) -> datetime:
-    """Return a file's time, limited to what can be formatted, since it may be any number."""
-    return datetime.fromtimestamp(min(max(0, round(seconds)), _LATEST), UTC)
+    return file_time(seconds).astimezone().date().isoformat() if seconds else "-"

@@ -35,6 +35,7 @@ from r1local.models.remote_files import HubModel, fits, on_hub, some_names
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
 from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
+from r1local.units import disk_size
 
 #: Bytes of disk space to leave free: a full disk troubles every other program.
 _DISK_MARGIN = 2**30
@@ -134,7 +135,7 @@ def _pull(
     if not missing:
         display.notify(f"{remotes[0].filename} is already here: {cached_path(remotes[0])}")
         return
-    display.notify(f"{remotes[0].filename}: {size / 1e9:.2f} GB from {model.repository.repo_id}")
+    display.notify(f"{remotes[0].filename}: {disk_size(size)} from {model.repository.repo_id}")
     if model.passed_over:
         display.notify(f"also in the repository, not fetched: {some_names(model.passed_over)}")
     display.notify(_prospect(model, machine))
@@ -195,10 +196,10 @@ def _check_disk(
     folder = _existing(cache_folder())
     free = shutil.disk_usage(folder).free
     needed = sum(remote.size - _bytes_there(remote) for remote in missing)
-    display.notify(f"{needed / 1e9:.2f} GB to download, {free / 1e9:.1f} GB free on the disk")
+    display.notify(f"{disk_size(needed)} to download, {disk_size(free)} free on the disk")
     if needed + _DISK_MARGIN > free and not options.force:
         raise DiskFull(
-            f"the disk has only {free / 1e9:.1f} GB free for {needed / 1e9:.1f} GB to download",
+            f"the disk has only {disk_size(free)} free for {disk_size(needed)} to download",
             "free some space, set HF_HOME to a folder on another disk, or insist with --force",
         )
 

@@ -284,7 +284,7 @@ def _json_or_text(text: str) -> object:
 
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets nested too deeply are no JSON to it
         return text
 
 

@@ -81,7 +81,8 @@ def _marker_of(gguf: GGUFFile) -> Path:
 
 
 def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
-    command = [sys.executable, "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
+    # -P: no file in the current folder can be mistaken for a module.
+    command = [sys.executable, "-P", "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
     # Without GPUs: their drivers start slowly and reserve more address space than there is memory.
     hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_NO_BACKTRACE": "1"}
     seconds = _TIME_LIMIT_S + gguf.model_size / _SLOWEST_DISK
