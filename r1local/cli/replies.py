@@ -12,9 +12,9 @@ from r1local.errors import UsageError
 
 #: Options that ask for an answer, and why `--thinking only` excludes them.
 _WANT_AN_ANSWER = {
-    "answer-only": "--answer-only wants an answer, --thinking only leaves it out",
-    "no-think": "--no-think leaves the thought out, --thinking only the answer",
-    "votes": "--votes is about answers, --thinking only leaves them out",
+    "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
+    "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
+    "votes": "--votes compares answers, but --thinking only leaves them out",
 }
 
 
@@ -64,7 +64,7 @@ def run(
         if thinking == "only" and conflicts:
             if "thinking" in given:
                 raise _conflict(conflicts[0])
-            thinking = "show"  # what the command line asks for says more than a preference
+            thinking = "show"  # the command line overrides a preference
         asked = RunOptions(
             prompt=prompt,
             files=tuple(file or ()),
