@@ -90,7 +90,7 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
 
 def _outcome(entry: Installed, freed: int) -> str:
     if entry.home == "imported":
-        return f"forgot {entry.name}; its file stays: {entry.path}"
+        return f"forgot {entry.name}; its file is still at {entry.path}"
     what = f"removed {entry.name} {entry.quantization or ''}".strip()
     if freed == 0 and entry.whole:
         return f"{what} of revision {entry.revision}; another revision still uses the file"

@@ -101,9 +101,9 @@ def _state(entry: Installed, path: Path, progress: VerificationProgress) -> Verd
 def _advice(entry: Installed, state: str) -> str:
     """Return a sentence with the commands that repair or remove a model."""
     if entry.home == "Ollama":
-        mend = f"ollama rm {entry.name} && ollama pull {entry.name}"
+        command = f"ollama rm {entry.name} && ollama pull {entry.name}"
     elif entry.home == "Hugging Face":
-        mend = f"r1local rm --yes {entry.reference} && r1local pull {entry.reference}"
+        command = f"r1local rm --yes {entry.reference} && r1local pull {entry.reference}"
     else:
-        mend = f"r1local rm {entry.reference}"
-    return f"{entry.reference} is {state}: {mend}"
+        command = f"r1local rm {entry.reference}"
+    return f"{entry.reference} is {state}: {command}"

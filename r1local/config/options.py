@@ -149,7 +149,7 @@ OPTIONS: tuple[Option, ...] = (
         Whole(1, nothing="none"),
         "End the thought after this many tokens, where a sentence ends.",
         "thinking.budget",
-        otherwise="all the answer doesn't need",
+        otherwise="all but the answer's reserve",
         twin="effort",
         in_catalog=True,
     ),

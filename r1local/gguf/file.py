@@ -189,7 +189,8 @@ def file_type(gguf: GGUFFile) -> str | None:
 def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:
     if isinstance(error, PermissionError):
         return ModelFileUnreadable(
-            f"{shown(path)} may not be read", "change its permissions, or run as its owner"
+            f"{shown(path)} can't be read: permission denied",
+            "change its permissions, or run as its owner",
         )
     return ModelFileUnreadable(
         f"{shown(path)} can't be read: {error.strerror}", "check the path and the disk"

@@ -64,7 +64,7 @@ class CatalogReference:
 class HubReference:
     """A repository, and what to take from it: a file, a quantization, or a word in a file's name.
 
-    A word in a file's name stands in `quantization`.
+    A word in a file's name is kept in `quantization`.
     """
 
     repo_id: str
@@ -214,7 +214,7 @@ def ollama_name(host: str, owner: str, model: str, tag: str) -> str:
 
 def _hint(text: str, path: Path, catalog: Catalog) -> str:
     if len(path.parts) == 2 and not path.is_absolute():
-        return f"there is no such file; if it is a repository of the hub, write hf:{text}"
+        return f"there is no such file; if it is a repository on the hub, write hf:{text}"
     if len(path.parts) > 2:
         return "there is no such file: check the path"
     alias, _, quantization = text.rpartition(":")
