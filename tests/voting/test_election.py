@@ -380,7 +380,7 @@ def test_a_wish_is_for_every_voter(scripted: Scripted) -> None:
                 case VoterEvent(3, ThinkingDelta(_, tokens)) if 20 <= tokens < 22:
                     control.answer_now()
                 case VoterEvent(voter, Notice("budget", message)):
-                    assert "as you wished" in message
+                    assert "as you asked" in message
                     closed.add(voter)
                 case VoterEvent(_, AnswerDelta(_, 5)):
                     control.cancel()
