@@ -1,10 +1,10 @@
-"""Which blocks of a partial file are there: an append-only file beside it.
+"""Which blocks of a partial file exist: an append-only file beside it.
 
-The first line says what is being downloaded and which blocks were there when the journal was
-begun; every further line is `b N`, a block that was written since, or `s N`: the first N of
-those are on the disk for sure. A process that is killed loses nothing it wrote, since the
-system keeps it. After a power cut, which shows in another boot, only blocks on the disk count. A
-line that was cut off is not read.
+The first line says what is being downloaded and which blocks existed when the journal was
+begun. Every further line is `b N`, a block that was written since, or `s N`: the first N of
+those are certainly on the disk. A process that is killed loses nothing it wrote, since the
+system keeps it. After a power cut, which is noticed by a different boot, only blocks on the
+disk count. A line that was cut off is ignored.
 """
 
 import json
@@ -18,16 +18,16 @@ from typing import Any
 
 from r1local.hub.regular_files import is_whole, regular
 
-#: Bytes of a block: what a killed download may have to fetch again, for each connection.
+#: Bytes of a block: what a killed download may have to fetch again for each connection.
 BLOCK = 4 * 2**20
-#: Endings of the part of a file that has come, and of its journal.
+#: File name endings of a partial file and its journal.
 PART, JOURNAL = ".r1local-part", ".r1local-journal"
 _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a partial file is a part of; another one of these begins anew. `size` is in bytes."""
+    """What a partial file is a part of; if any of it differs, it is useless. `size` is in bytes."""
 
     repo_id: str
     filename: str
@@ -36,11 +36,11 @@ class Identity:
 
     @property
     def blocks(self) -> int:
-        """How many blocks the file has."""
+        """The number of blocks of the file."""
         return -(-self.size // BLOCK)
 
     def bytes_of(self, blocks: Iterable[int]) -> int:
-        """How many bytes some blocks are; the last one of the file is shorter than the others."""
+        """Return how many bytes some blocks have; the last one of the file is shorter."""
         return sum(min(BLOCK, self.size - block * BLOCK) for block in blocks)
 
 
@@ -49,7 +49,7 @@ class Journal:
 
     Args:
         path: the journal's file; the partial file's bytes are in `partial`.
-        boot: what tells this start of the machine from others.
+        boot: identifies this boot of the machine.
     """
 
     def __init__(self, path: Path, partial: Path, identity: Identity, boot: str) -> None:
@@ -58,7 +58,7 @@ class Journal:
         self._lock = Lock()
         self._written = 0
         self.done = _blocks_there(path, partial, identity, boot)
-        if self.done:  # they will be relied on after any number of power cuts
+        if self.done:  # they have to survive any number of power cuts
             with open(partial, "rb+", opener=regular) as data:
                 os.fsync(data.fileno())
         head = {
@@ -76,7 +76,7 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(fresh, path)  # noqa: PTH105  (Path.replace returns a path nobody needs)
-        # Unbuffered: what the disk refuses once is not tried again when the stream is closed.
+        # Unbuffered: what the disk refuses once is not written again when the stream is closed.
         self._stream = open(path, "ab", buffering=0, opener=regular)  # noqa: SIM115
 
     def record(self, block: int) -> None:
@@ -87,7 +87,7 @@ class Journal:
             self._append(f"b {block}\n")
 
     def flush(self, file_descriptor: int) -> None:
-        """Bring what was written so far to the disk, and note it."""
+        """Write what came so far through to the disk, and note that."""
         with self._lock:
             written = self._written
         os.fsync(file_descriptor)
@@ -101,18 +101,18 @@ class Journal:
             self._stream.write(line.encode("ascii"))
 
     def close(self) -> None:
-        """Stop recording; what is recorded stays."""
+        """Stop recording; what has been recorded remains."""
         with self._lock:
             self._stream.close()
 
     def remove(self) -> None:
-        """Forget all of it, when the file is whole or worth nothing."""
+        """Remove the journal, when the file is complete or worthless."""
         self.close()
         self._path.unlink(missing_ok=True)
 
 
 def _blocks_there(path: Path, partial: Path, identity: Identity, boot: str) -> set[int]:
-    """The blocks of a partial file that can be relied on."""
+    """Return the blocks of a partial file that are reliable."""
     head, lines = _read(path)
     same = head and (head.get("etag"), head.get("size")) == (identity.etag, identity.size)
     if not head or not same or not is_whole(partial, identity.size):
@@ -124,19 +124,19 @@ def _blocks_there(path: Path, partial: Path, identity: Identity, boot: str) -> s
 
 
 def _blocks(head: dict[str, Any], written: list[int], identity: Identity) -> set[int]:
-    """The blocks there when a journal was begun, and those written since."""
+    """Return the blocks that existed when a journal was begun, and those written since."""
     before = [block for block in head.get("done", ()) if isinstance(block, int)]
     return {block for block in (*before, *written) if 0 <= block < identity.blocks}
 
 
 def _numbers(kind: str, lines: list[str]) -> list[int]:
-    """The numbers of the lines of one kind; damaged lines are not read."""
+    """Return the numbers in the lines of one kind; damaged lines are ignored."""
     found = (re.fullmatch(rf"{kind} ([0-9]{{1,12}})", line) for line in lines)
     return [int(match[1]) for match in found if match]
 
 
 def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """A journal's first line and the whole lines after it; None if there is none to be read."""
+    """Return a journal's first line (None if it can't be read) and the complete lines after it."""
     try:
         with open(path, encoding="utf-8", errors="replace", opener=regular) as stream:
             first, *lines = stream.read().split("\n")
@@ -145,12 +145,12 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
         return None, []
     if not isinstance(head, dict) or head.get("version") != _VERSION:
         return None, []
-    return head, lines[:-1]  # what follows the last line break was cut off, or is empty
+    return head, lines[:-1]  # the text after the last line break is cut off or empty
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A download that was not finished: bytes that are there, of how many."""
+    """An unfinished download: how many bytes exist, and how many there should be."""
 
     repo_id: str
     filename: str
@@ -160,7 +160,7 @@ class Partial:
 
 
 def partials(folder: Path) -> Iterator[Partial]:
-    """The unfinished downloads in a folder of blobs."""
+    """Yield the unfinished downloads in a folder of blobs."""
     for path in sorted(folder.glob(f"*{JOURNAL}")):
         head, lines = _read(path)
         if head is None:

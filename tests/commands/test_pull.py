@@ -172,7 +172,7 @@ def test_a_file_that_changes_meanwhile_is_begun_anew(hub: Hub, pull: Pull, cache
     hub.faults.etag_changes_after = 2
     result = pull("7b")
     assert result.returncode == 0, result.stderr
-    assert "has changed on the hub: starting anew" in result.stderr
+    assert "has changed on the hub: starting over" in result.stderr
     assert arrived(cache)
 
 
@@ -259,7 +259,7 @@ def test_a_part_of_another_version_is_not_gone_on_with(hub: Hub, pull: Pull, cac
     hub.add(REPO, NAME, other)
     result = pull("7b")
     assert result.returncode == 0, result.stderr
-    assert "has changed on the hub since: starting anew" in result.stderr
+    assert "has changed on the hub since: starting over" in result.stderr
     assert arrived(cache, other)
 
 
@@ -417,7 +417,7 @@ def test_a_login_page_is_not_the_hub(hub: Hub, pull: Pull) -> None:
     hub.faults.api_body = b"<html>Welcome to the hotel</html>"
     result = pull("7b")
     assert result.returncode == 1
-    assert f"what answers at {hub.url} is not the hub" in result.stderr
+    assert f"the server at {hub.url} is not the hub" in result.stderr
 
 
 def test_a_hub_that_contradicts_itself(hub: Hub, pull: Pull, cache: Path) -> None:

@@ -225,7 +225,7 @@ def test_a_file_that_changes_meanwhile_is_begun_anew(hub: Hub, tmp_path: Path) -
     hub.faults.etag_changes_after = 4
     download = Download(tmp_path)
     assert download(published(hub)) == DATA
-    assert download.told == ["model.gguf has changed on the hub: starting anew"]
+    assert download.told == ["model.gguf has changed on the hub: starting over"]
 
 
 @pytest.mark.parametrize("status", [403, 404, 416])
@@ -258,7 +258,7 @@ class TestResuming:
         cut_off(hub, published(hub), tmp_path)
         download = Download(tmp_path)
         assert download(published(hub, DATA[::-1])) == DATA[::-1]
-        assert download.told == ["model.gguf has changed on the hub since: starting anew"]
+        assert download.told == ["model.gguf has changed on the hub since: starting over"]
         assert len(list(tmp_path.iterdir())) == 1
 
     @pytest.mark.parametrize("ending", [PART, JOURNAL])
