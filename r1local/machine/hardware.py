@@ -1,4 +1,4 @@
-"""What this machine lets this process use."""
+"""The resources of this machine that this process may use."""
 
 import ctypes
 import os
@@ -17,11 +17,11 @@ _CPUS = Path("/sys/devices/system/cpu")
 
 
 def usable_cores() -> int:
-    """Physical cores this process may use, at least 1.
+    """Return the number of physical cores that this process may use, at least 1.
 
     Generation is bound by memory, and a second thread on a core (SMT) only
     competes for it. Affinity (taskset, SLURM) and cgroup quotas (containers)
-    are honoured where the system has them.
+    are respected where the system has them.
     """
     allowed = _allowed_cpus()
     cores = _cores_of(allowed)
@@ -30,22 +30,22 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes this process can still use without swapping, cgroup limits honoured."""
+    """Return the bytes this process can use without swapping; cgroup limits are respected."""
     available: int = psutil.virtual_memory().available
     limits = (_cgroup_free_memory(group) for group in _own_cgroups())
     return min([available, *(limit for limit in limits if limit is not None)])
 
 
 def boot_id() -> str:
-    """What tells this start of the machine from every other."""
+    """Return what identifies this boot of the machine."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return f"{psutil.boot_time():.0f}"
 
 
-#: Bytes per second that GPUs and Apple's chips read their memory with: the makers' figures, as
-#: published comparisons give them. The longest name that a device's begins with or holds counts.
+#: Memory bandwidths of GPUs and Apple's chips in bytes per second: the makers' figures, from
+#: published comparisons. The longest key that occurs in a device's name counts.
 _BANDWIDTH = {
     "RTX 3060": 360e9,
     "RTX 4090": 1008e9,
@@ -64,23 +64,23 @@ _BANDWIDTH = {
     "Apple M4 Pro": 273e9,
     "Apple M4 Max": 410e9,
 }
-#: Bytes copied to measure memory: many times more than caches hold; and how often.
+#: Bytes copied to measure memory, many times more than caches hold; and how many times.
 _COPIED, _COPIES = 64 * 2**20, 3
 
 
 def gpu_bandwidth(name: str) -> float | None:
-    """Bytes per second of a GPU's memory, by its name; None where it is not known."""
+    """Return the bytes per second of a GPU's memory by the GPU's name, or None if unknown."""
     known = [chip for chip in _BANDWIDTH if re.search(rf"\b{chip}\b", name)]
     return _BANDWIDTH[max(known, key=len)] if known else None
 
 
 def memory_bandwidth() -> float:
-    """Bytes per second that the usable cores read and write together, measured by copying.
+    """Return the bytes per second that the usable cores read and write together, as measured.
 
-    Takes about 0.1 s, and `_COPIED` bytes twice for each core, of eight at most: those are
-    enough to reach the limit of what the memory gives.
+    Measuring copies `_COPIED` bytes twice on each core, on at most eight of them, which is
+    enough to reach the memory's limit, and takes about 0.1 s.
     """
-    from concurrent.futures import ThreadPoolExecutor  # 5 ms that a reply needs not
+    from concurrent.futures import ThreadPoolExecutor  # costs 5 ms, which a reply can do without
 
     cores = min(8, usable_cores())
     size = _COPIED // cores
@@ -89,7 +89,7 @@ def memory_bandwidth() -> float:
     ]
 
     def copy(area: tuple[Any, Any]) -> None:
-        ctypes.memmove(*area, size)  # lets go of the interpreter's lock
+        ctypes.memmove(*area, size)  # releases the interpreter lock
 
     best = 0.0
     with ThreadPoolExecutor(cores) as pool:
@@ -109,7 +109,7 @@ def _allowed_cpus() -> set[int]:
 
 
 def _cores_of(cpus: set[int]) -> int:
-    """Physical cores that logical CPUs belong to."""
+    """Return how many physical cores some logical CPUs belong to."""
     if sys.platform == "linux":
         siblings = {_siblings(cpu) for cpu in cpus}
         return len(siblings)
@@ -118,7 +118,7 @@ def _cores_of(cpus: set[int]) -> int:
 
 
 def _siblings(cpu: int) -> str:
-    """The logical CPUs that share a core with `cpu`, in the kernel's notation."""
+    """Return the logical CPUs that share a core with `cpu`, in the kernel's notation."""
     try:
         return (_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
@@ -126,19 +126,19 @@ def _siblings(cpu: int) -> str:
 
 
 def _own_cgroups() -> list[Path]:
-    """This process's cgroup and those above it; just the root where that is all one sees."""
+    """Return this process's cgroup and its ancestors, or only the root if no more is visible."""
     try:
         lines = _OWN_CGROUP.read_text().splitlines()
     except OSError:
         return [_CGROUP]
-    # Version 2 has one line, "0::/path"; version 1 is read at its root, a container's own.
+    # Version 2 has one line, "0::/path"; version 1 is read at its root, the container's own.
     path = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
     own = _CGROUP / path
     return [own, *(group for group in own.parents if group.is_relative_to(_CGROUP))]
 
 
 def _cgroup_cpus(root: Path) -> float | None:
-    """CPUs the cgroup's quota amounts to; None without a quota.
+    """Return how many CPUs the cgroup's quota amounts to, or None without a quota.
 
     Version 2 has it as "quota period" in cpu.max, version 1 in two files
     (Linux: Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst).
@@ -159,10 +159,10 @@ def _cgroup_cpus(root: Path) -> float | None:
 
 
 def _cgroup_free_memory(root: Path) -> int | None:
-    """Bytes left below the cgroup's memory limit; None without a limit.
+    """Return the bytes left below the cgroup's memory limit, or None without a limit.
 
-    Page cache counts as used there but can be reclaimed, and a mapped model
-    file is page cache: inactive file pages are left out, as `kubelet` does.
+    The limit counts page cache as used although it can be reclaimed, and a mapped model
+    file is page cache; so inactive file pages don't count, as in `kubelet`.
     """
     version_2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
     version_1 = (
