@@ -208,15 +208,15 @@ def test_a_wish_not_to_think_without_effect_is_said() -> None:
     prompt = render(JANUARY_2025, "hi", think=False, thinks=False)
     assert prompt.start == "none"
     assert told(prompt) == [
-        "the chat template has no way to do without a thought: no-think changes nothing"
+        "the chat template can't switch off the thinking: no-think has no effect"
     ]
 
 
 def test_a_notice_is_told_once() -> None:
     template = template_of(JANUARY_2025)
     notices = template.render([Message("user", "hi")], think=False).notices
-    assert template.untold(notices) == list(notices)
-    assert template.untold(notices) == []
+    assert template.new_notices(notices) == list(notices)
+    assert template.new_notices(notices) == []
 
 
 def test_arguments_go_before_what_is_wanted() -> None:
@@ -270,14 +270,14 @@ def test_a_system_prompt_without_a_place_stands_before_the_question(source: str)
     prompt = template_of(source).render(TALK)
     assert prompt.text == f"{BOS}{USER}Be terse.\nhi{ASSISTANT}"
     assert told(prompt) == [
-        "the chat template has no place for a system prompt: it stands before the first question"
+        "the chat template has no system role: the system prompt goes before the first question"
     ]
 
 
 def test_a_system_prompt_that_is_left_out_is_said() -> None:
     prompt = template_of("{{ bos_token }}{{ messages[-1].content[-2:] }}").render(TALK)
     assert prompt.text == f"{BOS}hi"
-    assert told(prompt) == ["the chat template leaves the system prompt out"]
+    assert told(prompt) == ["the chat template leaves out the system prompt"]
 
 
 def test_a_template_that_wants_no_system_prompt_at_all_says_how_to_go_on() -> None:
