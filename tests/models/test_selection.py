@@ -57,7 +57,7 @@ def test_preferences_name_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "words"),
     [
         ("model = ", "can't be read"),
-        ("model = 3", "must be a text"),
+        ("model = 3", "must be text"),
         ("connections = true", "'true' is not a whole number"),
         ("modle = 'x'", "unknown setting, modle"),
     ],
