@@ -1,8 +1,8 @@
-"""Loops: what the guard says of texts, and of small models at temperature 0.
+"""Loops: how the guard judges texts, and small models at temperature 0.
 
-Of the tests' honest texts and loops: how many were said to have nothing new, and how many were
-left, by their text alone and with doubts as a model may have them. Of replies: how many ended in a
-loop with and without r1local's recovery, and what that cost.
+For the tests' legitimate texts and loops: how many were reported as having nothing new, and how
+many were cut, by their text alone and with doubts like a model's. For replies: how many ended in
+a loop with and without r1local's recovery, and what that cost.
 """
 
 import time
@@ -72,7 +72,7 @@ def _judge_texts() -> None:
 
 
 def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
-    """Tokens read up to the first loop, whether it was said or left, and seconds."""
+    """Return the tokens read up to the first loop, whether it was reported or cut, and seconds."""
     guard = LoopGuard(LoopSettings(), lambda: sample.question)
     pieces = pieces_of(sample.text)
     ids = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
@@ -88,7 +88,7 @@ def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
 
 
 def _let_reply(name: str, loaded: LoadedModel, options: Options) -> None:
-    """Let a model reply to every question, without recovery and with it."""
+    """Let a model reply to every question, without and with recovery."""
     tokens = options.tokens or TOKENS
     with loaded.model:
         for title, loops in (("no recovery", LoopSettings(0)), ("recovery", LoopSettings())):
@@ -119,9 +119,9 @@ def _end(events: Sequence[Event]) -> Finished:
 
 
 def _loops(events: Sequence[Event]) -> bool:
-    """Whether a reply ended for a loop, or its last characters are one.
+    """Return whether a reply ended because of a loop, or its last characters form one.
 
-    That is: something three times over, 120 characters at least.
+    That is something repeated three times, over at least 120 characters.
     """
     if _end(events).reason == "loop":
         return True
