@@ -79,7 +79,7 @@ class Turn:
 
     @property
     def distinct_replies(self) -> Iterator[tuple[int | None, Reply]]:
-        """The turn's reply, with None, and those of voters that did not win, with their numbers."""
+        """The turn's reply, with None, and the losing voters' replies, with their numbers."""
         if self.reply:
             yield None, self.reply
         for voter, reply in sorted(self.voters.items()):

@@ -99,17 +99,17 @@ def _write(document: tomlkit.TOMLDocument) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o7777 if path.exists() else None
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".config-")
-        beside = Path(name)
+        temporary = Path(name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
                 file.write(tomlkit.dumps(document))
                 file.flush()
                 os.fsync(file.fileno())
             if mode is not None:
-                beside.chmod(mode)
-            beside.replace(path)
+                temporary.chmod(mode)
+            temporary.replace(path)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         message = f"{path} can't be written: {error.strerror or error}"
         raise InvalidSetting(message, "check its folder's permissions and the disk") from error

@@ -161,8 +161,8 @@ def _raise_for_status(response: "Response") -> None:
     from huggingface_hub.utils import hf_raise_for_status
 
     status, names = response.status_code, ("X-Error-Code", "X-Error-Message")
-    said = {name: response.headers[name] for name in names if name in response.headers}
-    hf_raise_for_status(httpx2.Response(status, headers=said, request=response.request))
+    known = {name: response.headers[name] for name in names if name in response.headers}
+    hf_raise_for_status(httpx2.Response(status, headers=known, request=response.request))
     if status != HTTPStatus.OK:
         raise not_the_hub(f"it answers {status} where content is expected")
 
@@ -184,12 +184,12 @@ def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
     session()
     headers()  # both report what is wrong with the settings that huggingface_hub reads itself
     found = get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
-    said = {
+    required = {
         "X-Repo-Commit": found.commit_hash,
         "X-Linked-Etag": found.etag,
         "X-Linked-Size": found.size if is_size(found.size) else None,
     }
-    for header, value in said.items():
+    for header, value in required.items():
         if value in (None, ""):
             raise not_the_hub(f"its answer about {filename} lacks a valid header {header}")
     commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0

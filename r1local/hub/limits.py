@@ -73,16 +73,16 @@ def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
     Raises:
         TooSlow: it was slower than `LEAST_SPEED` for `PACE_S`.
     """
-    waited, came = 0.0, 0
+    waited, received = 0.0, 0
     while True:
         asked = monotonic()
         chunk = next(chunks, None)
         if chunk is None:
             return
         waited += monotonic() - asked
-        came += len(chunk)
-        if came >= LEAST_SPEED * PACE_S:
-            waited, came = 0.0, 0
+        received += len(chunk)
+        if received >= LEAST_SPEED * PACE_S:
+            waited, received = 0.0, 0
         elif waited >= PACE_S:
             raise TooSlow
         yield chunk

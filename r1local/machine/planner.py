@@ -282,9 +282,9 @@ class _Planner:
             )
         # The model's file can be read from the disk again and again; the memory beside it can't.
         free = self._free(layers)
-        if context and (beside := context_bytes(facts, context, kv_cache)) > free:
+        if context and (needed := context_bytes(facts, context, kv_cache)) > free:
             return InvalidSetting(
-                f"a context of {context:,} tokens needs {memory_size(beside)},"
+                f"a context of {context:,} tokens needs {memory_size(needed)},"
                 f" and {memory_size(free)} are free",
                 "give a smaller --context, or a smaller --kv-cache",
             )

@@ -204,10 +204,10 @@ class Alternatives:
         if schema is True:
             yield Shape(())
         elif schema is not False:
-            together = self._beside(schema, depth)
+            together = self._combined(schema, depth)
             yield from (Shape((schema,)) + shape for shape in together)
 
-    def _beside(self, schema: dict[str, Any], depth: int) -> list[Shape]:
+    def _combined(self, schema: dict[str, Any], depth: int) -> list[Shape]:
         """Return the shapes of a schema's `$ref`, `allOf`, `anyOf` and `oneOf`."""
         parts = list(schema.get("allOf", ()))
         if "$ref" in schema:

@@ -20,7 +20,7 @@ _ROW = 4
 #: How many words without anything new one new word makes up for. In loops with small changes,
 #: one word in thirty is new; in data, one in ten (testing/loop_corpus.py).
 _WEIGHT = 13
-#: The weight of a doubtful token: one is no copy if the model might have written another in its
+#: The weight of a doubtful token: one is not a copy if the model might have written another in its
 #: place. Loops have some of them too, at the beginnings of sentences, so they count half.
 _DOUBT = 0.5
 #: Text that zlib compresses to more than this share is new. (The chunks of the loops in
@@ -150,9 +150,9 @@ class _Memory:
 
     def new(self, things: Iterable[object]) -> set[object]:
         """Remember things, and return those that weren't known."""
-        come = set(things)
-        new = come.difference(self._recent, self._older)
-        self._recent |= come
+        current = set(things)
+        new = current.difference(self._recent, self._older)
+        self._recent |= current
         if len(self._recent) > _REMEMBERED:
             self._older, self._recent = self._recent, set()
         return new
