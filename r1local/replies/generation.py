@@ -49,7 +49,7 @@ def generate(
     control: Control,
     begun: Begun | None = None,
 ) -> Generator[Event, None, None]:
-    """Generate the assistant's next message: the `reply_to` its `tokenised_prompt`.
+    """Generate the assistant's next message, by `tokenised_prompt` and then `reply_to`.
 
     Args:
         begun: the beginning of the message, if it goes on; the events contain only what is new.
