@@ -155,11 +155,17 @@ def write_scripted_model(
     feed_forward = _SLOW_FFN if slow else _WIDTH
     header = scripted_metadata(tokens, length, chat_template)
     header["gpt2.feed_forward_length"] = feed_forward
+    header |= metadata or {}
     return write_gguf(
         path,
-        header | dict(metadata or {}),
+        dict(sorted(header.items(), key=_after_general)),
         _scripted_tensors(len(tokens.texts), follows[:length], feed_forward),
     )
+
+
+def _after_general(entry: tuple[str, MetadataValue]) -> bool:
+    """Whether an entry is a specific one: converters write the general ones first."""
+    return not entry[0].startswith("general.")
 
 
 def scripted_metadata(
@@ -344,6 +350,7 @@ BROKEN_FILES: dict[str, Callable[[Path], Path]] = {
     "alignment zero": _with(general__alignment=0),
     "alignment three": _with(general__alignment=3),
     "big endian": _bytes(b"GGUF" + struct.pack(">IQQ", 3, 0, 0)),
+    "version zero": _bytes(b"GGUF" + struct.pack("<IQQ", 0, 0, 0)),
     "version one": _bytes(b"GGUF" + struct.pack("<III", 1, 0, 0)),
     "version nine": _bytes(b"GGUF" + struct.pack("<IQQ", 9, 0, 0)),
     "same token twice": _with(tokenizer__ggml__tokens=["a"] * 264),

@@ -53,7 +53,7 @@ REACHES = {
 }
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
-    "filelock": {"hub.layout", "sessions"},
+    "filelock": {"config.user_files", "hub.layout", "sessions"},
     "httpx2": {"hub"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting
 from r1local.conversation import Reply
-from r1local.errors import R1LocalError
+from r1local.errors import PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.chat.clipboard import copy_to_platform, osc52
 from r1local.ui.chat.prompt import Editing, line_prompt
@@ -19,6 +19,8 @@ from r1local.ui.transcripts import print_turns
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.ui.wording import thought_for
 
+#: Characters read of one question, its lines together: endless input has to end somewhere.
+_LONGEST_QUESTION = 4 * 2**20
 _WELCOME = "Ask anything. /help tells the rest, Ctrl-D leaves."
 
 
@@ -164,18 +166,33 @@ class Inline:
         return self._pastes.whole(text)
 
     def _read_line(self) -> str | None:
-        """A line of a terminal that can't edit, or of a pipe; a backslash joins the next."""
-        lines = []
+        """A line of a terminal that can't edit, or of a pipe; a backslash joins the next.
+
+        Raises:
+            PromptInputError: it can't be read, or does not end.
+        """
+        lines, left = list[str](), _LONGEST_QUESTION
         while True:
             if sys.stdin.isatty():
                 self._err.file.write("> ")
                 self._err.file.flush()
             try:
-                line = sys.stdin.readline()
+                line = sys.stdin.readline(left)
             except KeyboardInterrupt:
                 return None
             except UnicodeDecodeError:
                 return ""
+            except OSError as error:  # a descriptor that is open, but not for reading
+                raise PromptInputError(
+                    f"the input can't be read: {error.strerror or error}",
+                    "give a terminal, a pipe or a file as stdin",
+                ) from error
+            left -= len(line)
+            if left <= 0:
+                raise PromptInputError(
+                    f"a question is longer than {_LONGEST_QUESTION:,} characters",
+                    "end it with a line break; /file FILE attaches a document",
+                )
             lines.append(line.rstrip("\n").removesuffix("\\"))
             if not line.rstrip("\n").endswith("\\"):
                 return "\n".join(lines) if line else None

@@ -44,9 +44,9 @@ def _model(chat: Chat, argument: str) -> None:
         return
     from r1local.models.store.search import installed_models
 
-    names = [entry.name for entry in installed_models(chat.models) if entry.whole]
+    names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
     current = chat.dialogue.selected.name
-    chat.surface.say(f"{current} replies; there are: {', '.join(dict.fromkeys(names))}")
+    chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
 
 
 def _context(chat: Chat, argument: str) -> None:

@@ -1,5 +1,6 @@
 """The error boundary: nothing below it ends in a traceback on the terminal."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from r1local.errors import (
     R1LocalError,
 )
 from r1local.ui import streams
+
+_MEMORY_HINT = "close other programs, or raise the limit (see ulimit -a, or the container's)"
+_UNMAPPED = "failed to map segment"
 
 
 def run_and_exit(command: Callable[[], int]) -> NoReturn:
@@ -31,16 +35,26 @@ def _exit_code(command: Callable[[], int]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # rich's consoles leave with 1
+            return EXIT_BROKEN_PIPE
+        raise
     except BrokenPipeError:
         streams.drop(sys.stdout)
         return EXIT_BROKEN_PIPE
     except OSError as error:
+        if _lacks_memory(error):
+            _print_error("there is too little memory", _MEMORY_HINT)
+            return EXIT_ERROR
         # Adapters translate theirs; what is left is stdout, a full disk most of the time.
         streams.drop(sys.stdout)
         message = f"the output can't be written: {error.strerror or error}"
         _print_error(message, "free some room, or write elsewhere")
         return EXIT_ERROR
     except Exception as error:
+        if _lacks_memory(error):
+            _print_error("there is too little memory", _MEMORY_HINT)
+            return EXIT_ERROR
         report = _write_report()
         _print_error(
             f"r1local has a bug: {type(error).__name__}", f"please report it with {report}"
@@ -48,9 +62,28 @@ def _exit_code(command: Callable[[], int]) -> int:
         return EXIT_BUG
 
 
-def _print_error(message: str, hint: str) -> None:
-    from r1local.ui.console import print_error
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an exception is what the system's refusal of memory comes to.
 
+    CPython says it in four ways: by `MemoryError`, by ENOMEM, and in words where no stack is
+    left for a thread (`_thread`) and where the loader can't map a library (glibc's dl-load.c).
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, RuntimeError) and "can't start new thread" in text)
+        or (isinstance(error, ImportError) and _UNMAPPED in text)
+    )
+
+
+def _print_error(message: str, hint: str) -> None:
+    try:
+        from r1local.ui.console import print_error
+    except (MemoryError, ImportError):  # there is none left even for that
+        sys.stderr.write(f"error: {message}\nhint: {hint}\n")
+        return
     print_error(sys.stderr, message, hint)
 
 

@@ -194,9 +194,8 @@ def _words() -> dict[str, Callable[[], list[str]]]:
     def models() -> list[str]:
         from r1local.models.store.search import installed_models
 
-        return list(
-            dict.fromkeys(e.name for e in installed_models(load_catalog(user_models())) if e.whole)
-        )
+        entries = installed_models(load_catalog(user_models()))
+        return [entry.reference for entry in entries if entry.whole]
 
     return {
         "model": models,

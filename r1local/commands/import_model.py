@@ -4,9 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK
-from r1local.models.catalog import load_catalog
 from r1local.models.store.own_models import register
 from r1local.ui.console import console_for, print_notice
 
@@ -25,7 +23,7 @@ def import_model(options: ImportOptions) -> int:
     Raises:
         R1LocalError: as for `register`; nothing is changed then.
     """
-    name = register(options.path, options.name, load_catalog(user_models()))
+    name = register(options.path, options.name)
     print_notice(
         console_for(sys.stderr), f'imported as {name}; run it with: r1local run -m {name} "…"'
     )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
         _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
         return
     columns = (
-        Column("NAME", [entry.name for entry in entries], 7),
+        Column("NAME", _names(entries), 7),
         Column("QUANT", [entry.quantization or "?" for entry in entries], 4),
         Column("SIZE", [_size(entry) for entry in entries], 6, right=True),
         Column("WHERE", [entry.home for entry in entries], 2),
@@ -85,6 +86,16 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
         Column("LAST USED", [_date(entry.last_used) for entry in entries], 1),
     )
     print_table(console_for(sys.stdout), columns)
+
+
+def _names(entries: Sequence[Installed]) -> list[str]:
+    """What each is called: by its reference where another row would read like its own."""
+    looks = [(entry.name, entry.quantization, entry.home, entry.whole) for entry in entries]
+    shared = {look for look, count in Counter(looks).items() if count > 1}
+    return [
+        entry.reference if look in shared else entry.name
+        for entry, look in zip(entries, looks, strict=True)
+    ]
 
 
 def _print_known(

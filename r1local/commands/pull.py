@@ -31,7 +31,7 @@ from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, Reference, parse_reference
-from r1local.models.remote_files import HubModel, fits, on_hub
+from r1local.models.remote_files import HubModel, fits, on_hub, some_names
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
 from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
@@ -135,6 +135,8 @@ def _pull(
         display.told(f"{remotes[0].filename} is there already: {cached_path(remotes[0])}")
         return
     display.told(f"{remotes[0].filename}: {size / 1e9:.2f} GB from {model.repository.repo_id}")
+    if model.passed_over:
+        display.told(f"beside it, not fetched: {some_names(model.passed_over)}")
     display.told(_prospect(model, machine))
     _check_disk(missing, options, display)
     display.begin([(remote.filename, remote.size) for remote in missing])

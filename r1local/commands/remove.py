@@ -83,7 +83,8 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
     if entry.home == "imported":
         question = f"forget {what}, and leave its file where it is?"
     else:
-        question = f"remove {what}, {disk_size(entry.size)}, from the Hugging Face cache?"
+        whose = f"{disk_size(entry.size)} of {entry.repo_id}"
+        question = f"remove {what}, {whose}, from the Hugging Face cache?"
     return agreed(question)
 
 

@@ -1,7 +1,5 @@
 """Changing `config.toml` while keeping the user's comments, order and spacing."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from r1local.config.option import Option
 from r1local.config.options import option_named
 from r1local.config.paths import config_file
 from r1local.config.preferences import MODELS
+from r1local.config.user_files import changing, replace_text
 from r1local.errors import InvalidSetting
 
 _HEAD = "# Preferences of r1local: `r1local config` lists the possible settings.\n"
@@ -24,13 +23,15 @@ def set_preference(option: Option, value: object, model: str | None = None) -> N
 
     Raises:
         InvalidSetting: the file can't be read, is not TOML, or can't be written.
+        StoreError: another process is changing it.
     """
-    document = _read()
-    table = _table(document, model)
-    table[option.key] = option.plain(value)
-    if option.twin:
-        table.pop(option_named(option.twin).key, None)
-    _write(document)
+    with changing(config_file()):
+        document = _read()
+        table = _table(document, model)
+        table[option.key] = option.plain(value)
+        if option.twin:
+            table.pop(option_named(option.twin).key, None)
+        _write(document)
 
 
 def unset_preference(option: Option, model: str | None = None) -> bool:
@@ -41,17 +42,18 @@ def unset_preference(option: Option, model: str | None = None) -> bool:
     Raises:
         InvalidSetting: as for `set_preference`.
     """
-    document = _read()
-    if option.key not in (table := _table(document, model)):
-        return False
-    del table[option.key]
-    if model is not None and not table.as_string().strip():
-        models: Any = document[MODELS]
-        del models[_name(models, model)]
-        if not models:
-            del document[MODELS]
-    _write(document)
-    return True
+    with changing(config_file()):
+        document = _read()
+        if option.key not in (table := _table(document, model)):
+            return False
+        del table[option.key]
+        if model is not None and not table.as_string().strip():
+            models: Any = document[MODELS]
+            del models[_name(models, model)]
+            if not models:
+                del document[MODELS]
+        _write(document)
+        return True
 
 
 def ensure_config_file() -> Path:
@@ -93,23 +95,8 @@ def _read() -> tomlkit.TOMLDocument:
 
 
 def _write(document: tomlkit.TOMLDocument) -> None:
-    """Replace the file atomically; a link stays a link, and permissions are kept."""
-    path = config_file().resolve()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mode = path.stat().st_mode & 0o7777 if path.exists() else None
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".config-")
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(tomlkit.dumps(document))
-                file.flush()
-                os.fsync(file.fileno())
-            if mode is not None:
-                temporary.chmod(mode)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_text(config_file(), tomlkit.dumps(document))
     except OSError as error:
-        message = f"{path} can't be written: {error.strerror or error}"
+        message = f"{config_file()} can't be written: {error.strerror or error}"
         raise InvalidSetting(message, "check its folder's permissions and the disk") from error

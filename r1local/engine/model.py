@@ -17,7 +17,7 @@ from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
-_LOAD_MODE_MMAP = 1
+_LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
 #: What llama_decode returns when it was aborted (llama.h).
 _ABORTED = 2
 
@@ -36,6 +36,8 @@ class LoadSettings:
             least `context_window`.
         flash_attention: have it where llama.cpp can; quantized KV caches need it.
         micro_batch: tokens that are computed at once.
+        weights: have them; without, all but evaluating can be tried.
+        repack: copy weights into the order that the CPU is fastest with.
     """
 
     context_window: int
@@ -46,6 +48,8 @@ class LoadSettings:
     kv_tokens: int = 0
     flash_attention: bool = True
     micro_batch: int = BATCH_TOKENS
+    weights: bool = True
+    repack: bool = True
 
 
 class Model:
@@ -69,12 +73,15 @@ class Model:
         self._abort_callback = self._llama.ggml_abort_callback(lambda _data: self._aborting())
         self._model: Any = self._load(path, settings, cancelled)
         try:
+            self._expect_generator(path)
             self._context = self._make_context(settings)
+            self._memory = self._llama.llama_get_memory(self._context)
+            if not self._memory:  # as of embedding models, which read a text as a whole
+                raise _no_generator(path)
             self.vocabulary = Vocabulary(self._llama.llama_model_get_vocab(self._model))
         except BaseException:
             self.close()
             raise
-        self._memory = self._llama.llama_get_memory(self._context)
         self._evaluated: list[int] = []
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
@@ -212,7 +219,9 @@ class Model:
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
-            load_mode=_LOAD_MODE_MMAP,
+            load_mode=_LOAD_MODE_MMAP if settings.weights else _LOAD_MODE_NONE,
+            no_alloc=not settings.weights,
+            use_extra_bufts=settings.repack,
         )
         leave_out_broken_amx()
         log.clear()
@@ -221,12 +230,14 @@ class Model:
             if cancelled():
                 raise LoadingCancelled
             raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
-        if self._llama.llama_model_has_encoder(model) or not self._llama.llama_model_has_decoder(
-            model
-        ):
-            self._llama.llama_model_free(model)
-            raise ModelLoadError(f"{path} is an encoder", "give a model that generates text")
         return model
+
+    def _expect_generator(self, path: Path) -> None:
+        """Refuse what doesn't write a text token after token: encoders, drafts, diffusion."""
+        llama, model = self._llama, self._model
+        encodes = llama.llama_model_has_encoder(model) or not llama.llama_model_has_decoder(model)
+        if encodes or llama.llama_model_is_diffusion(model):
+            raise _no_generator(path)
 
     def _state_key(self, path: Path, settings: LoadSettings) -> str:
         """What a KV cache's content depends on but its tokens: the file, llama.cpp, the layout."""
@@ -287,6 +298,12 @@ class Model:
         if code == _ABORTED:
             return False
         raise decode_error(code)
+
+
+def _no_generator(path: Path) -> ModelLoadError:
+    return ModelLoadError(
+        f"{path} doesn't write text token after token", "give a model that generates text"
+    )
 
 
 def _with_fields(params: Any, **values: Any) -> Any:

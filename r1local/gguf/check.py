@@ -3,7 +3,8 @@
 llama.cpp ends the whole process (`GGML_ASSERT`, a C++ exception that nobody
 catches, a bad memory access) on some headers that the container allows. Those
 are refused here, before llama.cpp sees the file. What it refuses by itself,
-such as an unknown architecture or a missing tensor, is left to it.
+such as an unknown architecture or a missing tensor, is left to it. What the
+graphs of other architectures assert is too much to know: see `engine.probe`.
 
 The checks were found by loading some 7,000 changed headers in child processes
 and seeing which died; comments name the part of llama.cpp (that of
@@ -31,9 +32,9 @@ _RANGES = {
 _EPSILONS = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
 _ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 
-# What `build_qkv` and the graphs in src/models assume is known for these:
-# those of R1 and its distillations, and gpt2, the smallest to build.
-_KNOWN_ARCHITECTURES = ("llama", "qwen2", "qwen3", "deepseek2", "gpt2")
+#: What `build_qkv` and the graphs in src/models assume is known for these:
+#: those of R1 and its distillations, and gpt2, the smallest to build.
+KNOWN_ARCHITECTURES = ("llama", "qwen2", "qwen3", "deepseek2", "gpt2")
 
 # CPU buffers are aligned so (TENSOR_ALIGNMENT, ggml-impl.h), mapped files too.
 _TENSOR_ALIGNMENT = 32
@@ -113,9 +114,11 @@ def _problems(gguf: GGUFFile) -> Iterator[str]:
         yield "holds no weights"
     if gguf.alignment % _TENSOR_ALIGNMENT:
         yield f"aligns its data to less than {_TENSOR_ALIGNMENT} bytes"
+    if gguf.metadata.get(f"{gguf.architecture}.attention.causal") is False:
+        yield "reads a text as a whole, as embedding models do, and can't write one"
     yield from _number_problems(gguf)
     yield from _expert_problems(gguf)
-    if gguf.architecture in _KNOWN_ARCHITECTURES:
+    if gguf.architecture in KNOWN_ARCHITECTURES:
         yield from _head_problems(gguf)
         yield from _tensor_problems(gguf)
 
@@ -145,7 +148,7 @@ def _expert_problems(gguf: GGUFFile) -> Iterator[str]:
     groups_used = gguf.hyperparameter("expert_group_used_count") or 0
     if max(used, default=0) > experts or (experts and not any(used)):
         yield "uses more experts than it has, or none of them"
-    if gguf.architecture in _KNOWN_ARCHITECTURES and len(set(used)) > 1:
+    if gguf.architecture in KNOWN_ARCHITECTURES and len(set(used)) > 1:
         yield "uses now more experts, now fewer"
     if groups and (groups >= experts or experts % groups):
         yield "does not divide its experts among their groups"

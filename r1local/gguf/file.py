@@ -26,7 +26,7 @@ from r1local.gguf.format import (
     shown,
 )
 from r1local.gguf.header import parse_header, parse_summary
-from r1local.gguf.parts import part_name
+from r1local.gguf.parts import cut_file, part_name
 
 __all__ = [
     "GGML_TYPES",
@@ -74,8 +74,15 @@ _FILE_TYPES = {
     30: "IQ4_XS",
     31: "IQ1_M",
     32: "BF16",
+    33: "Q4_0_4_4",
+    34: "Q4_0_4_8",
+    35: "Q4_0_8_8",
     36: "TQ1_0",
     37: "TQ2_0",
+    38: "MXFP4",
+    39: "NVFP4",
+    40: "Q1_0",
+    41: "Q2_0",
 }
 
 _OTHER_FORMATS = (
@@ -136,6 +143,7 @@ def read_header(path: Path) -> GGUFFile:
     except OSError as error:
         raise _unreadable(path, error) from error
     _expect_regular(path, status.st_mode)
+    _expect_whole(path)
     try:
         with path.open("rb") as stream:
             _expect_gguf(path, stream.read(_SAMPLE_BYTES))
@@ -196,6 +204,15 @@ def _expect_regular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise ModelFileUnreadable(
             f"{shown(path)} is a device or a pipe, not a file", "give the path of a .gguf file"
+        )
+
+
+def _expect_whole(path: Path) -> None:
+    whole = cut_file(path.name)
+    if whole:
+        raise TruncatedGGUF(
+            f"{shown(path)} is a piece of {shown(Path(whole))}",
+            f"join all its pieces, in their order: cat PIECES > {whole}",
         )
 
 

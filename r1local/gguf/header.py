@@ -35,6 +35,7 @@ MAX_HEADER_BYTES = 64 * 2**20
 # model that llama.cpp runs comes near this.
 _MAX_ENTRIES = 2**16
 
+_NEWEST_VERSION = 3  # GGUF_VERSION in gguf.h
 _FIRST_READ = 2**20
 _SUMMARY_READ = 2**14
 _TOKENIZER = "tokenizer."
@@ -188,16 +189,19 @@ class _Header:
 
 def _version(header: _Header) -> int:
     version: int = header.number(_U32)
-    if version & 0xFFFF == 0:
+    swapped = int.from_bytes(version.to_bytes(_U32.size, "little"), "big")
+    if 0 < swapped <= _NEWEST_VERSION:
         raise header.malformed(
             "is a big-endian GGUF file", "use the little-endian file of the same model"
         )
+    if version == 0:
+        raise header.malformed("is of GGUF version 0, which there never was")
     if version < 2:
         raise header.malformed(
             f"is of GGUF version {version}, which llama.cpp no longer reads",
             "download a newer conversion of the model",
         )
-    if version > 3:
+    if version > _NEWEST_VERSION:
         raise header.malformed(
             f"is of GGUF version {version}, newer than r1local reads",
             "upgrade r1local and llama-cpp-python",

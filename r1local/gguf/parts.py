@@ -1,9 +1,18 @@
-"""Names of a split model's files, as `llama-gguf-split` gives them; llama.cpp takes no others."""
+"""Names of a split model's files, as `llama-gguf-split` gives them; llama.cpp takes no others.
+
+Some publishers cut a file's bytes instead: its pieces have to be joined before anything reads them.
+"""
 
 import re
 from dataclasses import dataclass
 
 _PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL)
+
+#: As mradermacher and others name what `split` has cut, or `cat` is to join.
+_PIECE = re.compile(
+    r"(?P<whole>.+\.gguf)(?:\.part\d+of\d+|[.-]split-?[a-z]{1,2}|\.\d{3})",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +33,14 @@ def part_name(filename: str) -> PartName | None:
     """What a file's name says of the part it is; None if it names no part."""
     named = _PART.fullmatch(filename)
     return PartName(named[1], int(named[2]), int(named[3]), named[4]) if named else None
+
+
+def is_gguf(filename: str) -> bool:
+    """Whether a name is that of a GGUF file, or of a piece of one."""
+    return filename.lower().endswith(".gguf") or cut_file(filename) is not None
+
+
+def cut_file(filename: str) -> str | None:
+    """The file that a piece was cut from; None if a name is that of no piece."""
+    named = _PIECE.fullmatch(filename)
+    return named["whole"] if named else None

@@ -1,11 +1,14 @@
 """What quantization names mean, and which files of a repository make up one model."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from r1local.gguf.parts import part_name
+
+_Item = TypeVar("_Item")
 
 #: Names as `llama-quantize` and Unsloth give them, with what they cost in quality: the KL
 #: divergence from f16 of Llama-3-8B, Wikitext-2 (llama.cpp, tools/perplexity/README.md). Those
@@ -29,7 +32,9 @@ _BY_QUALITY = (
     ("UD-Q4_K_XL", None),
     ("Q4_K_M", 0.031),
     ("Q4_K_S", 0.043),
+    ("NVFP4", None),
     ("IQ4_NL", 0.036),
+    ("MXFP4", None),
     ("IQ4_XS", 0.036),
     ("UD-IQ4_XS", None),
     ("Q4_1", 0.072),
@@ -67,11 +72,23 @@ _BY_QUALITY = (
 DEFAULT_QUANTIZATION = "Q4_K_M"
 
 _RANK = {name: rank for rank, (name, _) in enumerate(_BY_QUALITY)}
-_NAME = r"(?:UD-)?(?:I?Q[1-8]_(?:K_XL|K_XS|K_[LMS]|K|XXS|XS|NL|[01SM])|TQ[12]_0|BF16|F16|F32)"
+#: llama.cpp's types, ik_llama.cpp's (IQ4_KSS, Q8_0_R8), and repacked ones of old (Q4_0_4_8).
+_SUFFIX = r"_(?:K(?:SS|[LSTV])?|XX?S|X{0,3}L|[SMP]|NL|R?\d{1,2})"
+_NAME = rf"(?:UD-)?(?:I?Q\d(?:{_SUFFIX})++|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)"
 #: A quantization's name standing by itself, as in `…-7B-Q4_K_M.gguf` and `R1.Q8_0-00001-of-…`.
 _IN_PATH = re.compile(rf"(?<![A-Z0-9])({_NAME})(?![A-Z0-9_])", re.IGNORECASE)
-#: Files beside a model: image projectors, importance matrices, drafts for speculation.
-_NOT_A_MODEL = re.compile(r"(?:^|[^a-z])(?:mmproj|imatrix|draft|mtp)(?:[^a-z]|$)", re.IGNORECASE)
+#: Other names of one type: as Qwen and others write it, and as `llama-quantize` calls its recipe.
+_SAME = {"FP16": "F16", "FP32": "F32", "MXFP4_MOE": "MXFP4"}
+#: What a publisher puts before a type's name: Unsloth's recipes, mradermacher's weighted ones.
+_RECIPE = re.compile(r"(?:UD|i1)-", re.IGNORECASE)
+#: Words of files beside a model: for images, for quantizing, and for drafting tokens by what
+#: drafts (llama.cpp, common/download.cpp).
+_PROJECTORS, _MATRICES, _DRAFTERS = (
+    re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE)
+    for words in ("mmproj", "imatrix", r"draft|mtp|eagle\d?|dflash|dspark")
+)
+#: Degrees of a name that is not a model's, the strongest last.
+_DRAFTS, _DRAFTS_FIRST, _MATRIX, _PROJECTOR = range(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +102,14 @@ class RepoFile:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One model of a repository in one quantization: a file, or all parts of a split one."""
+    """One model of a repository in one quantization: a file, or all parts of a split one.
+
+    `sidecar` if it goes with another model there: a projector, a draft, an importance matrix.
+    """
 
     quantization: str
     files: tuple[RepoFile, ...]
+    sidecar: bool = False
 
     @property
     def name(self) -> str:
@@ -102,57 +123,136 @@ class Variant:
 
 
 def quantization_of(path: str) -> str | None:
-    """The quantization that a path names, in capitals; the last one if it names several."""
+    """The quantization that a path names, as llama.cpp calls it; the last if it names several."""
     found = _IN_PATH.findall(path)
-    return found[-1].upper() if found else None
+    return _called(found[-1]) if found else None
+
+
+def quantization_named(text: str) -> str | None:
+    """The quantization whose name a text is, as llama.cpp calls it; None if it is none's."""
+    return _called(text) if re.fullmatch(_NAME, text, re.IGNORECASE) else None
+
+
+def _called(name: str) -> str:
+    return _SAME.get(name.upper(), name.upper())
 
 
 def quality_rank(quantization: str) -> int:
     """Place among the known quantizations, 0 the best; unknown ones come last."""
-    return _RANK.get(quantization.upper(), len(_RANK))
+    name = _called(quantization)
+    return _RANK.get(name, _RANK.get(_RECIPE.sub("", name), len(_RANK)))
 
 
 def quality_loss(quantization: str) -> float | None:
     """Mean KL divergence from f16 in nats per token, as llama.cpp measured it on Llama-3-8B."""
-    return dict(_BY_QUALITY).get(quantization.upper())
+    return dict(_BY_QUALITY).get(_called(quantization))
 
 
 def variants(files: Iterable[RepoFile]) -> list[Variant]:
-    """The models among a repository's files, best quality first; incomplete splits are left out."""
-    whole: list[Variant] = []
+    """The models among a repository's files, best quality first, and the sidecars after them.
+
+    Incomplete splits are left out. What is a sidecar is told by comparison: a file whose name
+    says "draft" is one beside files whose names don't, and a model where there is nothing else.
+    """
+    found = list(_whole(files))
+    least = min((_oddness(variant.name) for variant in found), default=0)
+    marked = [replace(v, sidecar=_oddness(v.name) > min(least, _MATRIX)) for v in found]
+    return sorted(marked, key=lambda v: (v.sidecar, quality_rank(v.quantization), v.name))
+
+
+def _whole(files: Iterable[RepoFile]) -> Iterator[Variant]:
     parts: dict[tuple[str, int], dict[int, RepoFile]] = {}
     for file in files:
-        if not file.name.lower().endswith(".gguf") or _NOT_A_MODEL.search(file.name):
+        if not file.name.lower().endswith(".gguf"):
             continue
         if part := part_name(file.name):
             parts.setdefault((part.stem, part.count), {})[part.number] = file
         else:
-            whole.append(Variant(_called(file.name), (file,)))
+            yield Variant(_label(file.name), (file,))
     for (stem, count), numbered in parts.items():
         if sorted(numbered) == list(range(1, count + 1)):
             ordered = tuple(numbered[number] for number in sorted(numbered))
-            whole.append(Variant(_called(stem + ".gguf"), ordered))
-    return sorted(whole, key=lambda variant: (quality_rank(variant.quantization), variant.name))
+            yield Variant(_label(stem + ".gguf"), ordered)
 
 
-def _called(path: str) -> str:
-    """A variant's name: its quantization, or its file's name where that says nothing."""
+def _label(path: str) -> str:
+    """What a variant is asked for by: its quantization, or its file's name where there is none."""
     return quantization_of(path) or PurePosixPath(path).stem
 
 
+def _oddness(path: str) -> int:
+    """How little a path is that of a model: 0 if nothing speaks against it.
+
+    A projector is never a model. `imatrix` beside a quantization tells how the model was made;
+    an importance matrix itself has none.
+    """
+    if _PROJECTORS.search(path):
+        return _PROJECTOR
+    if _MATRICES.search(path) and not quantization_of(path):
+        return _MATRIX
+    if _DRAFTERS.match(PurePosixPath(path).name):
+        return _DRAFTS_FIRST
+    return _DRAFTS if _DRAFTERS.search(path) else 0
+
+
+def closeness(wanted: str, quantization: str | None, path: str) -> int | None:
+    """How well a file answers to a tag, 0 the best; None if it doesn't.
+
+    The name of a quantization means a file of it, or else of a publisher's own recipe for it
+    (`Q4_K_XL` for `UD-Q4_K_XL`). Any other tag is a word in the file's path.
+    """
+    tag, name = _called(wanted), _called(quantization or "")
+    if tag == name:
+        return 0
+    if quantization_named(wanted):
+        return 1 if tag == _RECIPE.sub("", name) else None
+    for number, beside in enumerate((r"[^-./ ]", r"[a-z0-9]"), start=1):
+        if re.search(rf"(?<!{beside}){re.escape(wanted)}(?!{beside})", path, re.IGNORECASE):
+            return number
+    return None
+
+
+def closest(items: Iterable[_Item], rate: Callable[[_Item], int | None]) -> list[_Item]:
+    """The items that answer best to what was asked for, in their order."""
+    rated = [(rating, item) for item in items if (rating := rate(item)) is not None]
+    best = min((rating for rating, _ in rated), default=0)
+    return [item for rating, item in rated if rating == best]
+
+
+def named(available: Sequence[Variant], filename: str) -> Variant | None:
+    """The variant that has a file of that path, or of that name if only one has."""
+    wanted = filename.lower()
+    for names in (_paths, _file_names):
+        found = [variant for variant in available if wanted in names(variant)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _paths(variant: Variant) -> set[str]:
+    return {file.name.lower() for file in variant.files}
+
+
+def _file_names(variant: Variant) -> set[str]:
+    return {PurePosixPath(name).name for name in _paths(variant)}
+
+
 def choose(
-    available: list[Variant], wanted: str | None, fits: Callable[[Variant], bool]
+    available: Sequence[Variant], wanted: str | None, fits: Callable[[Variant], bool]
 ) -> Variant | None:
     """The variant wanted; or the best that fits, up to Q6_K; or Q4_K_M, or the smallest.
 
     Beyond Q6_K files grow and the quality does not (its KL divergence is 0.0055): those are
-    chosen only by name. None if there is no such variant.
+    chosen only by name. Where a tag means several, it is the choice among these. Sidecars are
+    never chosen. None if there is no such variant.
     """
+    models = [variant for variant in available if not variant.sidecar]
     if wanted is not None:
-        exact = [v for v in available if v.quantization.upper() == wanted.upper()]
-        return exact[0] if exact else None
-    sensible = [v for v in available if _RANK["Q6_K"] <= quality_rank(v.quantization) < len(_RANK)]
+        models = closest(models, lambda v: closeness(wanted, v.quantization, v.name))
+        if len({variant.quantization for variant in models}) == 1:
+            return models[0]
+    sensible = [v for v in models if _RANK["Q6_K"] <= quality_rank(v.quantization) < len(_RANK)]
     fitting = [variant for variant in sensible if fits(variant)]
-    default = [v for v in available if v.quantization == DEFAULT_QUANTIZATION]
-    smallest = sorted(available, key=lambda variant: variant.size)
+    default = [v for v in models if v.quantization == DEFAULT_QUANTIZATION]
+    smallest = sorted(models, key=lambda variant: variant.size)
     return next(iter([*fitting, *default, *smallest]), None)

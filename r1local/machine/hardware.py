@@ -14,6 +14,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
+#: Bytes of a thread's stack if its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
+_STACK = 8 * 2**20
 
 
 def usable_cores() -> int:
@@ -30,9 +32,9 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Return the bytes this process can use without swapping; cgroup limits are respected."""
+    """Return the bytes this process can use without swapping, within its and cgroups' limits."""
     available: int = psutil.virtual_memory().available
-    limits = (_cgroup_free_memory(group) for group in _own_cgroups())
+    limits = [*map(_cgroup_free_memory, _own_cgroups()), *_own_free_memory()]
     return min([available, *(limit for limit in limits if limit is not None)])
 
 
@@ -66,6 +68,8 @@ _BANDWIDTH = {
 }
 #: Bytes copied to measure memory, many times more than caches hold; and how many times.
 _COPIED, _COPIES = 64 * 2**20, 3
+#: How many times the memory used for measuring has to be free.
+_MEASURED_SHARE = 4
 
 
 def gpu_bandwidth(name: str) -> float | None:
@@ -74,12 +78,21 @@ def gpu_bandwidth(name: str) -> float | None:
     return _BANDWIDTH[max(known, key=len)] if known else None
 
 
-def memory_bandwidth() -> float:
+def memory_bandwidth() -> float | None:
     """Return the bytes per second that the usable cores read and write together, as measured.
 
-    Measuring copies `_COPIED` bytes twice on each core, on at most eight of them, which is
-    enough to reach the memory's limit, and takes about 0.1 s.
+    Measuring copies `_COPIED` bytes twice, shared by at most eight cores, which are enough to
+    reach the memory's limit, and takes about 0.1 s. None if that much memory can't be spared.
     """
+    if available_memory() < _MEASURED_SHARE * 2 * _COPIED:
+        return None
+    try:
+        return _measured_bandwidth()
+    except (MemoryError, RuntimeError):  # RuntimeError: no room for a thread's stack
+        return None
+
+
+def _measured_bandwidth() -> float:
     from concurrent.futures import ThreadPoolExecutor  # costs 5 ms, which a reply can do without
 
     cores = min(8, usable_cores())
@@ -123,6 +136,24 @@ def _siblings(cpu: int) -> str:
         return (_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
         return str(cpu)
+
+
+def _own_free_memory() -> list[int]:
+    """Return the bytes left below this process's limits (`ulimit -v`, `-d`), without stacks.
+
+    llama.cpp and OpenMP end the process if no memory is left for a thread or a graph. The limit of
+    data doesn't count mapped files, but is compared with all that a plan needs, which is safe.
+    """
+    if sys.platform != "linux":  # elsewhere they are not enforced, or don't exist
+        return []
+    import resource
+
+    used = psutil.Process().memory_info()
+    limits = ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, used.data))
+    bounds = [(resource.getrlimit(limit)[0], taken) for limit, taken in limits]
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    stacks = usable_cores() * (_STACK if stack == resource.RLIM_INFINITY else stack)
+    return [max(0, b - taken - stacks) for b, taken in bounds if b != resource.RLIM_INFINITY]
 
 
 def _own_cgroups() -> list[Path]:

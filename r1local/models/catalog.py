@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -85,11 +85,12 @@ class CatalogModel:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All known models by name, and the problems in the user's own file."""
+    """All known models by name, which of them only the user's file has, and its problems."""
 
     models: Mapping[str, CatalogModel]
     compared: Mapping[str, Mapping[str, float | str]]
     prices: Mapping[str, Mapping[str, float]]
+    own: frozenset[str] = frozenset()
     problems: tuple[CatalogError, ...] = ()
 
     def find(self, name: str) -> CatalogModel | None:
@@ -125,18 +126,23 @@ def models_toml() -> Path:
 
 @cache
 def load_catalog(user_file: Path | None = None) -> Catalog:
-    """Return the shipped catalog, overlaid with the user's file of the same form.
+    """Return the catalog as `read_catalog` first read it in this process."""
+    return read_catalog(user_file)
+
+
+def read_catalog(user_file: Path | None = None) -> Catalog:
+    """Read the shipped catalog, overlaid with the user's file of the same form.
 
     Wrong entries in the user's file are ignored and reported in `Catalog.problems`.
     """
     shipped = _read(models_toml())
     if user_file is None or not user_file.exists():
-        return _catalog(shipped, [])
+        return _catalog(shipped, shipped["models"])
     problems: list[CatalogError] = []
     try:
         own = _read(user_file)
     except CatalogError as error:
-        return _catalog(shipped, [error])
+        return _catalog(shipped, shipped["models"], [error])
     merged = dict(shipped["models"])
     for name, entry in _table(own, "models").items():
         changed = {**merged.get(name, {}), **entry} if isinstance(entry, dict) else entry
@@ -146,15 +152,18 @@ def load_catalog(user_file: Path | None = None) -> Catalog:
             problems.append(_problem(user_file, name, error))
         else:
             merged[name] = changed
-    return _catalog({**shipped, "models": merged}, problems)
+    return _catalog(shipped, merged, problems)
 
 
-def _catalog(entries: dict[str, Any], problems: list[CatalogError]) -> Catalog:
+def _catalog(
+    shipped: dict[str, Any], models: dict[str, Any], problems: Sequence[CatalogError] = ()
+) -> Catalog:
     return Catalog(
-        MappingProxyType({name: _model(name, entry) for name, entry in entries["models"].items()}),
-        MappingProxyType(entries["compared"]),
-        MappingProxyType(entries["prices"]),
-        tuple(problems),
+        models=MappingProxyType({name: _model(name, entry) for name, entry in models.items()}),
+        compared=MappingProxyType(shipped["compared"]),
+        prices=MappingProxyType(shipped["prices"]),
+        own=frozenset(models.keys() - shipped["models"].keys()),
+        problems=tuple(problems),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from r1local.config.options import KVType, check, in_group
 from r1local.config.preferences import Settings
 from r1local.engine.model import LoadSettings, Model
+from r1local.engine.probe import needs_probe, probe
 from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
@@ -90,8 +91,11 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     made = plan(facts_of(gguf), survey_machine(), options.request)
     if made.refusal:
         raise made.refusal
+    settings = _load_settings(gguf, options, made)
+    if needs_probe(gguf):
+        probe(gguf, settings.threads, cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    model = Model(path, _load_settings(gguf, options, made), cancelled)
+    model = Model(path, settings, cancelled)
     try:
         specials = model.vocabulary.specials
         dialect = dialect_of(program.source, specials.texts) or R1

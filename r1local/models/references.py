@@ -1,8 +1,8 @@
 """What a user may call a model: one grammar for every command.
 
 7b  7b:q5_k_m  deepseek-r1:7b        a name or alias of the catalog, and a quantization
-hf:org/repo[:QUANT or FILE][@rev]    a repository of the hub; also hf.co/… and a pasted URL
-ollama:NAME[:TAG]                    a model in Ollama's store, by Ollama's own name
+hf:org/repo[:TAG or FILE][@rev]      a repository of the hub; also hf://…, hf.co/… and a pasted URL
+ollama:[HOST/][OWNER/]NAME[:TAG]     a model in Ollama's store, as Ollama itself is asked for it
 ./model.gguf  ~/models/model.gguf    a file
 """
 
@@ -11,19 +11,44 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from r1local.errors import UnknownModel
-from r1local.gguf.quantization import quantization_of
+from r1local.gguf.parts import is_gguf
+from r1local.gguf.quantization import quantization_named
 from r1local.models.catalog import Catalog, CatalogModel
 
-_HUB = re.compile(r"(?:hf:|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)(?P<rest>.+)", re.I)
+_HUB = re.compile(r"hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
 _OLLAMA = "ollama:"
+#: A branch, a tag or a commit; of those with a slash the hub's own need no %2F.
+_REVISION = r"(?:refs/(?:pr/\d+|convert/[\w.-]+)|[^/@:]+)"
 #: A repository as the hub allows it, then what follows it.
 _REPOSITORY = re.compile(
-    r"(?P<repo>[\w][\w.-]{0,95}/[\w][\w.-]{0,95})"
-    r"(?:/(?:resolve|blob|tree)/(?P<branch>[^/@:]+))?(?:[:/](?P<what>[^@]+))?(?:@(?P<rev>[^@:]+))?",
+    r"(?:models?/)?(?!models/)(?P<repo>\w[\w.-]{0,95}/\w[\w.-]{0,95})"
+    rf"(?:@(?P<early>{_REVISION}))?"
+    rf"(?:/(?P<page>resolve|blob|raw|tree|blame)(?:/(?P<branch>{_REVISION}))?)?"
+    rf"(?:[:/](?P<what>[^@]+))?(?:@(?P<late>{_REVISION}))?",
     re.ASCII,
 )
+#: What the hub forbids in a repository's name, where our cache's folders rely on it.
+_FORBIDDEN_IN_NAMES = re.compile(r"--|\.\.|[.-](?:/|$)|\.git$")
+#: What else has an address on the hub: by the first segment, and by the third.
+_OTHER_KINDS = {
+    f"{kind}s": f"a {kind}"
+    for kind in ("dataset", "space", "kernel", "bucket", "collection", "paper")
+}
+#: Segments of a repository's name.
+_ID_SEGMENTS = 2
+#: Pages of single files.
+_FILE_PAGES = ("resolve", "blob", "raw", "blame")
+_OTHER_PAGES = re.compile(r"[^/]+/[^/]+/(discussions|commits?|settings|edit|community)(?:/|$)")
+#: Bounds and alphabets of the parts of Ollama's names (types/model/name.go).
+_OLLAMA_NAME = re.compile(
+    r"(?:(?:(?P<host>\w[\w.:-]{0,349})/)?(?P<owner>\w[\w-]{0,79})/)?"
+    r"(?P<model>\w[\w.-]{0,79})(?::(?P<tag>\w[\w.-]{0,79}))?",
+    re.ASCII,
+)
+_OLLAMA_HOST, _OLLAMA_OWNER = "registry.ollama.ai", "library"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +62,7 @@ class CatalogReference:
 
 @dataclass(frozen=True, slots=True)
 class HubReference:
-    """A repository, and the quantization or the file wanted of it, if one is named."""
+    """A repository, and what is wanted of it: a file, a quantization, or a word of a name."""
 
     repo_id: str
     quantization: str | None = None
@@ -47,7 +72,7 @@ class HubReference:
 
 @dataclass(frozen=True, slots=True)
 class OllamaReference:
-    """A model in Ollama's store; its name has a tag."""
+    """A model in Ollama's store, by its shortest name, with its tag; case doesn't count."""
 
     name: str
 
@@ -72,18 +97,26 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
     named = _in_catalog(text, catalog)
     if named:
         return named
-    hub = _HUB.fullmatch(text)
-    if hub:
-        return _on_hub(text, hub["rest"].rstrip("/"))
-    if text.lower().startswith(_OLLAMA) and len(text) > len(_OLLAMA):
-        name = text[len(_OLLAMA) :]
-        tagged = ":" in name.rpartition("/")[2]
-        return OllamaReference(name if tagged else f"{name}:latest")
-    path = Path(os.path.expanduser(text))  # noqa: PTH111  (raises for unknown users)
+    if hub := _HUB.match(text) or _endpoint().match(text):
+        return _on_hub(text, text[hub.end() :], is_url=hub[0].lower() != "hf:")
+    if text.lower().startswith(_OLLAMA):
+        return _in_ollama(text)
+    if re.match(r"https?://", text, re.IGNORECASE):
+        raise UnknownModel(
+            f"{reference!r} is not an address of the hub", "download it, and give the file's path"
+        )
+    path = _expanded(text)
     looks_like_a_path = path.suffix.lower() == ".gguf" or path.is_absolute() or text[:1] in ".~"
     if text and (looks_like_a_path or _exists(path)):
         return PathReference(path)
     raise UnknownModel(f"no model is called {reference!r}", _hint(text, path, catalog))
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(os.path.expanduser(text))  # noqa: PTH111  (its own raises for unknown users)
+    except ValueError:  # a zero byte, which is in no user's name
+        return Path(text)
 
 
 def _exists(path: Path) -> bool:
@@ -95,9 +128,10 @@ def _in_catalog(text: str, catalog: Catalog) -> CatalogReference | None:
     model, alias, quantization = catalog.find(text), text, None
     if model is None:
         alias, colon, wanted = text.rpartition(":")
-        if not colon or quantization_of(wanted) != wanted.upper():
+        quantization = quantization_named(wanted)
+        if not colon or quantization is None:
             return None
-        model, quantization = catalog.find(alias), wanted.upper()
+        model = catalog.find(alias)
     if model is None:
         return None
     note = None
@@ -107,16 +141,69 @@ def _in_catalog(text: str, catalog: Catalog) -> CatalogReference | None:
     return CatalogReference(model, quantization, note)
 
 
-def _on_hub(reference: str, rest: str) -> HubReference:
+def _endpoint() -> re.Pattern[str]:
+    """The start of an address of the hub that HF_ENDPOINT names, if it names one."""
+    host = re.sub(r"^https?://", "", os.environ.get("HF_ENDPOINT", ""), flags=re.IGNORECASE)
+    return re.compile(rf"(?:https?://)?{re.escape(host.rstrip('/') or ' ')}/", re.IGNORECASE)
+
+
+def _on_hub(reference: str, address: str, *, is_url: bool) -> HubReference:
+    """A repository's reference, from what follows the hub's name; URLs are percent-encoded."""
+    rest = re.split(r"[?#]" if is_url else r"\?", address)[0].rstrip("/")
+    _expect_model(reference, rest)
     found = _REPOSITORY.fullmatch(rest)
-    if found is None:
+    if found is None or _FORBIDDEN_IN_NAMES.search(found["repo"]):
         raise UnknownModel(
             f"{reference!r} names no repository", "write hf:org/repo, or hf:org/repo:Q4_K_M"
         )
-    what, revision = found["what"], found["rev"] or found["branch"]
-    if what and what.lower().endswith(".gguf"):
-        return HubReference(found["repo"], filename=what, revision=revision)
-    return HubReference(found["repo"], quantization=what and what.upper(), revision=revision)
+    decoded = unquote if is_url else str
+    what = decoded(found["what"] or "") or None
+    revision = found["late"] or found["branch"] or found["early"]
+    revision = revision and _checked_revision(reference, decoded(revision))
+    if what is None or not (is_gguf(what) or found["page"] in _FILE_PAGES):
+        tag = what and (quantization_named(what) or what)
+        return HubReference(found["repo"], quantization=tag, revision=revision)
+    if not is_gguf(what):
+        raise UnknownModel(f"{what} is not a GGUF file", f"write hf:{found['repo']}:FILE.gguf")
+    return HubReference(found["repo"], filename=what, revision=revision)
+
+
+def _expect_model(reference: str, rest: str) -> None:
+    """Refuse addresses of the hub that are those of something else, as what they are."""
+    first, *others = rest.lower().split("/")
+    if kind := _OTHER_KINDS.get(first if len(others) < _ID_SEGMENTS else first.rstrip("s") + "s"):
+        raise UnknownModel(f"{reference!r} is {kind}, not a model", "give a model's repository")
+    if page := _OTHER_PAGES.match(rest.removeprefix("models/")):
+        repository = "/".join(rest.removeprefix("models/").split("/")[:2])
+        raise UnknownModel(
+            f"{reference!r} is a page of a repository ({page[1]})", f"write hf:{repository}"
+        )
+
+
+def _checked_revision(reference: str, revision: str) -> str:
+    """A revision that git allows, and that leads out of no folder (git-check-ref-format)."""
+    if re.search(r"\.\.|//|^[/.-]|[/.]$|[\x00-\x20\x7f~^:?*\[\\]", revision):
+        raise UnknownModel(f"{reference!r} names no revision", "write a branch, tag or commit")
+    return revision
+
+
+def _in_ollama(reference: str) -> OllamaReference:
+    """A model of Ollama's, named as Ollama resolves names: what is left out is filled in."""
+    bare = re.sub(r"^\w+://", "", reference[len(_OLLAMA) :])
+    found = _OLLAMA_NAME.fullmatch(bare)
+    if found is None:
+        raise UnknownModel(f"{reference!r} names no model of Ollama's", "see: ollama list")
+    host, owner = found["host"] or _OLLAMA_HOST, found["owner"] or _OLLAMA_OWNER
+    return OllamaReference(ollama_name(host, owner, found["model"], found["tag"] or "latest"))
+
+
+def ollama_name(host: str, owner: str, model: str, tag: str) -> str:
+    """What Ollama calls a model: its own registry and library go without saying."""
+    parts = [host, owner, f"{model}:{tag}"]
+    for usual in (_OLLAMA_HOST, _OLLAMA_OWNER):
+        if parts[0].lower() == usual:
+            del parts[0]
+    return "/".join(parts)
 
 
 def _hint(text: str, path: Path, catalog: Catalog) -> str:

@@ -1,14 +1,23 @@
 """Models on the hub: what a reference means there, and the header of a file not yet here."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf.file import GGUFFile
 from r1local.gguf.header import parse_header as parse_header
-from r1local.gguf.quantization import Variant, choose, variants
+from r1local.gguf.parts import cut_file
+from r1local.gguf.quantization import (
+    RepoFile,
+    Variant,
+    choose,
+    closeness,
+    named,
+    quantization_of,
+    variants,
+)
 from r1local.hub import client as hub
 from r1local.hub.answers import not_the_hub
 from r1local.hub.client import RemoteFile, Repository
@@ -28,17 +37,23 @@ from r1local.models.references import (
 _UNKNOWN_CONTEXT = 2**30
 #: Bytes asked for at once: R1's headers of 6 to 8 MB come in a few requests.
 _HEADER_READ = 2 * 2**20
+#: Names of files in a hint, beyond which they are only counted.
+_TOLD_NAMES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """A model on the hub: what the catalog knows of it, its repository, and the files chosen."""
+    """A model on the hub: what the catalog knows of it, its repository, and the files chosen.
+
+    `passed_over` are files for other purposes beside it.
+    """
 
     name: str
     known: CatalogModel | None
     repository: Repository
     variant: Variant
     revision: str
+    passed_over: tuple[str, ...] = ()
 
     def files(self) -> list[RemoteFile]:
         """Where its files are now.
@@ -87,43 +102,72 @@ def on_hub(reference: Reference, models: Catalog, machine: Machine) -> HubModel:
 
 def _in_catalog(model: CatalogModel, quantization: str | None, machine: Machine) -> HubModel:
     """The first of a model's repositories that has the quantization."""
-    available: list[Variant] = []
+    files: list[RepoFile] = []
     for repo_id in model.repositories:
         try:
             repository = hub.repository(repo_id)
         except NotOnHub:
-            if not available:
+            if not files:
                 raise
             continue  # an alternative that has gone; the first one says what there is
-        there = variants(repository.files)
-        found = choose(there, quantization, lambda variant: fits(variant, model, machine))
+        available = variants(repository.files)
+        found = choose(available, quantization, lambda variant: fits(variant, model, machine))
         if found:
-            return HubModel(model.name, model, repository, found, "main")
-        available += there
-    raise _missing(model.name, quantization, available)
+            return HubModel(model.name, model, repository, found, "main", _sidecars(available))
+        files += repository.files
+    raise _missing(model.name, quantization, files)
 
 
 def _in_repository(reference: HubReference, models: Catalog, machine: Machine) -> HubModel:
     repository = hub.repository(reference.repo_id, reference.revision)
     known = models.of_repository(reference.repo_id)
     available = variants(repository.files)
-    filename = reference.filename
-    if filename:
-        found = next((v for v in available if filename in [f.name for f in v.files]), None)
+    wanted = reference.filename or reference.quantization
+    if reference.filename:
+        found = named(available, reference.filename)
     else:
         found = choose(available, reference.quantization, lambda v: fits(v, known, machine))
     if found is None:
-        raise _missing(reference.repo_id, reference.quantization or filename, available)
+        raise _missing(reference.repo_id, wanted, repository.files)
     name = known.name if known else reference.repo_id
-    return HubModel(name, known, repository, found, reference.revision or "main")
+    others = _sidecars(available) if not found.sidecar else ()
+    return HubModel(name, known, repository, found, reference.revision or "main", others)
 
 
-def _missing(name: str, wanted: str | None, available: Sequence[Variant]) -> NotOnHub:
-    names = ", ".join(dict.fromkeys(variant.quantization for variant in available))
-    if not names:
-        hint = "look for a repository whose name ends in -GGUF"
-        return NotOnHub(f"{name} has no GGUF files", hint)
-    return NotOnHub(f"{name} has no {wanted}", f"it has: {names}")
+def _sidecars(available: Sequence[Variant]) -> tuple[str, ...]:
+    return tuple(variant.name for variant in available if variant.sidecar)
+
+
+def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnHub:
+    """What a repository lacks, and what it has: models, sidecars, and pieces of files."""
+    available = variants(files)
+    models = dict.fromkeys(v.quantization for v in available if not v.sidecar)
+    others = dict.fromkeys(_sidecars(available))
+    cut = dict.fromkeys(filter(None, (cut_file(file.name) for file in files)))
+    told = f"{name} has no {wanted}" if wanted and (available or cut) else ""
+    meant = [whole for whole in cut if not models or (wanted and _answers(whole, wanted))]
+    if meant:
+        hint = f"{meant[0]} is there in pieces: download them, join them with cat, and run the file"
+        return NotOnHub(told or f"{name} has only pieces of GGUF files", hint)
+    if models:
+        besides = f"; and by its name: {some_names(others)}" if others else ""
+        return NotOnHub(told, f"it has: {', '.join(models)}{besides}")
+    if others:
+        hint = f"it has: {some_names(others)}; such a file comes only by its name: hf:{name}:FILE"
+        return NotOnHub(told or f"{name} has no model among its GGUF files", hint)
+    return NotOnHub(f"{name} has no GGUF files", "look for a repository whose name ends in -GGUF")
+
+
+def _answers(path: str, wanted: str) -> bool:
+    """Whether a tag, a file's name or that of one of its pieces means a file."""
+    asked = cut_file(wanted) or wanted
+    return asked in path or closeness(asked, quantization_of(path), path) is not None
+
+
+def some_names(names: Collection[str]) -> str:
+    """The first names, and how many there are beyond them."""
+    rest = len(names) - _TOLD_NAMES
+    return ", ".join(list(names)[:_TOLD_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool:

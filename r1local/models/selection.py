@@ -1,15 +1,20 @@
 """Which model a command runs: the one named, or the best there is without a name."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r1local.config.preferences import OfModel, value_of
 from r1local.errors import ModelNotInstalled
+from r1local.gguf.file import read_summary
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
 from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
+
+#: Metadata that says what a file's model is, or what it was made of.
+_NAMES = ("general.basename", "general.name", "general.base_model.0.name")
 
 if TYPE_CHECKING:
     from r1local.models.store.installed import Installed
@@ -45,7 +50,8 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     """The model to run.
 
     Without a reference that is the one of R1LOCAL_MODEL or `config.toml`, else the largest one
-    of R1's family on this machine that fits its memory, else the embedded one.
+    of R1's family on this machine that fits its memory, else the embedded one. A model of
+    another family runs only by its name.
 
     Raises:
         UnknownModel: the reference means nothing.
@@ -83,10 +89,24 @@ def _fitting(catalog: Catalog) -> "list[Installed]":
     from r1local.models.planning import preferred_plan
     from r1local.models.store.search import installed_models
 
-    whole = [e for e in installed_models(catalog) if e.whole and e.known and e.home != "embedded"]
+    whole = [e for e in installed_models(catalog) if e.whole and e.home != "embedded"]
     machine = survey_machine()
-    plans = [(entry, preferred_plan(entry, machine)) for entry in whole]
+    plans = [(e, preferred_plan(e, machine)) for e in whole if _is_of_r1(e, catalog)]
     return [entry for entry, made in plans if made and made.useful]
+
+
+def _is_of_r1(entry: "Installed", catalog: Catalog) -> bool:
+    """Whether a model is of R1's family: by the shipped catalog, or by what its own file says.
+
+    The user's own file may have models of any family.
+    """
+    if entry.known is None:
+        return False
+    if entry.known.name not in catalog.own:
+        return True
+    header = read_summary(entry.path)
+    names = [header.text(key) or "" for key in _NAMES] if header else []
+    return any("deepseek-r1" in re.sub(r"[^a-z0-9]+", "-", name.lower()) for name in names)
 
 
 def _rank(entry: "Installed") -> tuple[int, int]:

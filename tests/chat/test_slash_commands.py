@@ -11,6 +11,7 @@ from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal, of_type, records
 from testing.command import ROOT, Scripted
+from testing.homes import Homes
 from testing.models import write_scripted_model
 
 
@@ -249,13 +250,14 @@ def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
         terminal.command_shows("/find Needle", "thought 1 holds", "Here is a Needle.")
 
 
-def test_another_model_takes_over_in_the_middle(tmp_path: Path) -> None:
+def test_another_model_takes_over_in_the_middle(tmp_path: Path, home: Path) -> None:
+    Homes(home).in_cache("m-Q4_K_M.gguf", "someone/X")
     first = write_scripted_model(tmp_path / "first.gguf", REPLY)
     second = write_scripted_model(tmp_path / "second.gguf", "Hm.</think>Said by the second.")
     (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(40))
     with ChatTerminal("-m", first) as terminal:
         ask(terminal)
-        terminal.command_shows("/model", "first replies; there are:", "nano")
+        terminal.command_shows("/model", "first replies; there are:", "nano", "hf:someone/X:Q4_K_M")
         terminal.command_shows(
             f"/model {second}", "second replies from here on; 5 tokens are evaluated"
         )

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         assert r1local("import", write_small_model(tmp_path / folder / "m.gguf")).returncode == 0
     assert listed("m-2")["path"] == str(tmp_path / "b/m.gguf")
+
+
+def test_imports_at_once_are_all_kept(homes: Homes, tmp_path: Path) -> None:
+    paths = []
+    for number in range(12):
+        (tmp_path / str(number)).mkdir()
+        paths.append(write_small_model(tmp_path / str(number) / "m.gguf"))
+    with ThreadPoolExecutor(len(paths)) as pool:
+        names = list(pool.map(lambda path: own_models.register(path, None), paths))
+    assert len(set(names)) == len(paths)
+    models = tomllib.loads(homes.user_models.read_text())["models"]
+    assert {entry["file"] for entry in models.values()} == {str(path) for path in paths}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +206,7 @@ def test_a_path_that_is_no_text() -> None:
 
 def test_the_catalog_takes_what_is_written(homes: Homes, tmp_path: Path) -> None:
     path = write_small_model(tmp_path / 'quote" back\\slash.gguf')
-    name = own_models.register(path, None, load_catalog())
+    name = own_models.register(path, None)
     assert name == "quote-back-slash"
     known = load_catalog(homes.user_models)
     assert known.problems == ()

@@ -48,6 +48,22 @@ def test_every_home_is_listed(homes: Homes) -> None:
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[-1]) for row in rows)
 
 
+def test_rows_that_would_look_alike_say_what_to_type(homes: Homes) -> None:
+    theirs = REPO_7B.replace("bartowski", "unsloth")
+    homes.in_cache("m-Q4_K_M.gguf")
+    homes.in_cache("m-Q4_K_M.gguf", theirs)
+    homes.in_cache("m-Q6_K.gguf")
+    homes.partial("n-Q4_K_M.gguf", blocks=8, done=3)
+    rows = [line.split("\t") for line in r1local("list").stdout.splitlines()[1:]]
+    assert sorted(row[0] for row in rows if row[3] == "Hugging Face") == [
+        f"hf:{theirs}:Q4_K_M",
+        "r1-distill-qwen-7b",
+        "r1-distill-qwen-7b",
+        "r1-distill-qwen-7b:Q4_K_M",
+    ]
+    assert len({tuple(row[:4]) for row in rows}) == len(rows)
+
+
 def test_json(homes: Homes) -> None:
     fill(homes)
     entries = json.loads(r1local("list", "--format", "json").stdout)

@@ -343,6 +343,48 @@ def test_split_models_are_one(hub: Hub, pull: Pull, cache: Path) -> None:
     assert len(list(folder.iterdir())) == 2
 
 
+MANY = "someone/many-GGUF"
+
+
+def test_only_the_model_comes_of_all_that_lies_beside_it(hub: Hub, pull: Pull, cache: Path) -> None:
+    for name in ("dflash-m-Q4_K_M.gguf", "eagle3-m-Q4_K_M.gguf", "m-UD-Q4_K_XL.gguf", "mtp-m.gguf"):
+        hub.add(MANY, name, DATA[:100])
+    result = pull(f"hf:{MANY}:Q4_K_XL")
+    assert result.returncode == 0, result.stderr
+    assert "beside it, not fetched: dflash-m-Q4_K_M.gguf, eagle3-m-Q4_K_M.gguf, mtp-m.gguf" in (
+        result.stderr
+    )
+    snapshot = cache / "models--someone--many-GGUF/snapshots" / COMMIT
+    assert [path.name for path in snapshot.iterdir()] == ["m-UD-Q4_K_XL.gguf"]
+    assert "it has: UD-Q4_K_XL" in pull(f"hf:{MANY}:Q4_K_M").stderr
+    address = f"{hub.url}/{MANY}/resolve/main/eagle3-m-Q4_K_M.gguf?download=true"
+    assert pull(address).returncode == 0
+    assert len(list(snapshot.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "tag", "code", "words"),
+    [
+        (["X-MTP-Q4_K_M.gguf"], "", 0, "X-MTP-Q4_K_M.gguf: 0.00 GB"),
+        (["mmproj-m-f16.gguf"], "", 1, "has no model among its GGUF files"),
+        (["mmproj-m-f16.gguf"], ":F16", 1, "it has: mmproj-m-f16.gguf; such a file comes only"),
+        (["m-Q2_K.gguf", "mtp-m.gguf"], ":Q8_0", 1, "it has: Q2_K; and by its name: mtp-m.gguf"),
+        (["m.Q8_0.gguf.part1of2", "m.Q8_0.gguf.part2of2"], "", 1, "m.Q8_0.gguf is there in pieces"),
+        (["m.Q2_K.gguf", "m.Q8_0.gguf.part1of2"], ":Q8_0", 1, "m.Q8_0.gguf is there in pieces"),
+        (["m.Q2_K.gguf", "m.Q8_0.gguf.part1of2"], ":Q6_K", 1, "it has: Q2_K"),
+        (["README.md"], "", 1, "someone/many-GGUF has no GGUF files"),
+    ],
+)
+def test_what_is_there_is_told(
+    hub: Hub, pull: Pull, names: list[str], tag: str, code: int, words: str
+) -> None:
+    for name in names:
+        hub.add(MANY, name, DATA[:100])
+    result = pull(f"hf:{MANY}{tag}")
+    assert result.returncode == code
+    assert words in result.stderr
+
+
 def test_json_events(pull: Pull) -> None:
     result = pull("7b", "--format", "json")
     events = [json.loads(line) for line in result.stdout.splitlines()]

@@ -136,7 +136,7 @@ def test_it_asks_on_a_terminal(homes: Homes, answer: str, code: int) -> None:
     blob = homes.in_cache("m-Q4_K_M.gguf")
     with PseudoTerminal([*COMMAND, "rm", "7b"], columns=100) as terminal:
         terminal.wait_for(lambda: "[y/N]" in terminal.text())
-        assert "remove r1-distill-qwen-7b Q4_K_M, 2 kB, from" in terminal.text()
+        assert f"remove r1-distill-qwen-7b Q4_K_M, 2 kB of {REPO_7B}" in terminal.text()
         terminal.type(answer + "\r")
         assert terminal.finish() == code
     assert blob.exists() == (code == 1)

@@ -740,7 +740,7 @@ def test_the_exit_code_is_of_the_reply_without_its_loops(
     events = [*TAKEN_BACK, *([AnswerDelta(rest, 3)] if rest else []), FINISHED]
     monkeypatch.setattr("r1local.commands.run.generate", lambda *_: (each for each in events))
     monkeypatch.setattr("sys.argv", ["r1local", "run", "hi", "-m", str(scripted("")), *arguments])
-    monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(SystemExit) as ended:
+    with Path(os.devnull).open() as nothing, pytest.raises(SystemExit) as ended:
+        monkeypatch.setattr("sys.stdin", nothing)
         main()
     assert (ended.value.code, capsys.readouterr().out) == (code, out)

@@ -180,8 +180,16 @@ def test_a_name_that_is_none(command: str, name: str, sentence: str) -> None:
     assert result.stderr.startswith(sentence)
 
 
-def test_wrong_usage() -> None:
-    for arguments in (["nonsense"], ["show"], ["search"], ["export", "x", "--format", "pdf"]):
-        result = r1local("sessions", *arguments)
-        assert (result.returncode, result.stdout) == (2, "")
-        assert "hint: see r1local sessions" in result.stderr
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["nonsense"], "see r1local sessions"),
+        (["show"], "see r1local sessions"),
+        (["search"], "see r1local sessions"),
+        (["export", "x", "--format", "pdf"], "it must be markdown or json"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], hint: str) -> None:
+    result = r1local("sessions", *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"hint: {hint}" in result.stderr

@@ -3,6 +3,7 @@
 import stat
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,14 @@ def test_keys_go_above_the_tables() -> None:
     read = tomllib.loads(config_file().read_text())
     assert read["inline"] is True
     assert read["models"] == {"7b": {"context": 8_192}, "14b": {"seed": "random"}}
+
+
+def test_changes_at_once_are_all_kept() -> None:
+    models = [f"m{number}" for number in range(12)]
+    option = option_named("context")
+    with ThreadPoolExecutor(len(models)) as pool:
+        list(pool.map(lambda model: set_preference(option, 4_096, model), models))
+    assert set(tomllib.loads(config_file().read_text())["models"]) == set(models)
 
 
 def test_a_twin_makes_room() -> None:

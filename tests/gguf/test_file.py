@@ -218,6 +218,7 @@ def test_a_broken_file(tmp_path: Path, situation: str) -> None:
         ("web page", "is a web page"),
         ("lfs pointer", "is a Git LFS pointer"),
         ("big endian", "is a big-endian GGUF file"),
+        ("version zero", "is of GGUF version 0, which there never was"),
         ("version one", "is of GGUF version 1"),
         ("cut in header", "inside its header"),
         ("cut in tensor table", "inside its tensor table"),
@@ -339,6 +340,14 @@ def test_a_cut_part(tmp_path: Path) -> None:
     os.truncate(second, second.stat().st_size - 512)
     with pytest.raises(TruncatedGGUF, match=second.name):
         read_gguf(first)
+
+
+@pytest.mark.parametrize("end", ["part1of2", "part2of2", "split-aa", "001"])
+def test_a_piece_of_a_file(tmp_path: Path, end: str) -> None:
+    path = write_small_model(tmp_path / "m.gguf").rename(tmp_path / f"m.gguf.{end}")
+    with pytest.raises(TruncatedGGUF, match=r"is a piece of m\.gguf") as caught:
+        read_gguf(path)
+    assert caught.value.hint == "join all its pieces, in their order: cat PIECES > m.gguf"
 
 
 def test_a_part_under_another_name(tmp_path: Path) -> None:

@@ -108,4 +108,21 @@ def test_bandwidth_goes_by_the_name(name: str, bandwidth: float | None) -> None:
 
 def test_memory_is_measured() -> None:
     # From a busy virtual machine to a server with many channels.
-    assert 5e8 < hardware.memory_bandwidth() < 5e12
+    assert 5e8 < (hardware.memory_bandwidth() or 0) < 5e12
+
+
+def test_memory_is_not_measured_where_little_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "available_memory", lambda: 2**28)
+    assert hardware.memory_bandwidth() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits that Linux keeps")
+@pytest.mark.parametrize("limit", ["RLIMIT_AS", "RLIMIT_DATA"])
+def test_own_limits_bound_the_memory(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    bounds = {getattr(resource, limit): 2**33}
+    endless = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda name: (bounds.get(name, endless), endless))
+    (free,) = hardware._own_free_memory()
+    assert 0 < free < 2**33

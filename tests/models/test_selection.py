@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from r1local.config.paths import config_folder, hub_cache_folder
+from r1local.config.paths import config_folder, hub_cache_folder, user_models
 from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, ModelNotInstalled
-from r1local.models.catalog import load_catalog
+from r1local.models.catalog import load_catalog, read_catalog
 from r1local.models.selection import select
+from r1local.models.store import own_models
 from testing.models import write_scripted_model
 
 QWEN = "models--bartowski--DeepSeek-R1-Distill-Qwen-{}-GGUF"
@@ -41,6 +42,39 @@ def test_what_does_not_fit_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> Non
     cached("7B", "Q6_K")
     monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 2**20)
     assert select(None, load_catalog()).name == "nano"
+
+
+@pytest.mark.parametrize(
+    ("said", "chosen"),
+    [
+        ({"general.name": "SmolLM2 135M Instruct"}, "nano"),
+        ({"general.name": "Qwen3 8B"}, "nano"),
+        ({"general.name": "DeepSeek R1 Distill Qwen 7B"}, "mine"),
+        ({"general.name": "x", "general.basename": "DeepSeek-R1-0528-Qwen3"}, "mine"),
+        ({"general.base_model.0.name": "DeepSeek R1 Distill Llama 8B"}, "mine"),
+    ],
+)
+def test_an_imported_model_is_the_default_if_its_file_is_of_r1s_family(
+    tmp_path: Path, said: dict[str, str], chosen: str
+) -> None:
+    own_models.register(write_scripted_model(tmp_path / "m.gguf", "x", metadata=said), "mine")
+    assert select(None, read_catalog(user_models())).name == chosen
+    assert select("mine", read_catalog(user_models())).name == "mine"
+
+
+def test_a_users_own_repository_is_no_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    cached("1.5B", "Q8_0")
+    config_folder().mkdir(parents=True)
+    repository = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
+    user_models().write_text(
+        f'[models.other]\nrepo_id = "{repository}"\n[models.r1-distill-qwen-7b]\nrepo_id = "x/y"\n'
+    )
+    cached("7B", "Q8_0")
+    catalog = read_catalog(user_models())
+    assert catalog.own == {"other"}
+    assert select(None, catalog).name == "r1-distill-qwen-1.5b"
+    monkeypatch.setenv("R1LOCAL_MODEL", "other")
+    assert select(None, catalog).name == "other"
 
 
 def test_preferences_name_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

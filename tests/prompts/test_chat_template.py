@@ -78,6 +78,11 @@ def test_thinking_is_not_opened_for_a_model_that_has_none() -> None:
     assert render(JANUARY_2025, "hi", thinks=False).start == "none"
 
 
+def test_a_template_that_writes_half_a_character_is_refused() -> None:
+    with pytest.raises(ChatTemplateError):
+        render(r'{{ "\ud800" }}', "hi")
+
+
 def test_harmless_text_leaves_the_prompt_whole() -> None:
     assert len(render(LATER, "a < b and b > c, <b>html</b>").parts) == 1
 

@@ -48,8 +48,9 @@ def _of_repository(folder: Path, repo_id: str, known: CatalogModel | None) -> It
                 merged = found[blobs].revisions + revisions
                 found[blobs] = replace(found[blobs], revisions=merged)
             else:
-                found[blobs] = _installed(parts, repo_id, known, revisions)
-        lone_parts = {name: file for name, file in files.items() if part_name(name)} | (lone_parts)
+                made = _installed(parts, repo_id, known, revisions)
+                found[blobs] = replace(made, sidecar=variant.sidecar)
+        lone_parts = {name: file for name, file in files.items() if part_name(name)} | lone_parts
     yield from found.values()
     yield from _unfinished(folder, repo_id, known, lone_parts)
 
@@ -172,7 +173,7 @@ def _is_in(path: Path, folder: Path) -> bool:
 
 
 def _same_model(name: str, entry: Installed) -> bool:
-    if entry.quantization is None:
+    if entry.quantization is None or entry.sidecar:
         return name == entry.filename
     return quantization_of(name) == entry.quantization
 

@@ -25,7 +25,8 @@ class Installed:
     the commits and branches of the Hugging Face cache that hold it, the preferred first.
     `last_used` is in seconds since the epoch, and the later of the file's times of access and of
     change: many systems note an access only once a day. `done` is None for a whole model, else
-    the bytes that an unfinished download has.
+    the bytes that an unfinished download has. A `sidecar` goes with another model beside it, and
+    is meant only by its file's name.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Installed:
     filename: str | None = None
     revisions: tuple[str, ...] = ()
     done: int | None = None
+    sidecar: bool = False
 
     @property
     def whole(self) -> bool:

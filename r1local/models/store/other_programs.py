@@ -9,6 +9,7 @@ from typing import Any
 from r1local.gguf.file import GGUFFile, file_type, read_summary
 from r1local.gguf.quantization import RepoFile, variants
 from r1local.models.catalog import Catalog, CatalogModel
+from r1local.models.references import ollama_name
 from r1local.models.store.installed import (
     Installed,
     StoredFile,
@@ -45,6 +46,7 @@ def scan_lm_studio(folder: Path, catalog: Catalog) -> Iterator[Installed]:
                 known=known,
                 repo_id=repo_id,
                 filename=variant.name,
+                sidecar=variant.sidecar,
             )
 
 
@@ -79,7 +81,7 @@ def _of_manifest(
     place: Path, file: StoredFile, header: GGUFFile, config: StoredFile | None, catalog: Catalog
 ) -> Installed:
     named = _read_json(config.path).get("file_type") if config else None
-    name = _name(place)
+    name = ollama_name(*place.parts)
     known = _distill(name, catalog)
     layers = known.architecture.layers if known and known.architecture else None
     if header.block_count != layers:
@@ -97,19 +99,9 @@ def _of_manifest(
     )
 
 
-def _name(manifest: Path) -> str:
-    """What Ollama calls a model: its own registry and library go without saying."""
-    host, owner, name, tag = manifest.parts
-    parts = [host, owner, f"{name}:{tag}"]
-    for usual in ("registry.ollama.ai", "library"):
-        if parts[0] == usual:
-            del parts[0]
-    return "/".join(parts)
-
-
 def _distill(name: str, catalog: Catalog) -> CatalogModel | None:
     """The catalog's model of `deepseek-r1:7b`, or of `deepseek-r1:7b-qwen-distill-q4_K_M`."""
-    if not name.startswith("deepseek-r1:"):
+    if not name.lower().startswith("deepseek-r1:"):
         return None
     words = [w for w in re.split(r"[:-]", name.lower()) if not _quantization(w)]
     _deepseek, *rest = words

@@ -1,21 +1,18 @@
 """Models of the catalog with a file of their own: embedded, or imported by the user."""
 
-import contextlib
 import json
-import os
 import re
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from r1local.config.paths import user_models
+from r1local.config.user_files import changing, replace_text
 from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
 from r1local.gguf.quantization import quantization_of
-from r1local.models.catalog import Catalog
+from r1local.models.catalog import Catalog, read_catalog
 from r1local.models.store.installed import Installed, StoredFile, quantization_in, stored_file
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
@@ -45,7 +42,7 @@ def scan(catalog: Catalog) -> Iterator[Installed]:
         )
 
 
-def register(path: Path, name: str | None, catalog: Catalog) -> str:
+def register(path: Path, name: str | None) -> str:
     """Note a GGUF file in the user's models file under a name, its own one if None; return it.
 
     Raises:
@@ -57,18 +54,20 @@ def register(path: Path, name: str | None, catalog: Catalog) -> str:
     path = path.expanduser().absolute()
     gguf = read_gguf(path)
     quantization = quantization_of(path.name) or file_type(gguf)
-    name = _free_name(path, catalog) if name is None else _checked_name(name, catalog)
-    lines = [
-        f"[models.{_key(name)}]",
-        f"display_name = {_toml_text(gguf.name or path.stem)}",
-        f"file = {_toml_text(str(path))}",
-    ]
-    if quantization:
-        lines.append(f"default_quantization = {_toml_text(quantization)}")
-        lines.append(f"sizes = {{ {_key(quantization)} = [{gguf.model_size}] }}")
-    own = _read()
-    gap = "\n" * (not own.endswith("\n")) + "\n" if own else ""
-    _write(own, own + gap + "\n".join(lines) + "\n", name)
+    with changing(user_models()):
+        catalog = read_catalog(user_models())
+        name = _free_name(path, catalog) if name is None else _checked_name(name, catalog)
+        lines = [
+            f"[models.{_key(name)}]",
+            f"display_name = {_toml_text(gguf.name or path.stem)}",
+            f"file = {_toml_text(str(path))}",
+        ]
+        if quantization:
+            lines.append(f"default_quantization = {_toml_text(quantization)}")
+            lines.append(f"sizes = {{ {_key(quantization)} = [{gguf.model_size}] }}")
+        own = _read()
+        gap = "\n" * (not own.endswith("\n")) + "\n" if own else ""
+        _write(own, own + gap + "\n".join(lines) + "\n", name)
     return name
 
 
@@ -79,7 +78,13 @@ def forget(name: str) -> None:
         CatalogError: the models file can't be read, or has the entry in another form.
         StoreError: it can't be written.
     """
-    own = _read()
+    with changing(user_models()):
+        own = _read()
+        _write(own, _without_entry(own, name), name)
+
+
+def _without_entry(own: str, name: str) -> str:
+    """The text of a models file without an entry and the tables inside it."""
     kept: list[str] = []
     between: list[str] = []  # lines after an entry's last one, which may belong to what follows
     inside = False
@@ -95,7 +100,7 @@ def forget(name: str) -> None:
             between = []
         else:
             between.append(line)
-    _write(own, "".join(kept + between), name)
+    return "".join(kept + between)
 
 
 def _is_of(key: str, name: str) -> bool:
@@ -181,10 +186,8 @@ def _write(old: str, new: str, name: str) -> None:
             f"{path} has its models in a form that can't be edited here",
             f"edit the entry of {name} by hand",
         )
-    target = path.resolve()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, new)
+        replace_text(path, new)
     except OSError as error:
         raise StoreError(
             f"{path} can't be written: {error.strerror or error}", "check its permissions"
@@ -199,20 +202,3 @@ def _models(entries: dict[str, Any]) -> dict[str, Any]:
 def _without(entries: dict[str, Any], name: str) -> dict[str, Any]:
     models = {key: entry for key, entry in _models(entries).items() if key != name}
     return entries | {"models": models}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders
 from r1local.errors import StoreError, UnknownModel
-from r1local.gguf.quantization import quality_rank
+from r1local.gguf.quantization import closeness, closest, quality_rank
 from r1local.models.catalog import Catalog
 from r1local.models.references import (
     CatalogReference,
@@ -35,6 +35,11 @@ def installed_models(catalog: Catalog) -> list[Installed]:
 
     What can't be read is left out: another program's broken file is not the user's problem here.
     """
+    return [entry for entry in _all_files(catalog) if not entry.sidecar]
+
+
+def _all_files(catalog: Catalog) -> list[Installed]:
+    """The models on this machine, and their sidecars."""
     found = list(own_models.scan(catalog))
     seen: set[Path | None] = set()
     for entries in _elsewhere(catalog):
@@ -88,33 +93,38 @@ def _matching(reference: Reference, entries: Sequence[Installed]) -> list[Instal
             found = [
                 entry
                 for entry in entries
-                if entry.known
-                and entry.known.name == model.name
-                and quantization in (None, entry.quantization)
+                if entry.known and entry.known.name == model.name and not entry.sidecar
             ]
-        case HubReference():
+            found = _tagged(found, quantization)
+        case HubReference(quantization=quantization):
             found = [entry for entry in entries if _is_of(entry, reference)]
+            found = _tagged(found, quantization)
         case OllamaReference(name):
-            found = [entry for entry in entries if entry.home == "Ollama" and entry.name == name]
+            wanted = name.lower()
+            found = [e for e in entries if e.home == "Ollama" and e.name.lower() == wanted]
         case PathReference(path):
             target = _resolved(path)
             found = [e for e in entries if target in [_resolved(part) for part in e.parts]]
     return sorted(found, key=_preference)
 
 
+def _tagged(entries: list[Installed], tag: str | None) -> list[Installed]:
+    """The entries that answer best to a tag; all of them without one."""
+    if tag is None:
+        return entries
+    return closest(entries, lambda e: closeness(tag, e.quantization, e.filename or e.path.name))
+
+
 def _is_of(entry: Installed, reference: HubReference) -> bool:
-    """Whether a model is of a repository, and what else is asked for."""
-    names = {entry.filename, *(part.name for part in entry.parts)}
-    revision = reference.revision
-    return (
-        (entry.repo_id or "").lower() == reference.repo_id.lower()
-        and reference.quantization in (None, entry.quantization)
-        and (reference.filename is None or reference.filename in names)
-        and (
-            revision is None
-            or revision in entry.revisions
-            or (len(revision) >= _SHORT_COMMIT and str(entry.revision).startswith(revision))
-        )
+    """Whether a model is of a repository, and the file and revision asked for."""
+    if (entry.repo_id or "").lower() != reference.repo_id.lower():
+        return False
+    names = {str(entry.filename).lower(), *(part.name.lower() for part in entry.parts)}
+    filename, revision = reference.filename, reference.revision
+    return (not entry.sidecar if filename is None else filename.lower() in names) and (
+        revision is None
+        or revision in entry.revisions
+        or (len(revision) >= _SHORT_COMMIT and str(entry.revision).startswith(revision))
     )
 
 
@@ -139,7 +149,7 @@ def copies(reference: Reference, catalog: Catalog) -> list[Installed]:
     Studio's and Ollama's, the best quality first. A path outside all of these is found as it is,
     in the home `file`.
     """
-    found = _matching(reference, installed_models(catalog))
+    found = _matching(reference, _all_files(catalog))
     if not found and isinstance(reference, PathReference):
         file = stored_file(reference.path, reference.path.name)
         return [_by_itself(file)] if file else []

@@ -72,6 +72,45 @@ def test_split_files_are_one_model(homes: Homes) -> None:
     assert entry.size == sum(part.stat().st_size for part in entry.parts)
 
 
+def test_a_sidecar_is_meant_by_its_file_alone(homes: Homes) -> None:
+    homes.in_cache("m-Q8_0.gguf")
+    homes.in_cache("eagle3-m-Q4_K_M.gguf")
+    assert only(homes).filename == "m-Q8_0.gguf"
+    catalog = load_catalog(homes.user_models)
+    for text in ("7b:Q4_K_M", f"hf:{REPO_7B}:Q4_K_M"):
+        assert find_installed(parse_reference(text, catalog), catalog) is None
+    sidecar = find_installed(
+        parse_reference(f"hf:{REPO_7B}:eagle3-m-q4_k_m.gguf", catalog), catalog
+    )
+    assert sidecar is not None and sidecar.filename == "eagle3-m-Q4_K_M.gguf"
+    assert sidecar.reference == f"hf:{REPO_7B}/eagle3-m-Q4_K_M.gguf"
+
+
+@pytest.mark.parametrize("name", ["X-MTP-Q4_K_M.gguf", "a-draft.gguf", "a-imatrix-Q4_0.gguf"])
+def test_what_is_alone_is_a_model(homes: Homes, name: str) -> None:
+    homes.in_cache(name, "someone/X")
+    homes.in_lm_studio(f"someone/Y/{name}")
+    assert [entry.path.name for entry in found(homes)] == [name, name]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("m-fp16.gguf", "F16"),
+        ("m-f16.gguf", "fp16"),
+        ("m.i1-Q4_K_M.gguf", "i1-Q4_K_M"),
+        ("m-Compact.gguf", "compact"),
+        ("m-UD-Q4_K_XL.gguf", "Q4_K_XL"),
+        ("m-MXFP4_MOE.gguf", "mxfp4"),
+    ],
+)
+def test_tags_mean_the_same_as_on_the_hub(homes: Homes, name: str, tag: str) -> None:
+    homes.in_cache("m-Q2_K.gguf")
+    homes.in_cache(name)
+    entry = find_installed(parse_reference(f"hf:{REPO_7B}:{tag}", load_catalog()), load_catalog())
+    assert entry is not None and entry.filename == name
+
+
 def test_snapshots_of_the_same_bytes_are_one_model(homes: Homes) -> None:
     data = homes.data()
     homes.in_cache("m-Q4_K_M.gguf", commit=OLDER, data=data)
@@ -135,6 +174,16 @@ def test_ollama(homes: Homes, place: str, name: str, known: str | None) -> None:
     assert entry.quantization == "Q4_K_M"
     assert (entry.known.name if entry.known else None) == known
     assert entry.reference == (f"{known}:Q4_K_M" if known else f"ollama:{name}")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["ollama:qwen3", "ollama:Library/QWEN3:Latest", "ollama:registry.ollama.ai/library/qwen3"],
+)
+def test_ollamas_models_are_found_as_ollama_finds_them(homes: Homes, reference: str) -> None:
+    blob = homes.in_ollama(f"{LIBRARY}/Qwen3/latest", homes.data())
+    entry = find_installed(parse_reference(reference, load_catalog()), load_catalog())
+    assert entry is not None and entry.path == blob
 
 
 def test_two_tags_of_the_same_bytes(homes: Homes) -> None:

@@ -1,0 +1,163 @@
+"""Loading a file for the first time in a child process, where an abort can't end the program.
+
+llama.cpp aborts its whole process on anything it considers impossible, and no check of a header
+can know all of that for its roughly 130 architectures. A file for which `needs_probe` is True is
+therefore loaded by a child first: without its weights, so that a crash comes early, and then with
+them, for three tokens, since some operations only assert when they are computed. Afterwards the
+file's pages are in the system's cache. Files that have survived are remembered, with llama.cpp's
+version.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from r1local.config.paths import state_folder
+from r1local.engine.library import load_llama
+from r1local.engine.limits import CONTEXT_STEP
+from r1local.engine.model import LoadSettings, Model
+from r1local.errors import LoadingCancelled, ModelLoadError, R1LocalError
+from r1local.gguf.check import KNOWN_ARCHITECTURES
+from r1local.gguf.format import GGUFFile, shown
+
+#: The kinds of R1 and its distills: `llama_vocab` has been tried on broken ones of these.
+_KNOWN_TOKENIZERS = ("gpt2", "llama")
+#: Seconds for a small file on a busy machine (usually 0.2 s), and bytes per second of a slow disk.
+_TIME_LIMIT_S, _SLOWEST_DISK = 60.0, 50e6
+_LOOKS_EVERY_S = 0.02
+#: Bytes that a child may use besides the file's: some broken vocabularies make llama.cpp grow.
+_MEMORY_LIMIT = 4 * 2**30
+_LAST_WORDS, _LONGEST_REFUSAL = 64_000, 2_000
+#: A text that every vocabulary must be able to tokenise and put together again.
+_SAMPLE = "Hello, what is 36 + 49? ¿Qué? 你好\n"
+
+
+def needs_probe(gguf: GGUFFile) -> bool:
+    """Return whether a file is outside R1's family, which the checks of headers know well."""
+    tokenizer = gguf.text("tokenizer.ggml.model")
+    return gguf.architecture not in KNOWN_ARCHITECTURES or tokenizer not in _KNOWN_TOKENIZERS
+
+
+def probe(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
+    """Make sure that llama.cpp survives loading and evaluating a file, unless it has before.
+
+    Args:
+        gguf: the complete file, already checked.
+        threads: CPU threads to compute with.
+        cancelled: called repeatedly while waiting.
+
+    Raises:
+        ModelLoadError: llama.cpp refuses the file, or its process has died or didn't end.
+        LoadingCancelled: `cancelled` returned True in the meantime.
+    """
+    memory = _memory_of(gguf)
+    if memory.exists():
+        return
+    _load_in_child(gguf, threads, cancelled)
+    with suppress(OSError):  # then the next load tries it again
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.touch()
+
+
+def _memory_of(gguf: GGUFFile) -> Path:
+    """Return the path of the empty file which says that a model has survived."""
+    files = [(os.fspath(part.resolve()), part.stat()) for part in gguf.parts]
+    identity = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
+    text = json.dumps([load_llama().llama_version().decode(), identity])
+    name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return state_folder() / "survived" / name
+
+
+def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
+    command = [sys.executable, "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
+    # Without GPUs: their drivers are slow, and take more address space than there is memory.
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_NO_BACKTRACE": "1"}
+    seconds = _TIME_LIMIT_S + gguf.model_size / _SLOWEST_DISK
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=os.environ | hidden,
+        )
+        try:
+            ended = _wait(child, seconds, cancelled)
+        finally:
+            child.kill()
+            child.wait()
+        if child.returncode != 0:
+            raise _died(gguf.path, "crashes" if ended else "hangs", _tail(errors))
+        if refusal := json.loads(_tail(output).splitlines()[-1]):
+            raise ModelLoadError(*refusal)
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float, cancelled: Callable[[], bool]) -> bool:
+    """Wait for a child, and return whether it has ended in time."""
+    deadline = time.monotonic() + seconds
+    while child.poll() is None and time.monotonic() < deadline and not cancelled():
+        time.sleep(_LOOKS_EVERY_S)
+    if cancelled():  # Ctrl-C reaches the child as well
+        raise LoadingCancelled
+    return child.returncode is not None
+
+
+def _tail(file: IO[bytes]) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LAST_WORDS))
+    return file.read().decode("utf-8", "replace")
+
+
+def _died(path: Path, what: str, errors: str) -> ModelLoadError:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    # "/path/of/the/build/src/llama-model.cpp:1420: GGML_ASSERT(…) failed"
+    reason = next((line[line.index("GGML_") :] for line in lines if "GGML_" in line), "")
+    return ModelLoadError(
+        f"llama.cpp {what} on {shown(path)} (tried in a process of its own)",
+        (f"it says: {reason}; " if reason else "")
+        + "the file is damaged, or of a kind that llama.cpp doesn't support:"
+        " choose another file of the model",
+    )
+
+
+def _try(path: Path, threads: int) -> list[str]:
+    """Use a file as a reply would; return a refusal's message and hint, or nothing."""
+    with suppress(R1LocalError):
+        _use(path, threads, weights=False)
+    try:
+        _use(path, threads, weights=True)
+    except R1LocalError as error:
+        return [error.message[:_LONGEST_REFUSAL], error.hint[:_LONGEST_REFUSAL]]
+    return []
+
+
+def _use(path: Path, threads: int, *, weights: bool) -> None:
+    settings = LoadSettings(CONTEXT_STEP, 0, threads, "f16", weights=weights, repack=False)
+    with Model(path, settings, lambda: False) as model:
+        tokens = model.vocabulary.tokenise([_SAMPLE])
+        for token in tokens:
+            model.vocabulary.piece(token)
+        if weights:  # several tokens at once, and one
+            model.evaluate(tokens[:2] or [0], lambda: False)
+            model.advance(*tokens[-1:])
+
+
+def _limit_resources() -> None:
+    with suppress(ImportError, OSError, ValueError):  # Windows has no limits, macOS ignores most
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_LIMIT, _MEMORY_LIMIT))
+
+
+if __name__ == "__main__":
+    _limit_resources()
+    print(json.dumps(_try(Path(sys.argv[1]), int(sys.argv[2]))))
