@@ -157,7 +157,7 @@ def test_damage_is_told_and_tried_once_more(hub: Hub, pull: Pull, cache: Path) -
     hub.faults.flips = 10**9
     result = pull("7b")
     assert result.returncode == 1
-    assert "arrived damaged: fetching it once more" in result.stderr
+    assert "arrived damaged: fetching it again" in result.stderr
     assert "arrived damaged twice" in result.stderr
     assert not file_in(cache).exists()
 
@@ -418,7 +418,7 @@ def test_what_can_t_be_pulled(pull: Pull, arguments: list[str], code: int, words
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (403, "GatedRepo", "open only to those"),
+        (403, "GatedRepo", "only open to users"),
         (401, None, "log in with: hf auth login"),
         (403, None, "the hub refuses access"),
         (500, None, "the hub answered 500"),

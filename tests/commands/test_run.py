@@ -309,7 +309,7 @@ def test_a_system_prompt_that_a_template_refuses_stands_before_the_question(
     model = scripted("hm</think>ok", prompt=asked, chat_template=SWITCH)
     result = run("hi", "-m", model, "--system", "Be terse.", "--thinking", "hide")
     assert result.stdout == "ok\n"
-    assert "stands before the first question" in result.stderr
+    assert "goes before the first question" in result.stderr
 
 
 def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
