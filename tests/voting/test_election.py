@@ -307,14 +307,14 @@ def test_a_voter_led_out_of_a_loop_disturbs_nobody(scripted: Scripted) -> None:
         expected = words(alone(model, settings))
         events, elected = held(model, VoteSettings(3, settings))
     for voter in (1, 2, 3):
-        told = {
+        kinds = {
             event.event.kind
             for event in events
             if isinstance(event, VoterEvent)
             and event.voter == voter
             and isinstance(event.event, Notice)
         }
-        assert "loop" in told
+        assert "loop" in kinds
     assert words(elected.ballots[0].reply) == expected
 
 
