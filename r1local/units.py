@@ -1,5 +1,10 @@
 """Formatting numbers with their units for messages."""
 
+from datetime import UTC, datetime
+
+#: The latest time, in seconds since the epoch, that can be written in every time zone.
+_LATEST = 250_000_000_000
+
 
 def disk_size(size: int) -> str:
     """Return the bytes of a file in the units of disks and the hub: `4.7 GB`."""
@@ -17,3 +22,8 @@ def memory_size(size: int) -> str:
 def token_count(count: int) -> str:
     """Return a number of tokens: `1 token`, `1,203 tokens`."""
     return "1 token" if count == 1 else f"{count:,} tokens"
+
+
+def file_time(seconds: float) -> datetime:
+    """Return a file's time as UTC; the seconds since the epoch may be any number at all."""
+    return datetime.fromtimestamp(min(max(0.0, seconds), _LATEST), UTC)

@@ -70,6 +70,7 @@ KNOWN_BY = {
     "sympy": {"answers.algebra"},
     "tomlkit": {"config.editing"},
     "typer": {"cli"},
+    "wcwidth": {"ui.cells"},
 }
 
 

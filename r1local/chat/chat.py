@@ -27,7 +27,7 @@ Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
 #: Lets the model reply many times, and elects an answer.
 Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 
-#: DownloadNotice where there is no thought to end or to draw out.
+#: Said where there is no thought to end or to draw out.
 NO_REPLY = "no reply is being written"
 
 

@@ -70,7 +70,9 @@ class FullScreen:
 
     def say(self, text: str) -> None:
         """Put a note into the conversation."""
-        self._talk.show(Passage(text, "class:note"))
+        note = Passage(text, "class:note")
+        self._talk.show(note)
+        self._talk.conversation.read_from(note)
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
@@ -153,6 +155,7 @@ class FullScreen:
         """Think on."""
         if self._control:
             self._control.think_more()
+            self._talk.note("the end of the thought is put off once more")
         else:
             self.say(NO_REPLY)
 

@@ -53,7 +53,8 @@ class Inline:
 
     def say(self, text: str) -> None:
         """Print a note."""
-        print_notice(self._err, text)
+        for line in text.split("\n"):
+            print_notice(self._err, line)
 
     def say_error(self, error: R1LocalError) -> None:
         """Print an error."""

@@ -20,7 +20,7 @@ from r1local.units import token_count
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 _KEYS = """\
 Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-X Ctrl-E $EDITOR
-Ctrl-C stops the reply, empties the input, or leaves · Ctrl-D leaves
+Ctrl-C stops the reply, empties the input, or leaves · Ctrl-D leaves · Ctrl-Z suspends
 PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
 F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
 F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it"""

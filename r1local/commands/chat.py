@@ -13,6 +13,7 @@ from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.commands.model_choice import choose_model
+from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import settings_in_force
@@ -180,7 +181,7 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
-    completer = SlashCompleter(told, _words(), ("file", "export"))
+    completer = SlashCompleter(told, _words(), ("file", "export", "model"))
     editing = Editing(completer, history, pastes, options.vi)
     if options.inline:
         return Inline(editing)
@@ -188,19 +189,40 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     return FullScreen(editing, read_layout(place), partial(keep_layout, place))
 
 
-def _words() -> dict[str, Callable[[], list[str]]]:
+def _words() -> dict[str, Callable[[], dict[str, str]]]:
     """What the arguments of slash commands may be."""
 
-    def models() -> list[str]:
+    def models() -> dict[str, str]:
         from r1local.models.store.search import installed_models
 
-        entries = installed_models(load_catalog(user_models()))
-        return [entry.reference for entry in entries if entry.whole]
+        here = installed_models(load_catalog(user_models()))
+        return {each.reference: "" for each in here if each.whole}
 
     return {
         "model": models,
-        "resume": lambda: [each.name for each in saved_sessions()],
-        "set": lambda: list(settable()),
-        "help": lambda: list(SLASH_COMMANDS),
-        "copy": lambda: ["thinking", "code 1"],
+        "resume": lambda: {each.name: each.title for each in saved_sessions()},
+        "set": _settings,
+        "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},
+        "copy": lambda: {"thinking": "", "code 1": ""},
     }
+
+
+def _settings() -> dict[str, str]:
+    """What `/set` takes: each name, then each with the words that are values of it."""
+    options = settable()
+    valued = {
+        f"{name} {word}": "" for name, each in options.items() for word in _words_of(each.kind)
+    }
+    return {name: each.help for name, each in options.items()} | valued
+
+
+def _words_of(kind: Kind) -> tuple[str, ...]:
+    match kind:
+        case Choice(values):
+            return tuple(values)
+        case Switch():
+            return ("true", "false")
+        case Whole(nothing=str(word)) | Number(nothing=str(word)):
+            return (word,)
+        case _:
+            return ()

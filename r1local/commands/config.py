@@ -123,7 +123,7 @@ def _of_model(model: str) -> OfModel:
     if isinstance(meant, CatalogReference):
         return of_model([model], meant.model, meant.quantization)
     if isinstance(meant, PathReference):
-        return of_model([model, str(meant.path.resolve()), meant.path.stem], None)
+        return of_model([model, meant.path.stem], None, path=meant.path)
     return of_model([model], None)
 
 

@@ -5,7 +5,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from r1local.config.options import ModelFormat
@@ -22,10 +21,8 @@ from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
-from r1local.units import disk_size
+from r1local.units import disk_size, file_time
 
-#: Seconds since the epoch of a time that every calendar and time zone here can still write.
-_LATEST = 250_000_000_000
 #: Homes of models that are entries of the catalog themselves.
 _OWN = ("embedded", "imported")
 
@@ -165,7 +162,7 @@ def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
         "done": entry.size if entry.done is None else entry.done,
         "context_window": _window(plan),
         "fit": plan.kind if plan else None,
-        "last_used": _time(entry.last_used).isoformat() if entry.last_used else None,
+        "last_used": file_time(entry.last_used).isoformat() if entry.last_used else None,
     }
 
 
@@ -190,9 +187,4 @@ def _context(plan: Plan | None) -> str:
 
 
 def _date(seconds: float) -> str:
-    return _time(seconds).astimezone().date().isoformat() if seconds else "-"
-
-
-def _time(seconds: float) -> datetime:
-    """A file's time, which may be any number at all."""
-    return datetime.fromtimestamp(min(max(0, round(seconds)), _LATEST), UTC)
+    return file_time(seconds).astimezone().date().isoformat() if seconds else "-"

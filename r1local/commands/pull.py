@@ -35,6 +35,7 @@ from r1local.models.remote_files import HubModel, fits, on_hub, some_names
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.console import console_for
 from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
+from r1local.units import disk_size
 
 #: Bytes of the disk that are left free: a full one troubles every other program.
 _DISK_MARGIN = 2**30
@@ -134,7 +135,7 @@ def _pull(
     if not missing:
         display.told(f"{remotes[0].filename} is there already: {cached_path(remotes[0])}")
         return
-    display.told(f"{remotes[0].filename}: {size / 1e9:.2f} GB from {model.repository.repo_id}")
+    display.told(f"{remotes[0].filename}: {disk_size(size)} from {model.repository.repo_id}")
     if model.passed_over:
         display.told(f"beside it, not fetched: {some_names(model.passed_over)}")
     display.told(_prospect(model, machine))
@@ -195,10 +196,10 @@ def _check_disk(
     folder = _existing(cache_folder())
     free = shutil.disk_usage(folder).free
     needed = sum(remote.size - _bytes_there(remote) for remote in missing)
-    display.told(f"{needed / 1e9:.2f} GB to fetch, {free / 1e9:.1f} GB free on the disk")
+    display.told(f"{disk_size(needed)} to fetch, {disk_size(free)} free on the disk")
     if needed + _DISK_MARGIN > free and not options.force:
         raise DiskFull(
-            f"the disk has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are to come",
+            f"the disk has {disk_size(free)} free, and {disk_size(needed)} are to come",
             "free some room, set HF_HOME to another disk, or insist with --force",
         )
 

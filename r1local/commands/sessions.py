@@ -131,7 +131,8 @@ def remove_session(name: str, *, yes: bool) -> int:
                 f"rm asks before it removes session {name}, and there is nobody to ask",
                 f"say so at once: r1local sessions rm --yes {name}",
             )
-        if not agreed(f"remove session {summary.name}, {summary.title or 'which is damaged'}?"):
+        about = f'"{summary.title}"' if summary.title else "which is damaged"
+        if not agreed(f"remove session {summary.name} ({about})?"):
             return EXIT_ERROR
     freed = delete_session(name)
     print_notice(console_for(sys.stderr), f"removed session {name}; {disk_size(freed)} freed")

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
@@ -29,6 +30,7 @@ from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.template_process import TemplateProgram
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
+from r1local.ui.safe_text import visible_json
 
 #: Tokens of context that plans are made for.
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 131_072)
@@ -55,6 +57,8 @@ class _Found:
     known: CatalogModel | None
     place: str | None = None
     header: GGUFFile | None = None
+    path: Path | None = None
+    typed: str | None = None
 
     @property
     def quantization(self) -> str | None:
@@ -75,7 +79,7 @@ def show(options: ShowOptions) -> int:
     machine = survey_machine(measure_bandwidth=True)
     card = _card(_find(options.reference, reference, models, machine), machine, models)
     if options.output_format == "json":
-        print(json.dumps(asdict(card), ensure_ascii=False))
+        print(visible_json(json.dumps(asdict(card), ensure_ascii=False)))
     else:
         print_card(console_for(sys.stdout), card)
     return EXIT_OK
@@ -96,7 +100,8 @@ def _find(text: str, reference: Reference, models: Catalog, machine: Machine) ->
             return _Found(reference.model.name, reference.model)
         place = f"hf:{remote.repository.repo_id}/{remote.variant.name}"
         return _Found(remote.name, remote.known, place, header)
-    return _Found(model.name, model.known, str(model.path), read_gguf(model.path))
+    header = read_gguf(model.path)
+    return _Found(model.name, model.known, str(model.path), header, model.path, model.typed)
 
 
 def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
@@ -191,7 +196,9 @@ def template_state(header: GGUFFile) -> str:
 def _variant(quantization: str, facts: MemoryFacts, machine: Machine, found: _Found) -> VariantPlan:
     """What a quantization takes at each context, and how fast it may run."""
     longest = facts.context_length or max(CONTEXTS)
-    request = preferred_request(of_model([found.name], found.known, quantization))
+    path = found.path if quantization == found.quantization else None
+    names = of_model((found.typed, found.name), found.known, quantization, path)
+    request = preferred_request(names)
     contexts = []
     for context in (each for each in CONTEXTS if each <= longest):
         made = plan(facts, machine, replace(request, context=context))

@@ -284,7 +284,7 @@ def _json_or_text(text: str) -> object:
 
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: brackets nested too deeply
         return text
 
 

@@ -12,8 +12,6 @@ from r1local.engine.library import decode_error, load_llama
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import Sampler
 
-#: The most sequences that llama.cpp separates in one context (`LLAMA_MAX_SEQ`, llama-cparams.h).
-MOST_SEQUENCES = 256
 _ALL = -1
 
 

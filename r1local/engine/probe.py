@@ -77,7 +77,8 @@ def _memory_of(gguf: GGUFFile) -> Path:
 
 
 def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
-    command = [sys.executable, "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
+    # -P: never import a module from the folder in which r1local is started.
+    command = [sys.executable, "-P", "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
     # Without GPUs: their drivers are slow, and take more address space than there is memory.
     hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_NO_BACKTRACE": "1"}
     seconds = _TIME_LIMIT_S + gguf.model_size / _SLOWEST_DISK

@@ -125,7 +125,8 @@ def _blocks_there(path: Path, partial: Path, identity: Identity, boot: str) -> s
 
 def _blocks(head: dict[str, Any], written: list[int], identity: Identity) -> set[int]:
     """Return the blocks that existed when a journal was begun, and those written since."""
-    before = [block for block in head.get("done", ()) if isinstance(block, int)]
+    noted = head.get("done")
+    before = [block for block in noted if isinstance(block, int)] if isinstance(noted, list) else []
     return {block for block in (*before, *written) if 0 <= block < identity.blocks}
 
 

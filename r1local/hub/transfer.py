@@ -26,6 +26,7 @@ from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partial
 from r1local.hub.limits import LEAST_SPEED, PACE_S
 from r1local.hub.regular_files import regular
 from r1local.machine.hardware import boot_id
+from r1local.units import disk_size
 
 #: Blocks per request; each request costs a round trip.
 _RUN = 8
@@ -350,7 +351,7 @@ class _Transfer:
             name = self._remote.filename
             if error.errno in _NO_ROOM:
                 raise DiskFull(
-                    f"the disk is full: {name} needs {self._missing() / 1e9:.2f} GB more",
+                    f"the disk is full: {name} needs {disk_size(self._missing())} more",
                     "what came is kept: free some room and run the same command again",
                 ) from error
             raise DownloadError(

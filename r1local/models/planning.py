@@ -20,8 +20,8 @@ def preferred_plan(entry: Installed, machine: Machine) -> Plan | None:
     Raises:
         InvalidSetting: a place has a value that isn't allowed.
     """
-    names = (str(entry.path.resolve()), entry.name)
-    request = preferred_request(of_model(names, entry.known, entry.quantization))
+    names = of_model([entry.name], entry.known, entry.quantization, entry.path)
+    request = preferred_request(names)
     return plan_of(entry, machine, request)
 
 

@@ -1,6 +1,7 @@
 """What is set for one model, by any of its names, and what of it concerns a plan."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.machine.planner import PlanRequest
@@ -8,16 +9,21 @@ from r1local.models.catalog import CatalogModel
 
 
 def of_model(
-    names: Iterable[str | None], known: CatalogModel | None, quantization: str | None = None
+    names: Iterable[str | None],
+    known: CatalogModel | None,
+    quantization: str | None = None,
+    path: Path | None = None,
 ) -> OfModel:
-    """What may be set for a model, by its names: those given, then those the catalog has for it.
+    """Say what may be set for a model: by its file's path, then by its names.
 
-    A name with the quantization (`7b:q5_k_m`) is more exact than one without.
+    A name with the quantization (`7b:q5_k_m`) is more exact than one without, whichever of them
+    the user typed; otherwise the names given come before those that the catalog has.
     """
-    given = [name for name in names if name]
-    bare = [*given, *((known.name, *known.aliases) if known else ())]
+    bare = [name for name in names if name]
+    bare += (known.name, *known.aliases) if known else ()
     exact = [f"{name}:{quantization}" for name in bare] if quantization else []
-    all_names = tuple(dict.fromkeys((*given[:1], *exact, *bare)))
+    file = [str(path.resolve())] if path else []
+    all_names = tuple(dict.fromkeys((*file, *exact, *bare)))
     if known is None:
         return OfModel(all_names)
     return OfModel(all_names, known.settings, f"models.toml, {known.name}")

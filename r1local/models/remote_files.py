@@ -7,7 +7,7 @@ from pathlib import Path
 
 from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf.file import GGUFFile
-from r1local.gguf.header import parse_header as parse_header
+from r1local.gguf.header import parse_header
 from r1local.gguf.parts import cut_file
 from r1local.gguf.quantization import (
     RepoFile,

@@ -37,8 +37,7 @@ class Selected:
     @property
     def preferred(self) -> OfModel:
         """What the user and the catalog may have set for it alone."""
-        names = (self.typed, str(self.path.resolve()), self.name)
-        return of_model(names, self.known, self.quantization)
+        return of_model((self.typed, self.name), self.known, self.quantization, self.path)
 
     @property
     def reference(self) -> str:

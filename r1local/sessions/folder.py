@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 
@@ -24,15 +24,13 @@ from r1local.errors import (
 from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
 from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript
+from r1local.units import file_time
 
 #: Endings of a session's file, of the KV cache kept beside it, and of one that was not finished.
 SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
 #: Bytes of a name in UTF-8, so that names numbered or with an ending fit every file system.
 _LONGEST_NAME = 200
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
-#: Names that are devices on Windows, whatever their ending.
-#: Seconds since the epoch of a time that every calendar and time zone here can still write.
-_LATEST = 250_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +232,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _summary(path: Path) -> SessionSummary | None:
     """What a list says of a session; None if it went meanwhile."""
     try:
-        changed = datetime.fromtimestamp(min(max(0.0, path.lstat().st_mtime), _LATEST), UTC)
+        changed = file_time(path.lstat().st_mtime)
         size = _size(path)
     except OSError:
         return None

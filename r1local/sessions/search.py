@@ -73,5 +73,10 @@ def _excerpt(text: str, folded: str, position: int) -> str:
         position = bisect_right(ends, position, key=lambda end: len(_folded(text[:end]))) - 1
     start = max(0, position - _BEFORE)
     end = start + _EXCERPT
+    # From one word to another, where the language has spaces.
+    if start:
+        start = text.find(" ", start, max(position - 1, start)) + 1 or start
+    if end < len(text) and (gap := text.rfind(" ", position, end)) > position:
+        end = gap
     line = " ".join(text[start:end].split())
     return "…" * (start > 0) + line + "…" * (end < len(text))

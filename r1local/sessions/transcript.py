@@ -117,6 +117,8 @@ class Transcript:
                 if self._turns:
                     self._change_last(record)
             case Setting(name, value):
+                # In the order in which they were set last: one may take another's place.
+                self.settings.pop(name, None)
                 self.settings[name] = value
             case UsedModel(name):
                 self.model = name

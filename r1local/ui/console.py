@@ -5,12 +5,12 @@ from itertools import takewhile
 from math import ceil
 from typing import IO, TextIO
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from r1local.ui import streams
-from r1local.ui.safe_text import visible
+from r1local.ui.cells import cell_len, cut, steadied
+from r1local.ui.safe_text import unbroken, visible, visible_line
 
 #: Characters of an error's line, beyond which a quotation is cut.
 _LONGEST_LINE = 600
@@ -45,15 +45,20 @@ def dim(console: Console, text: str) -> str:
 
 
 def print_notice(console: Console, message: str) -> None:
-    """Print one dim line, exact in a pipe and harmless on a terminal."""
-    if console.is_terminal:
-        message = dim(console, visible(message))
-    _write(console.file, message + "\n")
+    """Print one dim line, harmless on a terminal and exact in a pipe but for line breaks."""
+    line = dim(console, visible_line(message)) if console.is_terminal else unbroken(message)
+    _write(console.file, line + "\n")
 
 
 def print_log(console: Console, text: str) -> None:
-    """Print a piece of another program's log, exact in a pipe and harmless on a terminal."""
-    _write(console.file, visible(text) if console.is_terminal else text)
+    """Print a piece of another program's log, harmless on a terminal.
+
+    Line breaks within it are shown: a name it quotes may have some.
+    """
+    line = text.strip("\n")
+    begin, end = text[: len(text) - len(text.lstrip("\n"))], text[len(text.rstrip("\n")) :]
+    line = visible_line(line) if console.is_terminal else unbroken(line)
+    _write(console.file, f"{begin}{line}{end}" if line else begin)
 
 
 def print_error(stream: TextIO, message: str, hint: str) -> None:
@@ -78,9 +83,7 @@ def _write(stream: IO[str], text: str) -> None:
 
 def live_line(console: Console, text: str) -> Text:
     """Return one dim row, cut to fit, for `LiveRows`."""
-    line = Text(visible(text), "dim")
-    line.truncate(max(console.width - 1, 1))
-    return line
+    return Text(cut(visible_line(text), max(console.width - 1, 1)), "dim")
 
 
 class LiveRows:
@@ -110,7 +113,7 @@ class LiveRows:
         kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         up = self._height(self._rows[kept:]) - 1
         self._console.file.write(
-            "\r" + (f"\x1b[{up}A" if up else "") + "\x1b[K\n".join(rows[kept:]) + "\x1b[J"
+            "\r" + (f"\x1b[{up}A" if up else "") + steadied("\x1b[K\n".join(rows[kept:])) + "\x1b[J"
         )
         self._console.file.flush()
         self._rows = rows[len(finished) :]

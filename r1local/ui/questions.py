@@ -2,7 +2,7 @@
 
 import sys
 
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import visible_line
 
 
 def can_ask() -> bool:
@@ -12,6 +12,6 @@ def can_ask() -> bool:
 
 def agreed(question: str) -> bool:
     """Ask a question of yes or no; anything but yes is no."""
-    sys.stderr.write(f"{visible(question)} [y/N] ")
+    sys.stderr.write(f"{visible_line(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from r1local.ui.safe_text import visible
+from r1local.ui.cells import cell_len
+from r1local.ui.safe_text import visible_line
 
 _GAP = 2
 #: Columns of the screen that the first column has at least, before others are dropped.
 _LEAST_FIRST = 20
 _STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
-_LINE_ENDS = str.maketrans({"\n": "␊", "\t": "␉"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Column:
     @property
     def width(self) -> int:
         """Cells of a terminal that its widest text takes."""
-        return max(cell_len(_safe(text)) for text in (self.heading, *self.cells))
+        return max(cell_len(visible_line(text)) for text in (self.heading, *self.cells))
 
 
 def print_table(console: Console, columns: Sequence[Column]) -> None:
@@ -39,7 +38,7 @@ def print_table(console: Console, columns: Sequence[Column]) -> None:
     """
     if not console.is_terminal:
         for cells in zip(*((column.heading, *column.cells) for column in columns), strict=True):
-            console.file.write("\t".join(map(_safe, cells)) + "\n")
+            console.file.write("\t".join(map(visible_line, cells)) + "\n")
         return
     shown = _fitting(columns, console.width)
     others = sum(_GAP + column.width for column in shown[1:])
@@ -53,7 +52,7 @@ def print_table(console: Console, columns: Sequence[Column]) -> None:
             width=column.width if number else min(column.width, max(1, console.width - others)),
         )
     for cells in zip(*(column.cells for column in shown), strict=True):
-        table.add_row(*(Text(_safe(cell), _STYLES.get(cell, "")) for cell in cells))
+        table.add_row(*(Text(visible_line(cell), _STYLES.get(cell, "")) for cell in cells))
     console.print(table)
 
 
@@ -66,8 +65,3 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
             break
         shown.remove(min(shown[1:], key=lambda column: column.importance))
     return shown
-
-
-def _safe(text: str) -> str:
-    """A cell's text, which stays one cell whatever a file is called."""
-    return visible(text).translate(_LINE_ENDS)

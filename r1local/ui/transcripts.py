@@ -7,7 +7,8 @@ from rich.text import Text
 
 from r1local.conversation import Reply, Turn
 from r1local.ui.console import can_repaint, dim, print_notice
-from r1local.ui.safe_text import visible
+from r1local.ui.markdown.wrapping import wrap
+from r1local.ui.safe_text import unbroken, visible, visible_line
 from r1local.ui.wording import ENDINGS, reply_count, thought_for
 
 
@@ -32,10 +33,11 @@ def print_turns(
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
     """Print where something was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
-        console.print(f"{visible(session)} · turn {place} · {part}")
-        console.print(Text(f"  {visible(excerpt)}", "dim"))
+        console.print(f"{visible_line(session)} · turn {place} · {part}")
+        for row in wrap(Text(visible_line(excerpt), "dim"), max(console.width - 3, 1)):
+            console.print(Text("  ") + row)
     else:
-        console.file.write(f"{session}\t{place}\t{part}\t{excerpt}\n")
+        console.file.write(f"{session}\t{place}\t{part}\t{unbroken(excerpt)}\n")
 
 
 def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:

@@ -403,3 +403,40 @@ def test_text_can_be_read_on_a_light_ground(scripted: Scripted) -> None:
         *map(str, range(40, 48)),
         *map(str, range(100, 108)),
     }
+
+
+def test_what_is_longer_than_the_screen_opens_at_its_start(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted("Hm.</think>Yes."), lines=16) as terminal:
+        terminal.type(chats.F1)
+        terminal.wait_for_text("/help [COMMAND]", "↓ new")
+        assert place(terminal, "/help")[0] <= 1
+
+
+def test_an_answer_without_a_thought_has_no_rule_below_it(scripted: Scripted) -> None:
+    model = scripted(LONG_ANSWER, context_length=ROOM, slow=True)
+    with ChatTerminal("-m", model, "--no-think") as terminal:
+        terminal.send("Which?")
+        terminal.wait_for_text("Fact 3")
+        assert chats.replying() and "──" not in terminal.shown
+
+
+def test_a_search_shows_what_it_finds_and_enter_takes_it(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted("Hm.</think>Yes."), "--no-save") as terminal:
+        for text in ("/stats", "/system"):
+            terminal.send(text)
+        terminal.wait_for_text("there is no system prompt")
+        terminal.type("\x12sta")
+        terminal.wait_for_text("❯ /stats")
+        terminal.type("\r")
+        terminal.wait_for(lambda: "I-search" not in terminal.shown)
+        assert "❯ /stats" in terminal.shown
+
+
+def test_vi_keys_change_a_word_and_say_their_mode(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted("Hm.</think>Yes."), "--vi") as terminal:
+        terminal.type("one two three")
+        terminal.wait_for_text("INSERT", "three")
+        terminal.type("\x1b")
+        terminal.wait_for_text("NORMAL")
+        terminal.type("0wcwnine")
+        terminal.wait_for_text("❯ one nine three", "INSERT")

@@ -113,3 +113,10 @@ def test_a_reader_that_leaves_ends_it(scripted: Scripted) -> None:
         assert chat.wait(60) == 128 + signal.SIGPIPE
         assert b"Traceback" not in chat.stderr.read()
     assert read_session(saved_sessions()[0].name).turns[0].question == "How many?"
+
+
+def test_no_rows_stay_empty_below_the_prompt(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), "--inline", lines=14) as terminal:
+        terminal.send("How many?")
+        terminal.wait_for(lambda: "scripted · " in terminal.rows[13] and "❯" in terminal.rows[12])
+        assert "│ 4 │" in terminal.shown

@@ -744,3 +744,15 @@ def test_the_exit_code_is_of_the_reply_without_its_loops(
         monkeypatch.setattr("sys.stdin", nothing)
         main()
     assert (ended.value.code, capsys.readouterr().out) == (code, out)
+
+
+def test_what_the_command_line_asks_for_says_more_than_a_preference(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("R1LOCAL_THINKING", "only")
+    assert run("What is 2+3?", "-m", "nano", "--answer-only", "--temperature", "0").stdout == "5\n"
+    monkeypatch.setenv("R1LOCAL_NO_THINK", "true")
+    assert "2+3=5" in run("What is 2+3?", "-m", "nano", "--temperature", "0").stdout
+    monkeypatch.setenv("R1LOCAL_THINKING", "show")
+    both = run("What is 2+3?", "-m", "nano", "--thinking", "only", "--think")
+    assert (both.returncode, "2+3=5" in both.stdout) == (0, True)

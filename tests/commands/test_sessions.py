@@ -160,7 +160,9 @@ def test_rm() -> None:
 @pytest.mark.parametrize(("key", "code", "left"), [("\n", 1, 2), ("y\n", 0, 1)])
 def test_rm_asks(key: str, code: int, left: int) -> None:
     with terminal("rm", "sky") as screen:
-        screen.wait_for(lambda: "remove session sky, Why is the sky blue?? [y/N]" in screen.text())
+        screen.wait_for(
+            lambda: 'remove session sky ("Why is the sky blue?")? [y/N]' in screen.text()
+        )
         screen.type(key)
         assert screen.finish() == code
     assert len(saved_sessions()) == left

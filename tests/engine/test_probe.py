@@ -129,3 +129,14 @@ def test_what_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_known_model_is_loaded_at_once(tmp_path: Path, home: Path, run: Run) -> None:
     run("hi", "-m", write_scripted_model(tmp_path / "m.gguf", "t</think>a"))
     assert not list(home.rglob("survived"))
+
+
+def test_modules_in_the_folder_it_is_started_in_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "hashlib", "tempfile", "random"):
+        (tmp_path / f"{name}.py").write_text("open('taken', 'w')\nraise SystemExit(3)\n")
+    model = mistral(tmp_path).path
+    monkeypatch.chdir(tmp_path)
+    probe(read_gguf(model), 1, never)
+    assert not (tmp_path / "taken").exists()

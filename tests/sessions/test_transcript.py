@@ -130,3 +130,10 @@ def test_what_a_loop_takes_back_may_lie_in_many_pieces() -> None:
         transcript.handle(AnswerDelta("!", 1))
         (turn,) = transcript.turns
         assert turn.reply and turn.reply.answer == f"{left}!"
+
+
+def test_settings_are_kept_in_the_order_in_which_they_were_set_last() -> None:
+    transcript = Transcript()
+    for name, value in (("effort", "low"), ("think-budget", "100"), ("effort", "high")):
+        transcript.handle(Setting(name, value))
+    assert list(transcript.settings.items()) == [("think-budget", "100"), ("effort", "high")]

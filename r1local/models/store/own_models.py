@@ -11,6 +11,7 @@ from r1local.config.paths import user_models
 from r1local.config.user_files import changing, replace_text
 from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
+from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import quantization_of
 from r1local.models.catalog import Catalog, read_catalog
 from r1local.models.store.installed import Installed, StoredFile, quantization_in, stored_file
@@ -117,7 +118,8 @@ def _free_name(path: Path, catalog: Catalog) -> str:
                 f"{path.name} is imported already, as {model.name}",
                 f"run it: r1local run -m {model.name}",
             )
-    stem = re.sub(r"-00001-of-\d{5}$", "", path.stem)
+    part = part_name(path.name)
+    stem = part.stem if part else path.stem
     base = re.sub(r"[^a-z0-9.]+", "-", stem.lower())[:60].strip("-.") or "model"
     numbered = (f"{base}-{number}" for number in range(2, 10_000))
     return next(name for name in (base, *numbered) if catalog.find(name) is None)

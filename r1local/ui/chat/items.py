@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from r1local.ui.cells import cell_len
 from r1local.ui.markdown.blocks import MAX_CHARACTERS, Block, MarkdownBlocks
-from r1local.ui.markdown.rows import draw, wrap
-from r1local.ui.safe_text import visible
+from r1local.ui.markdown.rows import draw
+from r1local.ui.markdown.wrapping import wrap
+from r1local.ui.safe_text import VisibleStream, visible
 
 #: A row of the screen: pieces of text with prompt_toolkit's styles.
 Row: TypeAlias = list[tuple[str, str]]
@@ -53,7 +55,7 @@ class Passage:
     def finished(self, width: int) -> list[Row]:
         """All rows."""
         if self._drawn[0] != width:
-            indent = len(self._mark)
+            indent = cell_len(self._mark)
             rows = wrap(Text(visible(self.text).expandtabs(4)), max(width - indent, 1))
             marks = [self._mark] + [" " * indent] * len(rows)
             drawn = [
@@ -75,6 +77,7 @@ class _Growing(ABC, Generic[Piece]):
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._visible = VisibleStream()
         self._changes = 0
         self._pieces: list[Piece] = []
         self._rows: list[Row] = []
@@ -91,12 +94,13 @@ class _Growing(ABC, Generic[Piece]):
         """Take the next characters."""
         self._texts.append(text)
         self._changes += 1
-        self._pieces += self._cut(visible(text))
+        self._pieces += self._cut(self._visible.feed(text))
 
     def withdraw(self, characters: int) -> None:
         """Take the last characters away."""
         kept = self.text[: max(0, len(self.text) - characters)]
         self._restart()
+        self._visible = VisibleStream()
         self._texts, self._pieces, self._width = [], [], 0
         self._changes += 1
         if kept:
@@ -168,7 +172,7 @@ class MarkdownText(_Growing[Block]):
         """Rows of the block that is being written; keys repaint as well, so they are kept."""
         if self._live[:2] != (self._changes, width):
             after = self._pieces[-1].kind if self._pieces else None
-            rows = [_row(text) for text in draw(self._blocks.pending(), after, _canvas(), width)]
+            rows = [_row(text) for text in draw(self._blocks.pending(), after, width)]
             self._live = self._changes, width, rows
         return self._live[2]
 
@@ -177,7 +181,7 @@ class MarkdownText(_Growing[Block]):
 
     def _draw(self, piece: Block, before: Block | None, width: int) -> list[Row]:
         kind = before.kind if before else None
-        return [_row(text) for text in draw([piece], kind, _canvas(), width)]
+        return [_row(text) for text in draw([piece], kind, width)]
 
     def _restart(self) -> None:
         self._blocks = MarkdownBlocks()

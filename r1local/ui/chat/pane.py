@@ -7,23 +7,22 @@ taken from what is shown once, and only those in view are looked at.
 import re
 from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import get_app
-from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.layout import Container, Dimension
+from prompt_toolkit.layout.mouse_handlers import MouseHandlers
+from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
-from rich.cells import set_cell_size
 
+from r1local.ui.cells import cell_len, clusters, cut, fitted
 from r1local.ui.chat.items import Item, Row, text_of
-
-if TYPE_CHECKING:
-    from prompt_toolkit.key_binding.key_bindings import NotImplementedOrNone
+from r1local.ui.chat.painting import write_row
 
 _WHEEL_ROWS = 3
 _BELOW = " ↓ new "
 
 
-class Pane(UIControl):
+class Pane:
     """Items below one another. It follows its end until it is scrolled up.
 
     `following` says whether it does.
@@ -35,6 +34,7 @@ class Pane(UIControl):
         self._top = 0
         self._words = ""
         self._seeking = False
+        self._to_read: Item | None = None
         self._rows: list[Row] = []
         self._live: list[Row] = []
         self._done = self._taken = 0
@@ -66,6 +66,10 @@ class Pane(UIControl):
         """Go to the first row."""
         self._go_to(0)
 
+    def read_from(self, item: Item) -> None:
+        """Begin at the start of the last item, if it is higher than the pane."""
+        self._to_read = item
+
     def scroll_to_end(self) -> None:
         """Go to the end, and follow it."""
         self.following = True
@@ -78,8 +82,8 @@ class Pane(UIControl):
         self._words = words
         self._seeking = bool(words)
 
-    def create_content(self, width: int, height: int) -> UIContent:
-        """Return the rows that are in view; prompt_toolkit asks for each paint."""
+    def rows_in_view(self, width: int, height: int) -> list[Row]:
+        """The rows to paint, at most `height` of them."""
         if width != self._size[0]:
             self.reset()
         self._size = (width, height)
@@ -87,28 +91,18 @@ class Pane(UIControl):
         if self._seeking:
             self._seeking = False
             self._go_to(self._first_found() - height // 2)
+        if (item := self._to_read) is not None:
+            self._to_read = None
+            rows = len(item.finished(width)) + len(item.live(width))
+            if self.items and self.items[-1] is item and rows > height:
+                self._go_to(self._count() - rows)
         last = max(self._count() - height, 0)
         self._top = last if self.following else min(self._top, last)
         self.following = self._top == last
         shown = [self._row_at(self._top + n) for n in range(min(height, self._count()))]
         if not self.following and shown:
             shown[-1] = _with_end(shown[-1], _BELOW, width)
-        return UIContent(lambda n: [*shown[n]], len(shown), show_cursor=False)
-
-    def is_focusable(self) -> bool:
-        """Keys go to the input, always."""
-        return False
-
-    def mouse_handler(self, mouse_event: MouseEvent) -> "NotImplementedOrNone":
-        """Scroll by the wheel."""
-        if mouse_event.event_type == MouseEventType.SCROLL_UP:
-            self.scroll(-_WHEEL_ROWS)
-        elif mouse_event.event_type == MouseEventType.SCROLL_DOWN:
-            self.scroll(_WHEEL_ROWS)
-        else:
-            return NotImplemented
-        get_app().invalidate()
-        return None
+        return shown
 
     def _collect(self, width: int) -> None:
         """Bring the rows up to date: only what is new is taken."""
@@ -145,11 +139,61 @@ class Pane(UIControl):
         self.following = False
 
 
+class PaneWindow(Container):
+    """Where a pane is on the screen."""
+
+    def __init__(self, pane: Pane) -> None:
+        self._pane = pane
+
+    def reset(self) -> None:
+        """Nothing: the pane stays where it was scrolled to."""
+
+    def preferred_width(self, max_available_width: int) -> Dimension:  # noqa: ARG002
+        """As wide as there is room."""
+        return Dimension()
+
+    def preferred_height(self, width: int, max_available_height: int) -> Dimension:  # noqa: ARG002
+        """As high as there is room."""
+        return Dimension()
+
+    def get_children(self) -> list[Container]:
+        """None."""
+        return []
+
+    def write_to_screen(
+        self,
+        screen: Screen,
+        mouse_handlers: MouseHandlers,
+        write_position: WritePosition,
+        parent_style: str,
+        erase_bg: bool,  # noqa: ARG002
+        z_index: int | None,  # noqa: ARG002
+    ) -> None:
+        """Draw the rows in view."""
+        x, y = write_position.xpos, write_position.ypos
+        width, height = write_position.width, write_position.height
+        for number, row in enumerate(self._pane.rows_in_view(width, height)):
+            write_row(screen, x, y + number, width, row, parent_style)
+        screen.width, screen.height = max(screen.width, x + width), max(screen.height, y + height)
+        mouse_handlers.set_mouse_handler_for_range(x, x + width, y, y + height, self._scroll)
+
+    def _scroll(self, event: MouseEvent) -> object:
+        """Scroll by the wheel."""
+        if event.event_type == MouseEventType.SCROLL_UP:
+            self._pane.scroll(-_WHEEL_ROWS)
+        elif event.event_type == MouseEventType.SCROLL_DOWN:
+            self._pane.scroll(_WHEEL_ROWS)
+        else:
+            return NotImplemented
+        get_app().invalidate()
+        return None
+
+
 def _with_end(row: Row, end: str, width: int) -> Row:
     """A row cut or filled up to have `end` at its right edge."""
-    room = max(width - len(end), 0)
+    end = cut(end, width)
     style = row[0][0] if row else ""
-    return [(style, set_cell_size(text_of(row), room)), ("class:new", end[:width])]
+    return [(style, fitted(text_of(row), width - cell_len(end))), ("class:new", end)]
 
 
 def _highlighted(row: Row, words: str) -> Row:
@@ -161,8 +205,8 @@ def _highlighted(row: Row, words: str) -> Row:
     marked: Row = []
     position = 0
     for style, piece in row:
-        for character in piece:
+        for cluster in clusters(piece):
             inside = any(start <= position < end for start, end in found)
-            marked.append(("class:found" if inside else style, character))
-            position += 1
+            marked.append(("class:found" if inside else style, cluster))
+            position += len(cluster)
     return marked

@@ -2,30 +2,37 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_searching, vi_navigation_mode
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.utils import explode_text_fragments
 
-from r1local.ui.safe_text import visible
+from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.safe_text import visible, visible_line
 
 #: A paste beyond either is shown as one word: an editor slows down under much text.
 _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
 _LONGEST_IN_HISTORY = 20_000
 _STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
 
-#: Gives the words that an argument may be.
-Words = Callable[[], Iterable[str]]
+#: Gives the words that an argument may be, each with what it is.
+Words = Callable[[], Mapping[str, str]]
 
 
 class Pastes:
@@ -106,13 +113,52 @@ class SlashCompleter(Completer):
             for command, told in self._commands.items():
                 if command.startswith(name):
                     yield Completion(command, -len(name), display_meta=told)
-        elif name in self._paths:
+        elif name in self._paths and (name not in self._arguments or _is_path(argument)):
             word = argument.rpartition(" ")[2]
-            yield from self._path_completer.get_completions(Document(word), complete_event)
+            for each in self._path_completer.get_completions(Document(word), complete_event):
+                shown = visible_line(each.display_text)
+                yield Completion(each.text, each.start_position, display=shown)
         elif name in self._arguments:
-            for word in self._arguments[name]():
-                if word.startswith(argument):
-                    yield Completion(word, -len(argument), display=visible(word))
+            yield from _matching(self._arguments[name](), argument)
+
+
+def _is_path(argument: str) -> bool:
+    return argument.startswith((".", "~")) or os.sep in argument
+
+
+def _matching(words: Mapping[str, str], argument: str) -> Iterator[Completion]:
+    """The words that begin with an argument, then those that are about it.
+
+    Words that go on behind others, as a setting with a value, wait for the space.
+    """
+    beginning = [word for word in words if word.startswith(argument)]
+    wanted = argument.casefold()
+    about = [w for w in words if wanted and wanted in words[w].casefold() and w not in beginning]
+    for word in [*beginning, *about]:
+        first, space, _ = word.partition(" ")
+        if not (space and first in words and " " not in argument):
+            told = visible_line(words[word])
+            yield Completion(word, -len(argument), visible_line(word), display_meta=told)
+
+
+class VisibleInput(Processor):
+    """Shows what hides or reorders characters in the input; what is sent stays as it was typed."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        """Replace a line's characters, and tell where each of them is shown."""
+        line: StyleAndTextTuples = []
+        starts = [0]
+        before = ""
+        for style, character, *_ in explode_text_fragments(transformation_input.fragments):
+            shown = visible(character, before)
+            line.append((style, shown))
+            starts.append(starts[-1] + len(shown))
+            before = character
+        return Transformation(
+            line,
+            source_to_display=lambda place: starts[min(place, len(starts) - 1)],
+            display_to_source=lambda place: max(bisect_right(starts, place) - 1, 0),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +178,23 @@ class Editing:
 
 def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[str]:
     """A prompt in the scrollback, with one row below it."""
-    return PromptSession(
+    session: PromptSession[str] = PromptSession(
         completer=editing.completer,
         history=editing.history,
+        complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
         key_bindings=input_keys(editing.pastes),
         editing_mode=editing.mode,
         enable_open_in_editor=True,
         tempfile_suffix=".md",
         prompt_continuation="  ",
-        bottom_toolbar=lambda: [("", visible(toolbar()))],
+        bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
+        enable_suspend=True,
+        input_processors=[VisibleInput()],
+        output=steady_output(),
     )
+    session.layout.container = SteadyRows(session.layout.container)
+    return session
 
 
 def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
@@ -170,7 +222,7 @@ def input_keys(pastes: Pastes) -> KeyBindings:
     """Keys of the input: Enter sends, Alt-Enter or a trailing backslash breaks the line."""
     keys = KeyBindings()
 
-    @keys.add("enter")
+    @keys.add("enter", filter=~is_searching)
     def _enter(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.complete_state and buffer.complete_state.current_completion:
@@ -189,4 +241,43 @@ def input_keys(pastes: Pastes) -> KeyBindings:
     def _paste(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text(pastes.shown(event.data))
 
+    @keys.add("c", "w", filter=vi_navigation_mode)
+    def _change_word(event: KeyPressEvent) -> None:
+        change_word(event, whole=False)
+
+    @keys.add("c", "W", filter=vi_navigation_mode)
+    def _change_whole_word(event: KeyPressEvent) -> None:
+        change_word(event, whole=True)
+
     return keys
+
+
+def change_word(event: KeyPressEvent, *, whole: bool) -> None:
+    """Vi's `cw` and `cW`: up to the end of the word, where `dw` takes the space behind it, too."""
+    buffer = event.current_buffer
+    if buffer.document.current_char.isspace():
+        end = buffer.document.find_next_word_beginning(event.arg, WORD=whole)
+    else:
+        end = buffer.document.find_next_word_ending(True, event.arg, WORD=whole)
+    if end:
+        event.app.clipboard.set_text(buffer.delete(end))
+    event.app.vi_state.input_mode = InputMode.INSERT
+
+
+def vi_mode() -> str:
+    """The mode that vi's keys are in, as the first part of a row; nothing without them."""
+    app = get_app()
+    if app.editing_mode is not EditingMode.VI:
+        return ""
+    if app.current_buffer.selection_state:
+        return "VISUAL · "
+    return f"{_VI_MODES.get(app.vi_state.input_mode, '')} · "
+
+
+_VI_MODES = {
+    InputMode.INSERT: "INSERT",
+    InputMode.INSERT_MULTIPLE: "INSERT",
+    InputMode.NAVIGATION: "NORMAL",
+    InputMode.REPLACE: "REPLACE",
+    InputMode.REPLACE_SINGLE: "REPLACE",
+}

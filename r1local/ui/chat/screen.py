@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import (
     KeyBindings,
@@ -40,18 +40,18 @@ from prompt_toolkit.layout import (
     Window,
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
-from prompt_toolkit.output import create_output
 from prompt_toolkit.widgets import SearchToolbar
-from rich.cells import cell_len, set_cell_size
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.layout import PaneLayout
-from r1local.ui.chat.pane import Pane
-from r1local.ui.chat.prompt import Editing, input_keys
-from r1local.ui.chat.status_line import Status, status_row
+from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.pane import PaneWindow
+from r1local.ui.chat.prompt import Editing, VisibleInput, input_keys, vi_mode
+from r1local.ui.chat.status_line import Status, status_row, waiting_rows
 from r1local.ui.chat.style import CHAT_STYLE
+from r1local.ui.chat.suspension import Suspension
 from r1local.ui.chat.view import ChatView
-from r1local.ui.safe_text import visible
 
 _FRAME_S = 1 / 30
 #: Painting may take this part of the time: the rest is the model's, which may need every core.
@@ -61,7 +61,6 @@ _PAINT_SHARE = 1 / 20
 _LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
 _MOST_INPUT_ROWS = 10
-_MOST_WAITING_ROWS = 3
 _THINKING_KEYS = " F3 answer now · F4 think on ─"
 
 #: An event to show, or something to do in the screen's own thread.
@@ -112,11 +111,12 @@ class ChatScreen:
         self._layout = layout
         self._keep_layout = keep_layout
         self._forced: bool | None = None
+        self._suspension = Suspension()
         self._posted: deque[Posted] = deque()
         self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
-        self._output = create_output()
+        self._output = steady_output()
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
             key_bindings=merge_key_bindings(
@@ -180,9 +180,11 @@ class ChatScreen:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._fail)
         if sys.platform != "win32":
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.leave)
+            loop.add_signal_handler(signal.SIGTERM, self.leave)
+            loop.add_signal_handler(signal.SIGHUP, self.leave)
             loop.add_signal_handler(signal.SIGINT, self._interrupt_or_leave)
+            loop.add_signal_handler(signal.SIGTSTP, self._suspension.suspend)
+            loop.add_signal_handler(signal.SIGCONT, self._suspension.take_anew)
 
     def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Let `run` raise what a task or a key raised: else it would be printed on the screen."""
@@ -222,8 +224,8 @@ class ChatScreen:
     # The layout
 
     def _root(self) -> AnyContainer:
-        conversation = _pane_window(self.talk.conversation)
-        thinking = _pane_window(self.talk.thinking)
+        conversation = PaneWindow(self.talk.conversation)
+        thinking = PaneWindow(self.talk.thinking)
         title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
         stacked, beside = self._arranged(conversation, title, thinking)
 
@@ -232,7 +234,7 @@ class ChatScreen:
                 return conversation
             return beside if self._side_by_side() else stacked
 
-        folded = Condition(lambda: self.talk.state != "idle" and not self._thinking_shown())
+        folded = Condition(self._has_folded_title)
         search = SearchToolbar()
         rows = HSplit(
             [
@@ -245,10 +247,10 @@ class ChatScreen:
             ]
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
-        return FloatContainer(rows, [menu])
+        return SteadyRows(FloatContainer(rows, [menu]))
 
     def _arranged(
-        self, conversation: Window, title: Window, thinking: Window
+        self, conversation: PaneWindow, title: Window, thinking: PaneWindow
     ) -> tuple[AnyContainer, AnyContainer]:
         """The panes below one another, and side by side."""
 
@@ -274,7 +276,12 @@ class ChatScreen:
             return [("class:question", "  " if line or wrapped else "❯ ")]
 
         return Window(
-            BufferControl(self._buffer, search_buffer_control=search.control),
+            BufferControl(
+                self._buffer,
+                [VisibleInput()],
+                preview_search=True,
+                search_buffer_control=search.control,
+            ),
             height=height,
             wrap_lines=True,
             dont_extend_height=True,
@@ -291,6 +298,9 @@ class ChatScreen:
             return self.talk.state in ("reading", "thinking")
         return self._layout.showing == "open"
 
+    def _has_folded_title(self) -> bool:
+        return self.talk.state != "idle" and not self._thinking_shown() and bool(self.talk.title)
+
     def _title_row(self) -> StyleAndTextTuples:
         width = self._output.get_size().columns
         if self._thinking_shown() and self._side_by_side():
@@ -298,27 +308,20 @@ class ChatScreen:
         parts = self.talk.title
         while len(parts) > 1 and cell_len(_title_of(parts)) > width:
             parts = parts[:-1]
-        title = set_cell_size(_title_of(parts), min(cell_len(_title_of(parts)), width))
+        title = cut(_title_of(parts), width)
         keys = _THINKING_KEYS if self.talk.state == "thinking" else ""
         if cell_len(title) + cell_len(keys) > width:
             keys = ""
         return [("", title + "─" * (width - cell_len(title) - cell_len(keys)) + keys)]
 
     def _waiting_rows(self) -> StyleAndTextTuples:
-        waiting = self._status().waiting
-        lines = [f"waits: {visible(' '.join(text.split()))}" for text in waiting]
-        if len(lines) > _MOST_WAITING_ROWS:
-            lines[_MOST_WAITING_ROWS - 1 :] = [
-                f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"
-            ]
-        width = self._output.get_size().columns
-        rows = [set_cell_size(line, min(cell_len(line), width)) for line in lines]
-        return [("class:waiting", "\n".join(rows))] if rows else []
+        return waiting_rows(self._status().waiting, self._output.get_size().columns)
 
     def _status_row(self) -> StyleAndTextTuples:
         status = self._status()
         if self.talk.state == "thinking" and self._side_by_side():
             status = replace(status, hint=_THINKING_KEYS.strip(" ─"))
+        status = replace(status, mode=vi_mode().removesuffix(" · "))
         return status_row(status, self._output.get_size().columns)
 
     # The keys
@@ -349,8 +352,12 @@ class ChatScreen:
         on("escape", lambda: talk.thinking.scroll_page(+1), "pagedown")
         on("c-up", lambda: talk.thinking.scroll(-1))
         on("c-down", lambda: talk.thinking.scroll(+1))
-        on("c-c", self._interrupt_or_leave)
+        on("c-z", self._suspension.suspend)
         on("c-l", lambda: self.app.renderer.clear())
+
+        @keys.add("c-c", filter=~is_searching)
+        def _ctrl_c(_event: KeyPressEvent) -> None:
+            self._interrupt_or_leave()
 
         @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
         def _end_of_input(_event: KeyPressEvent) -> None:
@@ -389,10 +396,6 @@ _SHOWING = {
 
 def _title_of(parts: tuple[str, ...]) -> str:
     return f"─ {' · '.join(parts)} " if parts else ""
-
-
-def _pane_window(pane: Pane) -> Window:
-    return Window(pane, wrap_lines=False, always_hide_cursor=True)
 
 
 def _joined(posted: Iterable[Posted]) -> Iterator[Posted]:

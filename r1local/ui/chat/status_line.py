@@ -1,16 +1,18 @@
 """The chat's status line: which model, how full its context is, how fast it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from rich.cells import cell_len
 
-from r1local.ui.safe_text import visible
+from r1local.ui.cells import cell_len, cut
+from r1local.ui.safe_text import visible_line
 
 _METER_CELLS = 10
 #: From this part of the context on, the meter warns.
 _NEARLY_FULL = 0.85
 _BETWEEN = " · "
+_MOST_WAITING_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Status:
     tokens_per_s: float = 0.0
     session: str = ""
     busy: str = ""
+    mode: str = ""
     hint: str = ""
     waiting: tuple[str, ...] = ()
 
@@ -41,15 +44,16 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
     # In their order on the screen, each with its rank: the highest goes first.
     parts = [
         (1, "class:busy", status.busy),
-        (3, "", status.model),
-        (6, "", status.details),
-        (5, warning, "▓" * cells + "░" * (_METER_CELLS - cells) if window else ""),
-        (2, warning, f"{used:,}/{window:,}" if window else ""),
-        (4, "", pace),
-        (7, "", status.session),
-        (8, "", status.hint),
+        (2, "", status.mode),
+        (4, "", status.model),
+        (7, "", status.details),
+        (6, warning, "▓" * cells + "░" * (_METER_CELLS - cells) if window else ""),
+        (3, warning, f"{used:,}/{window:,}" if window else ""),
+        (5, "", pace),
+        (8, "", status.session),
+        (9, "", status.hint),
     ]
-    parts = [(rank, style, visible(text)) for rank, style, text in parts if text]
+    parts = [(rank, style, visible_line(text)) for rank, style, text in parts if text]
     while len(parts) > 1 and _width(parts) > width:
         parts.remove(max(parts))
     row: StyleAndTextTuples = []
@@ -57,6 +61,14 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
         row += [("", _BETWEEN)] if row else []
         row.append((style, text))
     return row
+
+
+def waiting_rows(waiting: Sequence[str], width: int) -> StyleAndTextTuples:
+    """A row for each question that waits, of the last ones only how many they are."""
+    lines = [f"waits: {visible_line(' '.join(text.split()))}" for text in waiting]
+    if len(lines) > _MOST_WAITING_ROWS:
+        lines[_MOST_WAITING_ROWS - 1 :] = [f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"]
+    return [("class:waiting", "\n".join(cut(line, width) for line in lines))] if lines else []
 
 
 def _width(parts: list[tuple[int, str, str]]) -> int:

@@ -13,13 +13,15 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Any
 
 #: Show the cursor, end mouse reports and bracketed paste, and reset colours: what
 #: prompt_toolkit sets, in xterm's control sequences.
 _RESET = b"\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[0m\r\n"
 _LEAVE_SCREEN = b"\x1b[?1049l"
-_FORWARDED = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else ()
+_LATE_S = 0.5
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP) if sys.platform != "win32" else ()
 
 
 def guarded_terminal(work: Callable[[], int], *, full_screen: bool) -> int:
@@ -54,13 +56,26 @@ def guarded_terminal(work: Callable[[], int], *, full_screen: bool) -> int:
 
 
 def _wait(child: int) -> int:
-    """Wait for the child, and pass on to it what ends a program."""
+    """Wait for the child, and pass on to it what ends or stops a program; stop with it."""
     # The terminal's own signals reach both: the child decides what Ctrl-C means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     for number in _FORWARDED:
         signal.signal(number, lambda number, _frame: os.kill(child, number))
-    return os.waitpid(child, 0)[1]
+    continued = float("-inf")
+
+    def go_on(number: int, _frame: object) -> None:
+        nonlocal continued
+        continued = monotonic()
+        os.kill(child, number)
+
+    signal.signal(signal.SIGCONT, go_on)
+    while os.WIFSTOPPED(status := os.waitpid(child, os.WUNTRACED)[1]):
+        # The shell looks at this process only. Both were stopped and continued together if
+        # the news of it is late.
+        if monotonic() > continued + _LATE_S:
+            os.kill(os.getpid(), signal.SIGSTOP)
+    return status
 
 
 def _mend_if_orphaned(alive: int, mend: Callable[[], None]) -> None:

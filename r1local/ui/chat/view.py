@@ -10,7 +10,7 @@ from r1local.events.vote import VoteEvent, VoteResult
 from r1local.ui.chat.items import Item, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
 from r1local.ui.wording import ENDINGS, duration, effort, reply_count, thought_for
 from r1local.units import token_count
@@ -316,7 +316,7 @@ class _Votes:
 
     def live(self, width: int) -> list[Row]:
         lines = self._table.lines(width, _MOST_VOTE_ROWS)
-        return [[], *([("class:fold", visible(line))] for line in lines)]
+        return [[], *([("class:fold", visible_line(line))] for line in lines)]
 
 
 def _question(text: str) -> Passage:

@@ -1,34 +1,31 @@
 """Draws blocks of Markdown as rows of a screen.
 
 Two things differ from CommonMark because the author is a model. Nothing written
-vanishes: HTML, images, entities and link definitions are shown as text. And formulas
+vanishes: HTML, images and link definitions are shown as text. And formulas
 are drawn, though `\\(` and `2*3*4` mean something else to Markdown.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
-from itertools import accumulate
-from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
-from rich import box
-from rich.cells import cell_len, chop_cells
-from rich.console import Console
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
-from rich.table import Table
 from rich.text import Text
 
 from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.latex.formulas import readable, readable_rows
+from r1local.ui.markdown.tables import Justification, draw_table
+from r1local.ui.markdown.wrapping import WIDE, fold, wrap
 from r1local.ui.safe_text import visible
 
 _APART = {"heading", "rule", "fence", "code", "table"}
 _HEADINGS = (Style(bold=True, underline=True), Style(bold=True))
 _DIM = Style(dim=True)
+_BREAK = re.compile(r"<br\s*/?>")
 _INLINE = {
     "strong": Style(bold=True),
     "em": Style(italic=True),
@@ -57,9 +54,7 @@ _CODE_THEME = ANSISyntaxTheme(
 )
 
 
-def draw(
-    blocks: Iterable[Block], after: BlockKind | None, console: Console, width: int
-) -> list[Text]:
+def draw(blocks: Iterable[Block], after: BlockKind | None, width: int) -> list[Text]:
     """Return the rows of `blocks`, at most `width` cells wide, below a block of kind `after`."""
     rows: list[Text] = []
     for block in blocks:
@@ -68,12 +63,12 @@ def draw(
             rows.append(Text())
         # On a narrow screen deep lists give up their columns before their text.
         column = min(block.indent, width // 3)
-        rows += (Text(" " * column) + row for row in _draw_block(block, console, width - column))
+        rows += (Text(" " * column) + row for row in _draw_block(block, width - column))
         after = block.kind
     return rows
 
 
-def _draw_block(block: Block, console: Console, width: int) -> list[Text]:
+def _draw_block(block: Block, width: int) -> list[Text]:
     text = "\n".join(block.lines)
     match block.kind:
         case "paragraph":
@@ -87,11 +82,11 @@ def _draw_block(block: Block, console: Console, width: int) -> list[Text]:
         case "fence":
             return _draw_fence(block, width)
         case "code":
-            return _fold(Text(text), width)
+            return fold(Text(text), width)
         case "table":
-            return _draw_table(block, console, width)
+            return _draw_table(block, width)
         case "quote":
-            return _draw_quote(block.lines, console, width)
+            return _draw_quote(block.lines, width)
 
 
 def _draw_item(marker: str, text: str, width: int) -> list[Text]:
@@ -116,93 +111,38 @@ def _draw_fence(block: Block, width: int) -> list[Text]:
     language = info.split(maxsplit=1)[0].lower() if info else "text"
     highlighted = Syntax(code, language, theme=_CODE_THEME).highlight(code)
     highlighted.right_crop(len(highlighted.plain) - len(code))
-    rows = _fold(highlighted, width - 2)
+    rows = fold(highlighted, width - 2)
     if info and not block.continued:
-        rows = [*_fold(Text(info, _DIM), width - 2), *rows]
+        rows = [*fold(Text(info, _DIM), width - 2), *rows]
     return [Text("  ") + row for row in rows]
 
 
-def _draw_quote(lines: Iterable[str], console: Console, width: int) -> list[Text]:
+def _draw_quote(lines: Iterable[str], width: int) -> list[Text]:
     inner = MarkdownBlocks()
     blocks = inner.feed("\n".join(re.sub(r"^> ?", "", line) for line in lines))
-    rows = draw([*blocks, *inner.flush()], None, console, max(width - 2, 1))
+    rows = draw([*blocks, *inner.flush()], None, max(width - 2, 1))
     return [Text("▌ ", _DIM) + row for row in rows]
 
 
-def _draw_table(block: Block, console: Console, width: int) -> list[Text]:
+def _draw_table(block: Block, width: int) -> list[Text]:
     columns = _cells(block.marker)
     if width < 4 * len(columns):
-        return _fold(Text("\n".join(block.lines)), width)
-    head, rows = (block.lines[:1], block.lines[1:]) if not block.continued else ((), block.lines)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=bool(head))
-    titles = _cells(head[0]) if head else []
-    for index, dashes in enumerate(columns):
-        justify: Literal["left", "center", "right"] = "left"
-        if dashes.endswith(":"):
-            justify = "center" if dashes.startswith(":") else "right"
-        title = styled_text(titles[index]) if index < len(titles) else ""
-        table.add_column(title, justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*(styled_text(re.sub(r"<br\s*/?>", "\n", cell)) for cell in _cells(row)))
-    options = console.options.update(width=width)
-    return [
-        Text.assemble(*((part.text, part.style or "") for part in line))
-        for line in console.render_lines(table, options, pad=False)
-    ]
+        return fold(Text("\n".join(block.lines)), width)
+    lines = [[styled_text(_BREAK.sub("\n", cell)) for cell in _cells(line)] for line in block.lines]
+    head = None if block.continued else lines.pop(0)
+    return draw_table(head, lines, [_justification(dashes) for dashes in columns], width)
+
+
+def _justification(dashes: str) -> Justification:
+    if dashes.endswith(":"):
+        return "center" if dashes.startswith(":") else "right"
+    return "left"
 
 
 def _cells(line: str) -> list[str]:
     line = line.strip().removeprefix("|")
     cells = re.split(r"(?<!\\)\|", line.removesuffix("|") if line[-2:] != r"\|" else line)
     return [cell.strip().replace(r"\|", "|") for cell in cells]
-
-
-# A line may be broken after white space and beside any wide character, but not between
-# such a character and the punctuation that belongs to it.
-_WIDE = (
-    r"\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60"
-    r"\U00020000-\U0003fffd"
-)
-_OPENING = "（「『【〈《〔［｛"
-_CLOSING = "、。，．）」』】〉》〕］｝！？：；ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ…"
-_UNITS = re.compile(rf"\s+|[{_OPENING}]*[{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+[{_CLOSING}]*")
-
-
-def wrap(text: Text, width: int) -> list[Text]:
-    """Break each line of `text` between words, or between characters where scripts allow it."""
-    rows: list[Text] = []
-    for line in text.split("\n", allow_blank=True):
-        if cell_len(line.plain) > width:
-            rows += line.divide(_breaks(line.plain, width))
-        else:
-            rows.append(line)
-    for row in rows:
-        row.rstrip()
-    return rows
-
-
-def _breaks(line: str, width: int) -> Iterator[int]:
-    used = 0
-    for match in _UNITS.finditer(line):
-        unit = match[0]
-        cells = cell_len(unit)
-        if used and used + cells > width and not unit.isspace():
-            yield match.start()
-            used = 0
-        if cells > width:
-            *folded, last = chop_cells(unit, width)
-            yield from accumulate(map(len, folded), initial=match.start())
-            cells = cell_len(last)
-        used += cells
-
-
-def _fold(text: Text, width: int) -> list[Text]:
-    """Break each line of `text` where the row ends, as code must be."""
-    rows: list[Text] = []
-    for line in text.split("\n", allow_blank=True):
-        lengths = [len(chunk) for chunk in chop_cells(line.plain, max(width, 1))]
-        rows += line.divide(list(accumulate(lengths))[:-1])
-    return rows
 
 
 def styled_text(text: str, width: int | None = None) -> Text:
@@ -233,7 +173,8 @@ def styled_text(text: str, width: int | None = None) -> Text:
             _begin_line(drawn)
             drawn.append_text(_draw_display(token.content, width, styles[-1])).append("\n")
         else:
-            drawn.append(token.content, styles[-1] + _INLINE.get(name, Style()))
+            # Entities may stand for any character: they are decoded after `visible` has looked.
+            drawn.append(visible(token.content), styles[-1] + _INLINE.get(name, Style()))
     drawn.rstrip()
     return drawn
 
@@ -267,7 +208,7 @@ def _link_target(attrs: dict[str, str | int | float]) -> str:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
-    parser.disable(["entity", "image", "html_inline"])
+    parser.disable(["image", "html_inline"])
     parser.inline.ruler.before("escape", "formula", _formula)
     parser.inline.ruler.at("escape", _escape)
     parser.inline.ruler.before("emphasis", "times", _times)
@@ -323,7 +264,7 @@ def _times(state: StateInline, silent: bool) -> bool:
     return match is not None and _push(state, "text", match[0], silent)
 
 
-_BESIDE_WIDE = re.compile(rf"(?<=[{_WIDE}])\*\*+|\*\*+(?=[{_WIDE}])")
+_BESIDE_WIDE = re.compile(rf"(?<=[{WIDE}])\*\*+|\*\*+(?=[{WIDE}])")
 
 
 def _wide_emphasis(state: StateInline, silent: bool) -> bool:

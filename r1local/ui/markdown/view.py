@@ -8,7 +8,7 @@ from rich.console import Console
 from r1local.ui.console import LiveRows
 from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import VisibleStream
 
 _PAINT_INTERVAL_S = 1 / 20
 # Painting may take this part of the time, however slow the terminal is.
@@ -26,6 +26,7 @@ class MarkdownView:
         self._console = console
         self._clock = clock
         self._blocks = MarkdownBlocks()
+        self._visible = VisibleStream()
         self._rows = LiveRows(console)
         self._unpainted: list[Block] = []
         self._last_kind: BlockKind | None = None
@@ -33,7 +34,7 @@ class MarkdownView:
 
     def feed(self, text: str) -> None:
         """Take the next characters and show them soon."""
-        self._unpainted += self._blocks.feed(visible(text))
+        self._unpainted += self._blocks.feed(self._visible.feed(text))
         if self._clock() >= self._next_paint:
             self._paint(self._blocks.pending())
 
@@ -49,11 +50,11 @@ class MarkdownView:
     def _paint(self, pending: list[Block]) -> None:
         begun = self._clock()
         width = max(self._console.width - 1, 1)
-        finished = draw(self._unpainted, self._last_kind, self._console, width)
+        finished = draw(self._unpainted, self._last_kind, width)
         if self._unpainted:
             self._last_kind = self._unpainted[-1].kind
             self._unpainted = []
-        live = draw(pending, self._last_kind, self._console, width)
+        live = draw(pending, self._last_kind, width)
         self._rows.update(finished, live)
         ended = self._clock()
         self._next_paint = begun + max(_PAINT_INTERVAL_S, (ended - begun) / _PAINT_SHARE)

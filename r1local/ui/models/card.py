@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import unbroken, visible_line
 
 _SCORES = {
     "aime_2024": "AIME 2024",
@@ -75,7 +75,7 @@ class Card:
 
 def print_card(console: Console, card: Card) -> None:
     """Print a card as wide as the console, with fewer contexts where it is narrow."""
-    console.print(Text(visible(card.name), "bold"))
+    console.print(Text(visible_line(card.name), "bold"))
     _print_facts(console, card.facts)
     if card.scores:
         console.print()
@@ -93,18 +93,18 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
     """Print labels and values: wrapped in their column on a terminal, a line each in a pipe."""
     if not console.is_terminal:
         for label, value in facts.items():
-            console.print(f"{label}: {value}")
+            console.print(f"{label}: {unbroken(value)}")
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in facts.items():
-        grid.add_row(label, visible(value))
+        grid.add_row(label, visible_line(value))
     console.print(grid)
 
 
 def _note(console: Console, text: str) -> None:
-    console.print(Text(text, "dim"), soft_wrap=not console.is_terminal)
+    console.print(Text(visible_line(text), "dim"), soft_wrap=not console.is_terminal)
 
 
 def _memory(card: Card) -> Text:

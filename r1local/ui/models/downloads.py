@@ -24,7 +24,7 @@ from rich.progress import (
 from r1local.config.options import ModelFormat
 from r1local.events.download import DownloadNotice, Progress
 from r1local.ui.console import can_repaint, console_for, print_notice
-from r1local.ui.safe_text import visible, visible_json
+from r1local.ui.safe_text import visible_json, visible_line
 from r1local.ui.tables import Column, print_table
 from r1local.units import disk_size
 
@@ -129,7 +129,7 @@ class LogDisplay:
         if monotonic() >= self._next_line:
             self._next_line = monotonic() + _LOG_INTERVAL_S
             self.told(
-                f"{totals.done / 1e9:.2f} of {totals.total / 1e9:.2f} GB"
+                f"{disk_size(totals.done)} of {disk_size(totals.total)}"
                 f" ({100 * totals.done / totals.total:.0f} %), {totals.speed / 1e6:.1f} MB/s"
             )
 
@@ -206,7 +206,7 @@ class BarDisplay:
         self._totals = _Totals()
 
     def told(self, message: str) -> None:
-        self._console.print(visible(message), style="dim", soft_wrap=False)
+        self._console.print(visible_line(message), style="dim", soft_wrap=False)
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
         self._sizes = dict(files)
@@ -218,7 +218,7 @@ class BarDisplay:
         self._totals.next_file()
         if self._file is not None:
             self._bars.remove_task(self._file)
-        shown = visible(name.rpartition("/")[2])
+        shown = visible_line(name.rpartition("/")[2])
         most = max(12, self._console.width // 3)
         short = shown if len(shown) <= most else f"…{shown[1 - most :]}"
         self._file = self._bars.add_task(short, total=self._sizes.get(name))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.ui.console import LiveRows, can_repaint, live_line
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import unbroken, visible_line
 
 #: Seconds between two repaints.
 _INTERVAL_S = 0.2
@@ -53,10 +53,10 @@ def verifying(console: Console, total: int) -> Iterator[VerificationProgress]:
 def print_verified(console: Console, state: str, model: str, path: Path) -> None:
     """Print what one file turned out to be: a row on a terminal, all of it in a pipe."""
     if not console.is_terminal:
-        console.file.write(f"{state}\t{model}\t{path}\n")
+        console.file.write(f"{state}\t{unbroken(model)}\t{unbroken(str(path))}\n")
         console.file.flush()
         return
     line = Text().append(f"{state:<13}", _STYLES[state])
-    line.append(visible(f"{model}  {path.name}".replace("\n", "␊")))
+    line.append(visible_line(f"{model}  {path.name}"))
     line.truncate(console.width, overflow="ellipsis")
     console.print(line)

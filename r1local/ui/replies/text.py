@@ -17,9 +17,10 @@ from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
+from r1local.ui.markdown.wrapping import WordStream
 from r1local.ui.meter import Meter
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
-from r1local.ui.safe_text import visible
+from r1local.ui.safe_text import VisibleStream, visible
 from r1local.ui.wording import effort, thought_for
 
 _FOLD_INTERVAL_S = 1 / 10
@@ -165,11 +166,12 @@ class PlainPart:
     def __init__(self, console: Console) -> None:
         self._stream = console.file
         self._is_terminal = console.is_terminal
+        self._visible = VisibleStream()
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
         """Write the next characters."""
-        self._stream.write(visible(text) if self._is_terminal else text)
+        self._stream.write(self._visible.feed(text) if self._is_terminal else text)
         self._stream.flush()
         self._inside_line = text[-1] != "\n"
 
@@ -192,27 +194,36 @@ class StreamedThinking:
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
         self._err = err
         self._meter = Meter(clock)
+        self._visible = VisibleStream()
+        self._words = WordStream(lambda: err.width)
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
-        """Write the next characters and let the terminal break the lines."""
+        """Write the next characters, a word as soon as it is whole."""
         if not self._meter.tokens:
             print_notice(self._err, "Thinking")
         self._meter.count(tokens)
-        self._err.file.write(dim(self._err, visible(text)))
-        self._err.file.flush()
+        self._show(self._words.feed(self._visible.feed(text)))
         self._inside_line = text[-1] != "\n"
 
     def set_aside(self) -> None:
         """Break the line."""
+        self._show(self._words.flush())
         if self._inside_line:
             self._err.file.write("\n")
+            self._words = WordStream(lambda: self._err.width)
         self._inside_line = False
 
     def end(self, *, unfinished: bool) -> None:
         """Write the footer."""
         self.set_aside()
-        print_notice(self._err, _footer(self._meter, unfinished) + "\n")
+        print_notice(self._err, _footer(self._meter, unfinished))
+        self._err.file.write("\n")
+
+    def _show(self, text: str) -> None:
+        if text:
+            self._err.file.write(dim(self._err, text))
+            self._err.file.flush()
 
 
 class FoldedThinking:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import Literal, Protocol, TypeAlias, assert_never
 
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
 from r1local.config.options import OutputFormat
@@ -19,6 +18,7 @@ from r1local.events.vote import (
     VoterEvent,
     VoterReply,
 )
+from r1local.ui.cells import cell_len, cut, fitted
 from r1local.ui.console import LiveRows, can_repaint, live_line, print_notice
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
@@ -157,7 +157,7 @@ def one_line(answer: str) -> str:
     line = " ".join(answer.split())
     if cell_len(line) <= _ANSWER_CELLS:
         return line
-    return set_cell_size(line, _ANSWER_CELLS - 1).rstrip() + "…"
+    return cut(line, _ANSWER_CELLS - 1).rstrip() + "…"
 
 
 def _votes(count: int) -> str:
@@ -249,7 +249,7 @@ class VoteTable:
         width = max(map(cell_len, answers), default=0)
         most = self._candidates[0].votes if self._candidates else 1
         lines = [
-            f"{set_cell_size(answer, width)}  {_bar(candidate.votes, most)} {candidate.votes}"
+            f"{fitted(answer, width)}  {_bar(candidate.votes, most)} {candidate.votes}"
             for answer, candidate in zip(answers, self._candidates, strict=True)
         ]
         return _shortened(lines)

@@ -3,22 +3,20 @@
 from pathlib import Path
 
 import pytest
-from prompt_toolkit.layout.controls import UIContent
 
-from r1local.ui.chat.items import MarkdownText, Passage, PlainText
+from r1local.ui.cells import cell_len
+from r1local.ui.chat.items import MarkdownText, Passage, PlainText, Row, text_of
 from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.pane import Pane
 
 
-def rows_of(content: UIContent) -> list[str]:
+def rows_of(content: list[Row]) -> list[str]:
     """What a pane shows."""
-    return [
-        "".join(part[1] for part in content.get_line(n)).rstrip() for n in range(content.line_count)
-    ]
+    return [text_of(row).rstrip() for row in content]
 
 
 def painted(pane: Pane, width: int = 20, height: int = 4) -> list[str]:
-    return rows_of(pane.create_content(width, height))
+    return rows_of(pane.rows_in_view(width, height))
 
 
 @pytest.fixture
@@ -55,16 +53,12 @@ def test_pages_leave_a_row_in_view(numbers: Pane) -> None:
 
 def test_words_are_brought_into_view_before_anything_was_painted(numbers: Pane) -> None:
     numbers.find("ROW 50")
-    content = numbers.create_content(20, 4)
+    content = numbers.rows_in_view(20, 4)
     assert "row 50" in rows_of(content)
-    line = content.get_line(rows_of(content).index("row 50"))
-    assert "".join(text for style, text, *_ in line if style == "class:found") == "row 50"
+    line = content[rows_of(content).index("row 50")]
+    assert "".join(text for style, text in line if style == "class:found") == "row 50"
     numbers.find("")
-    assert all(
-        style != "class:found"
-        for n in range(4)
-        for style, *_ in numbers.create_content(20, 4).get_line(n)
-    )
+    assert all(style != "class:found" for row in numbers.rows_in_view(20, 4) for style, _ in row)
 
 
 def test_what_is_finished_is_drawn_once_for_each_width(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +98,6 @@ def test_a_loop_that_is_withdrawn_is_gone() -> None:
 
 @pytest.mark.parametrize("width", [1, 2, 7])
 def test_no_row_is_wider_than_its_pane(width: int) -> None:
-    from rich.cells import cell_len
-
     pane = Pane()
     pane.replace(
         [Passage("日本語 a question", "", "❯ "), MarkdownText("# 日本語\n\n| a | b |\n|-|-|\n")]

@@ -1,12 +1,16 @@
 """What people type in: pastes that stay whole, history, and completion."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.layout import BufferControl
+from prompt_toolkit.layout.processors import TransformationInput
 
-from r1local.ui.chat.prompt import Pastes, SlashCompleter, history_in
+from r1local.ui.chat.prompt import Pastes, SlashCompleter, VisibleInput, Words, history_in
 
 
 def test_short_pastes_are_shown_and_long_ones_named() -> None:
@@ -31,8 +35,13 @@ def test_what_was_pasted_is_not_searched_for_other_pastes() -> None:
 def completer(tmp_path: Path) -> SlashCompleter:
     (tmp_path / "two words.txt").touch()
     told = {"resume": "go on", "rename": "give a name", "file": "send files"}
-    names = ["primes", "evil\x1b[2J"]
-    return SlashCompleter(told, {"resume": lambda: names}, ("file",))
+    words = {
+        "resume": {"primes": "Which numbers?", "evil\x1b[2J": "\u202e"},
+        "set": {"effort": "how hard", "effort low": "", "effort high": "", "seed": "of luck"},
+        "model": {"nano": ""},
+    }
+    arguments: dict[str, Words] = {name: partial(dict, each) for name, each in words.items()}
+    return SlashCompleter(told, arguments, ("file", "model"))
 
 
 def completed(completer: SlashCompleter, text: str) -> list[str]:
@@ -44,13 +53,30 @@ def test_commands_and_arguments_are_completed(completer: SlashCompleter, tmp_pat
     assert completed(completer, "/re") == ["resume", "rename"]
     assert completed(completer, "/resume p") == ["primes"]
     assert completed(completer, f"/file {tmp_path}/two") == [" words.txt"]
+    assert completed(completer, f"/model {tmp_path}/two") == [" words.txt"]
+    assert completed(completer, "/model n") == ["nano"]
+    assert completed(completer, "/resume WHICH num") == ["primes"]
+    assert completed(completer, "/set ") == ["effort", "seed"]
+    assert completed(completer, "/set effort ") == ["effort low", "effort high"]
     for text in ("re", "what /re", "a\n/re", "/rename p", "/nonsense "):
         assert completed(completer, text) == []
 
 
 def test_names_in_the_menu_are_harmless(completer: SlashCompleter) -> None:
-    (found,) = completer.get_completions(Document("/resume e"), CompleteEvent())
-    assert "\x1b" not in found.display_text
+    (found,) = completer.get_completions(Document("/resume ev"), CompleteEvent())
+    assert "\x1b" not in found.display_text and "\u202e" not in found.display_meta_text
+
+
+def test_the_input_shows_what_hides() -> None:
+    document = Document("a\u202eb❤\ufe0f")
+    fragments: StyleAndTextTuples = [("", document.text)]
+    shown = VisibleInput().apply_transformation(
+        TransformationInput(BufferControl(), document, 0, lambda place: place, fragments, 80, 1)
+    )
+    assert "".join(text for _, text, *_ in shown.fragments) == "a<U+202E>b❤\ufe0f"
+    places = [shown.source_to_display(place) for place in range(6)]
+    assert places == [0, 1, 9, 10, 11, 12]
+    assert [shown.display_to_source(place) for place in (0, 1, 5, 9, 10)] == [0, 1, 1, 2, 3]
 
 
 def test_history_is_private_and_holds_whole_pastes(tmp_path: Path) -> None:

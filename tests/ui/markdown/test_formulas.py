@@ -57,6 +57,11 @@ from r1local.ui.safe_text import visible
         pytest.param(r"\ce{SO4^{2-} <=> Fe^3+}", "SO₄²⁻ ⇌ Fe³⁺", id="ions"),
         pytest.param(r"\color{red}{x} + \phantom{x}", "x +", id="looks"),
         pytest.param(r"\binom{n}{k}", "C(n, k)", id="binomial"),
+        pytest.param(r"{n \choose k+1} x", "C(n, k + 1)x", id="TeX's binomial"),
+        pytest.param(
+            r"{a+b \over c+d} = 1 \over 2", "((a + b)/(c + d) = 1)/2", id="TeX's fraction"
+        ),
+        pytest.param(r"x^{1 \over 2}", "x^(1/2)", id="TeX's fraction above"),
         pytest.param(r"\text{面積} = 12\text{平方センチ}", "面積 = 12平方センチ", id="Japanese"),
         pytest.param(r"x = 2 或 x = -3", "x = 2或x = -3", id="Chinese in the formula"),
         pytest.param(r"\boxed{\text{答案是 } 5}", "▐答案是 5▌", id="box of Chinese"),

@@ -5,10 +5,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.text import Text
 
 from r1local.ui.markdown.blocks import MAX_CHARACTERS, MAX_LINES, Block, MarkdownBlocks
-from r1local.ui.markdown.rows import styled_text, wrap
+from r1local.ui.markdown.rows import styled_text
 from r1local.ui.markdown.view import MarkdownView
+from r1local.ui.markdown.wrapping import WordStream, wrap
 from testing.terminals import Terminal, console_on
 
 ANSWER = """\
@@ -179,7 +181,7 @@ def test_endless_fence_is_given_out_in_fences() -> None:
         "2*3*4 = 24, 2**10 = 1024, (a+b)*(c+d)*e",
         "$5 and $10, $5-$7, US$5 or AU$ 6, $3.50 per kg (or 4$), $5 (about 4 €) to $ 7",
         "<div class='x'>html</div> <br> <!-- comment --> <kbd>",
-        "&amp; &#27; &#x202e; &nbsp;",
+        "`&amp; &nbsp;` AT&T; &c; a&b",
         "[name]: https://example.com 'title'",
         "[no][reference] [ ] task [x] done",
         "unclosed **bold and `code",
@@ -187,7 +189,39 @@ def test_endless_fence_is_given_out_in_fences() -> None:
     ],
 )
 def test_text_comes_through_to_the_letter(text: str) -> None:
-    assert styled_text(text).plain == text
+    assert styled_text(text).plain == text.replace("`&", "&").replace("` A", " A")
+
+
+def test_entities_are_decoded_in_prose() -> None:
+    text = "a&nbsp;&lt; b &amp;&amp; `&lt;` &#x202e;&#x1b;"
+    assert styled_text(text).plain == "a\xa0< b && &lt; <U+202E>\ufffd"
+
+
+def test_a_latin_point_stays_with_its_sentence() -> None:
+    rows = [row.plain for row in wrap(Text("答えは日本語. 次は、(日本), 日本.txt"), 12)]
+    assert rows == ["答えは日本", "語. 次は、", "(日本), 日本", ".txt"]
+
+
+@given(
+    st.lists(st.text("ab 日.\n", max_size=9), max_size=9),
+    st.integers(4, 20),
+)
+def test_words_of_a_stream_are_broken_between(pieces: list[str], width: int) -> None:
+    stream = WordStream(lambda: width)
+    shown = "".join(map(stream.feed, pieces)) + stream.flush()
+    whole = WordStream(lambda: width)
+    assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", "".join(pieces))
+    assert re.sub(r"\s", "", whole.feed("".join(pieces)) + whole.flush()) == re.sub(
+        r"\s", "", shown
+    )
+
+
+def test_a_stream_breaks_no_word() -> None:
+    stream = WordStream(lambda: 10)
+    pieces = ("two wo", "rds and", " a lo", "nger-one\nok ", "fine")
+    assert "".join(map(stream.feed, pieces)) + stream.flush() == (
+        "two words \nand a \nlonger-one\nok fine"
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from rich.cells import cell_len
-
+from r1local.ui.cells import cell_len
 from r1local.ui.markdown.latex import symbols
 from r1local.ui.markdown.latex.pieces import (
     AtomKind,
     Bond,
     Box,
+    binomial,
     bracketed,
     enclosed,
     fraction,
@@ -66,7 +66,7 @@ def _fraction(reader: Reader) -> Box:
 
 
 def _binomial(reader: Reader) -> Box:
-    return one_row(f"C({reader.argument().text}, {reader.argument().text})")
+    return binomial(reader.argument(), reader.argument())
 
 
 def _root(reader: Reader) -> Box:

@@ -9,8 +9,7 @@ source: what isn't known is kept to the letter, and a formula that is wrong stay
 import re
 from functools import lru_cache
 
-from rich.cells import cell_len
-
+from r1local.ui.cells import cell_len
 from r1local.ui.markdown.latex.commands import ALIGNED, ALIGNING, COMMANDS, on_one_line
 from r1local.ui.markdown.latex.pieces import Box, grid
 from r1local.ui.markdown.latex.reader import Reader, UnreadableError

@@ -11,7 +11,7 @@ from enum import IntEnum
 from itertools import zip_longest
 from typing import Literal
 
-from rich.cells import cell_len
+from r1local.ui.cells import cell_len
 
 AtomKind = Literal[
     "ordinary", "binary", "relation", "open", "close", "inner", "punctuation", "large", "function",
@@ -115,6 +115,11 @@ def fraction(numerator: Box, denominator: Box) -> Box:
     whole = _DIFFERENTIAL.fullmatch(denominator.text)
     under = denominator.text if whole else bracketed(denominator, Bond.PRODUCT)
     return one_row(f"{bracketed(numerator, Bond.QUOTIENT)}/{under}", bond=Bond.QUOTIENT)
+
+
+def binomial(upper: Box, lower: Box) -> Box:
+    """Return a binomial coefficient on one line."""
+    return one_row(f"C({upper.text}, {lower.text})")
 
 
 def _with_signs(pieces: Iterable[Box]) -> list[Box]:

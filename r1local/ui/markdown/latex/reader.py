@@ -5,7 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from r1local.ui.markdown.latex import symbols
-from r1local.ui.markdown.latex.pieces import Bond, Box, join, keep_apart, one_row
+from r1local.ui.markdown.latex.pieces import (
+    Bond,
+    Box,
+    binomial,
+    fraction,
+    join,
+    keep_apart,
+    one_row,
+)
 from r1local.ui.markdown.latex.scripts import with_scripts
 
 # Nothing that people read is nested as deep: 30 fractions within each other. Python gives up at
@@ -19,6 +27,7 @@ _TOKEN = re.compile(
 )
 # Ends what is being read, whatever that is; whoever began it looks for its own end.
 _ENDS = frozenset(["}", "&", r"\\", r"\cr", r"\end", r"\right"])
+_INFIX: Mapping[str, Callable[[Box, Box], Box]] = {"over": fraction, "choose": binomial}
 _SCRIPT = re.compile(r"\s*([\^_])")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _OPTION = re.compile(r"\s*\[([^\[\]{}]*)\]")
@@ -76,11 +85,23 @@ class Reader:
             token = self._peek()
             if token is None or token[0].rstrip() in _ENDS:
                 return join(pieces)
+            if infix := _INFIX.get(token["word"] or ""):
+                return self._infix(infix, join(pieces))
             piece = self._piece()
             if spaced and pieces and keep_apart(pieces[-1], piece):
                 pieces.append(one_row(" ", "space"))
             if piece.rows != ("",):
                 pieces.append(piece)
+
+    def _infix(self, drawn: Callable[[Box, Box], Box], above: Box) -> Box:
+        """Read the other half of TeX's fractions, whose halves are all there is in a group."""
+        self._found(_TOKEN)
+        tall, self.tall = self.tall, False
+        below = self.row()
+        self.tall = tall
+        if len(above.rows) > 1:
+            raise UnreadableError
+        return drawn(above, below)
 
     # Arguments of commands
 

@@ -3,8 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
-from rich.cells import cell_len
-
+from r1local.ui.cells import cell_len
 from r1local.ui.markdown.latex.pieces import Bond, Box, beside, bracketed, one_row
 from r1local.ui.markdown.latex.symbols import ACCENT_NAMES, ACCENTS, KINDS, LINES, SCRIPTS
 

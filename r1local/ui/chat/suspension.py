@@ -1,0 +1,35 @@
+"""The chat is stopped and goes on, as other programs in a shell."""
+
+import os
+import signal
+import sys
+from time import monotonic
+
+from prompt_toolkit.application import run_in_terminal
+
+#: A signal may come twice: from the terminal, and passed on by the process that looks on.
+_TWICE_S = 0.5
+
+
+class Suspension:
+    """Stops the chat, with all of the shell's job, and takes the terminal up again."""
+
+    def __init__(self) -> None:
+        self._waits = False
+        self._continued = float("-inf")
+
+    def suspend(self) -> None:
+        """Give the terminal back and stop until the chat is continued."""
+        if not self._waits and monotonic() > self._continued + _TWICE_S:
+            self._waits = True
+            run_in_terminal(self._stop)
+
+    def take_anew(self) -> None:
+        """Set the terminal up and paint all of it: nobody knows what was done to it meanwhile."""
+        run_in_terminal(lambda: None)
+
+    def _stop(self) -> None:
+        if sys.platform != "win32":
+            os.kill(0, signal.SIGSTOP)  # SIGTSTP would come back to its handler
+        self._waits = False
+        self._continued = monotonic()

@@ -1,0 +1,34 @@
+"""What r1local says: names in it forge no line and hide nothing."""
+
+import io
+
+import pytest
+
+from r1local.ui.cells import guarded
+from r1local.ui.console import LiveRows, console_for, live_line, print_log, print_notice
+from testing.terminals import Terminal, console_on
+
+
+def test_a_notice_is_one_line_wherever_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "removed a\nerror: forged\u200b"
+    pipe = io.StringIO()
+    print_notice(console_for(pipe), message)
+    assert pipe.getvalue() == "removed a␊error: forged\u200b\n"
+    terminal = Terminal()
+    print_notice(console_on(terminal, monkeypatch), message)
+    assert terminal.rows == ["removed a␊error: forged<U+200B>"]
+
+
+def test_a_log_keeps_its_own_line_breaks_only() -> None:
+    pipe = io.StringIO()
+    for piece in ("\nloading a\nb.gguf", "\n", ".", "\n\n"):
+        print_log(console_for(pipe), piece)
+    assert pipe.getvalue() == "\nloading a␊b.gguf\n.\n\n"
+
+
+def test_live_rows_are_steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    rows = LiveRows(console_on(terminal, monkeypatch))
+    rows.update([], [live_line(console_on(terminal, monkeypatch), "a🇯🇵b")])
+    assert guarded("🇯🇵", 2) in terminal.getvalue()
+    assert terminal.screen.buffer[0][3].data == "b"
