@@ -1,7 +1,7 @@
 """Generate documents from the code, or check that they are up to date.
 
 python -m tools.docs            write docs/cli.md, docs/config.md and docs/models.md
-python -m tools.docs --check    fail if one is stale
+python -m tools.docs --check    fail if one of them is stale
 """
 
 import os
@@ -118,7 +118,7 @@ def main() -> int:
 
 
 def cli_page() -> str:
-    """Every command's help."""
+    """Return the page with every command's help."""
     pages = ["# The command line\n\nGenerated from `--help` by `python -m tools.docs`.\n"]
     for command in COMMANDS:
         title = " ".join(("r1local", *command))
@@ -127,7 +127,7 @@ def cli_page() -> str:
 
 
 def config_page() -> str:
-    """Every preference: its key, what it does, its values, and where it can be set."""
+    """Return the page of preferences: key, purpose, values, and where each can be set."""
     pages = [CONFIG_HEAD]
     heads = ("key", "what it does", "value", "built in", "command line", "also")
     for group, title in CONFIG_GROUPS.items():
@@ -149,7 +149,7 @@ def _preference(option: Option) -> tuple[str, ...]:
 
 
 def models_page() -> str:
-    """The catalog: what each model is, where it comes from, and what was published of it."""
+    """Return the page of the catalog: each model, its origin, and its published scores."""
     known = load_catalog()
     shown = list(known.shown())
     pages = [MODELS_HEAD, _table(("name", "also", "model", "what it is"), map(_named, shown))]

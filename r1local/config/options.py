@@ -1,7 +1,7 @@
-"""Everything a user can choose, declared once: what it is called, its values, and where it is set.
+"""Everything a user can choose, declared once: its name, its values, and where it can be set.
 
-The options of the command line, the variables `R1LOCAL_…`, the keys of `config.toml`, what `/set`
-of the chat takes, the errors of values out of range and docs/config.md are all made of `OPTIONS`.
+The options of the command line, the variables `R1LOCAL_…`, the keys of `config.toml`, what the
+chat's `/set` takes, the errors of values out of range and docs/config.md all come from `OPTIONS`.
 """
 
 from collections.abc import Mapping
@@ -21,47 +21,47 @@ from r1local.config.kinds import (
 from r1local.config.option import Group, Option
 from r1local.errors import InvalidSetting, nearest
 
-#: What a reply shows of its thinking; `only` leaves the answer out.
+#: What a reply shows of its thinking; `only` leaves out the answer.
 ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
 
-#: How a reply is written: text, one JSON object, or one JSON object an event.
+#: How a reply is written: as text, as one JSON object, or as one JSON object per event.
 OutputFormat: TypeAlias = Literal["text", "json", "jsonl"]
 
 #: How the commands about models print: text for people, JSON for programs.
 ModelFormat: TypeAlias = Literal["text", "json"]
 
-#: Element type of the KV cache: smaller ones hold more context and cost some quality.
+#: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 
-#: How hard to think, in tokens of thought; None is as long as the answer leaves room.
+#: How hard to think, in tokens of thought; None means as long as the answer has room.
 EFFORTS: Mapping[str, int | None] = {"low": 1_024, "medium": 4_096, "high": None}
 
-#: What DeepSeek recommends for R1: its README, sections 4 and 6, and `generation_config.json`.
+#: DeepSeek's recommendation for R1: its README, sections 4 and 6, and `generation_config.json`.
 TEMPERATURE = 0.6
 TOP_P = 0.95
-#: The limit DeepSeek evaluated R1 with (its README, section 4): thinking and answer together.
+#: The limit with which DeepSeek evaluated R1 (its README, section 4), including thinking.
 MAX_TOKENS = 32_768
 
-#: Replies to one question, at most, and how many of them are decoded at once: more would bring
-#: little, and attention goes over the tokens of them all (docs/benchmarks.md).
+#: The most replies to one question, and the most that are decoded at once: more would gain
+#: little, as attention goes over the tokens of all of them (docs/benchmarks.md).
 MOST_VOTES, MOST_AT_ONCE = 1_000, 16
 
 
 def _reply(
     name: str, kind: Kind, help_: str, field: str, default: Any = None, **more: Any
 ) -> Option:
-    """An option of how a model replies."""
+    """Return an option of how a model replies."""
     places: dict[str, Any] = {"group": "reply", "commands": ("run", "chat"), "per_model": True}
     return Option(name, kind, help_, default, field=field, **places, **more)
 
 
 def _loading(name: str, kind: Kind, help_: str, default: Any = None, **more: Any) -> Option:
-    """An option of how a model is loaded; its field of `LoadOptions` is called as its key."""
+    """Return an option of how a model is loaded; by default it is named like its field."""
     places: dict[str, Any] = {"group": "loading", "commands": ("run", "chat"), "per_model": True}
     return Option(name, kind, help_, default, **places, **more)
 
 
-#: All options, in the order in which help and documents have them.
+#: All options, in the order of the help and the documents.
 OPTIONS: tuple[Option, ...] = (
     Option("no-save", Switch(), "Don't save the conversation.", False, commands=("chat",)),
     Option(
@@ -242,7 +242,7 @@ OPTIONS: tuple[Option, ...] = (
         "loops.patience",
         4_096,
     ),
-    # The upper bounds of loading are beyond any use, and below what the system's threads allow.
+    # The upper bounds of loading are beyond all use, and below what the system's threads allow.
     _loading(
         "context",
         Whole(256, 2**27, nothing="auto"),
@@ -297,32 +297,32 @@ OPTIONS: tuple[Option, ...] = (
 
 
 def options_of(command: str) -> tuple[Option, ...]:
-    """The options that a command's line has."""
+    """Return the options on a command's command line."""
     return tuple(option for option in OPTIONS if command in option.commands)
 
 
 def preferences() -> tuple[Option, ...]:
-    """The options that `config.toml` and the environment can set."""
+    """Return the options that `config.toml` and the environment can set."""
     return tuple(option for option in OPTIONS if option.preference)
 
 
 def in_group(group: Group) -> tuple[Option, ...]:
-    """The options about one thing."""
+    """Return the options of one group."""
     return tuple(option for option in OPTIONS if option.group == group)
 
 
 def settable() -> Mapping[str, Option]:
-    """The options that can be set in a chat, by name."""
+    """Return the options that can be set in a chat, by name."""
     return {option.name: option for option in in_group("reply")}
 
 
 def in_catalog() -> tuple[Option, ...]:
-    """The options that a model's entry in `models.toml` can set."""
+    """Return the options that a model's entry in `models.toml` can set."""
     return tuple(option for option in OPTIONS if option.in_catalog)
 
 
 def option_named(name: str) -> Option:
-    """The option of a name.
+    """Return the option with a name.
 
     Raises:
         KeyError: there is none.
@@ -331,10 +331,10 @@ def option_named(name: str) -> Option:
 
 
 def preference_named(key: str) -> Option:
-    """The preference of a name or key, as a user wrote it.
+    """Return the preference with a name or key, as a user wrote it.
 
     Raises:
-        InvalidSetting: there is none; the hint has the nearest.
+        InvalidSetting: there is none; the hint names the most similar one.
     """
     known = {option.key: option for option in preferences()}
     if (option := known.get(key.replace("-", "_").lower())) is None:
@@ -346,11 +346,11 @@ def check(name: str, value: object) -> None:
     """Refuse a value of an option that is out of range.
 
     Raises:
-        InvalidSetting: it is.
+        InvalidSetting: it is out of range.
     """
     option_named(name).kind.check(name, value)
 
 
 def default_of(name: str) -> Any:
-    """The value of an option that is set nowhere; None where the program decides."""
+    """Return the value of an option that isn't set; None if the program decides."""
     return option_named(name).default

@@ -145,8 +145,8 @@ def test_no_save_leaves_nothing_anywhere(scripted: Scripted, home: Path) -> None
     with ChatTerminal("-m", model, "--no-save") as terminal:
         terminal.send("a secret")
         terminal.wait_for_text("│ 4 │", "not saved")
-        terminal.told("/save", "nothing is saved")
-        terminal.told("/new", "a new session")
+        terminal.command_shows("/save", "nothing is saved")
+        terminal.command_shows("/new", "a new session")
         terminal.send("/set temperature 0.5")
         terminal.type(chats.F2)
         terminal.send("another secret")
@@ -183,7 +183,7 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
             second.wait_for_text("❯ from the first", "└───┘", "shared-2")
             second.send("from the second")
             second.wait_for(lambda: second.shown.count("└───┘") == 2)
-            second.told("/resume shared", "session shared is open in another chat")
+            second.command_shows("/resume shared", "session shared is open in another chat")
             assert second.leave() == 0
         first.send("again")
         first.wait_for_text("❯ again")

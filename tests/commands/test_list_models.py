@@ -103,7 +103,7 @@ def test_problems_of_the_users_file_are_told(homes: Homes) -> None:
     homes.user_models.write_text("[models.mine]\nfile = 3\n[models.nano]\nhidden = true\n")
     result = r1local("list")
     assert result.returncode == 0
-    assert "line 2: mine.file must be a text, not 3" in result.stderr
+    assert "line 2: mine.file must be text, not 3" in result.stderr
     assert "nano" not in result.stdout
     homes.user_models.write_text("[")
     result = r1local("list")

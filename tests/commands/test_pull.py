@@ -157,7 +157,7 @@ def test_damage_is_told_and_tried_once_more(hub: Hub, pull: Pull, cache: Path) -
     hub.faults.flips = 10**9
     result = pull("7b")
     assert result.returncode == 1
-    assert "arrived damaged: fetching it once more" in result.stderr
+    assert "arrived damaged: fetching it again" in result.stderr
     assert "arrived damaged twice" in result.stderr
     assert not file_in(cache).exists()
 
@@ -417,7 +417,7 @@ def test_what_can_t_be_pulled(pull: Pull, arguments: list[str], code: int, words
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (403, "GatedRepo", "open only to those"),
+        (403, "GatedRepo", "only open to users"),
         (401, None, "log in with: hf auth login"),
         (403, None, "the hub refuses access"),
         (500, None, "the hub answered 500"),
@@ -458,7 +458,7 @@ def test_a_login_page_is_not_the_hub(hub: Hub, pull: Pull) -> None:
     hub.faults.api_body = b"<html>Welcome to the hotel</html>"
     result = pull("7b")
     assert result.returncode == 1
-    assert f"what answers at {hub.url} is not the hub" in result.stderr
+    assert f"the server at {hub.url} is not the hub" in result.stderr
 
 
 def test_a_hub_that_contradicts_itself(hub: Hub, pull: Pull, cache: Path) -> None:

@@ -309,7 +309,7 @@ def test_a_system_prompt_that_a_template_refuses_stands_before_the_question(
     model = scripted("hm</think>ok", prompt=asked, chat_template=SWITCH)
     result = run("hi", "-m", model, "--system", "Be terse.", "--thinking", "hide")
     assert result.stdout == "ok\n"
-    assert "stands before the first question" in result.stderr
+    assert "goes before the first question" in result.stderr
 
 
 def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
@@ -320,7 +320,7 @@ def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
     arguments = [each for value in given for each in ("--template-arg", value)]
     result = run("hi", "-m", model, *arguments, "--thinking", "hide")
     assert result.stdout == "ok\n"
-    assert "no variable other: --template-arg other changes nothing" in result.stderr
+    assert "no variable other: --template-arg other has no effect" in result.stderr
 
 
 @pytest.mark.parametrize("argument", ["level", "=1", "a b=1", "messages=[]"])
@@ -331,12 +331,14 @@ def test_arguments_that_can_not_be(run: Run, argument: str) -> None:
 
 
 @pytest.mark.parametrize("wish", [["--effort", "low"], ["--min-think", "9"], ["--no-think"]])
-def test_a_wish_without_effect_is_said(run: Run, scripted: Scripted, wish: list[str]) -> None:
+def test_a_request_without_effect_is_reported(
+    run: Run, scripted: Scripted, wish: list[str]
+) -> None:
     template = "{{ bos_token }}{{ messages[0].content }}"
     model = scripted("ok", prompt=BOS + "hi", chat_template=template)
     result = run("hi", "-m", model, *wish)
     assert result.stdout == "ok\n"
-    assert result.stderr.count("changes nothing") + result.stderr.count("change nothing") == 1
+    assert result.stderr.count("no effect") == 1
 
 
 # --- Sampling -------------------------------------------------------------------

@@ -307,14 +307,14 @@ def test_a_voter_led_out_of_a_loop_disturbs_nobody(scripted: Scripted) -> None:
         expected = words(alone(model, settings))
         events, elected = held(model, VoteSettings(3, settings))
     for voter in (1, 2, 3):
-        told = {
+        kinds = {
             event.event.kind
             for event in events
             if isinstance(event, VoterEvent)
             and event.voter == voter
             and isinstance(event.event, Notice)
         }
-        assert "loop" in told
+        assert "loop" in kinds
     assert words(elected.ballots[0].reply) == expected
 
 
@@ -380,7 +380,7 @@ def test_a_wish_is_for_every_voter(scripted: Scripted) -> None:
                 case VoterEvent(3, ThinkingDelta(_, tokens)) if 20 <= tokens < 22:
                     control.answer_now()
                 case VoterEvent(voter, Notice("budget", message)):
-                    assert "as you wished" in message
+                    assert "as you asked" in message
                     closed.add(voter)
                 case VoterEvent(_, AnswerDelta(_, 5)):
                     control.cancel()
