@@ -91,7 +91,7 @@ def fetch(
             return
         transfer.discard()
         if not last:
-            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it once more"))
+            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it again"))
     raise ChecksumMismatch(
         f"{remote.filename} arrived damaged twice: its SHA-256 is not the hub's",
         "something alters the data on the way: try another network, or check disk and memory",

@@ -30,7 +30,7 @@ def of_model(
 
 
 def preferred_request(model: OfModel) -> PlanRequest:
-    """What is set of how a model is loaded, as far as it concerns memory.
+    """Return the settings for loading a model that concern memory.
 
     Raises:
         InvalidSetting: a place has a value that can't be.
