@@ -5,7 +5,7 @@ message consists of only what was asked or answered. A turn keeps the thought as
 that people can read, search and export it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -44,6 +44,7 @@ class Reply:
         prompt_tokens: tokens of the whole prompt.
         thinking_s, answer_s: seconds that each part took.
         seed: the seed of its sampler.
+        valid: whether the answer matches its JSON schema, or None if that was not checked.
     """
 
     thinking: str
@@ -57,25 +58,42 @@ class Reply:
     thinking_s: float = 0.0
     answer_s: float = 0.0
     seed: int = 0
+    valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A question as it was sent, and its reply, which is None until there is one.
 
-    `shown` is the question as it was typed, if it was sent with documents. `voters` are all
-    replies of a vote by the voters' numbers, from 1; the winner's is also the `reply`.
+    Args:
+        shown: the question as it was typed, if it was sent with documents.
+        voters: all replies of a vote by the voters' numbers, from 1; the winner's is the
+            `reply` too.
+        documents: the names of the documents, which precede it in `question`.
+        votes: the number of replies that were to vote, or None if it was no vote.
     """
 
     question: str
     reply: Reply | None = None
     shown: str | None = None
     voters: Mapping[int, Reply] = field(default_factory=dict)
+    documents: tuple[str, ...] = ()
+    votes: int | None = None
 
     @property
     def typed(self) -> str:
-        """The question without the text of documents."""
+        """The question without its documents."""
         return self.question if self.shown is None else self.shown
+
+    @property
+    def labelled(self) -> str:
+        """The question as typed, with the names of its documents below it."""
+        return labelled_question(self.typed, self.documents)
+
+    @property
+    def voted(self) -> int:
+        """Number of replies that were to vote; files of before 2026-12 only have those that did."""
+        return self.votes or len(self.voters)
 
     @property
     def distinct_replies(self) -> Iterator[tuple[int | None, Reply]]:
@@ -91,6 +109,11 @@ class Turn:
         """The beginning of the question, in one short line."""
         words = " ".join(self.typed[: 8 * _HEADLINE].split())
         return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
+
+
+def labelled_question(typed: str, documents: Sequence[str]) -> str:
+    """Return a question with the names of its documents below it."""
+    return f"{typed}\n({', '.join(documents)})" if documents else typed
 
 
 def place(turn: int, voter: int | None) -> str:

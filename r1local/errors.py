@@ -26,8 +26,11 @@
     │   ├── SessionInUse            another chat has it open
     │   ├── SessionDamaged          nothing in its file can be read
     │   ├── SessionTooNew           a later r1local wrote it
-    │   └── SessionNotSaved         it can't be written; it is kept in memory
+    │   ├── SessionNotSaved         it can't be written; it is kept in memory
+    │   └── ExportError             a document of it can't be written
     ├── CatalogError                something wrong in the user's own models.toml
+    ├── LoadingStopped              loading was stopped in a chat; the model is the one before
+    ├── ClipboardError              no clipboard takes a text
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
     ├── ChatTemplateError           missing, broken, unsafe or endless template
@@ -175,6 +178,10 @@ class SessionNotSaved(SessionError):
     """The disk refuses a session's records; they are kept in memory, and writing is retried."""
 
 
+class ExportError(SessionError):
+    """A conversation can't be exported to the file that was named."""
+
+
 class CatalogError(R1LocalError):
     """The user's own `models.toml` can't be read, or has an entry that isn't allowed."""
 
@@ -183,8 +190,16 @@ class ModelLoadError(R1LocalError):
     """llama.cpp refused to load the model or to make room for its context."""
 
 
+class LoadingStopped(R1LocalError):
+    """Loading was cancelled in the middle of a chat, which goes on with the model before."""
+
+
 class LoadingCancelled(Exception):
     """Loading was cancelled, which needs no message to the user, so it is not an R1LocalError."""
+
+
+class ClipboardError(R1LocalError):
+    """No clipboard takes a text."""
 
 
 class InferenceError(R1LocalError):

@@ -76,6 +76,7 @@ def run(
             given={**given, "no-think": False} if thinking == "only" else given,
             json_schema=json_schema,
             grammar=grammar,
+            reads_stdin=not value_in(chosen, "no-stdin"),
         )
         if "votes" not in given:
             return run(asked)

@@ -28,13 +28,12 @@ class Candidate:
 class VoterReply:
     """A voter's whole reply and its final answer, if there is one; voters are numbered from 1.
 
-    `valid` is as in `Finished`: an answer that doesn't match its schema is not a final answer.
+    An answer that doesn't match its JSON schema is not a final answer.
     """
 
     voter: int
     reply: Reply
     final_answer: str | None
-    valid: bool | None = None
 
     @property
     def tokens(self) -> int:

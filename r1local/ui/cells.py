@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from wcwidth import iter_graphemes, wcswidth
-
 # Characters whose width all terminals agree on, whichever version of Unicode they support:
 # Latin, Greek, Cyrillic, punctuation, mathematics, boxes, kana, ideographs, Hangul.
 _STEADY = (
@@ -27,12 +25,18 @@ _UNSTEADY = re.compile(rf"[{_STEADY}]?[^{_STEADY}\x00-\x1f\x7f]+")
 
 def clusters(text: str) -> Iterator[str]:
     """Yield the graphemes of a text."""
-    return iter(text) if text.isascii() else iter_graphemes(text)
+    if text.isascii():
+        return iter(text)
+    from wcwidth import iter_graphemes  # importing its tables takes long
+
+    return iter_graphemes(text)
 
 
 @lru_cache(4096)
 def cluster_cells(cluster: str) -> int:
     """Return the cells of one grapheme: 0 for one that terminals don't show."""
+    from wcwidth import wcswidth
+
     return max(wcswidth(cluster), 0)
 
 

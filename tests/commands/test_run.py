@@ -244,6 +244,39 @@ def test_stdin_is_a_document_when_there_is_a_prompt(run: Run, scripted: Scripted
     assert tokens == expected_tokens(FILE_FORM.format("stdin", "text") + "What?")
 
 
+def test_a_document_from_stdin_is_announced_and_can_be_left_out(
+    run: Run, scripted: Scripted
+) -> None:
+    model = scripted("Hm.</think>4", prompt=200, context_length=1024)
+    result = run("What?", "-m", model, stdin="a list\n")
+    assert "stdin is attached as a document of 7 characters; --no-stdin leaves it" in result.stderr
+    tokens = prompt_tokens(run, scripted, "What?", "--no-stdin", stdin="a list\n")
+    assert tokens == expected_tokens("What?")
+    refused = run("What?", "--no-stdin", "-f", "-", "-m", model, stdin="a list\n")
+    assert refused.returncode == 2 and "--no-stdin leaves out what -f - attaches" in refused.stderr
+
+
+def test_waiting_for_stdin_is_said(scripted: Scripted) -> None:
+    """As under ssh, in cron, or in an agent's pipe, that nobody closes."""
+    reading, writing = os.pipe()
+    command = [*COMMAND, "run", "What?", "-m", str(scripted("Hm.</think>4"))]
+    with subprocess.Popen(command, stdin=reading, stderr=subprocess.PIPE, text=True) as process:
+        os.close(reading)
+        assert process.stderr
+        told = process.stderr.readline()
+        assert told == "waiting for the end of stdin; </dev/null or --no-stdin says there is none\n"
+        os.close(writing)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("question", ["-1 + 2 = ?", "- a list", "-x y"])
+def test_a_question_with_a_dash_in_front_is_shown_the_way(run: Run, question: str) -> None:
+    refused = run(question)
+    assert refused.returncode == 2
+    assert f"goes behind --: r1local run -- '{question}'" in refused.stderr
+    assert "--: r1local" not in run("--efort", "low", question.removeprefix("-")).stderr
+
+
 def test_empty_stdin_is_no_document(run: Run, scripted: Scripted) -> None:
     assert prompt_tokens(run, scripted, "What?", stdin="") == expected_tokens("What?")
 

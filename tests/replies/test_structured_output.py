@@ -9,15 +9,17 @@ import pytest
 
 from r1local.conversation import Message
 from r1local.engine.grammar import check_grammar
+from r1local.engine.sampler import SamplerSettings
 from r1local.errors import GrammarError
 from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.generation import Begun, generate, tokenised_prompt
 from r1local.replies.json_schema import converted
 from r1local.replies.settings import ReplySettings
 from testing.command import Run, Scripted
 from testing.models import THINK, smollm2, write_scripted_model
+from testing.replies import HI, loaded
 
 PERSON = {
     "type": "object",
@@ -371,3 +373,31 @@ def test_what_a_schema_lets_through(
     path = tmp_path / "m.gguf"
     assert [text for text in valid if not accepted(schema, text, path)] == []
     assert [text for text in invalid if accepted(schema, text, path)] == []
+
+
+# --- Going on -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", ['{"a', '{"a": [1, 2', '{"a": [1, 23], "b": "é', "{"])
+def test_an_answer_that_goes_on_stays_in_its_form(begun: str, scripted: Scripted) -> None:
+    schema = json.dumps(
+        {
+            "properties": {
+                "a": {"type": "array", "items": {"type": "integer"}, "maxItems": 3},
+                "b": {"type": "string", "maxLength": 3},
+            },
+            "required": ["a", "b"],
+        }
+    )
+    settings = ReplySettings(SamplerSettings(seed=1), grammar=converted(schema).grammar)
+    with loaded(scripted("Hm.</think>\n\n" + "words " * 40, context_length=512)) as model:
+        events = generate(model, HI, settings, Control(), Begun("Hm.", begun, False))
+        rest = "".join(event.text for event in events if isinstance(event, AnswerDelta))
+    answer = json.loads(begun + rest)
+    assert answer.keys() == {"a", "b"}
+
+
+def test_an_answer_of_another_form_does_not_go_on(scripted: Scripted) -> None:
+    settings = ReplySettings(grammar=converted('{"type": "integer"}').grammar)
+    with loaded(scripted("Hm.")) as model, pytest.raises(GrammarError, match="another form"):
+        tokenised_prompt(model, HI, settings, Begun("Hm.", "So it is", False))
