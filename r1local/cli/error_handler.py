@@ -108,7 +108,7 @@ def _write_report() -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"bug-{now:%Y%m%d-%H%M%S}-{os.getpid()}.log"
-        # A traceback may quote a question: it is its owner's alone.
+        # A traceback may quote a question, so only its owner may read it.
         path.touch(mode=0o600)
         path.write_text(report, encoding="utf-8")
     except OSError:

@@ -40,7 +40,7 @@ def parse_arguments() -> Command:
         if command == "r1local":
             hint = f'ask with: r1local run "…", or {hint}'
         elif command == "r1local run" and (question := _question_like_an_option()):
-            hint = f"a question that begins with a dash goes behind --: r1local run -- {question}"
+            hint = f"put -- before a question that starts with a dash: r1local run -- {question}"
         print_error(sys.stderr, error.format_message(), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):
@@ -50,7 +50,7 @@ def parse_arguments() -> Command:
 
 
 def _question_like_an_option() -> str | None:
-    """The first argument with a dash in front that no option looks like, quoted for the shell."""
+    """Return the first argument that starts with a dash but can't be an option, quoted."""
     found = (each for each in sys.argv[2:] if each.startswith("-") and not _OPTION.match(each))
     return next(map(shlex.quote, found), None)
 

@@ -66,9 +66,7 @@ def export(
         Path | None,
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over a file that is there.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> Command:
     """Export a conversation as a document."""
 

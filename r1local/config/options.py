@@ -113,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "no-stdin",
         Switch(),
-        "Don't read stdin, as in a loop that reads from it itself.",
+        "Don't read stdin, for loops that read it themselves.",
         False,
         commands=("run",),
     ),

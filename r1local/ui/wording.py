@@ -11,7 +11,7 @@ ENDINGS: Mapping[str, str] = {
     "loop": "stopped in a loop",
     "lost": "cut off with the program",
 }
-#: What is said of an answer that has been checked already.
+#: The notice about an answer that doesn't match its schema.
 NOT_VALID = "the answer is not valid by its schema"
 
 
