@@ -250,7 +250,11 @@ class Chat:
 
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
-            self.dialogue.move_to(recorder)
+            try:
+                self.dialogue.move_to(recorder)
+            except SessionNotSaved:
+                recorder.close()
+                raise
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
             self.found = ("", [])
             return ""

@@ -216,6 +216,7 @@ class Dialogue:
             if result and result.ballots:
                 chosen = result.winner or result.ballots[0]
                 self.recorder.append(ended(chosen.reply, streamed=False))
+            self._count()  # what is evaluated is the voters'
 
     def undo(self) -> Turn:
         """Take the last turn away; return it."""
@@ -270,6 +271,7 @@ class Dialogue:
             self.loaded = loading(selected)
         except BaseException:
             self.loaded = load(self.selected.path, before.options, lambda: False)
+            self._count()
             raise
         self.selected = selected
         self.recorder.append(UsedModel(selected.reference))

@@ -203,12 +203,13 @@ def _copy(chat: Chat, argument: str) -> None:
         number = _whole_number(argument[4:].strip() or "1", "/copy code 1")
         blocks = [match[2] for match in _FENCE.finditer(text)]
         if not 0 < number <= len(blocks):
-            raise UsageError(f"there is no code block {number}", f"there are {len(blocks)}")
+            raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
         text, what = blocks[number - 1], f"code block {number}"
     elif argument:
         raise UsageError(f"{argument!r} can't be copied", "/copy, /copy thinking, or /copy code N")
     if not text:
-        raise UsageError(f"{what} is empty", "/think and /undo show what there is")
+        other = "/copy thinking" if what == "the answer" else "/copy"
+        raise UsageError(f"{what} is empty", f"{other} copies the rest of the reply")
     copied = "copied" if chat.surface.copy(text) else "asked the terminal to copy"
     chat.surface.say(f"{copied} {what}: {len(text):,} characters")
 

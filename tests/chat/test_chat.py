@@ -11,6 +11,8 @@ import pytest
 
 from r1local.config.paths import sessions_folder
 from r1local.sessions.folder import read_session, saved_sessions
+from r1local.sessions.records import Ended, Question
+from r1local.sessions.session import Session
 from testing import chats
 from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
@@ -259,6 +261,24 @@ def test_nobody_is_asked_in_a_pipe(scripted: Scripted) -> None:
     )
     assert result.returncode == 1 and ANSWER in result.stdout
     assert "Type a number" not in result.stderr and "have yet is lost" in result.stderr
+
+
+def test_a_full_disk_keeps_no_other_session_locked(scripted: Scripted) -> None:
+    model = scripted(REPLY)
+    other = Session.create("other")
+    other.append(Question("from before"))
+    other.append(Ended("stop", False, "m", thinking="", answer="4"))
+    other.close()
+    with ChatTerminal("-m", model, "--session", "blocked") as terminal:
+        (sessions_folder() / ".locks/blocked.lock").mkdir()
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
+        terminal.told("/resume other", "session blocked can't be saved")
+        Session.open("other").close()
+        (sessions_folder() / ".locks/blocked.lock").rmdir()
+        terminal.told("/resume other", "❯ from before", "this is session other")
+        assert terminal.leave() == 0
+    assert [turn.question for turn in read_session("blocked").turns] == ["How many?"]
 
 
 def test_a_full_disk_is_told_and_the_chat_goes_on(scripted: Scripted) -> None:

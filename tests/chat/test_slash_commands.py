@@ -78,7 +78,7 @@ WRONG = {
     "/file": ("there is no path",),
     "/file missing.txt": ("missing.txt",),
     "/copy soup": ("'soup' can't be copied",),
-    "/copy code 3": ("there is no code block 3", "there are 1"),
+    "/copy code 3": ("there is no code block 3", "the answer has 1"),
     "/export /nowhere/at/all.md": ("can't be written", "give another path"),
     "/model no-such-model": ("no-such-model",),
     "/resume nowhere": ("there is no session nowhere", "see which there are: /sessions"),

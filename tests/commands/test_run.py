@@ -273,7 +273,10 @@ def test_waiting_for_stdin_is_said(scripted: Scripted) -> None:
 def test_a_question_with_a_dash_in_front_is_shown_the_way(run: Run, question: str) -> None:
     refused = run(question)
     assert refused.returncode == 2
-    assert f"goes behind --: r1local run -- '{question}'" in refused.stderr
+    assert (
+        f"put -- before a question that starts with a dash: r1local run -- '{question}'"
+        in refused.stderr
+    )
     assert "--: r1local" not in run("--efort", "low", question.removeprefix("-")).stderr
 
 
