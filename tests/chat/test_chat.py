@@ -273,10 +273,10 @@ def test_a_full_disk_keeps_no_other_session_locked(scripted: Scripted) -> None:
         (sessions_folder() / ".locks/blocked.lock").mkdir()
         terminal.send("How many?")
         terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
-        terminal.told("/resume other", "session blocked can't be saved")
+        terminal.command_shows("/resume other", "session blocked can't be saved")
         Session.open("other").close()
         (sessions_folder() / ".locks/blocked.lock").rmdir()
-        terminal.told("/resume other", "❯ from before", "this is session other")
+        terminal.command_shows("/resume other", "❯ from before", "this is session other")
         assert terminal.leave() == 0
     assert [turn.question for turn in read_session("blocked").turns] == ["How many?"]
 
