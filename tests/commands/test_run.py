@@ -628,7 +628,7 @@ def test_a_long_text_without_a_break(pre_tokenizer: str, run: Run, scripted: Scr
     # llama.cpp's regular expressions use the stack for each character.
     metadata = {"tokenizer.ggml.pre": pre_tokenizer}
     model = scripted("x", chat_template=R1_TEMPLATE, metadata=metadata)
-    assert_error(run("hi", "-m", model, stdin="a" * 100_000), "100,0", "--context")
+    assert_error(run("-m", model, stdin="a" * 100_000), "100,0", "--context")
 
 
 # --- Interruptions --------------------------------------------------------------
