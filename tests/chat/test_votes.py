@@ -1,8 +1,12 @@
 """`/vote` in the chat: many replies, the winner, and the thoughts of each."""
 
+import pytest
+
 from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ChatTerminal, of_type
+
+pytestmark = pytest.mark.slow
 
 
 def test_replies_vote_and_their_thoughts_can_be_opened() -> None:

@@ -9,6 +9,8 @@ import pytest
 from testing.command import Run, Scripted
 from testing.models import THINK, smollm2
 
+pytestmark = pytest.mark.slow
+
 PERSON = {
     "type": "object",
     "properties": {

@@ -26,6 +26,8 @@ from r1local.voting.settings import VoteSettings
 from testing.command import COMMAND, ROOT, Run, Scripted
 from testing.models import END_THINK, vocabulary
 
+pytestmark = pytest.mark.slow
+
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
 NANO = ROOT / "r1local" / "nano.gguf"
