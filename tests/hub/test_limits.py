@@ -55,6 +55,7 @@ def test_bytes(hub: Hub) -> None:
         list(piece.chunks)
 
 
+@pytest.mark.slow
 def test_a_file_read_by_ranges(hub: Hub) -> None:
     stream = adapter.RemoteStream(located())
     assert stream.read(10) == DATA[:10]

@@ -31,6 +31,7 @@ def test_loading_can_be_cancelled(scripted: Scripted) -> None:
         load(scripted("x"), LoadOptions(), lambda: True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kv_cache", ["f16", "q8_0", "q4_0"])
 def test_kv_cache_types(kv_cache: str) -> None:
     with loaded(smollm2(), context=512, kv_cache=kv_cache) as model:

@@ -55,6 +55,7 @@ def test_prefix_shared_with_the_last_prompt_is_kept(scripted: Scripted) -> None:
     assert same.cached_tokens == same.prompt_tokens - 1
 
 
+@pytest.mark.slow
 def test_kept_prefix_gives_the_same_reply() -> None:
     longer = (*HI, Message("assistant", "Hello!"), Message("user", "What is 2 + 2?"))
     with loaded(smollm2(), context=512) as model:
@@ -66,6 +67,7 @@ def test_kept_prefix_gives_the_same_reply() -> None:
     assert text_of(kept, AnswerDelta) == text_of(afresh, AnswerDelta)
 
 
+@pytest.mark.slow
 def test_cancelled_prompt_leaves_the_model_usable() -> None:
     asked = 0
 
@@ -111,6 +113,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
         assert closed
 
 
+@pytest.mark.slow
 def test_two_models_in_one_process(scripted: Scripted) -> None:
     with loaded(scripted("one</think>1")) as first, loaded(smollm2(), context=512) as second:
         assert text_of(events_of(second, HI, GREEDY), AnswerDelta)
@@ -119,6 +122,7 @@ def test_two_models_in_one_process(scripted: Scripted) -> None:
         assert text_of(events_of(third, HI, GREEDY), AnswerDelta)
 
 
+@pytest.mark.slow
 def test_closing_frees_everything(scripted: Scripted) -> None:
     path = scripted("abc</think>d", context_length=8192)
     process = psutil.Process()

@@ -167,6 +167,7 @@ def documents(only: Collection[str] = ()) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     schema=st.one_of(documents(), *(documents(family | COMBINING) for family in FAMILIES)),
@@ -285,6 +286,7 @@ def accepted(schema: object, text: str, scripted_path: Path) -> bool:
         return "".join(event.text for event in events if isinstance(event, AnswerDelta)) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "valid", "invalid"),
     [

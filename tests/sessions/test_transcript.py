@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from itertools import chain
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,6 +82,7 @@ def state(transcript: Transcript) -> tuple[object, ...]:
     return (transcript.turns, transcript.title, *facts)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(plans)
 def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None:

@@ -28,6 +28,7 @@ for number in range(1_000_000):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pause", "seconds"), [(0.001, 1.3), (0.001, 1.8), (3.0, 1.0)])
 def test_a_kill_loses_a_second_at_most(pause: float, seconds: float) -> None:
     process = child(RECORDING, str(pause))

@@ -164,6 +164,7 @@ def test_colours_are_the_terminal_s_own(
     assert codes <= {"0", "1", "2", "2;3", "32", "35", "36"}
 
 
+@pytest.mark.slow
 def test_a_token_costs_the_same_at_the_end_of_an_endless_fence(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
