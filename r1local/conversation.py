@@ -5,7 +5,7 @@ the history, so a message holds what was asked or answered, nothing else. A
 turn keeps the thought too: people open it again, search it and export it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -44,6 +44,8 @@ class Reply:
         prompt_tokens: tokens of the whole prompt.
         thinking_s, answer_s: seconds that each part took.
         seed: of its sampler.
+        valid: whether the answer is valid by its JSON schema; None: there is none, or the
+            answer was not checked.
     """
 
     thinking: str
@@ -57,25 +59,42 @@ class Reply:
     thinking_s: float = 0.0
     answer_s: float = 0.0
     seed: int = 0
+    valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A question, as it was sent, and its reply; None while there is none.
 
-    `shown` is the question as it was typed, where it was sent with documents. `voters` are all
-    replies of a vote by the voters' numbers, from 1; the winner's is the `reply` too.
+    Args:
+        shown: the question as it was typed, where it was sent with documents.
+        voters: all replies of a vote by the voters' numbers, from 1; the winner's is the
+            `reply` too.
+        documents: the names of the documents, which stand in front of it in `question`.
+        votes: how many replies were to vote; None if none were.
     """
 
     question: str
     reply: Reply | None = None
     shown: str | None = None
     voters: Mapping[int, Reply] = field(default_factory=dict)
+    documents: tuple[str, ...] = ()
+    votes: int | None = None
 
     @property
     def typed(self) -> str:
-        """The question without the text of documents."""
+        """The question without its documents."""
         return self.question if self.shown is None else self.shown
+
+    @property
+    def labelled(self) -> str:
+        """The question as typed, with the names of its documents below it."""
+        return labelled_question(self.typed, self.documents)
+
+    @property
+    def voted(self) -> int:
+        """How many replies were to vote, or did: files of before 2026-12 have only these."""
+        return self.votes or len(self.voters)
 
     @property
     def distinct_replies(self) -> Iterator[tuple[int | None, Reply]]:
@@ -91,6 +110,11 @@ class Turn:
         """The question's beginning in one short line."""
         words = " ".join(self.typed[: 8 * _HEADLINE].split())
         return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
+
+
+def labelled_question(typed: str, documents: Sequence[str]) -> str:
+    """A question with the names of its documents below it."""
+    return f"{typed}\n({', '.join(documents)})" if documents else typed
 
 
 def place(turn: int, voter: int | None) -> str:

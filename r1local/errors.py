@@ -26,8 +26,11 @@
     │   ├── SessionInUse            another chat writes it
     │   ├── SessionDamaged          nothing in its file can be read
     │   ├── SessionTooNew           a later r1local wrote it
-    │   └── SessionNotSaved         the disk refuses what was said; it waits in memory
+    │   ├── SessionNotSaved         the disk refuses what was said; it waits in memory
+    │   └── ExportError             a document of it can't be written
     ├── CatalogError                something wrong in the user's own models.toml
+    ├── LoadingStopped              loading was stopped in a chat; the model is the one before
+    ├── ClipboardError              no clipboard takes a text
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
     ├── ChatTemplateError           missing, broken, unsafe or endless template
@@ -172,7 +175,11 @@ class SessionTooNew(SessionError):
 
 
 class SessionNotSaved(SessionError):
-    """The disk refuses what was said; it is kept in memory and tried again."""
+    """The disk refuses what was said; it waits in memory and is tried again, until the end."""
+
+
+class ExportError(SessionError):
+    """A document of a conversation can't be written where it was to be."""
 
 
 class CatalogError(R1LocalError):
@@ -183,8 +190,16 @@ class ModelLoadError(R1LocalError):
     """llama.cpp refused to load the model or to make room for its context."""
 
 
+class LoadingStopped(R1LocalError):
+    """Loading was cancelled in the middle of a chat, which goes on with the model before."""
+
+
 class LoadingCancelled(Exception):
     """Loading was cancelled: nothing a user has to be told, so not an R1LocalError."""
+
+
+class ClipboardError(R1LocalError):
+    """No clipboard takes a text."""
 
 
 class InferenceError(R1LocalError):

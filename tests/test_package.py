@@ -100,3 +100,4 @@ def test_bugs_leave_a_report_and_no_traceback(
     (report,) = home.rglob("bug-*.log")
     assert str(report) in errors
     assert "in broken" in report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,8 @@
 """What every form of chat does with what is typed: questions, choices and slash commands."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias
@@ -8,18 +10,26 @@ from typing import Protocol, TypeAlias
 from r1local.chat.dialogue import Dialogue, Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.config.options import MOST_AT_ONCE
-from r1local.conversation import Reply
-from r1local.errors import PromptInputError, R1LocalError
+from r1local.conversation import Reply, Turn, labelled_question
+from r1local.errors import (
+    LoadingCancelled,
+    LoadingStopped,
+    PromptInputError,
+    PromptTooLong,
+    R1LocalError,
+    SessionNotSaved,
+    UsageError,
+)
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
-from r1local.models.loading import LoadedModel
+from r1local.models.loading import LoadedModel, LoadOptions
 from r1local.models.selection import Selected, select
 from r1local.prompts.documents import Document, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
-from r1local.voting.settings import VoteSettings
+from r1local.sessions.records import Question
 
 #: Lets the model reply; the control ends or steers it from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
@@ -27,8 +37,14 @@ Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
 #: Lets the model reply many times, and elects an answer.
 Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 
+#: Does what takes its time, until the control ends it; returns what there is to say.
+Work: TypeAlias = Callable[[Control], str]
+
 #: Said where there is no thought to end or to draw out.
 NO_REPLY = "no reply is being written"
+
+#: A choice as people type it: 2, 2. or 2)
+_NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
 
 
 class Surface(Protocol):
@@ -50,18 +66,16 @@ class Surface(Protocol):
         """Show the thought of the reply of that name, `words` in it set apart."""
 
     def type(self, text: str) -> None:
-        """Put a text into the input."""
+        """Put a text into the input, in front of what is typed there."""
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply: to a question that is new on the screen, or going on."""
 
-    def work(
-        self, label: str, work: Callable[[], str], then: Callable[[], None] | None = None
-    ) -> None:
+    def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do what takes its time, under a label; say what it returns, if anything; then go on."""
 
-    def vote(self, question: str, votes: int, voting: Voting) -> None:
-        """Let so many replies vote on the answer to a question."""
+    def vote(self, question: str | None, votes: int, voting: Voting) -> None:
+        """Let so many replies vote on the answer to a question; None: to the last one, anew."""
 
     def answer_now(self) -> None:
         """End the thought of the present reply."""
@@ -69,8 +83,12 @@ class Surface(Protocol):
     def think_more(self) -> None:
         """Have the present reply think on."""
 
-    def copy(self, text: str) -> None:
-        """Put a text on the clipboard."""
+    def copy(self, text: str) -> bool:
+        """Put a text on the clipboard; False if only the terminal knows whether it is there.
+
+        Raises:
+            ClipboardError: there is none.
+        """
 
     def leave(self) -> None:
         """End the chat."""
@@ -92,8 +110,7 @@ class Chat:
         surface: where it is shown.
         commands: the slash commands by name.
         models: the known models.
-        load: loads a model as the command line asked for, but for fields of `LoadOptions`
-            that are given by name.
+        load: loads a model as the command line asked for, until the control cancels it.
         new_session: opens a session; with a name it is one that exists.
         settings_of: how a model replies in a session.
     """
@@ -104,7 +121,7 @@ class Chat:
         surface: Surface,
         commands: Mapping[str, SlashCommand["Chat"]],
         models: Catalog,
-        load: Callable[..., LoadedModel],
+        load: Callable[[Selected, Control], LoadedModel],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Selected, Recorder], ReplySettings],
     ) -> None:
@@ -119,6 +136,7 @@ class Chat:
         self._new_session = new_session
         self._settings_of = settings_of
         self._options: Sequence[Option] = ()
+        self._warned = False
 
     def at_once(self, text: str) -> bool:
         """Whether a text is a command that needn't wait for the present reply."""
@@ -129,54 +147,66 @@ class Chat:
 
     def handle(self, text: str) -> None:
         """Do what was typed: a choice, a slash command, or a question."""
-        options, self._options = self._options, ()
+        self._warned = False
         try:
-            if options and text.strip() in {str(n) for n, _ in enumerate(options, 1)}:
-                options[int(text) - 1].action()
+            if self._options and (number := _NUMBER.fullmatch(text)):
+                self._choose(int(number[1]))
             elif command := split_command(text):
-                name, argument = command
-                command_named(name, self.commands).action(self, argument)
+                self._command(text, *command)
             elif text.strip():
+                self._options = ()
                 self.ask(text)
         except R1LocalError as error:
             self.surface.say_error(error)
 
-    def ask(self, text: str) -> None:
+    def ask(self, text: str, votes: int | None = None) -> None:
         """Ask the model a question, about the documents attached.
 
+        Args:
+            votes: let so many replies vote on the answer.
+
         Raises:
+            InvalidSetting: so many can't vote, or what is set of votes is no value.
+            GrammarError: the session's schema is none.
             PromptInputError: it is no text.
+            PromptTooLong: it doesn't fit, and nothing can be done about it.
             ChatTemplateError: the template can't render it.
         """
-        question = question_with_documents(text, self.attached)
-        _check_text(question)
-        names = [document.name for document in self.attached]
-        shown = f"{text}\n({', '.join(names)})" if names else None
-        prepared = self.dialogue.prepare(question, shown)
+        if votes is not None:
+            self.dialogue.vote_settings(votes)
+        question = self._question(text, votes)
+        prepared = self.dialogue.prepare(question)
         if shortage := self.dialogue.shortage(prepared):
-            self._offer_room(shortage, text)
+            self._offer_room(shortage, text if votes is None else f"/vote {votes} {text}")
             return
         self.attached.clear()
-        self.surface.reply(shown or text, partial(self.dialogue.ask, prepared))
+        labelled = labelled_question(text, question.documents or ())
+        if votes is None:
+            self.surface.reply(labelled, partial(self.dialogue.ask, prepared))
+        else:
+            self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
 
-    def vote(self, votes: int, question: str) -> None:
-        """Let so many replies vote on the answer to a question.
+    def retry(self) -> None:
+        """Have another reply to the last question, or another vote; there must be one."""
+        if votes := self.dialogue.turns[-1].voted:
+            self._hold_vote(None, votes, partial(self.dialogue.vote_again, votes))
+        else:
+            self.surface.reply(None, self.dialogue.retry)
 
-        Raises:
-            InvalidSetting: so many can't vote.
-            PromptInputError: the question is no text.
-        """
-        _check_text(question)
-        VoteSettings(votes)
-        dialogue = self.dialogue
-
-        def voting(control: Control) -> Generator[VoteEvent, None, None]:
-            at_once = min(votes, MOST_AT_ONCE)
-            if dialogue.loaded.model.sequences < at_once:
-                dialogue.switch(dialogue.selected, partial(self._load, sequences=at_once))
-            yield from dialogue.vote(votes, question, control)
-
-        self.surface.vote(question, votes, voting)
+    def leave(self) -> None:
+        """End the chat. If what was said can't be saved, ask first, but not twice in a row."""
+        if not self._warned:
+            try:
+                self.dialogue.recorder.save()
+            except SessionNotSaved as error:
+                self._warned = True
+                self._offer(
+                    f"{error.message}; /export PATH writes the conversation elsewhere",
+                    Option("try again to save it, and leave", self.leave),
+                    Option("leave, and lose what isn't saved", self.surface.leave),
+                )
+                return
+        self.surface.leave()
 
     def switch(self, reference: str) -> None:
         """Let another model reply from here on.
@@ -186,35 +216,45 @@ class Chat:
         """
         selected = select(reference, self.models)
 
-        def work() -> str:
-            again = self.dialogue.switch(selected, self._load)
+        def work(control: Control) -> str:
+            with _stoppable():
+                again = self.dialogue.switch(selected, lambda model: self._load(model, control))
             self.dialogue.settings = self._settings_of(selected, self.dialogue.recorder)
             notices = "".join(f"\n{each.message}" for each in self.dialogue.loaded.notices)
             return f"{selected.name} replies from here on{_evaluated(again)}{notices}"
 
         self.surface.work(f"loading {selected.name}", work)
 
-    def widen(self, context: int, then: Callable[[], None] | None = None) -> None:
-        """Load the model anew, with a context of so many tokens."""
-        contexts = [self.dialogue.loaded.model.context_window, context]
+    def widen(self, context: int, typed: str = "") -> None:
+        """Load the model anew, with a context of so many tokens, and do then what was typed.
 
-        def work() -> str:
-            # Should the wider one fail, the second load has the one before.
-            again = self.dialogue.switch(
-                self.dialogue.selected, lambda model: self._load(model, context=contexts.pop())
-            )
+        If that fails it is in the input again.
+        """
+        LoadOptions(context)
+
+        def work(control: Control) -> str:
+            try:
+                with _stoppable():
+                    again = self.dialogue.reload(control.cancelled, context=context)
+            except R1LocalError:
+                self.surface.type(typed)
+                raise
             window = self.dialogue.loaded.model.context_window
             notices = "".join(f"\n{each.message}" for each in self.dialogue.loaded.notices)
             return f"the context has {window:,} tokens now{_evaluated(again)}{notices}"
 
-        self.surface.work("making room", work, then)
+        self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
 
     def begin_session(self, name: str | None, then: Callable[[], None]) -> None:
         """Go on in a new session, or in the one of that name."""
 
-        def work() -> str:
+        def work(_control: Control) -> str:
             recorder = self._new_session(name)
-            self.dialogue.move_to(recorder)
+            try:
+                self.dialogue.move_to(recorder)
+            except SessionNotSaved:
+                recorder.close()
+                raise
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
             self.found = ("", [])
             return ""
@@ -225,46 +265,87 @@ class Chat:
 
         self.surface.work("opening the session", work, show)
 
-    def _offer_room(self, shortage: Shortage, text: str) -> None:
-        """Say that the next prompt won't fit, before it happens, and offer what can be done."""
-        options = []
-        if count := len(shortage.oldest):
-            told = "the oldest turn" if count == 1 else f"the {count} oldest turns"
-            names = "; ".join(turn.headline for turn in shortage.oldest)
-            options.append(Option(f"leave out {told}: {names}", lambda: self._drop(count, text)))
-        options.append(Option("ask it in a new session", lambda: self._ask_anew(text)))
-        larger = _larger(shortage.context_window, shortage.needed)
-        options.append(
-            Option(
-                f"load the model with a context of {larger:,} tokens",
-                lambda: self.widen(larger, lambda: self.handle(text)),
-            )
-        )
-        self._options = options
-        self.surface.say(
-            f"the next prompt needs {shortage.needed:,} tokens with room for a reply, and the"
-            f" context has {shortage.context_window:,}. Type a number:\n"
-            + "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
-        )
+    def _choose(self, number: int) -> None:
+        """Do one of what was offered."""
+        if not 0 < number <= len(self._options):
+            raise UsageError(f"there is no choice {number}", f"type 1 to {len(self._options)}")
+        option, self._options = self._options[number - 1], ()
+        option.action()
 
-    def _drop(self, count: int, text: str) -> None:
+    def _command(self, text: str, name: str, argument: str) -> None:
+        command = command_named(name, self.commands)
+        if argument and not command.usage:
+            raise UsageError(f"/{name} takes nothing behind it", f"type /{name} alone")
+        if not self.at_once(text):
+            self._options = ()
+        command.action(self, argument)
+
+    def _question(self, text: str, votes: int | None) -> Question:
+        message = question_with_documents(text, self.attached)
+        _check_text(message)
+        names = tuple(document.name for document in self.attached)
+        return Question(message, text if names else None, names or None, votes)
+
+    def _hold_vote(self, question: str | None, votes: int, hold: Voting) -> None:
+        def voting(control: Control) -> Generator[VoteEvent, None, None]:
+            at_once = min(votes, MOST_AT_ONCE)
+            if self.dialogue.loaded.model.sequences < at_once:
+                with _stoppable():
+                    self.dialogue.reload(control.cancelled, sequences=at_once)
+            yield from hold(control)
+
+        self.surface.vote(question, votes, voting)
+
+    def _offer(self, told: str, *options: Option) -> None:
+        """Say what is to be decided; the number that is typed next decides it."""
+        self._options = options
+        listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
+        self.surface.say(f"{told}. Type a number:\n{listed}")
+
+    def _offer_room(self, shortage: Shortage, typed: str) -> None:
+        """Say that the next prompt won't fit, before it happens, and offer what helps."""
+        told = (
+            f"the next prompt needs {shortage.needed:,} tokens with room for a reply, and the"
+            f" context has {shortage.context_window:,}"
+        )
+        options = [*self._ways_without(shortage.oldest, typed)]
+        if larger := shortage.larger:
+            widen = partial(self.widen, larger, typed)
+            options.append(Option(f"load the model with a context of {larger:,} tokens", widen))
+        if not options:
+            self.surface.type(typed)
+            hint = "; /file none lets the files go" if self.attached else ""
+            raise PromptTooLong(told, f"ask something shorter{hint}")
+        take_back = partial(self.surface.type, typed)
+        self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))
+
+    def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:
+        """Ways to ask without the oldest turns, if that gives room enough."""
+        if not oldest:
+            return
+        told = "the oldest turn" if len(oldest) == 1 else f"the {len(oldest)} oldest turns"
+        names = "; ".join(turn.headline for turn in oldest)
+        yield Option(f"leave out {told}: {names}", partial(self._drop, len(oldest), typed))
+        ask_anew = partial(self.begin_session, None, partial(self.handle, typed))
+        yield Option("ask it in a new session", ask_anew)
+
+    def _drop(self, count: int, typed: str) -> None:
         self.dialogue.drop_oldest(count)
         self.surface.show_turns()
-        self.ask(text)
+        self.handle(typed)
 
-    def _ask_anew(self, text: str) -> None:
-        self.begin_session(None, lambda: self.handle(text))
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Tell when loading was stopped: in the middle of a chat that has to be said."""
+    try:
+        yield
+    except LoadingCancelled:
+        raise LoadingStopped("loading was stopped", "the model is the one before") from None
 
 
 def _evaluated(tokens: int) -> str:
     return f"; {tokens:,} tokens are evaluated again" if tokens else ""
-
-
-def _larger(window: int, needed: int) -> int:
-    """The first doubling of a context that has room."""
-    while window < needed:
-        window *= 2
-    return window
 
 
 def _check_text(text: str) -> None:

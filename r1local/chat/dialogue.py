@@ -1,17 +1,21 @@
 """A conversation in progress: the model that replies, and the records of what is said."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
+from r1local.engine.limits import CONTEXT_STEP
+from r1local.errors import ChatTemplateError, GrammarError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
-from r1local.models.loading import LoadedModel
+from r1local.models.loading import LoadedModel, load
 from r1local.models.selection import Selected
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, TokenisedPrompt, reply_to, tokenised_prompt
 from r1local.replies.settings import ReplySettings
+from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import (
     Continued,
@@ -20,6 +24,7 @@ from r1local.sessions.records import (
     OfVoter,
     Question,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
@@ -27,19 +32,15 @@ from r1local.sessions.records import (
     ended,
 )
 from r1local.voting.election import hold_vote
-from r1local.voting.settings import VoteSettings
+from r1local.voting.settings import VoteSettings, vote_settings
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedQuestion:
-    """A question that can be asked at once, its prompt rendered and tokenised.
+    """A question that can be asked at once, its prompt rendered and tokenised."""
 
-    `shown` is the question as it was typed, if that differs.
-    """
-
-    question: str
+    question: Question
     prompt: TokenisedPrompt
-    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,13 @@ class Shortage:
         context_window: tokens there are.
         oldest: the oldest turns which leave room enough when left out; none if
             the question alone is too long.
+        larger: a context that has room, which the model was trained for and memory holds.
     """
 
     needed: int
     context_window: int
     oldest: tuple[Turn, ...]
+    larger: int | None
 
 
 class Dialogue:
@@ -67,7 +70,7 @@ class Dialogue:
     Args:
         selected: which model replies.
         loaded: the same, loaded; `close` closes it.
-        settings: how it replies.
+        settings: how it replies, but for the schema, which is the conversation's.
         recorder: keeps the conversation; an opened session brings its turns along.
     """
 
@@ -78,6 +81,7 @@ class Dialogue:
         self.loaded = loaded
         self.settings = settings
         self.recorder: Recorder
+        self._counted: int | None = None
         self._enter(recorder)
 
     @property
@@ -91,37 +95,44 @@ class Dialogue:
         return self.recorder.transcript.system
 
     @property
+    def schema(self) -> str | None:
+        """The JSON schema that answers are held to."""
+        return self.recorder.transcript.schema
+
+    @property
     def dropped(self) -> int:
         """How many of the oldest turns the model isn't given any more."""
         return self.recorder.transcript.dropped
 
     @property
     def context_used(self) -> int:
-        """Tokens of the context window in use."""
-        return self.loaded.model.position
+        """Tokens of the context window in use, or that the next prompt begins with."""
+        return self.loaded.model.position if self._counted is None else self._counted
 
-    def prepare(self, question: str, shown: str | None = None) -> PreparedQuestion:
-        """Make the prompt that asks a question, typed as `shown` if that differs.
+    def prepare(self, question: Question) -> PreparedQuestion:
+        """Make the prompt that asks a question.
 
         Raises:
             ChatTemplateError: the template can't render it.
+            GrammarError: the session's schema is none.
         """
-        return PreparedQuestion(question, self._prompt(self._messages(self.turns, question)), shown)
+        prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
+        return PreparedQuestion(question, prompt)
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """What is missing to let the model answer a question, if anything is."""
-        window = self.loaded.model.context_window
-        room = window - self.settings.thinking.reserve(window)
-        if len(prepared.prompt.tokens) <= room:
+        window, tokens = self.loaded.model.context_window, len(prepared.prompt.tokens)
+        room = self._room(window)
+        if tokens <= room:
             return None
         given = self.turns[self.dropped :]
 
         def fits(left_out: int) -> bool:
-            messages = messages_of(given[left_out:], self.system, prepared.question)
+            messages = messages_of(given[left_out:], self.system, prepared.question.text)
             return len(self._prompt(messages).tokens) <= room
 
         oldest = given[: _first(len(given), fits)]
-        return Shortage(len(prepared.prompt.tokens) + window - room, window, oldest)
+        return Shortage(tokens + window - room, window, oldest, self._larger(tokens))
 
     def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
         """Let the model answer one more question, prepared for the conversation as it is.
@@ -129,27 +140,41 @@ class Dialogue:
         Raises:
             R1LocalError: as `generation.reply_to`; the question stays, and its reply is `lost`.
         """
-        self.recorder.append(Question(prepared.question, prepared.shown))
-        yield from self._reply(prepared.prompt, control, self.settings)
+        self.recorder.append(prepared.question)
+        yield from self._reply(prepared.prompt, control, self._settings)
 
     def retry(self, control: Control) -> Generator[Event, None, None]:
         """Let the model reply to the last question anew, with another seed than any asked for."""
         *before, last = self.turns
-        settings = replace(self.settings, sampler=replace(self.settings.sampler, seed=None))
+        settings = _with_another_seed(self._settings)
         prompt = self._prompt(self._messages(before, last.question))
         self.recorder.append(Retry())
         yield from self._reply(prompt, control, settings)
 
     def go_on(self, control: Control) -> Generator[Event, None, None]:
-        """Let the last reply go on from where it was cut; there must be one."""
+        """Let the last reply go on from where it was cut; there must be one.
+
+        Raises:
+            GrammarError: its answer does not follow the schema in force.
+        """
         *before, last = self.turns
         assert last.reply is not None
         begun = Begun(last.reply.thinking, last.reply.answer, last.reply.thinking_open)
-        prompt = self._prompt(self._messages(before, last.question), begun)
+        prompt = self._prompt(self._messages(before, last.question), begun, self._settings)
         self.recorder.append(Continued())
-        yield from self._reply(prompt, control, self.settings)
+        yield from self._reply(prompt, control, self._settings)
 
-    def vote(self, votes: int, question: str, control: Control) -> Generator[VoteEvent, None, None]:
+    def vote_settings(self, votes: int) -> VoteSettings:
+        """How so many replies vote: each as one alone, and by what is set of votes.
+
+        Raises:
+            InvalidSetting: so many can't vote, or what is set is no value.
+            GrammarError: the session's schema is none.
+        """
+        settings = replace(self._settings, only_thinking=False)
+        return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
+
+    def vote(self, question: Question, control: Control) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times; the winning reply is what stays.
 
         Without a winner that is the first voter's.
@@ -157,10 +182,26 @@ class Dialogue:
         Raises:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.
         """
-        conversation = self._messages(self.turns, question)
-        self.recorder.append(Question(question))
-        settings = VoteSettings(votes, replace(self.settings, only_thinking=False))
+        assert question.votes is not None
+        conversation = self._messages(self.turns, question.text)
+        settings = self.vote_settings(question.votes)
+        self.recorder.append(question)
+        yield from self._vote(conversation, control, settings)
+
+    def vote_again(self, votes: int, control: Control) -> Generator[VoteEvent, None, None]:
+        """Hold the last turn's vote anew, with other seeds than any asked for."""
+        *before, last = self.turns
+        conversation = self._messages(before, last.question)
+        settings = self.vote_settings(votes)
+        settings = replace(settings, reply=_with_another_seed(settings.reply))
+        self.recorder.append(Retry())
+        yield from self._vote(conversation, control, settings)
+
+    def _vote(
+        self, conversation: Conversation, control: Control, settings: VoteSettings
+    ) -> Generator[VoteEvent, None, None]:
         result: VoteResult | None = None
+        self._counted = None
         try:
             with closing(
                 hold_vote(self.loaded, conversation, settings, control, self.selected.name)
@@ -175,16 +216,23 @@ class Dialogue:
             if result and result.ballots:
                 chosen = result.winner or result.ballots[0]
                 self.recorder.append(ended(chosen.reply, streamed=False))
+            self._count()  # what is evaluated is the voters'
 
     def undo(self) -> Turn:
         """Take the last turn away; return it."""
         last = self.turns[-1]
         self.recorder.append(Undo())
+        self._count()
         return last
 
     def use_system(self, system: str | None) -> None:
         """Give the model another system prompt from here on, or none."""
         self.recorder.append(SystemPromptChange(system))
+        self._count()
+
+    def use_schema(self, schema: str | None) -> None:
+        """Hold answers to another JSON schema from here on, or to none."""
+        self.recorder.append(SchemaChange(schema))
 
     def change(self, name: str, value: str, settings: ReplySettings) -> None:
         """Reply by other settings from here on; `name` and `value` say what was changed."""
@@ -194,32 +242,45 @@ class Dialogue:
     def drop_oldest(self, count: int) -> None:
         """Give the model so many turns less; they stay on the screen and on the disk."""
         self.recorder.append(Dropped(count))
+        self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps the system prompt."""
-        system = self.system
+        """Go on in another session, with its turns; a new one keeps system prompt and schema.
+
+        Raises:
+            SessionNotSaved: the present one can't be saved, and goes on.
+        """
+        system, schema = self.system, self.schema
+        self.recorder.save()
         self._leave_session()
         self._enter(recorder)
         if system and not self.turns:
             self.use_system(system)
+        if schema and not self.turns:
+            self.use_schema(schema)
 
-    def switch(self, selected: Selected, load: Callable[[Selected], LoadedModel]) -> int:
+    def switch(self, selected: Selected, loading: Callable[[Selected], LoadedModel]) -> int:
         """Let another model reply; return the tokens it will have to evaluate anew.
 
         The model before leaves memory first, which may not hold both. If the other
         can't be loaded it comes back.
         """
-        before = self.selected
-        self.loaded.model.close()
+        before = self.loaded
+        before.model.close()
         try:
-            self.loaded = load(selected)
+            self.loaded = loading(selected)
         except BaseException:
-            self.loaded = load(before)
+            self.loaded = load(self.selected.path, before.options, lambda: False)
+            self._count()
             raise
         self.selected = selected
         self.recorder.append(UsedModel(selected.reference))
-        turns = self.turns
-        return len(self._prompt(self._messages(turns, None)).tokens) if turns else 0
+        return self._count()
+
+    def reload(self, cancelled: Callable[[], bool], **changes: int) -> int:
+        """Load the same model with some of its `LoadOptions` changed; return as `switch`."""
+        options = replace(self.loaded.options, **changes)  # type: ignore[arg-type]
+        return self.switch(self.selected, lambda model: load(model.path, options, cancelled))
 
     def close(self) -> None:
         """Close the session and the model; the KV cache is kept for the next time.
@@ -232,12 +293,23 @@ class Dialogue:
         finally:
             self.loaded.model.close()
 
+    @property
+    def _settings(self) -> ReplySettings:
+        """How the next reply is made: as is set, and by the session's schema."""
+        if self.schema is None:
+            return self.settings
+        try:
+            grammar = structure_by(self.schema).grammar
+        except GrammarError as error:
+            raise GrammarError(error.message, "/schema none leaves answers free") from error
+        return replace(self.settings, grammar=grammar, schema=self.schema)
+
     def _enter(self, recorder: Recorder) -> None:
         self.recorder = recorder
         if recorder.transcript.model != self.selected.reference:
             recorder.append(UsedModel(self.selected.reference))
-        if self.turns:
-            recorder.restore_state(self.loaded.model)
+        if not self.turns or not recorder.restore_state(self.loaded.model):
+            self._count()
 
     def _leave_session(self) -> None:
         if self.turns:
@@ -247,15 +319,32 @@ class Dialogue:
     def _messages(self, turns: Sequence[Turn], question: str | None) -> Conversation:
         return messages_of(turns[self.dropped :], self.system, question)
 
-    def _prompt(self, conversation: Conversation, begun: Begun | None = None) -> TokenisedPrompt:
-        return tokenised_prompt(self.loaded, conversation, self.settings, begun)
+    def _count(self) -> int:
+        """Count the tokens of a conversation that the model wasn't given as it is now."""
+        self._counted = 0
+        if self.turns:
+            self._counted = None
+            with suppress(ChatTemplateError):  # some templates end in a question only
+                self._counted = len(self._prompt(self._messages(self.turns, None)).tokens)
+        return self._counted or 0
+
+    def _prompt(
+        self,
+        conversation: Conversation,
+        begun: Begun | None = None,
+        settings: ReplySettings | None = None,
+    ) -> TokenisedPrompt:
+        """A prompt; without the schema's `settings` a session whose schema is none opens, too."""
+        return tokenised_prompt(self.loaded, conversation, settings or self.settings, begun)
 
     def _reply(
         self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings
     ) -> Generator[Event, None, None]:
         finished: Finished | None = None
+        self._counted = None
         try:
-            with closing(reply_to(self.loaded, prompt, settings, control)) as events:
+            events = reply_to(self.loaded, prompt, settings, control)
+            with closing(checked(events, self.recorder.transcript, settings.schema)) as events:
                 for event in events:
                     if isinstance(event, Finished):
                         finished = event
@@ -266,12 +355,29 @@ class Dialogue:
             # Whatever ended it, what was streamed is kept.
             self.recorder.append(self._ended(finished))
 
+    def _room(self, window: int) -> int:
+        """Tokens of a context that a prompt may have; half of the smallest is the reply's."""
+        return window - min(self.settings.thinking.reserve(window), window // 2)
+
+    def _larger(self, tokens: int) -> int | None:
+        """A context for a prompt of so many tokens: the one there is doubled, or less."""
+        doubled = least = self.loaded.model.context_window
+        while self._room(doubled) < tokens:
+            doubled *= 2
+        while self._room(least) < tokens:
+            least += CONTEXT_STEP
+        return next(filter(self.loaded.holds, (doubled, least)), None)
+
     def _append_of_voter(self, voter: int, event: Event) -> None:
         record = self._ended(event, voter) if isinstance(event, Finished) else event
         self.recorder.append(OfVoter(voter, record))
 
     def _ended(self, finished: Finished | None, voter: int | None = None) -> Ended:
         return self.recorder.transcript.ended(finished, self.selected.name, voter)
+
+
+def _with_another_seed(settings: ReplySettings) -> ReplySettings:
+    return replace(settings, sampler=replace(settings.sampler, seed=None))
 
 
 def _first(most: int, holds: Callable[[int], bool]) -> int:

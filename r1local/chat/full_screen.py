@@ -8,11 +8,12 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting
+from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
-from r1local.ui.chat.clipboard import copy_to_platform, osc52
+from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.prompt import Editing, input_buffer
@@ -40,6 +41,7 @@ class FullScreen:
         buffer = input_buffer(editing, self._typed)
         self._screen = ChatScreen(self, buffer, editing, self._status, layout, keep_layout)
         self._talk = self._screen.talk
+        self._pastes = editing.pastes
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: deque[str] = deque()
         self._busy = ""
@@ -76,7 +78,7 @@ class FullScreen:
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
-        self._talk.show(Passage(f"{error.message}\n{error.hint}", "class:warning", "! "))
+        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
 
     def show_turns(self) -> None:
         """Show all turns anew."""
@@ -105,10 +107,10 @@ class FullScreen:
         """Let the model reply, in the other thread."""
         control = self._control = Control()
         if question is None:
-            *before, last = self._chat.dialogue.turns
-            turns = [*before, replace(last, reply=None)]
-            self._talk.show_turns(turns, self._chat.dialogue.dropped)
-        self._talk.begin(question, begun, self._chat.dialogue.settings.thinking.budget)
+            self._show_without_last_reply()
+        dialogue = self._chat.dialogue
+        budget, json = dialogue.settings.thinking.budget, dialogue.schema is not None
+        self._talk.begin(question, begun, budget, json=json)
 
         def job() -> None:
             with closing(replying(control)) as events:
@@ -117,9 +119,11 @@ class FullScreen:
 
         self._put(job)
 
-    def vote(self, question: str, votes: int, voting: Voting) -> None:
+    def vote(self, question: str | None, votes: int, voting: Voting) -> None:
         """Hold a vote in the other thread; its table is in the conversation."""
         control = self._control = Control()
+        if question is None:
+            self._show_without_last_reply()
         self._talk.begin_vote(question, votes)
 
         def job() -> None:
@@ -129,14 +133,13 @@ class FullScreen:
 
         self._put(job)
 
-    def work(
-        self, label: str, work: Callable[[], str], then: Callable[[], None] | None = None
-    ) -> None:
+    def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do something in the other thread."""
+        control = self._control = Control()
         self._busy = label
 
         def job() -> None:
-            told = work()
+            told = work(control)
             if told:
                 self._screen.post(partial(self.say, told))
             if then:
@@ -146,25 +149,25 @@ class FullScreen:
 
     def answer_now(self) -> None:
         """End the thought."""
-        if self._control:
+        if self._control and not self._busy:
             self._control.answer_now()
         else:
             self.say(NO_REPLY)
 
     def think_more(self) -> None:
         """Think on."""
-        if self._control:
+        if self._control and not self._busy:
             self._control.think_more()
             self._talk.note("the end of the thought is put off once more")
         else:
             self.say(NO_REPLY)
 
-    def copy(self, text: str) -> None:
+    def copy(self, text: str) -> bool:
         """Use the terminal's clipboard and the platform's."""
         output = self._screen.app.output
         output.write_raw(osc52(text))
         output.flush()
-        copy_to_platform(text)
+        return copied_by_program(text)
 
     def leave(self) -> None:
         """End the chat."""
@@ -173,7 +176,7 @@ class FullScreen:
     # As the screen's actions
 
     def interrupt(self) -> bool:
-        """Stop the reply; what waits for it comes back into the input."""
+        """Stop the reply; what waits for it comes back into the input, before what is there."""
         if not self._control:
             return False
         self._control.cancel()
@@ -186,12 +189,21 @@ class FullScreen:
         """Tell the commands and keys."""
         self._chat.handle("/help")
 
+    def quit(self) -> None:
+        """Leave, if nothing is lost by it or the user says so."""
+        self._chat.leave()
+
     def _typed(self, text: str) -> None:
         self._screen.catch_up()  # a command is about what there is by now
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:
-            self._chat.handle(text)
+            self._chat.handle(self._pastes.whole(text))
+
+    def _show_without_last_reply(self) -> None:
+        *before, last = self._chat.dialogue.turns
+        turns = [*before, replace(last, reply=None, voters={})]
+        self._talk.show_turns(turns, self._chat.dialogue.dropped)
 
     def _status(self) -> Status:
         dialogue = self._chat.dialogue
@@ -201,6 +213,7 @@ class FullScreen:
             context_used=dialogue.context_used,
             context_window=dialogue.loaded.model.context_window,
             tokens_per_s=self._talk.tokens_per_s,
+            form="JSON schema" if dialogue.schema else "",
             session=dialogue.recorder.name or "not saved",
             busy=self._busy,
             waiting=tuple(self._waiting),
@@ -230,4 +243,4 @@ class FullScreen:
         self._working = False
         self._talk.break_off()
         while self._waiting and not self._working:
-            self._chat.handle(self._waiting.popleft())
+            self._chat.handle(self._pastes.whole(self._waiting.popleft()))

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting
+from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
-from r1local.errors import PromptInputError, R1LocalError
+from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
-from r1local.ui.chat.clipboard import copy_to_platform, osc52
+from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
 from r1local.ui.progress import busy
@@ -36,6 +38,7 @@ class Inline:
         self._pastes = editing.pastes
         self._typed_next = ""
         self._left = False
+        self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
         self._session = line_prompt(editing, self._told_below) if edits else None
 
@@ -46,8 +49,13 @@ class Inline:
         if sys.platform != "win32":
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-        while not self._left and (text := self._read()) is not None:
-            chat.handle(text)
+        while not self._left:
+            if (text := self._read()) is not None:
+                chat.handle(text)
+            elif sys.stdin.isatty():
+                chat.leave()
+            else:
+                self.leave()  # nobody is there to be asked
 
     # As a surface
 
@@ -58,7 +66,7 @@ class Inline:
 
     def say_error(self, error: R1LocalError) -> None:
         """Print an error."""
-        print_error(sys.stderr, error.message, error.hint)
+        print_error(sys.stderr, error.message, in_chat(error.hint))
 
     def show_turns(self) -> None:
         """Print the last turn, and say how many came before: the scrollback has the rest."""
@@ -82,7 +90,7 @@ class Inline:
 
     def type(self, text: str) -> None:
         """Have a text in the next input."""
-        self._typed_next = text
+        self._typed_next = "\n".join(filter(None, (text, self._typed_next)))
 
     def reply(
         self,
@@ -91,7 +99,7 @@ class Inline:
         begun: Reply | None = None,  # noqa: ARG002
     ) -> None:
         """Print the reply as it comes."""
-        renderer = text_renderer(self._out, self._err)
+        renderer = text_renderer(self._out, self._err, json=self._chat.dialogue.schema is not None)
         with (
             interruptible() as interruption,
             closing(renderer),
@@ -101,7 +109,12 @@ class Inline:
                 renderer.handle(event)
         self._end_if_killed(interruption)
 
-    def vote(self, question: str, votes: int, voting: Voting) -> None:  # noqa: ARG002
+    def vote(
+        self,
+        question: str | None,  # noqa: ARG002
+        votes: int,
+        voting: Voting,
+    ) -> None:
         """Print the table while it lasts, the winning answer, and the tally."""
         renderer = vote_renderer_for(
             self._out,
@@ -121,15 +134,14 @@ class Inline:
                 renderer.handle(event)
         self._end_if_killed(interruption)
 
-    def work(
-        self, label: str, work: Callable[[], str], then: Callable[[], None] | None = None
-    ) -> None:
+    def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do something, with a word about it on the terminal."""
-        with busy(self._err, label):
-            told = work()
+        with interruptible() as interruption, busy(self._err, label):
+            told = work(interruption)
+        self._end_if_killed(interruption)
         if told:
             self.say(told)
-        if then:
+        if then and not self._left:
             then()
 
     def answer_now(self) -> None:
@@ -140,12 +152,16 @@ class Inline:
         """Say why that can't be done here."""
         self.say(NO_REPLY)
 
-    def copy(self, text: str) -> None:
+    def copy(self, text: str) -> bool:
         """Use the terminal's clipboard and the platform's."""
-        if self._out.is_terminal and not self._out.is_dumb_terminal:
+        asked = self._out.is_terminal and not self._out.is_dumb_terminal
+        if asked:
             self._out.file.write(osc52(text))
             self._out.file.flush()
-        copy_to_platform(text)
+        copied = copied_by_program(text)
+        if not copied and not asked:
+            raise ClipboardError("there is no clipboard here", "/export writes it to a file")
+        return copied
 
     def leave(self) -> None:
         """End the chat."""
@@ -161,7 +177,7 @@ class Inline:
         try:
             text = self._session.prompt("❯ ", default=typed)
         except KeyboardInterrupt:
-            return "" if self._session.default_buffer.text else None
+            return "" if self._session.default_buffer.text else self._ctrl_c()
         except EOFError:
             return None
         return self._pastes.whole(text)
@@ -180,7 +196,7 @@ class Inline:
             try:
                 line = sys.stdin.readline(left)
             except KeyboardInterrupt:
-                return None
+                return self._ctrl_c()
             except UnicodeDecodeError:
                 return ""
             except OSError as error:  # a descriptor that is open, but not for reading
@@ -198,11 +214,19 @@ class Inline:
             if not line.rstrip("\n").endswith("\\"):
                 return "\n".join(lines) if line else None
 
+    def _ctrl_c(self) -> str | None:
+        """Ctrl-C on an empty input: the end, if it was pressed twice."""
+        if not sys.stdin.isatty() or self._leaving.pressed():
+            return None
+        self.say(LEAVES_AGAIN)
+        return ""
+
     def _told_below(self) -> str:
         dialogue = self._chat.dialogue
         used, window = dialogue.context_used, dialogue.loaded.model.context_window
         name = dialogue.recorder.name or "not saved"
-        return f"{dialogue.selected.name} · {used:,}/{window:,} · {name}"
+        form = " · JSON schema" if dialogue.schema else ""
+        return f"{dialogue.selected.name} · {used:,}/{window:,}{form} · {name}"
 
     def _end_if_killed(self, interruption: Interruption) -> None:
         if interruption.reader_gone:

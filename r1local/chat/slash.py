@@ -1,14 +1,26 @@
 """Slash commands as typed: `/name argument`."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from r1local.config.options import settable
 from r1local.errors import UsageError
 
 #: What a command acts on: the chat, which this module needn't know.
 Target = TypeVar("Target")
+
+#: What the command line's words are in a chat. What a chat can't do stays: pull, --chat-template.
+_IN_CHAT = (
+    (re.compile(r"r1local chat --resume\b"), "/resume"),
+    (re.compile(r"r1local sessions$"), "/sessions"),
+    (re.compile(r"r1local list\b"), "/model"),
+    (re.compile(r"r1local run -m\b"), "/model"),
+    (re.compile(r"--(context|system|model)\b"), r"/\1"),
+    (re.compile(rf"--({'|'.join(settable())})\b"), r"/set \1"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,13 @@ class SlashCommand(Generic[Target]):
     told: str
     action: Callable[[Target, str], None]
     at_once: bool = False
+
+
+def in_chat(hint: str) -> str:
+    """A hint in the words of a chat, where they differ from the command line's."""
+    for words, slash in _IN_CHAT:
+        hint = words.sub(slash, hint)
+    return hint
 
 
 def split_command(text: str) -> tuple[str, str] | None:

@@ -8,11 +8,13 @@ from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named
 from r1local.config.options import settable
 from r1local.conversation import Reply, place
-from r1local.errors import PromptInputError, UsageError
-from r1local.prompts.documents import read_document
+from r1local.errors import UsageError
+from r1local.prompts.documents import documents_of, read_document
+from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
-from r1local.sessions.export import export_json, export_markdown
-from r1local.sessions.folder import saved_sessions
+from r1local.replies.structured_output import schema_text, structure_by
+from r1local.sessions.export import export_json, export_markdown, write_document
+from r1local.sessions.folder import checked_name, saved_sessions
 from r1local.sessions.session import Session
 from r1local.ui.wording import duration, reply_count
 from r1local.units import token_count
@@ -20,7 +22,7 @@ from r1local.units import token_count
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 _KEYS = """\
 Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-X Ctrl-E $EDITOR
-Ctrl-C stops the reply, empties the input, or leaves · Ctrl-D leaves · Ctrl-Z suspends
+Ctrl-C stops the reply, empties the input, or twice leaves · Ctrl-D leaves · Ctrl-Z suspends
 PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
 F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
 F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it"""
@@ -51,7 +53,7 @@ def _model(chat: Chat, argument: str) -> None:
 
 def _context(chat: Chat, argument: str) -> None:
     if argument:
-        chat.widen(_whole_number(argument.replace(",", "")))
+        chat.widen(_whole_number(argument.replace(",", ""), "/context 8192"))
         return
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     chat.surface.say(f"{used:,} of {window:,} tokens of context are in use")
@@ -81,6 +83,26 @@ def _set(chat: Chat, argument: str) -> None:
         settings = changed(settings, name, value.strip())
         chat.dialogue.change(name, value.strip(), settings)
     chat.surface.say(f"{name} is {shown(settings, name)}")
+
+
+def _schema(chat: Chat, argument: str) -> None:
+    dialogue = chat.dialogue
+
+    def work(_control: Control) -> str:
+        if argument and argument != "none":
+            words = [argument] if argument.startswith("{") else _words(argument)
+            schema = schema_text(words[0] if len(words) == 1 else argument)
+            structure_by(schema)  # refused before it is in force
+            dialogue.use_schema(schema)
+        elif argument:
+            dialogue.use_schema(None)
+        if dialogue.schema is None:
+            return "answers are free in form"
+        notice = structure_by(dialogue.schema).notice
+        told = f"answers are held to this JSON schema:\n{dialogue.schema.strip()}"
+        return f"{told}\n{notice}" if notice else told
+
+    chat.surface.work("reading the schema", work)
 
 
 def _think(chat: Chat, argument: str) -> None:
@@ -126,21 +148,26 @@ def _more(chat: Chat, _argument: str) -> None:
 
 def _retry(chat: Chat, _argument: str) -> None:
     _last_number(chat)
-    chat.surface.reply(None, chat.dialogue.retry)
+    chat.retry()
 
 
 def _vote(chat: Chat, argument: str) -> None:
     votes, _space, question = argument.partition(" ")
     if not question.strip():
         raise UsageError("there is no question", "type for example: /vote 8 What is 17 times 23?")
-    chat.vote(_whole_number(votes), question.strip())
+    chat.ask(question.strip(), _whole_number(votes, "/vote 8 What is 17 times 23?"))
 
 
 def _edit(chat: Chat, _argument: str) -> None:
-    _last_number(chat)
-    turn = chat.dialogue.undo()
+    turn = chat.dialogue.turns[_last_number(chat) - 1]
+    names = turn.documents
+    if names:
+        chat.attached[:0] = documents_of(turn.question, turn.typed, names)
+    chat.dialogue.undo()
     chat.surface.show_turns()
     chat.surface.type(turn.typed)
+    if names:
+        _tell_attached(chat)
 
 
 def _continue(chat: Chat, _argument: str) -> None:
@@ -158,17 +185,13 @@ def _undo(chat: Chat, _argument: str) -> None:
 
 
 def _file(chat: Chat, argument: str) -> None:
-    import shlex
-
-    if not argument:
+    if argument == "none":
+        chat.attached.clear()
+    elif argument:
+        chat.attached += [read_document(Path(path).expanduser()) for path in _words(argument)]
+    elif not chat.attached:
         raise UsageError("there is no path", "type for example: /file notes.md")
-    try:
-        paths = shlex.split(argument)
-    except ValueError:
-        paths = [argument]
-    chat.attached += [read_document(Path(path).expanduser()) for path in paths]
-    names = ", ".join(document.name for document in chat.attached)
-    chat.surface.say(f"goes with the next question: {names}")
+    _tell_attached(chat)
 
 
 def _copy(chat: Chat, argument: str) -> None:
@@ -177,17 +200,18 @@ def _copy(chat: Chat, argument: str) -> None:
     if argument == "thinking":
         text, what = (reply.thinking if reply else ""), "the thought"
     elif argument.split()[:1] == ["code"]:
-        number = _whole_number(argument[4:].strip() or "1")
+        number = _whole_number(argument[4:].strip() or "1", "/copy code 1")
         blocks = [match[2] for match in _FENCE.finditer(text)]
         if not 0 < number <= len(blocks):
-            raise UsageError(f"there is no code block {number}", f"there are {len(blocks)}")
+            raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
         text, what = blocks[number - 1], f"code block {number}"
     elif argument:
         raise UsageError(f"{argument!r} can't be copied", "/copy, /copy thinking, or /copy code N")
     if not text:
-        raise UsageError(f"{what} is empty", "/think and /undo show what there is")
-    chat.surface.copy(text)
-    chat.surface.say(f"copied {what}: {len(text):,} characters")
+        other = "/copy thinking" if what == "the answer" else "/copy"
+        raise UsageError(f"{what} is empty", f"{other} copies the rest of the reply")
+    copied = "copied" if chat.surface.copy(text) else "asked the terminal to copy"
+    chat.surface.say(f"{copied} {what}: {len(text):,} characters")
 
 
 def _rename(chat: Chat, argument: str) -> None:
@@ -201,26 +225,31 @@ def _rename(chat: Chat, argument: str) -> None:
 def _save(chat: Chat, argument: str) -> None:
     if argument:
         _rename(chat, argument)
-    chat.surface.say(f"it is saved as it happens, in {_session(chat).path}")
+    session = _session(chat)
+    session.save()
+    when = "as it happens" if session.path.exists() else "from the first question on"
+    chat.surface.say(f"it is saved {when}, in {session.path}")
 
 
 def _export(chat: Chat, argument: str) -> None:
-    words = argument.split()
-    thoughts = "--no-thoughts" not in words
-    named = [word for word in words if word != "--no-thoughts"]
-    path = Path(named[0] if named else f"{chat.dialogue.recorder.name or 'chat'}.md").expanduser()
+    words = _words(argument)
+    options = {word for word in words if word.startswith("--")}
+    paths = [word for word in words if word not in options]
+    if unknown := options - {"--no-thoughts", "--force"}:
+        raise UsageError(f"/export has no {min(unknown)}", "it has --no-thoughts and --force")
+    if len(paths) > 1:
+        raise UsageError(f"/export takes one path, not {len(paths)}", "quote one with spaces in it")
+    dialogue = chat.dialogue
+    path = Path(*paths or [f"{dialogue.recorder.name or 'chat'}.md"]).expanduser()
     export = export_json if path.suffix == ".json" else export_markdown
-    turns = chat.dialogue.turns
-    title = turns[0].typed.strip().split("\n")[0] if turns else "A conversation"
-    text = export(turns, title=title, model=chat.dialogue.selected.name, thoughts=thoughts)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise PromptInputError(f"{path} exists", "give another name: /export NAME.md") from None
-    except OSError as error:
-        told = f"{path} can't be written: {error.strerror or error}"
-        raise PromptInputError(told, "give another path") from error
+    text = export(
+        dialogue.turns,
+        title=dialogue.recorder.transcript.title,
+        model=dialogue.selected.name,
+        thoughts="--no-thoughts" not in options,
+        system=dialogue.system,
+    )
+    write_document(path, text, force="--force" in options)
     chat.surface.say(f"written to {path}")
 
 
@@ -232,8 +261,11 @@ def _sessions(chat: Chat, _argument: str) -> None:
 
 
 def _resume(chat: Chat, argument: str) -> None:
+    argument = " ".join(_words(argument))
     current = chat.dialogue.recorder.name
     names = [each.name for each in saved_sessions() if each.name != current]
+    if current and argument and checked_name(argument) == current:
+        raise UsageError(f"this is session {current}", "/sessions lists the others")
     if not argument and not names:
         raise UsageError("there is no other session", "/sessions lists them")
     name = argument or names[0]
@@ -250,7 +282,7 @@ def _clear(chat: Chat, _argument: str) -> None:
 
 def _stats(chat: Chat, _argument: str) -> None:
     turns = chat.dialogue.turns
-    all_replies = [one for turn in turns for one in turn.voters.values() or [turn.reply] if one]
+    all_replies = [reply for turn in turns for _voter, reply in turn.distinct_replies]
     thinking = sum(reply.thinking_tokens for reply in all_replies)
     answers = sum(reply.answer_tokens for reply in all_replies)
     prompts = sum(reply.prompt_tokens for reply in all_replies)
@@ -261,17 +293,20 @@ def _stats(chat: Chat, _argument: str) -> None:
         f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
     ]
+    checked = [reply.valid for reply in all_replies if reply.valid is not None]
+    by_schema = f"schema     {checked.count(True)} of {len(checked)} answers are valid\n"
     chat.surface.say(
         f"thinking   {token_count(thinking)} in {duration(thinking_s)}\n"
         f"answers    {token_count(answers)} in {duration(answer_s)}\n"
         f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
+        f"{by_schema if checked else ''}"
         f"context    {used:,} of {window:,} tokens\n"
         f"the same tokens at {', '.join(costs)}"
     )
 
 
 def _quit(chat: Chat, _argument: str) -> None:
-    chat.surface.leave()
+    chat.leave()
 
 
 SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
@@ -280,6 +315,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "schema": SlashCommand(
+        "[FILE|TEXT|none]", "show or change the JSON schema that answers are held to", _schema
+    ),
     "think": SlashCommand(
         "[N[.VOTER]]", "open the last thought, or that of reply N", _think, at_once=True
     ),
@@ -291,7 +329,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "edit": SlashCommand("", "the last question in the input again", _edit),
     "continue": SlashCommand("", "let a reply that was cut go on", _continue),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
-    "file": SlashCommand("PATH…", "send text files with the next question", _file),
+    "file": SlashCommand("[PATH…|none]", "send text files with the next question", _file),
     "copy": SlashCommand(
         "[thinking|code N]",
         "copy the answer, its thought, or its code",
@@ -300,7 +338,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     ),
     "save": SlashCommand("[NAME]", "where the session is saved, or give it a name", _save),
     "export": SlashCommand(
-        "[PATH.md|PATH.json] [--no-thoughts]", "write the conversation to a file", _export
+        "[PATH] [--no-thoughts] [--force]",
+        "write the conversation to a .md or .json file",
+        _export,
     ),
     "sessions": SlashCommand("", "the saved sessions", _sessions, at_once=True),
     "resume": SlashCommand("[NAME]", "go on with another session, or the last", _resume),
@@ -340,8 +380,23 @@ def _session(chat: Chat) -> Session:
     return recorder
 
 
-def _whole_number(text: str) -> int:
+def _tell_attached(chat: Chat) -> None:
+    names = ", ".join(document.name for document in chat.attached)
+    chat.surface.say(f"goes with the next question: {names or 'no file'}")
+
+
+def _words(argument: str) -> list[str]:
+    """Words as in a shell: one in quotes may have spaces."""
+    import shlex
+
+    try:
+        return shlex.split(argument)
+    except ValueError:  # an apostrophe in a name
+        return [argument]
+
+
+def _whole_number(text: str, example: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a number", "type for example: 2") from None
+        raise UsageError(f"{text!r} is not a number", f"type for example: {example}") from None

@@ -103,8 +103,10 @@ def _write_report() -> str:
     )
     folder = user_log_path("r1local")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"bug-{now:%Y%m%d-%H%M%S}-{os.getpid()}.log"
+        # A traceback may quote a question: it is its owner's alone.
+        path.touch(mode=0o600)
         path.write_text(report, encoding="utf-8")
     except OSError:
         return f"this: {report}"

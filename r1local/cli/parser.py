@@ -1,5 +1,7 @@
 """The whole command line: importing this declares every command, and `parse` reads arguments."""
 
+import re
+import shlex
 import sys
 from typing import Annotated
 
@@ -10,6 +12,9 @@ from r1local.cli import chat, replies  # isort: skip
 from r1local.cli import models, sessions, config  # isort: skip
 from r1local.cli.app import Command, app
 from r1local.errors import EXIT_USAGE, UsageError
+
+#: An option as people write them, with the value that may follow.
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*(=|$)|-$")
 
 __all__ = ["chat", "config", "models", "parse_arguments", "replies", "sessions"]
 
@@ -35,12 +40,20 @@ def parse_arguments() -> Command:
         hint = f"see {command} --help"
         if command == "r1local":
             hint = f'ask with: r1local run "…", or {hint}'
+        elif command == "r1local run" and (question := _question_like_an_option()):
+            hint = f"a question that begins with a dash goes behind --: r1local run -- {question}"
         print_error(sys.stderr, error.format_message(), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):
         command_asked_for: Command = outcome
         return command_asked_for
     sys.exit(outcome)
+
+
+def _question_like_an_option() -> str | None:
+    """The first argument with a dash in front that no option looks like, quoted for the shell."""
+    found = (each for each in sys.argv[2:] if each.startswith("-") and not _OPTION.match(each))
+    return next(map(shlex.quote, found), None)
 
 
 def _print_version(wanted: bool) -> None:

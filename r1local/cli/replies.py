@@ -10,6 +10,13 @@ from r1local.cli.app import Command, app
 from r1local.cli.options import takes_options
 from r1local.errors import UsageError
 
+#: Options that ask for an answer, and why `--thinking only` excludes them.
+_WANT_AN_ANSWER = {
+    "answer-only": "--answer-only wants an answer, --thinking only leaves it out",
+    "no-think": "--no-think leaves the thought out, --thinking only the answer",
+    "votes": "--votes is about answers, --thinking only leaves them out",
+}
+
 
 @app.command()
 @takes_options("run", before={"file": "system", "json_schema": "votes", "grammar": "votes"})
@@ -49,22 +56,28 @@ def run(
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run
-        from r1local.config.preferences import value_of
+        from r1local.config.preferences import settings_in_force, value_in
 
+        chosen = settings_in_force(given)
+        thinking = value_in(chosen, "thinking")
+        conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
+        if thinking == "only" and conflicts:
+            if "thinking" in given:
+                raise _conflict(conflicts[0])
+            thinking = "show"  # what the command line asks for says more than a preference
         asked = RunOptions(
             prompt=prompt,
             files=tuple(file or ()),
             model=given.get("model"),
-            thinking=value_of("thinking", given),
-            output_format=value_of("format", given),
-            answer_only=value_of("answer-only", given),
-            verbose=value_of("verbose", given),
-            given=given,
+            thinking=thinking,
+            output_format=value_in(chosen, "format"),
+            answer_only=value_in(chosen, "answer-only"),
+            verbose=value_in(chosen, "verbose"),
+            given={**given, "no-think": False} if thinking == "only" else given,
             json_schema=json_schema,
             grammar=grammar,
+            reads_stdin=not value_in(chosen, "no-stdin"),
         )
-        if asked.thinking == "only":
-            _check_that_a_thought_is_all(given)
         if "votes" not in given:
             return run(asked)
         from r1local.commands.vote import vote
@@ -72,18 +85,6 @@ def run(
         return vote(asked, given["votes"])
 
     return answer
-
-
-def _check_that_a_thought_is_all(given: Mapping[str, Any]) -> None:
-    """Refuse what asks for an answer where only the thought is shown."""
-    from r1local.config.preferences import value_of
-
-    if given.get("answer-only"):
-        raise _conflict("--answer-only wants an answer, --thinking only leaves it out")
-    if value_of("no-think", given):
-        raise _conflict("--no-think leaves the thought out, --thinking only the answer")
-    if "votes" in given:
-        raise _conflict("--votes is about answers, --thinking only leaves them out")
 
 
 def _conflict(message: str) -> UsageError:

@@ -66,13 +66,16 @@ def export(
         Path | None,
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
 ) -> Command:
     """Make a document of a conversation."""
 
     def exporting() -> int:
         from r1local.commands.sessions import ExportOptions, export_session
 
-        return export_session(ExportOptions(name, output_format, not no_thoughts, output))
+        return export_session(ExportOptions(name, output_format, not no_thoughts, output, force))
 
     return exporting
 

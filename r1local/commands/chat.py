@@ -1,8 +1,9 @@
 """`r1local chat`: a conversation on the terminal."""
 
+import shlex
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,16 +19,25 @@ from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import settings_in_force
 from r1local.engine.library import log
-from r1local.errors import EXIT_OK, LoadingCancelled, SessionInUse, SessionNotFound
+from r1local.errors import (
+    EXIT_OK,
+    LoadingCancelled,
+    ModelFileNotFound,
+    ModelNotInstalled,
+    SessionInUse,
+    SessionNotFound,
+    UnknownModel,
+)
 from r1local.models.catalog import load_catalog
 from r1local.models.loading import LoadedModel, LoadOptions, load, load_options
 from r1local.models.selection import Selected
+from r1local.replies.control import Control
 from r1local.replies.interruption import interruptible
 from r1local.replies.settings import ReplySettings, changed, reply_settings
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
-from r1local.ui.chat.layout import keep_layout, read_layout
+from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
 from r1local.ui.chat.terminal_guard import guarded_terminal
 from r1local.ui.console import can_repaint, console_for, print_log, print_notice
@@ -76,15 +86,13 @@ def chat(options: ChatOptions) -> int:
 def _chat(options: ChatOptions) -> int:
     recorder = _recorder(options)
     err = console_for(sys.stderr)
-    selected = choose_model(options.model or recorder.transcript.model)
-    if selected.note:
-        print_notice(err, selected.note)
-    settings_of = partial(_settings_of, options)
-    settings = settings_of(selected, recorder)
-    try:
+    with _way_to_resume(options, recorder):
+        selected = choose_model(options.model or recorder.transcript.model)
+        if selected.note:
+            print_notice(err, selected.note)
+        settings_of = partial(_settings_of, options)
+        settings = settings_of(selected, recorder)
         loaded = _load_first(selected, options)
-    except LoadingCancelled:
-        raise KeyboardInterrupt from None
     dialogue = Dialogue(selected, loaded, settings, recorder)
     if (system := _system(options, selected, recorder)) is not None:
         dialogue.use_system(system or None)
@@ -101,8 +109,23 @@ def _chat(options: ChatOptions) -> int:
         )
         surface.run(talk)
     if isinstance(dialogue.recorder, Session) and dialogue.turns:
-        print_notice(err, f"saved; r1local chat --resume {dialogue.recorder.name} goes on")
+        name = shlex.quote(dialogue.recorder.name)
+        print_notice(err, f"saved; r1local chat --resume {name} goes on")
     return EXIT_OK
+
+
+@contextmanager
+def _way_to_resume(options: ChatOptions, recorder: Recorder) -> Iterator[None]:
+    """Say how a session goes on whose own model is gone."""
+    try:
+        yield
+    except LoadingCancelled:
+        raise KeyboardInterrupt from None
+    except (ModelFileNotFound, UnknownModel, ModelNotInstalled) as error:
+        if options.model or not recorder.transcript.model:
+            raise
+        hint = f"r1local chat --resume {shlex.quote(recorder.name)} -m MODEL goes on with another"
+        raise type(error)(f"the session's model is gone: {error.message}", hint) from error
 
 
 def _recorder(options: ChatOptions) -> Recorder:
@@ -171,22 +194,26 @@ def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
     return loaded
 
 
-def _load(options: ChatOptions, selected: Selected, **changes: int | None) -> LoadedModel:
-    """Load a model in the middle of a chat, with some of the options changed."""
-    loading = replace(_load_options(options, selected), **changes)  # type: ignore[arg-type]
-    return load(selected.path, loading, lambda: False)
+def _load(options: ChatOptions, selected: Selected, control: Control) -> LoadedModel:
+    """Load a model in the middle of a chat."""
+    return load(selected.path, _load_options(options, selected), control.cancelled)
 
 
 def _surface(options: ChatOptions) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
-    completer = SlashCompleter(told, _words(), ("file", "export", "model"))
+    completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi)
     if options.inline:
         return Inline(editing)
     place = state_folder() / "panes.json"
-    return FullScreen(editing, read_layout(place), partial(keep_layout, place))
+    keep = partial(keep_layout, place) if options.save else _keep_nothing
+    return FullScreen(editing, read_layout(place), keep)
+
+
+def _keep_nothing(_layout: PaneLayout) -> None:
+    """For `--no-save`, which leaves nothing on the disk."""
 
 
 def _words() -> dict[str, Callable[[], dict[str, str]]]:

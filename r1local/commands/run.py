@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
@@ -19,6 +20,7 @@ from r1local.errors import (
     EXIT_OK,
     LoadingCancelled,
     PromptInputError,
+    UsageError,
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
@@ -36,6 +38,9 @@ from r1local.ui.replies.text import renderer_for
 
 #: The file name that stands for stdin.
 _STDIN = Path("-")
+#: Seconds after which it is said that stdin is being waited for.
+_PATIENCE_S = 1.0
+_WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
 #: Of a reply, or of a vote.
@@ -52,6 +57,7 @@ class RunOptions:
         given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
+        reads_stdin: what stdin holds counts.
     """
 
     prompt: str | None
@@ -64,6 +70,7 @@ class RunOptions:
     given: Mapping[str, Any]
     json_schema: str | None = None
     grammar: Path | None = None
+    reads_stdin: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,7 @@ def run(options: RunOptions) -> int:
         output_format=options.output_format,
         thinking=options.thinking,
         answer_only=options.answer_only,
+        json=prepared.settings.schema is not None,
     )
 
     def replying(loaded: LoadedModel, control: Control) -> Generator[Event, None, None]:
@@ -124,7 +132,7 @@ def run(options: RunOptions) -> int:
     reply = kept.reply()
     if reply.reason == "cancelled":
         return interruption.exit_code
-    code, why_none = _outcome(reply, options, valid=kept.valid)
+    code, why_none = _outcome(reply, options)
     if why_none and not options.answer_only:
         print_notice(err, f"no answer: {why_none}")
     return code
@@ -213,8 +221,8 @@ def _events(
         yield from events
 
 
-def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[int, str | None]:
-    """What a reply, as it is kept, comes to; `valid` is what a schema says of its answer.
+def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
+    """What a reply, as it is kept, comes to.
 
     Returns:
         The exit code, and why there is no answer where no event has said it.
@@ -230,7 +238,7 @@ def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[
         if reply.thinking_open:
             return EXIT_NO_ANSWER, "the reply ended inside its thought"
         return EXIT_NO_ANSWER, "there was no thought" if thought_only else "the reply was empty"
-    if reply.reason == "loop" or valid is False:
+    if reply.reason == "loop" or reply.valid is False:
         return EXIT_NO_ANSWER, None
     if reply.reason == "length" and options.grammar:
         return EXIT_NO_ANSWER, "it was cut by the token limit before it was whole"
@@ -239,7 +247,9 @@ def _outcome(reply: Reply, options: RunOptions, *, valid: bool | None) -> tuple[
 
 def _question(options: RunOptions) -> str:
     """The prompt, and the documents it is about."""
-    piped = _piped_text()
+    piped = _piped_text() if options.reads_stdin else ""
+    if _STDIN in options.files and not options.reads_stdin:
+        raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
     from_stdin = documents.Document("stdin", piped)
     attached = [
         from_stdin if path == _STDIN else documents.read_document(path) for path in options.files
@@ -249,6 +259,8 @@ def _question(options: RunOptions) -> str:
         question = piped
     elif piped and _STDIN not in options.files:
         attached.insert(0, from_stdin)
+        told = f"stdin is attached as a document of {len(piped):,} characters"
+        print_notice(console_for(sys.stderr), f"{told}; --no-stdin leaves it out")
     if not question or not question.strip():
         raise PromptInputError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
@@ -266,10 +278,16 @@ def _conversation(system: str, question: str) -> Conversation:
 
 
 def _piped_text() -> str:
-    """What stdin holds, unless it is a terminal."""
+    """What stdin holds, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
         return ""
-    return documents.read_text(sys.stdin.buffer, "the text piped in")
+    waiting = Timer(_PATIENCE_S, print_notice, (console_for(sys.stderr), _WAITS_FOR_STDIN))
+    waiting.daemon = True
+    waiting.start()
+    try:
+        return documents.read_text(sys.stdin.buffer, "the text piped in")
+    finally:
+        waiting.cancel()
 
 
 def _check_text(text: str) -> None:

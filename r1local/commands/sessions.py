@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from r1local.config.options import ModelFormat
-from r1local.errors import EXIT_ERROR, EXIT_OK, SessionError, UsageError
-from r1local.sessions.export import export_json, export_markdown
+from r1local.errors import EXIT_ERROR, EXIT_OK, UsageError
+from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import (
     SessionSummary,
     delete_session,
@@ -29,12 +29,13 @@ from r1local.units import disk_size
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What `export` was asked for; `output` None means stdout."""
+    """What `export` was asked for; `output` None means stdout, `force` overwrites a file."""
 
     name: str
     output_format: Literal["markdown", "json"]
     thoughts: bool
     output: Path | None
+    force: bool = False
 
 
 def list_sessions(output_format: ModelFormat) -> int:
@@ -91,12 +92,7 @@ def export_session(options: ExportOptions) -> int:
     if options.output is None:
         sys.stdout.write(visible(document) if sys.stdout.isatty() else document)
         return EXIT_OK
-    try:
-        options.output.write_text(document, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise SessionError(
-            f"{options.output} can't be written: {error.strerror}", "give another --output"
-        ) from error
+    write_document(options.output, document, force=options.force)
     return EXIT_OK
 
 

@@ -111,6 +111,13 @@ OPTIONS: tuple[Option, ...] = (
         preference=False,
     ),
     Option(
+        "no-stdin",
+        Switch(),
+        "Don't read stdin, as in a loop that reads from it itself.",
+        False,
+        commands=("run",),
+    ),
+    Option(
         "votes",
         Whole(1, MOST_VOTES),
         f"Let so many replies vote on the answer, {MOST_VOTES:,} at most.",

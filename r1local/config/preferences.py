@@ -77,8 +77,12 @@ def value_of(name: str, given: Mapping[str, Any] | None = None) -> Any:
     Raises:
         InvalidSetting: as `settings_in_force`.
     """
-    setting = settings_in_force(given).get(name)
-    return setting.value if setting else default_of(name)
+    return value_in(settings_in_force(given), name)
+
+
+def value_in(settings: Settings, name: str) -> Any:
+    """Return the value of an option that may be set, or its default."""
+    return settings[name].value if name in settings else default_of(name)
 
 
 def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:

@@ -47,6 +47,12 @@ def check_grammar(grammar: str) -> None:
     llama.llama_sampler_free(handle)
 
 
+def follows_grammar(tokens: Sequence[int], vocabulary: Vocabulary, grammar: str) -> bool:
+    """Whether a text may begin with these tokens by a grammar that `check_grammar` has checked."""
+    with GrammarSampler(SamplerSettings(temperature=0), vocabulary, grammar) as sampler:
+        return all(map(sampler.accept, tokens))
+
+
 class GrammarSampler(Sampler):
     """A sampler whose every token follows a grammar.
 
@@ -96,6 +102,12 @@ class GrammarSampler(Sampler):
         if not self._vocabulary.ends_reply(token):
             self._llama.llama_sampler_accept(self._grammar, token)
         return token
+
+    def accept(self, token: int) -> bool:
+        """Count a token as written, if it follows the grammar; return whether it does."""
+        if fits := self._fits(token):
+            self._llama.llama_sampler_accept(self._grammar, token)
+        return fits
 
     def close(self) -> None:
         """Free the chain and the grammar; more than once does no harm."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import randbelow
-from typing import Any
+from typing import Any, Self
 
 from r1local.config.options import TEMPERATURE, check, default_of
 from r1local.engine.library import load_llama
@@ -103,7 +103,7 @@ class Sampler:
             self._llama.llama_sampler_free(self.handle)
             self.handle = None
 
-    def __enter__(self) -> "Sampler":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -31,11 +31,6 @@ class ReplyBuilder:
         """Whether there is no text yet."""
         return not any(map(any, self._pieces.values()))
 
-    @property
-    def valid(self) -> bool | None:
-        """Whether the answer is valid by its schema; None where that was not checked."""
-        return self._end.valid if self._end else None
-
     def text(self, part: Part) -> str:
         """The text of a part so far."""
         return "".join(self._pieces[part])
@@ -66,6 +61,7 @@ class ReplyBuilder:
                 thinking=thinking,
                 answer=answer,
                 reason="lost",
+                valid=None,
                 thinking_open=bool(thinking and not answer),
                 thinking_tokens=before.thinking_tokens + self._tokens["thinking"],
                 answer_tokens=before.answer_tokens + self._tokens["answer"],
@@ -83,6 +79,7 @@ class ReplyBuilder:
             thinking_s=before.thinking_s + usage.thinking_s,
             answer_s=before.answer_s + usage.answer_s,
             seed=end.seed,
+            valid=end.valid,
         )
 
     def _add(self, part: Part, text: str, tokens: int) -> None:

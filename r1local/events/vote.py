@@ -28,13 +28,12 @@ class Candidate:
 class VoterReply:
     """A voter's whole reply and its final answer, if it came to one. Voters count from 1.
 
-    `valid` is as in `Finished`: an answer that a JSON schema refuses is no final answer.
+    An answer that a JSON schema refuses is no final answer.
     """
 
     voter: int
     reply: Reply
     final_answer: str | None
-    valid: bool | None = None
 
     @property
     def tokens(self) -> int:

@@ -6,9 +6,7 @@ values that can't be used. Every one of those is told as a sentence here.
 
 import logging
 import os
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.request import getproxies
 
 from r1local.errors import HubMisconfigured
 
@@ -88,6 +86,8 @@ def session() -> "Client":
             f"the proxy of {_bad_proxy()} can't be used",
             "write it as http://HOST:PORT or socks5://HOST:PORT, or unset it",
         ) from error
+    from http.cookiejar import DefaultCookiePolicy  # loads ssl, which `list` can do without
+
     # Downloads need no cookies, and an odd one would spoil every request that follows.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return client
@@ -95,6 +95,8 @@ def session() -> "Client":
 
 def _bad_proxy() -> str:
     """Where a proxy is set that the HTTP client refuses; its URL may hold a password."""
+    from urllib.request import getproxies
+
     import httpx2
 
     proxies = getproxies()

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from r1local.config.options import KVType, check, in_group
@@ -13,7 +14,7 @@ from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
 from r1local.machine import hardware
-from r1local.machine.memory import facts_of
+from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
@@ -65,7 +66,10 @@ def load_options(settings: Settings) -> LoadOptions:
 class LoadedModel:
     """A model ready to reply, what its user should know of it, and the seconds it took.
 
-    `details` are its quantization and the layers on GPUs, in a few words.
+    Args:
+        details: its quantization and the layers on GPUs, in a few words.
+        options: what it was loaded with.
+        holds: whether it was trained for a context of so many tokens, and memory has room.
     """
 
     model: Model
@@ -73,6 +77,8 @@ class LoadedModel:
     notices: tuple[Notice, ...]
     load_s: float
     details: str
+    options: LoadOptions
+    holds: Callable[[int], bool]
 
 
 def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
@@ -88,7 +94,8 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     started = time.monotonic()
     gguf = read_gguf(path)
     source = _template_source(gguf, options.chat_template)
-    made = plan(facts_of(gguf), survey_machine(), options.request)
+    facts, machine = facts_of(gguf), survey_machine()
+    made = plan(facts, machine, options.request)
     if made.refusal:
         raise made.refusal
     settings = _load_settings(gguf, options, made)
@@ -107,8 +114,16 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
         raise
     unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
     notices = (*made.notices, *unknown, *_unused(template))
+    holds = partial(_holds, facts, machine, options.request)
     load_s = time.monotonic() - started
-    return LoadedModel(model, template, notices, load_s, _details(gguf, made))
+    return LoadedModel(model, template, notices, load_s, _details(gguf, made), options, holds)
+
+
+def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:
+    """Whether a model can have a context, as memory was before it was loaded."""
+    made = plan(facts, machine, replace(request, context=context))
+    trained = not facts.context_length or context <= facts.context_length
+    return trained and made.refusal is None and made.kind != "no"
 
 
 def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:

@@ -11,6 +11,8 @@ from r1local.errors import PromptInputError
 #: input (`yes |`) has to end somewhere.
 DOCUMENT_SIZE_LIMIT = 64 * 1024 * 1024
 
+_BEHIND = "\n[file content end]\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -26,11 +28,29 @@ def question_with_documents(question: str, documents: Sequence[Document]) -> str
     The form is DeepSeek's own for uploaded files (DeepSeek-R1's README, "Official
     Prompts": the file template), repeated where there are several.
     """
-    blocks = (
-        f"[file name]: {document.name}\n[file content begin]\n{document.text}\n[file content end]\n"
-        for document in documents
-    )
+    blocks = (f"{_before(each.name)}{each.text}{_BEHIND}" for each in documents)
     return "".join(blocks) + question
+
+
+def documents_of(message: str, question: str, names: Sequence[str]) -> list[Document]:
+    """The documents that a message was made of, one at least, which make the same one again.
+
+    Raises:
+        PromptInputError: it was not made of documents of these names and this question.
+    """
+    first, *others = map(_before, names)
+    rest = message.removesuffix(question).removesuffix(_BEHIND).removeprefix(first)
+    texts = []
+    for other in others:
+        text, _between, rest = rest.partition(_BEHIND + other)
+        texts.append(text)
+    documents = [Document(name, text) for name, text in zip(names, [*texts, rest], strict=True)]
+    if question_with_documents(question, documents) != message:
+        raise PromptInputError(
+            f"the text of {', '.join(names)} can't be told from the question",
+            "ask anew, with the files attached again",
+        )
+    return documents
 
 
 def read_document(path: Path) -> Document:
@@ -72,6 +92,10 @@ def read_text(file: BinaryIO, name: str) -> str:
             f"{name} is not valid UTF-8 (byte {error.start:,})",
             "convert it first, for example with: iconv -t UTF-8",
         ) from error
+
+
+def _before(name: str) -> str:
+    return f"[file name]: {name}\n[file content begin]\n"
 
 
 def _unreadable(name: str, error: OSError) -> PromptInputError:

@@ -5,7 +5,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
-from r1local.errors import ChatTemplateError, PromptTooLong
+from r1local.engine.grammar import follows_grammar
+from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.models.loading import LoadedModel
 from r1local.prompts.chat_template import ChatTemplate, Prompt
@@ -60,11 +61,16 @@ def generate(
 
 @dataclass(frozen=True, slots=True)
 class TokenisedPrompt:
-    """A prompt as the model takes it, where it leaves the reply, and what to tell with it."""
+    """A prompt as the model takes it, where it leaves the reply, and what to tell with it.
+
+    `answer` are the tokens of the answer that it ends with, where one goes on that a grammar
+    holds.
+    """
 
     tokens: Sequence[int]
     start: Start
     notices: tuple[Notice, ...] = ()
+    answer: Sequence[int] = ()
 
 
 def tokenised_prompt(
@@ -77,10 +83,21 @@ def tokenised_prompt(
 
     Raises:
         ChatTemplateError: the prompt can't be rendered.
+        GrammarError: the answer that is to go on does not follow the grammar.
     """
     prompt = prompt_of(loaded.template, conversation, settings, begun)
-    tokens = loaded.model.vocabulary.tokenise(prompt.parts)
-    return TokenisedPrompt(tokens, prompt.start, prompt.notices)
+    vocabulary = loaded.model.vocabulary
+    tokens = vocabulary.tokenise(prompt.parts)
+    answer: Sequence[int] = ()
+    if begun and begun.answer and settings.grammar is not None:
+        in_front = prompt.parts[: -len(loaded.template.as_data(begun.answer))]
+        answer = tokens[len(vocabulary.tokenise(in_front)) :]
+        if not follows_grammar(answer, vocabulary, settings.grammar):
+            raise GrammarError(
+                "the answer was begun in another form than is asked for now",
+                "ask for another one, or leave the form free",
+            )
+    return TokenisedPrompt(tokens, prompt.start, prompt.notices, answer)
 
 
 def reply_to(
@@ -109,6 +126,7 @@ def reply_to(
         model.context_window,
         settings,
         control,
+        prompt.answer,
     ) as stream:
         yield from loaded.template.untold(prompt.notices)
         if cached is not None:

@@ -63,6 +63,7 @@ class ReplyStream:
         settings: how to reply.
         control: its steering commands are obeyed at every token; it is the driver that looks
             whether the reply is cancelled.
+        answer: tokens of the answer that the prompt ends with, for the grammar to go on from.
 
     Attributes:
         sampler: draws the next token; another one after a loop, or where a grammar begins.
@@ -84,6 +85,7 @@ class ReplyStream:
         context_window: int,
         settings: ReplySettings,
         control: Control,
+        answer: Sequence[int] = (),
     ) -> None:
         self._vocabulary = vocabulary
         self._dialect = dialect
@@ -94,6 +96,7 @@ class ReplyStream:
         self._context_window = context_window
         self._settings = settings
         self._control = control
+        self._begun_answer = answer
         self._limit = min(settings.max_tokens, context_window - len(prompt))
         self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.behind}")
         self._thought = self._thought_limits()
@@ -356,7 +359,7 @@ class ReplyStream:
         grammar, tokens = self._settings.grammar, self._tokens
         if grammar is None or self._text.part == "thinking":
             return Sampler(settings, self._vocabulary, tokens)
-        written = tokens[self._answer_begins :]
+        written = (*self._begun_answer, *tokens[self._answer_begins :])
         return GrammarSampler(settings, self._vocabulary, grammar, recent=tokens, written=written)
 
     def _as_events(self, pieces: Pieces) -> list[Event]:

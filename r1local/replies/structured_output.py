@@ -4,12 +4,14 @@ import json
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
+from r1local.conversation import Part
 from r1local.engine.grammar import check_grammar
 from r1local.errors import GrammarError, PromptInputError
 from r1local.events.reply import Event, Finished, Notice
-from r1local.events.reply_builder import ReplyBuilder
 from r1local.prompts.documents import read_document
 from r1local.replies.json_schema import converted
 from r1local.replies.json_validation import json_key, verdict
@@ -30,6 +32,13 @@ class Structure:
     notice: str | None = None
 
 
+class Texts(Protocol):
+    """Whoever has the text of a reply that is being written."""
+
+    def text(self, part: Part) -> str:
+        """The text of a part so far."""
+
+
 def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | None:
     """The form that is asked for, if one is.
 
@@ -42,18 +51,41 @@ def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | N
     """
     if grammar is not None:
         structure = Structure(_read(grammar))
-    elif json_schema is not None:
-        is_text = json_schema.lstrip().startswith("{")
-        schema = json_schema if is_text else _read(Path(json_schema))
-        structure = Structure(*_grammar_of(schema))
-    else:
-        return None
-    check_grammar(structure.grammar)
-    return structure
+        check_grammar(structure.grammar)
+        return structure
+    return None if json_schema is None else structure_by(schema_text(json_schema))
+
+
+def schema_text(given: str) -> str:
+    """The JSON schema that a user gave as its text, or by the path of its file.
+
+    Raises:
+        GrammarError: the file can't be read.
+    """
+    return given if given.lstrip().startswith("{") else _read(Path(given).expanduser())
+
+
+@lru_cache(maxsize=8)
+def structure_by(schema: str) -> Structure:
+    """The form that a JSON schema gives an answer.
+
+    Args:
+        schema: its text, which is not trusted.
+
+    Raises:
+        GrammarError: it is none, or no grammar can be made of it.
+    """
+    made = converted(schema)
+    check_grammar(made.grammar)
+    ignored = (
+        f"while it is written, the answer is not held to the schema's {', '.join(made.ignored)}; "
+        "it is checked at its end"
+    )
+    return Structure(made.grammar, schema, ignored if made.ignored else None)
 
 
 def checked(
-    events: Generator[Event, None, None], kept: ReplyBuilder, schema: str | None
+    events: Generator[Event, None, None], kept: Texts, schema: str | None
 ) -> Generator[Event, None, None]:
     """A reply's events, its answer validated at the end if there is a schema; see `judged`.
 
@@ -68,7 +100,7 @@ def checked(
                 yield event
 
 
-def judged(event: Event, kept: ReplyBuilder, schema: str | None) -> tuple[Event, ...]:
+def judged(event: Event, kept: Texts, schema: str | None) -> tuple[Event, ...]:
     """An event, and if it is a reply's last, whether its answer is valid by a schema.
 
     Args:
@@ -93,15 +125,6 @@ def canonical_json(text: str) -> str:
         ValueError: it is not JSON.
     """
     return json_key(json.loads(text))
-
-
-def _grammar_of(schema: str) -> tuple[str, str, str | None]:
-    made = converted(schema)
-    ignored = (
-        f"while it is written, the answer is not held to the schema's {', '.join(made.ignored)}; "
-        "it is checked at its end"
-    )
-    return made.grammar, schema, ignored if made.ignored else None
 
 
 def _read(path: Path) -> str:

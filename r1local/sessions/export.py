@@ -1,11 +1,15 @@
 """Conversations as documents for people and for programs."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from r1local.conversation import Reply, Turn
+from r1local.errors import ExportError
 
 #: The parser's tokens of a heading that stands in nothing else, and their levels.
 _HEADING = [("heading_open", 0), ("inline", 1), ("heading_close", 0)]
@@ -46,6 +50,35 @@ def export_json(
     return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
 
 
+def write_document(path: Path, text: str, *, force: bool) -> None:
+    """Write a document to a new file, which only its owner can read.
+
+    Args:
+        force: write over a file that is there.
+
+    Raises:
+        ExportError: there is a file, or it can't be written; none is left half written.
+    """
+
+    def private(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
+
+    mode = "w" if force else "x"
+    try:
+        if path.exists() and not path.is_file():  # a terminal or a pipe loses nothing
+            mode = "w"
+        with open(path, mode, encoding="utf-8", newline="\n", opener=private) as file:
+            file.write(text)
+    except FileExistsError:
+        raise ExportError(f"{path} exists", "give another name, or --force") from None
+    except OSError as error:
+        if mode == "x":
+            with suppress(OSError):
+                path.unlink()
+        told = f"{path} can't be written: {error.strerror or error}"
+        raise ExportError(told, "give another path") from error
+
+
 def _blocks(
     turns: Iterable[Turn], title: str, model: str | None, thoughts: bool, system: str | None
 ) -> Iterator[str]:
@@ -66,9 +99,18 @@ def _reply_blocks(reply: Reply, thoughts: bool) -> Iterator[str]:
     if thoughts and reply.thinking:
         yield f"### Thinking\n\n{_quoted(reply.thinking)}"
     if reply.answer:
-        yield f"### Answer\n\n{_contained(reply.answer)}"
+        yield f"### Answer\n\n{_answer(reply)}"
+    if reply.valid is False:
+        yield "*The answer is not valid by its JSON schema.*"
     if reply.reason != "stop":
         yield f"*The reply ended early: {reply.reason}.*"
+
+
+def _answer(reply: Reply) -> str:
+    """An answer as Markdown; one that a schema holds as the code it is."""
+    if reply.valid is None:
+        return _contained(reply.answer)
+    return _contained(f"~~~json\n{reply.answer}\n~~~")
 
 
 def _quoted(text: str) -> str:

@@ -29,6 +29,13 @@ class Recorder(Protocol):
             SessionNotSaved: a reply has ended that can't be kept; the transcript has it.
         """
 
+    def save(self) -> None:
+        """Bring what waits in memory to the disk.
+
+        Raises:
+            SessionNotSaved: the disk refuses it, and it goes on waiting.
+        """
+
     def keep_state(self, model: KVState) -> None:
         """Keep the KV cache as it is, for `restore_state`."""
 
@@ -39,7 +46,7 @@ class Recorder(Protocol):
         """End it: nothing more is appended.
 
         Raises:
-            SessionNotSaved: what was said can't be kept, and is lost.
+            SessionNotSaved: the disk refuses what waited, and it is lost.
         """
 
 
@@ -53,6 +60,9 @@ class NoSession:
 
     def append(self, record: Record) -> None:
         self.transcript.handle(record)
+
+    def save(self) -> None:
+        pass
 
     def keep_state(self, model: KVState) -> None:
         pass

@@ -36,6 +36,8 @@ class Question:
 
     text: str
     shown: str | None = None
+    documents: tuple[str, ...] | None = None
+    votes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Ended:
     thinking_s: float = 0.0
     answer_s: float = 0.0
     seed: int = 0
+    valid: bool | None = None
     thinking: str | None = None
     answer: str | None = None
 
@@ -96,6 +99,13 @@ class SystemPromptChange:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """Answers are held to another JSON schema from here on, or to none."""
+
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """So many more of the oldest turns are left out of the prompt."""
 
@@ -128,6 +138,7 @@ Record: TypeAlias = (
     | Setting
     | UsedModel
     | SystemPromptChange
+    | SchemaChange
     | Dropped
     | OfVoter
 )
@@ -146,6 +157,7 @@ _TYPES: dict[str, type[Any]] = {
     "set": Setting,
     "model": UsedModel,
     "system": SystemPromptChange,
+    "schema": SchemaChange,
     "dropped": Dropped,
 }
 _NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -232,6 +244,8 @@ def _fits(value: object, kind: Any) -> bool:
         return any(_fits(value, each) for each in get_args(kind))
     if origin is Literal:
         return isinstance(value, str) and value in get_args(kind)
+    if origin is tuple:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if kind is float or kind is int:
         wanted = (int, float) if kind is float else int
         number = isinstance(value, wanted) and not isinstance(value, bool)
@@ -241,4 +255,6 @@ def _fits(value: object, kind: Any) -> bool:
 
 def _mended(value: object) -> object:
     """A text without lone surrogates, which JSON can hold and no file or terminal takes."""
+    if isinstance(value, list):
+        return tuple(map(_mended, value))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,5 +1,6 @@
 """A conversation that is being written down while it goes on."""
 
+import shlex
 from pathlib import Path
 
 from r1local import __version__
@@ -12,6 +13,10 @@ from r1local.sessions.records import VERSION, Ended, Head, Record, decode, now
 from r1local.sessions.session_file import SessionFile
 from r1local.sessions.transcript import Transcript
 from r1local.sessions.writer import Writer
+
+_MAKE_ROOM = "free some room, or check the folder's permissions"
+_WAITS = f"{_MAKE_ROOM}; what was said waits in memory until then"
+_LOST = "what its file does not have yet is lost"
 
 
 class Session:
@@ -69,7 +74,7 @@ class Session:
         except OSError as error:
             raise SessionError(
                 f"session {name} can't be locked: {error.strerror}",
-                f"it can still be read: r1local sessions show {name}",
+                f"it can still be read: r1local sessions show {shlex.quote(name)}",
             ) from error
         try:
             transcript, content = names.load_session(name, folder)
@@ -102,7 +107,7 @@ class Session:
             copy.append(b"".join(line + b"\n" for line in lines))
             copy.close()
         except OSError as error:
-            raise _not_saved(new_name, error) from error
+            raise _not_saved(new_name, error, _MAKE_ROOM) from error
         kv.share(names.state_of(names.path_of(name, folder)), names.state_of(copy.path))
         return cls.open(new_name, folder=folder)
 
@@ -127,6 +132,18 @@ class Session:
         self._writer.record(record)
         if isinstance(record, Ended):
             self._sync()
+
+    def save(self) -> None:
+        """Bring what waits in memory to the disk; nothing does before the first question.
+
+        Raises:
+            SessionNotSaved: the disk refuses it, and it goes on waiting.
+        """
+        self._writer.write()
+        self._writer.sync()
+        self._told = self._writer.trouble is not None
+        if self._writer.trouble:
+            raise _not_saved(self.name, self._writer.trouble, _WAITS)
 
     def rename(self, new: str) -> None:
         """Call the session by another name, its file and its KV cache too.
@@ -156,29 +173,26 @@ class Session:
         self._writer.close()
         trouble, self._writer.trouble = self._writer.trouble, None
         if trouble:
-            raise _not_saved(self.name, trouble)
+            raise _not_saved(self.name, trouble, f"{_LOST}; {_MAKE_ROOM} before the next chat")
 
     def _sync(self) -> None:
         """Bring all to the disk; if it refuses, tell once."""
-        self._writer.sync()
-        trouble = self._writer.trouble
-        told, self._told = self._told, trouble is not None
-        if trouble and not told:
-            raise _not_saved(self.name, trouble)
+        told = self._told
+        try:
+            self.save()
+        except SessionNotSaved:
+            if not told:
+                raise
 
 
 def _unused(name: str, folder: Path) -> str:
     """A name in the form that files have it, which no session has."""
     name = names.checked_name(name)
     if next(names.free_names(name, folder)) != name:
-        raise InvalidSetting(
-            f"there is a session {name} already", f"open it: r1local chat --resume {name}"
-        )
+        hint = f"open it: r1local chat --resume {shlex.quote(name)}"
+        raise InvalidSetting(f"there is a session {name} already", hint)
     return name
 
 
-def _not_saved(name: str, error: OSError) -> SessionNotSaved:
-    return SessionNotSaved(
-        f"session {name} can't be saved: {error.strerror or error}",
-        "free some room, or check the folder's permissions; what was said is kept until then",
-    )
+def _not_saved(name: str, error: OSError, hint: str) -> SessionNotSaved:
+    return SessionNotSaved(f"session {name} can't be saved: {error.strerror or error}", hint)

@@ -1,12 +1,13 @@
 """A conversation as its records tell it: the one state of a chat, and of a file read again."""
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from r1local.conversation import Reply, Turn
+from r1local.conversation import Part, Reply, Turn
 from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
@@ -19,12 +20,16 @@ from r1local.sessions.records import (
     Question,
     Record,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
     UsedModel,
     ended,
 )
+
+#: Where files of before 2026-12 have the names of documents: in a line below the question.
+_NAMES = re.compile(r"\n\(([^\n]+)\)\Z")
 
 
 class Transcript:
@@ -37,6 +42,7 @@ class Transcript:
     Attributes:
         started: when it was begun, in UTC; None if that isn't known.
         system: the system prompt.
+        schema: the JSON schema that answers are held to, as text that is not trusted.
         model: the name of the model used last.
         settings: the values given last, by setting.
         dropped: how many of the oldest turns are left out of the prompt.
@@ -45,6 +51,7 @@ class Transcript:
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.started: datetime | None = None
         self.system: str | None = None
+        self.schema: str | None = None
         self.model: str | None = None
         self.settings: dict[str, str] = {}
         self.dropped = 0
@@ -71,6 +78,11 @@ class Transcript:
         """Let one more record change what was said."""
         with self._lock:
             self._apply(record)
+
+    def text(self, part: Part) -> str:
+        """The text so far of a part of the reply that is being written."""
+        with self._lock:
+            return self._open.text(part) if self._open else ""
 
     def ended(self, finished: Finished | None, model: str, voter: int | None = None) -> Ended:
         """Return the record that ends the present reply, or that of a voter.
@@ -105,9 +117,9 @@ class Transcript:
             case OfVoter(voter, of_reply):
                 if self._turns:
                     self._apply_of_voter(voter, of_reply)
-            case Question(text, shown):
+            case Question():
                 self._settle()
-                self._turns.append(Turn(text, shown=shown))
+                self._turns.append(_turn(record))
                 self._begin(None)
             case Ended():
                 if self._open:
@@ -124,6 +136,8 @@ class Transcript:
                 self.model = name
             case SystemPromptChange(text):
                 self.system = text
+            case SchemaChange(text):
+                self.schema = text
             case Dropped(count):
                 self.dropped = min(self.dropped + count, len(self._turns))
             case Head():
@@ -149,7 +163,7 @@ class Transcript:
         last = self._turns[-1]
         match record:
             case Retry():
-                self._turns[-1] = replace(last, reply=None)
+                self._turns[-1] = replace(last, reply=None, voters={})
                 self._begin(None)
             case Continued():
                 self._begin(last.reply)
@@ -164,6 +178,14 @@ class Transcript:
         """Keep what there is of replies that have not ended."""
         self._turns, self._open = list(self._turns_so_far()), None
         self._voters.clear()
+
+
+def _turn(record: Question) -> Turn:
+    """The turn that a question begins."""
+    typed, documents = record.shown, record.documents
+    if typed is not None and documents is None and (names := _NAMES.search(typed)):
+        typed, documents = typed[: names.start()], tuple(names[1].split(", "))
+    return Turn(record.text, shown=typed, documents=documents or (), votes=record.votes)
 
 
 def _reply_of(record: Ended, builder: ReplyBuilder) -> Reply:

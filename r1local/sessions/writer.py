@@ -75,6 +75,12 @@ class Writer:
                 self._write()
             self._flush_soon()
 
+    def write(self) -> None:
+        """Try once more to write what the disk refused, if anything."""
+        with self._mutex:
+            self._settle_deltas()
+            self._write()
+
     def sync(self) -> None:
         """Bring what was written to the disk."""
         self._file.sync()
@@ -109,8 +115,7 @@ class Writer:
                 return
             if self._timer:
                 self._timer.cancel()
-            self._settle_deltas()
-            self._write()
+            self.write()
             self._closed = True
             with suppress(OSError):
                 self._file.close()
@@ -135,8 +140,7 @@ class Writer:
             self._timer = None
             if self._closed:
                 return
-            self._settle_deltas()
-            self._write()
+            self.write()
         self.sync()  # which may take long, and keeps nobody waiting
 
     def _write(self) -> None:

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from wcwidth import iter_graphemes, wcswidth
-
 # Characters that every terminal takes for as many cells, whichever version of Unicode it
 # knows: Latin, Greek, Cyrillic, punctuation, mathematics, boxes, kana, ideographs, Hangul.
 _STEADY = (
@@ -26,12 +24,18 @@ _UNSTEADY = re.compile(rf"[{_STEADY}]?[^{_STEADY}\x00-\x1f\x7f]+")
 
 def clusters(text: str) -> Iterator[str]:
     """The text's graphemes."""
-    return iter(text) if text.isascii() else iter_graphemes(text)
+    if text.isascii():
+        return iter(text)
+    from wcwidth import iter_graphemes  # its tables take long to import
+
+    return iter_graphemes(text)
 
 
 @lru_cache(4096)
 def cluster_cells(cluster: str) -> int:
     """The cells of one grapheme; none for what a terminal doesn't show."""
+    from wcwidth import wcswidth
+
     return max(wcswidth(cluster), 0)
 
 

@@ -9,7 +9,7 @@ from r1local.conversation import Reply, Turn
 from r1local.ui.console import can_repaint, dim, print_notice
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
-from r1local.ui.wording import ENDINGS, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
 
 
 def print_turns(
@@ -23,7 +23,7 @@ def print_turns(
     for number, turn in enumerate(turns):
         if number:
             console.print()
-        console.print(Text(f"❯ {visible(turn.typed)}", "bold"))
+        console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
@@ -50,16 +50,18 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
         )
     if reply.answer:
         notices.print()
-        _print_answer(console, reply.answer)
+        _print_answer(console, reply.answer, json=reply.valid is not None)
+    if reply.valid is False:
+        print_notice(notices, NOT_VALID)
     if reply.reason in ENDINGS:
         print_notice(notices, ENDINGS[reply.reason])
 
 
-def _print_answer(console: Console, answer: str) -> None:
+def _print_answer(console: Console, answer: str, *, json: bool) -> None:
     if can_repaint(console):
         from r1local.ui.markdown.view import MarkdownView  # which a search doesn't need
 
-        view = MarkdownView(console)
+        view = MarkdownView(console, json=json)
         view.feed(answer)
         view.close()
     else:

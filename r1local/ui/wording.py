@@ -11,6 +11,8 @@ ENDINGS: Mapping[str, str] = {
     "loop": "stopped in a loop",
     "lost": "cut off with the program",
 }
+#: What is said of an answer that has been checked already.
+NOT_VALID = "the answer is not valid by its schema"
 
 
 def duration(seconds: float) -> str:

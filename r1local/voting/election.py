@@ -261,18 +261,18 @@ class _Election:
         yield from self._told(voter, events)
         voter.stream.close()
         reply = voter.kept.reply()
-        ballot = VoterReply(voter.number, reply, self._answer(voter, reply), voter.kept.valid)
+        ballot = VoterReply(voter.number, reply, self._answer(reply))
         self._ballots.append(ballot)
         if ballot.final_answer is not None:
             self._tally.add(voter.number, ballot.final_answer)
         yield ballot
         yield TallyUpdate(self._tally.candidates)
 
-    def _answer(self, voter: _Voter, reply: Reply) -> str | None:
+    def _answer(self, reply: Reply) -> str | None:
         """What a voter votes for: with a schema its whole answer, if that is valid."""
         if self._settings.reply.schema is None:
             return answer_of(reply, self._settings.pattern)
-        return canonical_json(reply.answer) if voter.kept.valid else None
+        return canonical_json(reply.answer) if reply.valid else None
 
     def _end(self) -> VoteEnd | None:
         """Why no more votes are needed; None if they are."""

@@ -11,6 +11,8 @@ import pytest
 
 from r1local.config.paths import sessions_folder
 from r1local.sessions.folder import read_session, saved_sessions
+from r1local.sessions.records import Ended, Question
+from r1local.sessions.session import Session
 from testing import chats
 from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
@@ -150,7 +152,7 @@ def test_no_save_leaves_nothing_anywhere(scripted: Scripted, home: Path) -> None
         terminal.told("/save", "nothing is saved")
         terminal.told("/new", "a new session")
         terminal.send("/set temperature 0.5")
-        terminal.type(chats.F2)
+        terminal.type(chats.F2 + chats.F9)
         terminal.send("another secret")
         terminal.wait_for_text("│ 4 │")
         assert terminal.leave() == 0
@@ -210,6 +212,21 @@ def test_a_session_that_is_not_there(arguments: list[str]) -> None:
     assert not sessions_folder().exists()
 
 
+def test_a_session_whose_model_is_gone_names_the_way_on(scripted: Scripted) -> None:
+    model = scripted(REPLY)
+    with ChatTerminal("-m", model, "--session", "my talk") as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │")
+        assert terminal.leave() == 0
+        assert "saved; r1local chat --resume 'my talk' goes on" in terminal.shown
+    model.rename(model.with_name("elsewhere.gguf"))
+    result = subprocess.run(
+        [*COMMAND, "chat", "--resume"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1 and "the session's model is gone: " in result.stderr
+    assert "r1local chat --resume 'my talk' -m MODEL goes on with another" in result.stderr
+
+
 def test_wrong_usage() -> None:
     for arguments in (["name"], ["--no-save", "--resume"], ["--no-save", "--session", "x"]):
         result = subprocess.run(
@@ -218,14 +235,69 @@ def test_wrong_usage() -> None:
         assert result.returncode == 2 and "hint: see r1local chat --help" in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [[], ["--inline"]])
+def test_what_cant_be_saved_is_lost_only_if_the_user_says_so(
+    scripted: Scripted, arguments: list[str]
+) -> None:
+    sessions_folder().mkdir(parents=True)
+    (sessions_folder() / ".locks").write_text("in the way")
+    with ChatTerminal("-m", scripted(REPLY), "--session", "blocked", *arguments) as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("session blocked can't be saved")
+        terminal.type(chats.CTRL_D)
+        terminal.wait_for_text("/export PATH writes the conversation elsewhere", "2  leave, and")
+        terminal.send("3")
+        terminal.wait_for_text("there is no choice 3", "type 1 to 2")
+        terminal.send("2")
+        assert terminal.finish() == 1
+        told = " ".join(terminal.shown.split())
+        assert "what its file does not have yet is lost" in told and "saved; r1local" not in told
+
+
+def test_nobody_is_asked_in_a_pipe(scripted: Scripted) -> None:
+    sessions_folder().mkdir(parents=True)
+    (sessions_folder() / ".locks").write_text("in the way")
+    command = [*COMMAND, "chat", "-m", str(scripted(REPLY))]
+    result = subprocess.run(
+        command, input="How many?\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1 and ANSWER in result.stdout
+    assert "Type a number" not in result.stderr and "have yet is lost" in result.stderr
+
+
+def test_a_full_disk_keeps_no_other_session_locked(scripted: Scripted) -> None:
+    model = scripted(REPLY)
+    other = Session.create("other")
+    other.append(Question("from before"))
+    other.append(Ended("stop", False, "m", thinking="", answer="4"))
+    other.close()
+    with ChatTerminal("-m", model, "--session", "blocked") as terminal:
+        (sessions_folder() / ".locks/blocked.lock").mkdir()
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
+        terminal.told("/resume other", "session blocked can't be saved")
+        Session.open("other").close()
+        (sessions_folder() / ".locks/blocked.lock").rmdir()
+        terminal.told("/resume other", "❯ from before", "this is session other")
+        assert terminal.leave() == 0
+    assert [turn.question for turn in read_session("blocked").turns] == ["How many?"]
+
+
 def test_a_full_disk_is_told_and_the_chat_goes_on(scripted: Scripted) -> None:
     """A folder stands where the session's file is to be."""
     with ChatTerminal("-m", scripted(REPLY), "--session", "blocked") as terminal:
         sessions_folder().mkdir(parents=True)
         (sessions_folder() / ".locks").write_text("in the way")
         terminal.send("How many?")
-        terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
+        terminal.wait_for_text("│ 4 │", "session blocked can't be saved", "waits in memory until")
+        terminal.told("/save", "session blocked can't be saved")
+        terminal.told("/new", "session blocked can't be saved")
+        terminal.type(chats.CTRL_D)
+        terminal.wait_for_text("1  try again to save it, and leave", "2  leave, and lose what")
+        terminal.send("1")
+        terminal.wait_for(lambda: terminal.shown.count("1  try again") == 2)
         (sessions_folder() / ".locks").unlink()
+        terminal.told("/save", "it is saved as it happens, in")
         terminal.send("And now?")
         terminal.wait_for_text("❯ And now?")
         terminal.wait_for(lambda: len(of_type("ended")) == 2)

@@ -1,17 +1,16 @@
 """A dialogue in this process, on scripted models: what is said, kept, and given to the model."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r1local.chat.dialogue import Dialogue
 from r1local.conversation import Conversation, Turn
 from r1local.engine.sampler import SamplerSettings
-from r1local.errors import ModelLoadError, SessionNotSaved
-from r1local.events.reply import Event, Finished, ThinkingDelta
+from r1local.errors import LoadingCancelled, ModelLoadError, SessionNotSaved
+from r1local.events.reply import Finished, ThinkingDelta
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import Selected
@@ -19,34 +18,16 @@ from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.folder import read_session
-from r1local.sessions.recorder import NoSession, Recorder
-from r1local.sessions.records import Ended, Record
+from r1local.sessions.recorder import NoSession
+from r1local.sessions.records import Ended, Question, Record
 from r1local.sessions.session import Session
 from testing.command import Scripted
+from testing.dialogues import ask, talking
 from testing.models import R1_TEMPLATE
 from testing.replies import never
 
 THOUGHT, ANSWER = "It is even.", r"So \boxed{4}."
 REPLY = f"{THOUGHT}\n</think>\n\n{ANSWER}"
-
-
-@contextmanager
-def talking(
-    path: Path,
-    recorder: Recorder | None = None,
-    settings: ReplySettings | None = None,
-    **load_: int,
-) -> Iterator[Dialogue]:
-    """A dialogue with the model in a file, without a session unless one is given."""
-    selected = Selected("scripted", path)
-    loaded = load(path, LoadOptions(**load_), never)  # type: ignore[arg-type]
-    recorder = recorder or NoSession()
-    with closing(Dialogue(selected, loaded, settings or ReplySettings(), recorder)) as dialogue:
-        yield dialogue
-
-
-def ask(dialogue: Dialogue, question: str = "How many?") -> list[Event]:
-    return list(dialogue.ask(dialogue.prepare(question), Control()))
 
 
 class FullDisk(NoSession):
@@ -64,7 +45,7 @@ def test_what_is_said_is_what_the_file_says(scripted: Scripted) -> None:
         dialogue.use_system("Be brief.")
         dialogue.change("top-p", "0.9", ReplySettings(SamplerSettings(top_p=0.9)))
         ask(dialogue)
-        events = list(dialogue.ask(dialogue.prepare("text: why?", "why?"), Control()))
+        events = list(dialogue.ask(dialogue.prepare(Question("text: why?", "why?")), Control()))
         dialogue.drop_oldest(1)
         turns = dialogue.turns
     finished = events[-1]
@@ -100,7 +81,7 @@ def test_a_prompt_is_rendered_and_tokenised_once(
 
         monkeypatch.setattr(ChatTemplate, "render", counted_render)
         monkeypatch.setattr(vocabulary, "tokenise", counted_tokenise)
-        prepared = dialogue.prepare("How many?")
+        prepared = dialogue.prepare(Question("How many?"))
         assert dialogue.shortage(prepared) is None
         list(dialogue.ask(prepared, Control()))
     assert (len(rendered), len(tokenised)) == (1, 1)
@@ -108,11 +89,11 @@ def test_a_prompt_is_rendered_and_tokenised_once(
 
 def test_a_prompt_is_counted_as_it_is_sent(scripted: Scripted) -> None:
     with talking(scripted(REPLY)) as dialogue:
-        thinking = dialogue.prepare("?").prompt
+        thinking = dialogue.prepare(Question("?")).prompt
         dialogue.settings = replace(
             dialogue.settings, thinking=replace(dialogue.settings.thinking, off=True)
         )
-        assert len(dialogue.prepare("?").prompt.tokens) > len(thinking.tokens)
+        assert len(dialogue.prepare(Question("?")).prompt.tokens) > len(thinking.tokens)
 
 
 def test_a_retry_replaces_the_reply_and_draws_another_seed(scripted: Scripted) -> None:
@@ -131,7 +112,7 @@ def test_a_retry_replaces_the_reply_and_draws_another_seed(scripted: Scripted) -
 def test_a_reply_that_was_cut_goes_on(scripted: Scripted, tokens: int) -> None:
     with talking(scripted(REPLY)) as dialogue:
         control = Control()
-        for count, _event in enumerate(dialogue.ask(dialogue.prepare("?"), control), 1):
+        for count, _event in enumerate(dialogue.ask(dialogue.prepare(Question("?")), control), 1):
             if count == tokens:
                 control.cancel()
         cut = dialogue.turns[0].reply
@@ -147,7 +128,7 @@ def test_a_reply_that_was_cut_goes_on(scripted: Scripted, tokens: int) -> None:
 
 def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
     with talking(scripted(REPLY)) as dialogue:
-        with closing(dialogue.ask(dialogue.prepare("?"), Control())) as events:
+        with closing(dialogue.ask(dialogue.prepare(Question("?")), Control())) as events:
             first = next(events)
             assert isinstance(first, ThinkingDelta)
         (turn,) = dialogue.turns
@@ -160,15 +141,15 @@ def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
 def test_a_turn_without_an_answer_is_not_given_to_the_model(scripted: Scripted) -> None:
     model = scripted("", chat_template=R1_TEMPLATE, context_length=512)  # an empty thought alone
     with talking(model) as dialogue:
-        alone = len(dialogue.prepare("two").prompt.tokens)
+        alone = len(dialogue.prepare(Question("two")).prompt.tokens)
         ask(dialogue, "one")
-        assert len(dialogue.prepare("two").prompt.tokens) == alone
+        assert len(dialogue.prepare(Question("two")).prompt.tokens) == alone
 
 
 def test_all_voters_are_kept_and_the_winner_is_the_reply(scripted: Scripted) -> None:
     session = Session.create("talk")
     with talking(scripted(REPLY), session, sequences=2) as dialogue:
-        *_events, result = dialogue.vote(3, "Vote!", Control())
+        *_events, result = dialogue.vote(Question("Vote!", votes=3), Control())
         (turn,) = dialogue.turns
     assert isinstance(result, VoteResult) and result.winner
     assert turn.voters == {ballot.voter: ballot.reply for ballot in result.ballots}
@@ -181,14 +162,64 @@ def test_a_full_disk_hides_no_end(scripted: Scripted) -> None:
     seen: list[object] = []
     with talking(scripted(REPLY), FullDisk()) as dialogue:
         replies: list[Callable[[], Iterator[object]]] = [
-            lambda: dialogue.ask(dialogue.prepare("?"), Control()),
-            lambda: dialogue.vote(1, "?", Control()),
+            lambda: dialogue.ask(dialogue.prepare(Question("?")), Control()),
+            lambda: dialogue.vote(Question("?", votes=1), Control()),
         ]
         for reply in replies:
             with pytest.raises(SessionNotSaved):
                 seen.extend(reply())
         assert [turn.reply and turn.reply.answer for turn in dialogue.turns] == [ANSWER, ANSWER]
     assert sum(isinstance(each, Finished | VoteResult) for each in seen) == 2
+
+
+def test_the_meter_has_what_the_conversation_takes_by_now(scripted: Scripted) -> None:
+    """Not what the model evaluated last: that changes with the next prompt only."""
+    old = NoSession()
+    for question in ("How many?", "And now?"):
+        old.append(Question(question))
+        old.append(Ended("stop", False, "m", thinking="", answer=ANSWER))
+    with talking(scripted("", chat_template=R1_TEMPLATE, context_length=1024), old) as dialogue:
+        both = dialogue.context_used
+        assert both > dialogue.loaded.model.position == 0, "as it is resumed, before a question"
+        dialogue.drop_oldest(1)
+        one = dialogue.context_used
+        assert 0 < one < both
+        dialogue.use_system("Be brief.")
+        assert dialogue.context_used > one
+        dialogue.move_to(NoSession())
+        assert dialogue.context_used == 0
+        dialogue.move_to(old)
+        assert dialogue.context_used > one
+        dialogue.undo()
+        dialogue.undo()
+        assert dialogue.context_used == 0
+        ask(dialogue)
+        assert dialogue.context_used == dialogue.loaded.model.position > 0
+
+
+def test_what_was_changed_of_loading_stays_when_more_is(scripted: Scripted) -> None:
+    with talking(scripted(REPLY, context_length=2048), context=768) as dialogue:
+        dialogue.reload(never, context=1024)
+        dialogue.reload(never, sequences=2)
+        model = dialogue.loaded.model
+        assert (model.context_window, model.sequences) == (1024, 2)
+        with pytest.raises(LoadingCancelled):
+            dialogue.reload(lambda: True, context=2048)
+        model = dialogue.loaded.model
+        assert (model.context_window, model.sequences) == (1024, 2)
+        ask(dialogue)
+
+
+def test_a_context_is_held_as_far_as_the_model_was_trained(scripted: Scripted) -> None:
+    model = scripted(REPLY, chat_template=R1_TEMPLATE, context_length=2048)
+    with talking(model, context=768) as dialogue:
+        holds = dialogue.loaded.holds
+        assert holds(2048) and not holds(2049)
+        fits = dialogue.prepare(Question("y" * 1400))
+        shortage = dialogue.shortage(fits)
+        assert shortage and shortage.larger and 768 < shortage.larger <= 2048
+        never_fits = dialogue.shortage(dialogue.prepare(Question("y" * 3000)))
+        assert never_fits and never_fits.larger is None
 
 
 def test_a_new_session_keeps_the_system_prompt_and_no_turn(scripted: Scripted) -> None:
@@ -215,7 +246,9 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
             dialogue.switch(Selected("other", Path("other.gguf")), load_other)
         assert dialogue.selected == before
         ask(dialogue)
-        assert dialogue.switch(before, load_other) == len(dialogue.prepare("?").prompt.tokens)
+        assert dialogue.switch(before, load_other) == len(
+            dialogue.prepare(Question("?")).prompt.tokens
+        )
 
 
 def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
@@ -227,15 +260,15 @@ def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
         ask(dialogue, long)
         assert dialogue.turns[0].reply and dialogue.turns[0].reply.answer
         room = 1024 - dialogue.settings.thinking.reserve(1024)
-        fits = dialogue.prepare("y" * (room - 330))
+        fits = dialogue.prepare(Question("y" * (room - 330)))
         assert dialogue.shortage(fits) is None
-        prepared = dialogue.prepare("y" * (room - 100))
+        prepared = dialogue.prepare(Question("y" * (room - 100)))
         shortage = dialogue.shortage(prepared)
         assert shortage and shortage.oldest == dialogue.turns
         assert shortage.needed == len(prepared.prompt.tokens) + 1024 - room
         dialogue.drop_oldest(1)
-        assert dialogue.shortage(dialogue.prepare("y" * (room - 100))) is None
-        too_long = dialogue.shortage(dialogue.prepare("y" * 1024))
+        assert dialogue.shortage(dialogue.prepare(Question("y" * (room - 100)))) is None
+        too_long = dialogue.shortage(dialogue.prepare(Question("y" * 1024)))
         assert too_long and too_long.oldest == ()
         assert len(dialogue.turns) == 1, "what is left out stays"
         assert isinstance(dialogue.turns[0], Turn)

@@ -241,11 +241,16 @@ def test_ctrl_c_keeps_what_was_streamed_and_gives_back_what_waits(scripted: Scri
         terminal.send("first")
         terminal.wait_for(lambda: "│Step 1:" in terminal.shown)
         terminal.send("second")
-        terminal.type(chats.CTRL_C)
-        terminal.wait_for_text("stopped; /continue lets it go on", "❯ second")
+        terminal.type(f"a draft{chats.CTRL_C}")
+        terminal.wait_for_text("stopped; /continue lets it go on", "❯ second\n  a draft")
         assert "without coming to an end" in terminal.shown
         terminal.type(chats.CTRL_C)
         terminal.wait_for(lambda: terminal.shown.endswith("❯"))
+        terminal.type(chats.CTRL_C)
+        terminal.wait_for_text("Ctrl-C again leaves")
+        terminal.wait_without("Ctrl-C again leaves")
+        terminal.type(chats.CTRL_C)
+        terminal.wait_for_text("Ctrl-C again leaves")
         terminal.type(chats.CTRL_C)
         assert terminal.finish() == 0
         assert terminal.restored and chats.LEAVE_SCREEN in terminal.stream

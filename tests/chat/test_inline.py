@@ -24,7 +24,7 @@ def piped(model: Path, typed: str, *arguments: str) -> subprocess.CompletedProce
 
 
 def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
-    with ChatTerminal("-m", scripted(REPLY), "--inline", lines=60) as terminal:
+    with ChatTerminal("-m", scripted(REPLY), "--inline", lines=60, PATH="/nowhere") as terminal:
         terminal.send("How many?")
         terminal.wait_for_text("❯ How many?", "Let me list", "thought for", "│ 4 │")
         assert "prime   square" in terminal.shown and "**" not in terminal.shown
@@ -38,7 +38,7 @@ def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
         terminal.send("/answer")
         terminal.wait_for_text("no reply is being written")
         terminal.send("/copy")
-        terminal.wait_for_text("copied the answer")
+        terminal.wait_for_text("copy the answer")
         assert terminal.copied == [ANSWER]
         terminal.send("/edit")
         terminal.wait_for(lambda: terminal.shown.count("❯ How many?") == 2)
@@ -52,7 +52,7 @@ def test_a_conversation_in_the_scrollback(scripted: Scripted) -> None:
     assert turn.question == "How many? Again\nand again?"
 
 
-def test_ctrl_c_stops_then_leaves(scripted: Scripted) -> None:
+def test_ctrl_c_stops_and_twice_leaves(scripted: Scripted) -> None:
     thought = "".join(f"Step {n}.\n" for n in range(2000))
     model = scripted(f"{thought}</think>y", context_length=24_000, slow=True)
     with ChatTerminal("-m", model, "--inline", R1LOCAL_LOOP_REPEATS="0") as terminal:
@@ -65,6 +65,8 @@ def test_ctrl_c_stops_then_leaves(scripted: Scripted) -> None:
         terminal.type(chats.CTRL_C)
         terminal.wait_for(lambda: terminal.text().count("stopped") >= 2)
         terminal.wait_for(lambda: "❯" in terminal.shown.rpartition("stopped")[2])
+        terminal.type(chats.CTRL_C)
+        terminal.wait_for_text("Ctrl-C again leaves")
         terminal.type(chats.CTRL_C)
         assert terminal.finish() == 0 and terminal.restored
 

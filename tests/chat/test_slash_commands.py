@@ -72,15 +72,18 @@ WRONG = {
     "/set nonsense 1": ("there is no setting 'nonsense'", "temperature"),
     "/set temperature hot": ("temperature 'hot' is not a number",),
     "/set temperature -1": ("out of range",),
-    "/context many": ("'many' is not a number",),
+    "/context many": ("'many' is not a number", "/context 8192"),
+    "/context 2": ("context 2 is out of range",),
+    "/vote many Why?": ("'many' is not a number", "/vote 8 What is"),
+    "/undo 3": ("/undo takes nothing behind it", "type /undo alone"),
     "/continue": ("the last reply is whole",),
     "/file": ("there is no path",),
     "/file missing.txt": ("missing.txt",),
     "/copy soup": ("'soup' can't be copied",),
-    "/copy code 3": ("there is no code block 3", "there are 1"),
+    "/copy code 3": ("there is no code block 3", "the answer has 1"),
     "/export /nowhere/at/all.md": ("can't be written", "give another path"),
     "/model no-such-model": ("no-such-model",),
-    "/resume nowhere": ("there is no session nowhere",),
+    "/resume nowhere": ("there is no session nowhere", "see which there are: /sessions"),
     "/rename": ("there is no name",),
     "/rename ../evil": ("can't be a session's name",),
     "/answer": ("no reply is being written",),
@@ -169,16 +172,32 @@ def test_files_go_with_the_next_question(scripted: Scripted, folder: Path) -> No
         ask(terminal, "And now?")
         terminal.told("/undo", "taken back: And now?")
         assert terminal.leave() == 0
-    first, second = (each["text"] for each in of_type("question"))
-    assert "xyzzy" in first and "xyzzy" not in second
+    first, second = of_type("question")
+    assert "xyzzy" in first["text"] and "xyzzy" not in second["text"]
+    with ChatTerminal("--resume") as terminal:
+        terminal.wait_for_text("❯ Well?", "(notes of mine.md, two.txt)")
+        terminal.told("/edit", "goes with the next question: notes of mine.md, two.txt")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ Well?"))
+        terminal.send("")
+        terminal.wait_for_text("(notes of mine.md, two.txt)", "│ 4 │")
+        terminal.send("/retry")
+        terminal.wait_for(lambda: len(of_type("ended")) == 4)
+        terminal.told("/file two.txt", "goes with the next question: two.txt")
+        terminal.told("/file none", "goes with the next question: no file")
+        assert terminal.leave() == 0
+    *_others, edited = of_type("question")
+    assert edited | {"at": ""} == first | {"at": ""}
+    (turn,) = read_session(saved_sessions()[0].name).turns
+    assert (turn.typed, turn.documents) == ("Well?", ("notes of mine.md", "two.txt"))
+    assert turn.question == first["text"]
 
 
 def test_copies_go_to_the_terminals_clipboard(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY), PATH="/nowhere") as terminal:
         ask(terminal)
-        terminal.told("/copy", "copied the answer")
-        terminal.told("/copy thinking", f"copied the thought: {len(THOUGHT)} characters")
-        terminal.told("/copy code", "copied code block 1: 14 characters")
+        terminal.told("/copy", "asked the terminal to copy the answer")
+        terminal.told("/copy thinking", f"copy the thought: {len(THOUGHT)} characters")
+        terminal.told("/copy code", "copy code block 1: 14 characters")
         terminal.leave()
         assert terminal.copied == [ANSWER, THOUGHT, 'print("four")\n']
 
@@ -187,11 +206,19 @@ def test_exports(scripted: Scripted, folder: Path) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         ask(terminal)
         terminal.told("/export talk.md", "written to talk.md")
+        (folder / "talk.md").write_text("mine")
         terminal.told("/export talk.md", "talk.md exists")
-        terminal.told("/export --no-thoughts short.md", "written to short.md")
+        assert (folder / "talk.md").read_text() == "mine"
+        terminal.told("/export talk.md --force", "written to talk.md")
+        terminal.told("/export --no-thoughts 'in short.md'", "written to in short.md")
         terminal.told("/export talk.json", "written to talk.json")
+        terminal.told("/export --thoughts", "/export has no --thoughts", "--no-thoughts and")
+        terminal.told("/export a b.md", "/export takes one path, not 2", "quote one with spaces")
         terminal.leave()
-    whole, short = ((folder / name).read_text() for name in ("talk.md", "short.md"))
+    written = [path for path in folder.iterdir() if path.suffix != ".gguf"]
+    assert {path.name for path in written} == {"talk.md", "in short.md", "talk.json"}
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
+    whole, short = ((folder / name).read_text() for name in ("talk.md", "in short.md"))
     assert "How many?" in whole and ANSWER in whole and "is 9 one?" in whole
     assert ANSWER in short and "is 9 one?" not in short
     assert THOUGHT in json.dumps(json.loads((folder / "talk.json").read_text())).encode().decode(
@@ -282,7 +309,8 @@ def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
         terminal.told("/resume primes", "❯ of primes", "this is session primes", "· primes")
         assert "❯ of squares" not in terminal.shown
         terminal.told("/resume", "❯ of squares", "· squares")
-        terminal.told("/rename primes", "there is a session primes already")
+        terminal.told("/rename primes", "there is a session primes already", "/resume primes")
+        terminal.told("/resume squares", "this is session squares", "/sessions lists the others")
         terminal.leave()
     assert {each.name for each in saved_sessions()} == {"primes", "squares"}
     assert len(records("primes")) and not re.search("squares", json.dumps(records("primes")))
@@ -337,3 +365,64 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         terminal.wait_for(lambda: terminal.shown.count("❯ What") == 1 and "▸" in terminal.shown)
         assert terminal.leave() == 0
     assert read_session("sums").turns == transcript.turns
+
+
+def test_a_small_context_is_no_reason_not_to_answer() -> None:
+    with ChatTerminal("-m", "nano", "--context", "512") as terminal:
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("▐78▌")
+        assert terminal.leave() == 0
+
+
+def test_only_what_helps_is_offered(folder: Path) -> None:
+    (folder / "long.txt").write_text("23 is a number. " * 200)
+    with ChatTerminal("-m", "nano", "--context", "768") as terminal:
+        terminal.told("/file long.txt", "goes with the next question")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("Type a number", "2  don't ask it: have it in the input again")
+        assert re.search(r"1  load the model with a context of [\d,]+ tokens", terminal.shown)
+        terminal.send("7")
+        terminal.wait_for_text("there is no choice 7", "type 1 to 2")
+        terminal.send("2.")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.type(chats.CTRL_C)
+        terminal.told("/file long.txt long.txt long.txt", "goes with the next question")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("! the next prompt needs", "ask something shorter; /file none lets")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.type(chats.CTRL_C)
+        terminal.told("/file none", "no file")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("▐78▌")
+        assert terminal.leave() == 0
+
+
+EDITORS = {
+    "saved": ('echo "first of all" > "$1"', "❯ first of all"),
+    "left as it was": ("true", None),
+    "given up": ('echo "first of all" > "$1"; exit 1', None),
+    "not there": ("exit 127", None),
+}
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+@pytest.mark.parametrize("arguments", [[], ["--inline"]])
+def test_what_an_editor_did_not_save_is_not_sent(
+    editor: str, arguments: list[str], scripted: Scripted, folder: Path
+) -> None:
+    script, sent = EDITORS[editor]
+    path = folder / "editor"
+    path.write_text(f"#!/bin/sh\necho was here >> edited\n{script}\n")
+    path.chmod(0o755)
+    with ChatTerminal("-m", scripted(REPLY), *arguments, VISUAL=str(path)) as terminal:
+        terminal.type("a draft")
+        terminal.wait_for_text("❯ a draft")
+        terminal.type("\x18\x05")
+        terminal.wait_for(lambda: (folder / "edited").exists())
+        if sent:
+            terminal.wait_for_text(sent, "│ 4 │")
+            assert terminal.leave() == 0
+            return
+        terminal.type(" goes on")
+        terminal.wait_for_text("❯ a draft goes on")
+    assert not of_type("question")

@@ -1,5 +1,7 @@
 """`/vote` in the chat: many replies, the winner, and the thoughts of each."""
 
+from pathlib import Path
+
 import pytest
 
 from r1local.sessions.folder import read_session, saved_sessions
@@ -38,6 +40,29 @@ def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
     assert voted.reply is not None and "144" in voted.reply.answer
     assert asked.reply is not None and "85" in asked.reply.answer
     assert voted.reply in voted.voters.values() and {1, 2, 3} <= voted.voters.keys()
+
+
+def votes_held() -> int:
+    return sum("voter" not in each for each in of_type("ended"))
+
+
+def test_a_vote_is_retried_as_a_vote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "note.txt").write_text("The magic word is xyzzy.")
+    with ChatTerminal("-m", "nano", "--seed", "1", columns=120) as terminal:
+        terminal.send("/file note.txt")
+        terminal.send("/vote 3 What is 12 times 12?")
+        terminal.wait_for(lambda: votes_held() == 1)
+        terminal.told("/retry", "❯ What is 12 times 12?", "votes")
+        terminal.wait_for(lambda: votes_held() == 2)
+        assert "cut off" not in terminal.shown
+        (turn,) = read_session(saved_sessions()[0].name).turns
+        terminal.told("/stats", f"in {len(turn.voters)} replies")
+        assert terminal.leave() == 0
+    assert turn.votes == 3 and turn.reply in turn.voters.values()
+    assert turn.documents == ("note.txt",) and "xyzzy" in turn.question
+    ends = [each["seed"] for each in of_type("ended") if each.get("voter") == 1]
+    assert len(ends) == 2 and ends[0] == 1 != ends[1]
 
 
 def thought_on_disk(voter: int) -> str:

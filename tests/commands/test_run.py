@@ -246,6 +246,39 @@ def test_stdin_is_a_document_when_there_is_a_prompt(run: Run, scripted: Scripted
     assert tokens == expected_tokens(FILE_FORM.format("stdin", "text") + "What?")
 
 
+def test_a_document_from_stdin_is_announced_and_can_be_left_out(
+    run: Run, scripted: Scripted
+) -> None:
+    model = scripted("Hm.</think>4", prompt=200, context_length=1024)
+    result = run("What?", "-m", model, stdin="a list\n")
+    assert "stdin is attached as a document of 7 characters; --no-stdin leaves it" in result.stderr
+    tokens = prompt_tokens(run, scripted, "What?", "--no-stdin", stdin="a list\n")
+    assert tokens == expected_tokens("What?")
+    refused = run("What?", "--no-stdin", "-f", "-", "-m", model, stdin="a list\n")
+    assert refused.returncode == 2 and "--no-stdin leaves out what -f - attaches" in refused.stderr
+
+
+def test_waiting_for_stdin_is_said(scripted: Scripted) -> None:
+    """As under ssh, in cron, or in an agent's pipe, that nobody closes."""
+    reading, writing = os.pipe()
+    command = [*COMMAND, "run", "What?", "-m", str(scripted("Hm.</think>4"))]
+    with subprocess.Popen(command, stdin=reading, stderr=subprocess.PIPE, text=True) as process:
+        os.close(reading)
+        assert process.stderr
+        told = process.stderr.readline()
+        assert told == "waiting for the end of stdin; </dev/null or --no-stdin says there is none\n"
+        os.close(writing)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("question", ["-1 + 2 = ?", "- a list", "-x y"])
+def test_a_question_with_a_dash_in_front_is_shown_the_way(run: Run, question: str) -> None:
+    refused = run(question)
+    assert refused.returncode == 2
+    assert f"goes behind --: r1local run -- '{question}'" in refused.stderr
+    assert "--: r1local" not in run("--efort", "low", question.removeprefix("-")).stderr
+
+
 def test_empty_stdin_is_no_document(run: Run, scripted: Scripted) -> None:
     assert prompt_tokens(run, scripted, "What?", stdin="") == expected_tokens("What?")
 
@@ -744,3 +777,15 @@ def test_the_exit_code_is_of_the_reply_without_its_loops(
         monkeypatch.setattr("sys.stdin", nothing)
         main()
     assert (ended.value.code, capsys.readouterr().out) == (code, out)
+
+
+def test_what_the_command_line_asks_for_says_more_than_a_preference(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("R1LOCAL_THINKING", "only")
+    assert run("What is 2+3?", "-m", "nano", "--answer-only", "--temperature", "0").stdout == "5\n"
+    monkeypatch.setenv("R1LOCAL_NO_THINK", "true")
+    assert "2+3=5" in run("What is 2+3?", "-m", "nano", "--temperature", "0").stdout
+    monkeypatch.setenv("R1LOCAL_THINKING", "show")
+    both = run("What is 2+3?", "-m", "nano", "--thinking", "only", "--think")
+    assert (both.returncode, "2+3=5" in both.stdout) == (0, True)

@@ -118,6 +118,13 @@ def test_export(tmp_path: Path) -> None:
     result = r1local("sessions", "export", "sky", "-o", file)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert file.read_text(encoding="utf-8") == r1local("sessions", "export", "sky").stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("mine")
+    again = r1local("sessions", "export", "sky", "-o", file)
+    assert again.returncode == 1
+    assert "sky.md exists\nhint: give another name, or --force" in again.stderr
+    assert file.read_text() == "mine"
+    assert r1local("sessions", "export", "sky", "-o", file, "--force").returncode == 0
     assert "Rayleigh" in file.read_text(encoding="utf-8")
     assert "Rayleigh" not in r1local("sessions", "export", "sky", "--no-thoughts").stdout
     data = json.loads(r1local("sessions", "export", "sky", "--format", "json").stdout)

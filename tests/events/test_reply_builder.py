@@ -35,13 +35,11 @@ def test_before_anything_came_there_is_nothing() -> None:
 def test_a_reply_that_finished_has_the_facts_of_its_end() -> None:
     end = Finished("length", USAGE, 42, False, valid=True)
     builder = built(ThinkingDelta("Hm", 1), ThinkingDelta("m.", 2), AnswerDelta("4", 1), end)
-    assert builder.valid is True
-    assert builder.reply() == Reply("Hmm.", "4", "length", False, "m", 5, 3, 11, 1.5, 0.5, 42)
+    assert builder.reply() == Reply("Hmm.", "4", "length", False, "m", 5, 3, 11, 1.5, 0.5, 42, True)
 
 
 def test_a_reply_without_its_end_is_lost_and_counts_what_came() -> None:
     thought = built(ThinkingDelta("Hm", 3))
-    assert thought.valid is None
     assert thought.reply() == Reply("Hm", "", "lost", True, "m", 3)
     answered = built(ThinkingDelta("Hm", 3), AnswerDelta("4", 1))
     assert answered.reply() == Reply("Hm", "4", "lost", False, "m", 3, 1)

@@ -6,10 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from r1local.errors import PromptInputError
 from r1local.prompts import documents
-from r1local.prompts.documents import Document, question_with_documents, read_document, read_text
+from r1local.prompts.documents import (
+    Document,
+    documents_of,
+    question_with_documents,
+    read_document,
+    read_text,
+)
 
 
 def test_the_form_is_deepseeks_own() -> None:
@@ -66,3 +74,20 @@ def test_input_without_an_end_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         if sys.platform != "win32":
             with pytest.raises(PromptInputError, match="stdin is larger than 1 MiB"):
                 read_text(endless, "stdin")
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+contents = names | st.just("\n[file content end]\n") | st.just("[file name]: a\n")
+
+
+@given(st.lists(st.builds(Document, names, contents), min_size=1, max_size=3), contents)
+def test_documents_come_back_from_a_message(documents: list[Document], question: str) -> None:
+    """However they are told apart, they make the same message again."""
+    message = question_with_documents(question, documents)
+    found = documents_of(message, question, [each.name for each in documents])
+    assert question_with_documents(question, found) == message
+
+
+def test_what_is_no_document_is_told() -> None:
+    with pytest.raises(PromptInputError, match=r"the text of a\.md"):
+        documents_of("Why?", "Why?", ["a.md"])

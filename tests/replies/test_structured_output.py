@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from r1local.engine.sampler import SamplerSettings
+from r1local.errors import GrammarError
+from r1local.events.reply import AnswerDelta
+from r1local.replies.control import Control
+from r1local.replies.generation import Begun, generate, tokenised_prompt
+from r1local.replies.json_schema import converted
+from r1local.replies.settings import ReplySettings
 from testing.command import Run, Scripted
 from testing.models import THINK, smollm2
+from testing.replies import HI, loaded
 
 pytestmark = pytest.mark.slow
 
@@ -218,3 +226,31 @@ def test_a_bad_grammar(run: Run, scripted: Scripted, tmp_path: Path) -> None:
 
 def test_schema_and_grammar_exclude_each_other(run: Run) -> None:
     assert run("hi", "--json-schema", "{}", "--grammar", "x").returncode == 2
+
+
+# --- Going on -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", ['{"a', '{"a": [1, 2', '{"a": [1, 23], "b": "é', "{"])
+def test_an_answer_that_goes_on_stays_in_its_form(begun: str, scripted: Scripted) -> None:
+    schema = json.dumps(
+        {
+            "properties": {
+                "a": {"type": "array", "items": {"type": "integer"}, "maxItems": 3},
+                "b": {"type": "string", "maxLength": 3},
+            },
+            "required": ["a", "b"],
+        }
+    )
+    settings = ReplySettings(SamplerSettings(seed=1), grammar=converted(schema).grammar)
+    with loaded(scripted("Hm.</think>\n\n" + "words " * 40, context_length=512)) as model:
+        events = generate(model, HI, settings, Control(), Begun("Hm.", begun, False))
+        rest = "".join(event.text for event in events if isinstance(event, AnswerDelta))
+    answer = json.loads(begun + rest)
+    assert answer.keys() == {"a", "b"}
+
+
+def test_an_answer_of_another_form_does_not_go_on(scripted: Scripted) -> None:
+    settings = ReplySettings(grammar=converted('{"type": "integer"}').grammar)
+    with loaded(scripted("Hm.")) as model, pytest.raises(GrammarError, match="another form"):
+        tokenised_prompt(model, HI, settings, Begun("Hm.", "So it is", False))

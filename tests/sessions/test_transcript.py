@@ -21,11 +21,13 @@ from r1local.sessions.records import (
     Question,
     Record,
     Retry,
+    SchemaChange,
     Setting,
     SystemPromptChange,
     Undo,
     UsedModel,
     decode,
+    encode,
     ended,
 )
 from r1local.sessions.session import Session
@@ -43,6 +45,7 @@ ends = st.builds(
     thinking_tokens=counts,
     thinking_s=seconds,
     thinking=st.none() | texts,
+    valid=st.none() | st.booleans(),
     answer=st.none() | texts,
 )
 of_reply = st.one_of(
@@ -53,7 +56,13 @@ of_reply = st.one_of(
     ends,
 )
 records = st.one_of(
-    st.builds(Question, texts, st.none() | texts),
+    st.builds(
+        Question,
+        texts,
+        st.none() | texts,
+        st.none() | st.lists(texts, min_size=1, max_size=2).map(tuple),
+        st.none() | counts,
+    ),
     of_reply,
     st.builds(OfVoter, st.integers(1, 3), of_reply),
     st.builds(Retry),
@@ -62,6 +71,7 @@ records = st.one_of(
     st.builds(Setting, texts, texts),
     st.builds(UsedModel, texts),
     st.builds(SystemPromptChange, st.none() | texts),
+    st.builds(SchemaChange, st.none() | texts),
     st.builds(Dropped, counts),
 )
 #: What a model streams: a few pieces of one reply, or of several voters' at once.
@@ -79,7 +89,7 @@ plans = st.builds(
 
 def state(transcript: Transcript) -> tuple[object, ...]:
     facts = transcript.system, transcript.model, transcript.settings, transcript.dropped
-    return (transcript.turns, transcript.title, *facts)
+    return (transcript.turns, transcript.title, transcript.schema, *facts)
 
 
 @pytest.mark.slow
@@ -98,6 +108,31 @@ def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None
         assert state(again) == state(session.transcript)
         assert again.started == session.transcript.started
         delete_session(session.name)
+
+
+def test_documents_of_files_written_before_they_had_a_field() -> None:
+    """The names stood below the question as it was typed, and still are read from there."""
+    line = b'{"type": "question", "text": "[x]Why?\\n(so)", "shown": "Why?\\n(so)\\n(a.md, b.md)"}'
+    record = decode(line)
+    assert record is not None
+    (turn,) = Transcript([record]).turns
+    assert (turn.typed, turn.documents) == ("Why?\n(so)", ("a.md", "b.md"))
+    assert turn.labelled == "Why?\n(so)\n(a.md, b.md)"
+    again = decode(encode(Question(turn.question, turn.shown, turn.documents)))
+    assert again is not None and Transcript([again]).turns == (turn,)
+    damaged = line.replace(b'"shown"', b'"documents": [1], "shown"')
+    assert decode(damaged) is None
+
+
+def test_a_vote_that_is_retried_has_no_reply_of_before() -> None:
+    reply = Ended("stop", False, "m", thinking="", answer="4")
+    records: list[Record] = [Question("?", votes=2), OfVoter(1, reply), OfVoter(2, reply), reply]
+    (turn,) = Transcript(records).turns
+    assert turn.voted == 2 == len(turn.voters)
+    (again,) = Transcript([*records, Retry()]).turns
+    assert again == Turn("?", votes=2)
+    (old,) = Transcript([Question("?"), *records[1:]]).turns
+    assert old.voted == 2
 
 
 def test_the_end_of_a_reply_that_went_on() -> None:
@@ -121,7 +156,7 @@ def test_the_end_of_a_reply_that_an_error_ended() -> None:
 
 
 def test_the_record_of_an_end_has_all_of_the_reply() -> None:
-    reply = Reply("Hm.", "4", "stop", False, "m", 2, 1, 9, 0.5, 0.25, 7)
+    reply = Reply("Hm.", "4", "stop", False, "m", 2, 1, 9, 0.5, 0.25, 7, valid=True)
     assert {f.name for f in fields(Ended)} == {f.name for f in fields(Reply)}
     transcript = Transcript([Question("?"), ended(reply, streamed=False)])
     assert transcript.turns[0].reply == reply

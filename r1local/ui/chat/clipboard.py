@@ -1,10 +1,15 @@
 """The clipboard: the terminal's, which works over ssh too, and the platform's."""
 
 import base64
+import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 
+#: tmux takes no OSC 52 by default, and with `-w` passes a text on to the terminal itself (tmux(1),
+#: `load-buffer`, from 3.2 on).
+_TMUX = ("tmux", "load-buffer", "-w", "-")
 _COMMANDS = (
     ("pbcopy",),
     ("wl-copy",),
@@ -24,11 +29,13 @@ def osc52(text: str) -> str:
     return f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\a"
 
 
-def copy_to_platform(text: str) -> None:
-    """Put a text on the desktop's clipboard, where a program for that is installed."""
-    command = next((each for each in _COMMANDS if shutil.which(each[0])), None)
-    if command is None:
-        return
+def copied_by_program(text: str) -> bool:
+    """Put a text on the clipboard by the first program that can; False if none here can."""
+    commands = (_TMUX, *_COMMANDS) if os.environ.get("TMUX") else _COMMANDS
+    return any(_copied_by(command, text) for command in commands if shutil.which(command[0]))
+
+
+def _copied_by(command: Sequence[str], text: str) -> bool:
     with suppress(OSError, subprocess.SubprocessError):
         # Their output stays closed: some go on in the background to hold the clipboard.
         subprocess.run(
@@ -37,5 +44,7 @@ def copy_to_platform(text: str) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_PATIENCE_S,
-            check=False,
+            check=True,
         )
+        return True
+    return False

@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from r1local.ui.cells import cell_len
-from r1local.ui.markdown.blocks import MAX_CHARACTERS, Block, MarkdownBlocks
+from r1local.ui.markdown.blocks import JSON_FENCE, MAX_CHARACTERS, Block, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import VisibleStream, visible
@@ -185,6 +185,20 @@ class MarkdownText(_Growing[Block]):
 
     def _restart(self) -> None:
         self._blocks = MarkdownBlocks()
+
+
+class JsonText(MarkdownText):
+    """JSON, shown as the code it is: nothing in it is Markdown."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._restart()
+        if text:
+            self.feed(text)
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._blocks.feed(JSON_FENCE)
 
 
 def text_of(row: Row) -> str:

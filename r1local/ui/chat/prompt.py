@@ -14,7 +14,13 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.filters import Condition, is_searching, vi_navigation_mode
+from prompt_toolkit.filters import (
+    Condition,
+    emacs_mode,
+    has_selection,
+    is_searching,
+    vi_navigation_mode,
+)
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -185,8 +191,6 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
         multiline=True,
         key_bindings=input_keys(editing.pastes),
         editing_mode=editing.mode,
-        enable_open_in_editor=True,
-        tempfile_suffix=".md",
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
         enable_suspend=True,
@@ -198,10 +202,10 @@ def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[s
 
 
 def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
-    """The buffer that questions are typed in; `accept` is given each one that is sent."""
+    """The buffer that questions are typed in; `accept` is given each one as it is sent."""
 
     def send(buffer: Buffer) -> bool:
-        accept(editing.pastes.whole(buffer.text))
+        accept(buffer.text)
         return False
 
     def begins_with_slash() -> bool:
@@ -213,13 +217,16 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
         history=editing.history,
         multiline=True,
         accept_handler=send,
-        tempfile_suffix=".md",
     )
     return buffer
 
 
 def input_keys(pastes: Pastes) -> KeyBindings:
-    """Keys of the input: Enter sends, Alt-Enter or a trailing backslash breaks the line."""
+    """Keys of the input.
+
+    Enter sends, Alt-Enter or a trailing backslash breaks the line, Ctrl-X Ctrl-E (in vi's mode v)
+    opens an editor.
+    """
     keys = KeyBindings()
 
     @keys.add("enter", filter=~is_searching)
@@ -236,6 +243,18 @@ def input_keys(pastes: Pastes) -> KeyBindings:
     @keys.add("escape", "enter")
     def _alt_enter(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
+
+    @keys.add("c-x", "c-e", filter=emacs_mode & ~has_selection)
+    @keys.add("v", filter=vi_navigation_mode)
+    async def _edit(event: KeyPressEvent) -> None:
+        # Not prompt_toolkit's own, which sends what an editor left unsaved, too; and in a buffer
+        # apart, since keys typed ahead change this one.
+        before = event.current_buffer.document
+        edited = Buffer(document=before, tempfile_suffix=".md")
+        await edited.open_in_editor()
+        if edited.text not in (before.text, before.text.removesuffix("\n")):
+            event.current_buffer.document = edited.document
+            event.current_buffer.validate_and_handle()
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:

@@ -24,7 +24,6 @@ from prompt_toolkit.key_binding import (
     KeyPressEvent,
     merge_key_bindings,
 )
-from prompt_toolkit.key_binding.bindings.open_in_editor import load_open_in_editor_bindings
 from prompt_toolkit.layout import (
     AnyContainer,
     BufferControl,
@@ -45,6 +44,7 @@ from prompt_toolkit.widgets import SearchToolbar
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.layout import PaneLayout
+from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
 from r1local.ui.chat.prompt import Editing, VisibleInput, input_keys, vi_mode
@@ -82,6 +82,9 @@ class Actions(Protocol):
     def help(self) -> None:
         """Tell the keys and the commands."""
 
+    def quit(self) -> None:
+        """Leave, if nothing is lost by it or the user says so."""
+
 
 class ChatScreen:
     """The screen and its keys.
@@ -110,6 +113,7 @@ class ChatScreen:
         self._buffer = buffer
         self._layout = layout
         self._keep_layout = keep_layout
+        self._leaving = LeavingKey()
         self._forced: bool | None = None
         self._suspension = Suspension()
         self._posted: deque[Posted] = deque()
@@ -119,9 +123,7 @@ class ChatScreen:
         self._output = steady_output()
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=merge_key_bindings(
-                [load_open_in_editor_bindings(), input_keys(editing.pastes), self._screen_keys()]
-            ),
+            key_bindings=merge_key_bindings([input_keys(editing.pastes), self._screen_keys()]),
             style=CHAT_STYLE,
             full_screen=True,
             mouse_support=True,
@@ -168,9 +170,9 @@ class ChatScreen:
         self._forced = True
 
     def type(self, text: str) -> None:
-        """Put a text into the input."""
-        self._buffer.text = text
-        self._buffer.cursor_position = len(text)
+        """Put a text into the input, in front of what is typed there."""
+        self._buffer.text = "\n".join(filter(None, (text, self._buffer.text)))
+        self._buffer.cursor_position = len(self._buffer.text)
 
     # The stream
 
@@ -319,6 +321,8 @@ class ChatScreen:
 
     def _status_row(self) -> StyleAndTextTuples:
         status = self._status()
+        if self._leaving.half_pressed and not status.busy:
+            status = replace(status, busy=LEAVES_AGAIN)
         if self.talk.state == "thinking" and self._side_by_side():
             status = replace(status, hint=_THINKING_KEYS.strip(" ─"))
         status = replace(status, mode=vi_mode().removesuffix(" · "))
@@ -361,18 +365,20 @@ class ChatScreen:
 
         @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
         def _end_of_input(_event: KeyPressEvent) -> None:
-            self.leave()
+            actions.quit()
 
         return keys
 
     def _interrupt_or_leave(self) -> None:
-        """Ctrl-C: stop the reply; else empty the input; else leave."""
+        """Ctrl-C: stop the reply; else empty the input; else leave, if pressed twice."""
         if self._actions.interrupt():
             return
         if self._buffer.text:
             self._buffer.reset()
+        elif self._leaving.pressed():
+            self._actions.quit()
         else:
-            self.leave()
+            asyncio.get_running_loop().call_later(SECOND_PRESS_S, self.app.invalidate)
 
     def _toggle_thinking(self) -> None:
         self._forced = not self._thinking_shown()

@@ -19,6 +19,8 @@ _MOST_WAITING_ROWS = 3
 class Status:
     """What there is to say; `busy` is said first, while it lasts.
 
+    `form` is what answers are held to.
+
     `waiting` are questions that were sent and wait for the reply before theirs.
     """
 
@@ -27,6 +29,7 @@ class Status:
     context_used: int = 0
     context_window: int = 0
     tokens_per_s: float = 0.0
+    form: str = ""
     session: str = ""
     busy: str = ""
     mode: str = ""
@@ -50,8 +53,9 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
         (6, warning, "▓" * cells + "░" * (_METER_CELLS - cells) if window else ""),
         (3, warning, f"{used:,}/{window:,}" if window else ""),
         (5, "", pace),
-        (8, "", status.session),
-        (9, "", status.hint),
+        (8, "", status.form),
+        (9, "", status.session),
+        (10, "", status.hint),
     ]
     parts = [(rank, style, visible_line(text)) for rank, style, text in parts if text]
     while len(parts) > 1 and _width(parts) > width:

@@ -7,12 +7,12 @@ from typing import Literal, assert_never
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.vote import VoteEvent, VoteResult
-from r1local.ui.chat.items import Item, MarkdownText, Passage, PlainText, Row
+from r1local.ui.chat.items import Item, JsonText, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
 from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
-from r1local.ui.wording import ENDINGS, duration, effort, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for
 from r1local.units import token_count
 
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
@@ -25,6 +25,7 @@ _WAYS_ON = {
     "loop": "/retry tries another way",
     "lost": "/continue lets it go on",
 }
+_NOT_VALID = f"{NOT_VALID}; /retry tries another way"
 _VOTE_LOST = f"{ENDINGS['lost']}; /edit has the question again"
 
 
@@ -47,6 +48,7 @@ class ChatView:
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
         self._votes: _Votes | None = None
+        self._json = False
         self._begun: Reply | None = None
         self._budget: int | None = None
         self._fold: Passage | None = None
@@ -76,11 +78,16 @@ class ChatView:
                 return (self._title,) if self._title else ()
 
     def begin(
-        self, question: str | None, reply: Reply | None = None, budget: int | None = None
+        self,
+        question: str | None,
+        reply: Reply | None = None,
+        budget: int | None = None,
+        *,
+        json: bool = False,
     ) -> None:
         """Start a reply: to a question that is new on the screen, or going on with one.
 
-        `budget` is that of the thought, in tokens.
+        `budget` is that of the thought, in tokens; `json` says that the answer will be JSON.
         """
         if question is not None:
             self.conversation.items.append(_question(question))
@@ -89,7 +96,7 @@ class ChatView:
         self._meter = Meter(self._clock)
         self._begun, self._budget, self._fold = reply, budget, None
         self._thought = _thought(reply.thinking if reply else "")
-        self._answer = None
+        self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
                 self.conversation.items.append(_folded(_thought_line(reply)))
@@ -114,6 +121,9 @@ class ChatView:
                     self._answer.feed(text)
             case Rewound(part, characters):
                 self._withdraw(part == "thinking", characters)
+            case Notice("schema", message):
+                self._answer = None  # it is whole, and this stands below it
+                self.note(f"{message}; /retry tries another way")
             case Notice(_, message):
                 self.note(message)
             case Finished():
@@ -121,10 +131,11 @@ class ChatView:
             case _:
                 assert_never(event)
 
-    def begin_vote(self, question: str, votes: int) -> None:
-        """Start a vote on a question."""
+    def begin_vote(self, question: str | None, votes: int) -> None:
+        """Start a vote on a question that is new on the screen, or on the last one anew."""
         self._votes = _Votes(VoteTable(votes))
-        self.conversation.items += [_question(question), self._votes]
+        new = [] if question is None else [_question(question)]
+        self.conversation.items += [*new, self._votes]
         self.conversation.scroll_to_end()
         self.state = "voting"
         self._meter = Meter(self._clock)
@@ -144,7 +155,7 @@ class ChatView:
         tally = "\n".join(tally_lines(elected))
         self.conversation.items.append(_folded(tally))
         if elected.winner:
-            self.conversation.items.append(self._answer_item(elected.winner.reply.answer))
+            self.conversation.items.append(_answer_of(elected.winner.reply, raw=self.raw))
             self._show_last_thought(elected.winner.reply)
         else:
             self.note("no reply came to an answer")
@@ -184,7 +195,7 @@ class ChatView:
         for number, turn in enumerate(turns):
             if number == dropped > 0:
                 items.append(Passage("the model is no longer given what is above", "class:note"))
-            items.append(_question(turn.typed))
+            items.append(_question(turn.labelled))
             if turn.voters:
                 told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
                 items.append(_folded(told))
@@ -227,16 +238,14 @@ class ChatView:
         items = self.conversation.items
         for number, item in enumerate(items):
             if isinstance(item, MarkdownText | PlainText):
-                items[number] = answer = self._answer_item(item.text)
+                json = isinstance(item, JsonText)
+                items[number] = answer = _answer_item(item.text, raw=raw, json=json)
                 if item is self._answer:
                     self._answer = answer
         self.conversation.reset()
 
-    def _answer_item(self, text: str) -> MarkdownText | PlainText:
-        return PlainText(text) if self.raw else MarkdownText(text)
-
     def _begin_answer(self, text: str) -> None:
-        self._answer = self._answer_item(text)
+        self._answer = _answer_item(text, raw=self.raw, json=self._json)
         self.conversation.items.append(self._answer)
 
     def _withdraw(self, from_thought: bool, characters: int) -> None:
@@ -280,10 +289,23 @@ class ChatView:
     def _reply_items(self, reply: Reply) -> list[Item]:
         items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
         if reply.answer:
-            items.append(self._answer_item(reply.answer))
+            items.append(_answer_of(reply, raw=self.raw))
+        if reply.valid is False:
+            items.append(Passage(_NOT_VALID, "class:note", spaced=False))
         if ending := _ending(reply.reason):
             items.append(Passage(ending, "class:note", spaced=False))
         return items
+
+
+def _answer_of(reply: Reply, *, raw: bool) -> MarkdownText | PlainText:
+    return _answer_item(reply.answer, raw=raw, json=reply.valid is not None)
+
+
+def _answer_item(text: str, *, raw: bool, json: bool) -> MarkdownText | PlainText:
+    """An answer as Markdown or as it was written; one that is JSON is the same in both."""
+    if json:
+        return JsonText(text)
+    return PlainText(text) if raw else MarkdownText(text)
 
 
 def _ending(reason: str) -> str | None:

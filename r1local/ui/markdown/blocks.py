@@ -18,6 +18,9 @@ BlockKind = Literal["paragraph", "item", "heading", "rule", "fence", "code", "ta
 MAX_CHARACTERS = 4_000
 MAX_LINES = 60
 
+#: Put before JSON, it makes code of all of it: no line of JSON can begin with its end.
+JSON_FENCE = "~~~json\n"
+
 _FENCE = re.compile(r"(`{3,}(?=[^`]*$)|~{3,})")
 _HEADING = re.compile(r"#{1,6}(?:\s|$)")
 _RULE = re.compile(r"([-*_])(?:\s*\1){2,}$")

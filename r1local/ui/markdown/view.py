@@ -6,7 +6,7 @@ from time import monotonic
 from rich.console import Console
 
 from r1local.ui.console import LiveRows
-from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
+from r1local.ui.markdown.blocks import JSON_FENCE, Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
 from r1local.ui.safe_text import VisibleStream
 
@@ -19,10 +19,13 @@ class MarkdownView:
     """Shows Markdown that comes in pieces: what is finished for good, the rest live.
 
     Painting is gated by the clock, so that a token costs the same whether it is the
-    twentieth or the twenty-thousandth. `clock` gives seconds.
+    twentieth or the twenty-thousandth. `clock` gives seconds. With `json` all of the text is
+    JSON, and shown as code.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, console: Console, clock: Callable[[], float] = monotonic, *, json: bool = False
+    ) -> None:
         self._console = console
         self._clock = clock
         self._blocks = MarkdownBlocks()
@@ -31,6 +34,8 @@ class MarkdownView:
         self._unpainted: list[Block] = []
         self._last_kind: BlockKind | None = None
         self._next_paint = clock()
+        if json:
+            self._blocks.feed(JSON_FENCE)
 
     def feed(self, text: str) -> None:
         """Take the next characters and show them soon."""

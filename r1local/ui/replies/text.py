@@ -44,6 +44,7 @@ def renderer_for(
     output_format: OutputFormat = "text",
     thinking: ThinkingMode = "show",
     answer_only: bool = False,
+    json: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Renderer:
     """Return the renderer of one reply.
@@ -56,6 +57,7 @@ def renderer_for(
         output_format: text to read, one JSON object, or one JSON object for each event.
         thinking: what becomes of the thought; `only` leaves the answer out instead.
         answer_only: print nothing but the final answer. Applies to the text format.
+        json: the answer will be JSON, and is shown as code on a terminal.
         clock: gives seconds, for the footer and the pace of repainting.
     """
     with_thinking, with_answer = thinking != "hide", thinking != "only"
@@ -68,7 +70,7 @@ def renderer_for(
             thought = _thinking_part(out, err, thinking, clock)
             return TextRenderer(err, thought, FinalAnswerOnly(out, err, reply))
         case "text":
-            return text_renderer(out, err, thinking=thinking, clock=clock)
+            return text_renderer(out, err, thinking=thinking, json=json, clock=clock)
         case _:
             assert_never(output_format)
 
@@ -78,11 +80,12 @@ def text_renderer(
     err: Console,
     *,
     thinking: ThinkingMode = "show",
+    json: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> "TextRenderer":
     """Return the renderer of a reply as text to read, its answer whole; see `renderer_for`."""
     thought = _thinking_part(out, err, thinking, clock)
-    return TextRenderer(err, thought, _answer_part(out, thinking, clock))
+    return TextRenderer(err, thought, _answer_part(out, thinking, clock, json=json))
 
 
 class PartRenderer(Protocol):
@@ -256,13 +259,13 @@ class FoldedThinking:
 
 
 class MarkdownAnswer:
-    """The answer as rendered Markdown."""
+    """The answer as rendered Markdown, or as JSON."""
 
-    def __init__(self, out: Console, clock: Callable[[], float]) -> None:
+    def __init__(self, out: Console, clock: Callable[[], float], *, json: bool) -> None:
         # Here, since replies in pipes have no use for it and would wait 35 ms.
         from r1local.ui.markdown.view import MarkdownView
 
-        self._view = MarkdownView(out, clock)
+        self._view = MarkdownView(out, clock, json=json)
 
     def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
         """Show the next characters."""
@@ -307,10 +310,12 @@ class FinalAnswerOnly:
         self._out.file.flush()
 
 
-def _answer_part(out: Console, thinking: ThinkingMode, clock: Callable[[], float]) -> PartRenderer:
+def _answer_part(
+    out: Console, thinking: ThinkingMode, clock: Callable[[], float], *, json: bool
+) -> PartRenderer:
     if thinking == "only":
         return Unshown()
-    return MarkdownAnswer(out, clock) if can_repaint(out) else PlainPart(out)
+    return MarkdownAnswer(out, clock, json=json) if can_repaint(out) else PlainPart(out)
 
 
 def _thinking_part(

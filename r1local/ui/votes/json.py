@@ -142,7 +142,7 @@ def _summary(ballot: VoterReply) -> dict[str, object]:
         "voter": ballot.voter,
         "final_answer": ballot.final_answer,
         "finish_reason": reply.reason,
-        "valid": ballot.valid,
+        "valid": ballot.reply.valid,
         "thinking_tokens": reply.thinking_tokens,
         "answer_tokens": reply.answer_tokens,
         "seed": reply.seed,

@@ -115,18 +115,19 @@ class TextVotes:
 
     def _show(self, elected: VoteResult) -> None:
         if elected.winner:
-            answer = elected.answer if self._answer_only else elected.winner.reply.answer
-            self._write(answer or "")
+            reply = elected.winner.reply
+            answer = elected.answer if self._answer_only else reply.answer
+            self._write(answer or "", json=reply.valid is not None)
         if self._with_tally:
             for line in tally_lines(elected):
                 print_notice(self._err, line)
 
-    def _write(self, answer: str) -> None:
+    def _write(self, answer: str, *, json: bool) -> None:
         out = self._out
         if can_repaint(out) and not self._answer_only:
             from r1local.ui.markdown.view import MarkdownView  # as in `renderers.MarkdownAnswer`
 
-            view = MarkdownView(out, monotonic)
+            view = MarkdownView(out, monotonic, json=json)
             view.feed(answer)
             view.close()
             return
@@ -140,8 +141,11 @@ def tally_lines(elected: VoteResult) -> list[str]:
     without = elected.finished - sum(one.votes for one in elected.candidates)
     lines = [f"{one_line(one.answer)} · {_votes(one.votes)}" for one in elected.candidates]
     lines = _shortened(lines)
-    if without:
-        lines.append(f"without an answer · {without:,}")
+    invalid = sum(ballot.reply.valid is False for ballot in elected.ballots)
+    if invalid:
+        lines.append(f"not valid by the schema · {invalid:,}")
+    if without > invalid:
+        lines.append(f"without an answer · {without - invalid:,}")
     speed = f"{elected.tokens:,} tokens, {elected.tokens_per_s:,.0f} a second"
     why = {
         "complete": "",

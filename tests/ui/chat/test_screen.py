@@ -41,6 +41,9 @@ class Asked:
     def help(self) -> None:
         self.names.append("help")
 
+    def quit(self) -> None:
+        self.names.append("quit")
+
 
 class Shown:
     """A screen, the terminal it is on, and what was asked for with its keys."""
@@ -99,10 +102,22 @@ def test_keys_ask_for_what_they_are_for(shown: Shown) -> None:
     assert shown.asked.names == ["help", "answer now", "think more", "interrupt"]
 
 
-def test_ctrl_c_stops_the_reply_then_empties_the_input_then_leaves(shown: Shown) -> None:
-    rows = shown.run("abc", "\x03", lambda: None, "\x03", "\x03", "typed after the end")
-    assert shown.asked.names == ["interrupt"] * 3
-    assert shown.buffer.text == "" and rows == []
+def test_ctrl_c_stops_the_reply(shown: Shown) -> None:
+    shown.run("abc", "\x03")
+    assert shown.asked.names == ["interrupt"] and shown.buffer.text == "abc"
+
+
+def test_ctrl_c_without_a_reply_empties_the_input_and_warns(shown: Shown) -> None:
+    shown.asked.names.append("interrupt")
+    rows = shown.run("abc", "\x03", "\x03")
+    assert shown.buffer.text == "" and "quit" not in shown.asked.names
+    assert any("Ctrl-C again leaves" in row for row in rows)
+
+
+def test_ctrl_c_pressed_twice_leaves(shown: Shown) -> None:
+    shown.asked.names.append("interrupt")
+    shown.run("\x03", "\x03")
+    assert shown.asked.names[-1] == "quit"
 
 
 def test_the_thought_folds_when_the_answer_starts(shown: Shown) -> None:

@@ -18,7 +18,7 @@ from r1local.events.vote import (
 from r1local.ui.console import console_for
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
 
-BALLOT = VoterReply(1, Reply("Hm.", "4", "stop", False, "m", 5, 3, seed=7), "4", valid=True)
+BALLOT = VoterReply(1, Reply("Hm.", "4", "stop", False, "m", 5, 3, seed=7, valid=True), "4")
 OTHER = VoterReply(2, Reply("", "x", "cancelled", False, "m", 0, 1, seed=8), None)
 RESULT = VoteResult(
     BALLOT,

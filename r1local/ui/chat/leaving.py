@@ -1,0 +1,33 @@
+"""Ctrl-C where there is nothing to stop and nothing to empty."""
+
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+
+#: It leaves when it comes twice within so many seconds: once is what people press to stop a reply
+#: that has just ended.
+SECOND_PRESS_S = 2.0
+LEAVES_AGAIN = "Ctrl-C again leaves"
+
+
+class LeavingKey:
+    """Ctrl-C on an empty input.
+
+    Args:
+        clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until = -inf
+
+    @property
+    def half_pressed(self) -> bool:
+        """Once more leaves."""
+        return self._clock() < self._until
+
+    def pressed(self) -> bool:
+        """Take one press; whether it leaves."""
+        leaves = self.half_pressed
+        self._until = -inf if leaves else self._clock() + SECOND_PRESS_S
+        return leaves
