@@ -10,6 +10,9 @@ import pytest
 
 from r1local.config.paths import user_models
 from r1local.hub.journal import BLOCK, JOURNAL, PART
+from r1local.models.catalog import load_catalog
+from r1local.models.store.installed import Installed
+from r1local.models.store.search import installed_models
 from testing.command import COMMAND, Completed
 from testing.gguf_writer import F32, MetadataValue, TensorData, write_gguf
 
@@ -120,6 +123,21 @@ def homes_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> Homes:
     for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "OLLAMA_MODELS"):
         monkeypatch.delenv(name, raising=False)
     return Homes(home)
+
+
+def found(homes: Homes) -> list[Installed]:
+    """What is in the homes, but for the embedded model and what the real machine has."""
+    return [
+        entry
+        for entry in installed_models(load_catalog(homes.user_models))
+        if entry.path.is_relative_to(homes.home)
+    ]
+
+
+def only(homes: Homes) -> Installed:
+    """The one model in the homes."""
+    (entry,) = found(homes)
+    return entry
 
 
 def r1local(*arguments: str | Path) -> Completed:

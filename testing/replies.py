@@ -26,7 +26,7 @@ def never() -> bool:
 
 
 @contextmanager
-def loaded(path: Path, **options: int) -> Iterator[LoadedModel]:
+def loaded(path: Path, **options: object) -> Iterator[LoadedModel]:
     model = load(path, LoadOptions(**options), never)  # type: ignore[arg-type]
     with model.model:
         yield model

@@ -22,6 +22,15 @@ def rows_of(screen: pyte.HistoryScreen) -> list[str]:
     return rows
 
 
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class Terminal(io.StringIO):
     """A stream that claims to be a terminal and keeps a screen like one."""
 

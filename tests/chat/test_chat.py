@@ -18,6 +18,8 @@ from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
 from testing.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow
+
 LONG_THOUGHT = steps(600)
 
 

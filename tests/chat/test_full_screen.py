@@ -8,6 +8,8 @@ from testing import chats
 from testing.chats import ChatTerminal, of_type, steps
 from testing.command import Scripted
 
+pytestmark = pytest.mark.slow
+
 #: About one second of a slow model, and several.
 THOUGHT, LONG_THOUGHT = steps(80), steps(200)
 LONG_ANSWER = "".join(f"- Fact {n}: the square is {n * n}.\n" for n in range(1, 121))

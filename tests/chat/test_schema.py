@@ -164,6 +164,7 @@ def test_a_vote_goes_by_what_is_set_of_votes(
 # --- On screens -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_screen_shows_json_as_it_is(scripted: Scripted, tmp_path: Path) -> None:
     path = tmp_path / "my schema.json"
     path.write_text(STARS)
@@ -190,6 +191,7 @@ def test_the_screen_shows_json_as_it_is(scripted: Scripted, tmp_path: Path) -> N
     assert [each.get("text") for each in of_type("schema", "talk")] == [STARS, SMALL, None]
 
 
+@pytest.mark.slow
 def test_the_screen_says_below_an_answer_that_it_is_not_valid(scripted: Scripted) -> None:
     arguments = ("-m", scripted(f"{REPLY}70"), "--session", "talk")
     with ChatTerminal(*arguments, columns=120) as terminal:
@@ -208,6 +210,7 @@ def test_the_screen_says_below_an_answer_that_it_is_not_valid(scripted: Scripted
         assert terminal.leave() == 0
 
 
+@pytest.mark.slow
 def test_the_scrollback_shows_json_as_it_is(scripted: Scripted) -> None:
     arguments = ("-m", scripted(f"{REPLY}{ANSWER}"), "--inline")
     with ChatTerminal(*arguments) as terminal:
@@ -223,6 +226,7 @@ def test_the_scrollback_shows_json_as_it_is(scripted: Scripted) -> None:
         assert terminal.leave() == 0
 
 
+@pytest.mark.slow
 def test_a_chat_in_a_pipe_takes_a_schema(scripted: Scripted) -> None:
     command = [*COMMAND, "chat", "-m", str(scripted(f"{REPLY}70"))]
     typed = f"/schema {SMALL}\nHow many?\n"

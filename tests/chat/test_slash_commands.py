@@ -14,6 +14,8 @@ from testing.command import ROOT, Scripted
 from testing.homes import Homes
 from testing.models import write_scripted_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

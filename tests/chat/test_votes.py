@@ -8,6 +8,8 @@ from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ChatTerminal, of_type
 
+pytestmark = pytest.mark.slow
+
 
 def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
     with ChatTerminal("-m", "nano", "--seed", "1", columns=120) as terminal:

@@ -38,6 +38,7 @@ def test_a_reader_that_has_gone_is_no_error(arguments: list[str]) -> None:
     assert (code, err) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", ["<&-", "<&- >&-", "<&- >&- 2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("command", [["run", "hi"], ["chat", "--no-save"]])
 def test_streams_may_be_closed(streams: str, command: list[str], scripted: Scripted) -> None:
@@ -67,6 +68,7 @@ def test_a_pipe_that_would_not_wait_does(scripted: Scripted) -> None:
     assert (chat.returncode, answer) == (0, b"answer\n")
 
 
+@pytest.mark.slow
 @MEMORY_LIMITS
 @pytest.mark.parametrize("endless", ["cat /dev/zero", r"yes $(printf %01000d 0)\\"])
 def test_endless_input_ends(endless: str, scripted: Scripted) -> None:
@@ -89,6 +91,7 @@ def test_too_little_memory_is_said(limit: str, scripted: Scripted) -> None:
     assert "too little memory" in err
 
 
+@pytest.mark.slow
 @MEMORY_LIMITS
 @pytest.mark.parametrize("megabytes", [93, 100, 120, 140])
 def test_a_context_beyond_a_limit_ends_in_a_sentence(megabytes: int) -> None:

@@ -14,6 +14,8 @@ from r1local.models.loading import load, load_options
 from r1local.models.selection import select
 from testing.command import COMMAND, Completed, Run, Scripted
 
+pytestmark = pytest.mark.slow
+
 
 def config(*arguments: str) -> Completed:
     return subprocess.run(

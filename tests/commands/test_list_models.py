@@ -17,6 +17,8 @@ from testing.command import COMMAND
 from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
 from testing.terminals import Terminal, console_on
 
+pytestmark = pytest.mark.slow
+
 HEAD = ["NAME", "QUANT", "SIZE", "WHERE", "CONTEXT", "FIT", "LAST USED"]
 
 

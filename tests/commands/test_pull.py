@@ -20,6 +20,8 @@ from r1local.hub.journal import BLOCK, partials
 from testing.command import COMMAND
 from testing.loopback_hub import COMMIT, Hub, loopback_hub
 
+pytestmark = pytest.mark.slow
+
 REPO = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 NAME = "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"
 DATA = random.Random(7).randbytes(5 * BLOCK + 12_345)

@@ -16,6 +16,8 @@ if sys.platform == "win32":
 
 from testing.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow
+
 REPO = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 NAME = "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"
 DATA = random.Random(7).randbytes(20 * 2**20)

@@ -15,6 +15,8 @@ from r1local.models.store.search import find_installed, remove_files
 from testing.command import COMMAND
 from testing.homes import MAIN, OLDER, REPO_7B, Homes, homes_in, r1local
 
+pytestmark = pytest.mark.slow
+
 UNSLOTH = REPO_7B.replace("bartowski", "unsloth")
 FOLDER = f"models--{REPO_7B.replace('/', '--')}"
 

@@ -26,6 +26,8 @@ from testing.models import (
     smollm2,
 )
 
+pytestmark = pytest.mark.slow
+
 REPLY = "Let me add.\nIt is 85.\n</think>\n\nIt is **85**, so \\boxed{85}."
 THINKING = "Let me add.\nIt is 85."
 ANSWER = "It is **85**, so \\boxed{85}."

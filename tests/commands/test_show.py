@@ -16,6 +16,8 @@ from testing.loopback_hub import loopback_hub
 from testing.models import r1_header
 from testing.terminals import Terminal, console_on
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from r1local.errors import (
     MalformedGGUF,
@@ -18,7 +20,7 @@ from r1local.errors import (
     NotAGGUFFile,
     TruncatedGGUF,
 )
-from r1local.gguf.file import read_gguf, read_header
+from r1local.gguf.file import read_gguf, read_header, read_summary
 from testing.gguf_writer import (
     MetadataValue,
     Raw,
@@ -358,3 +360,17 @@ def test_a_part_under_another_name(tmp_path: Path) -> None:
     (tmp_path / "renamed.gguf").rename(first)
     with pytest.raises(MalformedGGUF, match="not the part"):
         read_gguf(first)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_stand_for_a_header(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.gguf"
+    path.write_bytes(b"GGUF\x03\x00\x00\x00" + data)
+    read_summary(path)
+
+
+@pytest.mark.parametrize("situation", BROKEN_FILES)
+def test_broken_files_have_a_summary_or_none(tmp_path: Path, situation: str) -> None:
+    read_summary(BROKEN_FILES[situation](tmp_path / "m.gguf"))

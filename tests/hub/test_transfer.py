@@ -153,6 +153,7 @@ class TestDrips:
         hub.faults.slow_bodies, hub.faults.slow_after = 4, MIB
         assert Download(tmp_path)(published(hub)) == DATA
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", [{"slow_bodies": 10**6}, {"slow_heads": {"bytes"}}], ids=str)
     def test_where_there_is_no_other_it_ends_and_keeps_what_came(
         self, hub: Hub, tmp_path: Path, fault: dict[str, object]

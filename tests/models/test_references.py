@@ -236,3 +236,8 @@ def test_any_text_is_a_reference_or_an_error(text: str) -> None:
         parse_reference(text, load_catalog())
     except UnknownModel as error:
         assert error.hint
+
+
+def test_a_reference_to_ollama() -> None:
+    assert parse_reference("ollama:qwen3:4b", load_catalog()) == OllamaReference("qwen3:4b")
+    assert parse_reference("ollama:org/m", load_catalog()) == OllamaReference("org/m:latest")

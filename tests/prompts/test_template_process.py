@@ -74,6 +74,7 @@ def test_those_of_r1_are_known() -> None:
     assert workers() == others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -159,6 +160,7 @@ def test_the_process_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"secret" not in environment
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX's")
 @pytest.mark.parametrize("source", ["{{ messages[0].content }}", DEAF])
 def test_the_process_does_not_outlive_r1local(source: str) -> None:
