@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from r1local.chat.chat import Chat
-from r1local.chat.slash import split_words
+from r1local.chat.slash import words_of
 from r1local.errors import UsageError
 from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import checked_name, saved_sessions
@@ -31,7 +31,7 @@ def save(chat: Chat, argument: str) -> None:
 
 def export(chat: Chat, argument: str) -> None:
     """Write the conversation to a file."""
-    words = split_words(argument)
+    words = words_of(argument)
     options = {word for word in words if word.startswith("--")}
     paths = [word for word in words if word not in options]
     if unknown := options - {"--no-thoughts", "--force"}:
@@ -62,7 +62,7 @@ def sessions(chat: Chat, _argument: str) -> None:
 
 def resume(chat: Chat, argument: str) -> None:
     """Go on with another session, or with the last one."""
-    argument = " ".join(split_words(argument))
+    argument = " ".join(words_of(argument))
     if not isinstance(chat.dialogue.recorder, Session):
         raise UsageError("--no-save keeps no session to go on with", "start without --no-save")
     current = chat.dialogue.recorder.name

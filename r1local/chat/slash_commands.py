@@ -6,7 +6,7 @@ from pathlib import Path
 
 from r1local.chat import session_commands
 from r1local.chat.chat import Chat
-from r1local.chat.slash import SlashCommand, command_named, split_words
+from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
@@ -51,7 +51,7 @@ def _model(chat: Chat, argument: str) -> None:
 
 def _context(chat: Chat, argument: str) -> None:
     if argument:
-        chat.widen(_whole_number(argument.replace(",", ""), "/context 8192"))
+        chat.widen(whole_number(argument.replace(",", ""), "/context 8192"))
         return
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     chat.surface.say(f"{used:,} of {window:,} tokens of context are in use")
@@ -88,7 +88,7 @@ def _schema(chat: Chat, argument: str) -> None:
 
     def work(_control: Control) -> str:
         if argument and argument != "none":
-            words = [argument] if argument.startswith("{") else split_words(argument)
+            words = [argument] if argument.startswith("{") else words_of(argument)
             schema = schema_text(words[0] if len(words) == 1 else argument)
             structure_by(schema)  # refused before it is in force
             dialogue.use_schema(schema)
@@ -155,7 +155,7 @@ def _vote(chat: Chat, argument: str) -> None:
     votes, _space, question = argument.partition(" ")
     if not question.strip():
         raise UsageError("there is no question", "type for example: /vote 8 What is 17 times 23?")
-    chat.ask(question.strip(), _whole_number(votes, "/vote 8 What is 17 times 23?"))
+    chat.ask(question.strip(), whole_number(votes, "/vote 8 What is 17 times 23?"))
 
 
 def _edit(chat: Chat, _argument: str) -> None:
@@ -188,7 +188,7 @@ def _file(chat: Chat, argument: str) -> None:
     if argument == "none":
         chat.attached.clear()
     elif argument:
-        chat.attached += [read_document(Path(path).expanduser()) for path in split_words(argument)]
+        chat.attached += [read_document(Path(path).expanduser()) for path in words_of(argument)]
     elif not chat.attached:
         raise UsageError("there is no path", "type for example: /file notes.md")
     _tell_attached(chat)
@@ -200,7 +200,7 @@ def _copy(chat: Chat, argument: str) -> None:
     if argument == "thinking":
         text, what = (reply.thinking if reply else ""), "the thought"
     elif argument.split()[:1] == ["code"]:
-        number = _whole_number(argument[4:].strip() or "1", "/copy code 1")
+        number = whole_number(argument[4:].strip() or "1", "/copy code 1")
         blocks = [match[2] for match in _FENCE.finditer(text)]
         if not 0 < number <= len(blocks):
             raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
@@ -320,10 +320,3 @@ def _last_number(chat: Chat) -> int:
 def _tell_attached(chat: Chat) -> None:
     names = ", ".join(document.name for document in chat.attached)
     chat.surface.say(f"goes with the next question: {names or 'no file'}")
-
-
-def _whole_number(text: str, example: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a number", f"type for example: {example}") from None

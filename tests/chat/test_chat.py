@@ -19,6 +19,8 @@ from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
 from testing.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow
+
 LONG_THOUGHT = steps(600)
 
 
@@ -153,10 +155,10 @@ def test_no_save_leaves_nothing_anywhere(scripted: Scripted, home: Path) -> None
     with ChatTerminal("-m", model, "--no-save") as terminal:
         terminal.send("a secret")
         terminal.wait_for_text("│ 4 │", "not saved")
-        terminal.told("/save", "nothing is saved")
-        terminal.told("/resume other", "--no-save keeps no session to go on with")
-        terminal.told("/undo", "taken back: a secret")
-        terminal.told("/new", "a new session")
+        terminal.command_shows("/save", "nothing is saved")
+        terminal.command_shows("/resume other", "--no-save keeps no session to go on with")
+        terminal.command_shows("/undo", "taken back: a secret")
+        terminal.command_shows("/new", "a new session")
         terminal.send("/set temperature 0.5")
         terminal.type(chats.F2 + chats.F9)
         terminal.send("another secret")
@@ -193,7 +195,9 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
             second.wait_for_text("❯ from the first", "└───┘", "shared-2")
             second.send("from the second")
             second.wait_for(lambda: second.shown.count("└───┘") == 2)
-            second.told("/resume shared", "session shared is open in another chat", "copy it: cp")
+            second.command_shows(
+                "/resume shared", "session shared is open in another chat", "copy it: cp"
+            )
             assert second.leave() == 0
         first.send("again")
         first.wait_for_text("❯ again")
@@ -295,10 +299,10 @@ def test_a_full_disk_keeps_no_other_session_locked(scripted: Scripted) -> None:
         (sessions_folder() / ".locks/blocked.lock").mkdir()
         terminal.send("How many?")
         terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
-        terminal.told("/resume other", "session blocked can't be saved")
+        terminal.command_shows("/resume other", "session blocked can't be saved")
         Session.open("other").close()
         (sessions_folder() / ".locks/blocked.lock").rmdir()
-        terminal.told("/resume other", "❯ from before", "this is session other")
+        terminal.command_shows("/resume other", "❯ from before", "this is session other")
         assert terminal.leave() == 0
     assert [turn.question for turn in read_session("blocked").turns] == ["How many?"]
 
@@ -310,14 +314,14 @@ def test_a_full_disk_is_told_and_the_chat_goes_on(scripted: Scripted) -> None:
         (sessions_folder() / ".locks").write_text("in the way")
         terminal.send("How many?")
         terminal.wait_for_text("│ 4 │", "session blocked can't be saved", "waits in memory until")
-        terminal.told("/save", "session blocked can't be saved")
-        terminal.told("/new", "session blocked can't be saved")
+        terminal.command_shows("/save", "session blocked can't be saved")
+        terminal.command_shows("/new", "session blocked can't be saved")
         terminal.type(chats.CTRL_D)
         terminal.wait_for_text("1  try again to save it, and leave", "2  leave, and lose what")
         terminal.send("1")
         terminal.wait_for(lambda: terminal.shown.count("1  try again") == 2)
         (sessions_folder() / ".locks").unlink()
-        terminal.told("/save", "it is saved as it happens, in")
+        terminal.command_shows("/save", "it is saved as it happens, in")
         terminal.send("And now?")
         terminal.wait_for_text("❯ And now?")
         terminal.wait_for(lambda: len(of_type("ended")) == 2)

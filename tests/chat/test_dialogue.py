@@ -138,7 +138,7 @@ def test_going_on_says_nothing_of_a_thought_and_no_think_in_vain_does(scripted: 
         assert not told(ask(dialogue))
         assert not told(list(dialogue.go_on(Control())))
         dialogue.change("no-think", "true", changed(dialogue.settings, "no-think", "true"))
-        assert ["no-think changes nothing" in each for each in told(ask(dialogue))] == [True]
+        assert ["no-think has no effect" in each for each in told(ask(dialogue))] == [True]
 
 
 def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:

@@ -83,6 +83,7 @@ def test_one_is_rewound_and_the_others_are_not(model: Model) -> None:
     assert drawn == expected
 
 
+@pytest.mark.slow
 def test_what_is_shared_is_stored_once_and_room_comes_back(model: Model) -> None:
     model.evaluate(tokens_of(model, "word " * 400), never)
     with model.batch() as batch:
