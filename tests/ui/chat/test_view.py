@@ -110,6 +110,7 @@ def test_a_turn_taken_back_leaves_all_else(view: ChatView) -> None:
     view.note("too")
     view.show_raw(True)
     view.take_back()
+    view.show_raw(False)
     assert shown(view.conversation) == [*whole, "kept", "too"]
     view.take_back()
     assert shown(view.conversation) == ["kept", "too"]
