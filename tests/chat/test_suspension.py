@@ -57,3 +57,14 @@ def test_a_signal_from_outside_leaves_the_shell_whole(tmux: Tmux, whom: str) -> 
     else:
         os.kill((child if whom == "child" else started).pid, signal.SIGTSTP)
     come_back(tmux)
+
+
+def test_a_kill_from_outside_leaves_the_screen_to_the_shell(tmux: Tmux) -> None:
+    shell = psutil.Process(int(tmux.tell("display-message", "-p", "#{pane_pid}")))
+    (started,) = shell.children()
+    (child,) = started.children()
+    started.kill()
+    child.wait(20)
+    tmux.wait_for("Killed")
+    assert "READY" in tmux.shown
+    assert not [each for each in ("scripted", "saved;", "❯", "error") if each in tmux.shown]
