@@ -251,6 +251,7 @@ def test_what_cant_be_saved_is_lost_only_if_the_user_says_so(
     with ChatTerminal("-m", scripted(REPLY), "--session", "blocked", *arguments) as terminal:
         terminal.send("How many?")
         terminal.wait_for_text("session blocked can't be saved")
+        terminal.wait_for(lambda: terminal.rows[terminal.screen.cursor.y].startswith("❯"))
         terminal.type(chats.CTRL_D)
         terminal.wait_for_text("/export PATH writes the conversation elsewhere", "2  leave, and")
         terminal.send("3")
