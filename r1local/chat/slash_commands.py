@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from r1local.chat.chat import Chat
-from r1local.chat.slash import SlashCommand, command_named
+from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
@@ -53,7 +53,7 @@ def _model(chat: Chat, argument: str) -> None:
 
 def _context(chat: Chat, argument: str) -> None:
     if argument:
-        chat.widen(_whole_number(argument.replace(",", ""), "/context 8192"))
+        chat.widen(whole_number(argument.replace(",", ""), "/context 8192"))
         return
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     chat.surface.say(f"{used:,} of {window:,} tokens of context are in use")
@@ -90,7 +90,7 @@ def _schema(chat: Chat, argument: str) -> None:
 
     def work(_control: Control) -> str:
         if argument and argument != "none":
-            words = [argument] if argument.startswith("{") else _words(argument)
+            words = [argument] if argument.startswith("{") else words_of(argument)
             schema = schema_text(words[0] if len(words) == 1 else argument)
             structure_by(schema)  # refused before it is in force
             dialogue.use_schema(schema)
@@ -155,7 +155,7 @@ def _vote(chat: Chat, argument: str) -> None:
     votes, _space, question = argument.partition(" ")
     if not question.strip():
         raise UsageError("there is no question", "type for example: /vote 8 What is 17 times 23?")
-    chat.ask(question.strip(), _whole_number(votes, "/vote 8 What is 17 times 23?"))
+    chat.ask(question.strip(), whole_number(votes, "/vote 8 What is 17 times 23?"))
 
 
 def _edit(chat: Chat, _argument: str) -> None:
@@ -188,7 +188,7 @@ def _file(chat: Chat, argument: str) -> None:
     if argument == "none":
         chat.attached.clear()
     elif argument:
-        chat.attached += [read_document(Path(path).expanduser()) for path in _words(argument)]
+        chat.attached += [read_document(Path(path).expanduser()) for path in words_of(argument)]
     elif not chat.attached:
         raise UsageError("there is no path", "type for example: /file notes.md")
     _tell_attached(chat)
@@ -200,7 +200,7 @@ def _copy(chat: Chat, argument: str) -> None:
     if argument == "thinking":
         text, what = (reply.thinking if reply else ""), "the thought"
     elif argument.split()[:1] == ["code"]:
-        number = _whole_number(argument[4:].strip() or "1", "/copy code 1")
+        number = whole_number(argument[4:].strip() or "1", "/copy code 1")
         blocks = [match[2] for match in _FENCE.finditer(text)]
         if not 0 < number <= len(blocks):
             raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
@@ -232,7 +232,7 @@ def _save(chat: Chat, argument: str) -> None:
 
 
 def _export(chat: Chat, argument: str) -> None:
-    words = _words(argument)
+    words = words_of(argument)
     options = {word for word in words if word.startswith("--")}
     paths = [word for word in words if word not in options]
     if unknown := options - {"--no-thoughts", "--force"}:
@@ -261,7 +261,7 @@ def _sessions(chat: Chat, _argument: str) -> None:
 
 
 def _resume(chat: Chat, argument: str) -> None:
-    argument = " ".join(_words(argument))
+    argument = " ".join(words_of(argument))
     current = chat.dialogue.recorder.name
     names = [each.name for each in saved_sessions() if each.name != current]
     if current and argument and checked_name(argument) == current:
@@ -383,20 +383,3 @@ def _session(chat: Chat) -> Session:
 def _tell_attached(chat: Chat) -> None:
     names = ", ".join(document.name for document in chat.attached)
     chat.surface.say(f"goes with the next question: {names or 'no file'}")
-
-
-def _words(argument: str) -> list[str]:
-    """Words as in a shell: one in quotes may have spaces."""
-    import shlex
-
-    try:
-        return shlex.split(argument)
-    except ValueError:  # an apostrophe in a name
-        return [argument]
-
-
-def _whole_number(text: str, example: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a number", f"type for example: {example}") from None

@@ -173,19 +173,19 @@ def test_the_screen_shows_json_as_it_is(scripted: Scripted, tmp_path: Path) -> N
         terminal.wait_for_text("answers are free in form")
         terminal.send(f'/schema "{path}"')
         terminal.wait_for_text("answers are held to this JSON schema", "· JSON schema · talk")
-        terminal.told("/schema {", "the schema is not JSON", "! ")
-        terminal.told("/schema missing.json", "missing.json")
-        terminal.told("/schema", '"additionalProperties": false')
+        terminal.command_shows("/schema {", "the schema is not JSON", "! ")
+        terminal.command_shows("/schema missing.json", "missing.json")
+        terminal.command_shows("/schema", '"additionalProperties": false')
         terminal.send("How many?")
         terminal.wait_for_text(ANSWER, "thought for")
-        terminal.told("/stats", "1 of 1 answers are valid")
+        terminal.command_shows("/stats", "1 of 1 answers are valid")
         terminal.send(f"/schema {SMALL}")
         terminal.wait_for_text("is not held to the schema's maximum")
         assert terminal.leave() == 0
     with ChatTerminal("--resume", "talk") as terminal:
         terminal.wait_for_text(ANSWER, "JSON schema")
-        terminal.told("/schema", SMALL)
-        terminal.told("/schema none", "answers are free in form")
+        terminal.command_shows("/schema", SMALL)
+        terminal.command_shows("/schema none", "answers are free in form")
         terminal.wait_without("· JSON schema")
         assert terminal.leave() == 0
     assert [each.get("text") for each in of_type("schema", "talk")] == [STARS, SMALL, None]

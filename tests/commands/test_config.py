@@ -94,11 +94,11 @@ def test_one_sentence_for_a_wrong_value_wherever_it_is(run: Run, scripted: Scrip
     assert (file.returncode, file.stderr) == (1, f"error: {config_file()}: {sentence}")
 
 
-def test_a_variable_that_counts_more_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_counts_more_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("R1LOCAL_EFFORT", "low")
     result = config("set", "think-budget", "300")
     assert result.returncode == 0
-    assert "R1LOCAL_EFFORT is set, and counts more than config.toml" in result.stderr
+    assert "R1LOCAL_EFFORT is set and overrides config.toml" in result.stderr
 
 
 def test_options_before_a_command_are_refused() -> None:

@@ -48,7 +48,7 @@ def test_a_file_is_known_by_a_name_of_its_own(tmp_path: Path) -> None:
     assert entry["reference"] == "my-model-v2-q8-0"
     again = r1local("import", path)
     assert again.returncode == 1
-    assert "is imported already, as my-model-v2-q8-0" in again.stderr
+    assert "is already imported as my-model-v2-q8-0" in again.stderr
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_the_users_own_lines_stay(homes: Homes, tmp_path: Path) -> None:
     assert homes.user_models.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in homes.user_models.parent.iterdir()] == ["models.toml"]
     result = r1local("rm", "--yes", "m")
-    assert result.stderr == f"forgot m; its file stays: {path}\n"
+    assert result.stderr == f"forgot m; its file is still at {path}\n"
     assert homes.user_models.read_text().rstrip() == OWN.rstrip()
     assert path.exists()
 

@@ -143,7 +143,7 @@ def test_ctrl_c_while_the_hub_drips(
 def test_without_a_hub_the_catalog_is_shown() -> None:
     result = show("7b")
     assert result.returncode == 0
-    assert "shown from the catalog" in result.stderr
+    assert "showing the catalog's facts" in result.stderr
 
 
 def test_the_state_of_templates(scripted: Scripted) -> None:

@@ -83,7 +83,7 @@ def test_diffusion_does_not_write_token_after_token(
     model = write_llama_like(tmp_path / "m.gguf", architecture, biases=biases)
     result = run("hi", "-m", model)
     assert result.returncode == 1
-    assert "doesn't write text token after token" in result.stderr
+    assert "doesn't write text token by token" in result.stderr
 
 
 def test_text_read_as_a_whole_can_not_be_written(tmp_path: Path) -> None:

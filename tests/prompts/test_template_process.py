@@ -98,7 +98,7 @@ def test_a_process_that_dies_is_an_error_and_the_next_one_works(number: signal.S
     program = TemplateProgram("{{ messages[0].content }}")
     assert text_of(program) == "hi"
     workers()[0].send_signal(number)
-    with pytest.raises(ChatTemplateError, match="broke the process"):
+    with pytest.raises(ChatTemplateError, match="crashed the process"):
         text_of(program)
     assert text_of(program) == "hi"
 
@@ -132,7 +132,7 @@ def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(ROOT / "no-python"))
-    with pytest.raises(ChatTemplateError, match="there is no process"):
+    with pytest.raises(ChatTemplateError, match="no process can be started"):
         TemplateProgram("x")
 
 

@@ -98,7 +98,7 @@ def test_broken_templates_are_errors(source: str) -> None:
 )
 def test_pythons_insides_are_out_of_reach(source: str) -> None:
     message, _hint = rendered(source)["error"]
-    assert message == "the chat template reaches for something it may not have"
+    assert message == "the chat template tries something that is forbidden"
 
 
 def test_what_a_template_lacks_can_be_given() -> None:

@@ -61,7 +61,7 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writer]:
             try:
                 while len(text) < _MOST_BYTES:
                     tokens = allowed(grammar)
-                    assert tokens, f"a dead end behind {text!r}"
+                    assert tokens, f"a dead end after {text!r}"
                     if any(map(vocabulary.ends_reply, tokens)) and drawn.random() < 0.6:
                         return text.decode()
                     plain = [token for token in tokens if token < 256]

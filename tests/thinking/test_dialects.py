@@ -230,7 +230,7 @@ def test_a_grammar_begins_where_the_answer_does(
     template: str, run: Run, scripted: Scripted
 ) -> None:
     dialect = found(template)
-    closing = f"{dialect.closing}{dialect.behind}"
+    closing = f"{dialect.closing}{dialect.trail}"
     model = that_thinks(scripted, dialect, f'{{"sum":36}}{closing}{{"sum":85}}')
     schema = '{"properties": {"sum": {"type": "integer"}}}'
     result = json.loads(run("hi", "-m", model, "--format", "json", "--json-schema", schema).stdout)

@@ -163,7 +163,7 @@ def test_no_answer_is_exit_3(run: Run, scripted: Scripted) -> None:
     model = scripted("Round and round")
     result = run("hi", "-m", model, "--votes", "3")
     assert (result.returncode, result.stdout) == (3, "")
-    assert result.stderr == "no answer: no reply came to one\n"
+    assert result.stderr == "no answer: no reply reached one\n"
     vote = json_of(run, "hi", "-m", model, "--votes", "3")
     assert (vote["code"], vote["final_answer"], vote["answer"]) == (3, None, None)
     assert (vote["finished"], vote["agreement"], vote["tally"]) == (3, 0, [])
@@ -298,14 +298,14 @@ def test_a_voter_led_out_of_a_loop_disturbs_nobody(scripted: Scripted) -> None:
         expected = words(alone(model, settings))
         events, elected = held(model, VoteSettings(3, settings))
     for voter in (1, 2, 3):
-        told = {
+        kinds = {
             event.event.kind
             for event in events
             if isinstance(event, VoterEvent)
             and event.voter == voter
             and isinstance(event.event, Notice)
         }
-        assert "loop" in told
+        assert "loop" in kinds
     assert words(elected.ballots[0].reply) == expected
 
 
@@ -371,7 +371,7 @@ def test_a_wish_is_for_every_voter(scripted: Scripted) -> None:
                 case VoterEvent(3, ThinkingDelta(_, tokens)) if 20 <= tokens < 22:
                     control.answer_now()
                 case VoterEvent(voter, Notice("budget", message)):
-                    assert "as you wished" in message
+                    assert "as you asked" in message
                     closed.add(voter)
                 case VoterEvent(_, AnswerDelta(_, 5)):
                     control.cancel()

@@ -45,7 +45,7 @@ def test_imports_at_once_are_all_kept(homes: Homes, tmp_path: Path) -> None:
     ("name", "words"),
     [
         ("r1", "the name r1 is taken"),
-        ("7b", "the name 7b is taken, as another name of r1-distill-qwen-7b"),
+        ("7b", "the name 7b is taken: it is another name of r1-distill-qwen-7b"),
         ("nano", "taken"),
         ("Mine", "can't be a model's name"),
         ("a/b", "can't be a model's name"),
