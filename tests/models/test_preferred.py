@@ -19,8 +19,7 @@ def test_a_table_with_the_quantization_counts_before_one_without(typed: str | No
     write_config('[models."7b"]\ncontext = 8192\n[models."7b:q4_k_m"]\ncontext = 4096\n')
     known = load_catalog().find("7b")
     assert preferred_request(of_model([typed], known, "Q4_K_M")).context == 4096
-    if typed != "7b:q4_k_m":  # which means no other quantization
-        assert preferred_request(of_model([typed], known, "Q8_0")).context == 8192
+    assert preferred_request(of_model([typed], known, "Q8_0")).context == 8192
 
 
 def test_the_file_s_path_counts_before_every_name(tmp_path: Path) -> None:
