@@ -106,6 +106,11 @@ class Model:
         self.close()
 
     @property
+    def closed(self) -> bool:
+        """It was freed: nothing can be evaluated or tokenised any more."""
+        return not self._model
+
+    @property
     def position(self) -> int:
         """Number of tokens in the KV cache."""
         return len(self._evaluated)

@@ -36,6 +36,8 @@ _MERGED = "the chat template has no system role: the system prompt goes before t
 _LEFT_OUT = "the chat template leaves out the system prompt"
 _NO_THOUGHT = "the chat template closes the thought before it begins: the model won't think"
 _NO_SWITCH = "the chat template can't switch off the thinking: no-think has no effect"
+#: What is told of a thought that is still to begin: untrue where a reply goes on.
+OF_THOUGHTS_TO_BEGIN = frozenset(Notice("template", told) for told in (_NO_THOUGHT, _NO_SWITCH))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from r1local.engine.grammar import follows_grammar
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.models.loading import LoadedModel
-from r1local.prompts.chat_template import ChatTemplate, Prompt
+from r1local.prompts.chat_template import OF_THOUGHTS_TO_BEGIN, ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
@@ -168,7 +168,8 @@ def prompt_of(
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"
-    return Prompt(tuple(parts), start, prompt.notices)
+    notices = tuple(each for each in prompt.notices if each not in OF_THOUGHTS_TO_BEGIN)
+    return Prompt(tuple(parts), start, notices)
 
 
 def check_prompt(tokens: Sequence[int], context_window: int) -> None:

@@ -47,7 +47,7 @@ def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         for command in ("/retry", "/edit", "/undo", "/continue", "/copy"):
             terminal.command_shows(command, "nothing was asked yet", "type a question")
-        terminal.command_shows("/think", "thoughts there are: none yet")
+        terminal.command_shows("/think", "there is no thought yet", "type a question")
         terminal.command_shows("/sessions", "no session is saved yet")
         terminal.command_shows("/resume", "there is no other session")
         terminal.command_shows("/stats", "0 tokens in 0.0 s")
@@ -159,6 +159,26 @@ def test_retry_undo_and_edit(scripted: Scripted) -> None:
     assert first["seed"] == 7 != second["seed"]
     (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.question == "first of all"
+
+
+def test_what_else_is_on_the_screen_stays_when_a_turn_is_taken_back(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), lines=50) as terminal:
+        ask(terminal, "first")
+        terminal.command_shows("/stats", "prompts")
+        ask(terminal, "second")
+        terminal.send("/context")
+        terminal.wait_for_text("tokens of context are in use")
+        terminal.type(chats.F5)
+        terminal.wait_for_text("**four**")
+        terminal.send("/retry")
+        terminal.wait_for(lambda: len(of_type("ended")) == 3)
+        terminal.wait_for(lambda: terminal.shown.count("**four**") == 1)
+        assert "in use" in terminal.shown.partition("❯ second")[0]
+        for word in ("second", "first"):
+            terminal.send("/undo")
+            terminal.wait_for_text(f"taken back: {word}", "prompts", "in use")
+            assert "❯" not in "".join(terminal.rows[:-1]) and "four" not in terminal.shown
+        assert terminal.leave() == 0
 
 
 def test_files_go_with_the_next_question(scripted: Scripted, folder: Path) -> None:
@@ -358,7 +378,7 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         assert "and the context has 768" in terminal.shown
         assert "1  leave out the oldest turn: What is 20 + 58?" in terminal.shown
         assert "2  ask it in a new session" in terminal.shown
-        assert "3  load the model with a context of 1,536 tokens" in terminal.shown
+        terminal.wait_for_text("3  load the model with a context of 1,536 tokens")
         asked = len(of_type("question", "sums"))
         terminal.send("1")
         terminal.wait_for(lambda: len(of_type("ended", "sums")) > asked)
@@ -398,6 +418,11 @@ def test_only_what_helps_is_offered(folder: Path) -> None:
         terminal.send("7")
         terminal.wait_for_text("there is no choice 7", "type 1 to 2")
         terminal.send("2.")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.send("")
+        terminal.wait_for_text("Type a number")
+        assert "in a new session" not in terminal.shown
+        terminal.command_shows("/system", "there is no system prompt")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
         terminal.type(chats.CTRL_C)
         terminal.command_shows("/file long.txt long.txt long.txt", "goes with the next question")
@@ -440,3 +465,14 @@ def test_what_an_editor_did_not_save_is_not_sent(
         terminal.type(" goes on")
         terminal.wait_for_text("❯ a draft goes on")
     assert not of_type("question")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--inline"]])
+def test_an_editor_that_is_not_there_is_said(arguments: list[str], scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), *arguments, EDITOR="/nope -w", VISUAL="") as terminal:
+        terminal.type("a draft")
+        terminal.wait_for_text("❯ a draft")
+        terminal.type("\x18\x05")
+        terminal.wait_for_text("the editor /nope can't be run: set VISUAL or EDITOR", "❯ a draft")
+        terminal.type(" goes on")
+        terminal.wait_for_text("❯ a draft goes on")

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -261,3 +262,25 @@ def test_a_session_is_renamed_while_it_goes_on() -> None:
     say(session, "three")
     session.close()
     assert find_session("other").turns == 1
+
+
+def test_a_session_that_cant_be_opened_is_not_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session.create("talk")
+    say(session, "Why?")
+    session.close()
+    with monkeypatch.context() as wrong:
+        wrong.setenv("R1LOCAL_SESSION_KV_MIB", "many")
+        with pytest.raises(InvalidSetting):
+            Session.open("talk")
+    Session.open("talk").close()
+
+
+def test_the_hint_of_a_session_in_use_copies_it() -> None:
+    session = Session.create("my talk")
+    say(session, "Why?")
+    with pytest.raises(SessionInUse) as refused:
+        Session.open("my talk")
+    subprocess.run(refused.value.hint.partition("copy it: ")[2], shell=True, check=True)
+    with closing(Session.open("my talk-2")) as copy:
+        assert copy.transcript.turns == session.transcript.turns
+    session.close()

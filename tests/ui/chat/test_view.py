@@ -95,10 +95,25 @@ def test_a_notice_stands_above_the_answer_that_is_written(view: ChatView) -> Non
 
 
 def test_a_reply_that_goes_on_keeps_its_beginning(view: ChatView) -> None:
-    view.begin(None, Reply("Hm", "", "length", True, "m", 2, 0, 9, 1.0))
+    view.begin("?", Reply("Hm", "", "length", True, "m", 2, 0, 9, 1.0))
     play(view, ThinkingDelta("m.", 1), AnswerDelta("4", 1), end())
     assert shown(view.thinking) == ["Hmm."]
-    assert shown(view.conversation) == ["▸ thought for 3.0 s · 7 tokens", "4"]
+    assert shown(view.conversation) == ["❯ ?", "▸ thought for 3.0 s · 7 tokens", "4"]
+
+
+def test_a_turn_taken_back_leaves_all_else(view: ChatView) -> None:
+    view.show_turns([Turn("one", REPLY)], dropped=0)
+    whole = shown(view.conversation)
+    view.note("kept")
+    view.begin("two")
+    play(view, ThinkingDelta("Hm", 1), AnswerDelta("**4**", 1), end("length"))
+    view.note("too")
+    view.show_raw(True)
+    view.take_back()
+    view.show_raw(False)
+    assert shown(view.conversation) == [*whole, "kept", "too"]
+    view.take_back()
+    assert shown(view.conversation) == ["kept", "too"]
 
 
 def test_an_error_leaves_the_thought_unfinished(view: ChatView) -> None:
