@@ -68,7 +68,7 @@ def test_an_answer_that_is_not_valid_is_told_and_kept_as_that(scripted: Scripted
         dialogue.use_schema(SMALL)
         told = notices(ask(dialogue))
         turns = dialogue.turns
-    assert told == ["the answer is not valid by the schema: 70 is greater than the maximum of 10"]
+    assert told == ["the answer does not match the schema: 70 is greater than the maximum of 10"]
     again = read_session("talk")
     assert (again.turns, again.schema) == (turns, SMALL)
     assert again.turns[0].reply and again.turns[0].reply.valid is False
@@ -201,7 +201,7 @@ def test_the_screen_says_below_an_answer_that_it_is_not_valid(scripted: Scripted
         terminal.wait_for_text("70 is greater than", "/retry tries another way")
         rows = [row.strip() for row in terminal.rows]
         answer = rows.index("70")
-        assert "not valid by the schema" in " ".join(rows[answer:])
+        assert "does not match the schema" in " ".join(rows[answer:])
         terminal.send("/vote 2 How many?")
         terminal.wait_for_text("not valid by the schema · 2", "no reply came to an answer")
         assert terminal.leave() == 0
@@ -235,4 +235,4 @@ def test_a_chat_in_a_pipe_takes_a_schema(scripted: Scripted) -> None:
     )
     assert done.stdout == "70\n"
     assert "not held to the schema's maximum" in done.stderr
-    assert "not valid by the schema: 70 is greater than the maximum of 10" in done.stderr
+    assert "does not match the schema: 70 is greater than the maximum of 10" in done.stderr

@@ -30,6 +30,7 @@ def shell(script: str, *arguments: str | Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["show", "nano"], ["list"], ["--version"], ["run", "--help"]]
 )
@@ -45,6 +46,7 @@ def test_streams_may_be_closed(streams: str, command: list[str], scripted: Scrip
     assert shell(f'"$@" {streams}', *command, "-m", scripted(REPLY))[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["run", "hi"], ["chat", "--no-save"]])
 def test_stdin_that_can_not_be_read_is_an_error(command: list[str], scripted: Scripted) -> None:
     code, _out, err = shell('"$@" 0>/dev/null', *command, "-m", scripted(REPLY))

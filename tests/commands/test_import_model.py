@@ -51,6 +51,7 @@ def test_a_file_is_known_by_a_name_of_its_own(tmp_path: Path) -> None:
     assert "is already imported as my-model-v2-q8-0" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_name_of_the_users_choice(homes: Homes, tmp_path: Path) -> None:
     path = write_small_model(tmp_path / "m.gguf", {"general.file_type": 15})
     assert r1local("import", path, "--name", "tiny-1.5").returncode == 0
@@ -60,6 +61,7 @@ def test_a_name_of_the_users_choice(homes: Homes, tmp_path: Path) -> None:
     assert own["sizes"] == {"Q4_K_M": [path.stat().st_size]}
 
 
+@pytest.mark.slow
 def test_a_relative_path_is_made_absolute(
     homes: Homes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_relative_path_is_made_absolute(
     assert listed("m")["path"] == str(tmp_path / "m.gguf")
 
 
+@pytest.mark.slow
 def test_two_files_of_one_name(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -93,6 +96,7 @@ def test_a_file_that_is_no_model(homes: Homes, tmp_path: Path) -> None:
     assert not homes.user_models.exists()
 
 
+@pytest.mark.slow
 def test_the_users_own_lines_stay(homes: Homes, tmp_path: Path) -> None:
     homes.user_models.parent.mkdir(parents=True)
     homes.user_models.write_text(OWN.rstrip("\n"))

@@ -38,6 +38,7 @@ def tokens_of(model: Model, *parts: str) -> list[int]:
     return model.vocabulary.tokenise(parts)
 
 
+@pytest.mark.slow
 def test_each_says_what_it_says_alone(model: Model) -> None:
     shared = tokens_of(model, "Continue. ")
     own = [tokens_of(model, prompt) for prompt in PROMPTS]

@@ -110,12 +110,14 @@ def test_drops_with_progress_between_them_are_never_too_many(
     assert Download(tmp_path)(published(hub)) == DATA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_servers_in_trouble_are_asked_again(hub: Hub, tmp_path: Path, status: int) -> None:
     hub.faults.statuses = [status] * 5
     assert Download(tmp_path)(published(hub)) == DATA
 
 
+@pytest.mark.slow
 def test_retry_after_is_honoured(hub: Hub, tmp_path: Path) -> None:
     hub.faults.statuses, hub.faults.retry_after = [429], "1"
     begun = time.monotonic()
@@ -331,6 +333,7 @@ class TestJournal:
         record.close()
         return record.done
 
+    @pytest.mark.slow
     def test_it_survives_being_cut_at_any_byte(self, tmp_path: Path) -> None:
         order = [3, 1, 4, 5, 9, 2, 6]
         record = self.begun(tmp_path)

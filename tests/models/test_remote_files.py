@@ -99,7 +99,7 @@ def test_an_alternative_has_what_the_first_repository_lacks(hub: Hub) -> None:
     [
         (["README.md"], "", "org/repo has no GGUF files", "look for a repository"),
         (["mmproj-m-f16.gguf"], "", "has no model among its GGUF files", "hf:org/repo:FILE"),
-        (["m-Q2_K.gguf", "mtp-m.gguf"], ":Q8_0", "has no Q8_0", "Q2_K; and by its name: mtp-m"),
+        (["m-Q2_K.gguf", "mtp-m.gguf"], ":Q8_0", "has no Q8_0", "Q2_K; and by file name: mtp-m"),
         (["m.Q8_0.gguf.part1of2"], "", "only pieces of GGUF files", "join them with cat"),
         (["m.Q2_K.gguf", "m.Q8_0.gguf.part1of2"], ":Q8_0", "no Q8_0", "m.Q8_0.gguf is there in"),
         (["m.Q2_K.gguf", "m.Q8_0.gguf.part1of2"], ":Q6_K", "no Q6_K", "it has: Q2_K"),

@@ -259,6 +259,7 @@ HOSTILE: dict[str, str] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_schemas_are_refused_soon(name: str) -> None:
     started = time.monotonic()

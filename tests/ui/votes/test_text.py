@@ -75,7 +75,7 @@ def test_a_terminal_has_the_table_then_the_answer_and_the_tally(
         "So ▐4▌.",
         "4 · 2 votes",
         "without an answer · 1",
-        "3 replies · 24 tokens, 12 a second",
+        "3 replies · 24 tokens, 12 per second",
     ]
 
 
@@ -85,7 +85,7 @@ def test_a_terminal_has_the_table_then_the_answer_and_the_tally(
         ("complete", "3 replies · "),
         ("decided", "3 replies, then the outcome was certain · "),
         ("confident", "3 replies, then the leader was likely enough to stay ahead · "),
-        ("cancelled", "3 replies, then it was stopped · "),
+        ("cancelled", "3 replies, then the vote was stopped · "),
     ],
 )
 def test_the_tally_says_why_it_ended(ended: VoteEnd, words: str) -> None:
