@@ -58,7 +58,7 @@ def reason_of(error: OSError) -> str:
 
 def _bytes_of(path: Path) -> bytes:
     """What a regular file holds."""
-    with open(path, "rb", opener=_regular) as file:  # noqa: PTH123  (has no opener)
+    with open(path, "rb", opener=_regular) as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise OSError(f"it is larger than {_MOST_BYTES // 2**20} MiB")

@@ -34,6 +34,7 @@ _TAIL = 256
 
 _MERGED = "the chat template has no place for a system prompt: it stands before the first question"
 _LEFT_OUT = "the chat template leaves the system prompt out"
+_NO_QUESTION = "the chat template leaves the question out: the model doesn't see it"
 _NO_THOUGHT = "the chat template closes the thought before it begins: the model won't think"
 _NO_SWITCH = "the chat template has no way to do without a thought: no-think changes nothing"
 
@@ -127,6 +128,9 @@ class ChatTemplate:
         mark = self._unused_character(messages)
         guarded = [Message(m.role, self._hide_specials(m.content, mark)) for m in messages]
         rendered, notices = self._with_system(guarded, think)
+        said = any(m.content.strip() for m in messages if m.role != "system")
+        if said and MESSAGE not in rendered.origins:
+            notices.append(_NO_QUESTION)
         start = start_of_reply(rendered.own_tail(mark), self.dialect)
         if start == "none" and self._thinks and (think or not self.has_switch):
             rendered, start = rendered.ended(self.dialect.opening), "open"

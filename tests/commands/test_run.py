@@ -97,6 +97,31 @@ def test_jsonl_events_come_as_they_are_made(scripted: Scripted) -> None:
     assert json.loads(first) == {"type": "thinking", "text": "x"}
 
 
+def test_a_cut_answer_is_told_from_a_whole_one_in_a_pipe(run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted("x</think>yes, and more"), "--max-tokens", "6")
+    told = "stopped at the token limit\n"
+    assert (result.returncode, result.stdout, result.stderr) == (0, "yes,\n", told)
+
+
+def test_a_template_without_the_question_is_told(
+    run: Run, scripted: Scripted, tmp_path: Path
+) -> None:
+    template = tmp_path / "empty.jinja"
+    template.touch()
+    result = run("2+3", "-m", scripted("x</think>5"), "--chat-template", template)
+    assert "the chat template leaves the question out" in result.stderr
+
+
+def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scripted) -> None:
+    schema = '{"type": "integer", "minimum": 1e400}'
+    command = [*COMMAND, "run", "hi", "-m", str(scripted("x</think>1")), "--json-schema", schema]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", timeout=60, check=False,
+    )  # fmt: skip
+    assert "\n1\nthe answer is not valid by the schema" in "\n" + done.stdout
+
+
 def test_answer_only_is_the_content_of_the_last_box(run: Run, scripted: Scripted) -> None:
     model = scripted("hm</think>\\boxed{1} or \\boxed{\\frac{1}{2}} then")
     result = run("hi", "-m", model, "--answer-only")
