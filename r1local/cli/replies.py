@@ -45,7 +45,7 @@ def run(
     *,
     given: Mapping[str, Any],
 ) -> Command:
-    """Answer one question: the thinking goes to stderr, the answer to stdout.
+    """Answer one question: the answer goes to stdout, the thinking to a terminal's stderr.
 
     With both a PROMPT and text piped in, the text is a document the prompt is about.
     """

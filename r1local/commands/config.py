@@ -92,8 +92,7 @@ def edit_config() -> int:
     """Open `config.toml` in the user's editor, and check it after; return the exit code.
 
     Raises:
-        UsageError: there is no such editor.
-        InvalidSetting: what the file has now can't be.
+        InvalidSetting: there is no such editor, or what the file has now can't be.
     """
     path = ensure_config_file()
     usual = "notepad" if sys.platform == "win32" else "vi"
@@ -101,8 +100,9 @@ def edit_config() -> int:
     try:
         code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
     except (OSError, ValueError) as error:
-        told = f"the editor {editor!r} can't be started: {error}"
-        raise UsageError(told, f"set EDITOR, or edit {path} with another one") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        told = f"the editor {editor!r} can't be started: {why}"
+        raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
     read_config()
     return EXIT_OK if code == 0 else EXIT_ERROR
 

@@ -69,6 +69,11 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
+    if entry.home == "imported" and not entry.path.exists():
+        raise ModelNotInstalled(
+            f"the file of {entry.name} has gone: {entry.path}",
+            f"bring it back, or forget the model with: r1local rm {entry.name}",
+        )
     return Selected(entry.name, entry.path, entry.known, note, named, entry.quantization)
 
 
