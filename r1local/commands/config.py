@@ -13,7 +13,7 @@ from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
-from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
+from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UnknownModel, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, PathReference, parse_reference
@@ -68,6 +68,8 @@ def set_config(key: str, text: str, model: str | None) -> int:
         raise UsageError(error.message, error.hint) from error
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
     _tell_what_counts_more(option)
+    if option.name == "model" and value:
+        _tell_if_unknown(value)
     return EXIT_OK
 
 
@@ -143,6 +145,14 @@ def _tell_what_counts_more(option: Option) -> None:
     for variable in filter(os.environ.get, variables):
         told = f"{variable} is set, and counts more than {config_file().name}"
         print_notice(console_for(sys.stderr), told)
+
+
+def _tell_if_unknown(model: str) -> None:
+    """Say so where no model can be what was set."""
+    try:
+        parse_reference(model, load_catalog(user_models()))
+    except UnknownModel as error:
+        print_notice(console_for(sys.stderr), f"{error.message}; {error.hint}")
 
 
 def _row(option: Option, chosen: Settings) -> _Row:

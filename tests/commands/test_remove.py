@@ -14,6 +14,7 @@ from r1local.models.references import parse_reference
 from r1local.models.store.search import find_installed, remove_files
 from testing.command import COMMAND
 from testing.homes import MAIN, OLDER, REPO_7B, Homes, homes_in, r1local
+from testing.models import write_scripted_model
 
 UNSLOTH = REPO_7B.replace("bartowski", "unsloth")
 FOLDER = f"models--{REPO_7B.replace('/', '--')}"
@@ -230,7 +231,7 @@ def test_a_cache_that_may_not_be_written(homes: Homes) -> None:
 
 def test_an_imported_model_whose_file_has_gone_is_told_and_forgotten(homes: Homes) -> None:
     path = homes.home / "mine.gguf"
-    path.write_bytes(homes.data())
+    write_scripted_model(path, "x")
     assert r1local("import", path, "--name", "mine").returncode == 0
     path.unlink()
     run = r1local("run", "hi", "-m", "mine")
