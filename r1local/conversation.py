@@ -1,8 +1,8 @@
 """A conversation: immutable messages for the model, and turns as people see them.
 
-DeepSeek's models are trained with the thoughts of earlier turns left out of
-the history, so a message holds what was asked or answered, nothing else. A
-turn keeps the thought too: people open it again, search it and export it.
+DeepSeek's models are trained without the thoughts of earlier turns in the history, so a
+message consists of only what was asked or answered. A turn keeps the thought as well, so
+that people can read, search and export it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Role = Literal["system", "user", "assistant"]
-#: The two things a reasoning model writes.
+#: The two parts of a reply of a reasoning model.
 Part = Literal["thinking", "answer"]
 #: How a reply ended.
 FinishReason = Literal["stop", "length", "cancelled", "loop"]
 
-#: Characters of a headline, beyond which the question is cut.
+#: Characters of a headline; a longer question is cut.
 _HEADLINE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: who speaks, and the text as written."""
+    """One message: its author's role, and the text as written."""
 
     role: Role
     content: str
@@ -32,20 +32,19 @@ Conversation: TypeAlias = tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply as it is kept, loops left out.
+    """A reply as it is stored, without loops.
 
     Args:
         thinking: the thought, without its tags.
-        answer: the answer; empty where the reply ended inside its thought.
+        answer: the answer; empty if the reply ended inside its thought.
         reason: how it ended; `lost` if the program ended before the reply did.
-        thinking_open: the thought was not closed.
+        thinking_open: whether the thought was left open.
         model: the model's name.
         thinking_tokens, answer_tokens: tokens of each part, as `events.Usage` counts them.
         prompt_tokens: tokens of the whole prompt.
         thinking_s, answer_s: seconds that each part took.
-        seed: of its sampler.
-        valid: whether the answer is valid by its JSON schema; None: there is none, or the
-            answer was not checked.
+        seed: the seed of its sampler.
+        valid: whether the answer matches its JSON schema, or None if that was not checked.
     """
 
     thinking: str
@@ -64,14 +63,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question, as it was sent, and its reply; None while there is none.
+    """A question as it was sent, and its reply, which is None until there is one.
 
     Args:
-        shown: the question as it was typed, where it was sent with documents.
+        shown: the question as it was typed, if it was sent with documents.
         voters: all replies of a vote by the voters' numbers, from 1; the winner's is the
             `reply` too.
-        documents: the names of the documents, which stand in front of it in `question`.
-        votes: how many replies were to vote; None if none were.
+        documents: the names of the documents, which precede it in `question`.
+        votes: the number of replies that were to vote, or None if it was no vote.
     """
 
     question: str
@@ -93,12 +92,12 @@ class Turn:
 
     @property
     def voted(self) -> int:
-        """How many replies were to vote, or did: files of before 2026-12 have only these."""
+        """Number of replies that were to vote; files of before 2026-12 only have those that did."""
         return self.votes or len(self.voters)
 
     @property
     def distinct_replies(self) -> Iterator[tuple[int | None, Reply]]:
-        """Its reply, for no voter, and those of the voters that did not win."""
+        """The turn's reply, with None, and the losing voters' replies, with their numbers."""
         if self.reply:
             yield None, self.reply
         for voter, reply in sorted(self.voters.items()):
@@ -107,26 +106,26 @@ class Turn:
 
     @property
     def headline(self) -> str:
-        """The question's beginning in one short line."""
+        """The beginning of the question, in one short line."""
         words = " ".join(self.typed[: 8 * _HEADLINE].split())
         return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
 
 
 def labelled_question(typed: str, documents: Sequence[str]) -> str:
-    """A question with the names of its documents below it."""
+    """Return a question with the names of its documents below it."""
     return f"{typed}\n({', '.join(documents)})" if documents else typed
 
 
 def place(turn: int, voter: int | None) -> str:
-    """What a reply is called: its turn's number, from 1, and behind a point that of its voter."""
+    """Return the name of a reply: its turn's number from 1, such as 3, or 3.2 for voter 2."""
     return str(turn) if voter is None else f"{turn}.{voter}"
 
 
 def messages_of(turns: Iterable[Turn], system: str | None, question: str | None) -> Conversation:
-    """The messages that a model is given: answers only, never thoughts.
+    """Return the messages that a model is given: only answers, never thoughts.
 
-    A turn without an answer leaves its question out too: a model takes two
-    questions in a row for one, and most templates refuse them.
+    A turn without an answer is left out with its question, because a model takes two questions
+    in a row for one, and most templates refuse them.
     """
     messages = [Message("system", system)] if system else []
     for turn in turns:

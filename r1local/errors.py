@@ -1,32 +1,32 @@
 """Every failure a user can see, one class each.
 
     R1LocalError                    exit 1 unless a class says otherwise
-    ├── ModelFileError              the file can't be used as a model
+    ├── ModelFileError              the file is not usable as a model
     │   ├── ModelFileNotFound
     │   ├── ModelFileUnreadable     a directory, a device, no permission
-    │   ├── NotAGGUFFile            empty, or other bytes than GGUF's
+    │   ├── NotAGGUFFile            empty, or not in GGUF format
     │   ├── TruncatedGGUF           cut in the header, the tensor table or the data
-    │   ├── MalformedGGUF           counts, lengths or types that can't be true
+    │   ├── MalformedGGUF           impossible counts, lengths or types
     │   └── MissingTokenizer
-    ├── UnknownModel                a name that is no model's and no file's
+    ├── UnknownModel                a name of neither a model nor a file
     ├── ModelNotInstalled           a known model with no file on this machine
-    ├── HubError                    nothing could be had from the hub
-    │   ├── HubUnreachable          no network, no such host, a server in trouble
-    │   ├── HubMisconfigured        an address, proxy, certificate or token that can't be used
-    │   ├── MalformedAnswer         what answered is not the hub, or leaves out what it must say
+    ├── HubError                    the hub can't be reached, or has nothing for us
+    │   ├── HubUnreachable          no network, no such host, a failing server
+    │   ├── HubMisconfigured        an unusable address, proxy, certificate or token
+    │   ├── MalformedAnswer         the answer is not the hub's, or is incomplete
     │   ├── AccessDenied            gated, private, or a token that is not accepted
     │   ├── NotOnHub                no such repository, revision, file or quantization
-    │   └── UnsafeName              a file name that could leave the cache
-    ├── DownloadError               a file did not arrive whole
+    │   └── UnsafeName              a file name that could lead out of the cache
+    ├── DownloadError               a file did not arrive completely
     │   ├── DiskFull                no room; what came is kept
-    │   └── ChecksumMismatch        the bytes are not those the hub has
-    ├── StoreError                  what is stored here can't be changed, or is another program's
-    ├── SessionError                a conversation kept on this machine can't be had
+    │   └── ChecksumMismatch        the bytes differ from those on the hub
+    ├── StoreError                  what is stored can't be changed, or isn't ours
+    ├── SessionError                a stored session can't be opened or written
     │   ├── SessionNotFound         no session has that name
-    │   ├── SessionInUse            another chat writes it
+    │   ├── SessionInUse            another chat has it open
     │   ├── SessionDamaged          nothing in its file can be read
     │   ├── SessionTooNew           a later r1local wrote it
-    │   ├── SessionNotSaved         the disk refuses what was said; it waits in memory
+    │   ├── SessionNotSaved         it can't be written; it is kept in memory
     │   └── ExportError             a document of it can't be written
     ├── CatalogError                something wrong in the user's own models.toml
     ├── LoadingStopped              loading was stopped in a chat; the model is the one before
@@ -37,7 +37,7 @@
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
     ├── UsageError                  exit 2: the command line lacks something
-    │   └── GrammarError            a JSON schema or a grammar that can't be followed
+    │   └── GrammarError            an invalid or unusable JSON schema or grammar
     └── InvalidSetting              a value out of its range
 
 Every error is one sentence that says what happened and a hint that says what
@@ -54,7 +54,7 @@ EXIT_USAGE = 2
 EXIT_NO_ANSWER = 3
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
-#: As a shell reports a program that SIGPIPE ended.
+#: What a shell reports for a program that SIGPIPE ended.
 EXIT_BROKEN_PIPE = 141
 
 
@@ -87,7 +87,7 @@ class ModelFileUnreadable(ModelFileError):
 
 
 class NotAGGUFFile(ModelFileError):
-    """The file is empty or does not begin as a GGUF file does."""
+    """The file is empty or does not begin like a GGUF file."""
 
 
 class TruncatedGGUF(ModelFileError):
@@ -95,15 +95,15 @@ class TruncatedGGUF(ModelFileError):
 
 
 class MalformedGGUF(ModelFileError):
-    """The header states counts, lengths or types that can't be true."""
+    """The header states impossible counts, lengths or types."""
 
 
 class MissingTokenizer(ModelFileError):
-    """The file holds no tokenizer, so no text can be given to the model."""
+    """The file has no tokenizer, so the model can't be given text."""
 
 
 class UnknownModel(R1LocalError):
-    """The reference names no known model and no file."""
+    """The reference names neither a known model nor a file."""
 
 
 class ModelNotInstalled(R1LocalError):
@@ -111,11 +111,11 @@ class ModelNotInstalled(R1LocalError):
 
 
 class HubError(R1LocalError):
-    """Nothing could be had from the hub."""
+    """The hub can't be reached, or doesn't have what was asked for."""
 
 
 class HubUnreachable(HubError):
-    """There is no network, no such host, or a server in trouble."""
+    """There is no network, no such host, or the server fails."""
 
 
 class HubMisconfigured(HubError):
@@ -123,7 +123,7 @@ class HubMisconfigured(HubError):
 
 
 class MalformedAnswer(HubError):
-    """An answer is not the hub's, or lacks or contradicts what it must say."""
+    """An answer doesn't come from the hub, or is incomplete or contradictory."""
 
 
 class AccessDenied(HubError):
@@ -139,7 +139,7 @@ class UnsafeName(HubError):
 
 
 class DownloadError(R1LocalError):
-    """A file did not arrive whole; what came is kept."""
+    """A file did not arrive completely; what came is kept."""
 
 
 class DiskFull(DownloadError):
@@ -147,15 +147,15 @@ class DiskFull(DownloadError):
 
 
 class ChecksumMismatch(DownloadError):
-    """The bytes that came are not those the hub has."""
+    """The bytes that came differ from those on the hub."""
 
 
 class StoreError(R1LocalError):
-    """What is stored on this machine can't be changed, or is not r1local's to change."""
+    """What is stored on this machine can't be changed, or doesn't belong to r1local."""
 
 
 class SessionError(R1LocalError):
-    """A conversation kept on this machine can't be opened, changed or written."""
+    """A session stored on this machine can't be opened, changed or written."""
 
 
 class SessionNotFound(SessionError):
@@ -163,7 +163,7 @@ class SessionNotFound(SessionError):
 
 
 class SessionInUse(SessionError):
-    """Another chat has the session open and writes it."""
+    """Another chat has the session open."""
 
 
 class SessionDamaged(SessionError):
@@ -171,19 +171,19 @@ class SessionDamaged(SessionError):
 
 
 class SessionTooNew(SessionError):
-    """The session's file has the form of a later version of r1local."""
+    """The session's file was written by a later version of r1local."""
 
 
 class SessionNotSaved(SessionError):
-    """The disk refuses what was said; it waits in memory and is tried again, until the end."""
+    """The disk refuses a session's records; they are kept in memory, and writing is retried."""
 
 
 class ExportError(SessionError):
-    """A document of a conversation can't be written where it was to be."""
+    """A conversation can't be exported to the file that was named."""
 
 
 class CatalogError(R1LocalError):
-    """The user's own `models.toml` can't be read, or states something it can't."""
+    """The user's own `models.toml` can't be read, or has an entry that isn't allowed."""
 
 
 class ModelLoadError(R1LocalError):
@@ -195,7 +195,7 @@ class LoadingStopped(R1LocalError):
 
 
 class LoadingCancelled(Exception):
-    """Loading was cancelled: nothing a user has to be told, so not an R1LocalError."""
+    """Loading was cancelled, which needs no message to the user, so it is not an R1LocalError."""
 
 
 class ClipboardError(R1LocalError):
@@ -215,17 +215,17 @@ class PromptTooLong(R1LocalError):
 
 
 class PromptInputError(R1LocalError):
-    """There is no prompt, or a document can't be read as text."""
+    """There is no prompt, or a document isn't readable as text."""
 
 
 class UsageError(R1LocalError):
-    """The command line lacks something that can't be asked for."""
+    """The command line lacks something that r1local can't ask for."""
 
     exit_code = EXIT_USAGE
 
 
 class GrammarError(UsageError):
-    """A JSON schema or a grammar is not valid, or beyond what answers can be held to."""
+    """A JSON schema or a grammar is not valid, or can't be enforced."""
 
 
 class InvalidSetting(R1LocalError):
@@ -233,17 +233,18 @@ class InvalidSetting(R1LocalError):
 
 
 def require(holds: bool, setting: str, range_: str) -> None:
-    """Refuse a setting's value unless it holds.
+    """Refuse a setting's value unless `holds` is true.
 
     Raises:
-        InvalidSetting: `setting`, a name and its value, is not in the range that `range_` words.
+        InvalidSetting: the value is out of range; `setting` is its name and value, and `range_`
+            says what is allowed.
     """
     if not holds:
         raise InvalidSetting(f"{setting} is out of range", f"it must be {range_}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint for a word that is not known: the one it looks like, or all there are."""
+    """Return a hint for an unknown word: the most similar known one, or all there are."""
     import difflib  # only errors need it
 
     names = list(known)

@@ -1,1 +1,1 @@
-"""What tests and tools share: models, homes, servers and terminals made for the purpose."""
+"""What tests and tools share: models, home directories, servers and terminals."""

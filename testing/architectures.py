@@ -1,4 +1,4 @@
-"""Small models, weights all zero, of the architectures that are built as Llama's is."""
+"""Small models of architectures that are built like Llama's, with weights of zero."""
 
 from array import array
 from collections.abc import Mapping

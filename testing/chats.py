@@ -1,4 +1,4 @@
-"""`r1local chat` on a terminal, as a person has it before them."""
+"""`r1local chat` on a terminal, as a person sees it."""
 
 import base64
 import json
@@ -43,8 +43,8 @@ class ChatTerminal(PseudoTerminal):
     """A chat that waits for a question.
 
     Args:
-        arguments: of the command line.
-        prompt: what it shows when it can be typed in.
+        arguments: arguments of the command line.
+        prompt: what it shows when it is ready for input.
     """
 
     def __init__(
@@ -69,25 +69,25 @@ class ChatTerminal(PseudoTerminal):
         return self
 
     def send(self, text: str) -> None:
-        """Type a text, and Enter."""
+        """Type a text and press Enter."""
         self.type(f"{text}\r")
 
     def paste(self, text: str) -> None:
-        """Paste a text, as terminals do where a program has asked for brackets."""
+        """Paste a text, as terminals do when a program has asked for bracketed paste."""
         self.type(f"\x1b[200~{text}\x1b[201~")
 
     def wait_for_text(self, *texts: str, seconds: float = 60) -> None:
-        """Wait until all of them are on the screen."""
+        """Wait until all texts are on the screen."""
         self.wait_for(lambda: all(text in self.shown for text in texts), seconds)
 
     def wait_without(self, text: str) -> None:
-        """Wait until a text is on the screen no more."""
+        """Wait until a text is no longer on the screen."""
         self.wait_for(lambda: text not in self.shown)
 
-    def told(self, command: str, *texts: str) -> None:
-        """Send a slash command to an empty conversation, and wait until it is answered so.
+    def command_shows(self, command: str, *texts: str) -> None:
+        """Send a slash command with an empty input line, and wait for texts in its answer.
 
-        An answer in the making would not be cleared.
+        An answer that is still being written would not be cleared.
         """
         self.wait_for(lambda: not replying())
         self.send("/clear")
@@ -101,9 +101,9 @@ class ChatTerminal(PseudoTerminal):
         return self.shown.split("\n")
 
     def leave(self) -> int:
-        """End it as people do, at the prompt; return the exit code.
+        """End the chat as people do, at the prompt; return the exit code.
 
-        A terminal that is not in the program's hands yet takes Ctrl-D for itself.
+        A terminal that the program does not control yet takes Ctrl-D for itself.
         """
         self.wait_for(lambda: self.rows[self.screen.cursor.y].startswith(("❯", ">")), 15)
         self.type(CTRL_D)
@@ -111,7 +111,7 @@ class ChatTerminal(PseudoTerminal):
 
     @property
     def child(self) -> psutil.Process:
-        """The process that chats; the one started looks on."""
+        """The process that runs the chat; the process that was started only watches it."""
         (child,) = psutil.Process(self.pid).children()
         return child
 
@@ -123,22 +123,22 @@ class ChatTerminal(PseudoTerminal):
 
 
 def steps(count: int) -> str:
-    """A thought of so many lines, no two of them alike."""
+    """Return a thought of `count` lines, no two of them alike."""
     return "".join(f"Step {n}: {n} times {n + 1} is {n * (n + 1)}.\n" for n in range(count))
 
 
 def records(name: str | None = None) -> list[dict[str, Any]]:
-    """The lines of a session's file, or of all sessions' if none is named."""
+    """Return the lines of a session's file, or of all sessions' if none is named."""
     paths = sorted(sessions_folder().glob(f"{name or '*'}.jsonl"))
     return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
 
 
 def replying() -> bool:
-    """Whether a reply that a session has the beginning of has not ended."""
+    """Return whether a session has the beginning of a reply that has not ended."""
     kinds = [each["type"] for each in records() if "voter" not in each]
     return sum(map(kinds.count, ("question", "retry", "continued"))) > kinds.count("ended")
 
 
 def of_type(kind: str, name: str | None = None) -> list[dict[str, Any]]:
-    """Those of one type."""
+    """Return the records of one type."""
     return [record for record in records(name) if record["type"] == kind]

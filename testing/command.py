@@ -1,4 +1,4 @@
-"""The command as a person would start it, and what it is started with."""
+"""The command as a person would start it, and its environment."""
 
 import subprocess
 import sys

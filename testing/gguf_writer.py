@@ -1,4 +1,4 @@
-"""Writing GGUF files for tests, right or wrong, byte by byte."""
+"""Writing valid or invalid GGUF files for tests, byte by byte."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _ALIGNMENT = 32
 
 @dataclass(frozen=True)
 class Raw:
-    """A metadata value given as its type number and its bytes, however wrong."""
+    """A metadata value given by its type number and its bytes, however wrong."""
 
     type: int
     data: bytes
@@ -23,7 +23,7 @@ MetadataValue: TypeAlias = bool | int | float | str | list[str] | list[int] | li
 
 @dataclass(frozen=True)
 class TensorData:
-    """A tensor to write: dimensions fastest first, as ggml counts them."""
+    """A tensor to write; its fastest dimension comes first, as in ggml."""
 
     name: str
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ def string_bytes(text: str | bytes) -> bytes:
 
 
 def array_bytes(item_type: int, count: int, data: bytes) -> Raw:
-    """An array whose count need not be the number of items in `data`."""
+    """Return an array whose count need not be the number of items in `data`."""
     return Raw(9, struct.pack("<IQ", item_type, count) + data)
 
 
@@ -64,7 +64,7 @@ def _encode(value: MetadataValue) -> Raw:
 def gguf_header(
     metadata: Mapping[str, MetadataValue], tensors: Sequence[TensorData], version: int = 3
 ) -> bytes:
-    """The header and the tensor table, without the padding that follows."""
+    """Return the header and the tensor table, without the padding that follows."""
     out = bytearray(b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata)))
     for key, value in metadata.items():
         raw = _encode(value)
@@ -84,7 +84,7 @@ def write_gguf(
     tensors: Sequence[TensorData],
     version: int = 3,
 ) -> Path:
-    """Writes a whole GGUF file and returns its path."""
+    """Write a whole GGUF file and return its path."""
     data = b"".join(_padded(tensor.data) for tensor in tensors)
     path.write_bytes(_padded(gguf_header(metadata, tensors, version)) + data)
     return path

@@ -1,4 +1,4 @@
-"""The homes that models have, made of small real GGUF files in a home directory for tests."""
+"""The places for models, filled with small real GGUF files in a home directory for tests."""
 
 import hashlib
 import json
@@ -10,13 +10,16 @@ import pytest
 
 from r1local.config.paths import user_models
 from r1local.hub.journal import BLOCK, JOURNAL, PART
+from r1local.models.catalog import load_catalog
+from r1local.models.store.installed import Installed
+from r1local.models.store.search import installed_models
 from testing.command import COMMAND, Completed
 from testing.gguf_writer import F32, MetadataValue, TensorData, write_gguf
 
 REPO_7B = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 MAIN, OLDER = "a" * 40, "b" * 40
 
-#: What the header of the 7B distill says, without its tokenizer.
+#: What the header of the 7B distill contains, without its tokenizer.
 QWEN_7B: Mapping[str, MetadataValue] = {
     "general.architecture": "qwen2",
     "qwen2.block_count": 28,
@@ -31,7 +34,7 @@ QWEN_7B: Mapping[str, MetadataValue] = {
 def gguf_bytes(
     folder: Path, seed: int, changes: Mapping[str, MetadataValue] | None = None
 ) -> bytes:
-    """A GGUF file of some kB, other ones for other seeds."""
+    """Return a GGUF file of some kB, different for each seed."""
     path = folder / f"made-{seed}.gguf"
     tokens: dict[str, MetadataValue] = {"tokenizer.ggml.tokens": ["a", "b"]}
     tensor = TensorData("t", (512,), F32, bytes([seed % 256]) * 2048)
@@ -52,7 +55,7 @@ class Homes:
         self._seed = 0
 
     def data(self, **changes: MetadataValue) -> bytes:
-        """The bytes of a new model; underscores twice stand for dots in keys."""
+        """Return the bytes of a new model; double underscores stand for dots in keys."""
         self._seed += 1
         dotted = {key.replace("__", "."): value for key, value in changes.items()}
         return gguf_bytes(self.home, self._seed, dotted)
@@ -60,7 +63,7 @@ class Homes:
     def in_cache(
         self, filename: str, repo_id: str = REPO_7B, commit: str = MAIN, data: bytes | None = None
     ) -> Path:
-        """Put a file into the Hugging Face cache as huggingface_hub does; return its blob."""
+        """Put a file into the Hugging Face cache like huggingface_hub; return its blob."""
         data = self.data() if data is None else data
         folder = self.cache / f"models--{repo_id.replace('/', '--')}"
         blob = folder / "blobs" / hashlib.sha256(data).hexdigest()
@@ -89,7 +92,7 @@ class Homes:
         return part
 
     def in_ollama(self, place: str, data: bytes, file_type: str = "Q4_K_M") -> Path:
-        """Put a model into Ollama's store at a manifest's place; return its blob."""
+        """Put a model into Ollama's store under a manifest's path; return its blob."""
         (self.ollama / "blobs").mkdir(parents=True, exist_ok=True)
         config = json.dumps({"model_format": "gguf", "file_type": file_type}).encode()
         layers = [{"mediaType": "application/vnd.ollama.image.template", "digest": "sha256:0"}]
@@ -116,14 +119,29 @@ class Homes:
 
 
 def homes_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> Homes:
-    """The homes in a home directory, with nothing in the environment that moves them."""
+    """Return the places in a home directory, with nothing in the environment that moves them."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "OLLAMA_MODELS"):
         monkeypatch.delenv(name, raising=False)
     return Homes(home)
 
 
+def found(homes: Homes) -> list[Installed]:
+    """What is in the homes, but for the embedded model and what the real machine has."""
+    return [
+        entry
+        for entry in installed_models(load_catalog(homes.user_models))
+        if entry.path.is_relative_to(homes.home)
+    ]
+
+
+def only(homes: Homes) -> Installed:
+    """The one model in the homes."""
+    (entry,) = found(homes)
+    return entry
+
+
 def r1local(*arguments: str | Path) -> Completed:
-    """The command in a process of its own, with pipes and no stdin."""
+    """Run the command in a process of its own, with pipes and no stdin."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Data that repeats its form honestly: tables, logs, markup, drawings, digits."""
+"""Data that repeats its form legitimately: tables, logs, markup, drawings, digits."""
 
 import random
 from collections.abc import Mapping

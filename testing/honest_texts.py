@@ -1,4 +1,4 @@
-"""Texts that repeat themselves honestly: songs, enumerations, plans, what was asked for."""
+"""Texts that repeat themselves legitimately: songs, enumerations, plans, what was asked for."""
 
 import random
 from collections.abc import Mapping
@@ -225,7 +225,7 @@ def searching(drawn: random.Random, language: Language) -> Sample:
 
 
 def rechecked(drawn: random.Random, language: Language) -> Sample:
-    """A thought that takes its result back and looks again, a few times, and is done."""
+    """Return a thought that doubts its result and checks it, a few times, and is done."""
     wait = {
         "en": "Wait, let me check. ",
         "ja": "待って、確かめよう。",

@@ -18,7 +18,7 @@ class Sample:
         name: what it is, for whoever reads a failure.
         question: what the user asked.
         text: the reply, or its thought.
-        sure_of_numbers: the numbers follow from those before, so that a model is sure of them.
+        sure_of_numbers: whether the numbers follow from previous ones, so a model is sure of them.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Words:
     places: Sequence[str]
 
     def sentence(self, drawn: random.Random) -> str:
-        """A sentence of the form: who does what, of which kind, and where."""
+        """Return a sentence of the form: who does what, of which kind, and where."""
         words = (
             drawn.choice(self.first_names),
             drawn.choice(self.verbs),
@@ -52,12 +52,12 @@ class Words:
         return self.gap.join(words) + self.stop
 
     def name(self, drawn: random.Random) -> str:
-        """A person's name."""
+        """Return a person's name."""
         return f"{drawn.choice(self.first_names)} {drawn.choice(self.last_names)}"
 
 
 def split(words: str) -> Sequence[str]:
-    """Words that are written with bars between them."""
+    """Split words that are written with bars between them."""
     return words.split("|")
 
 
@@ -96,7 +96,7 @@ WORDS: Mapping[Language, Words] = {
 
 
 def as_lines(lines: Sequence[str]) -> str:
-    """Lines of text, each with its end."""
+    """Return lines of text, each with its end."""
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +104,7 @@ Maker = Callable[[random.Random, Language], Sample]
 
 
 def texts_in_languages(kinds: Mapping[str, Maker], seeds: int) -> Iterator[Sample]:
-    """Every kind of text, in every language, as often as there are seeds."""
+    """Yield every kind of text in every language, once for each seed."""
     for kind, make in kinds.items():
         for language in LANGUAGES:
             for seed in range(seeds):
@@ -118,7 +118,7 @@ _WIDE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]{1,2}")
 
 
 def pieces_of(text: str) -> list[str]:
-    """Pieces as tokenizers make them: words or parts of them, up to three digits, marks."""
+    """Split a text like tokenizers do: words or parts of them, up to three digits, marks."""
     pieces: list[str] = []
     for piece in _PIECE.findall(text):
         pieces += _WIDE.findall(piece) if _WIDE.match(piece) else [piece]
@@ -126,10 +126,10 @@ def pieces_of(text: str) -> list[str]:
 
 
 def doubts(pieces: Sequence[str], sure_of_numbers: bool) -> Iterator[bool]:
-    """Whether a model might as well have written something else in each piece's place.
+    """Yield whether a model might as well have written something else in place of each piece.
 
-    Models copy: what followed the last few pieces before, they expect again, and are nearly
-    sure of. Of anything else they are unsure, half the time very.
+    Models copy: they expect what followed the last few pieces before, and are nearly sure of
+    it. They are unsure about anything else, and very unsure half of the time.
     """
     drawn = random.Random(1)
     followed: dict[tuple[str, ...], str] = {}

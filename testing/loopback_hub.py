@@ -1,4 +1,4 @@
-"""A hub on loopback: what huggingface_hub asks for, ranges, and faults to order."""
+"""A hub on loopback that serves what huggingface_hub requests, with ranges and faults."""
 
 import hashlib
 import json
@@ -19,28 +19,28 @@ _PIECE = 64 * 1024
 
 @dataclass
 class Faults:
-    """What goes wrong, and how often; counts fall to nothing as they are used up."""
+    """What goes wrong, and how many times; counts go down to zero as they are used up."""
 
-    drop_after: int | None = None  # bytes of a body, then the connection is closed
+    drop_after: int | None = None  # bytes of a body before the connection is closed
     drops: int = 10**9
     statuses: list[int] = field(default_factory=list)  # answers to the next requests for bytes
     retry_after: str | None = None
     flips: int = 0  # bodies with a flipped bit
     no_ranges: bool = False
-    bytes_per_s: float | None = None  # of each connection
-    api_status: int | None = None  # of everything but the bytes
-    fail_headers: dict[str, str] = field(default_factory=dict)  # beside a status
+    bytes_per_s: float | None = None  # for each connection
+    api_status: int | None = None  # for everything except the bytes
+    fail_headers: dict[str, str] = field(default_factory=dict)  # in addition to a status
     api_code: str | None = None  # the hub's own word for it, in X-Error-Code
     etag_changes_after: int | None = None  # requests for bytes
     content_length_off: int = 0
     wrong_ranges: int = 0  # answers with another part of the file than was asked for
     linked_etag: str | None = None  # what the hub says a file's checksum is
     api_body: bytes | None = None  # instead of a repository's description
-    api_headers: dict[str, str] = field(default_factory=dict)  # beside it
-    metadata: dict[str, str | None] = field(default_factory=dict)  # headers about a file; None: not
+    api_headers: dict[str, str] = field(default_factory=dict)  # in addition to it
+    metadata: dict[str, str | None] = field(default_factory=dict)  # about a file; None omits one
     metadata_status: int = 302
-    byte_headers: dict[str, str] = field(default_factory=dict)  # other ones before the bytes
-    short_answers: int | None = None  # bytes of a range that come, said to be all
+    byte_headers: dict[str, str] = field(default_factory=dict)  # other headers before the bytes
+    short_answers: int | None = None  # bytes of a range that are sent, as if they were all
     slow_bodies: int = 0  # bodies that go on at a byte every 50 ms after `slow_after` bytes
     slow_after: int = 0
     slow_heads: set[str] = field(default_factory=set)  # "api", "metadata", "bytes"
@@ -61,12 +61,12 @@ class Hub:
         self.url, self.bytes_url = (f"http://127.0.0.1:{s.server_port}" for s in self._servers)
 
     def add(self, repo_id: str, name: str, data: bytes) -> str:
-        """Publish a file; returns its SHA-256."""
+        """Publish a file; return its SHA-256."""
         self.files.setdefault(repo_id, {})[name] = data
         return _sha256(data)
 
     def byte_requests(self) -> list[dict[str, str]]:
-        """Headers of the requests for bytes so far."""
+        """Return the headers of the requests for bytes so far."""
         return [headers for method, path, headers in self.requests if _is_bytes(method, path)]
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ def _is_bytes(method: str, path: str) -> bool:
 
 @contextmanager
 def loopback_hub() -> Iterator[Hub]:
-    """A hub for the length of a test."""
+    """Yield a hub for the duration of a test."""
     hub = Hub()
     try:
         yield hub
@@ -94,7 +94,7 @@ def loopback_hub() -> Iterator[Hub]:
 def _serve(hub: Hub) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     return server
 
 
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def handle(self) -> None:
-        with suppress(ConnectionError):  # a client that was killed
+        with suppress(ConnectionError):  # if a client was killed
             super().handle()
 
     def log_message(self, *_: object) -> None:
@@ -269,6 +269,6 @@ def _lfs(data: bytes) -> dict[str, object]:
     return {"sha256": _sha256(data), "size": len(data), "pointerSize": 134}
 
 
-@lru_cache(maxsize=4)  # a large file is asked for many times
+@lru_cache(maxsize=4)  # a large file is requested many times
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @contextmanager
 def listener(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve each connection in a thread of its own, then close it; yields the port."""
+    """Serve each connection in a thread of its own, then close it; yield the port."""
 
     def serve_one(connection: socket.socket) -> None:
         with connection, suppress(OSError, struct.error):
@@ -31,7 +31,7 @@ def listener(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 @dataclass
 class SocksProxy:
-    """A SOCKS5 proxy (RFC 1928) without passwords: its port, and whereto it connected."""
+    """A SOCKS5 proxy (RFC 1928) without passwords; has its port and the places it connected to."""
 
     port: int = 0
     targets: list[tuple[str, int]] = field(default_factory=list)
@@ -63,7 +63,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 @contextmanager
 def socks5_proxy() -> Iterator[SocksProxy]:
-    """A SOCKS5 proxy for the length of a test."""
+    """Yield a SOCKS5 proxy for the duration of a test."""
     proxy = SocksProxy()
     with listener(proxy.serve) as proxy.port:
         yield proxy

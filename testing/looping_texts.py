@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from testing.loop_corpus import WORDS, Language, Maker, Sample, pieces_of, split
 
-#: Tokens of a loop, about: a quarter of what R1 may write.
+#: Approximate tokens of a loop: a quarter of what R1 may write.
 LENGTH = 8_000
 _QUESTION: Mapping[Language, str] = {
     "en": "Anna has 27 apples, Ben has 58. How many do they have together?",
@@ -17,7 +17,7 @@ _QUESTION: Mapping[Language, str] = {
 
 
 def _endless(rounds: Iterator[str], drawn: random.Random, language: Language) -> Sample:
-    """Some honest sentences, and then a loop."""
+    """Return some sentences of normal text, and then a loop."""
     words, text, length = WORDS[language], "", 0
     begun = "".join(words.sentence(drawn) for _ in range(drawn.randrange(5, 30)))
     for part in rounds:
@@ -47,7 +47,7 @@ def paragraph(drawn: random.Random, language: Language) -> Sample:
 
 
 def page(drawn: random.Random, language: Language) -> Sample:
-    """A round longer than those that are looked for word for word."""
+    """Return rounds longer than those that are searched for word for word."""
     text = "".join(_some(language, drawn, 80)) + "\n\n"
     return _endless(itertools.repeat(text), drawn, language)
 
@@ -143,7 +143,7 @@ def paraphrases(drawn: random.Random, language: Language) -> Sample:
 
 
 def drift(drawn: random.Random, language: Language) -> Sample:
-    """Every few rounds one word becomes another."""
+    """Return rounds in which every few rounds one word becomes another."""
 
     def rounds() -> Iterator[str]:
         words = WORDS[language]
@@ -201,7 +201,7 @@ def number_words(drawn: random.Random, language: Language) -> Sample:
 
 
 def one_item(drawn: random.Random, language: Language) -> Sample:
-    """A list whose every item is the same."""
+    """Return a list whose items are all the same."""
     item = drawn.choice(WORDS[language].nouns)
     return _endless((f"{n}. {item}\n" for n in itertools.count(1)), drawn, language)
 
@@ -218,7 +218,7 @@ def dates(drawn: random.Random, language: Language) -> Sample:
 
 
 def question_again(drawn: random.Random, language: Language) -> Sample:
-    """The question, and a sum that changes nothing, in turn."""
+    """Return the question, and a sum that changes nothing, in alternation."""
     sums = ("27 + 58 = 85", "58 + 27 = 85", "20 + 50 + 7 + 8 = 85")
     rounds = (f"{_QUESTION[language]}\n{drawn.choice(sums)}\n\n" for _ in itertools.count())
     return _endless(rounds, drawn, language)

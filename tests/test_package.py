@@ -34,6 +34,7 @@ def test_embedded_model_is_small(wheel: Path) -> None:
     assert zipfile.ZipFile(wheel).getinfo("r1local/nano.gguf").file_size <= 6_000_000
 
 
+@pytest.mark.slow
 def test_installed_wheel_answers(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]

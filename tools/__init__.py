@@ -1,1 +1,1 @@
-"""Programs that make what the repository holds: documents, and the embedded model."""
+"""Programs that make parts of the repository: documents, and the embedded model."""

@@ -1,7 +1,7 @@
-"""Make the generated documents, or check that they are current.
+"""Generate documents from the code, or check that they are up to date.
 
 python -m tools.docs            write docs/cli.md, docs/config.md and docs/models.md
-python -m tools.docs --check    fail if one is stale
+python -m tools.docs --check    fail if one of them is stale
 """
 
 import os
@@ -17,16 +17,17 @@ from r1local.models.catalog import CatalogModel, load_catalog
 ROOT = Path(__file__).parents[1]
 MODELS_HEAD = """# Models
 
-Generated from `models.toml` by `python -m tools.docs`. A file of the same form in r1local's
-configuration folder adds models, changes facts, or hides a model with `hidden = true`.
+Generated from `models.toml` by `python -m tools.docs`. You can put a file of the same format and
+name into r1local's configuration folder to add models, change their facts, or hide a model with
+`hidden = true`.
 """
 CONFIG_HEAD = """# Preferences
 
 Generated from `r1local/config/options.py` by `python -m tools.docs`.
 
-What is always to hold stands in `config.toml`; `r1local config path` says where that is. What is
-about one question stays on the command line: the prompt and its files, the form of the output, how
-many replies vote, a chat template's variables.
+Put settings that should always apply into `config.toml`; `r1local config path` prints where it is.
+What concerns a single question stays on the command line: the prompt and its files, the output
+format, the number of votes, a chat template's variables.
 
 ```toml
 # config.toml
@@ -39,31 +40,33 @@ context = 16384
 temperature = 0.5
 ```
 
-A table `[models."NAME"]` holds for one model. NAME is what you type for it after `-m`, or a name
-or alias of the catalog, in any case. The more exact name counts: `"7b:q5_k_m"` before `"7b"`.
+A table `[models."NAME"]` applies to one model. NAME is what you type after `-m`, or one of the
+catalog's names or aliases, in upper or lower case. The most specific name wins: `"7b:q5_k_m"`
+overrides `"7b"`.
 
-`r1local config` lists every setting with its value and where that comes from. `r1local config set
-think-budget 2000` writes it for you, and `r1local config unset think-budget` takes it out; with
-`--model 7b` they do it for that model. What else stands in the file, comments too, stays as it is.
-`r1local config edit` opens the file in your editor.
+`r1local config` lists every setting, its value, and where the value comes from. `r1local config
+set think-budget 2000` writes a setting for you, and `r1local config unset think-budget` removes
+it; add `--model 7b` to do so for that model only. The rest of the file, comments included, stays
+as it is. `r1local config edit` opens the file in your editor.
 
-The first of these that sets a setting counts:
+A setting's value comes from the first of these places that has one:
 
-1. the command line, as `--think-budget 2000`. What config.toml turns on, the command line can turn
-   off: `--no-vi`, `--think`, `--think-budget none`
-2. the environment, as `R1LOCAL_THINK_BUDGET=2000`
-3. `config.toml`, in the model's table
-4. `config.toml`
-5. the model's entry in `models.toml`, which may have CATALOG
-6. what is built in
+1. the command line: `--think-budget 2000`. It can also turn off what config.toml turns on:
+   `--no-vi`, `--think`, `--think-budget none`
+2. the environment: `R1LOCAL_THINK_BUDGET=2000`
+3. the model's table in `config.toml`
+4. the rest of `config.toml`
+5. the model's entry in `models.toml`, which may set CATALOG
+6. the built-in default
 
-`effort` and `think_budget` say the same in other words: the one set in the place that counts more
-holds, and in one place it is `think_budget`. `system` holds for new conversations: a session that
-goes on keeps its own. `no_save` doesn't hold where you name a session. A relative path in
-`config.toml` starts at its folder.
+`effort` and `think_budget` are two ways to set the same thing: the one set in the earlier place
+wins, and if one place sets both, `think_budget` does. `system` applies to new conversations; a
+session that you continue keeps its own. `no_save` is ignored when you name a session. A relative
+path in `config.toml` is relative to the file's folder.
 
-Below, *a model* means that a model's table can have the key, and `/set` that the chat can change
-it; there, and on the command line, the key has hyphens (`--think-budget`).
+In the tables below, *a model* in the last column means that a model's table can set the key, and
+`/set` that a chat can change it. In a chat and on the command line, keys are written with hyphens
+(`--think-budget`).
 """.replace("CATALOG", ", ".join(f"`{option.key}`" for option in in_catalog()))
 CONFIG_GROUPS: Mapping[Group, str] = {
     "program": "The program",
@@ -71,9 +74,9 @@ CONFIG_GROUPS: Mapping[Group, str] = {
     "loading": "Loading models",
     "vote": "Votes",
 }
-SCORES_HEAD = """Of full-precision weights, by DeepSeek; a quantization may score lower. The models
-of May 2025 (0528) were measured on other editions of LiveCodeBench and Codeforces, which are left
-out here because they can't be compared.
+SCORES_HEAD = """DeepSeek measured these scores with full-precision weights; a quantization may
+score lower. The models of May 2025 (0528) were measured on other editions of LiveCodeBench and
+Codeforces; those scores are left out here because they aren't comparable.
 """
 SCORES = {
     "aime_2024": "AIME 2024",
@@ -115,7 +118,7 @@ def main() -> int:
 
 
 def cli_page() -> str:
-    """Every command's help."""
+    """Return the page with every command's help."""
     pages = ["# The command line\n\nGenerated from `--help` by `python -m tools.docs`.\n"]
     for command in COMMANDS:
         title = " ".join(("r1local", *command))
@@ -124,7 +127,7 @@ def cli_page() -> str:
 
 
 def config_page() -> str:
-    """Every preference: its key, what it does, its values, and where it can be set."""
+    """Return the page of preferences: key, purpose, values, and where each can be set."""
     pages = [CONFIG_HEAD]
     heads = ("key", "what it does", "value", "built in", "command line", "also")
     for group, title in CONFIG_GROUPS.items():
@@ -146,7 +149,7 @@ def _preference(option: Option) -> tuple[str, ...]:
 
 
 def models_page() -> str:
-    """The catalog: what each model is, where it comes from, and what was published of it."""
+    """Return the page of the catalog: each model, its origin, and its published scores."""
     known = load_catalog()
     shown = list(known.shown())
     pages = [MODELS_HEAD, _table(("name", "also", "model", "what it is"), map(_named, shown))]

@@ -1,4 +1,4 @@
-"""What a reply's answer is: the content of its last box, and which answers are equal.
+"""What the answer of a reply is (the content of its last box), and which answers are equal.
 
-How many replies gave an answer is `voting`'s concern, and how one is drawn is `ui`'s.
+Counting how many replies gave an answer belongs to `voting`, and displaying one to `ui`.
 """

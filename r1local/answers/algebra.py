@@ -1,14 +1,14 @@
-"""Answers compared by computer algebra, with math-verify, where that is installed.
+"""Comparing answers by computer algebra, with math-verify, where that is installed.
 
-math-verify reads much that isn't there, and passes over what it doesn't know: of `204_5` it sees
-204, of `f'(x)` f(x), and two equations without real solutions are one to it. So it only ever sees
-expressions that were read to their last sign (`formula_reader`), spelled in normal form, and is
-believed only if no variable is missing from what it read. Pairs, sets, relations and matrices
+math-verify reads things that aren't there and skips what it doesn't know: it reads `204_5` as
+204 and `f'(x)` as f(x), and considers any two equations without real solutions equal. So it is
+only given expressions that `formula_reader` has understood completely, written in normal form,
+and is trusted only if it has found every variable in them. Pairs, sets, relations and matrices
 are compared here, member by member.
 
-Parsing and simplifying what a model wrote may take any time and memory (`9^{9^{9^9}}`), and
-math-verify's own time limit works by signals, in main threads alone. So it is done in a
-process of its own, which is given a few seconds and a limited memory.
+Parsing and simplifying what a model wrote may take any amount of time and memory
+(`9^{9^{9^9}}`), and math-verify's own time limit relies on signals, which only work in main
+threads. So it runs in a process of its own, with a few seconds and limited memory.
 """
 
 import json
@@ -23,7 +23,7 @@ from r1local.answers.canonical import formula_of, number_of
 from r1local.answers.structures import Structure, Value
 from r1local.answers.terms import Terms
 
-# Of the normal form: a variable with its subscript, a function, and what isn't math-verify's.
+# In the normal form: a variable with its subscript, a function, and what math-verify can't read.
 _NAME = re.compile(r"\\?[A-Za-z]+(?:_\w|_\{\w+\})?")
 _FUNCTION = re.compile(
     r"\\(?:sin|cos|tan|cot|sec|csc|arc\w+|sinh|cosh|tanh|ln|log|binom|[lr]floor|[lr]ceil)(?![a-z])"
@@ -38,9 +38,9 @@ _MEMORY_BYTES = 2 * 2**30
 
 
 def equal_formula(answer: str, others: Sequence[str]) -> int | None:
-    """The place of the first formula among `others` that is equal to `answer`; None if none is.
+    """Return the index of the first of `others` that is equal to `answer` as a formula, or None.
 
-    None as well where math-verify is not installed, or doesn't find out in time.
+    Also None if math-verify is not installed or doesn't find out in time.
     """
     mine = formula_of(answer)
     if mine is None or find_spec("math_verify") is None:
@@ -50,7 +50,7 @@ def equal_formula(answer: str, others: Sequence[str]) -> int | None:
     if not formulas:
         return None
     question = json.dumps([answer, [others[place] for place in formulas]])
-    # -P: no module of the folder that the user happens to be in.
+    # -P: never import a module from the folder that the user happens to be in.
     command = [sys.executable, "-P", "-m", "r1local.answers.algebra"]
     try:
         done = subprocess.run(
@@ -69,7 +69,7 @@ def equal_formula(answer: str, others: Sequence[str]) -> int | None:
 
 
 def _may_be_equal(left: Value, right: Value | None) -> bool:
-    """They have the same shape, and somewhere in it there is something to work out."""
+    """Return whether the two have the same shape, with something in it left to work out."""
     if isinstance(left, Structure) and isinstance(right, Structure):
         same_shape = left.kind == right.kind and len(left.members) == len(right.members)
         return same_shape and (
@@ -90,7 +90,10 @@ def _first_equal(answer: str, others: Sequence[str]) -> int | None:
 
 
 def are_equal(left: Value, right: Value) -> bool:
-    """Two formulas are one to computer algebra. It may take any time, and needs math-verify."""
+    """Return whether computer algebra finds two formulas equal.
+
+    This may take any amount of time, and needs math-verify.
+    """
     if str(left) == str(right):
         return True
     if not _may_be_equal(left, right):
@@ -121,7 +124,7 @@ def _is_one_expression(left: str, right: str) -> bool:
 
 
 def _parsed(expression: str) -> object | None:
-    """What math-verify reads in an expression in normal form; None if that isn't all of it."""
+    """Return what math-verify reads in an expression in normal form, or None if it skips a part."""
     from math_verify import LatexExtractionConfig, parse
     from sympy import Expr, I
 
@@ -147,7 +150,7 @@ def _bare(name: str) -> str:
 
 
 def _limit_memory() -> None:
-    with suppress(ImportError, OSError, ValueError):  # Windows has none, macOS heeds none
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit, macOS ignores it
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))

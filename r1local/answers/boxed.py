@@ -2,8 +2,8 @@ r"""The final answer in a reply: what DeepSeek-R1 puts in its last `\boxed{}`.""
 
 import re
 
-# What matters while braces are counted. `\{`, `\}` and `\\` are text; a `\boxed`
-# whose backslash was doubled, as in JSON, still counts as one.
+# What matters for counting braces. `\{`, `\}` and `\\` are text; a `\boxed` whose
+# backslash was doubled, as in JSON, still counts.
 _BRACES = re.compile(
     r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\\\(?!boxed|fbox)|\\[{}]|(?P<open>\{)|(?P<close>\})"
 )
@@ -12,14 +12,14 @@ _BRACES = re.compile(
 def final_answer(text: str) -> str | None:
     r"""Return the content of the last complete `\boxed{…}`, stripped, or None.
 
-    `\fbox{…}` counts as well. Of boxes inside one another the innermost counts,
-    being the one that begins last. A box that is cut off, as by the token limit,
-    is passed over in favour of the one before it, and so is an empty one: models
-    write `\boxed{}` when they talk about how to answer. The content is returned
-    as LaTeX, `\text{}` and all; comparing answers is another question.
+    `\fbox{…}` counts as well. If boxes are nested, the innermost counts, since it begins
+    last. A box that is cut off, by the token limit for example, is ignored in favour of
+    the one before it, and so is an empty one: models write `\boxed{}` when they talk
+    about how to answer. The content is returned as LaTeX, including `\text{}`; comparing
+    answers is done elsewhere.
 
-    One pass with a stack: a regular expression can't balance braces, and
-    searching anew for each `\boxed{` would make hostile text cost its square.
+    One pass with a stack: a regular expression can't balance braces, and searching
+    again for each `\boxed{` would take quadratic time on hostile text.
     """
     open_braces: list[int | None] = []
     start = end = 0

@@ -1,7 +1,7 @@
-r"""Final answers compared as mathematics, not as text: `\dfrac{1}{2}`, `1/2` and `0.5` are one.
+r"""Comparing final answers as mathematics: `\dfrac{1}{2}`, `1/2` and `0.5` are the same answer.
 
-An answer that is read as mathematics to its last sign (`formula_reader`) is compared by its
-normal form, any other as text. All work is bounded, so no answer can make it long.
+An answer that `formula_reader` understands completely is compared by its normal form, any other
+as text. All work is bounded, so no answer can make it take long.
 """
 
 import re
@@ -14,25 +14,25 @@ from r1local.answers.terms import Terms
 
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _CHOICE = re.compile(r"\(? ?([A-Za-z]) ?\)?\.?")
-# What nobody writes in words.
+# Characters that don't occur in words.
 _FORMULA = re.compile(r"[\\^=+*/<>_'|]")
 _WORD = re.compile(r"[^\W\d_]{2}")
-# Between digits a space keeps two numbers apart.
+# A space between digits separates two numbers.
 _NEEDLESS_SPACE = re.compile(r"(?<!\d) | (?!\d)")
 
 
 def canonical_form(answer: str) -> str:
-    """The form that all spellings of one answer share, as far as it is plain to see.
+    """Return the form that all obviously equal spellings of an answer share.
 
-    Numbers are exact, and units are left out; like terms are collected; sets have an order. What
-    isn't mathematics keeps its text, without layout, white space or the difference of capitals.
+    Numbers are exact, units are left out, like terms are collected, and sets are sorted. What isn't
+    mathematics stays text, without layout, white space or differences in case.
     """
     formula = formula_of(answer)
     return _text_of(answer) if formula is None else str(formula)
 
 
 def formula_of(answer: str) -> Value | None:
-    """The answer as mathematics; None if it is a text."""
+    """Return the answer as mathematics, or None if it is text."""
     try:
         return read_formula(answer)
     except NotMathematicsError:
@@ -40,12 +40,12 @@ def formula_of(answer: str) -> Value | None:
 
 
 def number_of(formula: Value | None) -> Fraction | None:
-    """The number that a formula is, which its normal form is exact for; None for others."""
+    """Return the number that a formula is, or None; for numbers the normal form is exact."""
     return formula.constant if isinstance(formula, Terms) else None
 
 
 def _text_of(answer: str) -> str:
-    """Words with single spaces between them; formulas with none, since TeX ignores them."""
+    """Return words separated by single spaces, and formulas without any, since TeX ignores them."""
     text = answer if len(answer) > LONGEST_FORMULA else spelled_alike(answer)
     text = " ".join(_TEXT.sub(r" \1 ", text).split()).rstrip(".。 ")
     if choice := _CHOICE.fullmatch(text):

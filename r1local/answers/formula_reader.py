@@ -1,7 +1,7 @@
-r"""Final answers read as mathematics: numbers, expressions, relations, tuples, sets, matrices.
+r"""Reading final answers as mathematics: numbers, expressions, relations, tuples, sets, matrices.
 
-Either an answer is read from its first sign to its last, or it isn't mathematics: nothing in it
-is passed over but units (`units`) and layout (`notation`).
+Either an answer is understood from its first character to its last, or it isn't mathematics:
+nothing but units (`units`) and layout (`notation`) is skipped.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,11 @@ from r1local.answers.terms import Terms, TooLargeError
 from r1local.answers.units import SCALE, SCALES, UNIT
 from r1local.answers.written_numbers import NUMBER, SIMPLE_FRACTION, written_number
 
-#: Characters, beyond which an answer is a text and not mathematics.
+#: Characters; a longer answer is treated as text.
 LONGEST_FORMULA = 200
 _DEEPEST = 20
 _MOST_DIGITS = 100
-#: Letters that may be a product; more of them are a word.
+#: Adjacent letters that may be a product; a longer run is a word.
 _LONGEST_PRODUCT = 3
 
 
@@ -40,7 +40,7 @@ def read_formula(answer: str) -> Value:
     """Read an answer as mathematics.
 
     Raises:
-        NotMathematicsError: it isn't, or isn't understood to its last sign.
+        NotMathematicsError: some part of it isn't mathematics, or isn't understood.
     """
     if len(answer) > LONGEST_FORMULA:
         raise NotMathematicsError
@@ -57,7 +57,7 @@ def read_formula(answer: str) -> Value:
 
 
 class _Reader(FormulaText):
-    r"""A recursive descent through one answer; `sign` is what `\pm` stands for."""
+    r"""A recursive-descent parser for one answer; `sign` is what `\pm` stands for."""
 
     def __init__(self, text: str, sign: int = 1) -> None:
         super().__init__(text)
@@ -73,7 +73,7 @@ class _Reader(FormulaText):
             raise NotMathematicsError
         return value
 
-    # What joins expressions, from the loosest to the closest.
+    # What joins expressions, from the loosest operator to the tightest.
 
     def _list(self) -> Value:
         members, words = [self._relation()], set[str]()
@@ -87,7 +87,7 @@ class _Reader(FormulaText):
         while sign := next(filter(self.take, signs.RELATIONS), None):
             relations.append(sign)
             members.append(self._union())
-        if r"\approx" in relations:  # what is exact comes first
+        if r"\approx" in relations:  # the exact value comes first
             exact = max(relations.index(r"\approx"), 1)
             members, relations = members[: exact + 1], ["="] * exact
         return related(members, relations) if relations else members[0]
@@ -128,7 +128,7 @@ class _Reader(FormulaText):
         return times(self._power(), Terms.number(sign))
 
     def _begins_factor(self) -> bool:
-        """A factor may follow without a sign; but a number only behind a power: `2^6 3^5`."""
+        """Tell whether a factor follows without a sign; a number needs a power first: `2^6 3^5`."""
         rest = self.rest
         if not rest or signs.SEPARATOR.match(rest):
             return False
@@ -157,7 +157,7 @@ class _Reader(FormulaText):
             value = value.scaled(Fraction(SCALES[found[1]]))
         return value
 
-    # What stands for itself.
+    # Atoms.
 
     def _atom(self) -> Value:
         self.skip_spaces()
@@ -232,7 +232,7 @@ class _Reader(FormulaText):
         return set_of(self._members(r"\}"))
 
     def _group(self) -> Value:
-        """A group of TeX's, or a set whose braces have lost their backslashes."""
+        """Read a TeX group, or a set whose braces have lost their backslashes."""
         members = [self._relation()]
         while self.take(","):
             members.append(self._relation())
@@ -278,7 +278,7 @@ class _Reader(FormulaText):
         return Terms.atom(f"{name}{self._nested(self._arguments)}")
 
     def _calls(self, name: str) -> bool:
-        """The bracket behind a name has its arguments, and is no factor: f(x+1), P(2); p(1-p)."""
+        """Return whether a bracket after a name holds arguments, f(x+1), or is a factor, p(1-p)."""
         if name[0] in "fghFGH":
             return self.text.startswith("(", self.at)
         return name in ("P", "Q", "p", "q") and bool(signs.ARGUMENTS.match(self.text, self.at))
@@ -307,7 +307,7 @@ class _Reader(FormulaText):
         return self._nested(read)
 
     def _argument(self) -> Value:
-        """What belongs to a command: a group, or one digit or letter."""
+        """Read the argument of a command: a group, or a single digit or letter."""
         self.skip_spaces()
         digit = self.text[self.at : self.at + 1]
         if not digit.isdecimal():
@@ -316,7 +316,7 @@ class _Reader(FormulaText):
         return Terms.number(int(digit))
 
     def _exponent(self) -> Terms:
-        """What belongs to `^`: as people write it, the whole number behind it."""
+        """Read the exponent after `^`, where people mean the whole number that follows."""
         sign = self._taken_sign() or 1
         number = self.found(signs.EXPONENT)
         exponent = Terms.number(Fraction(number[1])) if number else terms_of(self._atom())

@@ -1,4 +1,4 @@
-"""A place in the text of a formula, and what its signs are."""
+"""A position in the text of a formula, and what its symbols mean."""
 
 import re
 
@@ -14,21 +14,21 @@ _SYMBOLS = """
     rho sigma tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega infty
     emptyset ell hbar
 """
-#: Names of functions, with a backslash or without.
+#: Names of functions, with or without a backslash.
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 #: Commands that are variables or constants.
 SYMBOLS = frozenset(rf"\{name}" for name in _SYMBOLS.split())
 #: Words that are constants.
 WORDS = {"pi": r"\pi", "inf": r"\infty", "infinity": r"\infty", "infty": r"\infty"}
 RELATIONS = frozenset(["=", "<", ">", r"\le", r"\ge", r"\ne", r"\in", r"\approx"])
-#: Commands with which nothing begins.
+#: Commands that can't begin anything.
 CLOSING = frozenset(
     [r"\}", r"\rangle", r"\rfloor", r"\rceil", r"\end", "\\\\", r"\cup", r"\pm", r"\mp"]
 )
 
 DIGITS = re.compile(r"\d+")
 PADDED = re.compile(r"0\d")
-#: The set that a letter of `\mathbb` is.
+#: The letter of a `\mathbb` set.
 BLACKBOARD = re.compile(r" ?(?:\{ ?([A-Z]) ?\}|([A-Z]))")
 #: One word in braces.
 GROUP = re.compile(r" ?\{ ?([A-Za-z]+) ?\}")
@@ -37,16 +37,16 @@ COLUMNS = re.compile(r" ?\{[clr| ]*\}")
 COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)|<|>|=")
 WORD = re.compile(r"\\?([A-Za-z]+)")
 SUBSCRIPT = re.compile(r" ?_ ?(?:([0-9A-Za-z])|\{ ?([0-9A-Za-z]+(?:[+-]\d+)?) ?\})")
-#: The number that `^` raises to; what follows it is no fraction of a mixed number.
+#: The number after `^`; it never starts a mixed number.
 EXPONENT = re.compile(r" ?(\d+(?:\.\d+)?)")
-#: The bracket behind a function's name, if all in it is a variable or a number.
+#: The bracket after a function's name, if it holds nothing but variables or one number.
 ARGUMENTS = re.compile(r"\((?:[A-Za-z]|\d+)(?:, ?[A-Za-z])*\)")
 SEPARATOR = re.compile(
     r" ?(?:[,;]? ?(?P<word>and|or)\b|[,;]? ?\\text ?\{ ?,? ?(?P<text>and|or) ?\}|[,;]) ?"
 )
-#: A letter or words alone, which are no product of their letters: a choice, a name.
+#: A single letter or words alone, which aren't products of letters: a choice, a name.
 LETTERS = re.compile(r"\(?(?!pi$|inf(?:ini)?ty$)(?:[A-Za-z ]+|\\text ?\{[^{}]*\})\)?\.?")
-#: What isn't read as products of letters: two words beside each other that join nothing, a time of
+#: What isn't read as products of letters: two adjacent words that aren't conjunctions, a time of
 #: day, differentials, double factorials.
 PROSE = re.compile(
     r"(?<![\\A-Za-z])(?!(?:and|or)\b)[A-Za-z]{2,} (?!(?:and|or)\b)[A-Za-z]{2,}|\d ?[AaPp][Mm]$"
@@ -55,7 +55,7 @@ PROSE = re.compile(
 
 
 class FormulaText:
-    """A text whose signs have one spelling each (`notation`), and how far it has been read."""
+    """A text in uniform notation (`notation`), and how far it has been read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -63,15 +63,15 @@ class FormulaText:
 
     @property
     def rest(self) -> str:
-        """What has not been read yet, from the next sign on."""
+        """The text that has not been read yet, from the next symbol on."""
         return self.text[self.at :].lstrip(" ")
 
     def skip_spaces(self) -> None:
-        """Go on to the next sign."""
+        """Advance to the next symbol."""
         self.at = len(self.text) - len(self.rest)
 
     def take(self, sign: str) -> bool:
-        """Read a sign, if it comes next; a command only whole."""
+        """Read a symbol if it comes next; a command only as a whole."""
         self.skip_spaces()
         end = self.at + len(sign)
         begins_longer = sign[-1].isalpha() and self.text[end : end + 1].isalpha()
@@ -81,10 +81,10 @@ class FormulaText:
         return True
 
     def matched(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        """Read what a pattern finds here.
+        """Read what a pattern matches here.
 
         Raises:
-            NotMathematicsError: it finds nothing.
+            NotMathematicsError: it doesn't match.
         """
         found = pattern.match(self.text, self.at)
         if not found:
@@ -93,9 +93,9 @@ class FormulaText:
         return found
 
     def found(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Read what a pattern finds here, if it finds something."""
+        """Read what a pattern matches here, if it does."""
         return self.matched(pattern) if pattern.match(self.text, self.at) else None
 
     def skip_unit(self) -> None:
-        """Leave out a unit."""
+        """Skip a unit."""
         self.found(UNIT)

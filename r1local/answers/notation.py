@@ -1,8 +1,8 @@
-r"""One spelling for each sign of mathematics: `½`, `\dfrac12` and `\tfrac{1}{2}` alike.
+r"""One spelling for each mathematical symbol: `½`, `\dfrac12` and `\tfrac{1}{2}` become the same.
 
-After the normalisers that MATH's scores are counted with (Hendrycks et al. 2021, arXiv 2103.03874,
+Follows the normalisers that are used for scoring MATH (Hendrycks et al. 2021, arXiv 2103.03874,
 `math_equivalence.py`; Lewkowycz et al. 2022, arXiv 2206.14858, appendix D): what is only layout
-goes, and what is left is LaTeX with one name for each thing.
+is removed, and the rest becomes LaTeX with one name for each thing.
 """
 
 import re
@@ -64,7 +64,7 @@ _SUBSCRIPT = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
 
 _SCALE_TEXT = re.compile(rf"\\text\s*\{{\s*({'|'.join(SCALES)})\b\s*([^{{}}]*)\}}")
-# `{,}` and `,\\!` are TeX for a comma that separates nothing.
+# `{,}` and `,\\!` are TeX for a comma without space around it.
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\s*(?:\\!)+\s*)(?=\d{3}(?!\d))")
 _SPELLINGS = (
     (re.compile(r"\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})"), ""),
@@ -84,9 +84,9 @@ _SPELLINGS = (
 
 
 def spelled_alike(answer: str) -> str:
-    """The answer with one spelling for each sign, and without what is only layout."""
+    """Return the answer with one spelling for each symbol, and without what is only layout."""
     text = _without_typography(answer)
-    if r"\begin" not in text:  # a doubled backslash, as JSON has it, and no end of a row
+    if r"\begin" not in text:  # backslashes doubled as in JSON, not ends of rows
         text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)
     text = _THOUSANDS.sub(",", text)
     text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
@@ -96,7 +96,7 @@ def spelled_alike(answer: str) -> str:
 
 
 def _without_typography(text: str) -> str:
-    """Unicode's own forms of mathematics as TeX; NFKC alone would make 102 of `10²`."""
+    """Return Unicode's forms of mathematics as TeX; NFKC alone would turn `10²` into 102."""
     text = _SUPERSCRIPT.sub(lambda match: f"^{{{_plain(match[0])}}}", text)
     text = _SUBSCRIPT.sub(lambda match: f"_{{{_plain(match[0])}}}", text)
     text = _VULGAR.sub(_fraction, text)

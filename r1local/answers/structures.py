@@ -1,4 +1,4 @@
-r"""Several expressions together, in normal form: pairs, intervals, sets, relations, matrices."""
+r"""Several expressions combined, in normal form: pairs, intervals, sets, relations, matrices."""
 
 import re
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from r1local.answers.terms import Terms
 
 _CONSTANTS = frozenset(["e", "i", r"\pi", r"\infty", r"\emptyset"])
 _FLIPPED = {">": "<", r"\ge": r"\le"}
-# A variable, as `x`, `x_1` and `\alpha` are, or a function of some.
+# A variable such as `x`, `x_1` or `\alpha`, or a function of variables.
 _NAME = re.compile(
     r"\\[A-Za-z]+(?:_\w|_\{\w+\})?|[A-Za-z](?:_\w|_\{\w+\})?'*(?:\([A-Za-z](?:,[A-Za-z])*\))?"
 )
-# Chains of inequalities, and the intervals they are.
+# Chains of inequalities, and the intervals they describe.
 _INTERVALS = {"<,<": "()", r"<,\le": "(]", r"\le,<": "[)", r"\le,\le": "[]"}
 
 
 class NotMathematicsError(ValueError):
-    """A text that isn't mathematics, or none that is understood here."""
+    """A text that isn't mathematics, or that isn't understood here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Several expressions together: a pair, an interval, a set, a relation, a matrix.
+    """Several expressions combined: a pair, an interval, a set, a relation, a matrix.
 
     Args:
         kind: its brackets, its sign or its name.
-        members: in their order; in that of their texts, where order has no meaning.
+        members: in their order, or sorted by their texts where the order has no meaning.
     """
 
     kind: str
@@ -35,12 +35,12 @@ class Structure:
 
     @property
     def is_unordered(self) -> bool:
-        """Its members may stand in any order."""
+        """Whether the order of the members has no meaning."""
         return self.kind in _UNORDERED
 
     @property
     def is_condition(self) -> bool:
-        """It is no value: an inequality."""
+        """Whether it is an inequality and not a value."""
         return bool({"<", r"\le", r"\ne"} & {*self.kind.split(",")})
 
     def __str__(self) -> str:
@@ -75,14 +75,14 @@ _BRACKETS = {
 
 
 def terms_of(value: Value) -> Terms:
-    """The value, where only a sum makes sense."""
+    """Return the value as a sum, where nothing else makes sense."""
     if not isinstance(value, Terms):
         raise NotMathematicsError
     return value
 
 
 def times(left: Value, right: Value) -> Value:
-    """The product of two sums, or of a matrix and a sum."""
+    """Return the product of two sums, or of a matrix and a sum."""
     if isinstance(left, Terms) and isinstance(right, Structure):
         left, right = right, left
     if isinstance(right, Terms) and right.constant == 1:
@@ -93,10 +93,10 @@ def times(left: Value, right: Value) -> Value:
 
 
 def matrix(name: str, rows: list[Value]) -> Structure:
-    """The matrix in one of LaTeX's environments; whose brackets are square is no difference.
+    """Return the matrix in a LaTeX environment; square and round brackets mean the same.
 
     Raises:
-        NotMathematicsError: the rows differ in length, or the environment is none of a matrix.
+        NotMathematicsError: the rows differ in length, or the environment isn't a matrix.
     """
     lengths = {len(row.members) for row in rows if isinstance(row, Structure)}
     if name not in _MATRICES or len(lengths) != 1:
@@ -105,18 +105,18 @@ def matrix(name: str, rows: list[Value]) -> Structure:
 
 
 def unordered(kind: str, members: list[Value]) -> Value:
-    """Members whose order has no meaning."""
+    """Return a structure whose members may come in any order."""
     return Structure(kind, tuple(sorted(members, key=str)))
 
 
 def set_of(members: list[Value]) -> Value:
-    """A set, in which nothing is twice."""
+    """Return a set, with duplicates removed."""
     different = {str(member): member for member in members}
     return unordered("{}", [*different.values()])
 
 
 def either_sign(values: list[Value]) -> Value:
-    r"""What an answer with `\pm` is: all that it is with one sign and with the other."""
+    r"""Return the value of an answer with `\pm`: both its variants, with either sign."""
     members: list[Value] = []
     for value in values:
         is_list = isinstance(value, Structure) and value.kind in ("{}", ",")
@@ -125,7 +125,7 @@ def either_sign(values: list[Value]) -> Value:
 
 
 def listed(members: list[Value], words: set[str]) -> Value:
-    """What commas, "and" and "or" join: values, for which they mean the same, or conditions."""
+    """Return what commas, "and" or "or" join; for values, unlike conditions, all mean the same."""
     if not any(isinstance(member, Structure) and member.is_condition for member in members):
         values = _named_alike(members)
         has_repeats = len({*map(str, values)}) < len(values)
@@ -140,7 +140,7 @@ def listed(members: list[Value], words: set[str]) -> Value:
 
 
 def related(members: list[Value], signs: list[str]) -> Value:
-    """A relation in normal form: `x=5`, `y-2*x=0`, `0<x-3`, `1<x<3`."""
+    """Return a relation in normal form: `x=5`, `y-2*x=0`, `0<x-3`, `1<x<3`."""
     if {*signs} & _FLIPPED.keys():
         members, signs = members[::-1], [_FLIPPED.get(sign, f"not {sign}") for sign in signs[::-1]]
     if any(sign.startswith("not") for sign in signs) or (len({*signs}) > 1 and "=" in signs):
@@ -155,9 +155,9 @@ def related(members: list[Value], signs: list[str]) -> Value:
 
 
 def unnamed(value: Value) -> Value:
-    """Of an answer that only names the unknown, the rest: of `x=5` 5, of `1<x<3` an interval.
+    """Drop the name of the unknown: `x=5` becomes 5, and `1<x<3` an interval.
 
-    The set of one thing is the thing, if that is no set.
+    A set with one member becomes that member, unless the member is a set itself.
     """
     if isinstance(value, Structure) and value.kind == "{}" and len(value.members) == 1:
         return (
@@ -169,7 +169,7 @@ def unnamed(value: Value) -> Value:
 
 
 def _named_alike(members: list[Value]) -> list[Value]:
-    """The values alone, if they are of one unknown: `x=1` or `x=2`."""
+    """Return only the values if all are of one unknown, as in `x=1` or `x=2`."""
     named = [unnamed(member) is not member for member in members]
     structures = [member for member in members if isinstance(member, Structure)]
     names = {str(member.members[0]) for member in structures if unnamed(member) is not member}
@@ -202,7 +202,7 @@ def _two_sided(left: Terms, sign: str, right: Terms) -> Value:
 
 
 def _line(value: Value) -> tuple[Terms, Fraction, Fraction] | None:
-    """Of a variable times a number, plus a number, the three."""
+    """Split a linear expression into its variable, its factor and its constant."""
     if not isinstance(value, Terms):
         return None
     unknowns = [monomial for monomial in value.terms if monomial]
@@ -214,7 +214,7 @@ def _line(value: Value) -> tuple[Terms, Fraction, Fraction] | None:
 
 
 def _interval(value: Value) -> tuple[str, Value]:
-    """The unknown of an inequality, and where it lies; no name, and the value, for others."""
+    """Return the unknown of an inequality and its interval; for others, "" and the value itself."""
     if not isinstance(value, Structure):
         return "", value
     if value.kind in _INTERVALS and _is_name(value.members[1]):
@@ -232,7 +232,7 @@ def _interval(value: Value) -> tuple[str, Value]:
 
 
 def _solved_for_y(zero: Terms) -> Structure | None:
-    """A line or a curve as people write it, `y=2*x+3`, if that is what the equation says."""
+    """Return a line or curve the way people write it, `y=2*x+3`, if the equation is one."""
     with_y = [monomial for monomial in zero.terms if "y" in str(Terms({monomial: Fraction(1)}))]
     y = Terms.atom("y")
     if [Terms({one: Fraction(1)}) for one in with_y] != [y]:

@@ -1,7 +1,7 @@
-"""Sums of products with exact coefficients: the normal form of what is added, multiplied, raised.
+"""Sums of products with exact coefficients: the normal form of sums, products and powers.
 
-A term is a rational number times atoms to rational powers. Atoms are variables, functions of
-something, primes under a root, and whatever else isn't taken apart; each is named by its text.
+A term is a rational number times atoms raised to rational powers. Atoms are variables, function
+calls, primes under a root, and whatever else isn't taken apart; each is named by its text.
 All numbers and sums are bounded: what would grow too large stays an atom.
 """
 
@@ -11,13 +11,13 @@ from fractions import Fraction
 from functools import reduce
 from math import comb, factorial, gcd, lcm
 
-#: Terms of a product that is multiplied out.
+#: Terms of a product that is still multiplied out.
 _MOST_TERMS = 60
 _LARGEST_EXPONENT = 12
 _LARGEST_FACTORIAL = 100
-#: Bits of a number.
+#: Bits of the largest number.
 _MOST_BITS = 2_000
-#: Factors are looked for up to here; what is left over counts as a prime.
+#: The largest factor that is searched for; whatever remains counts as a prime.
 _LARGEST_FACTOR = 5_000
 
 Monomial = tuple[tuple[str, Fraction], ...]
@@ -26,12 +26,12 @@ _HALF = Fraction(1, 2)
 
 
 class TooLargeError(ValueError):
-    """A power or factorial that nobody should work out, or that isn't defined."""
+    """A power or factorial that is too large to work out, or that isn't defined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A sum; without terms it is zero."""
+    """A sum of terms; an empty one is zero."""
 
     terms: Mapping[Monomial, Fraction]
 
@@ -41,17 +41,17 @@ class Terms:
 
     @classmethod
     def number(cls, value: Fraction | int) -> "Terms":
-        """Return a sum that is a number."""
+        """Return a number as a sum."""
         return cls({_ONE: Fraction(value)} if value else {})
 
     @classmethod
     def atom(cls, name: str, exponent: Fraction | int = 1) -> "Terms":
-        """Return a sum that is one atom."""
+        """Return an atom as a sum."""
         return cls({((name, Fraction(exponent)),): Fraction(1)})
 
     @property
     def constant(self) -> Fraction | None:
-        """The number that the sum is; None if it has atoms."""
+        """The number that the sum is equal to, or None if it has atoms."""
         if not self.terms:
             return Fraction(0)
         return self.terms[_ONE] if self.terms.keys() == {_ONE} else None
@@ -86,7 +86,7 @@ class Terms:
         return self * other.power(Terms.number(-1))
 
     def power(self, exponent: "Terms") -> "Terms":
-        """Return the sum to a power.
+        """Return the sum raised to a power.
 
         Raises:
             ZeroDivisionError: zero to a power that isn't positive.
@@ -107,14 +107,14 @@ class Terms:
         """Return the sum's factorial, worked out for small numbers only.
 
         Raises:
-            TooLargeError: of a large number, or of none that has a factorial here.
+            TooLargeError: the number is too large, or isn't a natural number.
         """
         if self.constant is None:
             return Terms.atom(f"(({self})!)")
         return Terms.number(factorial(_small(self.constant)))
 
     def binomial(self, below: "Terms") -> "Terms":
-        """Return the binomial coefficient with the sum above, worked out as `factorial` is."""
+        """Return the binomial coefficient with the sum on top, worked out like `factorial`."""
         if self.constant is None or below.constant is None:
             return Terms.atom(rf"\binom{{{self}}}{{{below}}}")
         return Terms.number(comb(_small(self.constant), _small(below.constant)))
@@ -128,7 +128,7 @@ class Terms:
         )
 
     def sign(self) -> int:
-        """Return the sign of the first term, as they are written."""
+        """Return the sign of the term that is written first."""
         first = min(self.terms, key=_written)
         return 1 if self.terms[first] > 0 else -1
 
@@ -160,7 +160,7 @@ class Terms:
         return root * Terms.atom(rest._name(), exponent)
 
     def _name(self) -> str:
-        """The name of the sum as an atom."""
+        """Return the sum's name as an atom."""
         if len(self.terms) == 1:
             ((monomial, coefficient),) = self.terms.items()
             if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
@@ -168,7 +168,7 @@ class Terms:
         return f"({self})"
 
     def _kept(self) -> "Terms":
-        """The sum as one atom, with its content before it."""
+        """Return the sum as one atom with its content as the coefficient."""
         if len(self.terms) <= 1:
             return self
         factor = self.content() * self.sign()
@@ -176,7 +176,7 @@ class Terms:
 
 
 def _joined(left: Monomial, right: Monomial) -> tuple[Monomial, Fraction]:
-    """The product of two products of atoms; whole powers of primes are a number."""
+    """Multiply two products of atoms; whole powers of primes become part of the number."""
     powers: dict[str, Fraction] = {}
     factor = Fraction(1)
     for name, exponent in (*left, *right):
@@ -208,7 +208,7 @@ def _number_to(base: Fraction, exponent: Fraction) -> Fraction:
 
 
 def _number_root(base: Fraction, exponent: Fraction) -> Terms:
-    """A positive number to a broken power: primes to powers below one, and a coefficient."""
+    """Raise a positive number to a fractional power: primes to powers below one, and a factor."""
     powers = {prime: count * exponent for prime, count in _factors(base.numerator).items()}
     for prime, count in _factors(base.denominator).items():
         powers[prime] = powers.get(prime, Fraction(0)) - count * exponent

@@ -1,8 +1,8 @@
-"""Words behind a number: units, which an answer may leave out, and scales, which it may not."""
+"""Words after a number: units, which an answer may leave out, and scales, which it may not."""
 
 import re
 
-#: Factors that are written as words or, in Japanese and Chinese, as one character.
+#: Factors written as words or, in Japanese and Chinese, as one character.
 SCALES = {
     "dozen": 12,
     "hundred": 10**2,
@@ -18,8 +18,8 @@ SCALES = {
     "亿": 10**8,
 }
 
-# Units that nobody takes for variables, wherever they stand. Of `mg` and `ms`, say, one can't
-# tell: mass times acceleration, or milligrams?
+# Units that can't be mistaken for variables, wherever they stand. `mg` or `ms`, for example, is
+# ambiguous: mass times acceleration, or milligrams?
 _PLAIN = """
     mm cm dm km kg lb lbs oz ft mi mph kph km/h hr hrs min mins sec secs Hz kHz MHz GHz kW kWh
     kPa kJ meter meters metre metres centimeter centimeters centimetre centimetres millimeter
@@ -34,8 +34,8 @@ _PLAIN = """
     unit units point points people persons person students student children ways way times
     solutions pairs integers numbers apples marbles balls books cards coins
 """
-# Units in upright letters, `\text{}` or `\mathrm{}`, where no variables stand; but not K, M and T,
-# which may be thousands, millions and trillions.
+# Units in upright letters, `\text{}` or `\mathrm{}`, where variables don't occur; without K, M
+# and T, which may mean thousands, millions and trillions.
 _UPRIGHT = """
     m g s h d t l L N J W V A C F in yd ml mL cl dl cc mg ms ns nm pm ha Pa kN MJ MW kV
     mV mA eV mol bar atm cal kcal rpm gal pt qt
@@ -50,19 +50,19 @@ _COUNTERS = (
 _POWER = r"(?:\s*\^\s*(?:-?\d|\{\s*-?\d\s*\}))?"
 
 
-def _behind(names: str) -> str:
-    """A pattern of units with powers, products and quotients: `square feet`, `km/h`, `m s^{-2}`."""
+def _unit_pattern(names: str) -> str:
+    """Return a pattern for units with powers and products: `square feet`, `km/h`, `m s^{-2}`."""
     words = "|".join(sorted(map(re.escape, names.split()), key=len, reverse=True))
     one = rf"(?:(?:square|cubic|sq\.?|cu\.?)\s+)?(?:{words})(?![A-Za-z]){_POWER}"
     return rf"{one}(?:\s*(?:/|\*|\bper\b|\s)\s*{one})*"
 
 
-_TEXT = rf"\\text\s*\{{\s*(?:per\s+)?{_behind(_PLAIN + _UPRIGHT)}\.?\s*\}}{_POWER}"
-#: A unit in an answer whose signs have one spelling each (`notation`), from the white space on.
+_TEXT = rf"\\text\s*\{{\s*(?:per\s+)?{_unit_pattern(_PLAIN + _UPRIGHT)}\.?\s*\}}{_POWER}"
+#: A unit in an answer in uniform notation (`notation`), with the white space before it.
 UNIT = re.compile(
-    rf"\s*(?:{_TEXT}(?:\s*[/*]?\s*{_TEXT})*|(?<![A-Za-z])(?:{_behind(_PLAIN)})"
+    rf"\s*(?:{_TEXT}(?:\s*[/*]?\s*{_TEXT})*|(?<![A-Za-z])(?:{_unit_pattern(_PLAIN)})"
     rf"|[{_COUNTERS}]+|\\text\s*\{{\s*[{_COUNTERS}]+\s*\}})"
     r"(?=\.?\s*(?:$|[,;=<>)\]}]|\\[}a-z]|(?:and|or)\b))"
 )
-#: A scale, whose name is the first group.
+#: A scale; the first group is its name.
 SCALE = re.compile(rf"\s*({'|'.join(SCALES)})(?![A-Za-z])")

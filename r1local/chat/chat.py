@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from r1local.chat.dialogue import Dialogue, Shortage
+from r1local.chat.dialogue import Dialogue
+from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.config.options import MOST_AT_ONCE
 from r1local.conversation import Reply, Turn, labelled_question
@@ -58,6 +59,9 @@ class Surface(Protocol):
 
     def show_turns(self) -> None:
         """Show the conversation anew, after it changed."""
+
+    def show_undone(self) -> None:
+        """Show the conversation without its last turn, which was taken back."""
 
     def clear(self) -> None:
         """Empty the screen."""
@@ -136,6 +140,7 @@ class Chat:
         self._new_session = new_session
         self._settings_of = settings_of
         self._options: Sequence[Option] = ()
+        self._unasked = ""
         self._warned = False
 
     def at_once(self, text: str) -> bool:
@@ -154,7 +159,7 @@ class Chat:
             elif command := split_command(text):
                 self._command(text, *command)
             elif text.strip():
-                self._options = ()
+                self._pass_over()
                 self.ask(text)
         except R1LocalError as error:
             self.surface.say_error(error)
@@ -250,11 +255,7 @@ class Chat:
 
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
-            try:
-                self.dialogue.move_to(recorder)
-            except SessionNotSaved:
-                recorder.close()
-                raise
+            self.dialogue.move_to(recorder)
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
             self.found = ("", [])
             return ""
@@ -270,14 +271,21 @@ class Chat:
         if not 0 < number <= len(self._options):
             raise UsageError(f"there is no choice {number}", f"type 1 to {len(self._options)}")
         option, self._options = self._options[number - 1], ()
+        self._unasked = ""
         option.action()
+
+    def _pass_over(self) -> None:
+        """Choose nothing of what was offered; a question that waits for it comes back."""
+        unasked, self._unasked, self._options = self._unasked, "", ()
+        if unasked:
+            self.surface.type(unasked)
 
     def _command(self, text: str, name: str, argument: str) -> None:
         command = command_named(name, self.commands)
         if argument and not command.usage:
             raise UsageError(f"/{name} takes nothing behind it", f"type /{name} alone")
         if not self.at_once(text):
-            self._options = ()
+            self._pass_over()
         command.action(self, argument)
 
     def _question(self, text: str, votes: int | None) -> Question:
@@ -318,6 +326,7 @@ class Chat:
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
         self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))
+        self._unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:
         """Ways to ask without the oldest turns, if that gives room enough."""

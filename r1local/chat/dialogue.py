@@ -4,10 +4,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
+from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
 from r1local.engine.limits import CONTEXT_STEP
-from r1local.errors import ChatTemplateError, GrammarError
+from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.loading import LoadedModel, load
@@ -41,24 +42,6 @@ class PreparedQuestion:
 
     question: Question
     prompt: TokenisedPrompt
-
-
-@dataclass(frozen=True, slots=True)
-class Shortage:
-    """A question that the context window has no room for.
-
-    Args:
-        needed: tokens of the prompt and of the least room for a reply.
-        context_window: tokens there are.
-        oldest: the oldest turns which leave room enough when left out; none if
-            the question alone is too long.
-        larger: a context that has room, which the model was trained for and memory holds.
-    """
-
-    needed: int
-    context_window: int
-    oldest: tuple[Turn, ...]
-    larger: int | None
 
 
 class Dialogue:
@@ -115,6 +98,7 @@ class Dialogue:
         Raises:
             ChatTemplateError: the template can't render it.
             GrammarError: the session's schema is none.
+            ModelLoadError: there is no model in memory.
         """
         prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
         return PreparedQuestion(question, prompt)
@@ -131,7 +115,7 @@ class Dialogue:
             messages = messages_of(given[left_out:], self.system, prepared.question.text)
             return len(self._prompt(messages).tokens) <= room
 
-        oldest = given[: _first(len(given), fits)]
+        oldest = given[: least_that_holds(len(given), fits)]
         return Shortage(tokens + window - room, window, oldest, self._larger(tokens))
 
     def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
@@ -170,7 +154,9 @@ class Dialogue:
         Raises:
             InvalidSetting: so many can't vote, or what is set is no value.
             GrammarError: the session's schema is none.
+            ModelLoadError: there is no model in memory.
         """
+        self._require_model()
         settings = replace(self._settings, only_thinking=False)
         return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
 
@@ -248,11 +234,15 @@ class Dialogue:
         """Go on in another session, with its turns; a new one keeps system prompt and schema.
 
         Raises:
-            SessionNotSaved: the present one can't be saved, and goes on.
+            SessionNotSaved: the present one can't be saved, and goes on; the other is closed.
         """
         system, schema = self.system, self.schema
-        self.recorder.save()
-        self._leave_session()
+        try:
+            self.recorder.save()
+            self._leave_session()
+        except BaseException:
+            recorder.close()
+            raise
         self._enter(recorder)
         if system and not self.turns:
             self.use_system(system)
@@ -263,14 +253,16 @@ class Dialogue:
         """Let another model reply; return the tokens it will have to evaluate anew.
 
         The model before leaves memory first, which may not hold both. If the other
-        can't be loaded it comes back.
+        can't be loaded it comes back; if it can't either, questions are refused until a
+        model is loaded.
         """
         before = self.loaded
         before.model.close()
         try:
             self.loaded = loading(selected)
         except BaseException:
-            self.loaded = load(self.selected.path, before.options, lambda: False)
+            with suppress(R1LocalError):  # what is told is why the other one wasn't loaded
+                self.loaded = load(self.selected.path, before.options, lambda: False)
             self._count()
             raise
         self.selected = selected
@@ -308,11 +300,12 @@ class Dialogue:
         self.recorder = recorder
         if recorder.transcript.model != self.selected.reference:
             recorder.append(UsedModel(self.selected.reference))
-        if not self.turns or not recorder.restore_state(self.loaded.model):
+        model = self.loaded.model
+        if not self.turns or model.closed or not recorder.restore_state(model):
             self._count()
 
     def _leave_session(self) -> None:
-        if self.turns:
+        if self.turns and not self.loaded.model.closed:
             self.recorder.keep_state(self.loaded.model)
         self.recorder.close()
 
@@ -322,7 +315,7 @@ class Dialogue:
     def _count(self) -> int:
         """Count the tokens of a conversation that the model wasn't given as it is now."""
         self._counted = 0
-        if self.turns:
+        if self.turns and not self.loaded.model.closed:
             self._counted = None
             with suppress(ChatTemplateError):  # some templates end in a question only
                 self._counted = len(self._prompt(self._messages(self.turns, None)).tokens)
@@ -335,7 +328,12 @@ class Dialogue:
         settings: ReplySettings | None = None,
     ) -> TokenisedPrompt:
         """A prompt; without the schema's `settings` a session whose schema is none opens, too."""
+        self._require_model()
         return tokenised_prompt(self.loaded, conversation, settings or self.settings, begun)
+
+    def _require_model(self) -> None:
+        if self.loaded.model.closed:
+            raise ModelLoadError("no model is in memory any more", "/model NAME loads one")
 
     def _reply(
         self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings
@@ -378,14 +376,3 @@ class Dialogue:
 
 def _with_another_seed(settings: ReplySettings) -> ReplySettings:
     return replace(settings, sampler=replace(settings.sampler, seed=None))
-
-
-def _first(most: int, holds: Callable[[int], bool]) -> int:
-    """The least number from 1 to `most` that `holds`, which stays true once it is; 0 if none."""
-    if not most or not holds(most):
-        return 0
-    low, high = 1, most
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low

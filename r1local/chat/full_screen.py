@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -46,6 +45,7 @@ class FullScreen:
         self._waiting: deque[str] = deque()
         self._busy = ""
         self._working = False
+        self._then: Callable[[], None] | None = None
         self._control: Control | None = None
         self._failure: Exception | None = None
 
@@ -87,6 +87,11 @@ class FullScreen:
         if not turns:
             self.say(_WELCOME)
 
+    def show_undone(self) -> None:
+        """Take the last turn from the screen; notices stay."""
+        turns = self._chat.dialogue.turns
+        self._talk.take_back(turns[-1].reply if turns else None)
+
     def clear(self) -> None:
         """Take away what stands in the conversation's pane, but for what is being written."""
         self._talk.clear()
@@ -106,8 +111,7 @@ class FullScreen:
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply, in the other thread."""
         control = self._control = Control()
-        if question is None:
-            self._show_without_last_reply()
+        question = question or self._last_question_again()
         dialogue = self._chat.dialogue
         budget, json = dialogue.settings.thinking.budget, dialogue.schema is not None
         self._talk.begin(question, begun, budget, json=json)
@@ -122,8 +126,7 @@ class FullScreen:
     def vote(self, question: str | None, votes: int, voting: Voting) -> None:
         """Hold a vote in the other thread; its table is in the conversation."""
         control = self._control = Control()
-        if question is None:
-            self._show_without_last_reply()
+        question = question or self._last_question_again()
         self._talk.begin_vote(question, votes)
 
         def job() -> None:
@@ -142,8 +145,7 @@ class FullScreen:
             told = work(control)
             if told:
                 self._screen.post(partial(self.say, told))
-            if then:
-                self._screen.post(then)
+            self._then = then
 
         self._put(job)
 
@@ -200,10 +202,10 @@ class FullScreen:
         else:
             self._chat.handle(self._pastes.whole(text))
 
-    def _show_without_last_reply(self) -> None:
-        *before, last = self._chat.dialogue.turns
-        turns = [*before, replace(last, reply=None, voters={})]
-        self._talk.show_turns(turns, self._chat.dialogue.dropped)
+    def _last_question_again(self) -> str:
+        """Take the last turn from the screen; return its question, which is shown anew."""
+        self._talk.take_back()
+        return self._chat.dialogue.turns[-1].labelled
 
     def _status(self) -> Status:
         dialogue = self._chat.dialogue
@@ -242,5 +244,10 @@ class FullScreen:
         self._busy = ""
         self._working = False
         self._talk.break_off()
+        then, self._then = self._then, None
+        if then:
+            then()
+        else:
+            self._talk.keep_turns(len(self._chat.dialogue.turns))
         while self._waiting and not self._working:
             self._chat.handle(self._pastes.whole(self._waiting.popleft()))

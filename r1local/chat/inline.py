@@ -40,7 +40,7 @@ class Inline:
         self._left = False
         self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
-        self._session = line_prompt(editing, self._told_below) if edits else None
+        self._session = line_prompt(editing, self._told_below, self.say) if edits else None
 
     def run(self, chat: Chat) -> None:
         """Chat until the user leaves, or the input ends."""
@@ -77,6 +77,10 @@ class Inline:
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
         print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
+
+    def show_undone(self) -> None:
+        """Print the turn that is the last by now."""
+        self.show_turns()
 
     def clear(self) -> None:
         """Clear the terminal."""

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -69,3 +70,23 @@ def command_named(name: str, commands: Mapping[str, SlashCommand[Target]]) -> Sl
     near = difflib.get_close_matches(name, commands, n=1, cutoff=0.5)
     hint = f"did you mean /{near[0]}?" if near else "/help lists them"
     raise UsageError(f"there is no /{name}", hint)
+
+
+def words_of(argument: str) -> list[str]:
+    """Words as in a shell: one in quotes may have spaces."""
+    try:
+        return shlex.split(argument)
+    except ValueError:  # an apostrophe in a name
+        return [argument]
+
+
+def whole_number(text: str, example: str) -> int:
+    """The number that an argument is.
+
+    Raises:
+        UsageError: it is none; the hint has the example.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number", f"type for example: {example}") from None

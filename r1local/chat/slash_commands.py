@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from r1local.chat import session_commands
 from r1local.chat.chat import Chat
-from r1local.chat.slash import SlashCommand, command_named
+from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
@@ -13,9 +14,6 @@ from r1local.prompts.documents import documents_of, read_document
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
-from r1local.sessions.export import export_json, export_markdown, write_document
-from r1local.sessions.folder import checked_name, saved_sessions
-from r1local.sessions.session import Session
 from r1local.ui.wording import duration, reply_count
 from r1local.units import token_count
 
@@ -53,7 +51,7 @@ def _model(chat: Chat, argument: str) -> None:
 
 def _context(chat: Chat, argument: str) -> None:
     if argument:
-        chat.widen(_whole_number(argument.replace(",", ""), "/context 8192"))
+        chat.widen(whole_number(argument.replace(",", ""), "/context 8192"))
         return
     used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     chat.surface.say(f"{used:,} of {window:,} tokens of context are in use")
@@ -90,7 +88,7 @@ def _schema(chat: Chat, argument: str) -> None:
 
     def work(_control: Control) -> str:
         if argument and argument != "none":
-            words = [argument] if argument.startswith("{") else _words(argument)
+            words = [argument] if argument.startswith("{") else words_of(argument)
             schema = schema_text(words[0] if len(words) == 1 else argument)
             structure_by(schema)  # refused before it is in force
             dialogue.use_schema(schema)
@@ -108,9 +106,11 @@ def _schema(chat: Chat, argument: str) -> None:
 def _think(chat: Chat, argument: str) -> None:
     thoughts = {name: reply for name, reply in _replies(chat).items() if reply.thinking}
     own = [name for name in thoughts if "." not in name]
-    name = argument or (own[-1] if own else "yet")
+    if not thoughts:
+        raise UsageError("there is no thought yet", "type a question")
+    name = argument or (own or [*thoughts])[-1]
     if name not in thoughts:
-        has = ", ".join(own or thoughts) or "none yet"
+        has = ", ".join(own or thoughts)
         raise UsageError(f"there is no thought {name}", f"thoughts there are: {has}")
     chat.surface.open_thought(name, thoughts[name])
 
@@ -155,7 +155,7 @@ def _vote(chat: Chat, argument: str) -> None:
     votes, _space, question = argument.partition(" ")
     if not question.strip():
         raise UsageError("there is no question", "type for example: /vote 8 What is 17 times 23?")
-    chat.ask(question.strip(), _whole_number(votes, "/vote 8 What is 17 times 23?"))
+    chat.ask(question.strip(), whole_number(votes, "/vote 8 What is 17 times 23?"))
 
 
 def _edit(chat: Chat, _argument: str) -> None:
@@ -164,7 +164,7 @@ def _edit(chat: Chat, _argument: str) -> None:
     if names:
         chat.attached[:0] = documents_of(turn.question, turn.typed, names)
     chat.dialogue.undo()
-    chat.surface.show_turns()
+    chat.surface.show_undone()
     chat.surface.type(turn.typed)
     if names:
         _tell_attached(chat)
@@ -180,7 +180,7 @@ def _continue(chat: Chat, _argument: str) -> None:
 def _undo(chat: Chat, _argument: str) -> None:
     _last_number(chat)
     turn = chat.dialogue.undo()
-    chat.surface.show_turns()
+    chat.surface.show_undone()
     chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
 
 
@@ -188,7 +188,7 @@ def _file(chat: Chat, argument: str) -> None:
     if argument == "none":
         chat.attached.clear()
     elif argument:
-        chat.attached += [read_document(Path(path).expanduser()) for path in _words(argument)]
+        chat.attached += [read_document(Path(path).expanduser()) for path in words_of(argument)]
     elif not chat.attached:
         raise UsageError("there is no path", "type for example: /file notes.md")
     _tell_attached(chat)
@@ -200,7 +200,7 @@ def _copy(chat: Chat, argument: str) -> None:
     if argument == "thinking":
         text, what = (reply.thinking if reply else ""), "the thought"
     elif argument.split()[:1] == ["code"]:
-        number = _whole_number(argument[4:].strip() or "1", "/copy code 1")
+        number = whole_number(argument[4:].strip() or "1", "/copy code 1")
         blocks = [match[2] for match in _FENCE.finditer(text)]
         if not 0 < number <= len(blocks):
             raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
@@ -212,68 +212,6 @@ def _copy(chat: Chat, argument: str) -> None:
         raise UsageError(f"{what} is empty", f"{other} copies the rest of the reply")
     copied = "copied" if chat.surface.copy(text) else "asked the terminal to copy"
     chat.surface.say(f"{copied} {what}: {len(text):,} characters")
-
-
-def _rename(chat: Chat, argument: str) -> None:
-    if not argument:
-        raise UsageError("there is no name", "type for example: /rename primes")
-    session = _session(chat)
-    session.rename(argument)
-    chat.surface.say(f"this session is {session.name} now")
-
-
-def _save(chat: Chat, argument: str) -> None:
-    if argument:
-        _rename(chat, argument)
-    session = _session(chat)
-    session.save()
-    when = "as it happens" if session.path.exists() else "from the first question on"
-    chat.surface.say(f"it is saved {when}, in {session.path}")
-
-
-def _export(chat: Chat, argument: str) -> None:
-    words = _words(argument)
-    options = {word for word in words if word.startswith("--")}
-    paths = [word for word in words if word not in options]
-    if unknown := options - {"--no-thoughts", "--force"}:
-        raise UsageError(f"/export has no {min(unknown)}", "it has --no-thoughts and --force")
-    if len(paths) > 1:
-        raise UsageError(f"/export takes one path, not {len(paths)}", "quote one with spaces in it")
-    dialogue = chat.dialogue
-    path = Path(*paths or [f"{dialogue.recorder.name or 'chat'}.md"]).expanduser()
-    export = export_json if path.suffix == ".json" else export_markdown
-    text = export(
-        dialogue.turns,
-        title=dialogue.recorder.transcript.title,
-        model=dialogue.selected.name,
-        thoughts="--no-thoughts" not in options,
-        system=dialogue.system,
-    )
-    write_document(path, text, force="--force" in options)
-    chat.surface.say(f"written to {path}")
-
-
-def _sessions(chat: Chat, _argument: str) -> None:
-    kept = saved_sessions()
-    lines = [f"{each.name}  {each.title}" for each in kept[:20]]
-    more = f"\nand {len(kept) - 20} more: r1local sessions" if len(kept) > 20 else ""
-    chat.surface.say("\n".join(lines) + more if lines else "no session is saved yet")
-
-
-def _resume(chat: Chat, argument: str) -> None:
-    argument = " ".join(_words(argument))
-    current = chat.dialogue.recorder.name
-    names = [each.name for each in saved_sessions() if each.name != current]
-    if current and argument and checked_name(argument) == current:
-        raise UsageError(f"this is session {current}", "/sessions lists the others")
-    if not argument and not names:
-        raise UsageError("there is no other session", "/sessions lists them")
-    name = argument or names[0]
-    chat.begin_session(name, lambda: chat.surface.say(f"this is session {name}"))
-
-
-def _new(chat: Chat, _argument: str) -> None:
-    chat.begin_session(None, lambda: chat.surface.say("a new session"))
 
 
 def _clear(chat: Chat, _argument: str) -> None:
@@ -336,18 +274,24 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         _copy,
         at_once=True,
     ),
-    "save": SlashCommand("[NAME]", "where the session is saved, or give it a name", _save),
+    "save": SlashCommand(
+        "[NAME]", "where the session is saved, or give it a name", session_commands.save
+    ),
     "export": SlashCommand(
         "[PATH] [--no-thoughts] [--force]",
         "write the conversation to a .md or .json file",
-        _export,
+        session_commands.export,
     ),
-    "sessions": SlashCommand("", "the saved sessions", _sessions, at_once=True),
-    "resume": SlashCommand("[NAME]", "go on with another session, or the last", _resume),
-    "rename": SlashCommand("NAME", "give the session a name", _rename),
-    "new": SlashCommand("", "a new session; this one stays saved", _new),
+    "sessions": SlashCommand("", "the saved sessions", session_commands.sessions, at_once=True),
+    "resume": SlashCommand(
+        "[NAME]", "go on with another session, or the last", session_commands.resume
+    ),
+    "rename": SlashCommand("NAME", "give the session a name", session_commands.rename),
+    "new": SlashCommand("", "a new session; this one stays saved", session_commands.new),
     "clear": SlashCommand("", "empty the screen; the conversation stays", _clear, at_once=True),
-    "stats": SlashCommand("", "tokens, seconds, and what an API had charged", _stats, at_once=True),
+    "stats": SlashCommand(
+        "", "tokens, seconds, and what an API would have charged", _stats, at_once=True
+    ),
     "quit": SlashCommand("", "leave", _quit, at_once=True),
 }
 
@@ -373,30 +317,6 @@ def _last_number(chat: Chat) -> int:
     return count
 
 
-def _session(chat: Chat) -> Session:
-    recorder = chat.dialogue.recorder
-    if not isinstance(recorder, Session):
-        raise UsageError("nothing is saved", "start without --no-save to save, or /export")
-    return recorder
-
-
 def _tell_attached(chat: Chat) -> None:
     names = ", ".join(document.name for document in chat.attached)
     chat.surface.say(f"goes with the next question: {names or 'no file'}")
-
-
-def _words(argument: str) -> list[str]:
-    """Words as in a shell: one in quotes may have spaces."""
-    import shlex
-
-    try:
-        return shlex.split(argument)
-    except ValueError:  # an apostrophe in a name
-        return [argument]
-
-
-def _whole_number(text: str, example: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a number", f"type for example: {example}") from None

@@ -1,6 +1,6 @@
-"""The command line: arguments in, the command they ask for out.
+"""The command line: arguments go in, the command they ask for comes out.
 
-Typer is known here and nowhere else. Each function returns what is to be done and doesn't do
-it: parsing and doing fail in different ways. What a command needs is imported when it is done,
+Only this package knows Typer. Each function returns the command to run and doesn't run it, because
+parsing and running fail in different ways. What a command needs is imported when the command runs,
 so that `--help` loads neither llama.cpp nor anything else heavy.
 """

@@ -1,11 +1,11 @@
-"""The door itself: the options of `r1local` alone."""
+"""The Typer application that all commands are added to."""
 
 from collections.abc import Callable
 from typing import TypeAlias
 
 import typer
 
-#: Does what was asked for; returns the exit code.
+#: A parsed command: runs it and returns the exit code.
 Command: TypeAlias = Callable[[], int]
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""The command that opens a conversation; `r1local` alone does the same."""
+"""The command that opens a chat, which `r1local` without a command does too."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -17,29 +17,32 @@ _HINT = "see r1local chat --help"
 def chat(
     name: Annotated[
         str | None,
-        typer.Argument(help="With --resume: the session to go on with.", show_default="the last"),
+        typer.Argument(help="With --resume: the session to continue.", show_default="the last"),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a session: the last one, or NAME.")
+        bool, typer.Option("--resume", help="Continue a session: the last one, or NAME.")
     ] = False,
     session: Annotated[
         str | None,
-        typer.Option(help="Go on with the session of that name, or begin it.", show_default=False),
+        typer.Option(help="Continue the session of this name, or start it.", show_default=False),
     ] = None,
     *,
     given: Mapping[str, Any],
 ) -> Command:
-    """Chat: thinking and answers in panes of their own, saved as it happens."""
+    """Chat, with thinking and answers in separate panes.
+
+    The conversation is saved as you go.
+    """
     if name and (session or not resume):
-        raise UsageError(f"{name!r} goes with --resume, to name a session", _HINT)
+        raise UsageError(f"{name!r} names a session: give it with --resume alone", _HINT)
     if given.get("no-save") and (resume or session):
-        raise UsageError("--no-save keeps no session to go on with", _HINT)
+        raise UsageError("--no-save can't be combined with --resume or --session", _HINT)
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
         from r1local.config.preferences import value_of
 
-        # Naming a session says more than a preference.
+        # Someone who names a session wants it saved, whatever the preference says.
         save = bool(resume or session) or not value_of("no-save", given)
         return chat(
             ChatOptions(

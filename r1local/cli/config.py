@@ -26,9 +26,9 @@ def config(
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command | None:
-    """What you prefer: list, set and unset it, or edit config.toml.
+    """List, set or unset your preferences, or edit config.toml.
 
-    Without a command every setting is listed, with its value and where that comes from.
+    Without a command, list every setting, its value, and where the value comes from.
     """
     if context.invoked_subcommand is None:
 
@@ -40,7 +40,7 @@ def config(
         return listing
     if model is not None or output_format != "text":
         raise UsageError(
-            "--model and --format before a command are for the list",
+            "before a command, --model and --format only apply to the list of settings",
             "write --model last: r1local config set KEY VALUE --model NAME",
         )
     return None
@@ -52,7 +52,7 @@ def set_(
     value: Annotated[str, typer.Argument(help="Its value, as on the command line.")],
     model: _Model = None,
 ) -> Command:
-    """Set a preference in config.toml; what else stands there stays as it is."""
+    """Set a preference in config.toml."""
 
     def setting() -> int:
         from r1local.commands.config import set_config
@@ -64,7 +64,7 @@ def set_(
 
 @_config.command()
 def unset(key: _Key, model: _Model = None) -> Command:
-    """Take a preference out of config.toml."""
+    """Remove a preference from config.toml."""
 
     def removal() -> int:
         from r1local.commands.config import unset_config
@@ -76,7 +76,7 @@ def unset(key: _Key, model: _Model = None) -> Command:
 
 @_config.command()
 def edit() -> Command:
-    """Open config.toml in $VISUAL or $EDITOR, and check it after."""
+    """Open config.toml in $VISUAL or $EDITOR, and check it afterwards."""
 
     def editing() -> int:
         from r1local.commands.config import edit_config

@@ -1,4 +1,4 @@
-"""The error boundary: nothing below it ends in a traceback on the terminal."""
+"""The outermost error handler: no command ends in a traceback on the terminal."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ _UNMAPPED = "failed to map segment"
 
 
 def run_and_exit(command: Callable[[], int]) -> NoReturn:
-    """Run a command and exit with its code, or with an error's sentence and code."""
+    """Run a command, print its error if it fails, and exit with its code."""
     sys.exit(_exit_code(command))
 
 
@@ -46,10 +46,10 @@ def _exit_code(command: Callable[[], int]) -> int:
         if _lacks_memory(error):
             _print_error("there is too little memory", _MEMORY_HINT)
             return EXIT_ERROR
-        # Adapters translate theirs; what is left is stdout, a full disk most of the time.
+        # Adapters translate their own errors, so this one is stdout's: usually a full disk.
         streams.drop(sys.stdout)
         message = f"the output can't be written: {error.strerror or error}"
-        _print_error(message, "free some room, or write elsewhere")
+        _print_error(message, "free some disk space, or write elsewhere")
         return EXIT_ERROR
     except Exception as error:
         if _lacks_memory(error):
@@ -63,10 +63,10 @@ def _exit_code(command: Callable[[], int]) -> int:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether an exception is what the system's refusal of memory comes to.
+    """Tell whether an exception means that the system refused to give memory.
 
-    CPython says it in four ways: by `MemoryError`, by ENOMEM, and in words where no stack is
-    left for a thread (`_thread`) and where the loader can't map a library (glibc's dl-load.c).
+    CPython reports that in four ways: `MemoryError`, ENOMEM, a message where a thread gets no
+    stack (`_thread`), and a message where the loader can't map a library (glibc's dl-load.c).
     """
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
@@ -81,14 +81,17 @@ def _lacks_memory(error: Exception) -> bool:
 def _print_error(message: str, hint: str) -> None:
     try:
         from r1local.ui.console import print_error
-    except (MemoryError, ImportError):  # there is none left even for that
+    except (MemoryError, ImportError):  # there isn't even enough memory left to import it
         sys.stderr.write(f"error: {message}\nhint: {hint}\n")
         return
     print_error(sys.stderr, message, hint)
 
 
 def _write_report() -> str:
-    """Write versions and the traceback to a log file; return where, or the report itself."""
+    """Write the versions and the traceback to a log file.
+
+    Returns the file's path, or the report itself if it can't be written.
+    """
     import platform
     import traceback
 
@@ -105,7 +108,7 @@ def _write_report() -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / f"bug-{now:%Y%m%d-%H%M%S}-{os.getpid()}.log"
-        # A traceback may quote a question: it is its owner's alone.
+        # A traceback may quote a question, so only its owner may read it.
         path.touch(mode=0o600)
         path.write_text(report, encoding="utf-8")
     except OSError:

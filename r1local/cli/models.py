@@ -1,4 +1,4 @@
-"""The commands about models on this machine and on the hub."""
+"""The commands that manage models on this machine and on the hub."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ def show(
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON object.")
     ] = "text",
 ) -> Command:
-    """Show what is known of a model, what it takes in memory, and how fast it may run here."""
+    """Show a model's facts, memory needs and likely speed here."""
 
     def card() -> int:
         from r1local.commands.show import ShowOptions, show
@@ -34,20 +34,20 @@ def pull(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Names such as 7b or 7b:q5_k_m, or hf:org/repo:Q4_K_M. None: you are asked.",
-            show_default=False,
+            help="Names such as 7b or 7b:q5_k_m, or hf:org/repo:Q4_K_M.",
+            show_default="r1local asks",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Begin although the disk seems too small.")
+        bool, typer.Option("--force", help="Start even if the disk seems too small.")
     ] = False,
     output_format: Annotated[
-        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON event a line.")
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON event per line.")
     ] = "text",
     *,
     given: Mapping[str, Any],
 ) -> Command:
-    """Download models; a download that was cut off goes on where it was."""
+    """Download models, or resume interrupted downloads."""
 
     def download() -> int:
         from r1local.commands.pull import PullOptions, pull
@@ -62,13 +62,13 @@ def pull(
 @app.command(name="list")
 def list_models(
     available: Annotated[
-        bool, typer.Option("--available", help="All models known by name, here or not.")
+        bool, typer.Option("--available", help="List all models known by name, installed or not.")
     ] = False,
     output_format: Annotated[
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command:
-    """List the models on this machine, whichever program fetched them, and what fits."""
+    """List the models on this machine, other programs' too."""
 
     def listing() -> int:
         from r1local.commands.list_models import ListOptions, list_models
@@ -80,12 +80,10 @@ def list_models(
 
 @app.command()
 def rm(
-    model: Annotated[
-        str, typer.Argument(help="A name as `list` shows it, with :QUANT if need be.")
-    ],
+    model: Annotated[str, typer.Argument(help="A name as `list` shows it, with :QUANT if needed.")],
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
 ) -> Command:
-    """Remove a model from this machine, and tell what was freed."""
+    """Remove a model, and print how much space that freed."""
 
     def removal() -> int:
         from r1local.commands.remove import RemoveOptions, remove_model
@@ -97,12 +95,12 @@ def rm(
 
 @app.command(name="import")
 def import_model(
-    path: Annotated[Path, typer.Argument(help="A GGUF file, the first one of a split model.")],
+    path: Annotated[Path, typer.Argument(help="A GGUF file; the first part of a split model.")],
     name: Annotated[
-        str | None, typer.Option(help="What to call it.", show_default="after the file")
+        str | None, typer.Option(help="The model's name.", show_default="the file's name")
     ] = None,
 ) -> Command:
-    """Know a GGUF file by a name, and leave it where it lies."""
+    """Give a GGUF file a name; the file stays where it is."""
 
     def registration() -> int:
         from r1local.commands.import_model import ImportOptions, import_model
@@ -116,13 +114,13 @@ def import_model(
 def verify(
     model: Annotated[
         str | None,
-        typer.Argument(help="A name as `list` shows it. None: all models.", show_default=False),
+        typer.Argument(help="A name as `list` shows it.", show_default="all models"),
     ] = None,
     output_format: Annotated[
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command:
-    """Hash models anew, and tell which files are damaged."""
+    """Check models' files against their checksums."""
 
     def verification() -> int:
         from r1local.commands.verify import VerifyOptions, verify

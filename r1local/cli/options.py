@@ -1,4 +1,4 @@
-"""Options of the command line, made of their declaration in `config.options`."""
+"""Options of the command line, made from their declarations in `config.options`."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -18,14 +18,15 @@ from r1local.errors import InvalidSetting, UsageError
 def takes_options(
     command: str, before: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., Command]], Callable[..., Command]]:
-    """Let a command have the options that are declared for it.
+    """Give a command the options that are declared for it.
 
-    The function is given the values of those that the command line has, by their names, in its
-    parameter `given`. In the help its own parameters come first.
+    The function receives the options that the user typed as a mapping, from name to value, in its
+    parameter `given`. The help lists the function's own parameters first.
 
     Args:
-        command: the name that the declaration has for the command.
-        before: own parameters that help has elsewhere: before which option, or "" for last.
+        command: the command's name in the declarations.
+        before: moves some of the function's own parameters in the help: maps a parameter to the
+            option that follows it, or to "" for the end.
     """
     options = options_of(command)
     elsewhere = before or {}
@@ -54,7 +55,7 @@ def takes_options(
 
 
 def one_of(name: str, *words: str, help_: str) -> Any:
-    """An option outside the declaration that has one of some words."""
+    """Return a Typer option, not declared in `config.options`, whose value is one of `words`."""
     kind = Choice.of(*words)
     return typer.Option(
         f"--{name}",
@@ -66,7 +67,7 @@ def one_of(name: str, *words: str, help_: str) -> Any:
 
 
 def _parameter(option: Option) -> Parameter:
-    """A parameter as Typer reads it: None where the option isn't given."""
+    """Return an option as a parameter that Typer reads; its default, None, means not given."""
     switch = isinstance(option.kind, Switch)
     info = typer.Option(
         *filter(None, (option.short, _flags(option))),
@@ -83,7 +84,7 @@ def _parameter(option: Option) -> Parameter:
 
 
 def _flags(option: Option) -> str:
-    """What it is called; a switch that config.toml may have turned on can be turned off."""
+    """Return an option's flags: two for a switch, since config.toml may have turned it on."""
     if not isinstance(option.kind, Switch) or not option.preference:
         return f"--{option.name}"
     opposite = option.name.removeprefix("no-")
@@ -91,11 +92,11 @@ def _flags(option: Option) -> str:
 
 
 def _value(name: str, kind: Kind, text: object) -> Any:
-    """The value of what the command line has."""
+    """Return the value of an option's text, or raise a usage error."""
     if isinstance(text, bool):
         return text
     try:
-        if isinstance(text, list):  # one that may be repeated
+        if isinstance(text, list):  # an option that may be repeated
             return {n: v for each in text for n, v in kind.parse(name, each).items()}
         return kind.parse(name, str(text))
     except InvalidSetting as error:

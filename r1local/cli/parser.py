@@ -1,4 +1,4 @@
-"""The whole command line: importing this declares every command, and `parse` reads arguments."""
+"""The whole command line: importing this module declares every command."""
 
 import re
 import shlex
@@ -20,10 +20,9 @@ __all__ = ["chat", "config", "models", "parse_arguments", "replies", "sessions"]
 
 
 def parse_arguments() -> Command:
-    """The command that this process's arguments ask for.
+    """Return the command that this process's arguments ask for.
 
-    Help and shell completion are printed here and end the program, and so does
-    wrong usage, with exit code 2.
+    Prints help and shell completion itself and exits; wrong usage exits with code 2.
     """
     try:
         outcome = app(prog_name="r1local", standalone_mode=False)
@@ -47,7 +46,7 @@ def parse_arguments() -> Command:
         elif command == "r1local":
             hint = f'ask with: r1local run "…", or {hint}'
         elif command == "r1local run" and (question := _question_like_an_option()):
-            hint = f"a question that begins with a dash goes behind --: r1local run -- {question}"
+            hint = f"put -- before a question that starts with a dash: r1local run -- {question}"
         print_error(sys.stderr, error.format_message(), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):
@@ -57,7 +56,7 @@ def parse_arguments() -> Command:
 
 
 def _question_like_an_option() -> str | None:
-    """The first argument with a dash in front that no option looks like, quoted for the shell."""
+    """Return the first argument that starts with a dash but can't be an option, quoted."""
     found = (each for each in sys.argv[2:] if each.startswith("-") and not _OPTION.match(each))
     return next(map(shlex.quote, found), None)
 

@@ -1,4 +1,4 @@
-"""The commands that let a model reply."""
+"""The commands that make a model reply."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from r1local.errors import UsageError
 
 #: Options that ask for an answer, and why `--thinking only` excludes them.
 _WANT_AN_ANSWER = {
-    "answer-only": "--answer-only wants an answer, --thinking only leaves it out",
-    "no-think": "--no-think leaves the thought out, --thinking only the answer",
-    "votes": "--votes is about answers, --thinking only leaves them out",
+    "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
+    "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
+    "votes": "--votes compares answers, but --thinking only leaves them out",
 }
 
 
@@ -23,36 +23,36 @@ _WANT_AN_ANSWER = {
 def run(
     prompt: Annotated[
         str | None,
-        typer.Argument(help="The question. Left out, it is read from stdin.", show_default=False),
+        typer.Argument(help="The question; read from stdin if left out.", show_default=False),
     ] = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option("-f", "--file", help="Attach a text file, or - for stdin; may be repeated."),
+        typer.Option("-f", "--file", help="Attach a text file (- is stdin); may be repeated."),
     ] = None,
     json_schema: Annotated[
         str | None,
         typer.Option(
             "--json-schema",
             metavar="FILE|TEXT",
-            help="Hold the answer to a JSON schema.",
+            help="Make the answer follow a JSON schema.",
             show_default=False,
         ),
     ] = None,
     grammar: Annotated[
         Path | None,
-        typer.Option(help="Hold the answer to llama.cpp's GBNF.", show_default=False),
+        typer.Option(help="Make the answer follow a GBNF grammar.", show_default=False),
     ] = None,
     *,
     given: Mapping[str, Any],
 ) -> Command:
-    """Answer one question: the answer goes to stdout, the thinking to a terminal's stderr.
+    """Answer a question on stdout, with the thinking on stderr if that is a terminal.
 
-    With both a PROMPT and text piped in, the text is a document the prompt is about.
+    If text is piped in as well, it is a document that the PROMPT is about.
     """
     if json_schema is not None and grammar is not None:
-        raise _conflict("--json-schema and --grammar exclude each other")
+        raise _conflict("--json-schema and --grammar can't be combined")
     if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
-        raise _conflict("--confidence and --answer-pattern are about --votes")
+        raise _conflict("--confidence and --answer-pattern need --votes")
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run
@@ -64,7 +64,7 @@ def run(
         if thinking == "only" and conflicts:
             if "thinking" in given:
                 raise _conflict(conflicts[0])
-            thinking = "show"  # what the command line asks for says more than a preference
+            thinking = "show"  # the command line overrides a preference
         asked = RunOptions(
             prompt=prompt,
             files=tuple(file or ()),

@@ -1,4 +1,4 @@
-"""The commands about conversations on this machine."""
+"""The commands that manage saved conversations."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,16 +18,16 @@ _Format = Annotated[ModelFormat, one_of("format", "text", "json", help_="Text, o
 
 @_sessions.callback(invoke_without_command=True)
 def sessions(context: typer.Context) -> Command | None:
-    """Conversations on this machine: list, show, export, search and remove them.
+    """List, show, export, search and remove saved conversations.
 
-    Without a command they are listed.
+    Without a command, list them.
     """
     return list_sessions() if context.invoked_subcommand is None else None
 
 
 @_sessions.command(name="list")
 def list_sessions(output_format: _Format = "text") -> Command:
-    """List the conversations, the one used last first."""
+    """List the conversations, the most recent first."""
 
     def listing() -> int:
         from r1local.commands.sessions import list_sessions
@@ -42,7 +42,7 @@ def show(
     name: _Name,
     thoughts: Annotated[bool, typer.Option("--thoughts", help="Show the thoughts too.")] = False,
 ) -> Command:
-    """Show a conversation; in a pipe, as Markdown."""
+    """Show a conversation; as Markdown if the output is piped."""
 
     def reading() -> int:
         from r1local.commands.sessions import show_session
@@ -57,7 +57,7 @@ def export(
     name: _Name,
     output_format: Annotated[
         Literal["markdown", "json"],
-        one_of("format", "markdown", "json", help_="The document's form."),
+        one_of("format", "markdown", "json", help_="The document's format."),
     ] = "markdown",
     no_thoughts: Annotated[
         bool, typer.Option("--no-thoughts", help="Leave the thoughts out.")
@@ -66,11 +66,9 @@ def export(
         Path | None,
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over a file that is there.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> Command:
-    """Make a document of a conversation."""
+    """Export a conversation as a document."""
 
     def exporting() -> int:
         from r1local.commands.sessions import ExportOptions, export_session
@@ -82,10 +80,10 @@ def export(
 
 @_sessions.command()
 def search(
-    words: Annotated[list[str], typer.Argument(help="Words, all of which a text must have.")],
+    words: Annotated[list[str], typer.Argument(help="Words that must all be in a text.")],
     output_format: _Format = "text",
 ) -> Command:
-    """Find words in all that was asked, thought and answered."""
+    """Search all questions, thoughts and answers."""
 
     def finding() -> int:
         from r1local.commands.sessions import search_sessions
@@ -100,7 +98,7 @@ def rm(
     name: _Name,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
 ) -> Command:
-    """Remove a conversation, for good."""
+    """Remove a conversation for good."""
 
     def removal() -> int:
         from r1local.commands.sessions import remove_session

@@ -1,1 +1,1 @@
-"""What r1local does: one function for each command, which never sees the argument parser."""
+"""The commands of r1local: one function for each, independent of the argument parser."""

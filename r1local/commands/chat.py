@@ -1,10 +1,12 @@
 """`r1local chat`: a conversation on the terminal."""
 
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -40,9 +42,14 @@ from r1local.sessions.session import Session
 from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
 from r1local.ui.chat.terminal_guard import guarded_terminal
-from r1local.ui.console import can_repaint, console_for, print_log, print_notice
+from r1local.ui.console import can_repaint, console_for, print_error, print_log, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.questions import agreed, can_ask
+
+#: Signals of the terminal, the system and of pipes: their sender knows why.
+_ASKED_TO_END = frozenset(
+    getattr(signal, name, signal.SIGTERM) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,22 @@ def chat(options: ChatOptions) -> int:
     on_terminal = sys.stdin.isatty() and out.is_terminal
     inline = options.inline or not on_terminal or not can_repaint(out)
     work = partial(_chat, replace(options, inline=inline))
-    return guarded_terminal(work, full_screen=not inline) if on_terminal else work()
+    if not on_terminal:
+        return work()
+    killed = partial(_tell_killed, options, datetime.now(UTC))
+    return guarded_terminal(work, full_screen=not inline, killed=killed)
+
+
+def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
+    """Say what ended the chat and how it goes on, unless somebody asked it to end."""
+    if number in _ASKED_TO_END:
+        return
+    name = shlex.quote(options.session) if options.session else ""
+    goes_on = f"r1local chat --resume {name}".rstrip() + " goes on with what was said"
+    kept = options.save and any(each.last_used >= began for each in saved_sessions())
+    hint = goes_on if kept else "nothing of it was saved; begin another: r1local chat"
+    told = f"the chat was ended by signal {number} ({signal.strsignal(number)})"
+    print_error(sys.stderr, told, hint)
 
 
 def _chat(options: ChatOptions) -> int:

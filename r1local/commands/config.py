@@ -1,4 +1,4 @@
-"""`r1local config`: what is set, where it was set, and setting it."""
+"""`r1local config`: list, set, unset and edit preferences."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _BUILT_IN = "built in"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A preference, its value in words, and where it comes from."""
+    """A row of the list: a preference, its value as text, and where the value comes from."""
 
     option: Option
     words: str
@@ -33,11 +33,11 @@ class _Row:
 
 
 def list_config(model: str | None, output_format: ModelFormat) -> int:
-    """List every preference with its value and its place; return the exit code.
+    """List every preference, its value and where that comes from; return the exit code.
 
     Raises:
         UnknownModel: there is no such model.
-        InvalidSetting: a place has a value that can't be.
+        InvalidSetting: one of the places has an invalid value.
     """
     chosen = settings_in_force(model=_of_model(model) if model else None)
     possible = [each for each in preferences() if each.per_model or model is None]
@@ -58,7 +58,7 @@ def set_config(key: str, text: str, model: str | None) -> int:
     """Set a preference in `config.toml`; return the exit code.
 
     Raises:
-        UsageError: there is no such key, it can't be set for one model, or its value is wrong.
+        UsageError: there is no such key, it can't be set for one model, or the value is invalid.
         UnknownModel: there is no such model.
     """
     try:
@@ -67,17 +67,17 @@ def set_config(key: str, text: str, model: str | None) -> int:
     except InvalidSetting as error:
         raise UsageError(error.message, error.hint) from error
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
-    _tell_what_counts_more(option)
+    _warn_if_overridden(option)
     if option.name == "model" and value:
         _tell_if_unknown(value)
     return EXIT_OK
 
 
 def unset_config(key: str, model: str | None) -> int:
-    """Take a preference out of `config.toml`; return the exit code.
+    """Remove a preference from `config.toml`; return the exit code.
 
     Raises:
-        UsageError: as `set_config`.
+        UsageError: there is no such key, or it can't be set for one model.
         UnknownModel: there is no such model.
     """
     try:
@@ -91,7 +91,7 @@ def unset_config(key: str, model: str | None) -> int:
 
 
 def edit_config() -> int:
-    """Open `config.toml` in the user's editor, and check it after; return the exit code.
+    """Open `config.toml` in the user's editor, and check it afterwards; return the exit code.
 
     Raises:
         InvalidSetting: there is no such editor, or what the file has now can't be.
@@ -110,16 +110,16 @@ def edit_config() -> int:
 
 
 def print_path() -> int:
-    """Print where `config.toml` is, or would be; return the exit code."""
+    """Print the path of `config.toml`, even if it doesn't exist yet; return the exit code."""
     print(config_file())
     return EXIT_OK
 
 
 def _of_model(model: str) -> OfModel:
-    """What may be set for the model of a reference.
+    """Return the settings that may be set for the model a reference means.
 
     Raises:
-        UnknownModel: it means nothing.
+        UnknownModel: the reference matches no model.
     """
     meant = parse_reference(model, load_catalog(user_models()))
     if isinstance(meant, CatalogReference):
@@ -134,17 +134,17 @@ def _preference(key: str, model: str | None) -> Option:
     if model is not None:
         _of_model(model)
         if not option.per_model:
-            hint = f"set it for all: r1local config set {option.key} VALUE"
+            hint = f"set it for all models: r1local config set {option.key} VALUE"
             raise InvalidSetting(f"{option.key} can't be set for one model", hint)
     return option
 
 
-def _tell_what_counts_more(option: Option) -> None:
-    """Say so where the environment has the last word."""
+def _warn_if_overridden(option: Option) -> None:
+    """Print a notice if an environment variable overrides a preference."""
     variables = [option.variable, *([option_named(option.twin).variable] if option.twin else [])]
     for variable in filter(os.environ.get, variables):
-        told = f"{variable} is set, and counts more than {config_file().name}"
-        print_notice(console_for(sys.stderr), told)
+        message = f"{variable} is set and overrides {config_file().name}"
+        print_notice(console_for(sys.stderr), message)
 
 
 def _tell_if_unknown(model: str) -> None:

@@ -1,4 +1,4 @@
-"""`r1local import`: know a GGUF file by a name, where it lies."""
+"""`r1local import`: give a GGUF file a name, leaving it where it is."""
 
 import sys
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from r1local.ui.console import console_for, print_notice
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What `import` was asked for. `name` None means: after the file."""
+    """The arguments of `import`; without a `name`, the model is named after the file."""
 
     path: Path
     name: str | None
 
 
 def import_model(options: ImportOptions) -> int:
-    """Register a file in the user's models file; return the exit code.
+    """Add a file to the user's models file; return the exit code.
 
     Raises:
-        R1LocalError: as for `register`; nothing is changed then.
+        R1LocalError: as `register`; nothing has changed then.
     """
     name = register(options.path, options.name)
     print_notice(

@@ -1,4 +1,4 @@
-"""`r1local list`: the models on this machine, or all that are known, and what fits."""
+"""`r1local list`: the models on this machine, or all known ones, and which of them fit."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ _OWN = ("embedded", "imported")
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """What `list` was asked for."""
+    """The arguments of `list`."""
 
     available: bool
     output_format: ModelFormat
@@ -37,7 +37,7 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class _KnownModel:
-    """A model of the catalog in one quantization, of so many bytes, and where it would run."""
+    """A model of the catalog in one quantization, its size in bytes, and where it would run."""
 
     model: CatalogModel
     quantization: str | None
@@ -59,12 +59,15 @@ def list_models(options: ListOptions) -> int:
     else:
         _print_installed(_listed(entries), machine, options)
         if options.output_format == "text" and all(e.home == "embedded" for e in entries):
-            print_notice(err, "no other model is here; get one with: r1local pull 7b")
+            print_notice(err, "no other model is installed; get one with: r1local pull 7b")
     return EXIT_OK
 
 
 def _listed(entries: Sequence[Installed]) -> list[Installed]:
-    """All but the entries of the catalog that the user hides; files on the disk are told anyway."""
+    """Return the models to list: all but hidden catalog entries.
+
+    Files found on the disk are listed even if their catalog entry is hidden.
+    """
     return [e for e in entries if not (e.home in _OWN and e.known and e.known.hidden)]
 
 
@@ -86,7 +89,7 @@ def _print_installed(entries: Sequence[Installed], machine: Machine, options: Li
 
 
 def _names(entries: Sequence[Installed]) -> list[str]:
-    """What each is called: by its reference where another row would read like its own."""
+    """Return the names of the rows, or their references where rows would look the same."""
     looks = [(entry.name, entry.quantization, entry.home, entry.whole) for entry in entries]
     shared = {look for look, count in Counter(looks).items() if count > 1}
     return [
@@ -120,7 +123,7 @@ def _print_known(
 
 
 def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
-    """A model's own file, or the quantization that is pulled by default."""
+    """Return the row of a catalog model: its own file, or the quantization pulled by default."""
     if own:
         return _KnownModel(model, own.quantization, own.size, here, preferred_plan(own, machine))
     quantization = model.default_quantization
@@ -132,7 +135,7 @@ def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Mach
 
 
 def _known_described(row: _KnownModel) -> dict[str, Any]:
-    """A model of the catalog for programs. Sizes are in bytes."""
+    """Return a catalog model as a JSON object. Sizes are in bytes."""
     return {
         "name": row.model.name,
         "aliases": row.model.aliases,
@@ -147,7 +150,7 @@ def _known_described(row: _KnownModel) -> dict[str, Any]:
 
 
 def _described(entry: Installed, plan: Plan | None) -> dict[str, Any]:
-    """An entry for programs. Sizes are in bytes, times in UTC."""
+    """Return an installed model as a JSON object. Sizes are in bytes, times in UTC."""
     return {
         "name": entry.name,
         "reference": entry.reference,
@@ -177,7 +180,7 @@ def _size(entry: Installed) -> str:
 
 
 def _window(plan: Plan | None) -> int | None:
-    """Tokens of context that fit."""
+    """Return the tokens of context that fit, or None if the model doesn't."""
     return plan.context_window if plan and plan.kind != "no" else None
 
 

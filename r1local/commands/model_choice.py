@@ -1,4 +1,4 @@
-"""Which model a reply comes from; one that is not here can be fetched on the way."""
+"""The choice of the model that replies; a missing one can be downloaded first."""
 
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK, ModelNotInstalled
@@ -8,11 +8,11 @@ from r1local.ui.questions import agreed, can_ask
 
 
 def choose_model(reference: str | None) -> Selected:
-    """The model to run; one that is not here is offered for download, if somebody can answer.
+    """Return the model to run; offer to download a missing one, if the user can be asked.
 
     Raises:
         UnknownModel, ModelNotInstalled, InvalidSetting: as `select`.
-        KeyboardInterrupt: the download was broken off.
+        KeyboardInterrupt: the download was interrupted.
     """
     models = load_catalog(user_models())
     try:
@@ -20,7 +20,7 @@ def choose_model(reference: str | None) -> Selected:
     except ModelNotInstalled as error:
         if reference is None or not can_ask() or not agreed(f"{error.message}; download it now?"):
             raise
-    from r1local.commands.pull import PullOptions, pull  # needs much that a reply does not
+    from r1local.commands.pull import PullOptions, pull  # imports much that a reply doesn't need
 
     if pull(PullOptions((reference,), False, None, "text")) == EXIT_OK:
         return select(reference, models)

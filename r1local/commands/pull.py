@@ -1,4 +1,4 @@
-"""`r1local pull`: bring models from the hub to this machine."""
+"""`r1local pull`: download models from the hub."""
 
 import shlex
 import shutil
@@ -37,13 +37,13 @@ from r1local.ui.console import console_for
 from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
 from r1local.units import disk_size
 
-#: Bytes of the disk that are left free: a full one troubles every other program.
+#: Bytes of disk space to leave free: a full disk troubles every other program.
 _DISK_MARGIN = 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class PullOptions:
-    """What `pull` was asked for; `connections` None means: as is preferred."""
+    """The arguments of `pull`; if `connections` is None, the preference applies."""
 
     references: tuple[str, ...]
     force: bool
@@ -52,10 +52,10 @@ class PullOptions:
 
 
 def pull(options: PullOptions) -> int:
-    """Download models, one after the other; return the exit code.
+    """Download models, one after another; return the exit code.
 
     Raises:
-        R1LocalError: one can't be had; those before it are there, and parts are kept.
+        R1LocalError: a model can't be downloaded; earlier models and partial files are kept.
     """
     models = load_catalog(user_models())
     references = options.references or _ask(models, options)
@@ -65,18 +65,18 @@ def pull(options: PullOptions) -> int:
         for number, reference in enumerate(references):
             meant = parse_reference(reference, models)
             if isinstance(meant, CatalogReference) and meant.note:
-                display.told(meant.note)
+                display.notify(meant.note)
             try:
-                model, remotes = _asked(meant, models, machine, interruption)
+                model, remotes = _ask_hub(meant, models, machine, interruption)
                 _pull(model, remotes, machine, options, display, interruption)
             except Cancelled:
-                display.told(f"stopped; go on with: {_command(references[number:], options)}")
+                display.notify(f"stopped; resume with: {_command(references[number:], options)}")
                 return 128 + (interruption.signal or signal.SIGINT)
     return EXIT_OK
 
 
 def _command(references: Sequence[str], options: PullOptions) -> str:
-    """What to type to go on."""
+    """Return the command that resumes the downloads."""
     words = ["r1local", "pull", *references, *(["--force"] if options.force else [])]
     if options.connections:
         words += ["--connections", str(options.connections)]
@@ -84,7 +84,7 @@ def _command(references: Sequence[str], options: PullOptions) -> str:
 
 
 def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
-    """Let the user choose from the catalog, on a terminal."""
+    """Let the user choose a model from the catalog, on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()) or options.output_format != "text":
         raise UsageError("no model is named", "name one: r1local pull 7b")
     machine = survey_machine()
@@ -101,13 +101,13 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     return (chosen,)
 
 
-def _asked(
+def _ask_hub(
     reference: Reference, models: Catalog, machine: Machine, interruption: Interruption
 ) -> tuple[HubModel, list[RemoteFile]]:
-    """What the hub says of a model; the user need not wait for it to be said.
+    """Ask the hub about a model, while the user can interrupt.
 
     Raises:
-        Cancelled: the user did not.
+        Cancelled: the user interrupted.
     """
 
     def ask() -> tuple[HubModel, list[RemoteFile]]:
@@ -129,16 +129,16 @@ def _pull(
     display: DownloadDisplay,
     interruption: Interruption,
 ) -> None:
-    """Fetch every file of a model that is not there yet."""
+    """Download every file of a model that is not on this machine yet."""
     missing = [remote for remote in remotes if cached_path(remote) is None]
     size = sum(remote.size for remote in remotes)
     if not missing:
-        display.told(f"{remotes[0].filename} is there already: {cached_path(remotes[0])}")
+        display.notify(f"{remotes[0].filename} is already here: {cached_path(remotes[0])}")
         return
-    display.told(f"{remotes[0].filename}: {disk_size(size)} from {model.repository.repo_id}")
+    display.notify(f"{remotes[0].filename}: {disk_size(size)} from {model.repository.repo_id}")
     if model.passed_over:
-        display.told(f"beside it, not fetched: {some_names(model.passed_over)}")
-    display.told(_prospect(model, machine))
+        display.notify(f"also in the repository, not fetched: {some_names(model.passed_over)}")
+    display.notify(_prospect(model, machine))
     _check_disk(missing, options, display)
     display.begin([(remote.filename, remote.size) for remote in missing])
     for remote in missing:
@@ -153,21 +153,21 @@ def _fetch(
     display: DownloadDisplay,
     interruption: Interruption,
 ) -> None:
-    told = False
+    notified = False
 
     def waiting() -> None:
-        nonlocal told
+        nonlocal notified
         if interruption.cancelled():
             raise Cancelled
-        if not told:
-            display.told(f"another program downloads {remote.filename}: waiting for it")
-        told = True
+        if not notified:
+            display.notify(f"another program is downloading {remote.filename}: waiting for it")
+        notified = True
 
     with locked(remote, waiting):
         target = blob_path(remote)
         if not is_whole(target, remote.size):
             if target.exists() or snapshot_path(remote).exists():
-                display.told(f"{remote.filename} is here, but not as it is on the hub: fetching it")
+                display.notify(f"{remote.filename} here differs from the hub's: fetching it again")
             display.file(remote.filename)
             connections = options.connections or value_of("connections")
             fetch(remote, target, connections, display.report, interruption.cancelled)
@@ -175,11 +175,11 @@ def _fetch(
 
 
 def _prospect(model: HubModel, machine: Machine) -> str:
-    """Whether a model fits this machine, and how fast it should run."""
+    """Say whether a model fits this machine, and how fast it should run."""
     facts = model.facts()
     if facts is None:
         fitting = fits(model.variant, model.known, machine)
-        return "it fits in memory" if fitting else "it is larger than the memory that is free"
+        return "it fits in memory" if fitting else "it is larger than the free memory"
     of_it = of_model([model.name], model.known, model.variant.quantization)
     made = plan(facts, machine, preferred_request(of_it))
     if made.kind == "no":
@@ -192,20 +192,20 @@ def _prospect(model: HubModel, machine: Machine) -> str:
 def _check_disk(
     missing: Sequence[RemoteFile], options: PullOptions, display: DownloadDisplay
 ) -> None:
-    """Refuse what the disk can't hold, less what is there of it already."""
+    """Raise `DiskFull` if the disk lacks the space for what is still to be downloaded."""
     folder = _existing(cache_folder())
     free = shutil.disk_usage(folder).free
     needed = sum(remote.size - _bytes_there(remote) for remote in missing)
-    display.told(f"{disk_size(needed)} to fetch, {disk_size(free)} free on the disk")
+    display.notify(f"{disk_size(needed)} to download, {disk_size(free)} free on the disk")
     if needed + _DISK_MARGIN > free and not options.force:
         raise DiskFull(
-            f"the disk has {disk_size(free)} free, and {disk_size(needed)} are to come",
-            "free some room, set HF_HOME to another disk, or insist with --force",
+            f"the disk has only {disk_size(free)} free for {disk_size(needed)} to download",
+            "free some space, set HF_HOME to a folder on another disk, or insist with --force",
         )
 
 
 def _bytes_there(remote: RemoteFile) -> int:
-    """Bytes of a file that an unfinished download has left."""
+    """Return the bytes of a file that an earlier download has left."""
     blob = blob_path(remote)
     if is_whole(blob, remote.size):
         return remote.size
@@ -213,5 +213,5 @@ def _bytes_there(remote: RemoteFile) -> int:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
+    """Return the folder, or its nearest parent that exists."""
     return next(each for each in (folder, *folder.parents) if each.exists())

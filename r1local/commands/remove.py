@@ -1,4 +1,4 @@
-"""`r1local rm`: take a model off this machine."""
+"""`r1local rm`: remove a model from this machine."""
 
 import sys
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.units import disk_size
 
-#: Homes that r1local may take models out of.
+#: Homes that r1local may remove models from.
 _REMOVABLE = ("Hugging Face", "imported")
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveOptions:
-    """What `rm` was asked for; `yes` if it need not ask."""
+    """The arguments of `rm`; with `yes` it doesn't ask for confirmation."""
 
     reference: str
     yes: bool
@@ -30,14 +30,14 @@ def remove_model(options: RemoveOptions) -> int:
     """Remove the model a reference means; return the exit code: 1 if the user says no.
 
     Raises:
-        UnknownModel: the reference means nothing.
-        ModelNotInstalled: its model is not on this machine.
-        UsageError: it means several, or there is nobody to ask.
-        StoreError: the model is not r1local's to remove, or can't be removed.
+        UnknownModel: the reference matches no model.
+        ModelNotInstalled: the model is not on this machine.
+        UsageError: the reference means several models, or nobody can be asked to confirm.
+        StoreError: the model belongs to another program, or can't be removed.
     """
     models = load_catalog(user_models())
     reference = parse_reference(options.reference, models)
-    entry = _meant(options.reference, reference, copies(reference, models))
+    entry = _entry_to_remove(options.reference, reference, copies(reference, models))
     if entry.home in _REMOVABLE and not _confirmed(entry, options):
         return EXIT_ERROR
     freed = remove_files(entry)
@@ -45,22 +45,22 @@ def remove_model(options: RemoveOptions) -> int:
     return EXIT_OK
 
 
-def _meant(text: str, reference: Reference, entries: Sequence[Installed]) -> Installed:
-    """The one model meant: of copies in several homes the one that can be removed."""
+def _entry_to_remove(text: str, reference: Reference, entries: Sequence[Installed]) -> Installed:
+    """Return the one model to remove, preferring homes that r1local may remove it from."""
     if not entries:
-        raise ModelNotInstalled(f"{text} is not on this machine", "see what is with: r1local list")
+        raise ModelNotInstalled(f"{text} is not on this machine", "see what is: r1local list")
     ours = [entry for entry in entries if entry.home in _REMOVABLE]
-    # A download that was cut off goes with the whole model of the same quantization.
+    # An unfinished download is removed with the whole model of the same quantization.
     whole = {(entry.repo_id, entry.quantization) for entry in ours if entry.whole}
     choices = [e for e in ours if e.whole or (e.repo_id, e.quantization) not in whole]
     if len(choices) > 1 and not _is_exact(reference):
         names = " or ".join(f"r1local rm {entry.reference}" for entry in choices)
-        raise UsageError(f"{text} is here {len(choices)} times", f"name one: {names}")
+        raise UsageError(f"{text} means {len(choices)} models here", f"choose one: {names}")
     return (choices or list(entries))[0]
 
 
 def _is_exact(reference: Reference) -> bool:
-    """Whether a reference names a quantization or a file, and so one model."""
+    """Tell whether a reference names a quantization or a file, and so a single model."""
     match reference:
         case CatalogReference(quantization=None):
             return False
@@ -71,13 +71,13 @@ def _is_exact(reference: Reference) -> bool:
 
 
 def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
-    """Whether the user wants it, who is asked unless they have said so."""
+    """Tell whether the user has confirmed the removal, asking if necessary."""
     if options.yes:
         return True
     if not can_ask():
         raise UsageError(
-            f"rm asks before it removes {entry.name}, and there is nobody to ask",
-            f"say so at once: r1local rm --yes {options.reference}",
+            f"rm asks before it removes {entry.name}, but nobody can answer here",
+            f"confirm it on the command line: r1local rm --yes {options.reference}",
         )
     what = f"{entry.name} {entry.quantization or ''}".strip()
     if entry.home == "imported":
@@ -91,9 +91,9 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
 
 def _outcome(entry: Installed, freed: int) -> str:
     if entry.home == "imported":
-        fate = "stays" if entry.path.exists() else "had gone already"
-        return f"forgot {entry.name}; its file {fate}: {entry.path}"
+        fate = "still" if entry.path.exists() else "no longer"
+        return f"forgot {entry.name}; its file is {fate} at {entry.path}"
     what = f"removed {entry.name} {entry.quantization or ''}".strip()
     if freed == 0 and entry.whole:
-        return f"{what} of revision {entry.revision}; nothing is freed: another one has the file"
+        return f"{what} of revision {entry.revision}; another revision still uses the file"
     return f"{what}; {disk_size(freed)} freed"

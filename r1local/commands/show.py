@@ -1,4 +1,4 @@
-"""`r1local show`: what is known of a model, and how it would run here."""
+"""`r1local show`: facts about a model, and how it would run here."""
 
 import json
 import sys
@@ -32,18 +32,18 @@ from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 from r1local.ui.safe_text import visible_json
 
-#: Tokens of context that plans are made for.
+#: Context windows to plan for, in tokens.
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 131_072)
 _TEMPLATES = {
     "open": "opens the thought itself",
     "closed": "opens and closes the thought: no thinking",
-    "none": "ends at the assistant's turn: r1local opens the thought",
+    "none": "ends at the assistant's turn; r1local opens the thought",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ShowOptions:
-    """What `show` was asked for."""
+    """The arguments of `show`."""
 
     reference: str
     output_format: ModelFormat
@@ -51,7 +51,7 @@ class ShowOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A model to show: what the catalog knows of it, and the header of its file if there is one."""
+    """A model to show: its catalog entry and the header of its file, as far as there are any."""
 
     name: str
     known: CatalogModel | None
@@ -69,8 +69,8 @@ def show(options: ShowOptions) -> int:
     """Print a model's card and memory plan on stdout; return the exit code.
 
     Raises:
-        UnknownModel: the reference means nothing.
-        HubError: only the hub knows it, and can't be asked.
+        UnknownModel: the reference matches no model.
+        HubError: the model is only on the hub, which can't be reached.
     """
     models = load_catalog(user_models())
     reference = parse_reference(options.reference, models)
@@ -86,7 +86,7 @@ def show(options: ShowOptions) -> int:
 
 
 def _find(text: str, reference: Reference, models: Catalog, machine: Machine) -> _Found:
-    """The model's file on this machine, else its header on the hub, else what the catalog knows."""
+    """Find a model's file on this machine, else its header on the hub, else its catalog entry."""
     try:
         model = select(text, models)
     except ModelNotInstalled:
@@ -96,7 +96,7 @@ def _find(text: str, reference: Reference, models: Catalog, machine: Machine) ->
         except HubError as error:
             if not isinstance(reference, CatalogReference):
                 raise
-            print_notice(console_for(sys.stderr), f"{error.message}: shown from the catalog")
+            print_notice(console_for(sys.stderr), f"{error.message}: showing the catalog's facts")
             return _Found(reference.model.name, reference.model)
         place = f"hf:{remote.repository.repo_id}/{remote.variant.name}"
         return _Found(remote.name, remote.known, place, header)
@@ -125,7 +125,7 @@ def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
 
 
 def _facts(found: _Found) -> dict[str, str]:
-    """Labels and values of a card, those unknown left out."""
+    """Return the labels and values of a card, leaving out unknown ones."""
     model = found.known
     facts: dict[str, str | None] = {"file": found.place, "quantization": found.quantization}
     if model:
@@ -170,7 +170,7 @@ def _sampling(model: CatalogModel) -> str | None:
 
 
 def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, str]]:
-    """Published scores by test, each beside o1-mini's where that was measured."""
+    """Return the published scores by test, each with o1-mini's score if there is one."""
     other = known.compared["o1-mini"]
     scores = model.scores if model else {}
     return {
@@ -181,7 +181,7 @@ def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, 
 
 
 def template_state(header: GGUFFile) -> str:
-    """How the file's chat template begins a reply."""
+    """Describe how a file's chat template starts a reply."""
     if header.chat_template is None:
         return "none: give one with --chat-template"
     try:
@@ -194,7 +194,7 @@ def template_state(header: GGUFFile) -> str:
 
 
 def _variant(quantization: str, facts: MemoryFacts, machine: Machine, found: _Found) -> VariantPlan:
-    """What a quantization takes at each context, and how fast it may run."""
+    """Plan a quantization: its memory at each context, and how fast it may run."""
     longest = facts.context_length or max(CONTEXTS)
     path = found.path if quantization == found.quantization else None
     names = of_model((found.typed, found.name), found.known, quantization, path)

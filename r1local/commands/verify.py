@@ -1,4 +1,4 @@
-"""`r1local verify`: whether the files on the disk are still what was downloaded."""
+"""`r1local verify`: check that files on the disk are still what was downloaded."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ _BAD: tuple[Verdict, ...] = ("damaged", "unreadable")
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What `verify` was asked for; all models if `reference` is None."""
+    """The arguments of `verify`; without a `reference`, all models are checked."""
 
     reference: str | None
     output_format: ModelFormat
@@ -33,7 +33,7 @@ class VerifyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What one file turned out to be."""
+    """The result of checking one file."""
 
     reference: str
     file: str
@@ -41,12 +41,12 @@ class Verified:
 
 
 def verify(options: VerifyOptions) -> int:
-    """Hash files anew and print what became of each; return the exit code: 1 if one is damaged.
+    """Hash files and print each result; return the exit code: 1 if a file is damaged.
 
     Raises:
-        UnknownModel: the reference means nothing.
-        ModelNotInstalled: its model is not on this machine as a whole.
-        KeyboardInterrupt: on Ctrl-C, at once.
+        UnknownModel: the reference matches no model.
+        ModelNotInstalled: the model is not, or not completely, on this machine.
+        KeyboardInterrupt: the user pressed Ctrl-C.
     """
     entries = _entries(options.reference, load_catalog(user_models()))
     out, err = console_for(sys.stdout), console_for(sys.stderr)
@@ -71,9 +71,7 @@ def _entries(reference: str | None, models: Catalog) -> list[Installed]:
         return [entry for entry in installed_models(models) if entry.whole]
     found = [entry for entry in copies(parse_reference(reference, models), models) if entry.whole]
     if not found:
-        raise ModelNotInstalled(
-            f"{reference} is not on this machine", "see what is with: r1local list"
-        )
+        raise ModelNotInstalled(f"{reference} is not on this machine", "see what is: r1local list")
     return found
 
 
@@ -101,11 +99,11 @@ def _state(entry: Installed, path: Path, progress: VerificationProgress) -> Verd
 
 
 def _advice(entry: Installed, state: str) -> str:
-    """What to type to have the model whole again."""
+    """Return a sentence with the commands that repair or remove a model."""
     if entry.home == "Ollama":
-        mend = f"ollama rm {entry.name} && ollama pull {entry.name}"
+        command = f"ollama rm {entry.name} && ollama pull {entry.name}"
     elif entry.home == "Hugging Face":
-        mend = f"r1local rm --yes {entry.reference} && r1local pull {entry.reference}"
+        command = f"r1local rm --yes {entry.reference} && r1local pull {entry.reference}"
     else:
-        mend = f"r1local rm {entry.reference}"
-    return f"{entry.reference} is {state}: {mend}"
+        command = f"r1local rm {entry.reference}"
+    return f"{entry.reference} is {state}: {command}"

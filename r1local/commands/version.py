@@ -6,7 +6,7 @@ from r1local.errors import EXIT_OK
 
 
 def print_version() -> int:
-    """Print the versions of r1local and of what it runs on; return the exit code."""
+    """Print the versions of r1local and of llama.cpp; return the exit code."""
     print(f"r1local {__version__}")
     for name, version in versions().items():
         print(f"{name} {version}")

@@ -1,4 +1,4 @@
-"""`r1local run --votes`: one question, many replies, the answer that most of them give."""
+"""`r1local run --votes`: one question, many replies, and the answer that most of them give."""
 
 import sys
 from collections.abc import Generator
@@ -18,10 +18,10 @@ from r1local.voting.settings import vote_settings
 
 
 def vote(options: RunOptions, votes: int) -> int:
-    """Let the model answer so many times, elect an answer on stdout; return the exit code.
+    """Let `votes` replies vote, and print the winning answer on stdout; return the exit code.
 
     Raises:
-        R1LocalError: with nothing on stdout.
+        R1LocalError: the vote failed; nothing was printed on stdout.
     """
     prepared = prepare(options)
     settings = vote_settings(votes, prepared.settings, prepared.chosen)
@@ -53,5 +53,5 @@ def vote(options: RunOptions, votes: int) -> int:
         return interruption.exit_code
     if result.winner:
         return EXIT_OK
-    print_notice(err, "no answer: no reply came to one")
+    print_notice(err, "no answer: no reply reached one")
     return EXIT_NO_ANSWER

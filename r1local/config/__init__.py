@@ -1,4 +1,4 @@
-"""What a user can choose: the options there are, config.toml, and where files lie.
+"""What a user can choose: the available options, config.toml, and where files lie.
 
-How a reply is made of chosen values is in `replies.settings`, how a vote is in `voting.settings`.
+The chosen values become settings of replies in `replies.settings`, of votes in `voting.settings`.
 """

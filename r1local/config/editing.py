@@ -1,4 +1,4 @@
-"""Changing `config.toml` so that comments, order and spacing stay as the user has them."""
+"""Changing `config.toml` while keeping the user's comments, order and spacing."""
 
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ from r1local.config.preferences import MODELS
 from r1local.config.user_files import changing, read_toml, reason_of, replace_text
 from r1local.errors import InvalidSetting
 
-_HEAD = "# Preferences of r1local: `r1local config` lists what can stand here.\n"
+_HEAD = "# Preferences of r1local: `r1local config` lists the possible settings.\n"
 
 
 def set_preference(option: Option, value: object, model: str | None = None) -> None:
-    """Write a value into `config.toml`, into a model's table if one is named.
+    """Write a value into `config.toml`, or into a model's table if one is named.
 
-    The option's twin leaves that table, where it would count more.
+    The option's twin is removed from that table, since it might take precedence.
 
     Raises:
-        InvalidSetting: the file can't be read, is no TOML, or can't be written.
+        InvalidSetting: the file can't be read, is not TOML, or can't be written.
         StoreError: another process is changing it.
     """
     with changing(config_file()):
@@ -35,12 +35,12 @@ def set_preference(option: Option, value: object, model: str | None = None) -> N
 
 
 def unset_preference(option: Option, model: str | None = None) -> bool:
-    """Take a key out of `config.toml`, or out of a model's table; say whether it was there.
+    """Remove a key from `config.toml` or a model's table; return whether it was there.
 
-    A table that is left without a line goes too.
+    A table that becomes empty is removed too.
 
     Raises:
-        InvalidSetting: as `set_preference`.
+        InvalidSetting: as for `set_preference`.
     """
     with changing(config_file()):
         document = _read()
@@ -57,7 +57,7 @@ def unset_preference(option: Option, model: str | None = None) -> bool:
 
 
 def ensure_config_file() -> Path:
-    """The path of `config.toml`, which is made if need be.
+    """Return the path of `config.toml`, which is created if necessary.
 
     Raises:
         InvalidSetting: it can't be written.
@@ -69,7 +69,7 @@ def ensure_config_file() -> Path:
 
 
 def _table(document: tomlkit.TOMLDocument, model: str | None) -> Any:
-    """The table that a key is written into."""
+    """Return the table into which a key is written."""
     if model is None:
         return document
     models: Any = document.setdefault(MODELS, tomlkit.table(is_super_table=True))
@@ -80,7 +80,7 @@ def _table(document: tomlkit.TOMLDocument, model: str | None) -> Any:
 
 
 def _name(models: Any, model: str) -> str:
-    """What the file calls a model, whose name may be written in any case."""
+    """Return the file's name for a model, which may be written in any case."""
     return next((name for name in models if name.lower() == model.lower()), model)
 
 

@@ -1,9 +1,9 @@
-"""The kinds of values that options have: how one is read, what it may be, and how it is written.
+"""The kinds of values that options have: how one is read, checked and written.
 
-Every kind has the same four methods, `check` for values that no user wrote included, and says in
-`metavar` and `range` what it takes: the one as the command line's help has it, the other as a
-sentence has it behind "it must be". (Named tuples are made ten times as fast as data classes, and
-every command waits for these.)
+Every kind has the same four methods, including `check` for values that no user wrote. Its
+`metavar` and `range` describe what it accepts: one for the command line's help, the other for a
+sentence that begins with "it must be". (Creating named tuples is ten times as fast as creating
+data classes, and every command has to wait for these.)
 """
 
 import math
@@ -14,55 +14,55 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from r1local.errors import InvalidSetting, require
 
-#: Above every count there is, and what C's integers hold.
+#: Greater than every count there is, and the largest of C's integers.
 UNBOUNDED = 2**31 - 1
 
-#: What TOML and JSON can hold.
+#: The values that TOML and JSON can hold.
 Plain: TypeAlias = str | int | float | bool
 
 _TRUTH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
-#: Variables of chat templates that a prompt can't do without, and words that mean no text.
+#: Variables that a chat template's prompt depends on, and words that mean an empty text.
 _OUR_VARIABLES = {"messages", "add_generation_prompt"}
 _JSON_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None, "null": None}
 
 
 def as_text(value: object) -> str:
-    """A value as a user writes it: `true` and `false` in lower case."""
+    """Return a value as a user writes it: `true` and `false` in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Kind(Protocol):
-    """What the values of an option have in common; `name` is the option's, for errors."""
+    """The common interface of kinds; the `name` in its methods is the option's, for errors."""
 
     @property
     def metavar(self) -> str:
-        """What the command line's help has for a value."""
+        """The placeholder for a value in the command line's help."""
 
     @property
     def range(self) -> str:
         """What a value must be, in words."""
 
     def parse(self, name: str, text: str) -> Any:
-        """The value that a user wrote.
+        """Return the value that a user wrote.
 
         Raises:
-            InvalidSetting: the text means nothing, or is out of range.
+            InvalidSetting: the text is meaningless, or out of range.
         """
 
     def check(self, name: str, value: Any) -> None:
         """Refuse a value that is out of range.
 
         Raises:
-            InvalidSetting: it is.
+            InvalidSetting: it is out of range.
         """
 
     def plain(self, value: Any) -> Plain:
-        """A value as TOML and JSON have it; `parse` reads its text back."""
+        """Return a value for TOML and JSON; `parse` reads its text back."""
 
 
 class Whole(NamedTuple):
-    """Whole numbers in a range; 0 may stand apart from it, and a word may stand for None."""
+    """Whole numbers in a range; 0 may be allowed besides, and a word may stand for None."""
 
     least: int = 0
     most: int = UNBOUNDED
@@ -100,7 +100,7 @@ class Whole(NamedTuple):
 
 
 class Number(NamedTuple):
-    """Finite numbers between two bounds, which count as within unless they are `exclusive`."""
+    """Finite numbers between two bounds, which are included unless they are `exclusive`."""
 
     least: float = -math.inf
     most: float = math.inf
@@ -151,7 +151,7 @@ class Choice(NamedTuple):
 
     @classmethod
     def of(cls, *words: str) -> "Choice":
-        """Words that stand for themselves."""
+        """Return a choice of words that stand for themselves."""
         return cls({word: word for word in words})
 
     @property
@@ -175,12 +175,12 @@ class Choice(NamedTuple):
         require(value in self.values.values(), f"{name} {value}", self.range)
 
     def plain(self, value: object) -> str:
-        """The word of a value; empty where no word stands for it."""
+        """Return the word for a value; empty if there is none."""
         return next((word for word, stands_for in self.values.items() if stands_for == value), "")
 
 
 class Switch:
-    """What is or isn't so."""
+    """Something that is either on or off."""
 
     metavar = ""
     range = "true or false"
@@ -202,7 +202,7 @@ class Text:
     """Any text."""
 
     metavar = "<str>"
-    range = "a text"
+    range = "text"
 
     def parse(self, name: str, text: str) -> str:  # noqa: ARG002
         return text
@@ -215,17 +215,17 @@ class Text:
 
 
 class Pattern:
-    """Regular expressions, as Python's `re` has them; `^` and `$` are the ends of lines."""
+    """Regular expressions of Python's `re`; `^` and `$` match at the ends of lines."""
 
     metavar = "REGEX"
-    range = "a regular expression as Python's re has it, such as '^Answer: (.+)$'"
+    range = "a regular expression of Python's re, such as '^Answer: (.+)$'"
 
     def parse(self, name: str, text: str) -> re.Pattern[str]:
         try:
             return re.compile(text, re.MULTILINE)
         except (re.error, OverflowError, RecursionError) as error:
             raise InvalidSetting(
-                f"{name} {text!r} is no regular expression: {error}", f"it must be {self.range}"
+                f"{name} {text!r} is not a regular expression: {error}", f"it must be {self.range}"
             ) from error
 
     def check(self, name: str, value: object) -> None:
@@ -255,7 +255,7 @@ class File:
 
 
 class Assignments:
-    """Variables of a chat template and their values: JSON where it is some, text otherwise."""
+    """Variables of a chat template with values that are JSON or, failing that, text."""
 
     metavar = "NAME=VALUE"
     range = "NAME=VALUE, as in --template-arg reasoning_effort=high"
@@ -284,7 +284,7 @@ def _json_or_text(text: str) -> object:
 
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):  # brackets nested too deeply are no JSON to it
+    except (ValueError, RecursionError):  # RecursionError: brackets nested too deeply
         return text
 
 

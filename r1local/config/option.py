@@ -1,11 +1,11 @@
-"""What is declared of an option: what it is called, its values, and where it is set."""
+"""The declaration of an option: its name, its values, and where it can be set."""
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from r1local.config.kinds import File, Kind, Pattern, Plain, Text, as_text
 from r1local.errors import InvalidSetting
 
-#: What an option is about, in the order in which docs/config.md has them.
+#: What an option is about, in the order of docs/config.md.
 Group: TypeAlias = Literal["program", "reply", "loading", "vote"]
 
 
@@ -13,20 +13,20 @@ class Option(NamedTuple):
     """Something a user can choose.
 
     Args:
-        name: as on the command line, without `--`.
-        kind: what values there are.
+        name: its name on the command line, without `--`.
+        kind: the kind of its values.
         help: what it does, for the command line's help.
-        default: its value where it is set nowhere; None where the program decides then.
-        otherwise: what the program decides, in words, where that says more than the default.
-        group: what it is about. Those of `reply` can be set in the chat.
-        commands: the commands whose line has it.
+        default: its value if it isn't set; None if the program then decides.
+        otherwise: what the program decides, in words, where the default doesn't say it.
+        group: what it is about. Options of `reply` can be set in the chat.
+        commands: the commands that have it on their command line.
         short: another name on the command line, such as `-m`.
-        preference: it can be set by a variable and in `config.toml`, too.
-        per_model: and there for one model alone.
-        in_catalog: a model's entry in `models.toml` can have it.
+        preference: whether a variable and `config.toml` can set it too.
+        per_model: whether they can set it for a single model.
+        in_catalog: whether a model's entry in `models.toml` can set it.
         field: where its value goes: for `reply` a field of `ReplySettings`, such as
-            `sampler.top_p`; for `loading` one of `LoadOptions` that isn't called as its key.
-        twin: the option that says the same in other words: the one set last counts.
+            `sampler.top_p`; for `loading` a field of `LoadOptions` that isn't named like its key.
+        twin: an option that sets the same thing in another way; the one set last counts.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Option(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its key in TOML, and its parameter's name."""
+        """Its key in TOML, and the name of its parameter."""
         return self.name.replace("-", "_")
 
     @property
@@ -55,7 +55,7 @@ class Option(NamedTuple):
 
     @property
     def default_words(self) -> str:
-        """What holds where it is set nowhere; empty where that is nothing to speak of."""
+        """What applies if it isn't set; empty if that isn't worth mentioning."""
         return self.otherwise or self.show(self.default)
 
     @property
@@ -64,27 +64,27 @@ class Option(NamedTuple):
         return f"{self.help.rstrip('.')}: {self.kind.range}"
 
     def parse(self, text: str) -> Any:
-        """The value that a user wrote.
+        """Return the value that a user wrote.
 
         Raises:
-            InvalidSetting: the text means nothing, or is out of range.
+            InvalidSetting: the text is meaningless, or out of range.
         """
         return self.kind.parse(self.name, text)
 
     def read(self, raw: object) -> Any:
-        """The value that a TOML file has.
+        """Return the value for a raw value from a TOML file.
 
         Raises:
-            InvalidSetting: it means nothing, or is out of range.
+            InvalidSetting: it is meaningless, or out of range.
         """
         if isinstance(self.kind, Text | Pattern | File) and not isinstance(raw, str):
-            raise InvalidSetting(f"{self.name} must be a text, not {raw!r}", "write it in quotes")
+            raise InvalidSetting(f"{self.name} must be text, not {raw!r}", "write it in quotes")
         return self.parse(as_text(raw))
 
     def plain(self, value: Any) -> Plain:
-        """A value as TOML and JSON have it."""
+        """Return a value for TOML and JSON."""
         return self.kind.plain(value)
 
     def show(self, value: Any) -> str:
-        """A value as `parse` reads it."""
+        """Return a value as text that `parse` reads."""
         return as_text(self.plain(value))

@@ -1,4 +1,4 @@
-"""Where things lie on this machine: the user's own files, and the homes models can be in."""
+"""Where things lie on this machine: the user's own files, and the places for models."""
 
 import os
 import re
@@ -11,32 +11,32 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE
 
 
 def config_folder() -> Path:
-    """The folder of the user's preferences and own models; it need not exist."""
+    """Return the folder of the user's preferences and own models; it need not exist."""
     return user_config_path("r1local")
 
 
 def config_file() -> Path:
-    """The file of the user's preferences; it need not exist."""
+    """Return the file of the user's preferences; it need not exist."""
     return config_folder() / "config.toml"
 
 
 def user_models() -> Path:
-    """The user's own `models.toml`, laid over the shipped one; it need not exist."""
+    """Return the user's own `models.toml`, which overlays the shipped one; it need not exist."""
     return config_folder() / "models.toml"
 
 
 def sessions_folder() -> Path:
-    """The folder of conversations; it need not exist."""
+    """Return the folder of sessions; it need not exist."""
     return user_data_path("r1local") / "sessions"
 
 
 def state_folder() -> Path:
-    """The folder of what is remembered between runs, as questions typed; it need not exist."""
+    """Return the folder of state kept between runs, such as typed questions; it need not exist."""
     return user_state_path("r1local")
 
 
 def hub_cache_folder() -> Path:
-    """Hugging Face's cache, found as huggingface_hub does, which takes long to import."""
+    """Return Hugging Face's cache, found like in huggingface_hub, which is slow to import."""
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     home = _expanded(os.environ.get("HF_HOME", str(Path(cache, "huggingface"))))
     older = os.environ.get("HUGGINGFACE_HUB_CACHE", str(Path(home, "hub")))
@@ -44,7 +44,7 @@ def hub_cache_folder() -> Path:
 
 
 def ollama_folders() -> tuple[Path, ...]:
-    """Where Ollama keeps models: the user's store, and on Linux that of its system service."""
+    """Return where Ollama keeps models: the user's store and, on Linux, its system service's."""
     own = os.environ.get("OLLAMA_MODELS", "").strip(" \"'")
     folders = [Path(own) if own else Path.home() / ".ollama/models"]
     if sys.platform == "linux":
@@ -53,12 +53,12 @@ def ollama_folders() -> tuple[Path, ...]:
 
 
 def lm_studio_folders() -> tuple[Path, ...]:
-    """Where LM Studio keeps models, now and in its versions before 0.3.6."""
+    """Return where LM Studio keeps models, now and in versions before 0.3.6."""
     return (Path.home() / ".lmstudio/models", Path.home() / ".cache/lm-studio/models")
 
 
 def is_device_name(name: str) -> bool:
-    """Whether Windows takes a file's name for a device, whatever its extension."""
+    """Return whether Windows considers a file name a device, whatever its extension."""
     return _DEVICES.fullmatch(name) is not None
 
 

@@ -1,8 +1,8 @@
 """What is set, and where: the command line, the environment, `config.toml`, a model's entry.
 
-Of the places that set an option the first of these counts: the command line, a variable
-`R1LOCAL_NAME`, `config.toml`'s table of the model, `config.toml`, the model's entry in
-`models.toml`.
+Of the places that set an option, the first of these counts: the command line, a variable
+`R1LOCAL_NAME`, the model's table in `config.toml`, the rest of `config.toml`, the model's entry
+in `models.toml`.
 """
 
 import os
@@ -18,7 +18,7 @@ from r1local.config.paths import config_file
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, nearest
 
-#: The table of `config.toml` that has a table for each model.
+#: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
 
 
@@ -35,12 +35,12 @@ Settings: TypeAlias = Mapping[str, Setting]
 
 @dataclass(frozen=True, slots=True)
 class OfModel:
-    """What may set options for one model.
+    """The places that may set options for one model.
 
     Args:
-        names: what it is called, the most exact name first: `config.toml` may have a table of
-            any of them.
-        entry: what its entry in `models.toml` has, by the names of options.
+        names: its names, the most specific first; `config.toml` may have a table for any of
+            them.
+        entry: the values in its entry in `models.toml`, by the names of options.
         place: what to call that entry.
     """
 
@@ -52,14 +52,14 @@ class OfModel:
 def settings_in_force(
     given: Mapping[str, Any] | None = None, model: OfModel | None = None
 ) -> Settings:
-    """The options that are set, by name: the value that counts, and where it comes from.
+    """Return the options that are set, by name, with the value that counts and its origin.
 
     Args:
-        given: the values that the command line has, by the names of options.
-        model: the model they are for; without it what is set for one model doesn't count.
+        given: the values on the command line, by the names of options.
+        model: the model they are for; without it, what is set for a single model is ignored.
 
     Raises:
-        InvalidSetting: a place can't be read, or has a value that means nothing or is out of
+        InvalidSetting: a place can't be read, or has a value that is meaningless or out of
             range; the sentence begins with the place.
     """
     found: dict[str, Setting] = {}
@@ -72,10 +72,10 @@ def settings_in_force(
 
 
 def value_of(name: str, given: Mapping[str, Any] | None = None) -> Any:
-    """The value of an option that is not for one model alone, or its default.
+    """Return the value of an option that is not for a single model, or its default.
 
     Raises:
-        InvalidSetting: as `settings_in_force`.
+        InvalidSetting: as for `settings_in_force`.
     """
     return value_in(settings_in_force(given), name)
 
@@ -86,7 +86,7 @@ def value_in(settings: Settings, name: str) -> Any:
 
 
 def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
-    """The places that set options; each counts more than the ones before."""
+    """Yield what each place sets, in ascending order of precedence."""
     config = read_config()
     yield {name: _setting(name, raw, model.place) for name, raw in model.entry.items()}
     yield config.general
@@ -103,13 +103,13 @@ def _environment() -> Iterator[tuple[str, Setting]]:
 
 
 def _setting(name: str, raw: object, place: str, *, path: Path | None = None) -> Setting:
-    """A value read from a place; errors call it by its path, if it has one."""
+    """Return a value read from a place; errors name the place by its path, if it has one."""
     try:
         value = option_named(name).read(raw)
     except InvalidSetting as error:
         shown = place if path is None else place.replace(path.name, str(path), 1)
         raise InvalidSetting(f"{shown}: {error.message}", error.hint) from error
-    # Whatever folder r1local is started in, a path in config.toml means one file.
+    # In whatever folder r1local is started, a path in config.toml means the same file.
     return Setting(path.parent / value if path and isinstance(value, Path) else value, place)
 
 
@@ -122,10 +122,10 @@ class Config:
 
 
 def read_config() -> Config:
-    """What `config.toml` sets.
+    """Return what `config.toml` sets.
 
     Raises:
-        InvalidSetting: it can't be read, or has what it can't.
+        InvalidSetting: it can't be read, or has something that isn't allowed there.
     """
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
@@ -146,7 +146,7 @@ def _of_one_model(entries: Mapping[str, object], path: Path, name: str) -> Setti
 def _settings(
     entries: Mapping[str, object], path: Path, place: str, possible: Sequence[Option]
 ) -> Settings:
-    """The settings of one table, which may have those that are possible there."""
+    """Return the settings in one table, which may set only the options possible there."""
     known = {option.key: option.name for option in possible}
     for key in entries:
         if key not in known:

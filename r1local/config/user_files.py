@@ -76,12 +76,12 @@ def _regular(path: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def changing(path: Path) -> Iterator[None]:
-    """Be the only process to read, change and replace a file.
+    """Make this the only process that reads, changes and replaces a file.
 
-    The lock lies elsewhere: the folder of the file is the user's own.
+    The lock is in another folder, since the file's folder is the user's own.
 
     Raises:
-        StoreError: another process doesn't let go of it, or there is no place for the lock.
+        StoreError: another process doesn't release the lock, or it can't be made.
     """
     from filelock import FileLock, Timeout  # takes long to import, and most commands only read
 
@@ -105,22 +105,22 @@ def changing(path: Path) -> Iterator[None]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Put a whole new file in a file's place; a link stays a link, and permissions stay.
+    """Replace a file atomically; a link stays a link, and permissions are kept.
 
     Raises:
-        OSError: it can't be written; the old file is there then.
+        OSError: it can't be written; the old file remains.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    beside = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         if target.exists():
-            shutil.copymode(target, beside)
-        beside.replace(target)
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
 """Inference: the only room that knows llama.cpp.
 
-It knows tokens and logits; what is thinking and what is answer is decided in `replies`.
+It deals with tokens and logits; `replies` decides what is thinking and what is answer.
 """

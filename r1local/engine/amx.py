@@ -1,8 +1,8 @@
-"""llama.cpp's code for Intel's AMX instructions, left out where a compiler broke it.
+"""llama.cpp's code for Intel's AMX instructions, which is disabled where a compiler broke it.
 
-Built where the processor has AMX (Xeons since 2023), llama.cpp keeps weights in a layout of its
-own for it. GCC before 13.3 takes only 8 of the 64 bytes that `_tile_loadconfig` reads for its
-input and leaves out the writing of the rest, so that the first multiplication ends the program
+When it is built where the processor has AMX (Xeons since 2023), llama.cpp keeps weights in a
+special layout for it. GCC before 13.3 believes that `_tile_loadconfig` reads only 8 of its 64
+bytes of input, and optimises away the writing of the rest, so the first multiplication crashes
 (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=114098; llama.cpp's issue 20824).
 """
 
@@ -22,9 +22,9 @@ _CPU = 0  # `enum ggml_backend_dev_type` in ggml-backend.h
 
 @cache
 def leave_out_broken_amx() -> bool:
-    """See that models loaded from here on don't use AMX code which ends the program.
+    """Keep models that are loaded from here on from using AMX code that crashes.
 
-    Other layouts that speed the CPU up stay.
+    Other layouts that speed up the CPU remain in use.
 
     Returns:
         Whether there was such code.
@@ -36,7 +36,7 @@ def leave_out_broken_amx() -> bool:
         return False
     ggml = load_ggml()
     cpu = ggml.ggml_backend_dev_by_type(_CPU)
-    # The null-terminated array that llama.cpp, too, is given for each model.
+    # The null-terminated array that llama.cpp also gets for each model.
     address = ggml.ggml_backend_reg_get_proc_address(
         ggml.ggml_backend_dev_backend_reg(cpu), b"ggml_backend_dev_get_extra_bufts"
     )
@@ -49,7 +49,7 @@ def leave_out_broken_amx() -> bool:
 
 
 def compiled_wrongly(library: Path) -> bool:
-    """Whether a shared library says it was compiled by such a GCC.
+    """Return whether a shared library says that it was compiled by such a GCC.
 
     Args:
         library: a file in whose section `.comment` the compiler has left its version.

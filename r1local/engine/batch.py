@@ -1,7 +1,7 @@
 """Several sequences of tokens in one context, evaluated together.
 
-A step over many sequences reads the weights once for all of them, which is what
-generation on most machines waits for.
+A step over many sequences reads the weights only once for all of them, and reading the
+weights is what limits generation on most machines.
 """
 
 import ctypes
@@ -16,14 +16,14 @@ _ALL = -1
 
 
 class Batch:
-    """Sequences with the same beginning, which the KV cache holds once for all of them.
+    """Sequences with a common beginning, which the KV cache holds only once.
 
-    Their beginning is what sequence 0, a model's own, holds when the batch is made. Close
-    the batch, or use it in `with`, before the model is asked for anything else: then
-    sequence 0 is as it was.
+    The beginning is what sequence 0, the model's own, holds when the batch is made. Close
+    the batch, or use it in `with`, before the model is used for anything else: then
+    sequence 0 is as it was before.
 
     Args:
-        context: llama.cpp's context, made for at least so many sequences and a unified cache.
+        context: llama.cpp's context, made for at least this many sequences and a unified cache.
         sequences: how many there are; they are numbered from 0.
         kv_tokens: tokens that the KV cache holds.
         shared: tokens that sequence 0 holds.
@@ -44,7 +44,7 @@ class Batch:
             self._llama.llama_memory_seq_cp(self._memory, 0, number, _ALL, _ALL)
 
     def close(self) -> None:
-        """Forget everything but the shared beginning, in sequence 0."""
+        """Forget everything except the shared beginning, in sequence 0."""
         for number in range(1, self.sequences):
             self._llama.llama_memory_seq_rm(self._memory, number, _ALL, _ALL)
         self.rewind(0, self._shared)
@@ -57,23 +57,23 @@ class Batch:
 
     @property
     def room(self) -> int:
-        """Tokens that the KV cache can still take, of all sequences together."""
+        """The number of tokens that the KV cache can still take, for all sequences together."""
         own = sum(self._lengths) - self._shared * self.sequences
         return self._kv_tokens - self._shared - own
 
     def position(self, sequence: int) -> int:
-        """Tokens that a sequence has."""
+        """Return how many tokens a sequence has."""
         return self._lengths[sequence]
 
     def evaluate(self, parts: Sequence[tuple[int, Sequence[int]]]) -> None:
-        """Evaluate more tokens of some sequences in one go.
+        """Evaluate more tokens of some sequences in one step.
 
         Args:
-            parts: sequences, each once, and their next tokens: one at least of each, 512 at
-                most of all, and no more than there is `room` for.
+            parts: distinct sequences and their next tokens: at least one for each, at most 512
+                in total, and no more than there is `room` for.
 
         Raises:
-            InferenceError: llama.cpp failed; the sequences are as they were.
+            InferenceError: llama.cpp failed; the sequences are unchanged.
         """
         tokens, positions, owners, wanted = (
             self._tokens,
@@ -104,17 +104,17 @@ class Batch:
         return sampler.draw(self._context, self._rows[sequence])
 
     def rewind(self, sequence: int, position: int) -> None:
-        """Forget a sequence's tokens from a position on, which is no less than the shared ones."""
+        """Forget a sequence's tokens from a position on; it can't lie in the shared beginning."""
         if position < self._lengths[sequence]:
             self._llama.llama_memory_seq_rm(self._memory, sequence, position, _ALL)
             self._lengths[sequence] = position
 
     def restart(self, sequence: int) -> None:
-        """Forget all that a sequence has beyond the shared beginning."""
+        """Forget everything that a sequence has after the shared beginning."""
         self.rewind(sequence, self._shared)
 
     def _make_arrays(self) -> None:
-        """The memory of `llama_batch`, laid out once: a step only writes numbers into it."""
+        """Allocate the memory of `llama_batch` once, so that a step only writes numbers into it."""
         numbers = ctypes.c_int32 * BATCH_TOKENS
         self._tokens, self._positions, self._owners = numbers(), numbers(), numbers()
         self._wanted = (ctypes.c_int8 * BATCH_TOKENS)()

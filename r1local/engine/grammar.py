@@ -15,8 +15,8 @@ from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import GrammarError, InferenceError
 
 _ROOT = b"root"
-#: Bounds on a grammar: llama.cpp calls itself for groups in groups and rules in rules,
-#: and would end the process where its stack ends.
+#: Bounds on a grammar: llama.cpp recurses for nested groups and nested rules, and would crash
+#: at the end of its stack.
 _MOST_BYTES = 256 * 1024
 _DEEPEST = 200
 _MOST_RULES = 5_000
@@ -27,7 +27,7 @@ def check_grammar(grammar: str) -> None:
     """Refuse a grammar that llama.cpp can't read.
 
     Raises:
-        GrammarError: it is no GBNF, has no rule `root`, recurses to the left, or is too large.
+        GrammarError: it is not GBNF, has no rule `root`, is left-recursive, or is too large.
     """
     source = grammar.encode()
     if len(source) > _MOST_BYTES:
@@ -35,7 +35,7 @@ def check_grammar(grammar: str) -> None:
             f"the grammar has {len(source):,} bytes", f"give one of at most {_MOST_BYTES:,}"
         )
     if not grammar.strip() or "\0" in grammar:
-        raise GrammarError("the grammar is empty or no text", "give GBNF with a rule named root")
+        raise GrammarError("the grammar is empty or not text", "give GBNF with a rule named root")
     if max(_depths(grammar)) > _DEEPEST or grammar.count("::=") > _MOST_RULES:
         raise GrammarError("the grammar is nested too deep", "give a simpler one")
     llama = load_llama()
@@ -56,13 +56,13 @@ def follows_grammar(tokens: Sequence[int], vocabulary: Vocabulary, grammar: str)
 class GrammarSampler(Sampler):
     """A sampler whose every token follows a grammar.
 
-    A token is drawn without the grammar first: testing one token costs far less than testing
-    a whole vocabulary. Only if it does not fit, another is drawn from those that do.
+    A token is first drawn without the grammar: testing one token costs far less than testing
+    a whole vocabulary. Only if it does not fit is another drawn from those that do.
 
     Args:
-        settings, vocabulary, recent: as those of `Sampler`.
+        settings, vocabulary, recent: as for `Sampler`.
         grammar: GBNF, checked by `check_grammar`.
-        written: tokens that follow the grammar from its beginning, there already.
+        written: tokens already written, which follow the grammar from its beginning.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class GrammarSampler(Sampler):
             token = self._choose(context, row, constrained=True)
             if not self._fits(token):
                 raise InferenceError(
-                    "the grammar has a place that nothing this model writes can follow",
+                    "the model's vocabulary has nothing that could continue the grammar here",
                     "change the grammar",
                 )
         self._llama.llama_sampler_accept(self.handle, token)
@@ -110,19 +110,19 @@ class GrammarSampler(Sampler):
         return fits
 
     def close(self) -> None:
-        """Free the chain and the grammar; more than once does no harm."""
+        """Free the chain and the grammar; calling it again does no harm."""
         super().close()
         if self._grammar:
             self._llama.llama_sampler_free(self._grammar)
             self._grammar = None
 
     def _choose(self, context: Any, row: int, *, constrained: bool) -> int:
-        """A token by the sampler's settings, out of all or of those that follow the grammar."""
+        """Draw a token by the sampler's settings, from all or only those that fit the grammar."""
         llama, candidates = self._llama, self._candidates
         size = len(candidates)
         logits = llama.llama_get_logits_ith(context, row)
         values = (ctypes.c_float * size).from_address(ctypes.addressof(logits.contents))
-        # Columns of an array of (id, logit, p): copied in C, not one by one.
+        # Columns of an array of (id, logit, p), copied in C instead of one by one.
         memory = memoryview(candidates).cast("B")
         memory.cast("i")[0::3] = memoryview(self._ids)
         memory.cast("f")[1::3] = memoryview(values).cast("B").cast("f")
@@ -142,7 +142,7 @@ class GrammarSampler(Sampler):
 
 
 def _depths(grammar: str) -> Iterator[int]:
-    """How many groups are open, at every bracket; literals and character sets count as well."""
+    """Yield the number of open groups at each bracket, including those in literals."""
     depth = 0
     yield depth
     for character in grammar:
@@ -153,7 +153,7 @@ def _depths(grammar: str) -> Iterator[int]:
 
 @contextmanager
 def _c_stderr() -> Iterator[list[str]]:
-    """Take what C code writes to stderr, which Python's `sys.stderr` does not see."""
+    """Capture what C code writes to stderr, which Python's `sys.stderr` does not see."""
     said: list[str] = []
     sys.stderr.flush()
     with tempfile.TemporaryFile() as file:

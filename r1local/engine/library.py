@@ -1,7 +1,7 @@
-"""llama.cpp's C API as llama-cpp-python binds it, and llama.cpp's own log.
+"""llama.cpp's C API, as bound by llama-cpp-python, and llama.cpp's own log.
 
-Only the low-level module is loaded: the package's `__init__` would import numpy
-and the high-level API, which cost a one-shot command 0.14 s and aren't used.
+Only the low-level module is loaded: the package's `__init__` would import numpy and the
+high-level API, which aren't used and would cost a one-shot command 0.14 s.
 """
 
 import ctypes
@@ -21,16 +21,17 @@ from r1local.errors import InferenceError, ModelLoadError
 
 #: `enum ggml_log_level` in ggml.h.
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
-#: Lines of llama.cpp's log kept to explain a failure.
+#: Number of lines of llama.cpp's log kept to explain a failure.
 _LOG_LINES_KEPT = 50
 #: What llama_decode returns when the KV cache is full (llama.h).
 _NO_KV_SLOT = 1
 
 
 class LlamaLog:
-    """Takes llama.cpp's log lines: silent unless `show` is set, the last complaints kept.
+    """Receiver of llama.cpp's log, which keeps the last warnings and errors.
 
-    `show` is given the text as it comes, untrusted: a model file's metadata is in it.
+    Nothing is printed unless `show` is set. It is called with untrusted text, which may contain a
+    model file's metadata.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class LlamaLog:
         self._level = 0
 
     def write(self, level: int, text: bytes | None, _user_data: object = None) -> None:
-        """Take one piece of log text; the callback of `llama_log_set`."""
+        """Receive a piece of log text; this is the callback for `llama_log_set`."""
         if level != _CONTINUED:
             self._level = level
         line = (text or b"").decode("utf-8", "replace")
@@ -50,11 +51,14 @@ class LlamaLog:
             self._complaints.append((self._level, line.strip()))
 
     def clear(self) -> None:
-        """Forget earlier complaints, before a call that may add its own."""
+        """Forget earlier warnings and errors, before a call that may add its own."""
         self._complaints.clear()
 
     def reason(self) -> str:
-        """What llama.cpp said since `clear`: the first error, which later ones pass on."""
+        """Return the first error since `clear`, since later ones only follow from it.
+
+        If there was no error, return the first warning.
+        """
         errors = [line for level, line in self._complaints if level == _ERROR]
         lines = errors or [line for _level, line in self._complaints]
         if not lines:
@@ -63,7 +67,7 @@ class LlamaLog:
 
 
 def _without_function(line: str) -> str:
-    """A log line without the C++ function's name that llama.cpp puts in front."""
+    """Return a log line without the name of the C++ function that llama.cpp puts in front."""
     function, _colon, message = line.partition(": ")
     return message if message and " " not in function else line
 
@@ -72,15 +76,15 @@ log = LlamaLog()
 
 
 def decode_error(code: int) -> InferenceError:
-    """The error that a code of llama_decode stands for."""
+    """Return the error for a return code of llama_decode."""
     if code == _NO_KV_SLOT:
-        return InferenceError("the context window is full", "give a larger --context")
+        return InferenceError("the context window is full", "choose a larger --context")
     return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
 @cache
 def load_llama() -> Any:
-    """`llama_cpp.llama_cpp`, initialised and with its log taken over.
+    """Load and initialise `llama_cpp.llama_cpp`, and redirect its log to `log`.
 
     Raises:
         ModelLoadError: llama-cpp-python is missing or its library can't be loaded.
@@ -101,7 +105,7 @@ def load_llama() -> Any:
 
 @cache
 def load_ggml() -> ctypes.CDLL:
-    """The ggml library beside llama.cpp's, for its device API."""
+    """Load the ggml library that comes with llama.cpp, for its device API."""
     module = load_llama()
     library: ctypes.CDLL = module.load_shared_library("ggml", module._base_path)
     for name, restype, argtypes in _GGML_FUNCTIONS:
@@ -136,8 +140,8 @@ _GPU, _INTEGRATED_GPU = 1, 2
 class GPU:
     """A GPU that llama.cpp can offload to; its memory is in bytes.
 
-    `shared` memory is the CPU's as well: integrated GPUs and Apple's. Metal reports as its total
-    what macOS recommends that a process wire (`recommendedMaxWorkingSetSize`).
+    `shared` means that the CPU uses the same memory, as with integrated and Apple GPUs. For
+    Metal, `total` is what macOS recommends as a process's limit (`recommendedMaxWorkingSetSize`).
     """
 
     name: str
@@ -155,7 +159,7 @@ def _gpu_devices() -> tuple[int, ...]:
 
 
 def gpus() -> tuple[GPU, ...]:
-    """The GPUs this llama.cpp was built for and finds."""
+    """Return the GPUs that this build of llama.cpp supports and finds."""
     library = load_ggml()
     found = []
     for device in _gpu_devices():
@@ -168,7 +172,7 @@ def gpus() -> tuple[GPU, ...]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of llama-cpp-python and llama.cpp, and the backends compiled in."""
+    """Return the versions of llama-cpp-python and llama.cpp, and the backends compiled in."""
     library = load_ggml()
     names = (
         library.ggml_backend_reg_name(library.ggml_backend_reg_get(index)).decode()

@@ -1,4 +1,4 @@
-"""A model in memory with the context that evaluates tokens: llama.cpp's two handles."""
+"""A loaded model and the context that evaluates its tokens: llama.cpp's two handles."""
 
 import ctypes
 import os
@@ -24,20 +24,20 @@ _ABORTED = 2
 
 @dataclass(frozen=True, slots=True)
 class LoadSettings:
-    """What is decided before a model is loaded.
+    """Settings that are fixed when a model is loaded.
 
     Args:
-        context_window: tokens that one sequence may have.
+        context_window: most tokens of one sequence.
         gpu_layers: layers to offload; -1 means all of them.
         threads: CPU threads to compute with.
         kv_cache: element type of the KV cache.
-        sequences: how many can be evaluated together (`batch`).
-        kv_tokens: tokens that the KV cache holds, those of all sequences together; at
-            least `context_window`.
-        flash_attention: have it where llama.cpp can; quantized KV caches need it.
+        sequences: number of sequences that can be evaluated together (`batch`).
+        kv_tokens: tokens that the KV cache holds for all sequences together; a smaller
+            number than `context_window` counts as that.
+        flash_attention: use it where llama.cpp can; quantized KV caches need it.
         micro_batch: tokens that are computed at once.
-        weights: have them; without, all but evaluating can be tried.
-        repack: copy weights into the order that the CPU is fastest with.
+        weights: load the weights; without them everything but evaluation can be tried.
+        repack: copy the weights into the order that is fastest for the CPU.
     """
 
     context_window: int
@@ -53,17 +53,17 @@ class LoadSettings:
 
 
 class Model:
-    """A loaded model. Close it, or use it in `with`: nothing native outlives that.
+    """A loaded model. Close it, or use it in `with`, to free all native memory.
 
     Args:
-        path: a GGUF file, checked beforehand (`gguf_file`): llama.cpp may abort
-            the process on a broken one.
+        path: a GGUF file that `gguf.file.read_gguf` has checked, since llama.cpp may
+            abort the process on a broken one.
         settings: see `LoadSettings`.
-        cancelled: asked while the file is loaded.
+        cancelled: called while the file is loaded; True stops loading.
 
     Raises:
-        ModelLoadError: llama.cpp refuses the file or can't make room for the context.
-        LoadingCancelled: `cancelled` came true while the file was loaded.
+        ModelLoadError: llama.cpp refuses the file, or there is no room for the context.
+        LoadingCancelled: `cancelled` returned True.
     """
 
     def __init__(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ class Model:
             self._expect_generator(path)
             self._context = self._make_context(settings)
             self._memory = self._llama.llama_get_memory(self._context)
-            if not self._memory:  # as of embedding models, which read a text as a whole
+            if not self._memory:  # embedding models read whole texts and have no KV cache
                 raise _no_generator(path)
             self.vocabulary = Vocabulary(self._llama.llama_model_get_vocab(self._model))
         except BaseException:
@@ -91,7 +91,7 @@ class Model:
         self.state_key = self._state_key(path, settings)
 
     def close(self) -> None:
-        """Free the context and the model; more than once does no harm."""
+        """Free the context and the model; further calls do nothing."""
         if self._context:
             self._llama.llama_free(self._context)
             self._context = None
@@ -106,19 +106,24 @@ class Model:
         self.close()
 
     @property
+    def closed(self) -> bool:
+        """It was freed: nothing can be evaluated or tokenised any more."""
+        return not self._model
+
+    @property
     def position(self) -> int:
-        """Tokens in the KV cache."""
+        """Number of tokens in the KV cache."""
         return len(self._evaluated)
 
     def evaluate(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
-        """Evaluate a prompt, leaving out what the KV cache already holds of it.
+        """Evaluate a prompt, except for the beginning that the KV cache already holds.
 
         Args:
-            tokens: the whole prompt, at least one token, shorter than the context window.
-            cancelled: asked before each batch and, on the CPU, during it.
+            tokens: the whole prompt: at least one token, fewer than the context window has.
+            cancelled: called before each batch and, on the CPU, during it.
 
         Returns:
-            How many tokens the cache held already; None when cancelled.
+            The number of tokens that were in the cache already; None when cancelled.
 
         Raises:
             InferenceError: llama.cpp failed.
@@ -127,10 +132,10 @@ class Model:
         return cached if self._evaluate_rest(tokens, cancelled) else None
 
     def rewind(self, position: int) -> None:
-        """Leave nothing but the first `position` tokens in the KV cache.
+        """Keep only the first `position` tokens in the KV cache.
 
-        The logits stay those of the last evaluated token: evaluate one before the next
-        `sample`. Recurrent models can't forget a part, so they begin anew.
+        The logits are still those of the last evaluated token: evaluate a token before the
+        next `sample`. Recurrent models can't forget a part, so they evaluate all tokens again.
 
         Raises:
             InferenceError: llama.cpp failed.
@@ -140,7 +145,7 @@ class Model:
             self._evaluate_rest(tokens, lambda: False)
 
     def _evaluate_rest(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> bool:
-        """Evaluate what the KV cache lacks of `tokens`; whether it came to the end."""
+        """Evaluate those of `tokens` missing from the KV cache; return False when cancelled."""
         self._aborting = cancelled
         self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
         try:
@@ -148,22 +153,22 @@ class Model:
                 if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
                     return False
         finally:
-            # Asking Python at every node of the graph would slow decoding down.
+            # Calling Python at every node of the graph would slow decoding down.
             null_callback = self._llama.ggml_abort_callback()
             self._llama.llama_set_abort_callback(self._context, null_callback, None)
         return True
 
     def batch(self) -> Batch:
-        """Sequences that go on, each its own way, from the tokens in the KV cache."""
+        """Return a batch of sequences that all continue from the tokens in the KV cache."""
         return Batch(self._context, self.sequences, self.kv_tokens, self.position)
 
     def state_size(self) -> int:
-        """Bytes that `state` would be."""
+        """Return the size in bytes of the content that `state` would return."""
         size: int = self._llama.llama_state_seq_get_size(self._context, 0)
         return size
 
     def state(self) -> tuple[list[int], ctypes.Array[ctypes.c_uint8]]:
-        """The tokens in the KV cache, and its content, for `put_state`.
+        """Return the tokens in the KV cache and its content, for `put_state`.
 
         Raises:
             InferenceError: llama.cpp failed.
@@ -175,12 +180,14 @@ class Model:
         return list(self._evaluated), content
 
     def put_state(self, tokens: Sequence[int], content: bytearray) -> bool:
-        """Put another content into the KV cache; if it is refused, the cache is left empty.
+        """Replace the content of the KV cache; return whether that succeeded.
+
+        If llama.cpp refuses the content, the cache is left empty.
 
         Args:
-            tokens: what the content was evaluated from.
-            content: from `state` of a model with the same `state_key`, to the byte: on
-                another one llama.cpp may abort the process.
+            tokens: the tokens that the content belongs to.
+            content: the exact bytes from `state` of a model with the same `state_key`;
+                others may make llama.cpp abort the process.
         """
         self._keep(0)
         view = (ctypes.c_uint8 * len(content)).from_buffer(content)
@@ -193,7 +200,7 @@ class Model:
         return False
 
     def sample(self, sampler: Sampler) -> int:
-        """Draw the next token from the last evaluated token's logits."""
+        """Draw the next token from the logits of the last evaluated token."""
         return sampler.draw(self._context)
 
     def advance(self, *tokens: int) -> None:
@@ -213,7 +220,7 @@ class Model:
         self._evaluated.append(token)
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
-        # llama.cpp goes on as long as its progress callback says true.
+        # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
         params = _with_fields(
             self._llama.llama_model_default_params(),
@@ -233,14 +240,14 @@ class Model:
         return model
 
     def _expect_generator(self, path: Path) -> None:
-        """Refuse what doesn't write a text token after token: encoders, drafts, diffusion."""
+        """Refuse models that don't write text token by token: encoders, drafts, diffusion."""
         llama, model = self._llama, self._model
         encodes = llama.llama_model_has_encoder(model) or not llama.llama_model_has_decoder(model)
         if encodes or llama.llama_model_is_diffusion(model):
             raise _no_generator(path)
 
     def _state_key(self, path: Path, settings: LoadSettings) -> str:
-        """What a KV cache's content depends on but its tokens: the file, llama.cpp, the layout."""
+        """Identify what a KV cache depends on besides its tokens: file, llama.cpp and layout."""
         file = path.stat()
         version = self._llama.llama_version().decode()
         place = f"{settings.gpu_layers} {settings.flash_attention}"
@@ -249,7 +256,7 @@ class Model:
 
     def _make_context(self, settings: LoadSettings) -> Any:
         kv_type = KV_CACHE_TYPES[settings.kv_cache]
-        # llama.cpp rounds a window up, but takes no more tokens at once than it was before.
+        # llama.cpp rounds the window up, but not the number of tokens it takes at once.
         steps = -(-max(settings.context_window, settings.kv_tokens) // CONTEXT_STEP)
         params = _with_fields(
             self._llama.llama_context_default_params(),
@@ -259,7 +266,7 @@ class Model:
             n_seq_max=settings.sequences,
             # One cache for all sequences, so that what they share is stored once.
             kv_unified=True,
-            # Only each sequence's last logits are read: no room for a row of every token.
+            # Only each sequence's last logits are read, so no others need room.
             n_outputs_max=settings.sequences,
             n_threads=settings.threads,
             n_threads_batch=settings.threads,
@@ -279,7 +286,7 @@ class Model:
         return context
 
     def _keep(self, count: int) -> int:
-        """Keep the first `count` tokens in the KV cache; return how many could be kept."""
+        """Keep the first `count` tokens in the KV cache; return how many were kept."""
         if not self._llama.llama_memory_seq_rm(self._memory, 0, count, -1):
             # Recurrent models can't forget a part.
             self._llama.llama_memory_clear(self._memory, True)
@@ -302,17 +309,17 @@ class Model:
 
 def _no_generator(path: Path) -> ModelLoadError:
     return ModelLoadError(
-        f"{path} doesn't write text token after token", "give a model that generates text"
+        f"{path} doesn't write text token by token", "choose a model that generates text"
     )
 
 
 def _with_fields(params: Any, **values: Any) -> Any:
-    """Set parameters; a ctypes structure would take one that llama.cpp doesn't know in silence."""
+    """Set parameters, and refuse unknown ones, which a ctypes structure would accept silently."""
     known = {name for name, *_ in params._fields_}
     if unknown := values.keys() - known:
         raise ModelLoadError(
             f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
-            "install the one that r1local asks for: pip install --upgrade r1local",
+            "install the version that r1local needs: pip install --upgrade r1local",
         )
     for name, value in values.items():
         setattr(params, name, value)
@@ -320,7 +327,7 @@ def _with_fields(params: Any, **values: Any) -> Any:
 
 
 def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many tokens both begin with."""
+    """Return the number of tokens that both begin with."""
     count = 0
     for a, b in zip(left, right, strict=False):
         if a != b:

@@ -1,10 +1,10 @@
-"""Loading a file for the first time where an abort can't take the program: in a child process.
+"""Trying a file in a child process first, where an abort of llama.cpp can't end the program.
 
-llama.cpp ends its whole process on what it takes for impossible, and no check of a header knows
-all of that for the architectures it has (some 130). A file beyond `needs_probe`'s rule is
-therefore loaded by a child first: without its weights, so that it dies soon if it does, and then
-with them, for three tokens, since some operations assert only when they are computed. The file's
-pages are in the system's cache afterwards. What has survived is remembered, by file and by
+llama.cpp ends its whole process when one of its assertions fails, and header checks can't cover
+them all for its architectures (some 130). A file for which `needs_probe` is true is therefore
+loaded by a child process first: without its weights, to fail early, and then with them, to
+evaluate three tokens, since some operations assert only when they are computed. Afterwards the
+file's pages are in the system's cache. A file that survived is remembered, together with
 llama.cpp's version.
 """
 
@@ -28,47 +28,51 @@ from r1local.errors import LoadingCancelled, ModelLoadError, R1LocalError
 from r1local.gguf.check import KNOWN_ARCHITECTURES
 from r1local.gguf.format import GGUFFile, shown
 
-#: R1's and its distillations': `llama_vocab` has been tried on broken ones of these kinds.
+#: Tokenizers of R1 and its distillations: `llama_vocab` has been tried on broken ones of these.
 _KNOWN_TOKENIZERS = ("gpt2", "llama")
-#: Seconds for a small file, which takes 0.2 s, on a busy machine; and bytes per second of a disk.
+#: Seconds allowed for a small file, which takes 0.2 s if the machine isn't busy; and the speed
+#: assumed for the slowest disk, in bytes per second.
 _TIME_LIMIT_S, _SLOWEST_DISK = 60.0, 50e6
-_LOOKS_EVERY_S = 0.02
-#: Bytes that a child may use besides the file's: on some broken vocabularies llama.cpp grows.
+_POLL_INTERVAL_S = 0.02
+#: Bytes that a child may allocate: on some broken vocabularies llama.cpp never stops allocating.
 _MEMORY_LIMIT = 4 * 2**30
 _LAST_WORDS, _LONGEST_REFUSAL = 64_000, 2_000
-#: Texts that every vocabulary must be able to take apart and put together.
+#: A text that every vocabulary must be able to tokenise.
 _SAMPLE = "Hello, what is 36 + 49? ¿Qué? 你好\n"
 
 
 def needs_probe(gguf: GGUFFile) -> bool:
-    """Whether a file is beyond what the checks of headers know well: R1's family."""
+    """Tell whether a file is of a kind that the header checks don't cover well.
+
+    They cover R1's family.
+    """
     tokenizer = gguf.text("tokenizer.ggml.model")
     return gguf.architecture not in KNOWN_ARCHITECTURES or tokenizer not in _KNOWN_TOKENIZERS
 
 
 def probe(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
-    """Make sure that llama.cpp survives loading and evaluating a file, unless it has before.
+    """Check that llama.cpp survives loading and evaluating a file, unless that is known.
 
     Args:
-        gguf: the whole file, checked.
+        gguf: the whole file, with its header checked.
         threads: CPU threads to compute with.
-        cancelled: asked meanwhile.
+        cancelled: called meanwhile; True stops the child process.
 
     Raises:
-        ModelLoadError: it refuses the file, or its process has died or didn't end.
-        LoadingCancelled: `cancelled` came true meanwhile.
+        ModelLoadError: llama.cpp refuses the file, crashes, or hangs.
+        LoadingCancelled: `cancelled` returned True.
     """
-    memory = _memory_of(gguf)
-    if memory.exists():
+    marker = _marker_of(gguf)
+    if marker.exists():
         return
     _load_in_child(gguf, threads, cancelled)
-    with suppress(OSError):  # then the next load asks once more
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.touch()
+    with suppress(OSError):  # without the marker, the next load tries the file again
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
 
 
-def _memory_of(gguf: GGUFFile) -> Path:
-    """The empty file that stands for a model's having survived."""
+def _marker_of(gguf: GGUFFile) -> Path:
+    """Return the path of the empty file that marks a model as having survived."""
     files = [(os.fspath(part.resolve()), part.stat()) for part in gguf.parts]
     identity = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
     text = json.dumps([load_llama().llama_version().decode(), identity])
@@ -77,17 +81,17 @@ def _memory_of(gguf: GGUFFile) -> Path:
 
 
 def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
-    # -P: nothing in the folder that r1local is started in is taken for a module.
+    # -P: no file in the current folder can be mistaken for a module.
     command = [sys.executable, "-P", "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
-    # Without GPUs: their drivers take long, and more address space than there is memory.
+    # Without GPUs: their drivers start slowly and reserve more address space than there is memory.
     hidden = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_NO_BACKTRACE": "1"}
     seconds = _TIME_LIMIT_S + gguf.model_size / _SLOWEST_DISK
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=complained,
+            stdout=output,
+            stderr=errors,
             env=os.environ | hidden,
         )
         try:
@@ -96,16 +100,16 @@ def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) 
             child.kill()
             child.wait()
         if child.returncode != 0:
-            raise _died(gguf.path, "crashes" if ended else "hangs", _tail(complained))
-        if refusal := json.loads(_tail(said).splitlines()[-1]):
+            raise _died(gguf.path, "crashes" if ended else "hangs", _tail(errors))
+        if refusal := json.loads(_tail(output).splitlines()[-1]):
             raise ModelLoadError(*refusal)
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float, cancelled: Callable[[], bool]) -> bool:
-    """Whether a child has ended in time."""
+    """Wait for a child process; return whether it ended in time."""
     deadline = time.monotonic() + seconds
     while child.poll() is None and time.monotonic() < deadline and not cancelled():
-        time.sleep(_LOOKS_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
     if cancelled():  # Ctrl-C reaches the child as well
         raise LoadingCancelled
     return child.returncode is not None
@@ -117,12 +121,12 @@ def _tail(file: IO[bytes]) -> str:
     return file.read().decode("utf-8", "replace")
 
 
-def _died(path: Path, what: str, complaints: str) -> ModelLoadError:
-    lines = [line.strip() for line in complaints.splitlines() if line.strip()]
+def _died(path: Path, what: str, errors: str) -> ModelLoadError:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
     # "/path/of/the/build/src/llama-model.cpp:1420: GGML_ASSERT(…) failed"
     reason = next((line[line.index("GGML_") :] for line in lines if "GGML_" in line), "")
     return ModelLoadError(
-        f"llama.cpp {what} on {shown(path)} (tried in a process of its own)",
+        f"llama.cpp {what} on {shown(path)} (tried in a separate process)",
         (f"it says: {reason}; " if reason else "")
         + "the file is damaged, or of a kind that llama.cpp doesn't support:"
         " choose another file of the model",
@@ -130,7 +134,7 @@ def _died(path: Path, what: str, complaints: str) -> ModelLoadError:
 
 
 def _try(path: Path, threads: int) -> list[str]:
-    """Use a file as a reply would; return a refusal's message and hint, or nothing."""
+    """Use a file as a reply would; return an error's message and hint, or an empty list."""
     with suppress(R1LocalError):
         _use(path, threads, weights=False)
     try:
@@ -146,13 +150,13 @@ def _use(path: Path, threads: int, *, weights: bool) -> None:
         tokens = model.vocabulary.tokenise([_SAMPLE])
         for token in tokens:
             model.vocabulary.piece(token)
-        if weights:  # several tokens at once, and one
+        if weights:  # evaluate several tokens at once, and then a single one
             model.evaluate(tokens[:2] or [0], lambda: False)
             model.advance(*tokens[-1:])
 
 
 def _limit_resources() -> None:
-    with suppress(ImportError, OSError, ValueError):  # Windows has none, macOS heeds few
+    with suppress(ImportError, OSError, ValueError):  # Windows has no limits, macOS obeys few
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -9,15 +9,15 @@ from r1local.config.options import TEMPERATURE, check, default_of
 from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
 
-#: llama.cpp takes 32-bit seeds and keeps the highest for "draw one" (LLAMA_DEFAULT_SEED).
+#: llama.cpp takes 32-bit seeds; the highest one means "draw one" (LLAMA_DEFAULT_SEED).
 SEED_LIMIT = 0xFFFFFFFF
-#: Tokens below this share of the likeliest's probability go first: all of them together are
-#: less than the rounding of llama.cpp's 32-bit sums, and most of a vocabulary needs no
-#: exponential then. With SmolLM2's 49,152 tokens a draw takes 0.08 ms instead of 0.37.
+#: Tokens below this share of the likeliest one's probability are removed first. In total they
+#: are less than the rounding of llama.cpp's 32-bit sums, and it saves computing the exponential
+#: for most of a vocabulary: with SmolLM2's 49,152 tokens a draw takes 0.08 ms instead of 0.37.
 _NEGLIGIBLE = 1e-9
 
-#: DRY ("don't repeat yourself") as its author and llama.cpp have it, but stronger: what would
-#: lengthen a repetition of n tokens is made less likely by multiplier · base^(n - allowed).
+#: DRY ("don't repeat yourself") as defined by its author and llama.cpp, but stronger: a token
+#: that would lengthen a repetition of n tokens is penalised by multiplier · base^(n - allowed).
 #: https://github.com/oobabooga/text-generation-webui/pull/5637
 _DRY_MULTIPLIER, _DRY_BASE, _DRY_ALLOWED, _DRY_TOKENS = 1.0, 1.75, 2, 2_048
 _HOTTER_AFTER_A_LOOP = 0.3
@@ -27,11 +27,11 @@ _HOTTER_AFTER_A_LOOP = 0.3
 class SamplerSettings:
     """Sampler settings; the defaults are DeepSeek's recommendation for R1.
 
-    Nothing is recommended for top_k and min_p, so they are neutral. `seed` None
-    means: draw one. `dry` makes repetitions less likely the longer they are.
+    Nothing is recommended for top_k and min_p, so they are neutral. A `seed` of None
+    means that one is drawn. `dry` makes repetitions less likely the longer they are.
 
     Raises:
-        InvalidSetting: a value out of its range.
+        InvalidSetting: a value is out of its range.
     """
 
     temperature: float = default_of("temperature")
@@ -49,27 +49,27 @@ class SamplerSettings:
         check("seed", self.seed)
 
     def with_seed(self) -> "SamplerSettings":
-        """The same settings with a seed drawn where none was given."""
+        """Return the same settings, with a seed drawn if there was none."""
         return self if self.seed is not None else replace(self, seed=randbelow(SEED_LIMIT))
 
     def against_loops(self, number: int) -> "SamplerSettings":
-        """Settings that lead out of a loop, the reply's `number`th: hotter, and with DRY."""
+        """Return settings that lead out of the reply's `number`th loop: hotter, and with DRY."""
         hotter = max(self.temperature, TEMPERATURE) + _HOTTER_AFTER_A_LOOP
         seed = None if self.seed is None else (self.seed + number) % SEED_LIMIT
         return replace(self, temperature=hotter, seed=seed, dry=True)
 
 
 class Sampler:
-    """llama.cpp's sampler chain for some settings. Close it, or use it in `with`.
+    """llama.cpp's sampler chain for some settings; close it, or use it in `with`.
 
-    Temperature comes before top_p and min_p, as in Transformers and vLLM, whose
-    settings DeepSeek recommends. (top_k keeps the same tokens either way, and
-    leaves less to do for the rest.)
+    Temperature comes before top_p and min_p, as in Transformers and vLLM, for which
+    DeepSeek recommends its settings. (top_k keeps the same tokens either way, and
+    leaves less work for the others.)
 
     Args:
         settings: see `SamplerSettings`.
-        vocabulary: the model's; needed with `dry` alone.
-        recent: the last tokens of the reply, which `dry` counts as written.
+        vocabulary: the model's vocabulary; only needed with `dry`.
+        recent: the last tokens of the reply, which `dry` considers written.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Sampler:
             llama.llama_sampler_chain_default_params()
         )
         if settings.dry and vocabulary:
-            # No sequence breakers: what is to be broken may be lines.
+            # No sequence breakers, since the repetition to break may consist of lines.
             dry = (_DRY_MULTIPLIER, _DRY_BASE, _DRY_ALLOWED, _DRY_TOKENS)
             stage = llama.llama_sampler_init_dry(vocabulary.handle, *dry, None, 0)
             llama.llama_sampler_chain_add(self.handle, stage)
@@ -98,7 +98,7 @@ class Sampler:
         return token
 
     def close(self) -> None:
-        """Free the chain; more than once does no harm."""
+        """Free the chain; calling it again does no harm."""
         if self.handle:
             self._llama.llama_sampler_free(self.handle)
             self.handle = None

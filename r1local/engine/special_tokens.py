@@ -10,7 +10,7 @@ from functools import cached_property
 class SpecialTokens:
     """Texts of a vocabulary's control and user-defined tokens.
 
-    `texts` are all those that user text must not become; `bos` and `eos` may be
+    `texts` are all those that the user's text must not turn into; `bos` and `eos` may be
     empty.
     """
 
@@ -19,11 +19,11 @@ class SpecialTokens:
     texts: frozenset[str]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where special tokens stand in a text, overlapping ones too: begin and end.
+        """Yield where special tokens begin and end in a text, including overlapping ones.
 
-        Tokens of one character are left out: there is no cutting inside them, and
-        no vocabulary of DeepSeek's has any. The cost depends on the lengths that
-        occur, not on how many tokens there are.
+        Tokens of one character are left out: they can't be cut, and no vocabulary of
+        DeepSeek's has any. The cost depends on how many different lengths occur, not on how
+        many tokens there are.
         """
         for match in self._beginnings.finditer(text):
             start = match.start()
@@ -38,6 +38,6 @@ class SpecialTokens:
 
     @cached_property
     def _beginnings(self) -> re.Pattern[str]:
-        """Any character that a special token begins with."""
+        """A pattern of the characters that special tokens begin with."""
         characters = "".join(sorted({text[0] for text in self.texts if len(text) > 1}))
         return re.compile(f"[{re.escape(characters)}]" if characters else r"(?!)")

@@ -1,4 +1,4 @@
-"""Text to tokens and tokens to bytes, by the vocabulary of a loaded model."""
+"""Turning text into tokens and tokens into bytes, with the vocabulary of a loaded model."""
 
 import ctypes
 import threading
@@ -16,9 +16,9 @@ _ATTR_UNKNOWN = 1 << 0
 _ATTR_CONTROL = 1 << 3
 _ATTR_USER_DEFINED = 1 << 4
 
-# llama.cpp takes most vocabularies' words apart with std::regex, which calls itself for
-# every character of a match: 8 MiB of stack end between 15,000 and 30,000 letters in a row
-# (seen with "deepseek-v3" and "gpt-4o"), so at 550 bytes each; twice that is asked for.
+# llama.cpp splits text into the words of most vocabularies with std::regex, which recurses for
+# every character of a match: 8 MiB of stack are used up by 15,000 to 30,000 letters in a row
+# (seen with "deepseek-v3" and "gpt-4o"), so at 550 bytes each; twice that is reserved.
 _STACK_PER_BYTE = 1_100
 _SAFE_ON_ANY_STACK = 500
 _LEAST_STACK = 8 * 2**20
@@ -40,10 +40,10 @@ class Vocabulary:
         self._pieces: dict[int, bytes] = {}
 
     def tokenise(self, parts: Sequence[str]) -> list[int]:
-        """Token ids of a prompt whose parts must not meet in one token.
+        """Return the token ids of a prompt's parts; no token spans two parts.
 
-        The vocabulary's BOS token is put in front if the file asks for it and
-        the template did not write it itself.
+        The vocabulary's BOS token is put in front if the file asks for it and the template
+        did not write it itself.
         """
         tokens = self._missing_bos("".join(parts[:1]))
         for part in parts:
@@ -51,28 +51,28 @@ class Vocabulary:
         return tokens
 
     def tokens_of(self, text: str) -> list[int]:
-        """Token ids of a text of r1local's own; the texts of special tokens become these."""
+        """Return the token ids of one of r1local's own texts, recognising special tokens."""
         return self._tokenise_part(text.encode())
 
     def token_of(self, text: str) -> int | None:
-        """The token that is a text alone, where the vocabulary has one."""
+        """Return the single token for a text, or None if the vocabulary has none."""
         tokens = self.tokens_of(text)
         if len(tokens) != 1:
             return None
-        # Some tokenizers have one token for all that they can't spell.
+        # Some tokenizers have one token for everything that they can't spell.
         (token,) = tokens
         spelled = text in (self._text(token), self.piece(token).decode("utf-8", "replace"))
         return token if spelled else None
 
     def piece(self, token: int) -> bytes:
-        """The bytes a token stands for; nothing for a control token."""
+        """Return the bytes a token stands for; nothing for a control token."""
         piece = self._pieces.get(token)
         if piece is None:
             piece = self._pieces[token] = self._read_piece(token)
         return piece
 
     def ends_reply(self, token: int) -> bool:
-        """The token ends the model's turn."""
+        """Return whether the token ends the model's turn."""
         return bool(self._llama.llama_vocab_is_eog(self.handle, token))
 
     def _missing_bos(self, text: str) -> list[int]:
@@ -88,7 +88,7 @@ class Vocabulary:
         return _on_a_stack_of(len(text) * _STACK_PER_BYTE, lambda: self._call_tokenizer(text))
 
     def _call_tokenizer(self, text: bytes) -> list[int]:
-        # No token stands for less than a byte; SentencePiece adds a space in front.
+        # Every token stands for at least a byte; SentencePiece adds a space in front.
         capacity = len(text) + 8
         buffer = (ctypes.c_int32 * capacity)()
         count = self._llama.llama_tokenize(
@@ -121,7 +121,7 @@ class Vocabulary:
         return SpecialTokens(
             bos=self._text(llama.llama_vocab_bos(handle)),
             eos=self._text(llama.llama_vocab_eos(handle)),
-            # Runs of white space are user-defined tokens in some vocabularies: harmless.
+            # Runs of white space are user-defined tokens in some vocabularies, but harmless.
             texts=frozenset(text for text in texts if text.strip()),
         )
 
@@ -133,7 +133,7 @@ class Vocabulary:
 
 
 def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:
-    """Do some work in a thread with a stack of so many bytes.
+    """Do some work in a thread with a stack of `size` bytes.
 
     Raises:
         PromptTooLong: the system has no room for such a stack.
@@ -152,7 +152,7 @@ def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:
         thread.start()
     except (RuntimeError, ValueError) as error:
         raise PromptTooLong(
-            f"the prompt is too long to be taken apart: that needs a stack of {size:,} bytes",
+            f"the prompt is too long to be tokenised: that needs a stack of {size:,} bytes",
             "give a shorter prompt",
         ) from error
     finally:

@@ -1,4 +1,5 @@
-"""What happens while something goes on: closed unions of frozen dataclasses.
+"""Events of everything that takes time, as closed unions of frozen dataclasses.
 
-Whoever makes events (`replies`, `voting`, `hub`) and whoever shows them (`ui`) meets here.
+The rooms that produce events (`replies`, `voting`, `hub`) and the one that shows them (`ui`)
+have only these in common.
 """

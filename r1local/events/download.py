@@ -1,11 +1,11 @@
-"""What happens while a file is downloaded."""
+"""Events of a download."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Bytes of a file that are there, of how many."""
+    """The bytes of a file that have arrived, out of a total."""
 
     done: int
     total: int
@@ -13,6 +13,6 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class DownloadNotice:
-    """Something to tell the user while a download goes on."""
+    """A message for the user while a download is running."""
 
     message: str

@@ -1,8 +1,8 @@
-"""What a reply is made of, in the order a person sees it.
+"""The events of a reply, in the order in which a person sees them.
 
 Law of the stream: deltas are never empty; thinking never follows answer in one
-reply; exactly one `Finished`, last; joining the deltas gives the same text
-however the model's output was cut into pieces.
+reply; there is exactly one `Finished`, at the end; joining the deltas gives the same
+text however the model's output was cut into pieces.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NoticeKind = Literal["context", "offload", "budget", "thinking", "loop", "schema
 
 @dataclass(frozen=True, slots=True)
 class ThinkingDelta:
-    """The next characters of the thought, and its tokens so far, these included."""
+    """The next characters of the thought, and its tokens so far, including these."""
 
     text: str
     tokens: int
@@ -23,7 +23,7 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """The next characters of the answer, and its tokens so far, these included."""
+    """The next characters of the answer, and its tokens so far, including these."""
 
     text: str
     tokens: int
@@ -39,9 +39,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Rewound:
-    """The reply goes on from before the last characters of a part, which were a loop.
+    """The removal of the last characters of a part, which were a loop; the reply goes on there.
 
-    What a stream has shown stays shown; whoever keeps the text leaves them out.
+    What a stream has shown stays shown; whoever stores the text removes them.
     """
 
     part: Part
@@ -53,8 +53,8 @@ class Usage:
     """Tokens and seconds of one reply.
 
     `cached_tokens` is the part of `prompt_tokens` that was not evaluated again
-    because the KV cache already held it. Tags count as thinking; the token that
-    ends the reply is not counted, and tokens of loops are counted as discarded alone.
+    because the KV cache already held it. Tags count as thinking. The token that ends
+    the reply is not counted, and tokens of loops only count as discarded.
     """
 
     prompt_tokens: int
@@ -69,7 +69,7 @@ class Usage:
 
     @property
     def tokens_per_s(self) -> float:
-        """Generated tokens per second of generation, the prompt left out."""
+        """Tokens per second of generation, without the prompt."""
         seconds = self.thinking_s + self.answer_s
         return (self.thinking_tokens + self.answer_tokens) / seconds if seconds else 0.0
 
@@ -79,8 +79,8 @@ class Finished:
     """The end of a reply.
 
     `thinking_open` says that the reply ended inside its thought. `seed` is the
-    one that was used, whether asked for or drawn. `valid` says whether the answer is
-    valid by its JSON schema; None: there is none, or it was not checked.
+    one that was used, whether given or drawn. `valid` says whether the answer matches
+    its JSON schema, and is None if there is no schema or the answer was not checked.
     """
 
     reason: FinishReason

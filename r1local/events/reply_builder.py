@@ -1,4 +1,4 @@
-"""A reply as it will be kept, while its events come."""
+"""Building the reply that is stored from the events of its generation."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -8,13 +8,13 @@ from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, 
 
 
 class ReplyBuilder:
-    """A reply in the making: takes its events and holds its text, loops left out.
+    """A builder that handles a reply's events and keeps its text, without loops.
 
     An event costs the same however many came before; `text` and `reply` join the pieces.
 
     Args:
         model: the model's name.
-        begun: the reply's beginning, if it goes on from one.
+        begun: the beginning of the reply, if it continues one.
     """
 
     def __init__(self, model: str, begun: Reply | None = None) -> None:
@@ -32,7 +32,7 @@ class ReplyBuilder:
         return not any(map(any, self._pieces.values()))
 
     def text(self, part: Part) -> str:
-        """The text of a part so far."""
+        """Return the text of a part so far."""
         return "".join(self._pieces[part])
 
     def handle(self, event: Event) -> None:
@@ -52,7 +52,7 @@ class ReplyBuilder:
                 assert_never(event)
 
     def reply(self) -> Reply:
-        """The reply so far; `lost` unless it has finished."""
+        """Return the reply so far; its end is `lost` unless it has finished."""
         thinking, answer = self.text("thinking"), self.text("answer")
         before, end = self._before, self._end
         if end is None:

@@ -1,4 +1,4 @@
-"""What happens in a vote: the events of its voters, and how it stands and ends."""
+"""The events of a vote: those of its voters, and how it stands and ends."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -7,28 +7,28 @@ from r1local.conversation import Reply
 from r1local.events.reply import Event, Notice
 
 #: Why there are no more votes: all were cast; none could change the winner any more; the
-#: confidence asked for was reached; the user ended it.
+#: required confidence was reached; the user ended it.
 VoteEnd: TypeAlias = Literal["complete", "decided", "confident", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An answer, as it was first given, and who gave it, in the order they came."""
+    """An answer as it was first given, and the voters who gave it, in order of arrival."""
 
     answer: str
     voters: tuple[int, ...]
 
     @property
     def votes(self) -> int:
-        """How many gave it."""
+        """The number of voters who gave it."""
         return len(self.voters)
 
 
 @dataclass(frozen=True, slots=True)
 class VoterReply:
-    """A voter's whole reply and its final answer, if it came to one. Voters count from 1.
+    """A voter's whole reply and its final answer, if there is one; voters are numbered from 1.
 
-    An answer that a JSON schema refuses is no final answer.
+    An answer that doesn't match its JSON schema is not a final answer.
     """
 
     voter: int
@@ -37,7 +37,7 @@ class VoterReply:
 
     @property
     def tokens(self) -> int:
-        """Of thinking and answer together."""
+        """The number of tokens of thinking and answer together."""
         return self.reply.thinking_tokens + self.reply.answer_tokens
 
 
@@ -50,9 +50,9 @@ class VoteResult:
         candidates: the answers, the winning one first.
         ballots: all replies that were begun, by the voters' numbers.
         ended: why there are no more of them.
-        prompt_tokens: tokens of the prompt, evaluated once, and how many of them the KV
-            cache held already: `cached_tokens`.
-        load_s, prompt_s, voting_s: seconds of loading, of the prompt and of all replies.
+        prompt_tokens: tokens of the prompt, which was evaluated once; `cached_tokens` of them
+            were already in the KV cache.
+        load_s, prompt_s, voting_s: seconds for loading, for the prompt and for all replies.
     """
 
     winner: VoterReply | None
@@ -67,12 +67,12 @@ class VoteResult:
 
     @property
     def answer(self) -> str | None:
-        """The answer that won, as its shortest reply has it."""
+        """The answer that won, as its shortest reply states it."""
         return self.winner.final_answer if self.winner else None
 
     @property
     def finished(self) -> int:
-        """Replies that came to their end, with an answer or without."""
+        """The number of replies that came to their end, with or without an answer."""
         return sum(ballot.reply.reason != "cancelled" for ballot in self.ballots)
 
     @property
@@ -82,18 +82,18 @@ class VoteResult:
 
     @property
     def tokens(self) -> int:
-        """Of all replies."""
+        """The number of tokens of all replies."""
         return sum(ballot.tokens for ballot in self.ballots)
 
     @property
     def tokens_per_s(self) -> float:
-        """Generated tokens per second of all replies together."""
+        """Generated tokens per second, of all replies together."""
         return self.tokens / self.voting_s if self.voting_s else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class VoterEvent:
-    """An event of one voter's reply, by the law in `events`."""
+    """An event of one voter's reply, in the order that `events.reply` promises."""
 
     voter: int
     event: Event
@@ -101,14 +101,14 @@ class VoterEvent:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A voter makes room in the KV cache, and goes on when there is some again."""
+    """A voter has made room in the KV cache, and continues when there is room again."""
 
     voter: int
 
 
 @dataclass(frozen=True, slots=True)
 class TallyUpdate:
-    """How the vote stands after one more of them: the answers, the leading one first."""
+    """How the vote stands after another reply: the answers, with the leading one first."""
 
     candidates: tuple[Candidate, ...]
 

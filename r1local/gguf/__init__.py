@@ -1,4 +1,4 @@
-"""GGUF files: their format, their header, whether they are sound, and what their names say.
+"""GGUF files: their format, reading and checking their headers, and what their names mean.
 
-What a model needs of memory is in `machine.memory`; running it is `engine`'s.
+How much memory a model needs is in `machine.memory`; running it is the job of `engine`.
 """

@@ -1,14 +1,14 @@
-"""Whether a GGUF file whose header could be read can be a model.
+"""Checks that a GGUF file with a readable header can be a model.
 
-llama.cpp ends the whole process (`GGML_ASSERT`, a C++ exception that nobody
-catches, a bad memory access) on some headers that the container allows. Those
-are refused here, before llama.cpp sees the file. What it refuses by itself,
-such as an unknown architecture or a missing tensor, is left to it. What the
-graphs of other architectures assert is too much to know: see `engine.probe`.
+Some headers that the format allows make llama.cpp end the whole process (`GGML_ASSERT`,
+an uncaught C++ exception, a bad memory access). They are refused here, before llama.cpp
+sees the file. What llama.cpp refuses by itself, such as an unknown architecture or a
+missing tensor, is left to it. The assertions of other architectures' graphs are too many
+to check here: see `engine.probe`.
 
-The checks were found by loading some 7,000 changed headers in child processes
-and seeing which died; comments name the part of llama.cpp (that of
-llama-cpp-python 0.3.36) that they stand before.
+The checks were found by loading some 7,000 altered headers in child processes and seeing
+which processes died; comments name the part of llama.cpp (as of llama-cpp-python 0.3.36)
+that each check protects.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from r1local.gguf.format import DOWNLOAD_AGAIN, MAX_LAYERS, GGUFArray, GGUFFile,
 
 _MAX_INT32 = 2**31 - 1
 
-# What `load_hparams` asserts of single numbers (llama-model.cpp). Of experts,
-# LLAMA_MAX_EXPERTS; of gating functions, those that build_moe_ffn knows.
+# What `load_hparams` asserts about single numbers (llama-model.cpp). The limit on experts is
+# LLAMA_MAX_EXPERTS; the gating functions are those that build_moe_ffn knows.
 _RANGES = {
     "block_count": (1, MAX_LAYERS),
     "context_length": (1, _MAX_INT32),
@@ -32,28 +32,28 @@ _RANGES = {
 _EPSILONS = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
 _ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 
-#: What `build_qkv` and the graphs in src/models assume is known for these:
-#: those of R1 and its distillations, and gpt2, the smallest to build.
+#: The architectures whose assumptions in `build_qkv` and src/models are checked here: those of
+#: R1 and its distillations, and gpt2, which makes the smallest test models.
 KNOWN_ARCHITECTURES = ("llama", "qwen2", "qwen3", "deepseek2", "gpt2")
 
-# CPU buffers are aligned so (TENSOR_ALIGNMENT, ggml-impl.h), mapped files too.
+# The alignment of CPU buffers (TENSOR_ALIGNMENT, ggml-impl.h); mapped files need it too.
 _TENSOR_ALIGNMENT = 32
 
-# Types that no matrix product of the CPU takes as weights.
+# Types that the CPU's matrix products can't take as weights.
 _NOT_FOR_WEIGHTS = ("Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64")
 
 
 def data_end(gguf: GGUFFile) -> int:
-    """Bytes of the file that its header and the data of its tensors take."""
+    """Return the offset in bytes at which the last tensor's data ends."""
     ends = (tensor.offset + tensor.size for tensor in gguf.tensors)
     return gguf.data_offset + max(ends, default=0)
 
 
 def check_data(gguf: GGUFFile) -> None:
-    """Makes sure that the file holds all of its tensors' data.
+    """Check that the file holds all of its tensors' data.
 
     Raises:
-        TruncatedGGUF: it ends before they do.
+        TruncatedGGUF: the file ends before they do.
     """
     needed = data_end(gguf)
     if needed > gguf.file_size:
@@ -64,17 +64,17 @@ def check_data(gguf: GGUFFile) -> None:
 
 
 def check_model(gguf: GGUFFile) -> None:
-    """Makes sure that the metadata describes a model that llama.cpp survives.
+    """Check that the metadata describes a model that llama.cpp survives.
 
     Args:
-        gguf: a whole model, its tensors those of all parts.
+        gguf: a whole model, with the tensors of all its parts.
 
     Raises:
-        MissingTokenizer: there are no tokens.
+        MissingTokenizer: the file has no tokens.
         MalformedGGUF: the metadata contradicts itself or is out of bounds.
     """
     if not gguf.architecture:
-        raise _malformed(gguf, "does not say which architecture it is of")
+        raise _malformed(gguf, "does not name its architecture")
     _check_tokenizer(gguf)
     for problem in _problems(gguf):
         raise _malformed(gguf, problem)
@@ -90,15 +90,15 @@ def _check_tokenizer(gguf: GGUFFile) -> None:
         )
     if not tokens.holds_strings:
         raise _malformed(gguf, "has tokens that are not text")
-    # llama_vocab::impl::load asserts that no text stands twice. It reads C strings, which
-    # end at a zero byte, and gives empty ones names.
+    # llama_vocab::impl::load asserts that every text is unique. It reads C strings, which
+    # end at a zero byte, and gives names to empty ones.
     texts = [text.split(b"\0", 1)[0] for text in tokens.byte_strings()]
     distinct = set(texts)
     if len(distinct) < tokens.count - max(0, texts.count(b"") - 1):
         raise _malformed(gguf, "lists the same token twice")
     # SentencePiece falls back on byte tokens, and `byte_to_token` throws without them.
     if model == "llama" and not all(_has_byte(distinct, byte) for byte in range(256)):
-        raise _malformed(gguf, "lacks the tokens of single bytes")
+        raise _malformed(gguf, "lacks tokens for single bytes")
     for key in ("token_type", "scores"):
         column = gguf.metadata.get(f"tokenizer.ggml.{key}")
         if column is not None and not _has_length(column, tokens.count):
@@ -115,7 +115,7 @@ def _problems(gguf: GGUFFile) -> Iterator[str]:
     if gguf.alignment % _TENSOR_ALIGNMENT:
         yield f"aligns its data to less than {_TENSOR_ALIGNMENT} bytes"
     if gguf.metadata.get(f"{gguf.architecture}.attention.causal") is False:
-        yield "reads a text as a whole, as embedding models do, and can't write one"
+        yield "reads whole texts, as embedding models do, and can't write any"
     yield from _number_problems(gguf)
     yield from _expert_problems(gguf)
     if gguf.architecture in KNOWN_ARCHITECTURES:
@@ -132,7 +132,7 @@ def _number_problems(gguf: GGUFFile) -> Iterator[str]:
         epsilon = gguf.metadata.get(f"{gguf.architecture}.{key}")
         if isinstance(epsilon, float) and not epsilon >= 0:  # ggml-cpu/ops.cpp; NaN fails as well
             yield f"gives an impossible {key}"
-    # `load_hparams` allows as many as there are layers; then none is left to run.
+    # `load_hparams` allows as many as there are layers, which would leave none to run.
     if (gguf.hyperparameter("nextn_predict_layers") or 0) >= (gguf.block_count or MAX_LAYERS):
         yield "gives an impossible nextn_predict_layers"
     scaling = gguf.text(f"{gguf.architecture}.rope.scaling.type")
@@ -141,7 +141,7 @@ def _number_problems(gguf: GGUFFile) -> Iterator[str]:
 
 
 def _expert_problems(gguf: GGUFFile) -> Iterator[str]:
-    """What `load_hparams` asserts of mixtures of experts."""
+    """Yield what contradicts the assertions of `load_hparams` about mixtures of experts."""
     experts = gguf.hyperparameter("expert_count") or 0
     used = gguf.per_layer("expert_used_count")
     groups = gguf.hyperparameter("expert_group_count") or 0
@@ -149,7 +149,7 @@ def _expert_problems(gguf: GGUFFile) -> Iterator[str]:
     if max(used, default=0) > experts or (experts and not any(used)):
         yield "uses more experts than it has, or none of them"
     if gguf.architecture in KNOWN_ARCHITECTURES and len(set(used)) > 1:
-        yield "uses now more experts, now fewer"
+        yield "uses different numbers of experts in different layers"
     if groups and (groups >= experts or experts % groups):
         yield "does not divide its experts among their groups"
     if groups > 1 and not 0 < groups_used < groups:
@@ -157,7 +157,7 @@ def _expert_problems(gguf: GGUFFile) -> Iterator[str]:
 
 
 def _head_problems(gguf: GGUFFile) -> Iterator[str]:
-    """What the graphs assert of attention heads, and reshape tensors by."""
+    """Yield what contradicts the graphs' assumptions about attention heads."""
     heads, key_value_heads = gguf.per_layer("attention.head_count"), gguf.key_value_heads
     if not heads or not all(heads) or not all(key_value_heads):
         yield "has a layer without attention heads"
@@ -180,20 +180,20 @@ def _head_problems(gguf: GGUFFile) -> Iterator[str]:
 
 
 def _latent_problems(gguf: GGUFFile, heads: tuple[int, ...], rotated: int) -> Iterator[str]:
-    """What deepseek2.cpp asserts of compressed attention, and of attention unpacked from it."""
+    """Yield what contradicts deepseek2.cpp's assertions about attention, compressed or not."""
     latent = gguf.hyperparameter("attention.kv_lora_rank") or 0
     compressed = gguf.uses_latent_attention
     key = gguf.hyperparameter("attention.key_length_mla") if compressed else gguf.key_length
     if key is not None and key <= rotated:
-        yield "rotates its keys as a whole"
+        yield "applies RoPE to its whole keys"
     if compressed and gguf.key_length != latent + rotated:
-        yield "does not store its keys as they are compressed"
+        yield "gives a key length that does not match its compressed keys"
     if gguf.key_value_heads != ((1,) * len(heads) if compressed else heads):
         yield "does not have the attention heads that it states"
 
 
 def _tensor_problems(gguf: GGUFFile) -> Iterator[str]:
-    """What the CPU's operations assert, or crash on, when the types are others."""
+    """Yield tensor types on which the CPU's operations abort or crash."""
     for tensor in gguf.tensors:
         if tensor.rows == 1 and tensor.type.name != "F32":
             yield f"stores a bias or a norm as {tensor.type.name}, not as F32"

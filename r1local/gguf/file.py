@@ -1,4 +1,4 @@
-"""Opening a GGUF file: from a path to a `GGUFFile` that llama.cpp may be given."""
+"""Opening a GGUF file: from a path to a `GGUFFile` that is safe to give to llama.cpp."""
 
 import os
 import re
@@ -98,19 +98,19 @@ _GIVE_A_GGUF = "give a file whose name ends in .gguf, downloaded whole"
 
 
 def read_gguf(path: Path) -> GGUFFile:
-    """Reads and checks a model's header, without its tensor data.
+    """Read and check a model's header, without its tensor data.
 
     Args:
         path: the file, or the first of a split model's files.
 
     Raises:
-        ModelFileNotFound: it, or another part of its model, does not exist.
+        ModelFileNotFound: the file, or another part of its model, does not exist.
         ModelFileUnreadable: it is a directory or a device, may not be read, or
             is a later part of a split model.
-        NotAGGUFFile: it is empty or something else than GGUF.
+        NotAGGUFFile: it is empty or not in the GGUF format.
         TruncatedGGUF: it ends too early.
-        MalformedGGUF: it states what can't be true, or what makes llama.cpp
-            end the process.
+        MalformedGGUF: its header can't be true, or would make llama.cpp end
+            the process.
         MissingTokenizer: it has no tokens.
     """
     first = read_header(path)
@@ -129,11 +129,11 @@ def read_gguf(path: Path) -> GGUFFile:
 
 
 def read_header(path: Path) -> GGUFFile:
-    """Reads a header without asking whether a model follows it.
+    """Read a header without checking that the file is a complete model.
 
     Raises:
-        ModelFileError: as `read_gguf` does, but for what only a whole model
-            must have: its data, its tokens and its other parts.
+        ModelFileError: as `read_gguf`, except that missing data, tokens or
+            parts are no error.
     """
     try:
         status = path.stat()
@@ -154,10 +154,10 @@ def read_header(path: Path) -> GGUFFile:
 
 
 def read_summary(path: Path) -> GGUFFile | None:
-    """Reads a header as far as the tokenizer, in less than a millisecond.
+    """Read a header up to the tokenizer, in less than a millisecond.
 
-    Returns None for anything that is not as usual; `read_header` says what it is. See
-    `parse_summary` for what a summary has.
+    Returns None if anything is unusual; `read_header` says what is wrong. See
+    `parse_summary` for what a summary contains.
     """
     try:
         status = path.stat()
@@ -173,7 +173,7 @@ def read_summary(path: Path) -> GGUFFile | None:
 
 
 def _open_unnoticed(path: str, flags: int) -> int:
-    """Opens a file without changing when it was last read, where its owner may ask for that."""
+    """Open a file without changing its access time, if the system allows that."""
     try:
         return os.open(path, flags | getattr(os, "O_NOATIME", 0))
     except PermissionError:
@@ -181,7 +181,7 @@ def _open_unnoticed(path: str, flags: int) -> int:
 
 
 def file_type(gguf: GGUFFile) -> str | None:
-    """The quantization that a header names; None where it names none that is known."""
+    """Return the quantization that a header names, or None if it names no known one."""
     number = gguf.integer("general.file_type")
     return None if number is None else _FILE_TYPES.get(number)
 
@@ -189,7 +189,8 @@ def file_type(gguf: GGUFFile) -> str | None:
 def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:
     if isinstance(error, PermissionError):
         return ModelFileUnreadable(
-            f"{shown(path)} may not be read", "change its permissions, or run as its owner"
+            f"{shown(path)} can't be read: permission denied",
+            "change its permissions, or run as its owner",
         )
     return ModelFileUnreadable(
         f"{shown(path)} can't be read: {error.strerror}", "check the path and the disk"
@@ -212,7 +213,7 @@ def _expect_whole(path: Path) -> None:
     if whole:
         raise TruncatedGGUF(
             f"{shown(path)} is a piece of {shown(Path(whole))}",
-            f"join all its pieces, in their order: cat PIECES > {whole}",
+            f"join all its pieces, in order: cat PIECES > {whole}",
         )
 
 
@@ -235,7 +236,7 @@ def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
         return (path,)
     if _another_follows(first):
         raise MalformedGGUF(
-            f"{shown(path)} holds several parts of a model one after the other",
+            f"{shown(path)} holds several parts of a model, one after another",
             "give the parts themselves, or join them with llama-gguf-split --merge, not with cat",
         )
     named = part_name(path.name)
@@ -253,7 +254,7 @@ def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
 
 
 def _another_follows(gguf: GGUFFile) -> bool:
-    """Whether another GGUF file begins where this one's data, padded, ends."""
+    """Tell whether another GGUF file begins after the padded end of this one's data."""
     with gguf.path.open("rb") as stream:
         stream.seek(data_end(gguf))
         return MAGIC in stream.read(gguf.alignment + len(MAGIC))
@@ -262,5 +263,5 @@ def _another_follows(gguf: GGUFFile) -> bool:
 def _read_part(path: Path, index: int) -> GGUFFile:
     part = read_header(path)
     if part.integer("split.no") != index:
-        raise MalformedGGUF(f"{shown(path)} is not the part that its name says", DOWNLOAD_AGAIN)
+        raise MalformedGGUF(f"{shown(path)} is not the part that its name claims", DOWNLOAD_AGAIN)
     return part

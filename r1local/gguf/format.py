@@ -1,4 +1,4 @@
-"""What a GGUF file is made of, after the specification (ggml, `docs/gguf.md`)."""
+"""The parts of a GGUF file, following the specification (ggml, `docs/gguf.md`)."""
 
 import struct
 from collections.abc import Mapping
@@ -37,14 +37,14 @@ STRING_LENGTH = struct.Struct("<Q")
 
 @dataclass(frozen=True, slots=True)
 class GGMLType:
-    """How a tensor type stores numbers: `block_bytes` for each `block_size` of them."""
+    """A tensor type, which stores every `block_size` numbers in `block_bytes` bytes."""
 
     name: str
     block_size: int
     block_bytes: int
 
     def row_bytes(self, elements: int) -> int:
-        """Bytes that a row of so many numbers takes, whole blocks only."""
+        """Return the bytes that a row of `elements` numbers takes, counting whole blocks only."""
         return elements // self.block_size * self.block_bytes
 
 
@@ -93,7 +93,7 @@ GGML_TYPES: Mapping[int, GGMLType] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GGUFArray:
-    """An array in the metadata, kept as its bytes until someone asks for values."""
+    """An array in the metadata, kept as bytes until its values are needed."""
 
     item_type: int
     count: int
@@ -109,7 +109,7 @@ class GGUFArray:
         return self.item_type in (0, 1, 2, 3, 4, 5, 7, 10, 11)
 
     def byte_strings(self) -> list[bytes]:
-        """The strings as they are stored; empty when the array holds numbers."""
+        """Return the strings as they are stored, or an empty list if the array holds numbers."""
         found: list[bytes] = []
         if not self.holds_strings:
             return found
@@ -122,7 +122,7 @@ class GGUFArray:
         return found
 
     def values(self) -> list[Any]:
-        """All items, as `str`, `int`, `float` or `bool`."""
+        """Return all items, as `str`, `int`, `float` or `bool`."""
         if self.holds_strings:
             return [text.decode(errors="replace") for text in self.byte_strings()]
         code = SCALAR_TYPES[self.item_type].format[-1]
@@ -147,16 +147,16 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Bytes of its data."""
+        """Size of its data in bytes."""
         return self.type.row_bytes(prod(self.shape))
 
 
 @dataclass(frozen=True, slots=True)
 class GGUFFile:
-    """What the header of a GGUF file says; sizes and offsets are in bytes.
+    """The header of a GGUF file; sizes and offsets are in bytes.
 
-    Of a model split over several files this is the first one, but `parts` names
-    them all, `model_size` is their sum and `tensors` are those of every part.
+    For a model split over several files this is the header of the first, but `parts` names
+    all files, `model_size` is their total size, and `tensors` has the tensors of all parts.
     """
 
     path: Path
@@ -170,17 +170,17 @@ class GGUFFile:
     model_size: int
 
     def text(self, key: str) -> str | None:
-        """The string under `key`, or None."""
+        """Return the string under `key`, or None."""
         value = self.metadata.get(key)
         return value if isinstance(value, str) else None
 
     def integer(self, key: str) -> int | None:
-        """The integer under `key`, or None."""
+        """Return the integer under `key`, or None."""
         value = self.metadata.get(key)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def array(self, key: str) -> GGUFArray | None:
-        """The array under `key`, or None."""
+        """Return the array under `key`, or None."""
         value = self.metadata.get(key)
         return value if isinstance(value, GGUFArray) else None
 
@@ -208,13 +208,13 @@ class GGUFFile:
 
     @property
     def position_count(self) -> int | None:
-        """Positions that the model has learnt one by one; None where they are computed."""
+        """Number of learnt position embeddings; None if positions are computed."""
         tables = (tensor.rows for tensor in self.tensors if tensor.name == "position_embd.weight")
         return next(tables, None)
 
     @property
     def block_count(self) -> int | None:
-        """Layers that can be offloaded, the output layer apart."""
+        """Number of layers that can be offloaded, not counting the output layer."""
         return self.hyperparameter("block_count")
 
     @property
@@ -223,30 +223,30 @@ class GGUFFile:
 
     @property
     def key_length(self) -> int:
-        """Numbers in one head's key."""
+        """Length of one head's key vector."""
         return self.hyperparameter("attention.key_length") or self._head_length
 
     @property
     def value_length(self) -> int:
-        """Numbers in one head's value."""
+        """Length of one head's value vector."""
         return self.hyperparameter("attention.value_length") or self._head_length
 
     @property
     def key_value_heads(self) -> tuple[int, ...]:
-        """Heads of each layer that keys and values are cached for."""
+        """Number of heads with cached keys and values, for each layer."""
         return self.per_layer("attention.head_count_kv") or self.per_layer("attention.head_count")
 
     @property
     def uses_latent_attention(self) -> bool:
-        """Whether the file stores DeepSeek's attention compressed (MLA), values inside the keys."""
+        """Whether the file stores DeepSeek's compressed attention (MLA), values inside the keys."""
         return bool(self.hyperparameter("attention.key_length_mla"))
 
     def hyperparameter(self, key: str) -> int | None:
-        """The architecture's integer `key`, such as "block_count", or None."""
+        """Return the architecture's integer `key`, such as "block_count", or None."""
         return self.integer(f"{self.architecture}.{key}")
 
     def per_layer(self, key: str) -> tuple[int, ...]:
-        """The architecture's `key` for each layer: one number for all, or an array of them."""
+        """Return the architecture's `key` for each layer; the file may give one number for all."""
         layers = min(self.block_count or 0, MAX_LAYERS)
         single = self.hyperparameter(key)
         if single is not None:
@@ -263,6 +263,6 @@ class GGUFFile:
 
 
 def shown(path: Path) -> str:
-    """The file's name, cut in its middle to 80 characters, for messages."""
+    """Return a file's name for messages, shortened in the middle to at most 80 characters."""
     name = path.name or str(path)
     return name if len(name) <= 80 else f"{name[:39]}…{name[-40:]}"

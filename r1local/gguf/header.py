@@ -1,8 +1,8 @@
-"""Reading a GGUF header: its bytes to a `GGUFFile`.
+"""Parsing a GGUF header: from its bytes to a `GGUFFile`.
 
-Versions 2 and 3 are read, little endian. A header is someone else's file:
-every count and length is compared with what the file can hold before anything
-is looped over or allocated, and nothing nests.
+Little-endian files of versions 2 and 3 can be read. A header is untrusted: every count and
+length is compared with what the file can hold before anything is looped over or allocated,
+and nothing is nested.
 """
 
 import struct
@@ -27,12 +27,12 @@ from r1local.gguf.format import (
     shown,
 )
 
-# R1's 152,064 tokens and 151,387 merges make a header of 6 MB. Beyond this
-# bound a length is damage, not data.
+# R1's 152,064 tokens and 151,387 merges make a header of 6 MB. A greater length than
+# this bound can only come from damage.
 MAX_HEADER_BYTES = 64 * 2**20
 
-# Entries of the metadata and of the tensor table: R1 has 1,025 tensors, and no
-# model that llama.cpp runs comes near this.
+# The most entries that the metadata or the tensor table may have: R1 has 1,025 tensors,
+# and no model that llama.cpp runs comes near this number.
 _MAX_ENTRIES = 2**16
 
 _NEWEST_VERSION = 3  # GGUF_VERSION in gguf.h
@@ -47,23 +47,23 @@ _MAX_INT64 = 2**63 - 1
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
-# Least bytes of an entry: an empty name, its type and a one-byte value; an
-# empty name, the number of dimensions, the type and the offset.
+# The smallest entries: in the metadata an empty name, its type and a one-byte value; in the
+# tensor table an empty name, the number of dimensions, the type and the offset.
 _MIN_METADATA_BYTES = 8 + 4 + 1
 _MIN_TENSOR_BYTES = 8 + 4 + 4 + 8
 
 
 def parse_header(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
-    """Reads the header and the tensor table, and no more of the file than holds them.
+    """Read the header and the tensor table, and little of the file beyond them.
 
     Args:
-        stream: the file, at its beginning, which is `MAGIC`.
-        path: what messages call it.
-        file_size: its length in bytes.
+        stream: the file, positioned at its start, which is `MAGIC`.
+        path: the file's name in messages.
+        file_size: the file's length in bytes.
 
     Raises:
         TruncatedGGUF: the file ends inside its header or its tensor table.
-        MalformedGGUF: it states what can't be true.
+        MalformedGGUF: the header can't be true.
     """
     header = _Header(stream, path, file_size)
     header.take(len(MAGIC))
@@ -89,12 +89,12 @@ def parse_header(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
 
 
 def parse_summary(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
-    """Reads only the metadata before the tokenizer's: a few kB, where all of it may be many MB.
+    """Read only the metadata before the tokenizer's: a few kB, when all of it may be many MB.
 
-    Converters write general facts and hyperparameters first. What is read has no tensors, and
+    Converters write general facts and hyperparameters first. The result has no tensors, and
     lacks what a quantizer has added at the end.
 
-    Args and errors are those of `parse`.
+    Arguments and errors are the same as for `parse_header`.
     """
     header = _Header(stream, path, file_size, _SUMMARY_READ)
     header.take(len(MAGIC))
@@ -115,7 +115,7 @@ def parse_summary(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
 
 
 class _Header:
-    """A position in the header, and as much of the file as was needed to get there."""
+    """A position in the header, and the bytes read so far."""
 
     def __init__(
         self, stream: BinaryIO, path: Path, file_size: int, first_read: int = _FIRST_READ
@@ -132,7 +132,7 @@ class _Header:
         return MalformedGGUF(f"{shown(self._path)} {what}", hint)
 
     def require(self, size: int) -> None:
-        """Makes sure that `size` more bytes can be there, without reading them."""
+        """Check that the file can hold `size` more bytes, without reading them."""
         end = self.position + size
         if end > MAX_HEADER_BYTES:
             raise self.malformed(f"states a count or length in its {self.part} that can't be true")
@@ -147,7 +147,7 @@ class _Header:
         return layout.unpack(self.take(layout.size))[0]
 
     def count(self) -> int:
-        """A number of entries."""
+        """Read a number of entries."""
         count: int = self.number(_U64)
         if count > _MAX_ENTRIES:
             raise self.malformed("states a number of entries that can't be true")
@@ -163,7 +163,7 @@ class _Header:
         return self.take(self.number(STRING_LENGTH)).decode(errors="replace")
 
     def take_strings(self, count: int) -> bytes:
-        """The bytes of `count` strings, lengths included."""
+        """Read the bytes of `count` strings, including their lengths."""
         self.require(count * STRING_LENGTH.size)
         length_at = STRING_LENGTH.unpack_from
         data, end, left = self._data, self.position, count
@@ -172,7 +172,7 @@ class _Header:
                 while left:
                     end += 8 + length_at(data, end)[0]
                     left -= 1
-            except (struct.error, OverflowError):  # the loop has outrun what was read
+            except (struct.error, OverflowError):  # the loop went past what was read
                 self._load(end + 8 - self.position)
                 data = self._data
         return self.take(end - self.position)
@@ -182,7 +182,7 @@ class _Header:
         missing = self.position + size - len(self._data)
         if missing > 0:
             self._data += self._stream.read(max(missing, len(self._data), self._first_read))
-        if len(self._data) < self.position + size:  # it has shrunk since it was measured
+        if len(self._data) < self.position + size:  # the file has shrunk since it was measured
             self._file_size = len(self._data)
             self.require(size)
 
@@ -195,7 +195,7 @@ def _version(header: _Header) -> int:
             "is a big-endian GGUF file", "use the little-endian file of the same model"
         )
     if version == 0:
-        raise header.malformed("is of GGUF version 0, which there never was")
+        raise header.malformed("is of GGUF version 0, which never existed")
     if version < 2:
         raise header.malformed(
             f"is of GGUF version {version}, which llama.cpp no longer reads",
@@ -210,13 +210,13 @@ def _version(header: _Header) -> int:
 
 
 def _metadata(header: _Header, count: int, until: str | None = None) -> dict[str, Value]:
-    """The entries: all of them, or those before the first whose key begins with `until`."""
+    """Read the entries: all, or only those before the first key that starts with `until`."""
     header.require(count * _MIN_METADATA_BYTES)
     metadata: dict[str, Value] = {}
     for _ in range(count):
         key = header.string()
         if not key or key in metadata:
-            raise header.malformed("has a metadata key that is empty or stands twice")
+            raise header.malformed("has an empty or duplicate metadata key")
         if until and key.startswith(until):
             break
         metadata[key] = _value(header, header.number(_U32))

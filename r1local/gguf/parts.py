@@ -1,6 +1,6 @@
-"""Names of a split model's files, as `llama-gguf-split` gives them; llama.cpp takes no others.
+"""Names of a split model's files, as `llama-gguf-split` writes and llama.cpp expects them.
 
-Some publishers cut a file's bytes instead: its pieces have to be joined before anything reads them.
+Some publishers cut a file's bytes instead: its pieces must be joined before they can be read.
 """
 
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL)
 
-#: As mradermacher and others name what `split` has cut, or `cat` is to join.
+#: How mradermacher and others name pieces that `split` has cut and `cat` can join.
 _PIECE = re.compile(
     r"(?P<whole>.+\.gguf)(?:\.part\d+of\d+|[.-]split-?[a-z]{1,2}|\.\d{3})",
     re.IGNORECASE | re.DOTALL,
@@ -25,22 +25,22 @@ class PartName:
     suffix: str
 
     def of_part(self, number: int) -> str:
-        """The name of another part of the same model."""
+        """Return the name of another part of the same model."""
         return f"{self.stem}-{number:05}-of-{self.count:05}{self.suffix}"
 
 
 def part_name(filename: str) -> PartName | None:
-    """What a file's name says of the part it is; None if it names no part."""
+    """Parse the name of a split model's part, or return None if a file's name isn't one."""
     named = _PART.fullmatch(filename)
     return PartName(named[1], int(named[2]), int(named[3]), named[4]) if named else None
 
 
 def is_gguf(filename: str) -> bool:
-    """Whether a name is that of a GGUF file, or of a piece of one."""
+    """Tell whether a file's name is that of a GGUF file or of a piece of one."""
     return filename.lower().endswith(".gguf") or cut_file(filename) is not None
 
 
 def cut_file(filename: str) -> str | None:
-    """The file that a piece was cut from; None if a name is that of no piece."""
+    """Return the name of the file that a piece was cut from, or None if this is no piece."""
     named = _PIECE.fullmatch(filename)
     return named["whole"] if named else None

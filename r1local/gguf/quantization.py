@@ -1,4 +1,4 @@
-"""What quantization names mean, and which files of a repository make up one model."""
+"""The meaning of quantization names, and which files of a repository make up one model."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +10,9 @@ from r1local.gguf.parts import part_name
 
 _Item = TypeVar("_Item")
 
-#: Names as `llama-quantize` and Unsloth give them, with what they cost in quality: the KL
-#: divergence from f16 of Llama-3-8B, Wikitext-2 (llama.cpp, tools/perplexity/README.md). Those
-#: not measured there stand between their neighbours in size, without a figure.
+#: The names that `llama-quantize` and Unsloth use, with the loss of quality: the KL divergence
+#: from f16 for Llama-3-8B on Wikitext-2 (llama.cpp, tools/perplexity/README.md). Quantizations
+#: not measured there are placed between their neighbours in size, without a figure.
 _BY_QUALITY = (
     ("F32", None),
     ("BF16", None),
@@ -68,32 +68,32 @@ _BY_QUALITY = (
     ("TQ1_0", None),
     ("UD-TQ1_0", None),
 )
-#: The choice where nothing better is known: the smallest whose loss is hard to notice.
+#: The choice when nothing better is known: the smallest whose loss is hard to notice.
 DEFAULT_QUANTIZATION = "Q4_K_M"
 
 _RANK = {name: rank for rank, (name, _) in enumerate(_BY_QUALITY)}
-#: llama.cpp's types, ik_llama.cpp's (IQ4_KSS, Q8_0_R8), and repacked ones of old (Q4_0_4_8).
+#: llama.cpp's types, ik_llama.cpp's (IQ4_KSS, Q8_0_R8), and formerly repacked ones (Q4_0_4_8).
 _SUFFIX = r"_(?:K(?:SS|[LSTV])?|XX?S|X{0,3}L|[SMP]|NL|R?\d{1,2})"
 _NAME = rf"(?:UD-)?(?:I?Q\d(?:{_SUFFIX})++|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)"
 #: A quantization's name standing by itself, as in `…-7B-Q4_K_M.gguf` and `R1.Q8_0-00001-of-…`.
 _IN_PATH = re.compile(rf"(?<![A-Z0-9])({_NAME})(?![A-Z0-9_])", re.IGNORECASE)
-#: Other names of one type: as Qwen and others write it, and as `llama-quantize` calls its recipe.
+#: Synonyms: how Qwen and others write a type, and what `llama-quantize` calls its recipe.
 _SAME = {"FP16": "F16", "FP32": "F32", "MXFP4_MOE": "MXFP4"}
-#: What a publisher puts before a type's name: Unsloth's recipes, mradermacher's weighted ones.
+#: Publishers' prefixes of a type's name: Unsloth's recipes, mradermacher's weighted quantizations.
 _RECIPE = re.compile(r"(?:UD|i1)-", re.IGNORECASE)
-#: Words of files beside a model: for images, for quantizing, and for drafting tokens by what
-#: drafts (llama.cpp, common/download.cpp).
+#: Words in the names of files that accompany a model: for images, for quantizing, and for
+#: drafting tokens, by the method that drafts (llama.cpp, common/download.cpp).
 _PROJECTORS, _MATRICES, _DRAFTERS = (
     re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE)
     for words in ("mmproj", "imatrix", r"draft|mtp|eagle\d?|dflash|dspark")
 )
-#: Degrees of a name that is not a model's, the strongest last.
+#: Degrees of how unlike a model's name a file's name is, the strongest last.
 _DRAFTS, _DRAFTS_FIRST, _MATRIX, _PROJECTOR = range(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
 class RepoFile:
-    """A file of a repository: its path there, bytes, and SHA-256 where the hub knows it."""
+    """A file of a repository: its path, its size in bytes, and its SHA-256 if the hub knows it."""
 
     name: str
     size: int
@@ -104,7 +104,7 @@ class RepoFile:
 class Variant:
     """One model of a repository in one quantization: a file, or all parts of a split one.
 
-    `sidecar` if it goes with another model there: a projector, a draft, an importance matrix.
+    A `sidecar` accompanies another model: a projector, a draft model or an importance matrix.
     """
 
     quantization: str
@@ -113,23 +113,23 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """Path of the file, or of the first part, which llama.cpp is given."""
+        """Path of the file that llama.cpp opens: the only one, or the first part."""
         return self.files[0].name
 
     @property
     def size(self) -> int:
-        """Bytes of all parts."""
+        """Size of all parts in bytes."""
         return sum(file.size for file in self.files)
 
 
 def quantization_of(path: str) -> str | None:
-    """The quantization that a path names, as llama.cpp calls it; the last if it names several."""
+    """Return the (last) quantization that a path names, by llama.cpp's name for it, or None."""
     found = _IN_PATH.findall(path)
     return _called(found[-1]) if found else None
 
 
 def quantization_named(text: str) -> str | None:
-    """The quantization whose name a text is, as llama.cpp calls it; None if it is none's."""
+    """Return llama.cpp's name for the quantization called `text`, or None if there is none."""
     return _called(text) if re.fullmatch(_NAME, text, re.IGNORECASE) else None
 
 
@@ -138,21 +138,21 @@ def _called(name: str) -> str:
 
 
 def quality_rank(quantization: str) -> int:
-    """Place among the known quantizations, 0 the best; unknown ones come last."""
+    """Return a quantization's rank among the known ones: 0 is the best, unknown ones are last."""
     name = _called(quantization)
     return _RANK.get(name, _RANK.get(_RECIPE.sub("", name), len(_RANK)))
 
 
 def quality_loss(quantization: str) -> float | None:
-    """Mean KL divergence from f16 in nats per token, as llama.cpp measured it on Llama-3-8B."""
+    """Return the mean KL divergence from f16, in nats per token, measured on Llama-3-8B."""
     return dict(_BY_QUALITY).get(_called(quantization))
 
 
 def variants(files: Iterable[RepoFile]) -> list[Variant]:
-    """The models among a repository's files, best quality first, and the sidecars after them.
+    """Return a repository's models, best quality first, followed by the sidecars.
 
-    Incomplete splits are left out. What is a sidecar is told by comparison: a file whose name
-    says "draft" is one beside files whose names don't, and a model where there is nothing else.
+    Incomplete splits are left out. Sidecars are recognised by comparison: a file whose name
+    says "draft" is a sidecar beside files whose names don't, and a model if it is alone.
     """
     found = list(_whole(files))
     least = min((_oddness(variant.name) for variant in found), default=0)
@@ -176,15 +176,15 @@ def _whole(files: Iterable[RepoFile]) -> Iterator[Variant]:
 
 
 def _label(path: str) -> str:
-    """What a variant is asked for by: its quantization, or its file's name where there is none."""
+    """Return what a user asks for to get a file: its quantization, or else its own name."""
     return quantization_of(path) or PurePosixPath(path).stem
 
 
 def _oddness(path: str) -> int:
-    """How little a path is that of a model: 0 if nothing speaks against it.
+    """Return how unlikely it is that a path is a model's: 0 if nothing speaks against it.
 
-    A projector is never a model. `imatrix` beside a quantization tells how the model was made;
-    an importance matrix itself has none.
+    A projector is never a model. `imatrix` next to a quantization says how a model was made;
+    the name of an importance matrix itself has no quantization.
     """
     if _PROJECTORS.search(path):
         return _PROJECTOR
@@ -196,10 +196,10 @@ def _oddness(path: str) -> int:
 
 
 def closeness(wanted: str, quantization: str | None, path: str) -> int | None:
-    """How well a file answers to a tag, 0 the best; None if it doesn't.
+    """Return how well a file matches a tag, with 0 the best, or None if it doesn't.
 
-    The name of a quantization means a file of it, or else of a publisher's own recipe for it
-    (`Q4_K_XL` for `UD-Q4_K_XL`). Any other tag is a word in the file's path.
+    The name of a quantization matches a file of that quantization, or else of a publisher's own
+    recipe for it (`Q4_K_XL` matches `UD-Q4_K_XL`). Any other tag is a word in the file's path.
     """
     tag, name = _called(wanted), _called(quantization or "")
     if tag == name:
@@ -213,14 +213,14 @@ def closeness(wanted: str, quantization: str | None, path: str) -> int | None:
 
 
 def closest(items: Iterable[_Item], rate: Callable[[_Item], int | None]) -> list[_Item]:
-    """The items that answer best to what was asked for, in their order."""
+    """Return the items with the best (lowest) rating, in their order."""
     rated = [(rating, item) for item in items if (rating := rate(item)) is not None]
     best = min((rating for rating, _ in rated), default=0)
     return [item for rating, item in rated if rating == best]
 
 
 def named(available: Sequence[Variant], filename: str) -> Variant | None:
-    """The variant that has a file of that path, or of that name if only one has."""
+    """Return the variant with a file of this path, or of this name if only one variant has it."""
     wanted = filename.lower()
     for names in (_paths, _file_names):
         found = [variant for variant in available if wanted in names(variant)]
@@ -240,11 +240,11 @@ def _file_names(variant: Variant) -> set[str]:
 def choose(
     available: Sequence[Variant], wanted: str | None, fits: Callable[[Variant], bool]
 ) -> Variant | None:
-    """The variant wanted; or the best that fits, up to Q6_K; or Q4_K_M, or the smallest.
+    """Choose the variant wanted; or the best that fits, up to Q6_K; or Q4_K_M; or the smallest.
 
-    Beyond Q6_K files grow and the quality does not (its KL divergence is 0.0055): those are
-    chosen only by name. Where a tag means several, it is the choice among these. Sidecars are
-    never chosen. None if there is no such variant.
+    Beyond Q6_K files grow but quality hardly does (the KL divergence of Q6_K is 0.0055), so larger
+    ones are chosen only by name. If a tag matches several variants, the choice is among those.
+    Sidecars are never chosen. Returns None if there is no such variant.
     """
     models = [variant for variant in available if not variant.sidecar]
     if wanted is not None:

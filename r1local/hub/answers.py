@@ -1,4 +1,4 @@
-"""What the hub says, parsed into checked values: anybody can stand behind its address."""
+"""Parsing the hub's answers into checked values: any server might be behind its address."""
 
 import json
 import re
@@ -9,33 +9,33 @@ from r1local.errors import MalformedAnswer, UnsafeName
 from r1local.gguf.quantization import RepoFile
 from r1local.hub.setup import address
 
-#: Bytes that no file has: all parts of R1 in BF16 together are 1.3 TB.
+#: More bytes than any file has: all parts of R1 in BF16 together are 1.3 TB.
 MAX_FILE = 4 * 2**40
-#: Bytes of the longest list of files: some 300 are for one file. Parsed it takes 30 times as much.
+#: Bytes of the longest list of files; each takes about 300, and 30 times as much once parsed.
 MAX_LIST = 8 * 2**20
-#: What names a commit or a blob, and with it a folder or file of the cache.
+#: The name of a commit or a blob, which also names a folder or file of the cache.
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
 
 
 def not_the_hub(what: str) -> MalformedAnswer:
-    """The error for an answer that can't be the hub's; `what` says why."""
+    """Return the error for an answer that can't come from the hub; `what` says why."""
     return MalformedAnswer(
-        f"what answers at {address()} is not the hub: {what}",
+        f"the server at {address()} is not the hub: {what}",
         "log in to the network if it asks for that in a browser, or check HF_ENDPOINT",
     )
 
 
 def parse_repository(body: bytes) -> tuple[str | None, tuple[RepoFile, ...]]:
-    """A repository's commit and files, from the hub's description of it.
+    """Return a repository's commit and files, from the hub's description of it.
 
     Raises:
-        MalformedAnswer: it is no such description.
+        MalformedAnswer: it isn't such a description.
     """
     try:
         answer = json.loads(body)
-    except (ValueError, RecursionError) as error:  # ValueError: also of a number of 5,000 digits
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is also a ValueError
         raise not_the_hub("the answer is not JSON") from error
     siblings = answer.get("siblings") if isinstance(answer, dict) else None
     if not isinstance(siblings, list):
@@ -47,7 +47,7 @@ def parse_repository(body: bytes) -> tuple[str | None, tuple[RepoFile, ...]]:
 
 
 def _file(sibling: Any) -> RepoFile:
-    """One file of a repository; a mirror may leave out its size and its checksum."""
+    """Return one file of a repository; a mirror may leave out its size and its checksum."""
     name = sibling.get("rfilename") if isinstance(sibling, dict) else None
     if not isinstance(name, str) or re.search("[\ud800-\udfff]", name):
         raise not_the_hub("a file in its list has no name")
@@ -61,22 +61,22 @@ def _file(sibling: Any) -> RepoFile:
 
 
 def is_size(value: Any) -> bool:
-    """Whether a value can be the size of a file in bytes."""
+    """Return whether a value can be the size of a file in bytes."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_FILE
 
 
 def is_id(value: Any) -> bool:
-    """Whether a value can name a commit or a blob."""
+    """Return whether a value can name a commit or a blob."""
     return isinstance(value, str) and bool(_ID.fullmatch(value))
 
 
 def sha256_in(etag: str) -> str | None:
-    """The checksum that an ETag is, as that of every file kept in LFS or Xet."""
+    """Return the checksum in an ETag, as every file in LFS or Xet has it."""
     return etag if _SHA256.fullmatch(etag) else None
 
 
 def check_name(filename: str) -> None:
-    """Refuse a file name from the hub that could lead out of the cache, or onto a device.
+    """Refuse a file name from the hub that could lead out of the cache, or to a device.
 
     Raises:
         UnsafeName: it could.
@@ -85,6 +85,6 @@ def check_name(filename: str) -> None:
     bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
     if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
         raise UnsafeName(
-            f"the repository has a file of an unsafe name, {filename[:80]!r}",
+            f"the repository has a file with an unsafe name, {filename[:80]!r}",
             "tell its owner; r1local does not fetch it",
         )

@@ -1,7 +1,7 @@
-"""Asking Hugging Face's hub: what a repository has, where a file is, and the file's bytes.
+"""Requests to Hugging Face's hub: what a repository has, where a file is, and the file's bytes.
 
-Metadata, tokens, endpoints, proxies and the HTTP session are huggingface_hub's; the answers are
-read, checked and bounded here (see `answers` and `limits`).
+Metadata, tokens, endpoints, proxies and the HTTP session come from huggingface_hub; the answers
+are read, checked and bounded here (see `answers` and `limits`).
 """
 
 import io
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
     from httpx2 import Request, Response, Timeout
 
-#: Seconds: to connect, and between two pieces of a body.
+#: Seconds to connect, and between two pieces of a body.
 _CONNECT_S, _READ_S = 10.0, 30.0
-#: Seconds for a whole answer about a repository or a file, and for the headers before its bytes.
+#: Seconds for a whole answer about a repository or a file, and for the headers of its bytes.
 ANSWER_S, HEADERS_S = 60.0, 40.0
 _MAX_REDIRECTS = 10
-#: How often a part of a header is asked for.
+#: How many times a part of a header is requested.
 _TRIES = 3
 _RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-#: Answers of an address that does not serve the file any more, or another version of it.
+#: Status codes of an address that no longer serves the file, or serves another version of it.
 _EXPIRED = {
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -73,13 +73,13 @@ class RemoteFile:
 
     @property
     def sha256(self) -> str | None:
-        """The hub's own checksum: the ETag of every file kept in LFS or Xet is one."""
+        """The hub's own checksum, which is the ETag of every file kept in LFS or Xet."""
         return sha256_in(self.etag)
 
 
 @dataclass(frozen=True, slots=True)
 class RangeResponse:
-    """What came for a range: where it starts in the file, the file's ETag, and its bytes."""
+    """A response for a range: where it starts in the file, the file's ETag, and its bytes."""
 
     start: int
     ranged: bool
@@ -88,7 +88,7 @@ class RangeResponse:
 
 
 class Interrupted(Exception):
-    """A request failed in a way that may pass; `retry_after` is in seconds."""
+    """A failure of a request that may be temporary; `retry_after` is in seconds."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -97,14 +97,14 @@ class Interrupted(Exception):
 
 
 class LinkExpired(Exception):
-    """The address a file was found at no longer serves it."""
+    """The address where a file was found no longer serves it."""
 
 
 def repository(repo_id: str, revision: str | None = None) -> Repository:
-    """A repository's files, with sizes.
+    """Return a repository's files, with their sizes.
 
     Raises:
-        HubError: it is not there, not for this user, or the hub can't be reached.
+        HubError: it doesn't exist, this user has no access, or the hub can't be reached.
     """
     with translated(repo_id):
         body = call_within(lambda: _described(repo_id, revision), ANSWER_S)
@@ -113,9 +113,9 @@ def repository(repo_id: str, revision: str | None = None) -> Repository:
 
 
 def _described(repo_id: str, revision: str | None) -> bytes:
-    """The hub's description of a repository (GET /api/models/…, as huggingface_hub asks for it).
+    """Return the hub's description of a repository, from GET /api/models/… like huggingface_hub.
 
-    huggingface_hub reads the answer whole, however long, and takes its fields as they are.
+    huggingface_hub itself reads the answer whole, however long, and trusts its fields.
     """
     from huggingface_hub import constants
     from huggingface_hub.utils import validate_repo_id
@@ -156,22 +156,22 @@ def _answer(request: "Request") -> "Response":
 
 
 def _raise_for_status(response: "Response") -> None:
-    """Let huggingface_hub name an error by its headers; a body could be of any length."""
+    """Let huggingface_hub raise an error by its headers; a body could have any length."""
     import httpx2
     from huggingface_hub.utils import hf_raise_for_status
 
     status, names = response.status_code, ("X-Error-Code", "X-Error-Message")
-    said = {name: response.headers[name] for name in names if name in response.headers}
-    hf_raise_for_status(httpx2.Response(status, headers=said, request=response.request))
+    known = {name: response.headers[name] for name in names if name in response.headers}
+    hf_raise_for_status(httpx2.Response(status, headers=known, request=response.request))
     if status != HTTPStatus.OK:
-        raise not_the_hub(f"it answers {status} where it has to send something")
+        raise not_the_hub(f"it answers {status} where content is expected")
 
 
 def locate(repo_id: str, filename: str, revision: str) -> RemoteFile:
-    """Where a file is now, and what it is.
+    """Return where a file is now, and what it is.
 
     Raises:
-        HubError: as for `repository`; also a name that could leave the cache.
+        HubError: as for `repository`; also for a name that could lead out of the cache.
     """
     check_name(filename)
     with translated(repo_id, filename):
@@ -182,14 +182,14 @@ def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     session()
-    headers()  # both say what is wrong with the settings that huggingface_hub takes itself
+    headers()  # both report what is wrong with the settings that huggingface_hub reads itself
     found = get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision))
-    said = {
+    required = {
         "X-Repo-Commit": found.commit_hash,
         "X-Linked-Etag": found.etag,
         "X-Linked-Size": found.size if is_size(found.size) else None,
     }
-    for header, value in said.items():
+    for header, value in required.items():
         if value in (None, ""):
             raise not_the_hub(f"its answer about {filename} lacks a valid header {header}")
     commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0
@@ -202,12 +202,12 @@ def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
 
 @contextmanager
 def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[RangeResponse]:
-    """Bytes from `start` up to, not including, `end`; the whole file from a server without ranges.
+    """Yield the bytes from `start` up to `end`, or the whole file from a server without ranges.
 
     Raises:
         Interrupted: try again.
         LinkExpired: locate the file again.
-        HubError: there is no use in trying again.
+        HubError: trying again is useless.
     """
     wanted = headers() | {"Accept-Encoding": "identity", "Range": f"bytes={start}-{end - 1}"}
     if not _same_host(remote.url):
@@ -218,7 +218,7 @@ def open_range(remote: RemoteFile, start: int, end: int) -> Iterator[RangeRespon
 
 
 def _response(url: str, wanted: dict[str, str]) -> "Response":
-    """What answers a request for bytes, as soon as its headers are there."""
+    """Return the response to a request for bytes, as soon as its headers have arrived."""
     try:
         request = session().build_request("GET", url, headers=wanted, timeout=_timeout())
         return call_within(lambda: _answer(request), HEADERS_S, late=lambda late: late.close())
@@ -231,11 +231,11 @@ def _response(url: str, wanted: dict[str, str]) -> "Response":
 
 
 def _piece(response: "Response", remote: RemoteFile) -> RangeResponse:
-    """What comes, if its headers say that it is of this file."""
+    """Return a response as a part of the file, if its headers say that it is one."""
     ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
     start, size = _content_range(response) if ranged else (0, _content_length(response))
     if size not in (None, remote.size):
-        raise Interrupted("the server sends something of another size")
+        raise Interrupted("the server sends a file of another size")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Interrupted("the server changes what it sends")
     return RangeResponse(start, ranged, response.headers.get("ETag"), _chunks(response))
@@ -251,7 +251,7 @@ def _chunks(response: "Response") -> Iterator[bytes]:
 
 
 def _content_range(response: "Response") -> tuple[int, int | None]:
-    """Where a part begins, and the size of the whole file if that is said."""
+    """Return where a part begins, and the size of the whole file if the server states it."""
     value = response.headers.get("Content-Range", "")
     found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(?:(\d{1,18})|\*)", value, re.ASCII)
     if not found:
@@ -265,7 +265,7 @@ def _content_length(response: "Response") -> int | None:
 
 
 class RemoteStream(io.RawIOBase):
-    """A file on the hub, read by ranges as if it lay here."""
+    """A file on the hub, read by ranges as if it were local."""
 
     def __init__(self, remote: RemoteFile) -> None:
         super().__init__()
@@ -273,14 +273,14 @@ class RemoteStream(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "Buffer") -> int:
         """Fill the buffer with the next bytes.
 
         Raises:
-            HubUnreachable: they can't be had.
+            HubUnreachable: they can't be fetched.
         """
         view = memoryview(buffer)
         end = min(self._remote.size, self._at + len(view))
@@ -298,18 +298,18 @@ class RemoteStream(io.RawIOBase):
         return len(data)
 
     def _read(self, end: int) -> bytes:
-        """The bytes up to `end`, over another connection if one fails."""
+        """Return the bytes up to `end`, over a new connection if one fails."""
         for _ in range(_TRIES - 1):
             with suppress(Interrupted):
                 return self._read_once(end)
         return self._read_once(end)
 
     def _read_once(self, end: int) -> bytes:
-        """All bytes up to `end`: a server that sends a few at a time would never be done."""
+        """Return all bytes up to `end`, since a server may send a few at a time."""
         data = bytearray()
         with open_range(self._remote, self._at, end) as piece:
             if piece.start != self._at or not piece.ranged:
-                raise Interrupted("the server sends whole files only")
+                raise Interrupted("the server only sends whole files")
             for chunk in piece.chunks:
                 data += chunk
                 if len(data) >= end - self._at:
@@ -318,7 +318,7 @@ class RemoteStream(io.RawIOBase):
 
 
 def _same_host(url: str) -> bool:
-    """Whether a URL is the hub's own: only there does the token go."""
+    """Return whether a URL belongs to the hub itself, the only place where the token is sent."""
     import httpx2
     from huggingface_hub import constants
 
@@ -339,7 +339,7 @@ def _check_status(response: "Response", remote: RemoteFile) -> None:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds to wait, given as such or as a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds to wait, given as a number or a date (RFC 9110, section 10.2.3)."""
     from email.utils import parsedate_to_datetime
 
     if not value:

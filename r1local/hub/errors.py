@@ -1,4 +1,4 @@
-"""What huggingface_hub and its HTTP client raise, in words of ours."""
+"""Translating the errors of huggingface_hub and its HTTP client into r1local's."""
 
 import re
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from r1local.hub.setup import address, load
 
 @contextmanager
 def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
-    """Turn every error of asking the hub into one of ours.
+    """Turn every error of a request to the hub into one of r1local's.
 
     Raises:
-        HubError: there was one.
+        HubError: there was an error.
     """
     load()
     from huggingface_hub import errors
@@ -38,8 +38,8 @@ def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
         ) from error
     except errors.GatedRepoError as error:
         raise AccessDenied(
-            f"{repo_id} is open only to those its owners have let in",
-            f"ask at https://huggingface.co/{repo_id}, then log in with: hf auth login",
+            f"{repo_id} is only open to users whom its owners have approved",
+            f"ask for access at https://huggingface.co/{repo_id}, then log in with: hf auth login",
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise NotOnHub(
@@ -53,14 +53,14 @@ def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
             f"{repo_id} has no file {filename}", f"see what it has: r1local pull hf:{repo_id}"
         ) from error
     except errors.HFValidationError as error:
-        raise NotOnHub(f"{repo_id!r} is no repository's name", "write hf:org/repo") from error
+        raise NotOnHub(f"{repo_id!r} is not a repository's name", "write hf:org/repo") from error
     except errors.OfflineModeIsEnabled as error:
         raise HubUnreachable(
-            "the hub can't be asked: HF_HUB_OFFLINE is set", "unset it to download"
+            "HF_HUB_OFFLINE is set, so the hub can't be reached", "unset it to download"
         ) from error
     except errors.HfHubHTTPError as error:
         raise _refused(error.response.status_code, repo_id) from error
-    # All others: the HTTP client's errors, and whatever unforeseen answers break inside it.
+    # Everything else: errors of the HTTP client, and whatever unforeseen answers break inside it.
     except Exception as error:
         raise _unreachable(error) from error
 
@@ -75,7 +75,7 @@ def _refused(status: int, repo_id: str) -> AccessDenied | HubUnreachable:
 
 
 def _unreachable(error: BaseException) -> HubUnreachable:
-    """What kept us from the hub, by the text of the error: its classes do not tell."""
+    """Return why the hub can't be reached, from the error's text, since its class doesn't say."""
     text = str(error).lower()
     if "certificate" in text or "ssl" in text:
         return HubUnreachable(
@@ -83,20 +83,22 @@ def _unreachable(error: BaseException) -> HubUnreachable:
             "check the clock, and SSL_CERT_FILE if a proxy inspects traffic",
         )
     if "name or service" in text or "getaddrinfo" in text or "resolution" in text:
-        return HubUnreachable("the hub's name can't be found", "check the network and HF_ENDPOINT")
+        return HubUnreachable(
+            "the hub's host name can't be found", "check the network and HF_ENDPOINT"
+        )
     return HubUnreachable(
         f"the hub can't be reached: {reason(error)}", "check the network, HF_ENDPOINT and proxies"
     )
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, without the addresses in it, which may hold secrets."""
+    """Return what an error says, without the addresses in it, which may hold secrets."""
     text = str(error) or type(error).__name__
     return re.sub(r"(?:https?|socks5h?)://\S+", "the server", text)
 
 
 def not_writable(error: OSError) -> DownloadError:
-    """An error of the cache's disk."""
+    """Return an error of the cache's disk as one of r1local's."""
     return DownloadError(
         f"the cache can't be written: {error.strerror or type(error).__name__}",
         f"check the permissions and the disk of {hub_cache_folder()}, or set HF_HOME",

@@ -1,10 +1,10 @@
-"""Which blocks of a partial file are there: an append-only file beside it.
+"""A journal of the blocks that a partial file has: an append-only file next to it.
 
-The first line says what is being downloaded and which blocks were there when the journal was
-begun; every further line is `b N`, a block that was written since, or `s N`: the first N of
-those are on the disk for sure. A process that is killed loses nothing it wrote, since the
-system keeps it. After a power cut, which shows in another boot, only blocks on the disk count. A
-line that was cut off is not read.
+The first line names the download and the blocks that were there when the journal was started.
+Every further line is either `b N`, for a block written since, or `s N`, which says that the first
+N of these blocks are safely on the disk. If the process is killed, nothing it wrote is lost, since
+the system still has it. After a power cut, recognised by a new boot id, only blocks on the disk
+count. An incomplete last line is ignored.
 """
 
 import json
@@ -18,16 +18,19 @@ from typing import Any
 
 from r1local.hub.regular_files import is_whole, regular
 
-#: Bytes of a block: what a killed download may have to fetch again, for each connection.
+#: Bytes of a block: at most this much per connection is fetched again after a kill.
 BLOCK = 4 * 2**20
-#: Endings of the part of a file that has come, and of its journal.
+#: Suffixes of a partial file and of its journal.
 PART, JOURNAL = ".r1local-part", ".r1local-journal"
 _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a partial file is a part of; another one of these begins anew. `size` is in bytes."""
+    """The file that a partial file belongs to; if any of this changes, the download restarts.
+
+    `size` is in bytes.
+    """
 
     repo_id: str
     filename: str
@@ -36,20 +39,22 @@ class Identity:
 
     @property
     def blocks(self) -> int:
-        """How many blocks the file has."""
+        """Number of blocks in the file."""
         return -(-self.size // BLOCK)
 
     def bytes_of(self, blocks: Iterable[int]) -> int:
-        """How many bytes some blocks are; the last one of the file is shorter than the others."""
+        """Return the number of bytes in some blocks; the file's last block may be shorter."""
         return sum(min(BLOCK, self.size - block * BLOCK) for block in blocks)
 
 
 class Journal:
-    """The record of one partial file, safe to use from several threads.
+    """The journal of one partial file, safe to use from several threads.
 
     Args:
-        path: the journal's file; the partial file's bytes are in `partial`.
-        boot: what tells this start of the machine from others.
+        path: the journal's own file.
+        partial: the partial file.
+        identity: what is being downloaded.
+        boot: an identifier that changes whenever the machine starts.
     """
 
     def __init__(self, path: Path, partial: Path, identity: Identity, boot: str) -> None:
@@ -58,7 +63,7 @@ class Journal:
         self._lock = Lock()
         self._written = 0
         self.done = _blocks_there(path, partial, identity, boot)
-        if self.done:  # they will be relied on after any number of power cuts
+        if self.done:  # the new journal relies on these blocks even after a power cut
             with open(partial, "rb+", opener=regular) as data:
                 os.fsync(data.fileno())
         head = {
@@ -76,18 +81,18 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(fresh, path)  # noqa: PTH105  (Path.replace returns a path nobody needs)
-        # Unbuffered: what the disk refuses once is not tried again when the stream is closed.
+        # Unbuffered, so that closing the stream doesn't retry a write that failed.
         self._stream = open(path, "ab", buffering=0, opener=regular)  # noqa: SIM115
 
     def record(self, block: int) -> None:
-        """Note that a block was written."""
+        """Record that a block was written."""
         with self._lock:
             self.done.add(block)
             self._written += 1
             self._append(f"b {block}\n")
 
     def flush(self, file_descriptor: int) -> None:
-        """Bring what was written so far to the disk, and note it."""
+        """Flush all blocks written so far to the disk, and record that."""
         with self._lock:
             written = self._written
         os.fsync(file_descriptor)
@@ -101,18 +106,18 @@ class Journal:
             self._stream.write(line.encode("ascii"))
 
     def close(self) -> None:
-        """Stop recording; what is recorded stays."""
+        """Stop recording, and keep the journal."""
         with self._lock:
             self._stream.close()
 
     def remove(self) -> None:
-        """Forget all of it, when the file is whole or worth nothing."""
+        """Remove the journal, when the file is complete or useless."""
         self.close()
         self._path.unlink(missing_ok=True)
 
 
 def _blocks_there(path: Path, partial: Path, identity: Identity, boot: str) -> set[int]:
-    """The blocks of a partial file that can be relied on."""
+    """Return the blocks of a partial file that can be relied on."""
     head, lines = _read(path)
     same = head and (head.get("etag"), head.get("size")) == (identity.etag, identity.size)
     if not head or not same or not is_whole(partial, identity.size):
@@ -124,20 +129,20 @@ def _blocks_there(path: Path, partial: Path, identity: Identity, boot: str) -> s
 
 
 def _blocks(head: dict[str, Any], written: list[int], identity: Identity) -> set[int]:
-    """The blocks there when a journal was begun, and those written since."""
+    """Return the blocks there when a journal was started, and those written since."""
     noted = head.get("done")
     before = [block for block in noted if isinstance(block, int)] if isinstance(noted, list) else []
     return {block for block in (*before, *written) if 0 <= block < identity.blocks}
 
 
 def _numbers(kind: str, lines: list[str]) -> list[int]:
-    """The numbers of the lines of one kind; damaged lines are not read."""
+    """Return the numbers in the lines of one kind, ignoring damaged lines."""
     found = (re.fullmatch(rf"{kind} ([0-9]{{1,12}})", line) for line in lines)
     return [int(match[1]) for match in found if match]
 
 
 def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """A journal's first line and the whole lines after it; None if there is none to be read."""
+    """Return a journal's first line, or None if it can't be read, and the whole lines after it."""
     try:
         with open(path, encoding="utf-8", errors="replace", opener=regular) as stream:
             first, *lines = stream.read().split("\n")
@@ -151,7 +156,7 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A download that was not finished: bytes that are there, of how many."""
+    """An unfinished download, of which `done` of `size` bytes are there."""
 
     repo_id: str
     filename: str
@@ -161,7 +166,7 @@ class Partial:
 
 
 def partials(folder: Path) -> Iterator[Partial]:
-    """The unfinished downloads in a folder of blobs."""
+    """Yield the unfinished downloads in a folder of blobs."""
     for path in sorted(folder.glob(f"*{JOURNAL}")):
         head, lines = _read(path)
         if head is None:

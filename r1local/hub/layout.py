@@ -1,8 +1,8 @@
 """The layout of Hugging Face's cache: where a file of the hub lies, and how it gets there.
 
 models--ORG--NAME/blobs/ETAG                      the bytes
-                 /snapshots/COMMIT/FILE.gguf      a link to them (a file where links aren't had)
-                 /refs/main                       the commit that a branch has
+                 /snapshots/COMMIT/FILE.gguf      a link to them (a file where links don't work)
+                 /refs/main                       the commit of a branch
 """
 
 import os
@@ -16,12 +16,12 @@ from r1local.hub.errors import not_writable
 from r1local.hub.regular_files import is_whole, regular
 from r1local.hub.setup import load
 
-#: Seconds between two tries for a lock that another process holds.
+#: Seconds between two attempts at a lock that another process holds.
 _LOCK_S = 0.5
 
 
 def cache_folder() -> Path:
-    """Hugging Face's cache, as HF_HOME and HF_HUB_CACHE place it."""
+    """Return Hugging Face's cache, as HF_HOME and HF_HUB_CACHE place it."""
     load()
     from huggingface_hub import constants
 
@@ -29,12 +29,12 @@ def cache_folder() -> Path:
 
 
 def blob_path(remote: RemoteFile) -> Path:
-    """Where the cache keeps a file's bytes."""
+    """Return where the cache keeps a file's bytes."""
     return _repository_folder(remote.repo_id) / "blobs" / remote.etag
 
 
 def snapshot_path(remote: RemoteFile) -> Path:
-    """Where the cache has a file under its own name."""
+    """Return where the cache has a file under its own name."""
     folder = _repository_folder(remote.repo_id) / "snapshots" / remote.commit
     return folder / PurePosixPath(remote.filename)
 
@@ -47,14 +47,14 @@ def _repository_folder(repo_id: str) -> Path:
 
 
 def cached_path(remote: RemoteFile) -> Path | None:
-    """The file in the cache if it is there with the size it has on the hub, whoever fetched it."""
+    """Return the file in the cache, if it has the size it has on the hub, whoever fetched it."""
     path = snapshot_path(remote)
     return path if is_whole(path, remote.size) else None
 
 
 @contextmanager
 def locked(remote: RemoteFile, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold huggingface_hub's own lock of a blob; `waiting` is called while another has it.
+    """Hold huggingface_hub's own lock of a blob; `waiting` is called while another process has it.
 
     Raises:
         DownloadError: the cache can't be written.
@@ -79,9 +79,9 @@ def locked(remote: RemoteFile, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def link_into_snapshot(remote: RemoteFile, revision: str) -> Path:
-    """Link a blob that is there into its snapshot, and note which commit a revision is.
+    """Link a complete blob into its snapshot, and record which commit a revision is.
 
-    huggingface_hub would ask the hub once more for that, and download what it then says.
+    huggingface_hub would ask the hub again for that, and download whatever it then says.
 
     Raises:
         DownloadError: the cache can't be written.
@@ -102,7 +102,7 @@ def link_into_snapshot(remote: RemoteFile, revision: str) -> Path:
 def _link(path: Path, blob: Path) -> None:
     try:
         path.symlink_to(os.path.relpath(blob, path.parent))
-    except OSError:  # Windows allows links to few users: the file goes there itself
+    except OSError:  # on Windows few users may make links, so move the file
         blob.replace(path)
 
 

@@ -1,7 +1,7 @@
-"""Limits on the time the network takes.
+"""Limits on the time that the network may take.
 
-A socket's time-out is for silence only: an answer that comes byte by byte never ends by it, nor
-does a name that nobody resolves.
+A socket's timeout only covers silence: it never ends an answer that comes byte by byte, or the
+resolution of a name that gets no response.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,19 +13,19 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Seconds between two looks at whether to go on waiting.
+#: Seconds between two checks whether to go on waiting.
 _POLL_S = 0.1
-#: The least bytes per second of a connection, and the seconds they are counted over. A model of
-#: 1 GB would take a week and a half at this speed.
+#: The minimum speed of a connection in bytes per second, and the seconds over which it is
+#: measured. At this speed a model of 1 GB would take a week and a half.
 LEAST_SPEED, PACE_S = 1_000, 30.0
 
 
 class TimeLimitExceeded(Exception):
-    """A call did not end in the time it was given."""
+    """A call has not finished in the time it was given."""
 
 
 class TooSlow(Exception):
-    """A connection brings less than `LEAST_SPEED`."""
+    """A connection is slower than `LEAST_SPEED`."""
 
 
 def call_within(
@@ -38,8 +38,8 @@ def call_within(
 
     Args:
         seconds: how long to wait; the work itself can't be stopped, and ends with the process.
-        poll: called all the while; what it raises ends the wait.
-        late: given the result if it comes after the wait was ended.
+        poll: called repeatedly during the wait; what it raises ends the wait.
+        late: receives the result if it comes after the wait has ended.
 
     Raises:
         TimeLimitExceeded: there is no result in time.
@@ -66,23 +66,23 @@ def _fulfil(future: "Future[T]", work: Callable[[], T]) -> None:
 
 
 def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass on what a connection brings for as long as it is not too slow.
+    """Yield what a connection delivers for as long as it is not too slow.
 
-    Only the waiting for bytes counts, not what is done with them.
+    Only the wait for bytes counts, not what is done with them.
 
     Raises:
-        TooSlow: it brought less than `LEAST_SPEED` for `PACE_S`.
+        TooSlow: it was slower than `LEAST_SPEED` for `PACE_S`.
     """
-    waited, came = 0.0, 0
+    waited, received = 0.0, 0
     while True:
         asked = monotonic()
         chunk = next(chunks, None)
         if chunk is None:
             return
         waited += monotonic() - asked
-        came += len(chunk)
-        if came >= LEAST_SPEED * PACE_S:
-            waited, came = 0.0, 0
+        received += len(chunk)
+        if received >= LEAST_SPEED * PACE_S:
+            waited, received = 0.0, 0
         elif waited >= PACE_S:
             raise TooSlow
         yield chunk

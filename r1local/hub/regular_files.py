@@ -1,19 +1,19 @@
-"""Opening files where somebody else may have put a link, a pipe or a device of the same name."""
+"""Opening files where somebody else may have put a link, a pipe or a device under that name."""
 
 import errno
 import os
 import stat
 from pathlib import Path
 
-# Neither a link that leads elsewhere nor a pipe that blocks is what was asked for.
+# Protects from links that lead elsewhere and pipes that block.
 _NO_TRAPS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def regular(path: str, flags: int) -> int:
-    """Open a regular file, as the `opener` of `open`; one that is made has the usual permissions.
+    """Open a regular file, as an `opener` for `open`; new files get the usual permissions.
 
     Raises:
-        OSError: it can't be opened, is a symbolic link, or is no regular file.
+        OSError: it can't be opened, is a symbolic link, or isn't a regular file.
     """
     try:
         descriptor = os.open(path, flags | _NO_TRAPS, 0o666)
@@ -28,7 +28,7 @@ def regular(path: str, flags: int) -> int:
 
 
 def is_whole(path: Path, size: int) -> bool:
-    """Whether a regular file of `size` bytes is there; links are followed, as caches use them."""
+    """Return whether there is a regular file of `size` bytes; links count, as caches use them."""
     try:
         status = path.stat()
     except (OSError, ValueError):

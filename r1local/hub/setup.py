@@ -1,7 +1,7 @@
-"""This machine's own part in reaching the hub: its address, token, proxies and certificates.
+"""This machine's side of reaching the hub: its address, token, proxies and certificates.
 
 huggingface_hub and its HTTP client read them from the environment, and fail in their own ways on
-values that can't be used. Every one of those is told as a sentence here.
+unusable values. This module turns each of those failures into a clear sentence.
 """
 
 import logging
@@ -17,10 +17,10 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def load() -> None:
-    """Import huggingface_hub, which reads its settings then.
+    """Import huggingface_hub, which reads its settings while it is imported.
 
     Raises:
-        HubMisconfigured: one of them can't be used.
+        HubMisconfigured: one of the settings can't be used.
     """
     try:
         from huggingface_hub import constants
@@ -38,7 +38,7 @@ def load() -> None:
 
 
 def _variable_in(message: str) -> str:
-    """The variable whose value an error quotes; else HF_ENDPOINT, which alone is never quoted."""
+    """Return the variable whose value an error quotes; HF_ENDPOINT is the one never quoted."""
     named = [
         name for name, value in os.environ.items() if name[:3] == "HF_" and repr(value) in message
     ]
@@ -46,7 +46,7 @@ def _variable_in(message: str) -> str:
 
 
 def is_web_address(url: str) -> bool:
-    """Whether something can be asked of a URL."""
+    """Return whether a URL can be requested."""
     import httpx2
 
     try:
@@ -57,7 +57,7 @@ def is_web_address(url: str) -> bool:
 
 
 def address() -> str:
-    """The hub's address as HF_ENDPOINT has it, without a user's name and password."""
+    """Return the hub's address from HF_ENDPOINT, without a user name and password."""
     import httpx2
     from huggingface_hub import constants
 
@@ -65,36 +65,36 @@ def address() -> str:
 
 
 def session() -> "Client":
-    """The HTTP client that huggingface_hub and we share.
+    """Return the HTTP client that huggingface_hub and r1local share.
 
     Raises:
-        HubMisconfigured: a setting does not let it be made.
+        HubMisconfigured: a setting prevents it from being made.
     """
     load()
     from huggingface_hub.utils import get_session
 
     try:
         client = get_session()
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # including ssl.SSLError
         named = next((name for name in _CERTIFICATES if os.environ.get(name)), "this system")
         raise HubMisconfigured(
             f"the certificates of {named} can't be read: {error.strerror or error}",
             "give a file of certificates in PEM form, or unset it to use the system's own",
         ) from error
-    except Exception as error:  # ValueError, InvalidURL, ImportError: all are of proxies
+    except Exception as error:  # ValueError, InvalidURL, ImportError: all about proxies
         raise HubMisconfigured(
             f"the proxy of {_bad_proxy()} can't be used",
             "write it as http://HOST:PORT or socks5://HOST:PORT, or unset it",
         ) from error
     from http.cookiejar import DefaultCookiePolicy  # loads ssl, which `list` can do without
 
-    # Downloads need no cookies, and an odd one would spoil every request that follows.
+    # Downloads need no cookies, and a strange one would spoil every request that follows.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return client
 
 
 def _bad_proxy() -> str:
-    """Where a proxy is set that the HTTP client refuses; its URL may hold a password."""
+    """Return where a proxy is set that the HTTP client refuses; its URL may hold a password."""
     from urllib.request import getproxies
 
     import httpx2
@@ -111,7 +111,7 @@ def _bad_proxy() -> str:
 
 
 def headers() -> dict[str, str]:
-    """What huggingface_hub sends with each request: the token, and who asks.
+    """Return the headers that huggingface_hub sends: the token, and the user agent.
 
     Raises:
         HubMisconfigured: the token can't be read or sent.
@@ -119,12 +119,12 @@ def headers() -> dict[str, str]:
     load()
     from huggingface_hub.utils import build_hf_headers
 
-    hint = "copy the token anew from https://huggingface.co/settings/tokens, or unset HF_TOKEN"
+    hint = "copy the token again from https://huggingface.co/settings/tokens, or unset HF_TOKEN"
     try:
         made = build_hf_headers()
-    except Exception as error:  # its file's, and those of the services that hand tokens out
+    except Exception as error:  # from its file, or from services that hand out tokens
         raise HubMisconfigured("the hub's token can't be read", hint) from error
     sent = made.get("authorization", "")
     if not (sent.isascii() and sent.isprintable()):
-        raise HubMisconfigured("the hub's token has characters that no token has", hint)
+        raise HubMisconfigured("the hub's token contains characters that no token has", hint)
     return made

@@ -1,4 +1,4 @@
-"""A file's bytes by ranges over several connections, hashed as they come, resumed if cut off."""
+"""The download of a file in ranges over several connections, hashed on the way, and resumable."""
 
 import errno
 import hashlib
@@ -28,19 +28,20 @@ from r1local.hub.regular_files import regular
 from r1local.machine.hardware import boot_id
 from r1local.units import disk_size
 
-#: Blocks asked for in one request: each request costs a round trip.
+#: Blocks per request; each request costs a round trip.
 _RUN = 8
-#: Failures in a row after which a file is given up. One that brought more bytes than a connection
-#: at the least speed is none of them: a server could drop each after a byte, for ever.
+#: Failures in a row after which a download is given up. The count restarts if an attempt brought
+#: more bytes than a connection at the least speed would. Fewer don't restart it, or a server that
+#: drops each connection after a byte could go on for ever.
 _ATTEMPTS = 8
 _PROGRESS = int(LEAST_SPEED * PACE_S)
-#: Seconds of the first pause after a failure, doubled each time up to the longest; and the longest
-#: pause that a server may ask for.
+#: Seconds of the first pause after a failure, which doubles each time up to the longest; and the
+#: longest pause that a server may ask for.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 30.0, 300.0
-#: Seconds between two reports, and between two times that all is brought to the disk.
+#: Seconds between two reports, and between two flushes to the disk.
 _REPORT_S, _FLUSH_S = 0.1, 2.0
-#: Seconds of a pause that a user wants to know of.
-_WORTH_TELLING_S = 4.0
+#: Seconds above which the user is told about a pause.
+_NOTABLE_PAUSE_S = 4.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -48,11 +49,11 @@ Report: TypeAlias = Callable[[Progress | DownloadNotice], None]
 
 
 class Cancelled(Exception):
-    """The user stopped the download; what came is kept."""
+    """The user stopped the download; what has arrived is kept."""
 
 
 class _Changed(Exception):
-    """The file is another one than when the download began."""
+    """The file on the hub has changed since the download started."""
 
 
 def fetch(
@@ -62,15 +63,14 @@ def fetch(
     report: Report,
     cancelled: Callable[[], bool],
 ) -> None:
-    """Download a file to `target`, which appears only when it is whole and its hash right.
+    """Download a file to `target`, which appears only when the file is complete and verified.
 
-    A part that an earlier download left beside it is gone on with; one of another version of the
-    file is removed.
+    A partial file from an earlier download is resumed; one of another version is removed.
 
     Raises:
-        Cancelled: `cancelled` came true; the part is kept.
-        ChecksumMismatch: twice the bytes were not those the hub has.
-        DownloadError: the network gave out, or the disk; the part is kept.
+        Cancelled: `cancelled` returned True; the partial file is kept.
+        ChecksumMismatch: the file arrived damaged twice.
+        DownloadError: the network or the disk failed; the partial file is kept.
         HubError: the hub refuses the file.
     """
     _remove_other_versions(remote, target, report)
@@ -84,30 +84,31 @@ def fetch(
                 raise DownloadError(
                     f"{remote.filename} keeps changing on the hub", "try again later"
                 ) from None
-            report(DownloadNotice(f"{remote.filename} has changed on the hub: starting anew"))
+            report(DownloadNotice(f"{remote.filename} has changed on the hub: starting again"))
             continue
         if remote.sha256 in (None, digest):
             transfer.finish()
             return
         transfer.discard()
         if not last:
-            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it once more"))
+            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it again"))
     raise ChecksumMismatch(
         f"{remote.filename} arrived damaged twice: its SHA-256 is not the hub's",
-        "something changes bytes on the way: try another network, or check disk and memory",
+        "something alters the data on the way: try another network, or check disk and memory",
     )
 
 
 def _remove_other_versions(remote: RemoteFile, target: Path, report: Report) -> None:
     for partial in partials(target.parent):
         if partial.filename == remote.filename and partial.path.stem != target.name:
-            report(DownloadNotice(f"{remote.filename} has changed on the hub since: starting anew"))
+            message = f"{remote.filename} has changed on the hub since: starting again"
+            report(DownloadNotice(message))
             partial.path.unlink(missing_ok=True)
             partial.path.with_suffix(JOURNAL).unlink(missing_ok=True)
 
 
 class _Transfer:
-    """One attempt at a file: its part on disk, the threads that fill it, and its hash."""
+    """One attempt at a download: the partial file, the threads that fill it, and its hash."""
 
     def __init__(
         self,
@@ -130,12 +131,12 @@ class _Transfer:
         self._came = 0
         self._ranged = True
         self._taken_over = False
-        self._told: deque[DownloadNotice] = deque()
+        self._notices: deque[DownloadNotice] = deque()
         self._digest = ""
         identity = Identity(remote.repo_id, remote.filename, remote.etag, remote.size)
         with self._disk_errors():
             target.parent.mkdir(parents=True, exist_ok=True)
-            if target.is_dir():  # which no file can replace once it is whole
+            if target.is_dir():  # the complete file couldn't replace it
                 raise IsADirectoryError(errno.EISDIR, "it is a folder", str(target))
             record = target.with_name(target.name + JOURNAL)
             with open(self._part, "ab", opener=regular) as stream:
@@ -146,7 +147,7 @@ class _Transfer:
         self._came = identity.bytes_of(self._journal.done)
 
     def run(self) -> str:
-        """Fill the part; returns its SHA-256 in hexadecimal."""
+        """Complete the partial file; return its SHA-256 in hexadecimal."""
         works = [self._hash, self._flush, *([self._work] * self._connections)]
         threads = [Thread(target=self._guard, args=(work,), daemon=True) for work in works]
         for thread in threads:
@@ -157,8 +158,8 @@ class _Transfer:
                     raise Cancelled
                 if self._failure:
                     raise self._failure
-                while self._told:
-                    self._report(self._told.popleft())
+                while self._notices:
+                    self._report(self._notices.popleft())
                 self._report(Progress(self._came, self._remote.size))
                 with self._news:
                     self._news.wait(_REPORT_S)
@@ -171,7 +172,7 @@ class _Transfer:
         return self._digest
 
     def finish(self) -> None:
-        """Give the part, which is whole, its name."""
+        """Give the completed partial file its final name."""
         with self._disk_errors():
             with open(self._part, "r+b", opener=regular) as stream:
                 os.fsync(stream.fileno())
@@ -179,21 +180,21 @@ class _Transfer:
             self._journal.remove()
 
     def discard(self) -> None:
-        """Remove a part that is worth nothing."""
+        """Remove a partial file that is useless."""
         self._journal.remove()
         self._part.unlink(missing_ok=True)
 
     def _guard(self, work: Callable[[], None]) -> None:
-        """A thread's work; what it fails with ends the transfer."""
+        """Do a thread's work; an exception in it ends the transfer."""
         try:
             with self._disk_errors():
                 work()
         except BaseException as error:
             self._failure = self._failure or error
             self._stop.set()
-            self._tell()
+            self._wake_all()
 
-    def _tell(self) -> None:
+    def _wake_all(self) -> None:
         with self._news:
             self._news.notify_all()
 
@@ -206,7 +207,7 @@ class _Transfer:
                 self._fetch(stream, _Span(0, self._remote.size, whole=True))
 
     def _next_run(self) -> list[int]:
-        """The next blocks to fetch in one request: the first ones missing that lie together."""
+        """Take the next blocks to fetch in one request: the first missing ones in a row."""
         with self._news:
             run: list[int] = []
             most = max(1, min(_RUN, len(self._left) // self._connections))
@@ -215,13 +216,13 @@ class _Transfer:
             return run
 
     def _takes_over(self) -> bool:
-        """Whether this thread is the one to fetch a file that comes only as a whole."""
+        """Tell whether this thread is the one to fetch a file that is only served whole."""
         with self._news:
             first, self._taken_over = not self._taken_over, True
             return first
 
     def _fetch(self, stream: BinaryIO, span: "_Span") -> None:
-        """Fetch a span of the file, going on after failures where it was cut."""
+        """Fetch a span of the file; after a failure, resume where it stopped."""
         span.end = min(span.end, self._remote.size)
         failures = 0
         while span.at < span.end and not self._stop.is_set():
@@ -241,7 +242,7 @@ class _Transfer:
                 self._pause(failures, error)
 
     def _accepts(self, piece: RangeResponse, span: "_Span") -> bool:
-        """Whether what comes can be used; without ranges one thread goes on from the start."""
+        """Tell whether a response can be used; without ranges, a single thread starts over."""
         with self._news:
             self._etag = self._etag or piece.etag
             if piece.etag not in (None, self._etag):
@@ -256,7 +257,7 @@ class _Transfer:
         return True
 
     def _receive(self, stream: BinaryIO, piece: RangeResponse, span: "_Span") -> None:
-        """Write what comes to its place, and record the blocks that are complete."""
+        """Write arriving data to its place, and record completed blocks."""
         stream.seek(span.at)
         for chunk in piece.chunks:
             data = memoryview(chunk)
@@ -266,7 +267,10 @@ class _Transfer:
                 return
 
     def _take(self, stream: BinaryIO, data: memoryview, span: "_Span") -> int:
-        """Write what belongs to the block under way, unless it is there; returns how much."""
+        """Write data up to the end of a block, or skip it if the block is there already.
+
+        Returns the number of bytes written or skipped.
+        """
         block = span.at // BLOCK
         end = min((block + 1) * BLOCK, span.end)
         size = min(len(data), end - span.at)
@@ -288,7 +292,7 @@ class _Transfer:
         return size
 
     def _relocate(self) -> Interrupted:
-        """Ask the hub for the file's address again; returns why the transfer has to pause."""
+        """Ask the hub for the file's address again; return the reason to pause."""
         try:
             found = hub.locate(self._remote.repo_id, self._remote.filename, self._remote.commit)
         except (HubUnreachable, MalformedAnswer) as error:
@@ -296,30 +300,30 @@ class _Transfer:
         if (found.etag, found.size) != (self._remote.etag, self._remote.size):
             raise _Changed
         with self._news:
-            self._remote, self._etag = found, None  # another server may have another ETag
+            self._remote, self._etag = found, None  # another server may use another ETag
         return Interrupted("the server refuses the file's address")
 
     def _pause(self, failures: int, error: Interrupted) -> None:
-        """Wait before the next attempt, with jitter so that connections do not come all at once.
+        """Wait before the next attempt, with jitter so that connections don't retry all at once.
 
         Raises:
-            DownloadError: it was the last one.
+            DownloadError: this was the last attempt.
         """
         if failures >= _ATTEMPTS:
             raise DownloadError(
                 f"{self._remote.filename} can't be downloaded: {error.reason}",
-                "what came is kept: run the same command again when the network is better",
+                "what has arrived is kept: run the same command again when the network is better",
             )
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1))
         pause *= random.uniform(0.75, 1.25)
         if error.retry_after is not None:
             pause = min(_LONGEST_ASKED_S, error.retry_after)
-        if pause > _WORTH_TELLING_S:
-            self._told.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
+        if pause > _NOTABLE_PAUSE_S:
+            self._notices.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
         self._stop.wait(pause)
 
     def _hash(self) -> None:
-        """Follow the blocks as they become complete; the system still has them in memory."""
+        """Hash blocks as they are completed, while the system still has them in memory."""
         digest = hashlib.sha256()
         with open(self._part, "rb", opener=regular) as stream:
             for block in range(self._blocks):
@@ -331,10 +335,10 @@ class _Transfer:
                 digest.update(stream.read(BLOCK))
         self._digest = digest.hexdigest()
         self._stop.set()
-        self._tell()
+        self._wake_all()
 
     def _flush(self) -> None:
-        """Bring what came to the disk every few seconds, so that a power cut costs no more."""
+        """Flush the data to the disk every few seconds, so that a power cut loses no more."""
         with open(self._part, "r+b", opener=regular) as stream:
             while not self._stop.wait(_FLUSH_S):
                 self._journal.flush(stream.fileno())
@@ -344,7 +348,7 @@ class _Transfer:
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
-        """Tell in words what the disk refuses."""
+        """Translate errors of the disk into messages for the user."""
         try:
             yield
         except OSError as error:
@@ -352,7 +356,7 @@ class _Transfer:
             if error.errno in _NO_ROOM:
                 raise DiskFull(
                     f"the disk is full: {name} needs {disk_size(self._missing())} more",
-                    "what came is kept: free some room and run the same command again",
+                    "what has arrived is kept: free some space and run the same command again",
                 ) from error
             raise DownloadError(
                 f"{error.filename or name} can't be written: {error.strerror or error}",
@@ -362,7 +366,7 @@ class _Transfer:
 
 @dataclass(slots=True)
 class _Span:
-    """Bytes to fetch in one request, and how far it came; `whole` if the file has no ranges."""
+    """The bytes to fetch in one request, and the progress; `whole` if ranges aren't supported."""
 
     at: int
     end: int

@@ -1,1 +1,1 @@
-"""This machine: its processors and memory, and what of a model fits where."""
+"""This machine: its processors and memory, and which models fit where."""

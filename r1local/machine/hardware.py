@@ -1,4 +1,4 @@
-"""What this machine lets this process use."""
+"""The resources of this machine that this process may use."""
 
 import ctypes
 import os
@@ -14,16 +14,16 @@ _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
-#: What a thread's stack takes where its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
+#: Bytes of a thread's stack if its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
 _STACK = 8 * 2**20
 
 
 def usable_cores() -> int:
-    """Physical cores this process may use, at least 1.
+    """Return the number of physical cores that this process may use, at least 1.
 
     Generation is bound by memory, and a second thread on a core (SMT) only
     competes for it. Affinity (taskset, SLURM) and cgroup quotas (containers)
-    are honoured where the system has them.
+    are respected where the system has them.
     """
     allowed = _allowed_cpus()
     cores = _cores_of(allowed)
@@ -32,22 +32,22 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes this process can still use without swapping, limits of cgroups and its own honoured."""
+    """Return the bytes this process can use without swapping, within its and cgroups' limits."""
     available: int = psutil.virtual_memory().available
     limits = [*map(_cgroup_free_memory, _own_cgroups()), *_own_free_memory()]
     return min([available, *(limit for limit in limits if limit is not None)])
 
 
 def boot_id() -> str:
-    """What tells this start of the machine from every other."""
+    """Return what identifies this boot of the machine."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return f"{psutil.boot_time():.0f}"
 
 
-#: Bytes per second that GPUs and Apple's chips read their memory with: the makers' figures, as
-#: published comparisons give them. The longest name that a device's begins with or holds counts.
+#: Memory bandwidths of GPUs and Apple's chips in bytes per second: the makers' figures, from
+#: published comparisons. The longest key that occurs in a device's name counts.
 _BANDWIDTH = {
     "RTX 3060": 360e9,
     "RTX 4090": 1008e9,
@@ -66,23 +66,23 @@ _BANDWIDTH = {
     "Apple M4 Pro": 273e9,
     "Apple M4 Max": 410e9,
 }
-#: Bytes copied to measure memory: many times more than caches hold; and how often.
+#: Bytes copied to measure memory, many times more than caches hold; and how many times.
 _COPIED, _COPIES = 64 * 2**20, 3
-#: How much more must be free than is measured with.
+#: How many times the memory used for measuring has to be free.
 _MEASURED_SHARE = 4
 
 
 def gpu_bandwidth(name: str) -> float | None:
-    """Bytes per second of a GPU's memory, by its name; None where it is not known."""
+    """Return the bytes per second of a GPU's memory by the GPU's name, or None if unknown."""
     known = [chip for chip in _BANDWIDTH if re.search(rf"\b{chip}\b", name)]
     return _BANDWIDTH[max(known, key=len)] if known else None
 
 
 def memory_bandwidth() -> float | None:
-    """Bytes per second that the usable cores read and write together, measured by copying.
+    """Return the bytes per second that the usable cores read and write together, as measured.
 
-    Takes about 0.1 s, and `_COPIED` bytes twice for all cores together, of eight at most: those
-    are enough to reach the limit of what the memory gives. None where that much isn't to spare.
+    Measuring copies `_COPIED` bytes twice, shared by at most eight cores, which are enough to
+    reach the memory's limit, and takes about 0.1 s. None if that much memory can't be spared.
     """
     if available_memory() < _MEASURED_SHARE * 2 * _COPIED:
         return None
@@ -93,7 +93,7 @@ def memory_bandwidth() -> float | None:
 
 
 def _measured_bandwidth() -> float:
-    from concurrent.futures import ThreadPoolExecutor  # 5 ms that a reply needs not
+    from concurrent.futures import ThreadPoolExecutor  # costs 5 ms, which a reply can do without
 
     cores = min(8, usable_cores())
     size = _COPIED // cores
@@ -102,7 +102,7 @@ def _measured_bandwidth() -> float:
     ]
 
     def copy(area: tuple[Any, Any]) -> None:
-        ctypes.memmove(*area, size)  # lets go of the interpreter's lock
+        ctypes.memmove(*area, size)  # releases the interpreter lock
 
     best = 0.0
     with ThreadPoolExecutor(cores) as pool:
@@ -122,7 +122,7 @@ def _allowed_cpus() -> set[int]:
 
 
 def _cores_of(cpus: set[int]) -> int:
-    """Physical cores that logical CPUs belong to."""
+    """Return how many physical cores some logical CPUs belong to."""
     if sys.platform == "linux":
         siblings = {_siblings(cpu) for cpu in cpus}
         return len(siblings)
@@ -131,7 +131,7 @@ def _cores_of(cpus: set[int]) -> int:
 
 
 def _siblings(cpu: int) -> str:
-    """The logical CPUs that share a core with `cpu`, in the kernel's notation."""
+    """Return the logical CPUs that share a core with `cpu`, in the kernel's notation."""
     try:
         return (_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
@@ -139,12 +139,12 @@ def _siblings(cpu: int) -> str:
 
 
 def _own_free_memory() -> list[int]:
-    """Bytes left below this process's own limits (`ulimit -v`, `-d`), the stacks of threads apart.
+    """Return the bytes left below this process's limits (`ulimit -v`, `-d`), without stacks.
 
-    llama.cpp and OpenMP end the process where no memory is left for a thread or a graph. Data
-    doesn't count mapped files, but is compared with all that a plan needs: that errs safely.
+    llama.cpp and OpenMP end the process if no memory is left for a thread or a graph. The limit of
+    data doesn't count mapped files, but is compared with all that a plan needs, which is safe.
     """
-    if sys.platform != "linux":  # elsewhere they are not kept, or none
+    if sys.platform != "linux":  # elsewhere they are not enforced, or don't exist
         return []
     import resource
 
@@ -157,19 +157,19 @@ def _own_free_memory() -> list[int]:
 
 
 def _own_cgroups() -> list[Path]:
-    """This process's cgroup and those above it; just the root where that is all one sees."""
+    """Return this process's cgroup and its ancestors, or only the root if no more is visible."""
     try:
         lines = _OWN_CGROUP.read_text().splitlines()
     except OSError:
         return [_CGROUP]
-    # Version 2 has one line, "0::/path"; version 1 is read at its root, a container's own.
+    # Version 2 has one line, "0::/path"; version 1 is read at its root, the container's own.
     path = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
     own = _CGROUP / path
     return [own, *(group for group in own.parents if group.is_relative_to(_CGROUP))]
 
 
 def _cgroup_cpus(root: Path) -> float | None:
-    """CPUs the cgroup's quota amounts to; None without a quota.
+    """Return how many CPUs the cgroup's quota amounts to, or None without a quota.
 
     Version 2 has it as "quota period" in cpu.max, version 1 in two files
     (Linux: Documentation/admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst).
@@ -190,10 +190,10 @@ def _cgroup_cpus(root: Path) -> float | None:
 
 
 def _cgroup_free_memory(root: Path) -> int | None:
-    """Bytes left below the cgroup's memory limit; None without a limit.
+    """Return the bytes left below the cgroup's memory limit, or None without a limit.
 
-    Page cache counts as used there but can be reclaimed, and a mapped model
-    file is page cache: inactive file pages are left out, as `kubelet` does.
+    The limit counts page cache as used although it can be reclaimed, and a mapped model
+    file is page cache; so inactive file pages don't count, as in `kubelet`.
     """
     version_2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
     version_1 = (

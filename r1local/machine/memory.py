@@ -1,4 +1,4 @@
-"""How much of a model fits where: pure arithmetic on what is known of it, in bytes."""
+"""How much of a model fits where: pure arithmetic on the model's properties, in bytes."""
 
 import re
 from dataclasses import dataclass
@@ -7,24 +7,25 @@ from r1local.config.options import KVType
 from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
-#: Of fewer tokens at once a prompt is evaluated notably slower (docs/benchmarks.md).
+#: With fewer tokens at once, a prompt is evaluated notably slower (docs/benchmarks.md).
 _SMALLEST_BATCH = 16
 _F32_BYTES = 4
 _F16_BYTES = 2
-# Rows of the embedding's width that are alive at once; see `compute_bytes`.
+# Rows as wide as the embedding that exist at the same time; see `compute_bytes`.
 _LIVE_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryFacts:
-    """What a model's memory and speed depend on: bytes, and counts of numbers.
+    """What a model's memory and speed depend on, in bytes and in counts of numbers.
 
-    `keys` and `values` are the numbers cached for a token in each layer; `layers` are the bytes
-    of each layer's tensors, which a GPU can take one by one; `read_per_token` the bytes of
-    weights read for one token; `heads` those that ask, 0 where that isn't known. `context_length`
-    are the tokens the model was trained to attend to, `positions` those that it has learnt one by
-    one, 0 where they are computed. `head_lengths` are the numbers in one head's key and value;
-    `latent_attention` says that keys are stored compressed, values inside them (MLA).
+    `keys` and `values` are the numbers cached for a token in each layer. `layers` are the bytes
+    of each layer's tensors, which a GPU can hold one by one. `read_per_token` are the bytes of
+    weights read for one token. `heads` is the number of query heads, 0 if unknown.
+    `context_length` is the number of tokens on which the model was trained, `positions` the
+    number of positions that it has learnt individually, 0 if they are computed. `head_lengths`
+    are the numbers in one head's key and value. `latent_attention` means that keys are stored
+    compressed, with the values inside them (MLA).
     """
 
     weights: int
@@ -44,10 +45,10 @@ class MemoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Memory that a model may use, in bytes free, and bytes per second it can be read with.
+    """Memory that a model may use: free bytes, and bytes per second at which it can be read.
 
-    `gpus` has the free memory of each; where it is `shared` with the CPU (Apple, integrated
-    GPUs), it is a part of `memory`. A bandwidth of None is unknown.
+    `gpus` has the free memory of each GPU; where it is `shared` with the CPU (Apple, integrated
+    GPUs), it is part of `memory`. A bandwidth of None is unknown.
     """
 
     memory: int
@@ -58,7 +59,7 @@ class Machine:
 
     @property
     def all_memory(self) -> int:
-        """Free bytes of the CPU and the GPUs together, shared memory counted once."""
+        """The free bytes of the CPU and the GPUs together, with shared memory counted once."""
         return self.memory if self.shared else self.memory + sum(self.gpus)
 
 
@@ -67,10 +68,10 @@ _EXPERTS = re.compile(r"_exps\.")
 
 
 def facts_of(gguf: GGUFFile) -> MemoryFacts:
-    """The facts in a file's header: its tensor table and hyperparameters."""
+    """Return the facts in a file's header: its tensor table and hyperparameters."""
     heads = gguf.key_value_heads
-    # Files that keep DeepSeek's attention compressed cache no values: those are a view of the
-    # keys (`has_v = !is_mla`, llama-kv-cache.cpp).
+    # Files that keep DeepSeek's attention compressed don't cache values, which are a view of
+    # the keys (`has_v = !is_mla`, llama-kv-cache.cpp).
     value_length = 0 if gguf.uses_latent_attention else gguf.value_length
     layers = [0] * (gguf.block_count or 0 if gguf.tensors else 0)
     read = 0
@@ -100,7 +101,7 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
 
 
 def _experts_used(gguf: GGUFFile) -> float:
-    """Share of a mixture's experts that one token uses; 1 without a mixture."""
+    """Return the share of a mixture's experts that one token uses; 1 without a mixture."""
     count = gguf.hyperparameter("expert_count")
     used = gguf.hyperparameter("expert_used_count")
     return used / count if count and used else 1.0
@@ -109,17 +110,17 @@ def _experts_used(gguf: GGUFFile) -> float:
 def kv_cache_bytes(
     facts: MemoryFacts, context_window: int, k_type: KVType = "f16", v_type: KVType = "f16"
 ) -> int:
-    """Bytes of the KV cache for so many tokens, as llama_kv_cache allocates them."""
+    """Return the bytes of a KV cache of `context_window` tokens, as llama.cpp allocates it."""
     keys, values = (GGML_TYPES[KV_CACHE_TYPES[kv_type]] for kv_type in (k_type, v_type))
     per_token = sum(map(keys.row_bytes, facts.keys)) + sum(map(values.row_bytes, facts.values))
     return context_window * per_token
 
 
 def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
-    """An estimate, from above, of llama.cpp's compute buffer with flash attention.
+    """Estimate llama.cpp's compute buffer with flash attention from above, in bytes.
 
-    For each token of a batch: the rows alive in a layer, and a row of the
-    attention mask in f16; and once, logits. Measured with llama-cpp-python 0.3.36:
+    For each token of a batch there are the rows in use within a layer and a row of the
+    attention mask in f16; the logits come once. Measured with llama-cpp-python 0.3.36:
 
     | model, context | MiB | estimated |
     |---|---:|---:|
@@ -131,11 +132,11 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
 
 
 def plain_batch(facts: MemoryFacts, context_window: int) -> int:
-    """Tokens evaluated at once for which plain attention takes as much memory as flash attention.
+    """Return the batch for which plain attention takes as much memory as flash attention.
 
-    Without flash attention each token has the scores of every head for the whole cache: in f32,
-    and once more in f16 where they meet the values. That leaves room for fewer tokens at once;
-    0 if for so few that prompts would be slow, or where the heads aren't known.
+    Without flash attention, each token needs the scores of every head for the whole cache, in f32
+    and again in f16 for multiplying with the values. That leaves room for fewer tokens at once;
+    0 if they are so few that prompts would be slow, or if the number of heads isn't known.
     """
     row = _row_bytes(facts)
     scores = (_F32_BYTES + _F16_BYTES) * facts.heads * context_window
@@ -145,12 +146,12 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
 
 
 def _row_bytes(facts: MemoryFacts) -> int:
-    """Bytes of the rows of numbers that one token keeps alive within a layer."""
+    """Return the bytes of the rows of numbers that one token needs within a layer."""
     return _F32_BYTES * (_LIVE_ROWS * facts.embedding_length + 2 * facts.feed_forward_length)
 
 
 def memory_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16") -> int:
-    """Bytes that running the model takes: its files, KV cache and compute buffer.
+    """Return the bytes that running the model takes: its files, KV cache and compute buffer.
 
     The files count in full although they are mapped, not copied: a page that
     does not stay in memory is read from the disk again for every token.
@@ -161,9 +162,9 @@ def memory_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16
 def gpu_bytes(
     facts: MemoryFacts, gpu_layers: int, context_window: int, kv_type: KVType = "f16"
 ) -> int:
-    """Bytes on GPUs where they take so many layers, the last ones first as llama.cpp does.
+    """Return the bytes on GPUs that take `gpu_layers` layers, the last ones first as in llama.cpp.
 
-    One more than there are layers is all of the model, the output layer included.
+    One more than the number of layers is the whole model, including the output layer.
     """
     if gpu_layers <= 0:
         return 0
@@ -177,7 +178,7 @@ def gpu_bytes(
 def cpu_bytes(
     facts: MemoryFacts, gpu_layers: int, context_window: int, kv_type: KVType = "f16"
 ) -> int:
-    """Bytes beside the GPUs where they take so many layers: what is left of the model."""
+    """Return the bytes outside the GPUs if they take `gpu_layers` layers: the rest of the model."""
     if gpu_layers <= 0:
         return memory_bytes(facts, context_window, kv_type)
     left = len(facts.layers) - gpu_layers
@@ -189,13 +190,13 @@ def cpu_bytes(
 
 
 def _cached_per_token(facts: MemoryFacts, kv_type: KVType) -> list[int]:
-    """Bytes that each layer keeps of one token in the KV cache."""
+    """Return the bytes that each layer keeps of one token in the KV cache."""
     row_bytes = GGML_TYPES[KV_CACHE_TYPES[kv_type]].row_bytes
     pairs = zip(facts.keys, facts.values, strict=True)
     return [row_bytes(keys) + row_bytes(values) for keys, values in pairs]
 
 
 def context_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16") -> int:
-    """Bytes that a context takes beside the model: memory that has to be free."""
+    """Return the bytes that a context takes in addition to the model, which have to be free."""
     cache = kv_cache_bytes(facts, context_window, kv_type, kv_type)
     return cache + compute_bytes(facts, context_window)

@@ -1,6 +1,6 @@
-"""Where a model runs, and with how much context: the one rule of what fits.
+"""Where a model runs and with how much context, decided by one rule.
 
-What `list`, `show` and `pull` say beforehand is what loading does, for all of them ask here.
+What `list`, `show` and `pull` announce is what loading does, because all of them ask here.
 """
 
 from collections.abc import Callable
@@ -24,30 +24,30 @@ from r1local.machine.memory import (
 )
 from r1local.units import memory_size
 
-#: Where a model runs: all on GPUs, partly, on the CPU, or not in this machine's memory.
+#: Where a model runs: entirely on GPUs, partly, on the CPU, or not in this machine's memory.
 FitKind: TypeAlias = Literal["GPU", "GPU+CPU", "CPU", "no"]
 
 SMALLEST_CONTEXT = 512
-#: Tokens of context worth having before more layers are put on a GPU.
+#: The context, in tokens, that takes precedence over more layers on a GPU.
 USEFUL_CONTEXT = 4_096
-#: Tokens of the KV cache for each reply but one where several are decoded at once. R1's
-#: replies to hard problems are longer now and then, and then some of them wait.
+#: Tokens of the KV cache for each reply after the first where several are decoded at once. R1's
+#: replies to hard problems are sometimes longer, and then some of them wait.
 _TOKENS_A_REPLY = 8_192
-#: Sequences that share a KV cache for which plain attention is no slower on the CPU, however long
-#: they get: for each of them it computes the scores of all their tokens.
+#: The most sequences in a KV cache for which plain attention is no slower on the CPU at any
+#: length: for each sequence it computes the scores of the tokens of all sequences.
 _PLAIN_SEQUENCES = 8
-#: Share of the memory bandwidth that generation reaches: published runs lie between 53 % (M1 Max)
-#: and 85 %, files of fewer bits a weight at the lower end.
+#: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
+#: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.
 _BANDWIDTH_SHARE = (0.5, 0.85)
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What the user asked of loading; None means: decide.
+    """What the user asked of loading; None means that the planner decides.
 
     Args:
         context: tokens of context to make room for.
-        gpu_layers: layers to offload; -1 is all.
+        gpu_layers: layers to offload; -1 means all.
         kv_cache: element type of the KV cache.
         sequences: replies that can be decoded at once.
     """
@@ -58,7 +58,7 @@ class PlanRequest:
     sequences: int = 1
 
 
-#: Everything is left to the planner.
+#: A request that leaves everything to the planner.
 NO_REQUEST = PlanRequest()
 
 
@@ -68,16 +68,16 @@ class Plan:
 
     Args:
         kind: where it runs; "no" if more memory is needed than is free.
-        gpu_layers: of `layers`, those on GPUs.
-        layers: layers that can be offloaded, the output layer included.
+        gpu_layers: how many of the `layers` are on GPUs.
+        layers: layers that can be offloaded, including the output layer.
         context_window: tokens that a prompt and its reply may have together.
-        kv_tokens: tokens that the KV cache holds, of all sequences together.
+        kv_tokens: tokens that the KV cache holds for all sequences together.
         micro_batch: tokens computed at once.
         flash_attention: whether llama.cpp's flash attention is used.
-        useful: whether memory holds it with a context worth having.
+        useful: whether memory holds the model with a useful context.
         reason: why it runs there.
-        notices: what the user should know when the model is loaded so.
-        refusal: why loading it so is refused, if it is.
+        notices: what the user should know when the model is loaded in this way.
+        refusal: why loading it in this way is refused, if it is.
     """
 
     kind: FitKind
@@ -94,21 +94,21 @@ class Plan:
 
     @property
     def all_on_gpu(self) -> bool:
-        """Whether every layer is offloaded, the output layer included."""
+        """Whether every layer is offloaded, including the output layer."""
         return self.gpu_layers == self.layers
 
 
 def default_context(facts: MemoryFacts) -> int:
-    """The longest reply recommended, as far as the model was trained."""
+    """Return the longest recommended reply, limited to the model's trained context."""
     return min(MAX_TOKENS, facts.context_length or MAX_TOKENS)
 
 
 def plan(facts: MemoryFacts, machine: Machine, request: PlanRequest = NO_REQUEST) -> Plan:
     """Decide where a model runs and with how much context.
 
-    All of it on the GPUs where that leaves a useful context; else as many layers as they hold;
-    else the CPU. A context that nobody asked for is reduced before layers are left out, down to
-    4,096 tokens.
+    The whole model goes to the GPUs where that leaves a useful context, or else as many layers
+    as they hold, or else the CPU. A context that nobody asked for is reduced, down to 4,096
+    tokens, before layers are left out.
     """
     return _Planner(facts, machine, request).plan()
 
@@ -142,7 +142,7 @@ class _Planner:
         )
 
     def _place(self) -> tuple[int, int]:
-        """The layers on GPUs, and the context window."""
+        """Return the number of layers on GPUs, and the context window."""
         if not self._gpu:
             return 0, self._window(partial(self._fits, 0))
         if (asked := self._request.gpu_layers) is not None:
@@ -155,13 +155,13 @@ class _Planner:
         return self._most_layers(window), window
 
     def _window(self, fits: Callable[[int], bool]) -> int:
-        """The context asked for, or the largest one that fits, 512 tokens at least."""
+        """Return the context asked for, or the largest one that fits, at least 512 tokens."""
         if self._request.context:
             return self._request.context
         return max(min(SMALLEST_CONTEXT, self._wanted), _largest(self._wanted, fits))
 
     def _fits(self, layers: int, tokens: int) -> bool:
-        """Whether memory holds the model with a KV cache of so many tokens."""
+        """Return whether memory holds the model with a KV cache of `tokens` tokens."""
         kv_type = self._request.kv_cache
         on_gpu = gpu_bytes(self._facts, layers, tokens, kv_type)
         on_cpu = cpu_bytes(self._facts, layers, tokens, kv_type)
@@ -169,7 +169,7 @@ class _Planner:
         return on_gpu <= self._gpu and on_cpu + shared <= self._machine.memory
 
     def _most_layers(self, tokens: int) -> int:
-        """How many layers the GPUs hold, short of all of the model."""
+        """Return how many layers the GPUs hold, other than the whole model."""
         kv_type = self._request.kv_cache
 
         def held(layers: int) -> bool:
@@ -178,16 +178,16 @@ class _Planner:
         return _first_false(held, self._layers) - 1
 
     def _kv_tokens(self, layers: int, window: int) -> int:
-        """Room for several replies at once: one may fill its context window, the others share."""
+        """Return the KV cache of several replies: one may fill its context, the others share."""
         others = self._request.sequences - 1
         wanted = window + others * min(window, _TOKENS_A_REPLY)
         return max(window, _largest(wanted, partial(self._fits, layers)))
 
     def _plain_batch(self, kv_tokens: int) -> int:
-        """Tokens to compute at once without flash attention on the CPU; 0: with it.
+        """Return how many tokens to compute at once without flash attention on the CPU, or 0.
 
-        llama.cpp's own choice, flash attention, costs more than half of the speed there when the
-        context fills (docs/benchmarks.md), but passes over the tokens of other sequences.
+        0 means with flash attention, llama.cpp's own choice: there it costs more than half of the
+        speed when the context fills (docs/benchmarks.md), but skips the tokens of other sequences.
         """
         request = self._request
         if request.sequences > _PLAIN_SEQUENCES or request.kv_cache != "f16":
@@ -202,7 +202,7 @@ class _Planner:
         return "GPU+CPU" if layers else "CPU"
 
     def _free(self, layers: int) -> int:
-        """Bytes free where the model would run."""
+        """Return the free bytes where the model would run."""
         if layers == self._layers:
             return self._gpu
         return self._machine.all_memory if layers else self._machine.memory
@@ -226,13 +226,13 @@ class _Planner:
 
     def _notices(self, kind: FitKind, layers: int, window: int, kv_tokens: int) -> list[Notice]:
         offload = self._offload_notice(kind, layers)
-        told = [Notice("offload", offload)] if offload else []
-        told += [Notice("context", each) for each in self._context_notices(kind, layers, window)]
+        notices = [Notice("offload", offload)] if offload else []
+        notices += [Notice("context", each) for each in self._context_notices(kind, layers, window)]
         sequences = self._request.sequences
         if kv_tokens < window + (sequences - 1) * min(window, _TOKENS_A_REPLY):
             room = f"memory has room for {kv_tokens:,} tokens of {sequences} replies at once"
-            told.append(Notice("context", f"{room}: where they are longer, some wait"))
-        return told
+            notices.append(Notice("context", f"{room}: if they get longer, some of them wait"))
+        return notices
 
     def _offload_notice(self, kind: FitKind, layers: int) -> str | None:
         if not self._gpu:
@@ -253,20 +253,20 @@ class _Planner:
             needed = memory_size(self._needed(self._wanted))
             reduced = f"the context is {window:,} tokens: {self._wanted:,} need {needed}"
             return [f"{reduced} with the model, and {free} are free"]
-        told = []
+        notices = []
         if kind == "no":
             needed = f"{memory_size(self._needed(window))} are needed and {free} free"
-            told.append(f"{needed}: the model is read from the disk again")
+            notices.append(f"{needed}: the model is read from the disk again for every token")
         trained = self._facts.context_length
         if trained and window > trained:
-            told.append(
+            notices.append(
                 f"the model was trained on {trained:,} tokens of context:"
-                " beyond them it may lose the thread"
+                " beyond that it may lose the thread"
             )
-        return told
+        return notices
 
     def _refusal(self, layers: int) -> InvalidSetting | None:
-        """Why loading what was asked for is refused."""
+        """Return why loading what was asked for is refused."""
         facts, context, kv_cache = self._facts, self._request.context, self._request.kv_cache
         block = GGML_TYPES[KV_CACHE_TYPES[kv_cache]].block_size
         if any(length % block for length in facts.head_lengths):
@@ -280,11 +280,11 @@ class _Planner:
                 f"context {context:,} is out of range",
                 f"the model has {facts.positions:,} positions",
             )
-        # The model's file can be read from the disk again and again; what is beside it can't.
+        # The model's file can be read from the disk again and again; the memory beside it can't.
         free = self._free(layers)
-        if context and (beside := context_bytes(facts, context, kv_cache)) > free:
+        if context and (needed := context_bytes(facts, context, kv_cache)) > free:
             return InvalidSetting(
-                f"a context of {context:,} tokens needs {memory_size(beside)},"
+                f"a context of {context:,} tokens needs {memory_size(needed)},"
                 f" and {memory_size(free)} are free",
                 "give a smaller --context, or a smaller --kv-cache",
             )
@@ -292,10 +292,10 @@ class _Planner:
 
 
 def _largest(wanted: int, fits: Callable[[int], bool]) -> int:
-    """The largest context that fits: `wanted` tokens, else a multiple of 256; 0 if none does.
+    """Return the largest context that fits: `wanted`, or a multiple of 256, or 0 if none does.
 
     Args:
-        fits: doesn't come true again for more tokens.
+        fits: once it is False, it stays False for more tokens.
     """
     if fits(wanted):
         return wanted
@@ -304,7 +304,7 @@ def _largest(wanted: int, fits: Callable[[int], bool]) -> int:
 
 
 def _first_false(holds: Callable[[int], bool], end: int) -> int:
-    """The least number from 0 for which `holds` isn't true; `end` if there is none below."""
+    """Return the smallest number for which `holds` is False, starting at 0 and ending at `end`."""
     low, high = 0, end
     while low < high:
         middle = (low + high) // 2
@@ -313,10 +313,10 @@ def _first_false(holds: Callable[[int], bool], end: int) -> int:
 
 
 def tokens_per_second(facts: MemoryFacts, plan: Plan, machine: Machine) -> tuple[float, float]:
-    """A range of the speed of generation at an empty context; (0, 0) where it is unknown.
+    """Return the range of the speed of generation at an empty context; (0, 0) if unknown.
 
-    One token reads all its weights once, so the memory's bandwidth is the ceiling; 50 to 85 % of
-    it is reached in practice.
+    One token reads all its weights once, so the memory's bandwidth is the upper limit; 50 to 85 %
+    of it is reached in practice.
     """
     on_gpu = plan.gpu_layers / plan.layers
     seconds = 0.0

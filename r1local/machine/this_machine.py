@@ -1,4 +1,4 @@
-"""This machine, as the planner wants to know it."""
+"""Surveying this machine for the planner."""
 
 from r1local.engine.library import gpus
 from r1local.machine import hardware
@@ -6,7 +6,7 @@ from r1local.machine.memory import Machine
 
 
 def survey_machine(measure_bandwidth: bool = False) -> Machine:
-    """The memory that is free now; its bandwidth takes 0.1 s to measure, so only when asked."""
+    """Return the free memory; its bandwidth is only measured on request, as that takes 0.1 s."""
     found = gpus()
     known = [hardware.gpu_bandwidth(gpu.name) for gpu in found]
     shared = any(gpu.shared for gpu in found)

@@ -1,4 +1,4 @@
-"""The models r1local knows by name: the facts of `models.toml`, and of the user's own file."""
+"""The models that r1local knows by name: the facts in `models.toml` and in the user's own file."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from r1local.config.user_files import read_toml
 from r1local.errors import CatalogError, InvalidSetting, nearest
 from r1local.machine.memory import MemoryFacts
 
-#: The model that needs no download.
+#: The model that comes with r1local, so it needs no download.
 EMBEDDED_MODEL = "nano"
 
 _PACKAGE = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ _Entry = TypeVar("_Entry")
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What a model's memory depends on beside its file's size; lengths in numbers, not bytes.
+    """What a model's memory depends on besides its file's size; lengths in numbers, not bytes.
 
     `latent_length` is set for DeepSeek's compressed attention (MLA): what a layer caches for a
     token, whatever the number of heads.
@@ -39,11 +39,11 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """A model of the catalog. What is not known of it is None or empty.
+    """A model of the catalog; facts that aren't known are None or empty.
 
     Sizes are [bytes of the file, bytes read for one token] by quantization; the second may be
-    missing. Scores are percentages (Codeforces: ratings) and their `source`. Settings are what
-    its publisher recommends for options, by their names and as TOML has them.
+    missing. Scores are percentages (for Codeforces, ratings) and their `source`. Settings are
+    what its publisher recommends for options, by their names and in TOML's types.
     """
 
     name: str
@@ -69,23 +69,23 @@ class CatalogModel:
 
     @property
     def path(self) -> Path | None:
-        """The file of a model that lies outside every cache: in the package, or imported."""
+        """The model's file if it lies outside every cache: in the package, or imported."""
         return _PACKAGE / self.file if self.file else None
 
     @property
     def repositories(self) -> tuple[str, ...]:
-        """Where its files are published, the preferred one first."""
+        """The repositories that publish its files, the preferred one first."""
         return (self.repo_id, *self.alternatives) if self.repo_id else ()
 
     @property
     def distilled(self) -> bool:
-        """Whether it is another model taught by R1, not R1 itself."""
+        """Whether it is another model that R1 taught, not R1 itself."""
         return self.base_model is not None and not self.base_model.startswith("DeepSeek")
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All known models by name, those only the user's file has, and what was wrong with it."""
+    """All known models by name, which of them only the user's file has, and its problems."""
 
     models: Mapping[str, CatalogModel]
     compared: Mapping[str, Mapping[str, float | str]]
@@ -94,20 +94,20 @@ class Catalog:
     problems: tuple[CatalogError, ...] = ()
 
     def find(self, name: str) -> CatalogModel | None:
-        """The model of that name or alias, in any case."""
+        """Return the model with a name or alias, in any case."""
         wanted = name.lower()
         return self._by_name().get(wanted)
 
     def shown(self) -> Iterator[CatalogModel]:
-        """The models that are listed: all but the hidden ones."""
+        """Return the models that are listed: all except hidden ones."""
         return (model for model in self.models.values() if not model.hidden)
 
     def near(self, name: str) -> list[str]:
-        """Names and aliases that look like this one, the nearest first."""
+        """Return similar names and aliases, the most similar first."""
         return difflib.get_close_matches(name.lower(), self._by_name(), n=3, cutoff=0.55)
 
     def of_repository(self, repo_id: str) -> CatalogModel | None:
-        """The model that a repository publishes."""
+        """Return the model that a repository publishes."""
         for model in self.models.values():
             if repo_id.lower() in (known.lower() for known in model.repositories):
                 return model
@@ -119,21 +119,21 @@ class Catalog:
 
 
 def models_toml() -> Path:
-    """`models.toml`: inside an installed package, above it in a checkout."""
+    """Return the path of `models.toml`: inside an installed package, above it in a checkout."""
     installed = _PACKAGE / "models.toml"
     return installed if installed.exists() else _PACKAGE.parent / "models.toml"
 
 
 @cache
 def load_catalog(user_file: Path | None = None) -> Catalog:
-    """The catalog as `read_catalog` read it first in this process."""
+    """Return the catalog as `read_catalog` first read it in this process."""
     return read_catalog(user_file)
 
 
 def read_catalog(user_file: Path | None = None) -> Catalog:
-    """Read the shipped catalog, and lay the user's file of the same form over it.
+    """Read the shipped catalog, overlaid with the user's file of the same form.
 
-    What is wrong in the user's file is left out and told in `Catalog.problems`.
+    Wrong entries in the user's file are ignored and reported in `Catalog.problems`.
     """
     shipped = read_toml(models_toml(), CatalogError).entries
     if user_file is None or not user_file.exists():
@@ -173,7 +173,7 @@ def _table(entries: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 class _WrongField(Exception):
-    """A field that the schema does not know, or of another type than its own."""
+    """A field that is unknown, or whose value has the wrong type."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
@@ -185,12 +185,12 @@ def _problem(path: Path, model: str, error: _WrongField) -> CatalogError:
     line = _line_of(read_toml(path, CatalogError).text, model, error.name)
     where = f"{path}, line {line}" if line else str(path)
     return CatalogError(
-        f"{where}: {model}.{error.name} {error.reason}", "mend it; the entry is ignored until then"
+        f"{where}: {model}.{error.name} {error.reason}", "fix it; the entry is ignored until then"
     )
 
 
 def _line_of(text: str, model: str, name: str) -> int | None:
-    """The line of a field of a model, counted from 1: of its table where it has none."""
+    """Return the line of a model's field, counted from 1, or of the model's table."""
     inside, found = False, None
     for number, line in enumerate(text.splitlines(), start=1):
         bare = line.strip()
@@ -226,11 +226,11 @@ def _model(name: str, entry: object) -> CatalogModel:
 
 
 def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str] = ()) -> _Entry:
-    """A dataclass made of a table whose fields and types are its own; `also` are other keys."""
+    """Make a dataclass from a table after checking names and types; `also` are other keys."""
     if not isinstance(entry, dict):
         raise _WrongField(name, "must be a table")
     hints = get_type_hints(kind)
-    hints.pop("settings", None)  # made of keys of their own
+    hints.pop("settings", None)  # which come from keys of their own
     for key, value in entry.items():
         if key not in hints:
             raise _WrongField(key, f"is not known; {nearest(key, [*hints, *also])}")
@@ -247,7 +247,7 @@ def _required(spec: Field[Any]) -> bool:
 
 
 def _is(value: object, hint: Any) -> bool:
-    """Whether a TOML value has the type of an annotation; a whole number is a float too."""
+    """Return whether a TOML value has an annotated type; a whole number is also a float."""
     if isinstance(hint, UnionType):
         return any(_is(value, option) for option in get_args(hint))
     origin, arguments = get_origin(hint), get_args(hint)
@@ -261,7 +261,7 @@ def _is(value: object, hint: Any) -> bool:
 
 
 def _described(hint: Any) -> str:
-    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     if isinstance(hint, UnionType):
         hint = get_args(hint)[0]
     if get_origin(hint) is list:
@@ -270,13 +270,13 @@ def _described(hint: Any) -> str:
 
 
 def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None:
-    """The catalog's facts of a model that is not on this machine; None where it has none."""
+    """Return the catalog's facts about a model that isn't on this machine, or None."""
     shape, size = model.architecture, model.sizes.get(quantization)
     if shape is None or size is None:
         return None
     weights, read = size[0], size[-1]
     number = shape.latent_length or shape.key_value_heads * shape.head_length
-    # Without a tensor table: all but the two matrices of the vocabulary lies in equal layers.
+    # Without a tensor table: everything except the vocabulary's two matrices is in equal layers.
     outside = 2 * shape.vocabulary_size * shape.embedding_length / (model.parameters or weights)
     return MemoryFacts(
         weights=weights,

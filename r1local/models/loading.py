@@ -1,4 +1,4 @@
-"""A model made ready: its file checked, its settings decided, its template compiled."""
+"""Preparing a model: checking its file, deciding its settings, compiling its template."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,16 +25,16 @@ from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_ta
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
-#: Characters of an unknown tag that are shown.
+#: Characters of an unknown tag to show.
 _LONGEST_TAG = 40
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What the user wants of loading; None means: decide.
+    """What the user wants of loading; None means that r1local decides.
 
-    `sequences` are the replies that can be decoded at once, `template_arguments` values for the
-    chat template's variables.
+    `sequences` is the number of replies that can be decoded at once, `template_arguments` are
+    values for the chat template's variables.
     """
 
     context: int | None = None
@@ -52,19 +52,19 @@ class LoadOptions:
 
     @property
     def request(self) -> PlanRequest:
-        """What of it concerns memory."""
+        """The options that concern memory."""
         return PlanRequest(self.context, self.gpu_layers, self.kv_cache, self.sequences)
 
 
 def load_options(settings: Settings) -> LoadOptions:
-    """What the settings in force say of loading."""
+    """Return the options of loading from the settings in force."""
     names = {option.field or option.key: option.name for option in in_group("loading")}
     return LoadOptions(**{k: settings[n].value for k, n in names.items() if n in settings})
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to reply, what its user should know of it, and the seconds it took.
+    """A model ready to reply, what its user should know about it, and the seconds of loading.
 
     Args:
         details: its quantization and the layers on GPUs, in a few words.
@@ -82,14 +82,14 @@ class LoadedModel:
 
 
 def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
-    """Load the model in a GGUF file. The caller closes `LoadedModel.model`.
+    """Load the model in a GGUF file; the caller has to close `LoadedModel.model`.
 
     Raises:
-        ModelFileError: the file is not a whole, sound GGUF file.
+        ModelFileError: the file is not a complete, valid GGUF file.
         ChatTemplateError: it has no usable chat template.
         ModelLoadError: llama.cpp refuses it.
         InvalidSetting: the options ask for what the model or the memory doesn't allow.
-        LoadingCancelled: `cancelled` came true meanwhile.
+        LoadingCancelled: `cancelled` returned True in the meantime.
     """
     started = time.monotonic()
     gguf = read_gguf(path)
@@ -101,7 +101,7 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     settings = _load_settings(gguf, options, made)
     if needs_probe(gguf):
         probe(gguf, settings.threads, cancelled)
-    program = TemplateProgram(source)  # a process for it starts while the model is read
+    program = TemplateProgram(source)  # starts a process while the model is read
     model = Model(path, settings, cancelled)
     try:
         specials = model.vocabulary.specials
@@ -129,14 +129,14 @@ def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: 
 def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
     if tags:
         named = " and ".join(tag[:_LONGEST_TAG] for tag in tags[:2])
-        told = f"the model has {named}, which r1local doesn't know: thoughts may be in the answer"
-        yield Notice("thinking", told)
+        message = f"r1local doesn't know this model's {named}: thoughts may end up in the answer"
+        yield Notice("thinking", message)
 
 
 def _unused(template: ChatTemplate) -> Iterator[Notice]:
     for name in template.unused_arguments:
-        told = f"the chat template has no variable {name}: --template-arg {name} changes nothing"
-        yield Notice("template", told)
+        message = f"the chat template has no variable {name}: --template-arg {name} has no effect"
+        yield Notice("template", message)
 
 
 def _details(gguf: GGUFFile, plan: Plan) -> str:
@@ -158,7 +158,7 @@ def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSett
 
 
 def _threads(gguf: GGUFFile) -> int:
-    """All cores for a model worth it: tiny ones lose more to waiting than they win."""
+    """Return all cores for a model worth it; tiny ones lose more by waiting than they gain."""
     return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
 
 

@@ -1,4 +1,4 @@
-"""Where models that are not loaded would run: on this machine, in the catalog, or on the hub."""
+"""Planning where models would run before they are loaded, whether they are installed or not."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from r1local.models.catalog import facts_of_known
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.store.installed import Installed
 
-#: Entries of a vocabulary, more than any has: what a header's summary doesn't tell.
+#: Entries of a larger vocabulary than any, since a header's summary doesn't say how many it has.
 _LARGEST_VOCABULARY = 2**20
 
 
 def preferred_plan(entry: Installed, machine: Machine) -> Plan | None:
-    """Where a model on this machine would run by what is set for it; None if its file is odd.
+    """Plan a model on this machine by its settings; None if its file is not valid.
 
     Raises:
-        InvalidSetting: a place has a value that can't be.
+        InvalidSetting: a place has a value that isn't allowed.
     """
     names = of_model([entry.name], entry.known, entry.quantization, entry.path)
     request = preferred_request(names)
@@ -26,9 +26,9 @@ def preferred_plan(entry: Installed, machine: Machine) -> Plan | None:
 
 
 def plan_of(entry: Installed, machine: Machine, request: PlanRequest = NO_REQUEST) -> Plan | None:
-    """Where a model on this machine would run, as loading decides it; None if its file is odd.
+    """Plan a model on this machine like loading would; None if its file is not valid.
 
-    A download that is not whole is planned by what the catalog knows.
+    An incomplete download is planned by the catalog's facts.
     """
     if not entry.whole:
         if entry.known is None or entry.quantization is None:
@@ -44,14 +44,14 @@ def plan_of(entry: Installed, machine: Machine, request: PlanRequest = NO_REQUES
 
 
 def _is_certain(made: Plan, facts: MemoryFacts, machine: Machine, request: PlanRequest) -> bool:
-    """Whether what a summary lacks, the vocabulary and the layers' sizes, changes nothing."""
+    """Return whether what a summary lacks (vocabulary, sizes of layers) makes no difference."""
     if machine.gpus and not made.all_on_gpu:
         return False
     return plan(replace(facts, vocabulary_size=_LARGEST_VOCABULARY), machine, request) == made
 
 
 def _exact(entry: Installed, machine: Machine, request: PlanRequest) -> Plan | None:
-    """The plan by the whole header, which may be many MB."""
+    """Return the plan by the whole header, which may have many MB."""
     try:
         return plan(facts_of(read_gguf(entry.path)), machine, request)
     except ModelFileError:
@@ -59,7 +59,7 @@ def _exact(entry: Installed, machine: Machine, request: PlanRequest) -> Plan | N
 
 
 def _facts_of_summary(header: GGUFFile) -> MemoryFacts | None:
-    """The facts in a header's summary, with layers of equal size; None if they can't be true."""
+    """Return the facts in a header's summary, assuming equal layers; None if impossible."""
     facts = facts_of(header)
     numbers = (*facts.keys, facts.embedding_length, *(each + 1 for each in facts.values))
     if not facts.keys or min(numbers) <= 0 or facts.feed_forward_length < 0:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from r1local.config.preferences import OfModel, settings_in_force
+from r1local.gguf.quantization import quantization_named
 from r1local.machine.planner import PlanRequest
 from r1local.models.catalog import CatalogModel
 
@@ -17,9 +18,10 @@ def of_model(
     """Say what may be set for a model: by its file's path, then by its names.
 
     A name with the quantization (`7b:q5_k_m`) is more exact than one without, whichever of them
-    the user typed; otherwise the names given come before those that the catalog has.
+    the user typed; otherwise the names given come before those that the catalog has. A name with
+    another quantization is not this model's.
     """
-    bare = [name for name in names if name]
+    bare = [name for name in names if name and not _names_another(name, quantization)]
     bare += (known.name, *known.aliases) if known else ()
     exact = [f"{name}:{quantization}" for name in bare] if quantization else []
     file = [str(path.resolve())] if path else []
@@ -29,8 +31,15 @@ def of_model(
     return OfModel(all_names, known.settings, f"models.toml, {known.name}")
 
 
+def _names_another(name: str, quantization: str | None) -> bool:
+    """Tell whether a name such as `7b:q4_k_m` is of another quantization."""
+    _model, colon, tag = name.rpartition(":")
+    named = quantization_named(tag) if colon else None
+    return None not in (named, quantization) and named != quantization_named(quantization or "")
+
+
 def preferred_request(model: OfModel) -> PlanRequest:
-    """What is set of how a model is loaded, as far as it concerns memory.
+    """Return the settings for loading a model that concern memory.
 
     Raises:
         InvalidSetting: a place has a value that can't be.

@@ -1,8 +1,8 @@
-"""What a user may call a model: one grammar for every command.
+"""References to models: one grammar for every command.
 
 7b  7b:q5_k_m  deepseek-r1:7b        a name or alias of the catalog, and a quantization
 hf:org/repo[:TAG or FILE][@rev]      a repository of the hub; also hf://…, hf.co/… and a pasted URL
-ollama:[HOST/][OWNER/]NAME[:TAG]     a model in Ollama's store, as Ollama itself is asked for it
+ollama:[HOST/][OWNER/]NAME[:TAG]     a model in Ollama's store, named as for Ollama itself
 ./model.gguf  ~/models/model.gguf    a file
 """
 
@@ -20,9 +20,9 @@ from r1local.models.catalog import Catalog, CatalogModel
 
 _HUB = re.compile(r"hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
 _OLLAMA = "ollama:"
-#: A branch, a tag or a commit; of those with a slash the hub's own need no %2F.
+#: A branch, a tag or a commit; among names with a slash only the hub's own need no %2F.
 _REVISION = r"(?:refs/(?:pr/\d+|convert/[\w.-]+)|[^/@:]+)"
-#: A repository as the hub allows it, then what follows it.
+#: A repository's name as the hub allows it, and what may follow it.
 _REPOSITORY = re.compile(
     r"(?:models?/)?(?!models/)(?P<repo>\w[\w.-]{0,95}/\w[\w.-]{0,95})"
     rf"(?:@(?P<early>{_REVISION}))?"
@@ -30,19 +30,19 @@ _REPOSITORY = re.compile(
     rf"(?:[:/](?P<what>[^@]+))?(?:@(?P<late>{_REVISION}))?",
     re.ASCII,
 )
-#: What the hub forbids in a repository's name, where our cache's folders rely on it.
+#: What the hub forbids in a repository's name and our cache's folder names rely on.
 _FORBIDDEN_IN_NAMES = re.compile(r"--|\.\.|[.-](?:/|$)|\.git$")
-#: What else has an address on the hub: by the first segment, and by the third.
+#: Other things with an address on the hub, by its first segment.
 _OTHER_KINDS = {
     f"{kind}s": f"a {kind}"
     for kind in ("dataset", "space", "kernel", "bucket", "collection", "paper")
 }
-#: Segments of a repository's name.
+#: Number of segments in a repository's name.
 _ID_SEGMENTS = 2
 #: Pages of single files.
 _FILE_PAGES = ("resolve", "blob", "raw", "blame")
 _OTHER_PAGES = re.compile(r"[^/]+/[^/]+/(discussions|commits?|settings|edit|community)(?:/|$)")
-#: Bounds and alphabets of the parts of Ollama's names (types/model/name.go).
+#: Lengths and characters that Ollama allows in the parts of a name (types/model/name.go).
 _OLLAMA_NAME = re.compile(
     r"(?:(?:(?P<host>\w[\w.:-]{0,349})/)?(?P<owner>\w[\w-]{0,79})/)?"
     r"(?P<model>\w[\w.-]{0,79})(?::(?P<tag>\w[\w.-]{0,79}))?",
@@ -53,7 +53,7 @@ _OLLAMA_HOST, _OLLAMA_OWNER = "registry.ollama.ai", "library"
 
 @dataclass(frozen=True, slots=True)
 class CatalogReference:
-    """A model of the catalog; `note` is what its alias hides, to be told once."""
+    """A model of the catalog; `note` tells the user what its alias hides."""
 
     model: CatalogModel
     quantization: str | None = None
@@ -62,7 +62,10 @@ class CatalogReference:
 
 @dataclass(frozen=True, slots=True)
 class HubReference:
-    """A repository, and what is wanted of it: a file, a quantization, or a word of a name."""
+    """A repository, and what to take from it: a file, a quantization, or a word in a file's name.
+
+    A word in a file's name is kept in `quantization`.
+    """
 
     repo_id: str
     quantization: str | None = None
@@ -72,7 +75,7 @@ class HubReference:
 
 @dataclass(frozen=True, slots=True)
 class OllamaReference:
-    """A model in Ollama's store, by its shortest name, with its tag; case doesn't count."""
+    """A model in Ollama's store, by its shortest name and its tag; case is ignored."""
 
     name: str
 
@@ -88,10 +91,10 @@ Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathR
 
 
 def parse_reference(reference: str, catalog: Catalog) -> Reference:
-    """What a reference means. Nothing is looked up but whether a path exists.
+    """Parse a reference; look up nothing except whether a path exists.
 
     Raises:
-        UnknownModel: it is none of the forms above; the hint names those that look like it.
+        UnknownModel: it has none of the forms above; the hint suggests similar names.
     """
     text = reference.strip()
     named = _in_catalog(text, catalog)
@@ -115,7 +118,7 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
 def _expanded(text: str) -> Path:
     try:
         return Path(os.path.expanduser(text))  # noqa: PTH111  (its own raises for unknown users)
-    except ValueError:  # a zero byte, which is in no user's name
+    except ValueError:  # a zero byte, which no user's name contains
         return Path(text)
 
 
@@ -124,7 +127,7 @@ def _exists(path: Path) -> bool:
 
 
 def _in_catalog(text: str, catalog: Catalog) -> CatalogReference | None:
-    """`NAME` or `NAME:QUANT`; an alias may hold a colon itself."""
+    """Parse `NAME` or `NAME:QUANT`; an alias may contain a colon itself."""
     model, alias, quantization = catalog.find(text), text, None
     if model is None:
         alias, colon, wanted = text.rpartition(":")
@@ -142,13 +145,13 @@ def _in_catalog(text: str, catalog: Catalog) -> CatalogReference | None:
 
 
 def _endpoint() -> re.Pattern[str]:
-    """The start of an address of the hub that HF_ENDPOINT names, if it names one."""
+    """Return a pattern for the start of addresses on the hub that HF_ENDPOINT names, if any."""
     host = re.sub(r"^https?://", "", os.environ.get("HF_ENDPOINT", ""), flags=re.IGNORECASE)
     return re.compile(rf"(?:https?://)?{re.escape(host.rstrip('/') or ' ')}/", re.IGNORECASE)
 
 
 def _on_hub(reference: str, address: str, *, is_url: bool) -> HubReference:
-    """A repository's reference, from what follows the hub's name; URLs are percent-encoded."""
+    """Parse what follows the hub's name in a reference; URLs are percent-encoded."""
     rest = re.split(r"[?#]" if is_url else r"\?", address)[0].rstrip("/")
     _expect_model(reference, rest)
     found = _REPOSITORY.fullmatch(rest)
@@ -169,7 +172,7 @@ def _on_hub(reference: str, address: str, *, is_url: bool) -> HubReference:
 
 
 def _expect_model(reference: str, rest: str) -> None:
-    """Refuse addresses of the hub that are those of something else, as what they are."""
+    """Raise an error that says what an address on the hub is, if it isn't a model's."""
     first, *others = rest.lower().split("/")
     if kind := _OTHER_KINDS.get(first if len(others) < _ID_SEGMENTS else first.rstrip("s") + "s"):
         raise UnknownModel(f"{reference!r} is {kind}, not a model", "give a model's repository")
@@ -181,24 +184,27 @@ def _expect_model(reference: str, rest: str) -> None:
 
 
 def _checked_revision(reference: str, revision: str) -> str:
-    """A revision that git allows, and that leads out of no folder (git-check-ref-format)."""
+    """Return a revision that git allows, so that it can't lead out of a folder.
+
+    See git-check-ref-format.
+    """
     if re.search(r"\.\.|//|^[/.-]|[/.]$|[\x00-\x20\x7f~^:?*\[\\]", revision):
         raise UnknownModel(f"{reference!r} names no revision", "write a branch, tag or commit")
     return revision
 
 
 def _in_ollama(reference: str) -> OllamaReference:
-    """A model of Ollama's, named as Ollama resolves names: what is left out is filled in."""
+    """Parse a name of Ollama's, filling in missing parts as Ollama does."""
     bare = re.sub(r"^\w+://", "", reference[len(_OLLAMA) :])
     found = _OLLAMA_NAME.fullmatch(bare)
     if found is None:
-        raise UnknownModel(f"{reference!r} names no model of Ollama's", "see: ollama list")
+        raise UnknownModel(f"{reference!r} is not a model's name in Ollama", "see: ollama list")
     host, owner = found["host"] or _OLLAMA_HOST, found["owner"] or _OLLAMA_OWNER
     return OllamaReference(ollama_name(host, owner, found["model"], found["tag"] or "latest"))
 
 
 def ollama_name(host: str, owner: str, model: str, tag: str) -> str:
-    """What Ollama calls a model: its own registry and library go without saying."""
+    """Return what Ollama calls a model: its own registry and library are left out."""
     parts = [host, owner, f"{model}:{tag}"]
     for usual in (_OLLAMA_HOST, _OLLAMA_OWNER):
         if parts[0].lower() == usual:
@@ -208,7 +214,7 @@ def ollama_name(host: str, owner: str, model: str, tag: str) -> str:
 
 def _hint(text: str, path: Path, catalog: Catalog) -> str:
     if len(path.parts) == 2 and not path.is_absolute():
-        return f"there is no such file; if it is a repository of the hub, write hf:{text}"
+        return f"there is no such file; if it is a repository on the hub, write hf:{text}"
     if len(path.parts) > 2:
         return "there is no such file: check the path"
     alias, _, quantization = text.rpartition(":")
@@ -216,7 +222,7 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
     if wrong:
         return wrong[0]
     if alias and catalog.find(alias):
-        return f"{quantization!r} is no quantization: Q4_K_M is one"
+        return f"{quantization!r} is not a quantization; Q4_K_M, for example, is one"
     near = catalog.near(alias or text)
     if near:
         return f"did you mean {' or '.join(near)}?"

@@ -1,4 +1,4 @@
-"""Models on the hub: what a reference means there, and the header of a file not yet here."""
+"""Models on the hub: what a reference means there, and the header of a file not yet downloaded."""
 
 import io
 from collections.abc import Collection, Sequence
@@ -33,19 +33,19 @@ from r1local.models.references import (
     Reference,
 )
 
-#: Bytes beside a model of which nothing is known but its size.
+#: Bytes assumed for the context of a model of which only the size is known.
 _UNKNOWN_CONTEXT = 2**30
-#: Bytes asked for at once: R1's headers of 6 to 8 MB come in a few requests.
+#: Bytes per request: R1's headers of 6 to 8 MB take a few requests.
 _HEADER_READ = 2 * 2**20
-#: Names of files in a hint, beyond which they are only counted.
-_TOLD_NAMES = 6
+#: Most files' names listed in a hint; further ones are only counted.
+_MOST_NAMES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """A model on the hub: what the catalog knows of it, its repository, and the files chosen.
+    """A model on the hub: its catalog entry, its repository, and the files chosen there.
 
-    `passed_over` are files for other purposes beside it.
+    `passed_over` are the sidecars in the repository.
     """
 
     name: str
@@ -56,10 +56,10 @@ class HubModel:
     passed_over: tuple[str, ...] = ()
 
     def files(self) -> list[RemoteFile]:
-        """Where its files are now.
+        """Ask the hub where the model's files are.
 
         Raises:
-            HubError: one can't be had, or the hub contradicts itself.
+            HubError: a file is not available, or the hub contradicts itself.
         """
         repository = self.repository
         files = self.variant.files
@@ -72,24 +72,25 @@ class HubModel:
         return found
 
     def facts(self) -> MemoryFacts | None:
-        """What the catalog knows of this quantization's memory."""
+        """Return what the catalog knows about this quantization's memory needs."""
         return _facts(self.variant, self.known)
 
 
 def on_hub(reference: Reference, models: Catalog, machine: Machine) -> HubModel:
-    """What a reference means on the hub: the quantization named, or the best that fits.
+    """Find the model a reference means on the hub: the quantization named, or the best that fits.
 
     Raises:
-        UnknownModel: it is not a model of the hub.
-        HubError: the hub does not have it, or can't be asked.
+        UnknownModel: the reference is not a model on the hub.
+        HubError: the hub does not have the model, or can't be reached.
     """
     match reference:
         case PathReference(path):
             raise UnknownModel(
-                f"{path.name} is a path, not a model of the hub", "run it as it is: r1local run -m"
+                f"{path.name} is a path, not a model on the hub",
+                "run the file itself: r1local run -m PATH",
             )
         case OllamaReference(name):
-            raise UnknownModel(f"{name} is Ollama's", f"get it there: ollama pull {name}")
+            raise UnknownModel(f"{name} is a model of Ollama", f"get it with: ollama pull {name}")
         case CatalogReference(model, quantization):
             if not model.repositories:
                 raise UnknownModel(
@@ -101,7 +102,7 @@ def on_hub(reference: Reference, models: Catalog, machine: Machine) -> HubModel:
 
 
 def _in_catalog(model: CatalogModel, quantization: str | None, machine: Machine) -> HubModel:
-    """The first of a model's repositories that has the quantization."""
+    """Choose a model from the first of its repositories that has the quantization."""
     files: list[RepoFile] = []
     for repo_id in model.repositories:
         try:
@@ -109,7 +110,7 @@ def _in_catalog(model: CatalogModel, quantization: str | None, machine: Machine)
         except NotOnHub:
             if not files:
                 raise
-            continue  # an alternative that has gone; the first one says what there is
+            continue  # an alternative that no longer exists
         available = variants(repository.files)
         found = choose(available, quantization, lambda variant: fits(variant, model, machine))
         if found:
@@ -139,39 +140,39 @@ def _sidecars(available: Sequence[Variant]) -> tuple[str, ...]:
 
 
 def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnHub:
-    """What a repository lacks, and what it has: models, sidecars, and pieces of files."""
+    """Return an error that says what a repository lacks, and what it has instead."""
     available = variants(files)
     models = dict.fromkeys(v.quantization for v in available if not v.sidecar)
     others = dict.fromkeys(_sidecars(available))
     cut = dict.fromkeys(filter(None, (cut_file(file.name) for file in files)))
-    told = f"{name} has no {wanted}" if wanted and (available or cut) else ""
+    message = f"{name} has no {wanted}" if wanted and (available or cut) else ""
     meant = [whole for whole in cut if not models or (wanted and _answers(whole, wanted))]
     if meant:
         hint = f"{meant[0]} is there in pieces: download them, join them with cat, and run the file"
-        return NotOnHub(told or f"{name} has only pieces of GGUF files", hint)
+        return NotOnHub(message or f"{name} has only pieces of GGUF files", hint)
     if models:
-        besides = f"; and by its name: {some_names(others)}" if others else ""
-        return NotOnHub(told, f"it has: {', '.join(models)}{besides}")
+        besides = f"; and by file name: {some_names(others)}" if others else ""
+        return NotOnHub(message, f"it has: {', '.join(models)}{besides}")
     if others:
-        hint = f"it has: {some_names(others)}; such a file comes only by its name: hf:{name}:FILE"
-        return NotOnHub(told or f"{name} has no model among its GGUF files", hint)
+        hint = f"it has: {some_names(others)}; to get such a file, name it: hf:{name}:FILE"
+        return NotOnHub(message or f"{name} has no model among its GGUF files", hint)
     return NotOnHub(f"{name} has no GGUF files", "look for a repository whose name ends in -GGUF")
 
 
 def _answers(path: str, wanted: str) -> bool:
-    """Whether a tag, a file's name or that of one of its pieces means a file."""
+    """Tell whether a tag, or the name of a file or of one of its pieces, means a file."""
     asked = cut_file(wanted) or wanted
     return asked in path or closeness(asked, quantization_of(path), path) is not None
 
 
 def some_names(names: Collection[str]) -> str:
-    """The first names, and how many there are beyond them."""
-    rest = len(names) - _TOLD_NAMES
-    return ", ".join(list(names)[:_TOLD_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    """List the first names, and count the others."""
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(list(names)[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool:
-    """Whether memory holds a model with a useful context."""
+    """Tell whether a model fits in memory with a useful context."""
     facts = _facts(variant, known)
     if facts is None:
         return variant.size + _UNKNOWN_CONTEXT <= machine.all_memory
@@ -184,16 +185,16 @@ def _facts(variant: Variant, known: CatalogModel | None) -> MemoryFacts | None:
 
 
 def read_remote_header(model: HubModel) -> GGUFFile:
-    """The header of a model's file, read from the hub by ranges.
+    """Read the header of a model's file from the hub, without downloading the whole file.
 
     Raises:
-        HubError: the hub can't be asked.
-        ModelFileError: it is no sound GGUF header.
+        HubError: the hub can't be reached.
+        ModelFileError: the file has no sound GGUF header.
     """
     first = model.variant.files[0]
     remote = hub.locate(model.repository.repo_id, first.name, model.repository.commit)
     stream = io.BufferedReader(hub.RemoteStream(remote), _HEADER_READ)
     header = parse_header(stream, Path(remote.filename), remote.size)
     split = len(model.variant.files) > 1
-    # The tensor table of a first part is not the whole model's.
+    # The first part of a split model has only some of the tensors.
     return replace(header, model_size=model.variant.size, tensors=() if split else header.tensors)

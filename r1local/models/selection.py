@@ -1,4 +1,4 @@
-"""Which model a command runs: the one named, or the best there is without a name."""
+"""Which model a command runs: the one named, or else the best one on this machine."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
 from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
 
-#: Metadata that says what a file's model is, or what it was made of.
+#: Metadata that names a file's model, or the model it was made from.
 _NAMES = ("general.basename", "general.name", "general.base_model.0.name")
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A model file to run, the catalog's facts of it if there are any, and what to tell first.
+    """A model file to run.
 
-    `typed` is what the user calls it.
+    `known` is its catalog entry, if it has one; `note` is a message to show first; `typed` is
+    what the user called it.
     """
 
     name: str
@@ -36,25 +37,25 @@ class Selected:
 
     @property
     def preferred(self) -> OfModel:
-        """What the user and the catalog may have set for it alone."""
+        """Settings that the user and the catalog may have for this model alone."""
         return of_model((self.typed, self.name), self.known, self.quantization, self.path)
 
     @property
     def reference(self) -> str:
-        """What selects it again: the catalog's name of it, or its file's path."""
+        """Reference that selects it again: its catalog name, or its file's path."""
         return self.known.name if self.known else str(self.path.resolve())
 
 
 def select(reference: str | None, catalog: Catalog) -> Selected:
-    """The model to run.
+    """Return the model to run.
 
-    Without a reference that is the one of R1LOCAL_MODEL or `config.toml`, else the largest one
-    of R1's family on this machine that fits its memory, else the embedded one. A model of
-    another family runs only by its name.
+    Without a reference, that is the model named by R1LOCAL_MODEL or `config.toml`, else the
+    largest model of R1's family on this machine that fits in memory, else the embedded one. A
+    model of another family must be named.
 
     Raises:
-        UnknownModel: the reference means nothing.
-        ModelNotInstalled: its model is not on this machine; the hint has the command to pull it.
+        UnknownModel: the reference matches no model.
+        ModelNotInstalled: the model is not on this machine; the hint has the command to pull it.
         InvalidSetting: `config.toml` can't be read.
     """
     if reference is None and (set_ := settings_in_force().get("model")) and set_.value:
@@ -72,7 +73,7 @@ def _select(named: str, catalog: Catalog) -> Selected:
     if isinstance(meant, PathReference):
         return Selected(meant.path.stem, meant.path, typed=named)
     note = meant.note if isinstance(meant, CatalogReference) else None
-    from r1local.models.store.search import find_installed  # a path given outright needs none of it
+    from r1local.models.store.search import find_installed  # paths, handled above, don't need it
 
     entry = find_installed(meant, catalog)
     if entry is None:
@@ -88,15 +89,15 @@ def _select(named: str, catalog: Catalog) -> Selected:
 def _best_here(catalog: Catalog) -> Selected:
     if fitting := _fitting(catalog):
         best = min(fitting, key=_rank)
-        note = f"using {best.name}; -m runs another one"
+        note = f"using {best.name}; choose another model with -m"
         return Selected(best.name, best.path, best.known, note, None, best.quantization)
     embedded = catalog.models[EMBEDDED_MODEL]
-    note = f"using the embedded demo model, {EMBEDDED_MODEL}; r1local pull 7b gets a real one"
+    note = f"using the embedded demo model, {EMBEDDED_MODEL}; get a real one with: r1local pull 7b"
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
 
 
 def _fitting(catalog: Catalog) -> "list[Installed]":
-    """The models of R1's family on this machine that its memory holds with a useful context."""
+    """Return the installed models of R1's family that fit in memory with a useful context."""
     from r1local.machine.this_machine import survey_machine
     from r1local.models.planning import preferred_plan
     from r1local.models.store.search import installed_models
@@ -108,9 +109,9 @@ def _fitting(catalog: Catalog) -> "list[Installed]":
 
 
 def _is_of_r1(entry: "Installed", catalog: Catalog) -> bool:
-    """Whether a model is of R1's family: by the shipped catalog, or by what its own file says.
+    """Tell whether a model is of R1's family, by the shipped catalog or by its file's metadata.
 
-    The user's own file may have models of any family.
+    The user's own models file may have models of any family.
     """
     if entry.known is None:
         return False
@@ -122,7 +123,7 @@ def _is_of_r1(entry: "Installed", catalog: Catalog) -> bool:
 
 
 def _rank(entry: "Installed") -> tuple[int, int]:
-    """More parameters are better, then more bits."""
+    """Return a sorting key: models with more parameters first, then those of better quality."""
     parameters = entry.known.parameters if entry.known else None
     return -(parameters or 0), quality_rank(entry.quantization or "")
 

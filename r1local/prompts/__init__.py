@@ -1,1 +1,1 @@
-"""A conversation as the tokens a model is given: chat templates, their sandbox, documents."""
+"""Turning a conversation into a prompt: chat templates, their sandbox, documents."""

@@ -1,8 +1,8 @@
-"""Messages to prompt, by the template the model file carries.
+"""Rendering messages to a prompt, by the template in the model file.
 
 Only the template's own text may become control or tag tokens. What people typed, piped or attached
-is data: wherever a special token's text in the prompt has a character of theirs, the prompt is cut
-inside it. Each part is then tokenised by itself, and no tokenizer can put the token together again.
+is data: if the text of a special token in the prompt contains any of their characters, the prompt
+is cut inside it. Each part is then tokenised separately, so no tokenizer can restore the token.
 """
 
 import re
@@ -22,28 +22,30 @@ from r1local.prompts.traced_text import MESSAGE, SYSTEM, TEMPLATE
 from r1local.thinking.dialects import R1, dialect_of
 from r1local.thinking.splitter import Start, start_of_reply
 
-#: Unicode's private-use areas, where a mark is looked for that no text has.
+#: Unicode's private-use areas, in which to find a mark that occurs in no text.
 _PRIVATE_USE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 
-#: Stands in for a thought that isn't wanted. R1 knows no such thing: behind a blank thought
-#: it writes another end tag, or begins to think aloud.
+#: Replaces a thought that isn't wanted. R1 wasn't trained on empty thoughts: after one, it writes
+#: another end tag, or begins to think aloud.
 SHORT_THOUGHT = "Okay, I can answer this directly."
 
-#: Characters at the end of a prompt in which it is looked whether a thought is open.
+#: Characters at the end of a prompt in which to look for an open thought.
 _TAIL = 256
 
-_MERGED = "the chat template has no place for a system prompt: it stands before the first question"
-_LEFT_OUT = "the chat template leaves the system prompt out"
-_NO_QUESTION = "the chat template leaves the question out: the model doesn't see it"
+_MERGED = "the chat template has no system role: the system prompt goes before the first question"
+_LEFT_OUT = "the chat template leaves out the system prompt"
+_NO_QUESTION = "the chat template leaves out the question: the model doesn't see it"
 _NO_THOUGHT = "the chat template closes the thought before it begins: the model won't think"
-_NO_SWITCH = "the chat template has no way to do without a thought: no-think changes nothing"
+_NO_SWITCH = "the chat template can't switch off the thinking: no-think has no effect"
+#: What is told of a thought that is still to begin: untrue where a reply goes on.
+OF_THOUGHTS_TO_BEGIN = frozenset(Notice("template", told) for told in (_NO_THOUGHT, _NO_SWITCH))
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered prompt: parts to be tokenised each by itself, and where it leaves the reply.
+    """A rendered prompt: parts that are tokenised separately, and where it leaves the reply.
 
-    `notices` say which wishes the template can't grant.
+    `notices` say which requests the template can't fulfil.
     """
 
     parts: tuple[str, ...]
@@ -57,17 +59,17 @@ class Prompt:
 
 
 class ChatTemplate:
-    """A model's chat template, and what it can.
+    """A model's chat template, and its capabilities.
 
     Args:
         program: the template's program.
         specials: the special tokens of the model's vocabulary.
-        thinks: the model is one that thinks, by its file's own word.
-        arguments: values for the template's variables, which go before r1local's own.
+        thinks: whether the model's file says that the model thinks.
+        arguments: values for the template's variables, which override r1local's own.
 
     Attributes:
         dialect: how the model marks its thoughts.
-        has_switch: the prompt is another one where no thought is wanted.
+        has_switch: whether the prompt differs when no thought is wanted.
 
     Raises:
         ChatTemplateError: the program is not a Jinja template.
@@ -83,13 +85,13 @@ class ChatTemplate:
     ) -> None:
         self._program = program
         self.dialect = dialect_of(program.source, specials.texts) or R1
-        # Users' text never becomes a tag, whether that is a token or not.
+        # The user's text never becomes a tag, whether the tag is a token or not.
         tags = (*self.dialect.tags, *self.dialect.atoms)
         self._specials = replace(specials, texts=specials.texts.union(tags))
         self._thinks = thinks
         self._arguments = dict(arguments or {})
         self._characters = set(program.source).union(*self._specials.texts)
-        self._told: set[Notice] = set()
+        self._reported: set[Notice] = set()
         self._learn()
 
     @property
@@ -98,32 +100,32 @@ class ChatTemplate:
 
     @property
     def unused_arguments(self) -> tuple[str, ...]:
-        """The arguments that the template never looks at."""
+        """The arguments that the template never uses."""
         names = set(re.findall(r"\w+", self._program.source))
         return tuple(name for name in self._arguments if name not in names)
 
     @property
     def may_think(self) -> bool:
-        """The model has thoughts that r1local knows of, or a template that asks for some."""
+        """Whether r1local knows the model's thoughts, or the template can ask for them."""
         return self._thinks or self.has_switch
 
-    def untold(self, notices: Sequence[Notice]) -> list[Notice]:
-        """Those of a prompt's notices that haven't been told yet; they count as told."""
-        news = [notice for notice in notices if notice not in self._told]
-        self._told.update(news)
-        return news
+    def new_notices(self, notices: Sequence[Notice]) -> list[Notice]:
+        """Return those of a prompt's notices that haven't been returned before."""
+        new = [notice for notice in notices if notice not in self._reported]
+        self._reported.update(new)
+        return new
 
     def render(self, messages: Sequence[Message], *, think: bool = True) -> Prompt:
         """Render the prompt for the assistant's next reply.
 
-        The template is told by `enable_thinking` and `thinking` whether a thought is wanted.
-        Where it ends at the assistant tag all the same and the model is one that thinks,
-        `<think>` and a line break are appended, as the usage recommendations of DeepSeek-R1's
-        README advise. Unless `think` is set, the thought is closed again behind a few words.
+        The variables `enable_thinking` and `thinking` tell the template whether to ask for a
+        thought. If it ends with the assistant tag nevertheless, and the model is one that thinks,
+        `<think>` and a line break are appended, according to the usage recommendations in
+        DeepSeek-R1's README. Unless `think` is set, the thought is closed again after a few words.
 
         Raises:
-            ChatTemplateError: the template fails, reaches for what it may not have, or takes
-                too long or too much.
+            ChatTemplateError: the template fails, tries something forbidden, or takes too long or
+                too much memory.
         """
         mark = self._unused_character(messages)
         guarded = [Message(m.role, self._hide_specials(m.content, mark)) for m in messages]
@@ -141,15 +143,15 @@ class ChatTemplate:
         elif start == "closed" and think:
             notices.append(_NO_THOUGHT)
         parts = (piece for part in self._cut(rendered) for piece in part.split(mark))
-        told = tuple(Notice("template", notice) for notice in notices)
-        return Prompt(tuple(filter(None, parts)), start, told)
+        reported = tuple(Notice("template", notice) for notice in notices)
+        return Prompt(tuple(filter(None, parts)), start, reported)
 
     def as_data(self, text: str) -> tuple[str, ...]:
-        """Parts of a text that is not the template's: no special token is whole in one."""
+        """Return a text that is not the template's in parts that break up special tokens."""
         return _parts(text, {begin + 1 for begin, _end in self._specials.spans(text)})
 
     def _learn(self) -> None:
-        """Find out what form of messages the template takes, and what it does with the wish."""
+        """Find out what form of messages the template takes, and if it can omit the thought."""
         question = [Message("user", "?")]
         asked = [(form, think) for form in _FORMS for think in (True, False)]
         given = [self._variables_for(question, think, form) for form, think in asked]
@@ -162,9 +164,9 @@ class ChatTemplate:
     def _with_system(
         self, messages: Sequence[Message], think: bool
     ) -> tuple["_Rendered", list[str]]:
-        """Render messages, and put a system prompt elsewhere that the template has no place for.
+        """Render messages, moving a system prompt for which the template has no place.
 
-        As llama.cpp does, it goes before the first question.
+        As in llama.cpp, it goes before the first question.
         """
         if len(messages) < 2 or messages[0].role != "system" or not messages[0].content.strip():
             return self._rendered(messages, think), []
@@ -195,7 +197,7 @@ class ChatTemplate:
     def _variables_for(
         self, messages: Sequence[Message], think: bool, form: "_Form"
     ) -> dict[str, Any]:
-        """What the template is given, in the names of Transformers and llama.cpp."""
+        """Return the template's variables, named as in Transformers and llama.cpp."""
         today = date.today()
         return {
             "bos_token": self._specials.bos,
@@ -211,25 +213,26 @@ class ChatTemplate:
         }
 
     def _unused_character(self, messages: Sequence[Message]) -> str:
-        """A private-use character that stands nowhere, to mark the cuts with."""
+        """Return a private-use character that occurs nowhere, for marking the cuts."""
         used = self._characters.union(*(message.content for message in messages))
         candidates = (chr(code) for area in _PRIVATE_USE for code in area)
         mark = next((mark for mark in candidates if mark not in used), None)
         if mark is None:
             raise ChatTemplateError(
-                "the prompt holds every private-use character of Unicode", "leave one of them out"
+                "the prompt contains every private-use character of Unicode",
+                "leave one of them out",
             )
         return mark
 
     def _hide_specials(self, content: str, mark: str) -> str:
-        """Put a mark inside every special token's text, which no template then takes for its own.
+        """Put a mark inside every special token's text, so no template mistakes it for its own.
 
-        One that drops all before a `</think>` would drop half of an answer about that tag.
+        A template that drops all before a `</think>` would drop half of an answer about that tag.
         """
         return mark.join(self.as_data(content))
 
     def _cut(self, rendered: "_Rendered") -> tuple[str, ...]:
-        """Parts of a prompt; a special token that is whole in one is the template's own."""
+        """Return the parts of a prompt; a special token that stays whole is the template's own."""
         places: set[int] = set()
         for begin, end in self._specials.spans(rendered.text):
             places |= rendered.cuts(begin, end)
@@ -238,18 +241,19 @@ class ChatTemplate:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a template wants to be called.
+    """How a template expects to be called.
 
     Args:
-        none_for_absent: as Transformers does, where llama.cpp leaves tools and documents undefined.
-        in_parts: a message's content as a list of parts, as that of models with images.
+        none_for_absent: pass None for missing tools and documents, as Transformers does;
+            llama.cpp leaves them undefined.
+        in_parts: pass a message's content as a list of parts, as for models that see images.
     """
 
     none_for_absent: bool
     in_parts: bool
 
     def content(self, text: str) -> str | list[dict[str, str]]:
-        """A message's content."""
+        """Return a message's content in this form."""
         return [{"type": "text", "text": text}] if self.in_parts else text
 
 
@@ -258,21 +262,21 @@ _FORMS = tuple(_Form(none, parts) for parts in (False, True) for none in (True, 
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """What a template wrote, and whose each character is."""
+    """What a template wrote, and the origin of each character."""
 
     text: str
     origins: bytes
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> "_Rendered | ChatTemplateError":
-        """A rendering of `template_sandbox.answer`'s."""
+        """Return a rendering from what `template_sandbox.answer` returns for it."""
         if error := answer.get("error"):
             return ChatTemplateError(*error)
         runs = (bytes([origin]) * length for length, origin in answer["runs"])
         return cls(answer["text"], b"".join(runs))
 
     def cuts(self, begin: int, end: int) -> set[int]:
-        """Where to cut a special token's text: where people's and the template's meet in it."""
+        """Return where to cut a special token's text: where people's and the template's meet."""
         owned = [origin == TEMPLATE for origin in self.origins[begin:end]]
         if all(owned):
             return set()
@@ -280,27 +284,27 @@ class _Rendered:
         return seams or {begin + 1}
 
     def own_tail(self, mark: str) -> str:
-        """The end of the text, with a mark in place of what isn't the template's."""
+        """Return the end of the text, with a mark in place of what isn't the template's."""
         pairs = zip(self.text[-_TAIL:], self.origins[-_TAIL:], strict=True)
         return "".join(character if origin == TEMPLATE else mark for character, origin in pairs)
 
     def stripped(self) -> "_Rendered":
-        """Without the white space at the end."""
+        """Return it without the white space at the end."""
         text = self.text.rstrip()
         return _Rendered(text, self.origins[: len(text)])
 
     def ended(self, end: str) -> "_Rendered":
-        """With an end that is the template's."""
+        """Return it with an end that counts as the template's."""
         return _Rendered(self.text + end, self.origins + bytes(len(end)))
 
 
 def _worth(rendered: _Rendered | ChatTemplateError) -> int:
-    """How well a template did: it failed, lost the message, or wrote it."""
+    """Return how well a template did: 0 if it failed, more if it kept the message."""
     if isinstance(rendered, ChatTemplateError):
         return 0
     return 2 if MESSAGE in rendered.origins else 1
 
 
 def _parts(text: str, places: set[int]) -> tuple[str, ...]:
-    """A text, cut at some places."""
+    """Return a text, cut at some places."""
     return tuple(text[a:b] for a, b in pairwise([0, *sorted(places), len(text)]) if a < b)

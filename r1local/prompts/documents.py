@@ -1,4 +1,4 @@
-"""Files and piped text given along with a question."""
+"""Files and piped text that accompany a question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from r1local.errors import PromptInputError
 
-#: Bytes read of one document. Any context window is smaller by far; endless
-#: input (`yes |`) has to end somewhere.
+#: The most bytes that are read of one document. Any context window is far smaller, and endless
+#: input (`yes |`) has to stop somewhere.
 DOCUMENT_SIZE_LIMIT = 64 * 1024 * 1024
 
 _BEHIND = "\n[file content end]\n"
@@ -16,17 +16,17 @@ _BEHIND = "\n[file content end]\n"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with the name it is shown to the model under."""
+    """A text, with the name under which the model sees it."""
 
     name: str
     text: str
 
 
 def question_with_documents(question: str, documents: Sequence[Document]) -> str:
-    """The user message: each document, then the question.
+    """Return the user message: each document, then the question.
 
     The form is DeepSeek's own for uploaded files (DeepSeek-R1's README, "Official
-    Prompts": the file template), repeated where there are several.
+    Prompts": the file template), repeated for several documents.
     """
     blocks = (f"{_before(each.name)}{each.text}{_BEHIND}" for each in documents)
     return "".join(blocks) + question
@@ -64,7 +64,7 @@ def read_document(path: Path) -> Document:
             text = read_text(file, str(path))
     except OSError as error:
         raise _unreadable(str(path), error) from error
-    # A name that is no UTF-8 has surrogates in it, which no tokenizer takes.
+    # A name that isn't UTF-8 contains surrogates, which no tokenizer accepts.
     return Document(path.name.encode("utf-8", "replace").decode(), text)
 
 

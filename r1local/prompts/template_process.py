@@ -1,9 +1,9 @@
-"""Rendering chat templates in a process of its own, which can be killed.
+"""Rendering chat templates in a process of their own, which can be killed.
 
-A template is a program out of a stranger's file, and Jinja's sandbox can't hold it in one's own
-process: one call of `rfind` can take for ever, deaf to signals, and a deep key overflows C's stack.
-So it runs in a `template_worker`, which is started beside the loading of the model and kept.
-Templates whose text is known need none.
+A template is a program from a stranger's file, and Jinja's sandbox can't contain it in the same
+process: one call of `rfind` can take for ever and ignore signals, and a deep key overflows C's
+stack. So it runs in a `template_worker`, which is started while the model is loaded, and kept.
+Templates that are known to be harmless don't need one.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ from r1local.prompts.template_messages import (
     write_message,
 )
 
-#: Seconds beyond its own time in which a request's process may still answer, or end itself.
+#: Seconds beyond its time limit in which a request's process may still answer, or end itself.
 _GRACE_S = 3.0
-#: Seconds between two looks at the memory of a process that hasn't answered.
+#: Seconds between two checks of the memory of a process that hasn't answered.
 _LOOK_INTERVAL_S = 0.02
-#: What the process has of the environment: all a Python needs to start and to know the time.
+#: The environment variables for the process: what Python needs to start and to know the time.
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 _PROGRAM = """
 import json, os, sys
@@ -48,12 +48,12 @@ try:
     from r1local.prompts.template_worker import main
     main()
 except BaseException:
-    os._exit(70)  # not 1, which is for the time that is over
+    os._exit(70)  # not 1, which means that the time is up
 """
 
 
 class TemplateProgram:
-    """A chat template, ready to run where it does no harm; any thread may run it.
+    """A chat template, ready to run where it can do no harm, from any thread.
 
     Args:
         source: Jinja source, from the model file or from the user.
@@ -66,14 +66,16 @@ class TemplateProgram:
         self._worker = None if self._known else _Worker(self._request(()))
 
     def run(self, renderings: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Render the template with each of some variables, as `template_sandbox.answer`.
+        """Render the template with each set of variables, like `template_sandbox.answer`.
 
         Raises:
-            ChatTemplateError: the source is no template, takes too long or too much, or breaks
-                the process it runs in.
+            ChatTemplateError: the source is not a template, takes too long or too much memory, or
+                breaks the process in which it runs.
         """
         if self._known:
-            from r1local.prompts.template_sandbox import answer  # Jinja, which a worker has itself
+            from r1local.prompts.template_sandbox import (
+                answer,
+            )  # imports Jinja, which a worker does itself
 
             answered = answer(self.source, renderings)
         else:
@@ -86,7 +88,7 @@ class TemplateProgram:
         return json.dumps({"source": self.source, "renderings": renderings}).encode()
 
     def _ask(self, request: bytes) -> bytes:
-        """Let a worker answer; one that can't is not asked again."""
+        """Let a worker answer; one that fails is not asked again."""
         with self._lock:
             worker = self._worker or _Worker(self._request(()))
             self._worker = None
@@ -103,7 +105,7 @@ class _Worker:
     """A running `template_worker`, and the thread that waits at its pipes.
 
     Args:
-        first: a request to begin with, whose answer is not looked at.
+        first: a request to begin with, whose answer is ignored.
     """
 
     def __init__(self, first: bytes) -> None:
@@ -117,10 +119,10 @@ class _Worker:
         self._unread = [len(first)]
 
     def ask(self, request: bytes) -> bytes:
-        """Answer a request.
+        """Return the answer to a request.
 
         Raises:
-            ChatTemplateError: the process took too long or too much, or died.
+            ChatTemplateError: the process took too long or too much memory, or died.
         """
         self._requests.put(request)
         self._unread.append(len(request))
@@ -129,7 +131,7 @@ class _Worker:
         return answer
 
     def _wait(self, size: int) -> bytes:
-        """The answer to a request of so many bytes."""
+        """Return the answer to a request of `size` bytes."""
         deadline = time.monotonic() + seconds_for(size) + _GRACE_S
         while time.monotonic() < deadline:
             try:
@@ -140,19 +142,19 @@ class _Worker:
         raise _too_slow()
 
     def _died(self) -> bytes:
-        """Say why there is no answer."""
+        """Raise the error that explains why there is no answer."""
         try:
             code = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
-            raise _too_large() from None  # as its answer was
+            raise _too_large() from None  # as was its answer
         if code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU):
             raise _too_slow()
-        message = "the chat template broke the process that it ran in"
+        message = "the chat template crashed the process it ran in"
         raise ChatTemplateError(message, f"the process ended with {code}; {HINT}")
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    """A worker that imports what this process can, and shares nothing else with it."""
+    """Start a worker that can import what this process can, and shares nothing else with it."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -163,12 +165,12 @@ def _started() -> "subprocess.Popen[bytes]":
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            start_new_session=True,  # Ctrl-C is for r1local alone
+            start_new_session=True,  # Ctrl-C is only for r1local
             creationflags=flags,
         )
     except OSError as error:
         raise ChatTemplateError(
-            f"there is no process for the chat template: {error.strerror or error}",
+            f"no process can be started for the chat template: {error.strerror or error}",
             "end other programs, or give this one more memory",
         ) from error
 
@@ -178,7 +180,7 @@ def _pass_on(
     requests: "queue.SimpleQueue[bytes | None]",
     answers: "queue.SimpleQueue[bytes]",
 ) -> None:
-    """Give requests to a worker and take its answers; an empty one says that it died."""
+    """Give requests to a worker and take its answers; an empty one means that it died."""
     inbox, outbox = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
         with inbox, outbox:
@@ -196,7 +198,7 @@ def _end(process: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes 
 
 
 def _memory_of(process: "subprocess.Popen[bytes]") -> int:
-    """Bytes of memory in use, where the system can't hold a process to a limit itself."""
+    """Return the bytes of memory in use, for systems that can't limit a process themselves."""
     try:
         return int(psutil.Process(process.pid).memory_info().rss)
     except psutil.Error:

@@ -1,8 +1,8 @@
-"""A chat template, which is a program out of somebody's file, and what it may reach.
+"""A chat template, which is a program from somebody's file, and what it may access.
 
 It runs in jinja2's immutable sandbox, in the dialect of Transformers' `apply_chat_template`. The
-sandbox keeps it from Python's insides; it can't keep it from running long or building much, which
-only a process of its own can (see `template_process`).
+sandbox keeps it from Python's internals. It can't keep it from running long or building a lot,
+which only a process of its own can (see `template_process`).
 """
 
 import inspect
@@ -34,7 +34,7 @@ from r1local.prompts.traced_text import (
 
 _GIVE_IT = f"{HINT}, or what it lacks with --template-arg NAME=VALUE"
 
-#: Filters that make a text of others, in a way that isn't followed character by character.
+#: Filters that build a text from others in a way that isn't traced character by character.
 _MAKERS = frozenset(
     {
         *("capitalize", "center", "e", "escape", "filesizeformat", "forceescape", "format"),
@@ -45,11 +45,11 @@ _MAKERS = frozenset(
 
 
 def answer(source: str, renderings: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Render a template with each of some variables.
+    """Render a template with each set of variables.
 
     Returns:
         For each of the `rendered` its `text` and the `runs` of its origins, or an `error`, which
-        is a sentence and a hint; one `error` for all if the source is no template.
+        is a sentence and a hint; a single `error` for all if the source is not a template.
     """
     try:
         template = _compiled(source)
@@ -69,14 +69,14 @@ def _rendered(template: Template, variables: dict[str, Any]) -> dict[str, Any]:
     try:
         with _translated():
             text = joined((template.render(variables | {"messages": messages}),))
-            text.encode()  # what is no Unicode text is refused here
+            text.encode()  # refuses what isn't Unicode text
     except ChatTemplateError as error:
         return {"error": [error.message, error.hint]}
     return {"text": str.__str__(text), "runs": runs(text)}
 
 
 def _traced(message: dict[str, Any]) -> Any:
-    """A message's content, which knows where it comes from."""
+    """Return a message's content, traced to its origin."""
     content, system = message["content"], message["role"] == "system"
     if not isinstance(content, str):
         return [part | {"text": _traced(message | {"content": part["text"]})} for part in content]
@@ -89,7 +89,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except SecurityError as error:
-        message = "the chat template reaches for something it may not have"
+        message = "the chat template tries something that is forbidden"
         raise ChatTemplateError(message, f"{error}; {HINT}") from error
     except MemoryError as error:
         raise ChatTemplateError(*TOO_LARGE) from error
@@ -102,7 +102,7 @@ def _translated() -> Iterator[None]:
 
 
 class _TracingCodeGenerator(CodeGenerator):
-    """Compiles `~` to a concatenation that keeps origins."""
+    """A code generator that compiles `~` to a concatenation that keeps origins."""
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("environment.concatenate((")
@@ -124,14 +124,14 @@ class _GenerationTag(Extension):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's immutable sandbox, which also refuses at once and keeps texts' origins."""
+    """Jinja's immutable sandbox, which also refuses at once and keeps the origins of texts."""
 
     code_generator_class = _TracingCodeGenerator
     concat = staticmethod(joined)
     intercepted_binops = frozenset({"%"})
 
     def __init__(self) -> None:
-        # Not optimised: Jinja would run filters on constants while compiling, for nothing.
+        # Not optimised, since Jinja would run filters on constants while compiling, for nothing.
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
@@ -146,12 +146,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         self.globals["strftime_now"] = _strftime_now
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
-        """Raise where Jinja would go on with an undefined value."""
+        """Raise an error where Jinja would continue with an undefined value."""
         kind = "text" if isinstance(obj, str) else type(obj).__name__
         raise SecurityError(f"it asks for {attribute!r} of a {kind}")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Put values into a form with `%`; see `intercepted_binops`."""
+        """Format values with `%`; see `intercepted_binops`."""
         if not isinstance(left, str):
             return super().call_binop(context, operator, left, right)
         if isinstance(right, dict):
@@ -160,11 +160,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return put_in(lambda form, *values: form % values, left, *values)
 
     def concatenate(self, parts: Iterable[Any]) -> str:
-        """Join what `~` joins."""
+        """Join the operands of `~`."""
         return joined(_as_text(part) for part in parts)
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a function or method of the template's, and follow texts through those of texts."""
+        """Call a function or method of the template, tracing texts through methods of texts."""
         method = inspect.unwrap(obj)
         subject, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
         if not isinstance(subject, str) or not origin_in((subject, args, kwargs)):
@@ -177,7 +177,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _following(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter whose result keeps the origins of what it was made of."""
+    """Return a filter whose result keeps the origins of its arguments."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -187,20 +187,20 @@ def _following(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _as_text(value: Any) -> str:
-    """What a template writes for a value."""
+    """Return what a template writes for a value."""
     text = str(value)
     return text if isinstance(value, str) else str(claimed(text, value))
 
 
 def _join(items: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
-    """Join texts, as Jinja's own filter does."""
+    """Join texts like Jinja's own filter."""
     if attribute is not None:
         items = (_attribute(item, attribute) for item in items)
     return joined((str(d),)).join(_as_text(item) for item in items)
 
 
 def _replace(text: Any, old: Any, new: Any, count: int = -1) -> str:
-    """Put one text in place of another, as Jinja's own filter does."""
+    """Replace one text by another like Jinja's own filter."""
     return joined((_as_text(text),)).replace(_as_text(old), _as_text(new), count)
 
 
@@ -217,7 +217,7 @@ def _to_json(
     separators: Sequence[str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    """JSON as it is, with Transformers' arguments: Jinja's own filter escapes for HTML."""
+    """Return plain JSON, with Transformers' arguments; Jinja's own filter escapes for HTML."""
     return json.dumps(
         value,
         ensure_ascii=ensure_ascii,

@@ -1,7 +1,7 @@
 """The process in which chat templates run.
 
-It answers requests from stdin on stdout until stdin ends: so it goes when r1local goes, however
-that was. Each request has limits of memory and time that hold in the middle of a call into C too.
+It answers requests from stdin on stdout until stdin ends, so it always ends with r1local. Each
+request has limits of memory and time that apply even in the middle of a call into C.
 """
 
 import faulthandler
@@ -44,21 +44,21 @@ def _answered(request: bytes) -> bytes:
 if sys.platform == "win32":
 
     def _forbid_files() -> None:
-        """Do nothing: Windows has no such limit."""
+        """Do nothing, since Windows has no such limit."""
 
     def _limit(memory: int, seconds: float) -> None:
-        """Do nothing: the clock and the parent hold a request."""
+        """Do nothing, since the clock and the parent limit a request."""
 
 else:
     import resource
 
     def _forbid_files() -> None:
-        """Write no file, no core among them."""
+        """Keep the process from writing files, including core dumps."""
         _lower(resource.RLIMIT_FSIZE, 0)
         _lower(resource.RLIMIT_CORE, 0)
 
     def _limit(memory: int, seconds: float) -> None:
-        """Let the system end what takes more memory or processor time."""
+        """Let the system end a request that takes more memory or processor time."""
         _lower(resource.RLIMIT_AS, memory)
         _lower(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 2)
 
@@ -67,5 +67,5 @@ else:
         within = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         try:
             resource.setrlimit(kind, (within, hard))
-        except (OSError, ValueError):  # macOS refuses some: the clock and the parent hold it
+        except (OSError, ValueError):  # macOS refuses some, but the clock and the parent remain
             return

@@ -1,11 +1,11 @@
-"""Text that knows where each of its characters came from.
+"""Text that knows the origin of each of its characters.
 
 A chat template cuts, joins and replaces. Whether a token's text in the prompt is the template's own
-or was put together from what people wrote can't be seen in the result alone: a template that
-deletes `/think` makes `</think>` of `<//thinkthink>`. So the texts of messages are given to it as
-`TracedText`, which goes through a template's operations with an origin for each character, as
-texts of llama.cpp's Jinja do with their `is_input`. Where an operation isn't followed exactly, all
-of its result counts as people's.
+or was assembled from what people wrote can't be seen from the result alone: a template that
+deletes `/think` turns `<//thinkthink>` into `</think>`. So it receives the texts of messages as
+`TracedText`, which passes through a template's operations with an origin for each character, like
+the texts of llama.cpp's Jinja with their `is_input`. Where an operation can't be traced exactly,
+its whole result counts as people's.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Any, SupportsIndex
 #: Who wrote a character: the template, a message, the system prompt.
 TEMPLATE, MESSAGE, SYSTEM = 0, 1, 2
 
-#: Unicode's last private-use plane, whose characters stand in for texts that are put into others.
+#: Unicode's last private-use plane; its characters stand in for texts that are formatted.
 _STAND_INS = 0x100000
 
 
@@ -25,14 +25,14 @@ class TracedText(str):
 
     Args:
         text: the characters.
-        origins: a byte for each of them; without it all are a message's.
+        origins: a byte for each of them; by default all come from a message.
     """
 
     __slots__ = ("_origins",)
     _origins: bytes
 
     def __new__(cls, text: object = "", origins: bytes | None = None) -> "TracedText":
-        """Join a text and its origins."""
+        """Combine a text with its origins."""
         traced = super().__new__(cls, text)
         traced._origins = bytes([MESSAGE]) * len(traced) if origins is None else origins
         return traced
@@ -42,7 +42,7 @@ class TracedText(str):
 
     def __getitem__(self, key: SupportsIndex | slice) -> "TracedText":
         if not isinstance(key, slice):
-            # Negative indices too; one out of range is refused by the text itself.
+            # Negative indices work too; the text itself refuses one that is out of range.
             text, place = super().__getitem__(key), range(len(self))[key]
             return TracedText(text, self._origins[place : place + 1])
         return TracedText(super().__getitem__(key), self._origins[key])
@@ -68,59 +68,59 @@ class TracedText(str):
         return joined(between)
 
     def replace(self, old: str, new: str, count: SupportsIndex = -1) -> "TracedText":
-        """Put one text in place of another."""
+        """Replace one text by another."""
         if not old:
             return joined((claimed(super().replace(old, new, count), (self, new)),))
         return TracedText(new, origins_of(new)).join(self.split(old, count))
 
     def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> Any:
-        """Cut at separators or white space."""
+        """Split at separators or white space."""
         return self._found(super().split(sep, maxsplit), sep)
 
     def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> Any:
-        """Cut at separators or white space, beginning at the end."""
+        """Split at separators or white space, starting from the end."""
         return self._found(super().rsplit(sep, maxsplit), sep)
 
     def splitlines(self, keepends: bool = False) -> Any:
-        """Cut into lines."""
+        """Split into lines."""
         whole = self._found(super().splitlines(keepends=True), "")
         lengths = map(len, super().splitlines(keepends))
         return [line[:length] for line, length in zip(whole, lengths, strict=True)]
 
     def partition(self, sep: str) -> Any:
-        """Cut at the first separator."""
+        """Split at the first separator."""
         return tuple(self._found(super().partition(sep), ""))
 
     def rpartition(self, sep: str) -> Any:
-        """Cut at the last separator."""
+        """Split at the last separator."""
         return tuple(self._found(super().rpartition(sep), ""))
 
     def lstrip(self, chars: str | None = None) -> "TracedText":
-        """Take characters away from the beginning."""
+        """Remove characters from the beginning."""
         return self[len(self) - len(super().lstrip(chars)) :]
 
     def rstrip(self, chars: str | None = None) -> "TracedText":
-        """Take characters away from the end."""
+        """Remove characters from the end."""
         return self[: len(super().rstrip(chars))]
 
     def strip(self, chars: str | None = None) -> "TracedText":
-        """Take characters away from both ends."""
+        """Remove characters from both ends."""
         return self.lstrip(chars).rstrip(chars)
 
     def removeprefix(self, prefix: str) -> "TracedText":
-        """Take a beginning away."""
+        """Remove a prefix."""
         return self[len(self) - len(super().removeprefix(prefix)) :]
 
     def removesuffix(self, suffix: str) -> "TracedText":
-        """Take an end away."""
+        """Remove a suffix."""
         return self[: len(super().removesuffix(suffix))]
 
     def upper(self) -> "TracedText":
-        """Write it in capitals."""
+        """Return it in upper case."""
         return self._recased(super().upper())
 
     def lower(self) -> "TracedText":
-        """Write it in small letters."""
+        """Return it in lower case."""
         return self._recased(super().lower())
 
     def _recased(self, text: str) -> "TracedText":
@@ -128,7 +128,7 @@ class TracedText(str):
         return TracedText(text, self._origins) if same_length else claimed(text, self)
 
     def _found(self, parts: Sequence[str], separator: str | None) -> list["TracedText"]:
-        """The parts this text was cut into, each where it stands."""
+        """Return the parts into which this text was split, each with its origins."""
         place, found = 0, []
         for part in parts:
             if separator is None:  # white space, in which no part begins
@@ -139,18 +139,18 @@ class TracedText(str):
 
 
 def origins_of(text: str) -> bytes:
-    """An origin for each character; those of a plain text are the template's."""
+    """Return the origin of each character; a plain text is the template's."""
     return text._origins if isinstance(text, TracedText) else bytes(len(text))
 
 
 def joined(parts: Iterable[str]) -> TracedText:
-    """The parts as one text."""
+    """Return the parts as one text."""
     items = list(parts)
     return TracedText("".join(items), b"".join(map(origins_of, items)))
 
 
 def origin_in(value: object) -> int:
-    """Whose text a value holds, however deep; the template's if no one's."""
+    """Return whose text a value contains, at any depth; the template's if no one else's."""
     if isinstance(value, TracedText):
         return max(value._origins, default=TEMPLATE)
     if isinstance(value, Mapping):
@@ -161,7 +161,7 @@ def origin_in(value: object) -> int:
 
 
 def claimed(result: Any, sources: object) -> Any:
-    """A text that was made of others, as theirs whole."""
+    """Return a text that was made of others, all of it with their origin."""
     if type(result) is list or type(result) is tuple:
         return type(result)(claimed(each, sources) for each in result)
     if not isinstance(result, str) or isinstance(result, TracedText):
@@ -171,7 +171,7 @@ def claimed(result: Any, sources: object) -> Any:
 
 
 def put_in(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call what puts texts into a form, such as `format`, and follow them into the result."""
+    """Call a function that formats texts, such as `format`, and trace them into the result."""
     result = function(*args, **kwargs)
     if not isinstance(result, str):
         return claimed(result, (args, kwargs))
@@ -196,6 +196,6 @@ def put_in(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def runs(text: str) -> list[tuple[int, int]]:
-    """The origins of a text in short: of how many characters, and which."""
+    """Return the origins of a text in short form: pairs of a number of characters and an origin."""
     found = re.finditer(rb"(.)\1*", origins_of(text), re.DOTALL)
     return [(len(run.group()), run.group()[0]) for run in found]

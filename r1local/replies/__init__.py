@@ -1,4 +1,4 @@
-"""One reply, from settings to events: prompt, limits, loops, and the shape of the answer.
+"""One reply, from settings to events: prompt, limits, loops, and the form of the answer.
 
-Many replies to one question are `voting`'s concern; keeping them is `sessions`'.
+Many replies to one question belong to `voting`; storing them belongs to `sessions`.
 """

@@ -9,7 +9,7 @@ from r1local.engine.grammar import follows_grammar
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.models.loading import LoadedModel
-from r1local.prompts.chat_template import ChatTemplate, Prompt
+from r1local.prompts.chat_template import OF_THOUGHTS_TO_BEGIN, ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
@@ -17,25 +17,25 @@ from r1local.thinking.splitter import Start
 
 _IN_VAIN = Notice(
     "template",
-    "the model has no thought that r1local knows of: effort, think-budget and min-think"
-    " change nothing",
+    "r1local doesn't recognise any thinking in this model: effort, think-budget and min-think"
+    " have no effect",
 )
 
 
 def cancelled_while_loading(settings: ReplySettings) -> Finished:
-    """The only event of a reply that was cancelled before its model was loaded."""
+    """Return the only event of a reply that was cancelled before its model was loaded."""
     usage = Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
     return Finished("cancelled", usage, settings.sampler.with_seed().seed or 0, False)
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A reply that was cut and goes on: its text so far, which is data and not trusted.
+    """The text so far of a reply that was cut and goes on; it is data, and untrusted.
 
     Args:
         thinking: the thought, without tags.
-        answer: the answer, as far as it came.
-        thinking_open: it was cut inside its thought.
+        answer: the answer as far as it was written.
+        thinking_open: whether it was cut inside its thought.
     """
 
     thinking: str
@@ -50,10 +50,10 @@ def generate(
     control: Control,
     begun: Begun | None = None,
 ) -> Generator[Event, None, None]:
-    """Generate the assistant's next message: `tokenised_prompt`, and the `reply_to` it.
+    """Generate the assistant's next message, by `tokenised_prompt` and then `reply_to`.
 
     Args:
-        begun: the message's beginning, if it goes on; the events have what is new.
+        begun: the beginning of the message, if it goes on; the events contain only what is new.
     """
     prompt = tokenised_prompt(loaded, conversation, settings, begun)
     yield from reply_to(loaded, prompt, settings, control)
@@ -61,10 +61,9 @@ def generate(
 
 @dataclass(frozen=True, slots=True)
 class TokenisedPrompt:
-    """A prompt as the model takes it, where it leaves the reply, and what to tell with it.
+    """A prompt in tokens, where it leaves the reply, and what the user should know about it.
 
-    `answer` are the tokens of the answer that it ends with, where one goes on that a grammar
-    holds.
+    `answer` has the tokens of the answer at its end, if one continues that follows a grammar.
     """
 
     tokens: Sequence[int]
@@ -103,10 +102,10 @@ def tokenised_prompt(
 def reply_to(
     loaded: LoadedModel, prompt: TokenisedPrompt, settings: ReplySettings, control: Control
 ) -> Generator[Event, None, None]:
-    """Generate the reply to a prompt. Close it if it isn't taken to its end.
+    """Generate the reply to a prompt; close the generator if you don't exhaust it.
 
     Yields:
-        Events by the law in `events`; a `Finished` is always the last.
+        Events in the order that `events` promises; the last one is always a `Finished`.
 
     Raises:
         ChatTemplateError: the prompt is empty.
@@ -128,7 +127,7 @@ def reply_to(
         control,
         prompt.answer,
     ) as stream:
-        yield from loaded.template.untold(prompt.notices)
+        yield from loaded.template.new_notices(prompt.notices)
         if cached is not None:
             while not control.cancelled():
                 token, checker = model.sample(stream.sampler), stream.checker
@@ -148,7 +147,7 @@ def prompt_of(
     settings: ReplySettings,
     begun: Begun | None = None,
 ) -> Prompt:
-    """The prompt of a reply, or of the rest of one."""
+    """Return the prompt of a reply, or of the rest of one."""
     if begun is None:
         prompt = template.render(conversation, think=not settings.thinking.off)
         vain = settings.thinking.limited and prompt.start == "none" and not template.may_think
@@ -164,24 +163,26 @@ def prompt_of(
     if thought and not begun.thinking_open:
         parts.append(dialect.end)
         start = "closed"
-    elif begun.answer and (heading := dialect.behind.strip()):
+    elif begun.answer and (heading := dialect.trail.strip()):
         parts.append(heading)
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"
-    return Prompt(tuple(parts), start, prompt.notices)
+    notices = tuple(each for each in prompt.notices if each not in OF_THOUGHTS_TO_BEGIN)
+    return Prompt(tuple(parts), start, notices)
 
 
 def check_prompt(tokens: Sequence[int], context_window: int) -> None:
     """Refuse a prompt that no reply can follow.
 
     Raises:
-        ChatTemplateError: there is nothing in it.
+        ChatTemplateError: it is empty.
         PromptTooLong: it fills the context window.
     """
     if not tokens:
         raise ChatTemplateError(
-            "the chat template makes an empty prompt", "give another with --chat-template FILE"
+            "the chat template makes an empty prompt",
+            "give another one with --chat-template FILE",
         )
     if len(tokens) >= context_window:
         raise PromptTooLong(

@@ -1,4 +1,4 @@
-"""What ends a reply from outside: Ctrl-C, signals, a reader that has left."""
+"""What ends a reply from outside: Ctrl-C, signals, or a reader of stdout that has gone."""
 
 import os
 import select
@@ -11,12 +11,12 @@ from types import FrameType
 
 from r1local.replies.control import Control
 
-#: Seconds between two looks at whether somebody still reads stdout.
+#: Seconds between two checks that somebody still reads stdout.
 _LOOK_INTERVAL_S = 0.25
 
 
 class Interruption(Control):
-    """A reply's control which signals cancel, and the closing of what stdout leads to.
+    """A control that is cancelled by signals, and when the reader of stdout has gone.
 
     llama.cpp asks it from inside its calls, where no exception may be raised. So
     nothing here raises: `signal` and `reader_gone` say afterwards what happened.
@@ -30,11 +30,11 @@ class Interruption(Control):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a program that a signal ended: Ctrl-C's, if there was none."""
+        """The exit code for the signal that ended the program; Ctrl-C's if there was none."""
         return 128 + (self.signal or signal.SIGINT)
 
     def cancelled(self) -> bool:
-        """The reply is to end."""
+        """Return whether the reply should end."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_INTERVAL_S
             if _reader_gone():
@@ -43,7 +43,7 @@ class Interruption(Control):
         return super().cancelled()
 
     def take_signal(self, number: int, _frame: FrameType | None = None) -> None:
-        """Cancel; a second Ctrl-C ends the program there and then."""
+        """Cancel the reply; a second Ctrl-C ends the program immediately."""
         if number == signal.SIGINT == self.signal:
             os._exit(128 + number)
         self.signal = number
@@ -52,9 +52,9 @@ class Interruption(Control):
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """A control for a reply, wired to this process's signals.
+    """Yield a reply's control that reacts to this process's signals.
 
-    A signal that is ignored stays so: that is how `nohup` and background jobs
+    A signal that is ignored stays ignored: that is how `nohup` and background jobs
     are kept running.
     """
     interruption = Interruption()
@@ -73,8 +73,8 @@ def interruptible() -> Iterator[Interruption]:
 
 
 def _reader_gone() -> bool:
-    """The other end of the pipe that stdout is was closed."""
-    if not hasattr(select, "poll"):  # Windows: the next write notices
+    """Return whether the pipe that stdout writes to has been closed at its other end."""
+    if not hasattr(select, "poll"):  # on Windows, the next write notices
         return False
     poll = select.poll()
     try:

@@ -1,7 +1,7 @@
-"""JSON Schema to GBNF, the notation of llama.cpp's grammars.
+"""Translating JSON Schema to GBNF, the notation of llama.cpp's grammars.
 
-What the grammar lets through is JSON and valid by the schema, but for the keywords that a
-grammar can't express and that `Converted.ignored` names. The grammar may be stricter than the
+Whatever the grammar accepts is JSON and valid under the schema, except for the keywords that a
+grammar can't express, which `Converted.ignored` lists. The grammar may be stricter than the
 schema: objects are closed unless the schema opens them, and their properties come in the
 schema's order.
 
@@ -17,14 +17,14 @@ from r1local.errors import GrammarError
 from r1local.replies.json_validation import SchemaDocument
 from r1local.replies.schema_shapes import Alternatives, Parts, Shape, parts_key
 
-#: Characters of an object's names, each of which may need a rule.
+#: The most characters of an object's names; each may need a rule.
 _MOST_CHARACTERS = 4_000
-#: Characters that stand in JSON's strings by an escape alone.
+#: Characters that have to be escaped in JSON strings.
 _PLAIN_NOT = r'"\\\x00-\x1F\x7F'
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
-#: Numbers have bounded lengths, and so has white space: models write either without end.
+#: Numbers and white space have bounded lengths, because models write endless ones.
 _RULES: Mapping[str, str] = {
     "ws": r'| " " | "\n" [ \t]{0,20}',
     "value": "object | array | string | number | boolean | null",
@@ -62,8 +62,8 @@ _FORMATS = {
     "date-time": r'"\"" date "T" time "\""',
     "uuid": r'"\"" uuid "\""',
 }
-#: Keywords that say nothing about what is valid, or that `Alternatives` and `Shape` see to.
-_NOT_TOLD = (
+#: Keywords that don't affect validity, or that `Alternatives` and `Shape` handle.
+_HANDLED_ELSEWHERE = (
     frozenset(("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"))
     | {"$vocabulary", "$comment", "$defs", "definitions", "title", "description", "default"}
     | {"examples", "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType"}
@@ -72,7 +72,7 @@ _NOT_TOLD = (
 _ABOUT_NUMBERS = frozenset(
     ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 )
-#: Keywords that are about values of one type alone.
+#: Keywords that concern values of only one type.
 _ABOUT: Mapping[str, frozenset[str]] = {
     "object": frozenset(("properties", "required", "additionalProperties", "patternProperties"))
     | {"propertyNames", "minProperties", "maxProperties", "dependentRequired"}
@@ -83,12 +83,12 @@ _ABOUT: Mapping[str, frozenset[str]] = {
     "integer": _ABOUT_NUMBERS,
     "number": _ABOUT_NUMBERS,
 }
-#: What `Shape.values` has seen to in the values that `enum` and `const` allow.
-_HELD_OF_VALUES = frozenset(
+#: Keywords that `Shape.values` has already applied to the values of `enum` and `const`.
+_APPLIED_TO_VALUES = frozenset(
     ("enum", "const", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 ) | {"minProperties", "maxProperties", "required"}
-#: Values by which a keyword asks for nothing.
-_SAYS_NOTHING: Mapping[str, object] = {
+#: Values with which a keyword demands nothing.
+_NO_DEMAND: Mapping[str, object] = {
     "uniqueItems": False,
     "minProperties": 0,
     "not": False,
@@ -101,18 +101,18 @@ _NEVER = object()
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A grammar, and the schema's keywords that it does not hold an answer to."""
+    """A grammar, and the keywords of the schema that it doesn't enforce."""
 
     grammar: str
     ignored: tuple[str, ...]
 
 
 def converted(text: str) -> Converted:
-    """The grammar of a JSON schema.
+    """Return the grammar of a JSON schema.
 
     Raises:
-        GrammarError: the text is not JSON or no schema, refers to what isn't in it, allows
-            nothing, or is nested too deep.
+        GrammarError: the text is not JSON or not a schema, refers to something outside itself,
+            allows nothing, or is nested too deep.
     """
     converter = _Converter(SchemaDocument(text))
     try:
@@ -121,7 +121,7 @@ def converted(text: str) -> Converted:
         raise GrammarError("the schema is nested too deep", "give a simpler one") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise GrammarError(
-            f"the schema has a value that can't be: {error}", "see json-schema.org"
+            f"the schema has an impossible value: {error}", "see json-schema.org"
         ) from error
     rules = {"root": root, **converter.rules, **_RULES}
     grammar = "\n".join(f"{name} ::= {rule}" for name, rule in rules.items())
@@ -129,7 +129,7 @@ def converted(text: str) -> Converted:
 
 
 class _Converter:
-    """Makes rules of schemas. An expression is what may stand on a rule's right side."""
+    """A builder of rules from schemas; an expression is the right-hand side of a rule."""
 
     def __init__(self, document: SchemaDocument) -> None:
         self._document = document
@@ -139,11 +139,11 @@ class _Converter:
         self._alternatives = Alternatives(document, self.ignored.add)
 
     def root(self) -> str:
-        """What the whole schema allows."""
+        """Return the expression for the whole schema."""
         return self._rule((self._document.root,))
 
     def _rule(self, parts: Parts) -> str:
-        """The rule of schemas that hold together, made once: they may contain themselves."""
+        """Return the rule of schemas that hold together, made once, as schemas may be recursive."""
         key = parts_key(parts)
         if key not in self._made:
             name = self._made[key] = self._add("")
@@ -163,17 +163,17 @@ class _Converter:
         written = dict.fromkeys(one for shape in shapes for one in self._written(shape))
         if not written:
             raise GrammarError(
-                "nothing can fit the schema",
-                "look for an empty enum, false, or a contradiction, as minItems above maxItems",
+                "nothing can match the schema",
+                "look for an empty enum, false, or a contradiction such as minItems above maxItems",
             )
         return " | ".join(written)
 
     def _written(self, shape: Shape) -> Iterator[str]:
-        """What a shape allows, type by type."""
+        """Yield the expressions for a shape, type by type."""
         kinds = self._alternatives.possible_kinds(shape)
         if shape.values is not None:
             for kind in kinds:
-                self._note(shape, kind, *_HELD_OF_VALUES)
+                self._note(shape, kind, *_APPLIED_TO_VALUES)
             yield from map(_literal, shape.values)
             return
         if not shape.all_of("type"):
@@ -201,13 +201,13 @@ class _Converter:
         return kind
 
     def _note(self, shape: Shape, kind: str, *held: str) -> None:
-        """Remember keywords that nothing is done about, of those that are about a type."""
+        """Remember the keywords of a type that the grammar doesn't enforce."""
         about = _ABOUT.get(kind, frozenset())
         others = frozenset[str]().union(*_ABOUT.values()) - about
         for atom in shape.atoms:
-            names = atom.keys() - others - _NOT_TOLD - set(held)
-            told = (name for name in names if atom[name] != _SAYS_NOTHING.get(name, _NEVER))
-            self.ignored.update(name.encode("utf-8", "replace").decode() for name in told)
+            names = atom.keys() - others - _HANDLED_ELSEWHERE - set(held)
+            unenforced = (name for name in names if atom[name] != _NO_DEMAND.get(name, _NEVER))
+            self.ignored.update(name.encode("utf-8", "replace").decode() for name in unenforced)
 
     def _object(self, shape: Shape) -> str:
         other_members = "patternProperties" not in set().union(*shape.atoms)
@@ -215,20 +215,20 @@ class _Converter:
         self._note(shape, "object", "properties", "required", *held)
         possible = self._alternatives.possible
         names = [name for name in shape.names if possible(shape.member(name))]
-        # From the last member to the first: what may follow a member, and what may come first.
+        # Backwards, from the last member: what may follow a member, and what may come first.
         following, first = self._other_members(shape)
         for name in reversed(names):
             value = self._rule(shape.member(name))
             member = self._add(f'{_literal(name)} ":" ws {value}')
             alone = f"{member} {following}"
             first = self._add(alone if name in shape.required else f"{alone} | {first}")
-            behind = f'ws "," ws {member}'
-            behind = behind if name in shape.required else f"({behind})?"
-            following = self._add(f"{behind} {following}")
+            later = f'ws "," ws {member}'
+            later = later if name in shape.required else f"({later})?"
+            following = self._add(f"{later} {following}")
         return f'"{{" ws {first} ws "}}"'
 
     def _other_members(self, shape: Shape) -> tuple[str, str]:
-        """Members that the schema does not name: behind others, and alone."""
+        """Return the members that the schema doesn't name: after others, and on their own."""
         parts = shape.other_members
         if not self._alternatives.possible(parts):
             return '""', '""'
@@ -238,15 +238,16 @@ class _Converter:
         return following, self._add(f"({member} {following})?")
 
     def _other_name(self, names: Iterable[str]) -> str:
-        """The rule of a member's name that is none of some.
+        """Return the rule for a member's name that is different from the given ones.
 
-        One rule for each beginning of theirs. No escapes, which could spell any of them.
+        There is one rule for each of their prefixes. Escapes are left out, as they could spell any
+        name.
         """
         plain = [name for name in names if not _ESCAPED.search(name)]
         if not plain:
             return "string" if not names else self._add(r'"\"" plain* "\""')
         if sum(map(len, plain)) > _MOST_CHARACTERS:
-            raise GrammarError("the schema's names are too long together", "give shorter ones")
+            raise GrammarError("the schema's names are too long in total", "use shorter ones")
         next_characters: dict[str, set[str]] = {}
         for name in plain:
             next_characters.setdefault(name, set())
@@ -298,7 +299,7 @@ class _Converter:
 
 
 def _implied_types(shape: Shape) -> list[str]:
-    """The types that a schema without `type` has keywords about."""
+    """Return the types that the keywords of a schema without `type` are about."""
     words = {key for atom in shape.atoms for key in atom if atom[key] is not True}
     return [kind for kind, about in _ABOUT.items() if about & words]
 
@@ -314,7 +315,7 @@ def _separated(expressions: Iterable[str]) -> str:
 
 
 def _literal(value: object) -> str:
-    """A JSON value as it is written, as a GBNF literal."""
+    """Return a GBNF literal for a JSON value as it is written."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return _quoted(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 

@@ -1,13 +1,13 @@
-"""Whether JSON is valid by a JSON schema, and what a schema's references mean.
+"""Validating JSON by a JSON schema, and resolving a schema's references.
 
 Validation runs in a process of its own, which is ended when it takes too long: a regular
-expression that tries many ways to match, alternatives in alternatives and references in a
-ring can make a short answer cost any time, and none of them can be stopped from within.
+expression that backtracks, nested alternatives and circular references can make a short answer
+take any amount of time, and none of them can be stopped from within.
 
-Nothing is ever fetched: a reference that leaves the schema is refused.
+Nothing is ever fetched: a reference to something outside the schema is refused.
 
-Sources: JSON Schema 2020-12 (json-schema.org); the library jsonschema, which knows the older
-drafts too and validates by the one that `$schema` names.
+Sources: JSON Schema 2020-12 (json-schema.org); the library jsonschema, which also knows the
+older drafts and validates by the one that `$schema` names.
 """
 
 import json
@@ -20,31 +20,31 @@ from typing import Any, NoReturn
 
 from r1local.errors import GrammarError
 
-#: Characters of a schema; a grammar may have no more bytes than this.
+#: The longest schema in characters; a grammar may not have more bytes than this.
 _MOST_CHARACTERS = 256 * 1024
-#: Seconds that validation may take; an honest schema takes hundredths of one.
+#: Seconds that validation may take; a reasonable schema takes hundredths of one.
 _MOST_SECONDS = 5.0
 _REASON_CHARACTERS = 200
-#: Keywords whose value is the name of another schema.
+#: Keywords whose values refer to other schemas.
 _REFERENCES = frozenset(("$ref", "$dynamicRef", "$recursiveRef"))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an answer is valid by a schema, and if not, why, in one line."""
+    """Whether an answer is valid under a schema and, if not, why, in one line."""
 
     valid: bool
     reason: str = ""
 
 
 class SchemaDocument:
-    """A JSON schema that is valid itself and complete.
+    """A valid and self-contained JSON schema.
 
     Args:
         text: the schema.
 
     Raises:
-        GrammarError: the text is not JSON or no schema, or refers to what isn't in it.
+        GrammarError: the text is not JSON or not a schema, or refers to something outside itself.
     """
 
     def __init__(self, text: str) -> None:
@@ -53,17 +53,17 @@ class SchemaDocument:
         self._resolve_references()
 
     def target(self, schema: dict[str, Any]) -> Any:
-        """The schema that the `$ref` of a part of this document refers to."""
+        """Return the schema that the `$ref` of a part of this document refers to."""
         return self._targets[id(schema)]
 
     def _resolve_references(self) -> None:
-        """Look up every reference, wherever it stands and whatever `$id` is in force there."""
+        """Look up every reference, wherever it stands and whatever `$id` applies there."""
         from referencing import Registry
         from referencing.exceptions import Unresolvable
 
         kind = _validator_of(self.root)
         resource = _resource_of(self.root)
-        # What is only referred to comes last, since that alone has not been checked yet.
+        # What is only referred to comes last, since only that has not been checked yet.
         left = deque([(resource, Registry().resolver_with_root(resource), True)])
         seen: set[int] = set()
         while left:
@@ -90,10 +90,10 @@ def verdict(answer: str, schema: str) -> Verdict:
     """Validate an answer, formats included, in a process of its own and in bounded time.
 
     Args:
-        answer: text that should be JSON; not trusted.
+        answer: untrusted text that should be JSON.
         schema: the text of a schema that `SchemaDocument` accepts.
     """
-    # The same modules as here, and none from the working directory, which -P leaves out.
+    # The modules of this process; -P leaves out those of the working directory.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(
@@ -113,7 +113,7 @@ def verdict(answer: str, schema: str) -> Verdict:
 
 
 def json_key(value: object) -> str:
-    """JSON that is the same for equal values, as JSON Schema has equality: 1 and 1.0 are one."""
+    """Return JSON that is the same for values that JSON Schema considers equal, like 1 and 1.0."""
     return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
 
 
@@ -137,22 +137,22 @@ def _read_schema(text: str) -> Any:
     try:
         schema = json.loads(text, parse_constant=_refuse_constant)
         if not isinstance(schema, dict | bool):
-            raise GrammarError(f"{_shortened(text)} is no JSON schema", "a schema is an object")
+            raise GrammarError(f"{_shortened(text)} is not a JSON schema", "a schema is an object")
         _check(_validator_of(schema), schema)
     except json.JSONDecodeError as error:
         raise GrammarError(
             f"the schema is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
-            "mend it there",
+            "fix it there",
         ) from error
     except ValueError as error:
-        raise GrammarError(f"the schema is not JSON: {error}", "mend it there") from error
+        raise GrammarError(f"the schema is not JSON: {error}", "fix it there") from error
     except RecursionError as error:
         raise GrammarError("the schema is nested too deep", "give a simpler one") from error
     return schema
 
 
 def _check(kind: Any, schema: Any) -> None:
-    """Refuse what is no schema by the rules of the draft that the document names."""
+    """Refuse what isn't a schema by the rules of the draft that the document names."""
     from jsonschema.exceptions import SchemaError
 
     try:
@@ -179,7 +179,7 @@ def _validator_of(schema: Any) -> Any:
 
 
 def _judge(answer: str, schema_text: str) -> Verdict:
-    """What the process of its own does."""
+    """Do the work of the separate process."""
     from jsonschema.exceptions import best_match
     from referencing import Registry
 
@@ -189,7 +189,7 @@ def _judge(answer: str, schema_text: str) -> Verdict:
         return Verdict(False, f"it is not JSON: {_shortened(str(error))}")
     schema = json.loads(schema_text)
     kind = _validator_of(schema)
-    # A registry of one's own: the library's would fetch what a reference names.
+    # An empty registry, because the library's own would fetch what a reference names.
     validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
     try:
         worst = best_match(validator.iter_errors(value))
@@ -203,8 +203,8 @@ def _judge(answer: str, schema_text: str) -> Verdict:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Python reads NaN and Infinity; JSON has neither."""
-    raise ValueError(f"{name} is no JSON")
+    """Raise an error for NaN and Infinity, which Python reads but JSON doesn't have."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _refuse_reference(reference: object) -> NoReturn:

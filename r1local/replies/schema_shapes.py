@@ -1,8 +1,8 @@
-"""JSON schemas that hold together, laid into alternatives that a grammar can be made of.
+"""Combining JSON schemas into alternatives from which a grammar can be made.
 
-`allOf`, `$ref` with keywords beside it, and `anyOf` or `oneOf` beside other keywords all ask for
-the same: that several schemas hold at once. Here is the one place that says what they allow
-together, keyword by keyword, as JSON Schema defines it.
+`allOf`, `$ref` with keywords beside it, and `anyOf` or `oneOf` beside other keywords all demand
+the same: that several schemas hold at once. Only this module decides what they allow together,
+keyword by keyword, as JSON Schema defines it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,18 +18,18 @@ from r1local.replies.json_validation import SchemaDocument, json_key
 Parts: TypeAlias = tuple[Any, ...]
 
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
-#: References and `allOf` inside one another: Python calls itself for each.
+#: Nested references and `allOf`; Python recurses for each.
 _DEEPEST = 100
-#: Bounds on what a schema multiplies to: alternatives of one place, and steps in all.
+#: Bounds on what a schema expands to: alternatives in one place, and steps in total.
 _MOST_ALTERNATIVES = 1_000
 _MOST_STEPS = 20_000
-#: Options of a `oneOf` that are compared two by two.
+#: Options of a `oneOf` that are still compared in pairs.
 _MOST_OPTIONS = 30
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Schemas that hold together, each by its own keywords: those that combine are done with."""
+    """Schemas that hold together, each reduced to its own keywords after combining others."""
 
     atoms: tuple[dict[str, Any], ...]
 
@@ -38,20 +38,20 @@ class Shape:
         return Shape(tuple(unique.values()))
 
     def all_of(self, keyword: str) -> list[Any]:
-        """The values that a keyword has."""
+        """Return all values that a keyword has."""
         return [atom[keyword] for atom in self.atoms if keyword in atom]
 
     def least(self, keyword: str) -> Any:
-        """The strictest of lower bounds, or 0."""
+        """Return the strictest lower bound, or 0."""
         return max(self.all_of(keyword), default=0)
 
     def most(self, keyword: str) -> Any:
-        """The strictest of upper bounds, if there is one."""
+        """Return the strictest upper bound, if there is one."""
         return min(self.all_of(keyword), default=None)
 
     @cached_property
     def types(self) -> tuple[str, ...]:
-        """The types that are allowed; an integer is a number."""
+        """The types that are allowed; integers are also numbers."""
         allowed = set(TYPES)
         for given in self.all_of("type"):
             names = {given} if isinstance(given, str) else set(given)
@@ -60,7 +60,7 @@ class Shape:
 
     @cached_property
     def values(self) -> list[Any] | None:
-        """The values that `enum` and `const` leave; None if they bound nothing."""
+        """The values that `enum` and `const` allow, or None if they don't restrict them."""
         lists = [*self.all_of("enum"), *([value] for value in self.all_of("const"))]
         if not lists:
             return None
@@ -76,12 +76,12 @@ class Shape:
 
     @property
     def names(self) -> list[str]:
-        """Names that an object may have, as they are declared, and those it must have."""
+        """Names that an object may have in the order of declaration, then other required ones."""
         declared = [name for names in self.all_of("properties") for name in names]
         return list(dict.fromkeys([*declared, *self.required]))
 
     def member(self, name: str) -> Parts:
-        """What holds for the value of a name."""
+        """Return the schemas for the value of a name."""
         parts = []
         for atom in self.atoms:
             if name in atom.get("properties", ()):
@@ -92,23 +92,23 @@ class Shape:
 
     @property
     def other_members(self) -> Parts:
-        """What holds for names that aren't declared; unless a schema says, there are none."""
+        """The schemas for undeclared names, which are only allowed if a schema says so."""
         if self.all_of("patternProperties"):
             return ()
         return tuple(self.all_of("additionalProperties")) or (not self.names,)
 
     @property
     def fixed(self) -> int:
-        """Items that have a schema of their own."""
+        """The number of items that have schemas of their own."""
         return max((len(_items(atom)[0]) for atom in self.atoms), default=0)
 
     @property
     def more_items(self) -> bool:
-        """Whether a schema says something of the items behind the fixed ones."""
+        """Whether a schema says anything about the items after the fixed ones."""
         return any(_items(atom)[1] is not None for atom in self.atoms)
 
     def item(self, place: int) -> Parts:
-        """What holds for an item."""
+        """Return the schemas for an item."""
         parts = []
         for atom in self.atoms:
             fixed, more = _items(atom)
@@ -117,13 +117,13 @@ class Shape:
         return tuple(parts)
 
     def ordered(self, least: str, most: str) -> bool:
-        """Whether two bounds leave anything between them."""
+        """Return whether two bounds leave anything between them."""
         upper = self.most(most)
-        # Without a lower bound of its own a number may be negative.
+        # Without a lower bound of its own, a number may be negative.
         return upper is None or not self.all_of(least) or self.least(least) <= upper
 
     def _allows(self, value: object) -> bool:
-        """Whether a value is in the bounds that are plain to see; others are told as not held."""
+        """Return whether a value satisfies the simple bounds; others are noted as not enforced."""
         if _type_of(value) not in self.types:
             return False
         match value:
@@ -144,11 +144,11 @@ class Shape:
 
 
 class Alternatives:
-    """What schemas of a document allow.
+    """What the schemas of a document allow.
 
     Args:
-        document: has them all.
-        note: is told a keyword that is not held.
+        document: the document that contains all of them.
+        note: called with each keyword that is not enforced.
     """
 
     def __init__(self, document: SchemaDocument, note: Callable[[str], object]) -> None:
@@ -158,10 +158,10 @@ class Alternatives:
         self._possible: dict[tuple[int, ...], bool] = {}
 
     def of(self, parts: Parts, depth: int = 0) -> list[Shape]:
-        """The shapes that schemas allow together: those of any `anyOf` times those of the others.
+        """Return the shapes that several schemas allow together, all combinations of alternatives.
 
         Raises:
-            GrammarError: there are too many, or references go in a ring.
+            GrammarError: there are too many, or references are circular.
         """
         self._step(depth)
         shapes = [Shape(())]
@@ -170,21 +170,21 @@ class Alternatives:
         return shapes
 
     def possible(self, parts: Parts) -> bool:
-        """Whether anything fits schemas; True where that isn't plain to see."""
+        """Return whether anything matches the schemas; True where that isn't obvious."""
         key = parts_key(parts)
         if key not in self._possible:
-            self._possible[key] = True  # while it is asked: schemas may contain themselves
+            self._possible[key] = True  # meanwhile, since schemas may contain themselves
             self._possible[key] = any(self.possible_kinds(shape) for shape in self.of(parts))
         return self._possible[key]
 
     def possible_kinds(self, shape: Shape) -> tuple[str, ...]:
-        """The types of which something fits a shape."""
+        """Return the types of which anything matches a shape."""
         if shape.values is not None:
             return tuple({_type_of(value): None for value in shape.values})
         return tuple(kind for kind in shape.types if self._is_possible(shape, kind))
 
     def item_bounds(self, shape: Shape) -> tuple[int, int | None]:
-        """How many items an array has: at least, and at most if that is bounded."""
+        """Return the minimum number of items of an array, and the maximum if there is one."""
         places = range(shape.fixed + 1)
         impossible = (n for n in places if not self.possible(shape.item(n)))
         bounds = [*shape.all_of("maxItems"), *list(impossible)[:1]]
@@ -204,11 +204,11 @@ class Alternatives:
         if schema is True:
             yield Shape(())
         elif schema is not False:
-            together = self._beside(schema, depth)
+            together = self._combined(schema, depth)
             yield from (Shape((schema,)) + shape for shape in together)
 
-    def _beside(self, schema: dict[str, Any], depth: int) -> list[Shape]:
-        """The shapes of what a schema says by `$ref`, `allOf`, `anyOf` and `oneOf`."""
+    def _combined(self, schema: dict[str, Any], depth: int) -> list[Shape]:
+        """Return the shapes of a schema's `$ref`, `allOf`, `anyOf` and `oneOf`."""
         parts = list(schema.get("allOf", ()))
         if "$ref" in schema:
             parts.append(self._document.target(schema))
@@ -222,7 +222,7 @@ class Alternatives:
         return shapes
 
     def _exclusive(self, common: Shape, options: Sequence[list[Shape]]) -> bool:
-        """Whether it is plain to see that nothing fits two options of a `oneOf`."""
+        """Return whether it is obvious that nothing matches two options of a `oneOf`."""
         if len(options) > _MOST_OPTIONS:
             return False
         for first, second in combinations(options, 2):
@@ -238,26 +238,26 @@ class Alternatives:
         if depth > _DEEPEST:
             raise GrammarError("the schema is nested too deep", f"at most {_DEEPEST} levels")
         if self._steps > _MOST_STEPS:
-            raise GrammarError("the schema is too large to make a grammar of", "give a simpler one")
+            raise GrammarError("the schema is too large for a grammar", "give a simpler one")
 
 
 def parts_key(parts: Parts) -> tuple[int, ...]:
-    """What is the same for the same schemas, in whatever order they hold."""
+    """Return a key that is the same for the same schemas in any order."""
     return tuple(sorted({id(part) for part in parts if part not in (True, {})}))
 
 
 def _product(shapes: Sequence[Shape], others: Sequence[Shape]) -> list[Shape]:
-    """What is allowed by one of some and by one of others."""
+    """Return all combinations of one shape from each of two sequences."""
     if len(shapes) * len(others) > _MOST_ALTERNATIVES:
         raise GrammarError(
-            "the schema multiplies to too many alternatives",
-            "give one with fewer anyOf or oneOf beside one another",
+            "the schema expands to too many alternatives",
+            "give one with fewer anyOf or oneOf side by side",
         )
     return [shape + other for shape in shapes for other in others]
 
 
 def _items(atom: dict[str, Any]) -> tuple[Sequence[Any], Any]:
-    """The schemas of an array's first items and of those behind; older drafts have other names."""
+    """Return the schemas of an array's first items and of the rest, under old and new names."""
     items = atom.get("items")
     if isinstance(items, list):
         return items, atom.get("additionalItems")

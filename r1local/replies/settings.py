@@ -10,24 +10,24 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.errors import InvalidSetting, nearest
 from r1local.thinking.loops import LoopSettings
 
-#: The least room kept for an answer, unless told otherwise.
+#: The minimum room kept for an answer by default.
 _LEAST_RESERVE = 512
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingSettings:
-    """How long to think; all numbers but `most_waits` are tokens.
+    """How long to think; all numbers except `most_waits` are tokens.
 
     Args:
         off: answer without thinking.
-        budget: of the thought; None means as long as the answer leaves room.
-        least: an earlier end of the thought is put off.
-        most_waits: how often it is put off, at most.
+        budget: the most that a thought may have; None means as long as the answer has room.
+        least: a thought that ends earlier is continued.
+        most_waits: how many times a thought may be continued.
         answer_reserve: room that only the answer may use; None means a quarter of the
             context window, and at least 512.
 
     Raises:
-        InvalidSetting: a value out of its range.
+        InvalidSetting: a value is out of its range.
     """
 
     off: bool = default_of("no-think")
@@ -44,11 +44,11 @@ class ThinkingSettings:
 
     @property
     def limited(self) -> bool:
-        """A length of the thought was asked for."""
+        """Whether a length of the thought was asked for."""
         return self.budget is not None or self.least > 0
 
     def reserve(self, context_window: int) -> int:
-        """Tokens of a context window that only the answer may use."""
+        """Return the tokens of a context window that only the answer may use."""
         if self.answer_reserve is not None:
             return self.answer_reserve
         return max(_LEAST_RESERVE, context_window // 4)
@@ -60,12 +60,12 @@ class ReplySettings:
 
     Args:
         sampler: how the next token is drawn.
-        max_tokens: bounds thinking and answer together.
-        only_thinking: the reply ends where the answer would begin.
+        max_tokens: the most that thinking and answer may have together.
+        only_thinking: end the reply where the answer would begin.
         thinking: how long to think.
         loops: what counts as a loop.
-        grammar: GBNF that the answer has to follow, from its rule `root`.
-        schema: the JSON schema that the answer is validated by at its end.
+        grammar: GBNF that the answer has to follow, starting from its rule `root`.
+        schema: the JSON schema by which the finished answer is validated.
     """
 
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
@@ -81,7 +81,7 @@ class ReplySettings:
 
 
 def reply_settings(settings: Settings) -> ReplySettings:
-    """What the settings in force say of replies."""
+    """Return the settings of replies that are in force."""
     reply = ReplySettings()
     for name, option in settable().items():
         if name in settings:
@@ -90,17 +90,17 @@ def reply_settings(settings: Settings) -> ReplySettings:
 
 
 def changed(reply: ReplySettings, name: str, text: str) -> ReplySettings:
-    """The settings with one of them changed, as a user writes it.
+    """Return the settings with one of them changed to a value that a user wrote.
 
     Raises:
-        InvalidSetting: there is no such setting, or the value means nothing or is out of range.
+        InvalidSetting: there is no such setting, or the value is meaningless or out of range.
     """
     option = _settable(name)
     return _with(reply, option, option.parse(text.strip()))
 
 
 def shown(reply: ReplySettings, name: str) -> str:
-    """A setting's value, as `changed` takes it; empty where no word stands for it.
+    """Return a setting's value in the form that `changed` takes; empty if it has none.
 
     Raises:
         InvalidSetting: there is no such setting.

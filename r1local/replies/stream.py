@@ -1,4 +1,4 @@
-"""One reply as a machine: it takes tokens and gives events, whoever draws and evaluates them."""
+"""One reply as a state machine: it takes tokens and gives events, whoever draws the tokens."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,56 +24,56 @@ from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
 from r1local.thinking.loops import Loop, LoopGuard
 from r1local.thinking.splitter import Pieces, Start
 
-#: Loops of one part that a reply is led out of; the next one ends the part.
+#: Loops of one part from which a reply is led out; the next one ends the part.
 _MOST_LOOPS = 2
-#: Tokens drawn against repetition behind a loop.
+#: Tokens after a loop that are drawn with penalties against repetition.
 _STRETCH = 256
-#: Tokens at the end of a prompt that are looked through for what a loop may have from there.
+#: Tokens at the end of a prompt in which the text of a possible loop is searched for.
 _QUESTION_TOKENS = 2_048
 _WHY_CLOSED: Mapping[ClosedFor, str] = {
     "budget": ", its budget",
     "answer": " to leave room for the answer",
-    "asked": " as you wished",
+    "asked": " as you asked",
 }
 
 
 class ReplyStream:
-    """One reply as a machine: it takes the tokens drawn, and gives events and orders.
+    """One reply as a state machine: it takes drawn tokens, and returns events and orders.
 
-    It knows no model, so that one reply or many at once can be driven by it:
+    It knows no model, so it can drive one reply or many at once:
 
         with ReplyStream(…) as stream:
             while not stream.finished:
                 token = (draw one with stream.sampler from the last logits)
                 again = (draw one with stream.checker, if there is one)
                 events = stream.feed(token, doubtful=(both differ))
-                if stream.rewind_to is not None: (cut the KV cache to so many tokens)
+                if stream.rewind_to is not None: (cut the KV cache to this many tokens)
                 if not stream.finished: (evaluate stream.next_tokens)
             events = stream.finish(…)
 
-    Leaving the loop early is a cancelled reply. A token costs the same however many came
-    before; a loop, of which there are few, costs reading the reply again.
+    Leaving the loop early means that the reply is cancelled. A token costs the same however many
+    came before; a loop, which is rare, costs reading the reply again.
 
     Args:
-        vocabulary: the model's.
+        vocabulary: the vocabulary of the model.
         dialect: how the model marks its thoughts.
-        prompt: the tokens in front of the reply.
+        prompt: the tokens before the reply.
         start: where the prompt leaves the reply.
         context_window: tokens that prompt and reply may have together.
         settings: how to reply.
-        control: its steering commands are obeyed at every token; it is the driver that looks
-            whether the reply is cancelled.
-        answer: tokens of the answer that the prompt ends with, for the grammar to go on from.
+        control: its steering commands are obeyed at every token; checking whether the reply is
+            cancelled is up to the driver.
+        answer: tokens of the answer that the prompt ends with, where the grammar continues.
 
     Attributes:
-        sampler: draws the next token; another one after a loop, or where a grammar begins.
+        sampler: draws the next token; replaced after a loop, and where a grammar begins.
         checker: where the reply may be a loop, draws from the same logits what the model might
-            as well have written: in a loop it is mostly the same token. None elsewhere.
-        next_tokens: what to evaluate before the next token is drawn: the one taken, or
-            others in its stead.
-        rewind_to: tokens of prompt and reply to leave in the KV cache before that, if it
-            is to be cut.
-        finished: the reply has ended, and nothing needs to be evaluated any more.
+            as well have written, which in a loop is mostly the same token; otherwise None.
+        next_tokens: what to evaluate before the next token is drawn: the token that was taken,
+            or others in its place.
+        rewind_to: the number of tokens of prompt and reply to keep in the KV cache before that;
+            None to keep all.
+        finished: whether the reply has ended, so that nothing more needs to be evaluated.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class ReplyStream:
         self._control = control
         self._begun_answer = answer
         self._limit = min(settings.max_tokens, context_window - len(prompt))
-        self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.behind}")
+        self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.trail}")
         self._thought = self._thought_limits()
         self._text = self._read(())
         self._guard = LoopGuard(settings.loops, self._question)
@@ -106,7 +106,7 @@ class ReplyStream:
         self._loops = self._discarded = self._stretch_left = 0
         self._reason: FinishReason | None = None
         self._tokens: list[int] = []
-        self._answer_begins = 0  # in self._tokens
+        self._answer_begins = 0  # an index into self._tokens
         self._started = self._answer_started = time.monotonic()
         self._sampler_settings = settings.sampler.with_seed()
         self.sampler = self._make_sampler()
@@ -116,12 +116,12 @@ class ReplyStream:
 
     @property
     def finished(self) -> bool:
-        """The reply has ended."""
+        """Whether the reply has ended."""
         return self._reason is not None
 
     @property
     def checker(self) -> Sampler | None:
-        """Draws what the model might as well have written, where that is of interest."""
+        """A sampler of what the model might as well have written, where that matters."""
         if not self._guard.suspicious:
             return None
         if self._checker is None:
@@ -130,14 +130,14 @@ class ReplyStream:
         return self._checker
 
     def feed(self, token: int, *, doubtful: bool = False) -> list[Event]:
-        """Take the token that was drawn; set what follows.
+        """Take the token that was drawn, and decide what follows.
 
         Args:
-            token: the one that was drawn.
-            doubtful: `checker` has drawn another one.
+            token: the token that was drawn.
+            doubtful: whether `checker` has drawn another one.
 
         Returns:
-            The events that this token decides; often none.
+            The events that this token decides; often there are none.
         """
         self.rewind_to = None
         self._doubtful = doubtful
@@ -154,7 +154,7 @@ class ReplyStream:
         return self._write((token,), drawn=True)
 
     def finish(self, *, cached_tokens: int, load_s: float, prompt_s: float) -> list[Event]:
-        """End the reply; return what was held back, and the `Finished`."""
+        """End the reply; return what was held back, and the `Finished` event."""
         ended = time.monotonic()
         if self._text.part == "thinking":
             self._answer_started = ended
@@ -178,7 +178,7 @@ class ReplyStream:
         return [*events, Finished(reason, usage, seed, self._text.thinking_open)]
 
     def close(self) -> None:
-        """Free the samplers; more than once does no harm."""
+        """Free the samplers; calling it again does no harm."""
         self.sampler.close()
         if self._checker:
             self._checker.close()
@@ -191,7 +191,7 @@ class ReplyStream:
 
     def _thought_limits(self) -> ThoughtLimits:
         wanted = self._settings.thinking
-        # However small the room: half of it is for the answer at most, half for the thought.
+        # However little room there is, the answer and the thought get at least half each.
         reserve = min(wanted.reserve(self._context_window), self._limit // 2)
         room = self._limit - reserve
         if len(self._closing) > room // 4:
@@ -208,7 +208,7 @@ class ReplyStream:
         return ReplyText(self._start, self._tags, self._vocabulary.piece, tokens)
 
     def _obey(self, command: SteeringCommand) -> None:
-        """Wishes are about the thought; outside it they come to nothing."""
+        """Obey a command about the thought; outside a thought it does nothing."""
         if self._text.part == "answer":
             return
         if command == "answer now":
@@ -217,14 +217,14 @@ class ReplyStream:
             self._thought.think_more()
 
     def _think(self, token: int) -> list[Event]:
-        """A token inside the thought: let it be, or put others in its place."""
+        """Take a token inside the thought: accept it, or write others in its place."""
         vocabulary, text = self._vocabulary, self._text
         tokens = text.tokens["thinking"]
         if token == self._closing_token:
             wait = vocabulary.tokens_of(WAIT)
             if not (wait and self._thought.put_off(tokens, blank=text.thought_blank)):
                 return self._write((token,), drawn=True)
-            notice = f"the thought ended after {_counted(tokens)} and was made to go on"
+            notice = f"the thought ended after {_counted(tokens)} and was continued"
             return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
@@ -238,17 +238,17 @@ class ReplyStream:
         return self._close_thought("stop")
 
     def _close_thought(self, otherwise: FinishReason, *notices: Notice) -> list[Event]:
-        """Write a thought's end; where the vocabulary can't spell it, end the reply.
+        """Write the end of a thought; if the vocabulary can't spell it, end the reply.
 
         Args:
-            otherwise: why the reply ends then.
-            notices: what is told of the thought's end.
+            otherwise: why the reply ends in that case.
+            notices: what to say about the end of the thought.
         """
         events = self._write(self._closing)
         if self.finished or self._text.part == "answer":
             return [*events, *notices]
-        told = f"the model's tokens can't spell {self._dialect.closing}, so the reply was ended"
-        return [*events, Notice("thinking", told), *self._end(otherwise)]
+        message = f"the model's tokens can't spell {self._dialect.closing}, so the reply was ended"
+        return [*events, Notice("thinking", message), *self._end(otherwise)]
 
     def _end(self, reason: FinishReason) -> list[Event]:
         self._reason = reason
@@ -256,7 +256,7 @@ class ReplyStream:
         return []
 
     def _write(self, tokens: Sequence[int], *, drawn: bool = False) -> list[Event]:
-        """Put tokens behind the reply: one that was drawn, or others of r1local's own."""
+        """Append tokens to the reply: one that was drawn, or others that r1local writes."""
         events: list[Event] = []
         text, before = self._text, self._text.part
         characters, spoken = "", False
@@ -267,7 +267,7 @@ class ReplyStream:
             spoken = spoken or bool(pieces)
         self.next_tokens = tokens
         if not drawn:
-            self._guard.reset()  # it counts drawn tokens alone
+            self._guard.reset()  # it only counts drawn tokens
         if text.part != before:
             self._change_part(drawn)
         if (
@@ -285,17 +285,18 @@ class ReplyStream:
         return events
 
     def _change_part(self, by_model: bool) -> None:
-        """The thought has begun, or has come to its end."""
+        """React to the beginning or the end of the thought."""
         self._guard.reset()
         self._loops = 0
         if self._text.part == "thinking":
             return
         self._answer_started = time.monotonic()
         if self._settings.grammar is not None and by_model:
-            # The line breaks that the model wants to write are none of the grammar's.
-            drawn, behind = self.next_tokens, self._vocabulary.tokens_of(self._dialect.behind)
-            self._write(behind)
-            self.next_tokens = (*drawn, *behind)
+            # The line breaks that the model wants to write aren't part of the grammar.
+            drawn = self.next_tokens
+            breaks = self._vocabulary.tokens_of(self._dialect.trail)
+            self._write(breaks)
+            self.next_tokens = (*drawn, *breaks)
         self._answer_begins = len(self._tokens)
         if self._stretch_left or self._settings.grammar is not None:
             self._stretch_left = 0
@@ -309,12 +310,12 @@ class ReplyStream:
         return Notice("loop", f"{new}: it may be going in circles")
 
     def _question(self) -> str:
-        """The end of the prompt, where the question is."""
+        """Return the end of the prompt, where the question is."""
         pieces = map(self._vocabulary.piece, self._prompt[-_QUESTION_TOKENS:])
         return b"".join(pieces).decode("utf-8", "replace")
 
     def _leave_loop(self, dropped: int) -> list[Event]:
-        """Take the reply back to where a loop began, and lead it on another way."""
+        """Take the reply back to where a loop began, and continue in another way."""
         part, before = self._text.part, self._text.characters
         dropped = self._take_back(dropped)
         self._discarded += dropped
@@ -323,7 +324,7 @@ class ReplyStream:
         characters = before[part] - self._text.characters[part]
         events: list[Event] = [Rewound(part, characters)] if characters else []
         notice = f"the {part} went in circles: its last {dropped:,} tokens were taken back"
-        # The last token is evaluated again for its logits, which are overwritten.
+        # The last token is evaluated again, since its logits have been overwritten.
         last = (self._tokens or self._prompt)[-1]
         self.rewind_to = len(self._prompt) + len(self._tokens) - 1
         self.next_tokens = (last,)
@@ -339,7 +340,7 @@ class ReplyStream:
         return events
 
     def _take_back(self, dropped: int) -> int:
-        """Forget the last tokens, and a character or tag cut by that; return how many."""
+        """Forget the last tokens, and a character or tag cut by that; return how many went."""
         before = len(self._tokens)
         del self._tokens[-dropped:]
         self._text = self._read(self._tokens)

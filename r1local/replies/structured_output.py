@@ -1,4 +1,4 @@
-"""Answers in a form that is given: by a JSON schema, or by a grammar."""
+"""Answers in a prescribed form, by a JSON schema or a grammar."""
 
 import json
 import re
@@ -23,11 +23,11 @@ _SCALAR = re.compile(r"true|false|null|-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What an answer is held to.
+    """The form that an answer has to have.
 
     Args:
-        grammar: GBNF that holds it while it is written.
-        schema: the JSON schema that it is validated by at its end.
+        grammar: GBNF that the answer follows while it is written.
+        schema: the JSON schema by which the finished answer is validated.
         notice: what the user should know.
     """
 
@@ -37,17 +37,17 @@ class Structure:
 
 
 class Texts(Protocol):
-    """Whoever has the text of a reply that is being written."""
+    """An object that has the text of a reply so far."""
 
     def text(self, part: Part) -> str:
-        """The text of a part so far."""
+        """Return the text of a part so far."""
 
 
 def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | None:
-    """The form that is asked for, if one is.
+    """Return the form that is asked for, if any.
 
     Args:
-        json_schema: a schema's text, or the path of its file.
+        json_schema: the text of a schema, or the path of its file.
         grammar: the path of a GBNF file.
 
     Raises:
@@ -103,10 +103,10 @@ def structure_by(schema: str) -> Structure:
 def checked(
     events: Generator[Event, None, None], kept: Texts, schema: str | None
 ) -> Generator[Event, None, None]:
-    """A reply's events, its answer validated at the end if there is a schema; see `judged`.
+    """Yield a reply's events; with a schema, the answer is validated at the end (see `judged`).
 
     Args:
-        kept: the reply, which takes each event before the next one is asked for.
+        kept: the reply, which handles each event before the next one is requested.
     """
     with closing(events):
         for event in events:
@@ -117,13 +117,13 @@ def checked(
 
 
 def judged(event: Event, kept: Texts, schema: str | None) -> tuple[Event, ...]:
-    """An event, and if it is a reply's last, whether its answer is valid by a schema.
+    """Return an event; for the last one of a reply, add whether its answer matches a schema.
 
     Args:
         kept: the reply so far.
 
     Returns:
-        The event; a `Finished` with `valid`, and behind a notice if it is not.
+        The event; a `Finished` gets `valid`, and follows a notice if the answer is not valid.
     """
     if schema is None or not isinstance(event, Finished) or event.reason == "cancelled":
         return (event,)
@@ -131,13 +131,13 @@ def judged(event: Event, kept: Texts, schema: str | None) -> tuple[Event, ...]:
     finished = replace(event, valid=found.valid)
     if found.valid:
         return (finished,)
-    return Notice("schema", f"the answer is not valid by the schema: {found.reason}"), finished
+    return Notice("schema", f"the answer does not match the schema: {found.reason}"), finished
 
 
 def canonical_json(text: str) -> str:
-    """JSON on one line that is the same for answers of equal value.
+    """Return JSON on one line that is the same for answers of equal value.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: the text is not JSON.
     """
     return json_key(json.loads(text))

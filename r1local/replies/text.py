@@ -1,4 +1,4 @@
-"""The text of a reply while its tokens come: bytes to characters to thinking and answer."""
+"""The text of a reply while its tokens arrive: bytes to characters to thinking and answer."""
 
 import codecs
 from collections.abc import Callable, Iterable
@@ -7,23 +7,23 @@ from r1local.conversation import Part
 from r1local.thinking.dialects import Tags
 from r1local.thinking.splitter import Pieces, Start, ThinkSplitter
 
-#: What sentences end with where a space has to follow, and where none does.
+#: Ends of sentences: those that a space has to follow, and those that need none.
 _STOPS, _WIDE_STOPS = (".", "!", "?", "…"), ("。", "！", "？", "\n")
 _CLOSING_MARKS = "\"'”’)]*_`"
 
 
 class ReplyText:
-    """Takes tokens; gives out characters as soon as it is sure of them.
+    """A decoder of tokens that gives out characters as soon as it is sure of them.
 
-    Bytes become text by an incremental UTF-8 decoder, text becomes thinking and answer by
-    the splitter. Tokens of tags go past the decoder, as marks. What comes out depends on
-    the tokens alone, so that a reply which is cut back can be read again up to the cut.
+    An incremental UTF-8 decoder turns bytes into text, and the splitter divides the text into
+    thinking and answer. Tokens of tags skip the decoder, as marks. The result depends only on
+    the tokens, so a reply that is cut back can be read again up to the cut.
 
     Args:
         start: where the prompt leaves the reply.
-        tags: of thoughts, in the vocabulary.
-        piece: the bytes that a token stands for.
-        tokens: to begin with.
+        tags: the tags of thoughts in the vocabulary.
+        piece: returns the bytes that a token stands for.
+        tokens: tokens to begin with.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ReplyText:
         self._piece = piece
         self._thought_begun = start == "thinking"
         self._tail = ""
-        #: Tokens of each part, tags as thinking, and characters given out of each.
+        #: The tokens of each part, with tags counted as thinking, and the characters given out.
         self.tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
         self.characters: dict[Part, int] = {"thinking": 0, "answer": 0}
         for token in tokens:
@@ -47,32 +47,32 @@ class ReplyText:
 
     @property
     def part(self) -> Part:
-        """What the next characters most likely are."""
+        """The part that the next characters most likely belong to."""
         return self._splitter.part
 
     @property
     def thinking_open(self) -> bool:
-        """A thought was opened and has not been closed."""
+        """Whether a thought was opened and has not been closed."""
         return self._splitter.thinking_open
 
     @property
     def thought_blank(self) -> bool:
-        """There is nothing but white space in the thought so far."""
+        """Whether the thought has nothing but white space so far."""
         return not (self._thought_begun or self.characters["thinking"])
 
     @property
     def cut(self) -> bool:
-        """The last token ends inside a UTF-8 character, or inside a tag of several tokens."""
+        """Whether the last token ends inside a UTF-8 character or a tag of several tokens."""
         return bool(self._decoder.getstate()[0]) or self._splitter.inside_tag
 
     def sentence_ends_before(self, piece: bytes) -> bool:
-        """A sentence or a line has ended, if `piece` comes next."""
+        """Return whether a sentence or a line has ended if `piece` comes next."""
         if self._tail.endswith(_WIDE_STOPS):
             return True
         return piece[:1].isspace() and self._tail.rstrip(_CLOSING_MARKS).endswith(_STOPS)
 
     def feed(self, token: int) -> tuple[str, Pieces]:
-        """Take a token; return the characters it completes, and what is sure now."""
+        """Take a token; return the characters it completes, and the text whose part is certain."""
         given = self._marks.get(token)
         if given is None:
             given = text = self._decoder.decode(self._piece(token))
@@ -87,18 +87,18 @@ class ReplyText:
         return text, self._give(pieces)
 
     def flush(self) -> Pieces:
-        """End the reply: what was held back is text after all, but half a character is none."""
+        """End the reply: what was held back is text after all, except half a character."""
         return self._give(self._splitter.flush())
 
     def _give(self, pieces: Pieces) -> Pieces:
-        """Count the characters given out, with marks as what they stand for."""
+        """Count the characters given out, with marks replaced by what they stand for."""
         given = [(part, self._shown(text)) for part, text in pieces]
         for part, text in given:
             self.characters[part] += len(text)
         return given
 
     def _count(self, before: Part, after: Part) -> None:
-        """Count a token, tags as thinking: the closing one, and all up to an opening one."""
+        """Count a token; a closing tag, and everything up to an opening one, counts as thinking."""
         if before == "answer" and after == "thinking":
             counted = self.tokens["thinking"] + self.tokens["answer"]
             self.tokens = {"thinking": counted + 1, "answer": 0}

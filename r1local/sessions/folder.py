@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -203,8 +204,10 @@ def lock(name: str, folder: Path) -> FileLock:
     try:
         held.acquire()
     except Timeout:
+        copy = path_of(next(free_names(name, folder)), folder)
+        files = shlex.join(["cp", str(path_of(name, folder)), str(copy)])
         raise SessionInUse(
-            f"session {name} is open in another chat", "close that one, or go on in a copy"
+            f"session {name} is open in another chat", f"close that one, or copy it: {files}"
         ) from None
     return held
 

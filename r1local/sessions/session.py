@@ -78,13 +78,13 @@ class Session:
             ) from error
         try:
             transcript, content = names.load_session(name, folder)
+            writer = Writer(name, folder, content.end, held)
+            if decode(content.torn):  # nothing but its line break is lost
+                writer.put(content.torn + b"\n")
+            return cls(folder, transcript, writer)
         except BaseException:
             names.unlock(held)
             raise
-        writer = Writer(name, folder, content.end, held)
-        if decode(content.torn):  # nothing but its line break is lost
-            writer.put(content.torn + b"\n")
-        return cls(folder, transcript, writer)
 
     @classmethod
     def copy_of(

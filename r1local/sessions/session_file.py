@@ -35,8 +35,10 @@ class SessionFile:
         """Write lines, all of them or none.
 
         Raises:
-            OSError: the disk is full, may not be written, or has a file of that name.
+            OSError: the disk is full, may not be written, or has a file of that name; or
+                somebody deleted the file.
         """
+        self.check()
         stream = self._opened()
         end = self._end or 0
         try:
@@ -51,6 +53,15 @@ class SessionFile:
                 stream.truncate(end)
             raise
         self._end = end + len(lines)
+
+    def check(self) -> None:
+        """Make sure that the file is still there, if there was one.
+
+        Raises:
+            OSError: somebody deleted it; or nothing can be said of it.
+        """
+        if self.exists and not self.path.exists():
+            raise FileNotFoundError(errno.ENOENT, "its file was deleted")
 
     def sync(self) -> None:
         """Bring what was written to the disk, where a power cut leaves it."""

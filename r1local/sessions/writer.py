@@ -76,10 +76,14 @@ class Writer:
             self._flush_soon()
 
     def write(self) -> None:
-        """Try once more to write what the disk refused, if anything."""
+        """Try once more to write what the disk refused, if anything; see whether all is there."""
         with self._mutex:
             self._settle_deltas()
             self._write()
+            try:
+                self._file.check()
+            except OSError as error:
+                self.trouble = error
 
     def sync(self) -> None:
         """Bring what was written to the disk."""

@@ -1,1 +1,1 @@
-"""Thinking apart from answer: its tags, its limits, and loops. Knows text, never a model."""
+"""Separating thinking from the answer: tags, limits and loops. Knows text, but no model."""

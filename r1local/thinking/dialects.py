@@ -1,12 +1,12 @@
-"""How models mark their thoughts: pairs of tags as data, and as a vocabulary spells them."""
+"""How models mark their thoughts: pairs of tags as data, and how a vocabulary spells them."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-#: Stands for a token in text. No decoded text has lone surrogates, so nothing is mistaken for one.
+#: Stands for a token in text. Decoded text never has lone surrogates, so there is no confusion.
 _FIRST_MARK = 0xDC00
-#: What may be one token of a tag.
+#: A part of a tag that may be a token.
 _ATOM = re.compile(r"<[^<>]+>|\[[^\[\]]+\]|◁[^◁▷]+▷")
 
 
@@ -15,64 +15,64 @@ class Dialect:
     """How a family of models marks its thoughts.
 
     Args:
-        openings: what a thought begins with; r1local writes the first.
-        closing: what it ends with.
-        lead: what the model writes between these and the thought.
-        behind: what the model writes between that and its answer.
-        answer_openings: what may stand in front of the answer and is no part of it.
-        answer_closing: what may stand behind it, likewise.
-        reopens: one more thought may stand where the answer would begin.
+        openings: tags that a thought may begin with; r1local writes the first of them.
+        closing: the tag that ends a thought.
+        lead: what the model writes between the opening tag and the thought.
+        trail: what the model writes between the closing tag and the answer.
+        answer_openings: tags that may precede the answer without being part of it.
+        answer_closing: a tag that may follow the answer without being part of it.
+        reopens: another thought may come where the answer would begin.
     """
 
     openings: tuple[str, ...]
     closing: str
     lead: str = "\n"
-    behind: str = "\n\n"
+    trail: str = "\n\n"
     answer_openings: tuple[str, ...] = ()
     answer_closing: str = ""
     reopens: bool = False
 
     @property
     def opening(self) -> str:
-        """What r1local opens a thought with."""
+        """The text with which r1local opens a thought."""
         return f"{self.openings[0]}{self.lead}"
 
     @property
     def end(self) -> str:
-        """What r1local ends a whole thought with."""
-        return f"{self.lead}{self.closing}{self.behind}"
+        """The text with which r1local ends a complete thought."""
+        return f"{self.lead}{self.closing}{self.trail}"
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """All of its tags."""
+        """All of the dialect's tags."""
         tags = (*self.openings, self.closing, *self.answer_openings, self.answer_closing)
         return tuple(filter(None, tags))
 
     def is_named_in(self, template: str) -> bool:
-        """Whether a chat template has the tags of its thoughts, and what wraps its answer."""
+        """Return whether a chat template contains the tags of thoughts and of the answer."""
         thought = any(tag in template for tag in (*self.openings, self.closing))
         return thought and all(tag in template for tag in self.answer_openings)
 
     def is_spelled_by(self, tokens: frozenset[str]) -> bool:
-        """Whether a vocabulary has all of its tags as tokens, in their parts."""
+        """Return whether a vocabulary has all parts of the tags as tokens."""
         return bool(self.atoms) and tokens.issuperset(self.atoms)
 
     def suits(self, tokens: frozenset[str]) -> bool:
-        """Whether what wraps the answer is spelled as the thought's tags are: in tokens or not.
+        """Return whether the tags of the answer and of thoughts are alike: all tokens, or none.
 
-        Otherwise it may be something else that a template has, as the results of tools.
+        Otherwise the answer's may mean something else in a template, such as the results of tools.
         """
         return not self.answer_openings or len({atom in tokens for atom in self.atoms}) == 1
 
     @property
     def atoms(self) -> tuple[str, ...]:
-        """The texts in its tags that vocabularies may have as tokens, each once."""
+        """The parts of the tags that vocabularies may have as tokens, without duplicates."""
         return tuple(dict.fromkeys(atom for tag in self.tags for atom in _ATOM.findall(tag)))
 
 
 R1 = Dialect(("<think>",), "</think>")
 
-#: What is known, the particular before the general. From the chat templates that come with
+#: The known dialects, special ones before general ones. From the chat templates that come with
 #: llama.cpp (models/templates), vLLM's reasoning parsers, and the models' own templates.
 DIALECTS = (
     # gpt-oss (https://cookbook.openai.com/articles/openai-harmony)
@@ -80,28 +80,28 @@ DIALECTS = (
         ("<|channel|>analysis<|message|>", "<|channel|>commentary<|message|>"),
         "<|end|><|start|>assistant",
         lead="",
-        behind="<|channel|>final<|message|>",
+        trail="<|channel|>final<|message|>",
         answer_openings=("<|channel|>final<|message|>",),
         answer_closing="<|end|>",
         reopens=True,
     ),
     # Gemma 4
-    Dialect(("<|channel>thought",), "<channel|>", behind=""),
+    Dialect(("<|channel>thought",), "<channel|>", trail=""),
     # Solar Open
     Dialect(
         ("<|think|>",),
         "<|end|><|begin|>assistant",
         lead="",
-        behind="<|content|>",
+        trail="<|content|>",
         answer_openings=("<|content|>",),
         answer_closing="<|end|>",
     ),
-    # Command A Reasoning, Command R7B; Cohere's later ones
+    # Command A Reasoning, Command R7B; later ones by Cohere
     Dialect(
         ("<|START_THINKING|>",),
         "<|END_THINKING|>",
         lead="",
-        behind="<|START_RESPONSE|>",
+        trail="<|START_RESPONSE|>",
         answer_openings=("<|START_RESPONSE|>",),
         answer_closing="<|END_RESPONSE|>",
     ),
@@ -109,24 +109,24 @@ DIALECTS = (
         ("<|START_THINKING|>",),
         "<|END_THINKING|>",
         lead="",
-        behind="<|START_TEXT|>",
+        trail="<|START_TEXT|>",
         answer_openings=("<|START_TEXT|>",),
         answer_closing="<|END_TEXT|>",
     ),
     # Magistral, Ministral
-    Dialect(("[THINK]",), "[/THINK]", lead="", behind=""),
+    Dialect(("[THINK]",), "[/THINK]", lead="", trail=""),
     # Seed-OSS; MiniMax M3
-    Dialect(("<seed:think>",), "</seed:think>", lead="", behind=""),
-    Dialect(("<mm:think>",), "</mm:think>", lead="", behind=""),
+    Dialect(("<seed:think>",), "</seed:think>", lead="", trail=""),
+    Dialect(("<mm:think>",), "</mm:think>", lead="", trail=""),
     # Kimi-VL
-    Dialect(("◁think▷",), "◁/think▷", lead="", behind=""),
+    Dialect(("◁think▷",), "◁/think▷", lead="", trail=""),
     # Apertus
-    Dialect(("<|inner_prefix|>",), "<|inner_suffix|>", lead="", behind=""),
+    Dialect(("<|inner_prefix|>",), "<|inner_suffix|>", lead="", trail=""),
     # Apriel
     Dialect(
         ("Here are my reasoning steps:",),
         "[BEGIN FINAL RESPONSE]",
-        behind="\n",
+        trail="\n",
         answer_closing="[END FINAL RESPONSE]",
     ),
     # Granite 3.2
@@ -150,12 +150,12 @@ DIALECTS = (
     ),
     R1,
 )
-#: What tokens are called that may begin or end a thought.
+#: Names of tokens that may begin or end a thought.
 _THINK_LIKE = re.compile("think|thought|reason", re.IGNORECASE)
 
 
 def dialect_of(template: str, tokens: frozenset[str]) -> Dialect | None:
-    """The dialect of a model, by what its chat template names, or else its vocabulary.
+    """Return the dialect that a model's chat template names or, failing that, its vocabulary.
 
     Args:
         template: the chat template's source.
@@ -167,13 +167,13 @@ def dialect_of(template: str, tokens: frozenset[str]) -> Dialect | None:
 
 
 def marks_thoughts(dialect: Dialect, template: str | None, tokens: frozenset[str]) -> bool:
-    """Whether a model thinks by its file's own word: tags in its vocabulary and its template."""
+    """Return whether a model thinks according to its file: its vocabulary and its template."""
     named = template is None or dialect.is_named_in(template)
     return named and dialect.is_spelled_by(tokens)
 
 
 def unknown_tags(template: str, tokens: frozenset[str]) -> list[str]:
-    """Special tokens of a model without a known dialect that may be the tags of thoughts."""
+    """Return special tokens that may be the tags of thoughts, if a model's dialect is unknown."""
     if dialect_of(template, tokens):
         return []
     return sorted(filter(_THINK_LIKE.search, tokens))
@@ -183,14 +183,14 @@ def unknown_tags(template: str, tokens: frozenset[str]) -> list[str]:
 class Tags:
     """A dialect as a vocabulary spells it.
 
-    Where a piece of a tag is a token, only that token is meant, and not the same text in
-    other tokens, which may be a quotation. So each such token has a mark, a character that
-    no text has.
+    Where part of a tag is a token, only that token counts; the same text made of other tokens
+    may be a quotation. So each such token is replaced by a mark, a character that no text
+    contains.
 
     Args:
-        dialect: with marks in place of the tokens' texts.
-        marks: each token's mark.
-        texts: each mark's text, as `str.translate` takes it.
+        dialect: the dialect, with marks in place of the tokens' texts.
+        marks: the mark of each token.
+        texts: the text of each mark, as `str.translate` expects it.
     """
 
     dialect: Dialect
@@ -199,20 +199,20 @@ class Tags:
 
     @property
     def closing_token(self) -> int | None:
-        """The token that a thought's end begins with, if it is one."""
+        """The token that the closing tag begins with, if it is a token."""
         first = self.dialect.closing[0]
         return next((token for token, mark in self.marks.items() if mark == first), None)
 
     def shown(self, text: str) -> str:
-        """A text with its marks as what they stand for."""
+        """Return a text with its marks replaced by what they stand for."""
         return text if text.isascii() else text.translate(self.texts)
 
 
 def tags_in(dialect: Dialect, token_of: Callable[[str], int | None]) -> Tags:
-    """A dialect's tags in a vocabulary.
+    """Return a dialect's tags in a vocabulary.
 
     Args:
-        token_of: the token that a text is alone, if there is one.
+        token_of: returns the single token for a text, if there is one.
     """
     tokens = {atom: token for atom in dialect.atoms if (token := token_of(atom)) is not None}
     marks = {atom: chr(_FIRST_MARK + number) for number, atom in enumerate(tokens)}
@@ -235,5 +235,5 @@ def tags_in(dialect: Dialect, token_of: Callable[[str], int | None]) -> Tags:
 
 
 def is_mark(character: str) -> bool:
-    """Whether a character stands for a token."""
+    """Return whether a character stands for a token."""
     return "\udc00" <= character <= "\udfff"

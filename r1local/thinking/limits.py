@@ -1,32 +1,32 @@
-"""When a thought is closed for the model, and when the model may not close it yet.
+"""When r1local closes a thought, and when it doesn't let the model close one yet.
 
-Closing at a budget follows "budget forcing" of s1 (Muennighoff et al. 2025,
-arXiv:2501.19393, section 3.1), and so does the "Wait," that takes the place of an end tag.
+Closing at a budget follows the "budget forcing" of s1 (Muennighoff et al. 2025,
+arXiv:2501.19393, section 3.1), and so does the "Wait," that replaces an end tag.
 """
 
 from typing import Literal
 
-#: Written in a thought's end's stead (s1's own word).
+#: Written in place of the end of a thought (s1's own word).
 WAIT = "\nWait,"
-#: Ends a thought; the tag and the line breaks that R1 writes behind it follow.
+#: Ends a thought; the tag and the line breaks that R1 writes after it follow.
 CLOSING = "\n\nI have thought about this for long enough, so I will answer with what I have.\n"
 
-#: Tokens beyond a budget in which the end of a sentence is waited for: a tenth of it, or this.
+#: Tokens beyond a budget while the sentence is finished: a tenth of the budget, but at least this.
 _LEAST_GRACE = 16
 
-#: Why a thought is closed: its budget, the answer's room, the user's command.
+#: Why a thought is closed: its budget, the room needed for the answer, or the user's command.
 ClosedFor = Literal["budget", "answer", "asked"]
 
 
 class ThoughtLimits:
-    """The limits of one thought; all numbers are tokens of thought.
+    """The limits of one thought; all numbers are tokens of the thought.
 
     Args:
-        budget: at most so many, if the user asked for a budget.
-        room: at most so many, whatever the user asked.
-        least: an earlier end is put off.
-        most_waits: how often an end is put off, at most.
-        mend_blank: the end of a thought without a word is put off, too.
+        budget: the maximum that the user asked for, if any.
+        room: the maximum whatever the user asked for.
+        least: a thought that the model ends before this is continued.
+        most_waits: how many times the end of a thought may be put off.
+        mend_blank: also put off the end of a thought without a word in it.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class ThoughtLimits:
         self._answer_wanted = True
 
     def think_more(self) -> None:
-        """Put the next end off: the model's own, or the budget's by as much again."""
+        """Put off the next end: the model's own, or the budget's by another budget."""
         self._more_wanted += 1
 
     def close(self, tokens: int, *, at_sentence_end: bool) -> ClosedFor | None:
-        """Whether a thought of so many tokens is to be closed now, and what for."""
+        """Return why a thought of `tokens` tokens has to be closed now, or None if it doesn't."""
         if self._answer_wanted:
             return "asked"
         if tokens < self._budget:
@@ -65,7 +65,7 @@ class ThoughtLimits:
         return None
 
     def put_off(self, tokens: int, *, blank: bool) -> bool:
-        """Whether an end that the model makes itself behind so many tokens is put off."""
+        """Return whether to put off an end that the model itself makes after `tokens` tokens."""
         if self._answer_wanted or tokens >= self._budget:
             return False
         if self._more_wanted:

@@ -1,14 +1,14 @@
-"""Finding loops: a model that writes the same again and again.
+"""Finding loops: a model that writes the same thing again and again.
 
-Work for a token doesn't depend on how many came before. Two things are looked for:
+The work per token doesn't depend on how many tokens came before. There are two criteria:
 
 - exact cycles: the last tokens repeat with a period of up to `longest_period`, at least
-  `least_repeats` times and over at least `least_tokens` tokens. Every sixteenth token,
-  earlier places of the last sixteen tokens give the periods that are possible. Only prose and
-  code outside fences are loops then: tables, markup, drawings and what the question asks
-  for repeat themselves honestly.
-- text without anything new (`novelty`), whatever its form. Honest text may be such for a
-  while, so that this is said first, and is a loop only after `patience` tokens.
+  `least_repeats` times and over at least `least_tokens` tokens. At every sixteenth token,
+  earlier occurrences of the last sixteen tokens give the candidate periods. Only prose and
+  code outside fences can be such loops: tables, markup, drawings and what the question asks
+  for repeat themselves legitimately.
+- text without anything new (`novelty`), whatever its form. Legitimate text may have nothing
+  new for a while, so a warning comes first; it is a loop only after `patience` tokens.
 """
 
 import re
@@ -20,15 +20,15 @@ from itertools import pairwise
 from r1local.config.options import check, default_of
 from r1local.thinking.novelty import Novelty
 
-#: Tokens between two searches, tokens that are searched for; tokens of a chunk that is read.
+#: Tokens between two searches, which is also the length searched for; tokens of a chunk.
 _STRIDE = 16
 _CHUNK = 64
-#: The share of the patience after which a warning comes.
+#: The share of the patience after which to warn.
 _WARNED_AFTER = 1 / 4
-#: A counter's end is in sight if it comes within so many times the patience, in words.
+#: A counter's end is in sight if it is at most this multiple of the patience away, in words.
 _IN_SIGHT = 2
 
-#: What lines of tables, markup, data and chord charts begin or end with.
+#: How lines of tables, markup, data and chord charts begin or end.
 _DATA_BEGINS = tuple("|<{}[]+=~_@")
 _DATA_ENDS = ('",', "',", "},", "],", "|")
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
@@ -36,17 +36,17 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """What counts as a loop. With `least_repeats` 0 nothing does.
+    """What counts as a loop; with `least_repeats` 0, nothing does.
 
     Args:
-        least_repeats: how often the same thing is written, the first time included.
-        least_tokens: tokens that all of it has.
+        least_repeats: how many times the same thing is written, including the first.
+        least_tokens: the total number of tokens in the repetitions.
         longest_period: tokens of one round.
-        patience: tokens without anything new, if it isn't the same word for word; with 0
-            that is no loop.
+        patience: tokens without anything new, for text that doesn't repeat word for word; with
+            0, such text is never a loop.
 
     Raises:
-        InvalidSetting: a value out of its range.
+        InvalidSetting: a value is out of its range.
     """
 
     least_repeats: int = default_of("loop-repeats")
@@ -63,11 +63,11 @@ class LoopSettings:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """What the guard found.
+    """A loop that the guard has found.
 
     Args:
-        tokens: so many of the last ones are the loop, or had nothing new.
-        drop: so many are to be taken back; 0 is a warning.
+        tokens: how many of the last tokens form the loop, or had nothing new.
+        drop: how many of them to take back; 0 means that this is only a warning.
     """
 
     tokens: int
@@ -75,11 +75,11 @@ class Loop:
 
 
 class LoopGuard:
-    """Watches the tokens of one part of a reply, and their text.
+    """A detector that watches the tokens of one part of a reply, and their text.
 
     Args:
         settings: what counts as a loop.
-        question: gives the text that is answered; it is seldom asked for.
+        question: returns the text that is being answered; it is rarely called.
     """
 
     def __init__(self, settings: LoopSettings, question: Callable[[], str] = str) -> None:
@@ -91,8 +91,8 @@ class LoopGuard:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: another part begins, or a loop was taken away."""
-        # Tokens as characters: strings are searched and compared in C.
+        """Forget everything, because another part begins or a loop was taken back."""
+        # Tokens are stored as characters, since strings are searched and compared in C.
         self._tail = ""
         self._pending: list[str] = []
         self._texts: list[str] = []
@@ -102,7 +102,7 @@ class LoopGuard:
 
     @property
     def suspicious(self) -> bool:
-        """Nothing new has come for a while: it is worth knowing which tokens are doubtful."""
+        """Whether nothing new has come for a while, so that doubtful tokens are worth finding."""
         return self._novelty.stale > _CHUNK
 
     def feed(self, token: int, text: str, *, doubtful: bool = False) -> Loop | None:
@@ -111,7 +111,7 @@ class LoopGuard:
         Args:
             token: its number in the vocabulary.
             text: the characters that it completes.
-            doubtful: the model might as well have written another one.
+            doubtful: whether the model might as well have written another one.
         """
         if self._off:
             return None
@@ -133,7 +133,7 @@ class LoopGuard:
         return self._exact_cycle() or found
 
     def _nothing_new(self) -> Loop | None:
-        """A warning, or a loop, if nothing new has come for long."""
+        """Return a warning or a loop, if nothing new has come for long."""
         novelty, patience = self._novelty, self._settings.patience
         limit = patience if self._warned else patience * _WARNED_AFTER
         if not patience or novelty.stale < limit:
@@ -162,7 +162,7 @@ class LoopGuard:
         return None
 
     def _loop_of(self, period: int, length: int) -> Loop | None:
-        """A loop of this period, unless its round is one that honest text repeats."""
+        """Return the loop with this period, unless legitimate text repeats such a round."""
         round_ = "".join(self._texts[-period:])
         if self._novelty.fenced or _is_data(round_) or self._asked_for(round_):
             return None
@@ -172,27 +172,27 @@ class LoopGuard:
         return Loop(length, length - period)
 
     def _asked_for(self, round_: str) -> bool:
-        """Whether the question has a round's words, one after the other from any of them."""
-        # A round may begin inside a word; of three in a row all but the outermost words are whole.
+        """Return whether the question has the words of a round in sequence, from any of them."""
+        # A round may begin inside a word; of three in a row, all but the outermost words are whole.
         words = _WORD.findall(round_.casefold() * 3)[1:-1]
-        # One round's last word and the next one's first need not follow each other there.
+        # The last word of a round and the first of the next needn't be adjacent in the question.
         unasked = set(pairwise(words)) - self._asked_pairs
         asked = {word for pair in self._asked_pairs for word in pair}
         return bool(words) and len(unasked) <= 1 and asked.issuperset(words)
 
     @cached_property
     def _asked_pairs(self) -> set[tuple[str, str]]:
-        """The question's words, each with the next one."""
+        """The question's words, each paired with the next one."""
         return set(pairwise(_WORD.findall(self._question().casefold())))
 
 
 def _is_data(round_: str) -> bool:
-    """Whether a round is table, markup, drawing or digits rather than prose or code."""
+    """Return whether a round is table, markup, drawing or digits rather than prose or code."""
     characters = "".join(round_.split())
     if not any(map(str.isalnum, characters)):
-        # Drawings have lines; marks or emoji without end are what broken models write.
+        # Drawings have lines; endless marks or emoji without any are written by broken models.
         return bool(characters) and "\n" in round_
-    # A round may begin inside a line; written twice it has each line whole.
+    # A round may begin inside a line; repeated twice, it contains each line whole.
     lines = [line.strip() for line in (round_ * 2).split("\n")[1:]]
     data = any(line.startswith(_DATA_BEGINS) or line.endswith(_DATA_ENDS) for line in lines)
     return data or sum(map(str.isalpha, characters)) * 2 < len(characters)

@@ -1,13 +1,13 @@
-"""How much of a text is new: what tells a loop from honest text that has its form.
+"""How much of a text is new, which distinguishes a loop from legitimate text of the same form.
 
-Tables, logs and enumerations repeat their form as loops do, but something new comes with every
-row. What zlib can't make much smaller is new. Elsewhere words are looked at: one is new where
-four in a row weren't in the text before, counters left out, and a number where it neither was
-in this place before nor goes on regularly. Counters alone are nothing new.
+Tables, logs and enumerations repeat their form as loops do, but every row brings something new.
+Text that zlib can't compress much is new. In other text, words are counted: a word is new if
+its row of four, not counting counters, didn't occur in the text before, and a number if it
+neither occurred in this place before nor continues a regular sequence. Counters alone aren't new.
 
 The count is a CUSUM (Page 1954, "Continuous inspection schemes"): it rises with every token,
 falls with every new word, and is never less than 0. So it stays near 0 where more than one word
-in `_WEIGHT` is new, and rises without end where fewer are, however they lie.
+in `_WEIGHT` is new, and rises without end where fewer are, however they are distributed.
 """
 
 import re
@@ -15,20 +15,20 @@ import string
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 
-#: Words in a row that are looked up. Shorter rows recur in any text.
+#: Consecutive words that are looked up. Shorter rows recur in any text.
 _ROW = 4
-#: One new word makes up for so many that aren't. In loops with small changes one word in thirty
-#: is new; in data one in ten (testing/loop_corpus.py).
+#: How many words without anything new one new word makes up for. In loops with small changes,
+#: one word in thirty is new; in data, one in ten (testing/loop_corpus.py).
 _WEIGHT = 13
-#: A token in whose place the model might have written another is no copy. In loops, too, there
-#: are some, at the beginnings of sentences, so that they count half.
+#: The weight of a doubtful token: one is not a copy if the model might have written another in its
+#: place. Loops have some of them too, at the beginnings of sentences, so they count half.
 _DOUBT = 0.5
-#: Text of which zlib leaves more than this share is new. (Of the chunks of the loops in
-#: testing/looping_texts.py it leaves 0.39 at most.)
+#: Text that zlib compresses to more than this share is new. (The chunks of the loops in
+#: testing/looping_texts.py are compressed to 0.39 at most.)
 _NEW = 0.42
-#: Rows of words, numbers, and places that are remembered.
+#: How many rows of words, numbers and places are remembered.
 _REMEMBERED = 4_096
-#: Characters of a chunk that are read.
+#: The longest part of a chunk that is read, in characters.
 _LONGEST_CHUNK = 4_096
 
 _WIDE = r"\u3040-\u30ff\u3400-\u9fff"
@@ -41,7 +41,7 @@ _NUMERALS = (
     "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety "
     "first second third fourth fifth sixth seventh eighth ninth tenth"
 )
-#: What stands for a counter: a number, a letter alone, or a word that counts.
+#: Stands for a counter: a number, a single letter, or a word that counts.
 _ANY = "0"
 _COUNTERS = dict.fromkeys(
     [
@@ -55,15 +55,15 @@ _COUNTERS = dict.fromkeys(
 
 
 class Novelty:
-    """Reads a text in chunks, and says for how long nothing new has come.
+    """A reader of text in chunks that knows for how long nothing new has come.
 
     Args:
-        question: gives what the text answers; asked for its numbers, where counters may end.
+        question: returns the text that is being answered, for its numbers: counters may end there.
 
     Attributes:
-        stale: tokens without anything new, less what new words made up for.
-        since: tokens read since that was 0.
-        fenced: the text is inside a code fence.
+        stale: tokens without anything new, minus what new words made up for.
+        since: tokens read since `stale` was 0.
+        fenced: whether the text is inside a code fence.
     """
 
     def __init__(self, question: Callable[[], str]) -> None:
@@ -73,7 +73,7 @@ class Novelty:
         self._rows = _Memory()
         self._numbers = _Numbers()
         self._before = [""] * (_ROW - 1)
-        self._end: float | None = None  # in words read
+        self._end: float | None = None  # counted in words read
         self.stale, self.since = 0.0, 0
         self.fenced = False
 
@@ -81,9 +81,9 @@ class Novelty:
         """Take the next chunk.
 
         Args:
-            text: its characters.
-            tokens: how many it has.
-            doubts: those of them in whose place the model might have written others.
+            text: the characters of the chunk.
+            tokens: how many tokens it has.
+            doubts: how many of them the model might as well have replaced by others.
         """
         self.since += tokens
         text = self._whole(text)
@@ -98,14 +98,14 @@ class Novelty:
             self.restart()
 
     def restart(self) -> None:
-        """Count from here."""
+        """Start counting from here."""
         self.stale, self.since = 0.0, 0
 
     def end_in_sight(self, words: int) -> bool:
-        """Whether a counter of late comes to its end within so many words.
+        """Return whether a recent counter reaches its end within this number of words.
 
-        Going down, that is 0; going up, a number in the question. What was in sight and doesn't
-        come is so no longer: a counter may begin again and again.
+        Counting down, the end is 0; counting up, a number in the question. An end that was in sight
+        and isn't reached no longer counts, since a counter may start again and again.
         """
         read = self._numbers.words_read
         if self._end is None:
@@ -115,7 +115,7 @@ class Novelty:
         return self._end is not None and read <= self._end
 
     def _whole(self, text: str) -> str:
-        """The characters up to the last word, which may go on in the next chunk."""
+        """Return the text up to the last complete word; the rest may continue in the next chunk."""
         text = (self._carry + text)[-_LONGEST_CHUNK:]
         cut = max(text.rfind(" "), text.rfind("\n"))
         whole = text[:cut] if cut > len(text) // 2 else text.rstrip(_WORD_ENDS)
@@ -131,7 +131,7 @@ class Novelty:
         return len(packed) > _NEW * len(content)
 
     def _new_words(self, words: Sequence[str]) -> int:
-        """How many words are new; remember them all."""
+        """Return how many words are new, and remember all of them."""
         shape = self._before + [
             _COUNTERS.get(word) or (_ANY if word[0].isdecimal() else word) for word in words
         ]
@@ -142,24 +142,24 @@ class Novelty:
 
 
 class _Memory:
-    """What came of late; older things are forgotten, many at a time."""
+    """A set of recent things; older ones are forgotten, many at a time."""
 
     def __init__(self) -> None:
         self._recent: set[object] = set()
         self._older: set[object] = set()
 
     def new(self, things: Iterable[object]) -> set[object]:
-        """Remember things; return those that weren't known."""
-        come = set(things)
-        new = come.difference(self._recent, self._older)
-        self._recent |= come
+        """Remember things, and return those that weren't known."""
+        current = set(things)
+        new = current.difference(self._recent, self._older)
+        self._recent |= current
         if len(self._recent) > _REMEMBERED:
             self._older, self._recent = self._recent, set()
         return new
 
 
 class _Numbers:
-    """The numbers of a text, and the places where they come: behind which three words."""
+    """The numbers of a text, and the places where they occur: the three words before them."""
 
     def __init__(self) -> None:
         self._known = _Memory()
@@ -167,7 +167,7 @@ class _Numbers:
         self.words_read = 0
 
     def new(self, words: Sequence[str], shape: Sequence[str]) -> int:
-        """How many numbers of some words weren't in their places before and don't go on there."""
+        """Return how many numbers are new in their places and don't continue a sequence there."""
         surprising = []
         for index, word in enumerate(words):
             if shape[index + _ROW - 1] == _ANY and (value := _value(word)) is not None:
@@ -181,14 +181,14 @@ class _Numbers:
         return len(self._known.new(surprising))
 
     def left(self, ends: Sequence[int], words: int) -> Iterable[float]:
-        """Words up to each end, of each counter that went on among the last words."""
+        """Yield the words that remain up to each end, for each counter among the last words."""
         for place in self._places.values():
             if place.step and place.steady and place.seen >= self.words_read - words:
                 yield from ((end - place.last) / place.step * place.gap for end in ends)
 
 
 class _Place:
-    """A place where numbers come again and again."""
+    """A place where numbers occur again and again."""
 
     __slots__ = ("gap", "last", "seen", "steady", "step")
 
@@ -197,7 +197,7 @@ class _Place:
         self.steady = False
 
     def goes_on(self, value: int, seen: int) -> bool:
-        """Take the next number; whether it goes on from those before in equal steps."""
+        """Take the next number; return whether it continues the previous ones in equal steps."""
         step = value - self.last
         self.steady = step == self.step
         self.gap, self.last, self.seen, self.step = seen - self.seen, value, seen, step
@@ -205,7 +205,7 @@ class _Place:
 
 
 def _words_in(rows: Iterable[object], new: set[object]) -> int:
-    """How many words are new if these rows are: one alone makes as many rows as one has words."""
+    """Return how many words are new if these rows are: one new word makes up to four rows new."""
     count = run = 0
     for row in rows:
         if row in new:
@@ -217,7 +217,7 @@ def _words_in(rows: Iterable[object], new: set[object]) -> int:
 
 
 def _value(counter: str) -> int | None:
-    """A number's digits, a letter's place; None for a word that counts."""
+    """Return the digits of a number or the position of a letter; None for a word that counts."""
     if counter[0].isdecimal():
         return int("".join(filter(str.isdecimal, counter))[-15:])
     return ord(counter.lower()) if len(counter) == 1 and counter.isascii() else None

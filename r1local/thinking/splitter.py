@@ -1,9 +1,9 @@
 """Splitting a reply into its thinking and its answer while it streams.
 
-R1 writes `<think>`, its thought, `</think>` and its answer as one text. The
-rules here say which characters are thought, which are answer, and which belong
-to the tags; `tests/thinking/test_splitter.py` names each of them. Other families'
-tags are data (`dialects`), and so are tags that are tokens: characters of their own.
+R1 writes `<think>`, its thought, `</think>` and its answer as one text. The rules
+here say which characters belong to the thought, to the answer and to the tags;
+`tests/thinking/test_splitter.py` names each of them. The tags of other families are
+data (`dialects`). Tags that are tokens arrive as single characters of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from r1local.thinking.dialects import R1, Dialect, is_mark
 Pieces: TypeAlias = list[tuple[Part, str]]
 _State: TypeAlias = Callable[[str], Pieces]
 
-#: Where the rendered prompt leaves the reply: inside a thought the prompt has
-#: opened, behind a thought the prompt has closed, or before any. A cut reply that goes
-#: on may also start in the middle of its thinking or of its answer.
+#: Where the rendered prompt leaves the reply: inside a thought that the prompt has
+#: opened, after a thought that the prompt has closed, or before any. A reply that was cut
+#: and goes on may also start in the middle of its thinking or of its answer.
 Start = Literal["open", "closed", "none", "thinking", "answer"]
 
 
 def start_of_reply(prompt: str, dialect: Dialect = R1) -> Start:
-    """Read off the prompt's tail where the reply starts.
+    """Return where the reply starts, according to the end of the prompt.
 
     Chat templates differ by the date of the file, not by the model: those of
-    January 2025 end at the assistant tag, later ones with `<think>` and a line
-    break. A caller whose user text can end the prompt has to keep tags out of it.
+    January 2025 end with the assistant tag, later ones with `<think>` and a line
+    break. If the user's text can end the prompt, the caller has to keep tags out of it.
     """
     tail = prompt.rstrip()
     if tail.endswith(dialect.openings):
@@ -37,9 +37,9 @@ def start_of_reply(prompt: str, dialect: Dialect = R1) -> Start:
 
 
 class ThinkSplitter:
-    """Cuts a stream of text into thinking and answer.
+    """A machine that cuts a stream of text into thinking and answer.
 
-    `feed` costs time in proportion to the text it is given, however much came
+    `feed` takes time in proportion to the text it is given, however much came
     before. Text is held back only while it may still turn out to be a tag, or
     white space next to one.
 
@@ -71,25 +71,25 @@ class ThinkSplitter:
 
     @property
     def part(self) -> Part:
-        """What the next characters most likely are: for counting tokens."""
+        """The part that the next characters most likely belong to, for counting tokens."""
         return self._part
 
     @property
     def thinking_open(self) -> bool:
-        """A thought was opened and has not been closed."""
+        """Whether a thought was opened and has not been closed."""
         return self._thinking_open
 
     @property
     def inside_tag(self) -> bool:
-        """A tag of several tokens has begun."""
+        """Whether a tag of several tokens has begun."""
         return bool(self._held) and is_mark(self._held[0])
 
     def feed(self, text: str) -> Pieces:
-        """Take the next characters of the reply; return what they decide."""
+        """Take the next characters of the reply, and return the text whose part is now certain."""
         return self._state(text)
 
     def flush(self) -> Pieces:
-        """End the reply: what was held back is text after all, but for half a tag of tokens."""
+        """End the reply: what was held back is text after all, except half a tag of tokens."""
         if self._state == self._wrapped_up:
             self._pending = []
         if self.inside_tag:
@@ -99,7 +99,7 @@ class ThinkSplitter:
         return [(self._part, held)] if held else []
 
     def _before(self, text: str) -> Pieces:
-        """Nothing but white space so far: waits for a tag or any other text."""
+        """Wait for a tag or any other text; so far there was nothing but white space."""
         text = self._take_held(text)
         body = text.lstrip()
         tag = _tag_at_start(body, self._at_first)
@@ -120,7 +120,7 @@ class ThinkSplitter:
         return self._enter(self._opening, text)
 
     def _opening(self, text: str) -> Pieces:
-        """Behind the opening tag: its white space goes, and a second tag too."""
+        """Skip the white space after the opening tag, and a second tag."""
         body = self._take_held(text).lstrip()
         if self._nested_open_allowed:
             tag = _tag_at_start(body, self._openings)
@@ -133,20 +133,20 @@ class ThinkSplitter:
         return self._enter(self._thinking, body) if body else []
 
     def _thinking(self, text: str) -> Pieces:
-        """Inside the thought: waits for the closing tag."""
-        pieces, behind = self._until(self._closing, text)
+        """Wait for the closing tag inside the thought."""
+        pieces, after = self._until(self._closing, text)
         if pieces:
             self._thought_begun = True
-        if behind is None:
+        if after is None:
             return pieces
         self._pending = []
         self._thinking_open, self._part = False, "answer"
-        return pieces + self._enter(self._closed, behind)
+        return pieces + self._enter(self._closed, after)
 
     def _closed(self, text: str) -> Pieces:
-        """Behind the closing tag: line breaks go, the first line's indent stays.
+        """Skip line breaks after the closing tag, but keep the indent of the first line.
 
-        Waits for what wraps the answer, or for another thought, where there may be such.
+        Waits for the tag before the answer, or for another thought where there may be one.
         """
         body = self._take_held(text).lstrip("\r\n")
         if not body:
@@ -165,24 +165,24 @@ class ThinkSplitter:
         return self._open(bare[len(tag) :])
 
     def _answering(self, text: str) -> Pieces:
-        """Everything from here on is answer, tags included, but for what wraps it."""
+        """Take everything from here on as the answer, tags included, except those around it."""
         if not self._answer_closing:
             return [("answer", text)] if text else []
-        pieces, behind = self._until(self._answer_closing, text)
-        if behind is None:
+        pieces, after = self._until(self._answer_closing, text)
+        if after is None:
             return pieces
         self._hold(self._answer_closing)
-        return pieces + self._enter(self._wrapped_up, behind)
+        return pieces + self._enter(self._wrapped_up, after)
 
     def _wrapped_up(self, text: str) -> Pieces:
-        """Behind the answer's closing tag, which is text if any other follows."""
+        """Wait after the answer's closing tag, which is text if any other text follows it."""
         if text.strip():
             return self._enter(self._answering, text)
         self._hold(text)
         return []
 
     def _until(self, tag: str, text: str) -> tuple[Pieces, str | None]:
-        """Give out the text in front of a tag, and what stands behind it if it has come."""
+        """Give out the text before a tag; also return the text after the tag, if it has come."""
         text = self._take_held(text)
         end = text.find(tag)
         if end >= 0:
@@ -192,7 +192,7 @@ class ThinkSplitter:
         return self._give(text[:cut]), None
 
     def _give(self, text: str) -> Pieces:
-        """Give out text but for white space that a closing tag may follow."""
+        """Give out text, except for white space that a closing tag may follow."""
         body = text.rstrip()
         if not body:
             self._hold(text)
@@ -217,7 +217,7 @@ class ThinkSplitter:
 
 
 def _tag_at_start(text: str, tags: Sequence[str]) -> str | None:
-    """The tag that a text begins with; empty where it may still become one, None if it can't."""
+    """Return the tag that a text begins with, "" if it may still become one, None if it can't."""
     for tag in tags:
         if text.startswith(tag):
             return tag
@@ -225,7 +225,7 @@ def _tag_at_start(text: str, tags: Sequence[str]) -> str | None:
 
 
 def _partial_tag(text: str, tag: str) -> int:
-    """Where an end of `text` begins that the tag may begin with; its length if nowhere."""
+    """Return where the end of `text` may be the beginning of the tag, or else its length."""
     place = text.find(tag[0], max(0, len(text) - len(tag) + 1))
     while place >= 0:
         if tag.startswith(text[place:]):

@@ -1,1 +1,4 @@
-"""What people see. Knows events and plain values, never engines, sessions or models."""
+"""Output for people and for programs.
+
+It is made from events and plain values; no module here imports engines, sessions or models.
+"""

@@ -1,4 +1,4 @@
-"""The two consoles, the lines r1local itself says on them, and rows that are repainted."""
+"""The two consoles, r1local's own messages on them, and rows that are repainted."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -12,15 +12,15 @@ from r1local.ui import streams
 from r1local.ui.cells import cell_len, cut, steadied
 from r1local.ui.safe_text import unbroken, visible, visible_line
 
-#: Characters of an error's line, beyond which a quotation is cut.
+#: Most characters of an error's line; what is longer quotes something and is cut.
 _LONGEST_LINE = 600
 
 
 def console_for(stream: TextIO) -> Console:
     """Return the console of `stream`, which prints text as it is, without markup or highlights.
 
-    Honours NO_COLOR, TERM and COLUMNS as rich does. FORCE_COLOR asks for colours, not
-    for a screen: it makes no terminal of a pipe, whose text stays exact.
+    Honours NO_COLOR, TERM and COLUMNS as rich does. FORCE_COLOR asks for colours only: it
+    doesn't turn a pipe into a terminal, so the text in the pipe stays exact.
     """
     return Console(
         file=stream,
@@ -33,12 +33,12 @@ def console_for(stream: TextIO) -> Console:
 
 
 def can_repaint(console: Console) -> bool:
-    """Say whether what was written on `console` can be painted over."""
+    """Tell whether text already written on `console` can be painted over."""
     return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
 
 
 def dim(console: Console, text: str) -> str:
-    """Return `text` with the codes that dim it, where the console's terminal knows them."""
+    """Return `text` with the codes that dim it, if the console's terminal supports them."""
     if not can_repaint(console) or console.no_color:
         return text
     return f"\x1b[2m{text}\x1b[22m"
@@ -62,9 +62,9 @@ def print_log(console: Console, text: str) -> None:
 
 
 def print_error(stream: TextIO, message: str, hint: str) -> None:
-    """Print an error's sentence and its hint, one line each, harmless on a terminal.
+    """Print an error's message and its hint, one line each, harmless on a terminal.
 
-    Both may quote a file or a template at any length.
+    Both may contain quotations of any length from a file or a template.
     """
     for label, text in (("error", message), ("hint", hint)):
         line = " ".join(text.split())
@@ -73,7 +73,7 @@ def print_error(stream: TextIO, message: str, hint: str) -> None:
 
 
 def _write(stream: IO[str], text: str) -> None:
-    """Write what is said beside the answer: if it can't be, the answer goes on."""
+    """Write a message to a stream, and drop the stream if that fails, since the answer matters."""
     try:
         stream.write(text)
         stream.flush()
@@ -82,16 +82,16 @@ def _write(stream: IO[str], text: str) -> None:
 
 
 def live_line(console: Console, text: str) -> Text:
-    """Return one dim row, cut to fit, for `LiveRows`."""
+    """Return one dim row for `LiveRows`, cut to the console's width."""
     return Text(cut(visible_line(text), max(console.width - 1, 1)), "dim")
 
 
 class LiveRows:
     """The last rows on a terminal, painted over as they change.
 
-    The cursor always stands at the end of the last live row and is never hidden, so
-    whatever ends the program leaves the terminal whole. Rows must be narrower than the
-    console: a full row leaves the cursor where terminals disagree about erasing.
+    The cursor always stays at the end of the last live row and is never hidden, so the
+    terminal is usable however the program ends. Rows must be narrower than the console:
+    after a full row, terminals disagree on where the cursor is and what erasing clears.
     """
 
     def __init__(self, console: Console) -> None:
@@ -100,16 +100,16 @@ class LiveRows:
         self._width = console.width
 
     def update(self, finished: Sequence[Text], live: Sequence[Text]) -> None:
-        """Replace the live rows by `finished` ones, never touched again, and new live ones.
+        """Replace the live rows by `finished` ones, which are final, and new live ones.
 
-        Of more live rows than the screen holds only the last are shown, since those
-        that have scrolled away can't be painted over. Without live rows the cursor is
-        left at the start of an empty one.
+        If there are more live rows than the screen holds, only the last are shown, since
+        rows that have scrolled away can't be painted over. If there are none, the cursor is
+        left at the start of an empty row.
         """
         live = live[1 - self._console.height :] if self._console.height > 1 else live[-1:]
         rows = self._ansi([*finished, *(live or [Text()])])
         pairs = zip(self._rows[:-1], rows[:-1], strict=False)
-        # The last row is always painted anew: the terminal may have echoed a ^C there.
+        # The last row is always repainted: the terminal may have echoed a ^C there.
         kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         up = self._height(self._rows[kept:]) - 1
         self._console.file.write(
@@ -125,7 +125,7 @@ class LiveRows:
         return capture.get().split("\n")
 
     def _height(self, rows: Sequence[str]) -> int:
-        """Count the rows of the screen, where a window made narrower has folded some."""
+        """Count the screen's rows that `rows` take; in a narrowed window some are wrapped."""
         width = self._console.width
         if width >= self._width:
             return len(rows)

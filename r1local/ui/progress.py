@@ -1,4 +1,4 @@
-"""What is being waited for, said while it lasts."""
+"""A line that shows what the program is busy with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from r1local.ui.console import LiveRows, can_repaint, live_line
 
-#: Seconds before a wait is worth a word, and between two repaints.
+#: Seconds before a wait is shown, and between two repaints.
 _INTERVAL_S = 0.5
 
 
@@ -17,7 +17,7 @@ _INTERVAL_S = 0.5
 def busy(console: Console, what: str) -> Iterator[None]:
     """Show what the program is busy with, and for how long; leave no trace of it afterwards.
 
-    A thread paints, since the work is a call into llama.cpp that comes back when it is
+    A thread paints, because the work is a call into llama.cpp that blocks until it is
     done. Nothing else may write on the console meanwhile.
     """
     if not can_repaint(console):
@@ -36,7 +36,7 @@ def busy(console: Console, what: str) -> Iterator[None]:
 def _paint(console: Console, what: str, done: Event) -> None:
     started = monotonic()
     rows: LiveRows | None = None
-    with suppress(OSError, ValueError):  # a terminal that has gone
+    with suppress(OSError, ValueError):  # the terminal may have been closed
         while not done.wait(_INTERVAL_S):
             rows = rows or LiveRows(console)
             rows.update([], [live_line(console, f"{what} … {monotonic() - started:.0f} s")])

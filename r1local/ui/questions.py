@@ -1,4 +1,4 @@
-"""Questions on the terminal: the answer comes from stdin, the question goes to stderr."""
+"""Questions on the terminal: they are asked on stderr and answered on stdin."""
 
 import sys
 
@@ -6,12 +6,12 @@ from r1local.ui.safe_text import visible_line
 
 
 def can_ask() -> bool:
-    """Whether somebody is there to answer."""
+    """Tell whether a user can answer questions."""
     return bool(sys.stdin and sys.stdin.isatty() and sys.stderr.isatty())
 
 
 def agreed(question: str) -> bool:
-    """Ask a question of yes or no; anything but yes is no."""
+    """Ask a yes-or-no question; any answer but yes means no."""
     sys.stderr.write(f"{visible_line(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

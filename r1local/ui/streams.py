@@ -8,11 +8,12 @@ from typing import IO
 
 
 def prepare_streams() -> None:
-    """UTF-8 and bare line feeds on every system, and streams that exist and wait.
+    """Make the streams write UTF-8 and bare line feeds, exist, and block, on every system.
 
-    Python leaves a stream None whose descriptor is closed. Its text goes nowhere, as the one
-    who closed it wants, or is empty. The null device is opened in the order of descriptors, so
-    that it takes theirs: a model file or a session must not become what libraries write errors to.
+    If a descriptor is closed, Python sets its stream to None. The null device replaces it: what is
+    written there is dropped, as whoever closed it wants, and what is read is empty. It is opened
+    in the order of the descriptors, so that it takes their numbers. Otherwise a model or session
+    file could get one, and libraries would write their errors into it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -25,16 +26,16 @@ def prepare_streams() -> None:
 
 
 def _let_wait(stream: IO[str]) -> None:
-    """Have reads and writes wait: Node.js and ssh hand on pipes that fail instead."""
+    """Make reads and writes block: Node.js and ssh pass on pipes where they fail instead."""
     if sys.platform != "win32":
         with suppress(OSError, ValueError):  # not a descriptor
             os.set_blocking(stream.fileno(), True)
 
 
 def drop(stream: IO[str]) -> None:
-    """Let what is still written to a stream that fails go nowhere.
+    """Discard everything that is still written to a stream that fails.
 
-    Python flushes its streams once more on the way out, and would complain.
+    Otherwise Python, which flushes its streams on exit, would complain.
     """
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

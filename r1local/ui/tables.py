@@ -1,4 +1,4 @@
-"""Tables about models: as many columns as a terminal has room for, all of them in a pipe."""
+"""Tables, with as many columns as a terminal has room for, and all columns in a pipe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from r1local.ui.cells import cell_len
 from r1local.ui.safe_text import visible_line
 
 _GAP = 2
-#: Columns of the screen that the first column has at least, before others are dropped.
+#: Least width of the first column; others are dropped to give it that much.
 _LEAST_FIRST = 20
 _STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading and cells; those of the least `importance` are dropped first."""
+    """A column's heading and cells; columns of the least `importance` are dropped first."""
 
     heading: str
     cells: Sequence[str]
@@ -27,14 +27,14 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Cells of a terminal that its widest text takes."""
+        """Width of its widest text, in terminal cells."""
         return max(cell_len(visible_line(text)) for text in (self.heading, *self.cells))
 
 
 def print_table(console: Console, columns: Sequence[Column]) -> None:
-    """Print rows without a frame: fitted to a terminal, separated by tabs in a pipe.
+    """Print rows without a frame: fitted to a terminal, or separated by tabs in a pipe.
 
-    The first column is always shown, and cut where it is too long for a terminal.
+    The first column is always shown, but cut if it is too wide for the terminal.
     """
     if not console.is_terminal:
         for cells in zip(*((column.heading, *column.cells) for column in columns), strict=True):
@@ -57,7 +57,7 @@ def print_table(console: Console, columns: Sequence[Column]) -> None:
 
 
 def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
-    """The columns there is room for."""
+    """Return the columns there is room for."""
     shown = list(columns)
     while len(shown) > 1:
         first = min(shown[0].width, _LEAST_FIRST)

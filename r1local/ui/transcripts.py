@@ -1,4 +1,4 @@
-"""Conversations of earlier days on a terminal, and what a search found in them."""
+"""Saved conversations and search results, as text."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
 def print_turns(
     console: Console, turns: Sequence[Turn], *, thoughts: bool, notices: Console | None = None
 ) -> None:
-    """Print questions, answers as rendered Markdown, and thoughts: whole, or a line for each.
+    """Print questions, answers as rendered Markdown, and thoughts, in full or as one line each.
 
-    `notices` takes what nobody said, where that is to be apart from the conversation.
+    r1local's own notices go to `notices`, to keep them apart from the conversation.
     """
     notices = notices or console
     for number, turn in enumerate(turns):
@@ -31,7 +31,7 @@ def print_turns(
 
 
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
-    """Print where something was found, and the text: two lines on a terminal, one in a pipe."""
+    """Print where a text was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
         console.print(f"{visible_line(session)} · turn {place} · {part}")
         for row in wrap(Text(visible_line(excerpt), "dim"), max(console.width - 3, 1)):
@@ -59,7 +59,7 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
 
 def _print_answer(console: Console, answer: str, *, json: bool) -> None:
     if can_repaint(console):
-        from r1local.ui.markdown.view import MarkdownView  # which a search doesn't need
+        from r1local.ui.markdown.view import MarkdownView  # a search doesn't need it
 
         view = MarkdownView(console, json=json)
         view.feed(answer)

@@ -1,22 +1,22 @@
-"""Seconds and tokens as people read them, and how a reply ended."""
+"""Wording of durations, counts of tokens and replies, and how a reply ended."""
 
 from collections.abc import Mapping
 
 from r1local.units import token_count
 
-#: How a reply ended that did not come to its own end, by `Reply.reason`.
+#: How a reply ended if it didn't finish by itself, by `Reply.reason`.
 ENDINGS: Mapping[str, str] = {
     "cancelled": "stopped",
     "length": "stopped at the token limit",
     "loop": "stopped in a loop",
     "lost": "cut off with the program",
 }
-#: What is said of an answer that has been checked already.
+#: The notice about an answer that doesn't match its schema.
 NOT_VALID = "the answer is not valid by its schema"
 
 
 def duration(seconds: float) -> str:
-    """`4.2 s`, `42 s`, `3 min 5 s`."""
+    """Return a duration in words: `4.2 s`, `42 s`, `3 min 5 s`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, whole = divmod(round(seconds), 60)
@@ -24,16 +24,16 @@ def duration(seconds: float) -> str:
 
 
 def reply_count(count: int) -> str:
-    """`1 reply`, `16 replies`."""
+    """Return a number of replies in words: `1 reply`, `16 replies`."""
     return "1 reply" if count == 1 else f"{count:,} replies"
 
 
 def effort(seconds: float, count: int) -> str:
-    """`42 s · 1,203 tokens`."""
+    """Return a duration and a number of tokens: `42 s · 1,203 tokens`."""
     return f"{duration(seconds)} · {token_count(count)}"
 
 
 def thought_for(seconds: float, count: int, *, unfinished: bool = False) -> str:
-    """One line for a whole thought."""
+    """Return one line about a thought: how long it took and whether it was finished."""
     line = f"thought for {effort(seconds, count)}"
     return f"{line}, without coming to an end" if unfinished else line

@@ -30,7 +30,7 @@ from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
 
-#: Tokens free in the KV cache for each voter before one more joins.
+#: Free tokens in the KV cache that each voter needs before another one may join.
 _ROOM_TO_JOIN = 256
 
 
@@ -41,33 +41,33 @@ def hold_vote(
     control: Control,
     model: str = "",
 ) -> Generator[VoteEvent, None, None]:
-    """Let a model reply many times to one conversation. Close it if it isn't taken to its end.
+    """Let a model reply many times to one conversation; close the generator if not exhausted.
 
-    As many voters reply at once as the model has sequences and its KV cache has room; the
-    others wait. A model loaded for one sequence replies one after the other.
+    As many voters reply at once as the model has sequences and its KV cache has room for; the
+    others wait. With a model loaded for one sequence, they reply one after the other.
 
     Args:
-        control: cancels the vote; its steering commands hold for every voter.
-        model: the model's name, for the replies that are kept.
+        control: cancels the vote; its steering commands apply to every voter.
+        model: the model's name, for the replies that are stored.
 
     Yields:
-        Events of the voters, by the law in `events` for each; its `VoterReply` and the
-        `TallyUpdate` when one is done; an `VoteResult` last.
+        The events of the voters, each in the order that `events` promises; a voter's
+        `VoterReply` and a `TallyUpdate` when it is done; a `VoteResult` at the end.
 
     Raises:
-        ChatTemplateError, PromptTooLong, InferenceError: as `generation.reply`.
+        ChatTemplateError, PromptTooLong, InferenceError: as for `generation.reply_to`.
     """
     engine = loaded.model
     prompt = tokenised_prompt(loaded, conversation, settings.reply)
     check_prompt(prompt.tokens, engine.context_window)
     started = time.monotonic()
-    # The last token is left to the voters: each has to draw from the logits behind it.
+    # The last token is left to the voters: each has to draw from the logits after it.
     cached: int | None = 0
     if shared := prompt.tokens[:-1]:
         cached = engine.evaluate(shared, control.cancelled)
     else:
         engine.rewind(0)
-    yield from loaded.template.untold(prompt.notices)
+    yield from loaded.template.new_notices(prompt.notices)
     election = _Election(loaded, prompt, settings, control, model)
     if cached is not None:
         with engine.batch() as batch, ExitStack() as streams:
@@ -76,9 +76,9 @@ def hold_vote(
 
 
 class _Voter:
-    """One reply in the making.
+    """A reply that is being generated.
 
-    `tokens` are those of prompt and reply; a sequence of the batch holds the first of them,
+    `tokens` are those of prompt and reply; a sequence of the batch contains the first of them,
     and the rest is pending.
     """
 
@@ -93,7 +93,7 @@ class _Voter:
 
 
 class _Election:
-    """The voters, which of them has which sequence of the batch, and the votes."""
+    """The voters, the sequences of the batch that they occupy, and the votes."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class _Election:
         self._over = time.monotonic()
 
     def result(self, *, cached_tokens: int, prompt_s: float) -> VoteResult:
-        """How it went."""
+        """Return how the vote went."""
         candidates = self._tally.candidates
         voters = candidates[0].voters if candidates else ()
         ballots = sorted(self._ballots, key=lambda ballot: ballot.voter)
@@ -183,7 +183,7 @@ class _Election:
         return _Voter(self._begun, prompt, stream, control, self._model)
 
     def _step(self, batch: Batch) -> Iterator[VoteEvent]:
-        """Evaluate what is pending, and draw a token for every voter with nothing left of it."""
+        """Evaluate what is pending, and draw a token for every voter that has nothing pending."""
         self._pass_commands_on()
         yield from self._make_room(batch)
         parts: list[tuple[int, list[int]]] = []
@@ -203,7 +203,7 @@ class _Election:
         stream = voter.stream
         token, checker = batch.sample(sequence, stream.sampler), stream.checker
         doubtful = checker is not None and batch.sample(sequence, checker) != token
-        yield from self._told(voter, stream.feed(token, doubtful=doubtful))
+        yield from self._handle(voter, stream.feed(token, doubtful=doubtful))
         if stream.finished:
             self._leave(batch, sequence)
             yield from self._close_reply(voter)
@@ -216,9 +216,9 @@ class _Election:
     def _make_room(self, batch: Batch) -> Iterator[Paused]:
         """Pause voters, as vLLM preempts by recomputation (Kwon et al. 2023, arXiv 2309.06180).
 
-        The one with the fewest tokens is the cheapest to go on with. From then on so many
-        reply at once as have proved to fit, so that none is paused over and over. One alone
-        always fits: a context window is no larger than the KV cache.
+        The voter with the fewest tokens is the cheapest to resume. From then on only as many reply
+        at once as have proved to fit, so no voter is paused over and over. One alone always fits: a
+        context window is no larger than the KV cache.
         """
         while len(self._running) > 1 and batch.room < self._pending(batch):
             sequence, voter = min(self._running.items(), key=lambda item: len(item[1].tokens))
@@ -228,7 +228,7 @@ class _Election:
             yield Paused(voter.number)
 
     def _pending(self, batch: Batch) -> int:
-        """Tokens that the next step evaluates."""
+        """Return the number of tokens that the next step evaluates."""
         pending = (
             len(voter.tokens) - batch.position(sequence)
             for sequence, voter in self._running.items()
@@ -248,17 +248,17 @@ class _Election:
                 else:
                     voter.control.think_more()
 
-    def _told(self, voter: _Voter, events: Sequence[Event]) -> Iterator[VoterEvent]:
+    def _handle(self, voter: _Voter, events: Sequence[Event]) -> Iterator[VoterEvent]:
         for event in events:
-            for told in judged(event, voter.kept, self._settings.reply.schema):
-                voter.kept.handle(told)
-                yield VoterEvent(voter.number, told)
+            for each in judged(event, voter.kept, self._settings.reply.schema):
+                voter.kept.handle(each)
+                yield VoterEvent(voter.number, each)
 
     def _close_reply(self, voter: _Voter) -> Iterator[VoteEvent]:
         """End a voter's reply, and count its vote if it gave an answer."""
         shared = len(self._prompt_tokens) - 1
         events = voter.stream.finish(cached_tokens=shared, load_s=0.0, prompt_s=0.0)
-        yield from self._told(voter, events)
+        yield from self._handle(voter, events)
         voter.stream.close()
         reply = voter.kept.reply()
         ballot = VoterReply(voter.number, reply, self._answer(reply))
@@ -269,13 +269,13 @@ class _Election:
         yield TallyUpdate(self._tally.candidates)
 
     def _answer(self, reply: Reply) -> str | None:
-        """What a voter votes for: with a schema its whole answer, if that is valid."""
+        """Return what a voter votes for: with a schema, its whole answer if that is valid."""
         if self._settings.reply.schema is None:
             return answer_of(reply, self._settings.pattern)
         return canonical_json(reply.answer) if reply.valid else None
 
     def _end(self) -> VoteEnd | None:
-        """Why no more votes are needed; None if they are."""
+        """Return why no more votes are needed, or None if they are."""
         outstanding = self._settings.votes - len(self._ballots)
         if not outstanding:
             return "complete"

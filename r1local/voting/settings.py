@@ -1,4 +1,4 @@
-"""What a vote is made of: how it is held, its events, the ballots, and how it went."""
+"""How a vote is held, and which answer a reply votes for."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from r1local.conversation import Reply
 from r1local.errors import InvalidSetting
 from r1local.replies.settings import ReplySettings
 
-#: Characters at the end of an answer that a pattern is looked for in, so that one of the
-#: user's which tries many ways to match meets little text.
+#: Characters at the end of an answer in which a pattern is searched for, so that a user's
+#: pattern that backtracks has little text to do it on.
 _PATTERN_REACHES = 2_000
-#: Markdown around a last line.
+#: Markdown marks around a last line.
 _MARKS = " \t*_`#>"
 
 
@@ -22,14 +22,14 @@ class VoteSettings:
     """How to vote.
 
     Args:
-        votes: replies at most.
-        reply: how each is made. The seeds of voters follow one another.
+        votes: the maximum number of replies.
+        reply: how each reply is made; the voters have consecutive seeds.
         confidence: end as soon as the leader is this likely to stay ahead (see
-            `Tally.confidence`); None: only when it can't be caught.
-        pattern: finds the answer of a reply without a box: its first group, or all of it.
+            `Tally.confidence`); None means only when it can't be caught.
+        pattern: finds the answer in a reply without a box: its first group, or the whole match.
 
     Raises:
-        InvalidSetting: a value out of its range.
+        InvalidSetting: a value is out of its range.
     """
 
     votes: int
@@ -45,16 +45,16 @@ class VoteSettings:
 
 
 def vote_settings(votes: int, reply: ReplySettings, chosen: Settings) -> VoteSettings:
-    """How so many replies vote, by what is set of votes."""
+    """Return the settings of a vote, from what is set for votes."""
     set_ = {name: setting.value for name, setting in chosen.items()}
     return VoteSettings(votes, reply, set_.get("confidence"), set_.get("answer-pattern"))
 
 
 def answer_of(reply: Reply, pattern: re.Pattern[str] | None) -> str | None:
-    r"""The final answer of a reply, or None.
+    r"""Return the final answer of a reply, or None.
 
-    The last `\boxed{}` of its answer; else the last match of the pattern; else, where there
-    is no pattern and the answer came to its end, its last line. A cancelled reply gives none.
+    This is the last `\boxed{}` of its answer, or else the last match of the pattern or, without
+    a pattern, the last line of a complete answer. A cancelled reply gives None.
     """
     if reply.reason == "cancelled":
         return None

@@ -1,7 +1,7 @@
-"""Counting votes: which answers are one, which leads, and when no more votes are needed.
+"""Counting votes: which answers are equal, which one leads, and when no more are needed.
 
-Self-consistency (Wang et al. 2022, arXiv 2203.11171): of many replies to one question the
-answer that most of them give is right more often than that of any one reply.
+Self-consistency (Wang et al. 2022, arXiv 2203.11171): the answer that most of many replies
+to one question give is right more often than the answer of any single reply.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from r1local.answers.canonical import canonical_form
 from r1local.events.vote import Candidate
 
-#: Says which of some answers, by its place, an answer is equal to; None if to none.
+#: Returns the index of the answer that is equal to the given one, or None.
 Equal: TypeAlias = Callable[[str, Sequence[str]], int | None]
 
 
@@ -19,8 +19,8 @@ class Tally:
     """The votes so far.
 
     Args:
-        equal: a finer comparison for answers that are spelled differently.
-        form: what all spellings of one answer share, as far as it is plain to see.
+        equal: a finer comparison, for answers that are spelled differently.
+        form: returns the form that all obviously equal spellings of an answer share.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Tally:
         self._form = form
         self._places: dict[str, int] = {}
         self._candidates: list[Candidate] = []
-        #: For each candidate, how many votes there were when its last one came.
+        #: For each candidate, how many votes there were in all when its last one came.
         self._came: list[int] = []
         self.votes = 0
 
@@ -46,7 +46,7 @@ class Tally:
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The best first; of those with as many votes, the one that had them first."""
+        """The candidates, best first; with equal votes, the one that had them first."""
         order = sorted(
             range(len(self._candidates)),
             key=lambda place: (-self._candidates[place].votes, self._came[place]),
@@ -54,16 +54,16 @@ class Tally:
         return tuple(self._candidates[place] for place in order)
 
     def is_decided(self, outstanding: int) -> bool:
-        """The leader stays ahead, whatever the votes that may still come say."""
+        """Return whether the leader stays ahead whatever the outstanding votes say."""
         first, second = self._first_two()
         return first > second + outstanding
 
     def confidence(self) -> float:
-        """How likely it is that the leader would lead after ever so many votes.
+        """Return the probability that the leader would lead after any number of votes.
 
         Adaptive-Consistency's Beta criterion (Aggarwal et al. 2023, arXiv 2305.11860, section
         3.2): of the votes for the first two, the leader's share has the distribution
-        Beta(first + 1, second + 1), and the question is how likely it is above one half.
+        Beta(first + 1, second + 1), and this is the probability that it is above one half.
         """
         return probability_above_half(*self._first_two())
 
@@ -73,7 +73,7 @@ class Tally:
         return first, second
 
     def _place(self, answer: str) -> int:
-        """The place of an answer's candidate, a new one if it is the first of its kind."""
+        """Return the index of an answer's candidate, which is a new one for a new answer."""
         form = self._form(answer)
         place = self._places.get(form)
         if place is None:
@@ -87,7 +87,7 @@ class Tally:
 
 
 def probability_above_half(successes: int, failures: int) -> float:
-    """P(p > 1/2) for p from Beta(successes + 1, failures + 1).
+    """Return P(p > 1/2) for p from Beta(successes + 1, failures + 1).
 
     For whole parameters the incomplete beta function is a binomial sum (Abramowitz and Stegun,
     26.5.24): here P(X <= successes) for X from Binomial(successes + failures + 1, 1/2).

@@ -96,6 +96,7 @@ class TestWithMathVerify:
     def installed(self) -> None:
         pytest.importorskip("math_verify", reason="pip install r1local[math]")
 
+    @pytest.mark.slow
     def test_only_what_was_read_whole_is_compared(self) -> None:
         pairs = [
             ("204_5+x", "204_6+x"),

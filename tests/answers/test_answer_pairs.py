@@ -55,9 +55,11 @@ class TestWithMathVerify:
     def installed(self) -> None:
         pytest.importorskip("math_verify", reason="pip install r1local[math]")
 
+    @pytest.mark.slow
     def test_equal_answers_are_one(self) -> None:
         assert share_right(algebra=True) >= RIGHT_WITH
 
+    @pytest.mark.slow
     def test_different_answers_stay_apart(self) -> None:
         united = [pair for pair in APART if are_one(*pair, algebra=True)]
         united += [pair for pair in APART if are_one(*pair[::-1], algebra=True)]

@@ -94,6 +94,7 @@ class TestWithMathVerify:
     def installed(self) -> None:
         pytest.importorskip("math_verify", reason="pip install r1local[math]")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("answer", "others", "place"),
         [

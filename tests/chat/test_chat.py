@@ -1,6 +1,7 @@
 """Chats that end as nobody wished, go on later, leave nothing behind, or meet one another."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from testing import chats
 from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
 from testing.pseudo_terminal import PseudoTerminal
+
+pytestmark = pytest.mark.slow
 
 LONG_THOUGHT = steps(600)
 
@@ -78,6 +81,9 @@ def test_the_terminal_is_restored_and_what_was_said_is_kept(ending: str, endless
         assert terminal.finish() == code
         assert terminal.restored
         assert_left_whole(terminal)
+        told = " ".join(terminal.shown.split())
+        assert (f"error: the chat was ended by signal {code - 128} " in told) == bool(code)
+        assert ("hint: r1local chat --resume goes on with what was said" in told) == bool(code)
     (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and LONG_THOUGHT.startswith(turn.reply.thinking)
     assert turn.reply.reason == ("lost" if code else "cancelled")
@@ -92,6 +98,8 @@ def test_kill_9_of_the_one_that_looks_on(endless: Path) -> None:
         child.wait(20)
         assert terminal.restored
         assert_left_whole(terminal)
+        after = terminal.plain.rpartition(chats.LEAVE_SCREEN)[2]
+        assert not re.sub(r"\x1b\[\?\d+[hl]", "", after).strip(), "the screen is the shell's"
     (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and turn.reply.thinking
 
@@ -147,8 +155,10 @@ def test_no_save_leaves_nothing_anywhere(scripted: Scripted, home: Path) -> None
     with ChatTerminal("-m", model, "--no-save") as terminal:
         terminal.send("a secret")
         terminal.wait_for_text("│ 4 │", "not saved")
-        terminal.told("/save", "nothing is saved")
-        terminal.told("/new", "a new session")
+        terminal.command_shows("/save", "nothing is saved")
+        terminal.command_shows("/resume other", "--no-save keeps no session to go on with")
+        terminal.command_shows("/undo", "taken back: a secret")
+        terminal.command_shows("/new", "a new session")
         terminal.send("/set temperature 0.5")
         terminal.type(chats.F2 + chats.F9)
         terminal.send("another secret")
@@ -185,7 +195,9 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
             second.wait_for_text("❯ from the first", "└───┘", "shared-2")
             second.send("from the second")
             second.wait_for(lambda: second.shown.count("└───┘") == 2)
-            second.told("/resume shared", "session shared is open in another chat")
+            second.command_shows(
+                "/resume shared", "session shared is open in another chat", "copy it: cp"
+            )
             assert second.leave() == 0
         first.send("again")
         first.wait_for_text("❯ again")
@@ -252,6 +264,20 @@ def test_what_cant_be_saved_is_lost_only_if_the_user_says_so(
         assert "what its file does not have yet is lost" in told and "saved; r1local" not in told
 
 
+def test_a_session_whose_file_was_deleted_is_not_called_saved(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), "--session", "gone") as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │")
+        terminal.wait_for(lambda: bool(of_type("ended")))
+        (sessions_folder() / "gone.jsonl").unlink()
+        terminal.type(chats.CTRL_D)
+        terminal.wait_for_text("can't be saved: its file was deleted; /export PATH writes", "2  ")
+        terminal.send("2")
+        assert terminal.finish() == 1
+        told = " ".join(terminal.shown.split())
+        assert "session gone can't be saved: its file was deleted" in told and "saved;" not in told
+
+
 def test_nobody_is_asked_in_a_pipe(scripted: Scripted) -> None:
     sessions_folder().mkdir(parents=True)
     (sessions_folder() / ".locks").write_text("in the way")
@@ -273,10 +299,10 @@ def test_a_full_disk_keeps_no_other_session_locked(scripted: Scripted) -> None:
         (sessions_folder() / ".locks/blocked.lock").mkdir()
         terminal.send("How many?")
         terminal.wait_for_text("│ 4 │", "session blocked can't be saved")
-        terminal.told("/resume other", "session blocked can't be saved")
+        terminal.command_shows("/resume other", "session blocked can't be saved")
         Session.open("other").close()
         (sessions_folder() / ".locks/blocked.lock").rmdir()
-        terminal.told("/resume other", "❯ from before", "this is session other")
+        terminal.command_shows("/resume other", "❯ from before", "this is session other")
         assert terminal.leave() == 0
     assert [turn.question for turn in read_session("blocked").turns] == ["How many?"]
 
@@ -288,14 +314,14 @@ def test_a_full_disk_is_told_and_the_chat_goes_on(scripted: Scripted) -> None:
         (sessions_folder() / ".locks").write_text("in the way")
         terminal.send("How many?")
         terminal.wait_for_text("│ 4 │", "session blocked can't be saved", "waits in memory until")
-        terminal.told("/save", "session blocked can't be saved")
-        terminal.told("/new", "session blocked can't be saved")
+        terminal.command_shows("/save", "session blocked can't be saved")
+        terminal.command_shows("/new", "session blocked can't be saved")
         terminal.type(chats.CTRL_D)
         terminal.wait_for_text("1  try again to save it, and leave", "2  leave, and lose what")
         terminal.send("1")
         terminal.wait_for(lambda: terminal.shown.count("1  try again") == 2)
         (sessions_folder() / ".locks").unlink()
-        terminal.told("/save", "it is saved as it happens, in")
+        terminal.command_shows("/save", "it is saved as it happens, in")
         terminal.send("And now?")
         terminal.wait_for_text("❯ And now?")
         terminal.wait_for(lambda: len(of_type("ended")) == 2)

@@ -72,6 +72,7 @@ def after(keys: str, terminal: ChatTerminal) -> str:
     return terminal.shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 120])
 def test_what_was_scrolled_is_what_a_fresh_paint_shows(scripted: Scripted, columns: int) -> None:
     model = scripted(REPLY, context_length=16_000)
@@ -84,6 +85,7 @@ def test_what_was_scrolled_is_what_a_fresh_paint_shows(scripted: Scripted, colum
             assert_whole(scrolled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_what_was_scrolled_in_tmux_is_what_a_fresh_paint_shows(
     scripted: Scripted, columns: int

@@ -1,6 +1,6 @@
 """A dialogue in this process, on scripted models: what is said, kept, and given to the model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +10,20 @@ import pytest
 from r1local.conversation import Conversation, Turn
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import LoadingCancelled, ModelLoadError, SessionNotSaved
-from r1local.events.reply import Finished, ThinkingDelta
+from r1local.events.reply import Finished, Notice, ThinkingDelta
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import Selected
 from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
-from r1local.replies.settings import ReplySettings
+from r1local.replies.settings import ReplySettings, changed
 from r1local.sessions.folder import read_session
 from r1local.sessions.recorder import NoSession
 from r1local.sessions.records import Ended, Question, Record
 from r1local.sessions.session import Session
 from testing.command import Scripted
 from testing.dialogues import ask, talking
-from testing.models import R1_TEMPLATE
+from testing.models import R1_TEMPLATE, THINK
 from testing.replies import never
 
 THOUGHT, ANSWER = "It is even.", r"So \boxed{4}."
@@ -124,6 +124,21 @@ def test_a_reply_that_was_cut_goes_on(scripted: Scripted, tokens: int) -> None:
     assert len(cut.thinking + cut.answer) < len(THOUGHT + ANSWER)
     assert (whole.thinking, whole.answer) == (THOUGHT, ANSWER)
     assert whole.prompt_tokens > cut.prompt_tokens
+
+
+def test_going_on_says_nothing_of_a_thought_and_no_think_in_vain_does(scripted: Scripted) -> None:
+    template = R1_TEMPLATE.replace(f"{THINK}\n", "").replace(".split('</think>')[-1]", "")
+    model = scripted(ANSWER * 9, prompt=12, chat_template=template, context_length=2048, tags={})
+
+    def told(events: Iterable[object]) -> list[str]:
+        return [each.message for each in events if isinstance(each, Notice)]
+
+    short = ReplySettings(max_tokens=9)
+    with talking(model, settings=short) as dialogue:
+        assert not told(ask(dialogue))
+        assert not told(list(dialogue.go_on(Control())))
+        dialogue.change("no-think", "true", changed(dialogue.settings, "no-think", "true"))
+        assert ["no-think has no effect" in each for each in told(ask(dialogue))] == [True]
 
 
 def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
@@ -249,6 +264,44 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
         assert dialogue.switch(before, load_other) == len(
             dialogue.prepare(Question("?")).prompt.tokens
         )
+
+
+def test_without_any_model_a_question_ends_in_a_sentence(scripted: Scripted) -> None:
+    def broken(_selected: Selected) -> LoadedModel:
+        raise ModelLoadError("broken", "give another")
+
+    path = scripted(REPLY)
+    with talking(path, Session.create("talk")) as dialogue:
+        ask(dialogue)
+        hidden = path.rename(path.with_suffix(".hidden"))
+        with pytest.raises(ModelLoadError, match="broken"):
+            dialogue.switch(Selected("other", Path("other.gguf")), broken)
+        asked: list[Callable[[], object]] = [
+            lambda: ask(dialogue),
+            lambda: list(dialogue.retry(Control())),
+            lambda: list(dialogue.vote_again(2, Control())),
+        ]
+        for each in asked:
+            with pytest.raises(ModelLoadError, match="no model is in memory"):
+                each()
+        dialogue.move_to(Session.create("next"))
+        dialogue.move_to(Session.open("talk"))
+        hidden.rename(path)
+        dialogue.reload(never)
+        assert ask(dialogue) and dialogue.undo()
+
+
+def test_a_session_that_is_not_moved_to_is_closed(scripted: Scripted) -> None:
+    class Stuck(NoSession):
+        def save(self) -> None:
+            raise SessionNotSaved("no room", "make some")
+
+    with closing(Session.create("other")) as session:
+        session.append(Question("?"))
+    with talking(scripted(REPLY), Stuck()) as dialogue:
+        with pytest.raises(SessionNotSaved):
+            dialogue.move_to(Session.open("other"))
+        Session.open("other").close()
 
 
 def test_a_question_that_does_not_fit_says_which_turns_would_make_room(

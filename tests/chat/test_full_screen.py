@@ -8,6 +8,8 @@ from testing import chats
 from testing.chats import ChatTerminal, of_type, steps
 from testing.command import Scripted
 
+pytestmark = pytest.mark.slow
+
 #: About one second of a slow model, and several.
 THOUGHT, LONG_THOUGHT = steps(80), steps(200)
 LONG_ANSWER = "".join(f"- Fact {n}: the square is {n * n}.\n" for n in range(1, 121))
@@ -111,12 +113,12 @@ def test_answer_now_and_think_on(scripted: Scripted) -> None:
         terminal.leave()
     (ended,) = of_type("ended")
     assert not ended["thinking_open"] and of_type("answer")
-    assert "as you wished" in of_type("notice")[0]["message"]
+    assert "as you asked" in of_type("notice")[0]["message"]
 
     model = scripted("Seven.</think>y" + LONG_THOUGHT, context_length=ROOM)
     with ChatTerminal("-m", model) as terminal:
         for command in ("/answer", "/more"):
-            terminal.told(command, "no reply")
+            terminal.command_shows(command, "no reply")
 
 
 # --- Scrolling ---------------------------------------------------------------------------
@@ -339,7 +341,7 @@ def test_nothing_a_model_writes_is_obeyed(kind: str, scripted: Scripted) -> None
         terminal.type(chats.CTRL_HOME)
         terminal.wait_for_text("▸ thought for")
         terminal.type(chats.F5 + chats.CTRL_END)
-        terminal.told("/think", "│─ Thought 1")
+        terminal.command_shows("/think", "│─ Thought 1")
         assert terminal.leave() == 0
     assert terminal.screen.title == "" and not terminal.copied
     for forbidden in ("\x1b]", "\x07", "\x9b", "\u202e", "\u2066", "\x1b[31m"):
@@ -395,7 +397,7 @@ def test_text_can_be_read_on_a_light_ground(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(chats.REPLY)) as terminal:
         terminal.send("How many?")
         terminal.wait_for_text("There are four primes", "print", "└───┘")
-        terminal.told("/retr", "did you mean /retry?")
+        terminal.command_shows("/retr", "did you mean /retry?")
         assert terminal.leave() == 0
     codes = {
         code for run in re.findall(r"\x1b\[([\d;]*)m", terminal.stream) for code in run.split(";")

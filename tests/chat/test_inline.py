@@ -4,10 +4,14 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal
 from testing.command import COMMAND, Scripted
+
+pytestmark = pytest.mark.slow
 
 HOSTILE = "\x1b]0;evil\x07\x1b[2J\x9b31m\u202eabc"
 

@@ -68,7 +68,7 @@ def test_an_answer_that_is_not_valid_is_told_and_kept_as_that(scripted: Scripted
         dialogue.use_schema(SMALL)
         told = notices(ask(dialogue))
         turns = dialogue.turns
-    assert told == ["the answer is not valid by the schema: 70 is greater than the maximum of 10"]
+    assert told == ["the answer does not match the schema: 70 is greater than the maximum of 10"]
     again = read_session("talk")
     assert (again.turns, again.schema) == (turns, SMALL)
     assert again.turns[0].reply and again.turns[0].reply.valid is False
@@ -164,6 +164,7 @@ def test_a_vote_goes_by_what_is_set_of_votes(
 # --- On screens -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_screen_shows_json_as_it_is(scripted: Scripted, tmp_path: Path) -> None:
     path = tmp_path / "my schema.json"
     path.write_text(STARS)
@@ -172,24 +173,25 @@ def test_the_screen_shows_json_as_it_is(scripted: Scripted, tmp_path: Path) -> N
         terminal.wait_for_text("answers are free in form")
         terminal.send(f'/schema "{path}"')
         terminal.wait_for_text("answers are held to this JSON schema", "· JSON schema · talk")
-        terminal.told("/schema {", "the schema is not JSON", "! ")
-        terminal.told("/schema missing.json", "missing.json")
-        terminal.told("/schema", '"additionalProperties": false')
+        terminal.command_shows("/schema {", "the schema is not JSON", "! ")
+        terminal.command_shows("/schema missing.json", "missing.json")
+        terminal.command_shows("/schema", '"additionalProperties": false')
         terminal.send("How many?")
         terminal.wait_for_text(ANSWER, "thought for")
-        terminal.told("/stats", "1 of 1 answers are valid")
+        terminal.command_shows("/stats", "1 of 1 answers are valid")
         terminal.send(f"/schema {SMALL}")
         terminal.wait_for_text("is not held to the schema's maximum")
         assert terminal.leave() == 0
     with ChatTerminal("--resume", "talk") as terminal:
         terminal.wait_for_text(ANSWER, "JSON schema")
-        terminal.told("/schema", SMALL)
-        terminal.told("/schema none", "answers are free in form")
+        terminal.command_shows("/schema", SMALL)
+        terminal.command_shows("/schema none", "answers are free in form")
         terminal.wait_without("· JSON schema")
         assert terminal.leave() == 0
     assert [each.get("text") for each in of_type("schema", "talk")] == [STARS, SMALL, None]
 
 
+@pytest.mark.slow
 def test_the_screen_says_below_an_answer_that_it_is_not_valid(scripted: Scripted) -> None:
     arguments = ("-m", scripted(f"{REPLY}70"), "--session", "talk")
     with ChatTerminal(*arguments, columns=120) as terminal:
@@ -199,7 +201,7 @@ def test_the_screen_says_below_an_answer_that_it_is_not_valid(scripted: Scripted
         terminal.wait_for_text("70 is greater than", "/retry tries another way")
         rows = [row.strip() for row in terminal.rows]
         answer = rows.index("70")
-        assert "not valid by the schema" in " ".join(rows[answer:])
+        assert "does not match the schema" in " ".join(rows[answer:])
         terminal.send("/vote 2 How many?")
         terminal.wait_for_text("not valid by the schema · 2", "no reply came to an answer")
         assert terminal.leave() == 0
@@ -208,6 +210,7 @@ def test_the_screen_says_below_an_answer_that_it_is_not_valid(scripted: Scripted
         assert terminal.leave() == 0
 
 
+@pytest.mark.slow
 def test_the_scrollback_shows_json_as_it_is(scripted: Scripted) -> None:
     arguments = ("-m", scripted(f"{REPLY}{ANSWER}"), "--inline")
     with ChatTerminal(*arguments) as terminal:
@@ -223,6 +226,7 @@ def test_the_scrollback_shows_json_as_it_is(scripted: Scripted) -> None:
         assert terminal.leave() == 0
 
 
+@pytest.mark.slow
 def test_a_chat_in_a_pipe_takes_a_schema(scripted: Scripted) -> None:
     command = [*COMMAND, "chat", "-m", str(scripted(f"{REPLY}70"))]
     typed = f"/schema {SMALL}\nHow many?\n"
@@ -231,4 +235,4 @@ def test_a_chat_in_a_pipe_takes_a_schema(scripted: Scripted) -> None:
     )
     assert done.stdout == "70\n"
     assert "not held to the schema's maximum" in done.stderr
-    assert "not valid by the schema: 70 is greater than the maximum of 10" in done.stderr
+    assert "does not match the schema: 70 is greater than the maximum of 10" in done.stderr

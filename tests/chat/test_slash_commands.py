@@ -14,6 +14,8 @@ from testing.command import ROOT, Scripted
 from testing.homes import Homes
 from testing.models import write_scripted_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -35,7 +37,7 @@ def test_help_tells_every_command_and_key(scripted: Scripted) -> None:
         for name, command in SLASH_COMMANDS.items():
             assert f"/{name} {command.usage}".rstrip() in terminal.shown
             assert command.told in terminal.shown
-        terminal.told("/help retry", "another reply to the last question")
+        terminal.command_shows("/help retry", "another reply to the last question")
         assert "/rename" not in terminal.shown
         terminal.type(chats.F1)
         terminal.wait_for_text("/rename")
@@ -44,11 +46,11 @@ def test_help_tells_every_command_and_key(scripted: Scripted) -> None:
 def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         for command in ("/retry", "/edit", "/undo", "/continue", "/copy"):
-            terminal.told(command, "nothing was asked yet", "type a question")
-        terminal.told("/think", "thoughts there are: none yet")
-        terminal.told("/sessions", "no session is saved yet")
-        terminal.told("/resume", "there is no other session")
-        terminal.told("/stats", "0 tokens in 0.0 s")
+            terminal.command_shows(command, "nothing was asked yet", "type a question")
+        terminal.command_shows("/think", "there is no thought yet", "type a question")
+        terminal.command_shows("/sessions", "no session is saved yet")
+        terminal.command_shows("/resume", "there is no other session")
+        terminal.command_shows("/stats", "0 tokens in 0.0 s")
         terminal.send("/quit")
         assert terminal.finish() == 0 and terminal.restored
     assert not saved_sessions()
@@ -92,7 +94,7 @@ def test_wrong_use_is_told_and_nothing_is_lost(scripted: Scripted, folder: Path)
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         ask(terminal)
         for command, texts in WRONG.items():
-            terminal.told(command, *texts)
+            terminal.command_shows(command, *texts)
         ask(terminal, "/usr/lib is full, what now?")
         assert terminal.leave() == 0
     assert not list(folder.glob("*.md"))
@@ -104,10 +106,10 @@ def test_wrong_use_is_told_and_nothing_is_lost(scripted: Scripted, folder: Path)
 
 def test_settings_and_a_system_prompt_take_effect_at_once(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
-        terminal.told("/set max-tokens 30", "max-tokens is 30")
-        terminal.told("/set", "max-tokens      30", "Make the reply repeatable: from 0")
-        terminal.told("/system", "there is no system prompt")
-        terminal.told("/system Be brief.", "system prompt: Be brief.")
+        terminal.command_shows("/set max-tokens 30", "max-tokens is 30")
+        terminal.command_shows("/set", "max-tokens      30", "Make the reply reproducible: from 0")
+        terminal.command_shows("/system", "there is no system prompt")
+        terminal.command_shows("/system Be brief.", "system prompt: Be brief.")
         terminal.send("How many?")
         terminal.wait_for_text("stopped at the token limit; /continue lets it go on")
         assert terminal.leave() == 0
@@ -124,13 +126,13 @@ def test_a_cut_reply_goes_on_until_it_is_whole(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY), *limits) as terminal:
         terminal.send("How many?")
         terminal.wait_for_text("token limit", "There are four")
-        terminal.told("/think 1", "Thought 1", "is 9 one?")
+        terminal.command_shows("/think 1", "Thought 1", "is 9 one?")
         terminal.send("/set max-tokens 1000")
         terminal.wait_for_text("max-tokens is 1000")
         terminal.send("/continue")
         terminal.wait_for_text("│ 4 │")
         assert terminal.shown.count("thought for") == 1
-        terminal.told("/continue", "the last reply is whole")
+        terminal.command_shows("/continue", "the last reply is whole")
         assert terminal.leave() == 0
     reply = read_session(saved_sessions()[0].name).turns[0].reply
     assert reply and (reply.thinking, reply.answer) == (THOUGHT, ANSWER)
@@ -159,29 +161,51 @@ def test_retry_undo_and_edit(scripted: Scripted) -> None:
     assert turn.question == "first of all"
 
 
+def test_what_else_is_on_the_screen_stays_when_a_turn_is_taken_back(scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), lines=50) as terminal:
+        ask(terminal, "first")
+        terminal.command_shows("/stats", "prompts")
+        ask(terminal, "second")
+        terminal.send("/context")
+        terminal.wait_for_text("tokens of context are in use")
+        terminal.type(chats.F5)
+        terminal.wait_for_text("**four**")
+        terminal.send("/retry")
+        terminal.wait_for(lambda: len(of_type("ended")) == 3)
+        terminal.wait_for(lambda: terminal.shown.count("**four**") == 1)
+        assert "in use" in terminal.shown.partition("❯ second")[0]
+        for word in ("second", "first"):
+            terminal.send("/undo")
+            terminal.wait_for_text(f"taken back: {word}", "prompts", "in use")
+            assert "❯" not in "".join(terminal.rows[:-1]) and "four" not in terminal.shown
+        assert terminal.leave() == 0
+
+
 def test_files_go_with_the_next_question(scripted: Scripted, folder: Path) -> None:
     (folder / "notes of mine.md").write_text("The magic word is xyzzy.")
     (folder / "two.txt").write_text("2")
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
-        terminal.told("/file 'notes of mine.md' two.txt", "goes with the next question: notes of")
+        terminal.command_shows(
+            "/file 'notes of mine.md' two.txt", "goes with the next question: notes of"
+        )
         terminal.send("Well?")
         terminal.wait_for_text("❯ Well?", "(notes of mine.md, two.txt)", "│ 4 │")
         assert "xyzzy" not in terminal.shown
         ask(terminal, "And now?")
-        terminal.told("/undo", "taken back: And now?")
+        terminal.command_shows("/undo", "taken back: And now?")
         assert terminal.leave() == 0
     first, second = of_type("question")
     assert "xyzzy" in first["text"] and "xyzzy" not in second["text"]
     with ChatTerminal("--resume") as terminal:
         terminal.wait_for_text("❯ Well?", "(notes of mine.md, two.txt)")
-        terminal.told("/edit", "goes with the next question: notes of mine.md, two.txt")
+        terminal.command_shows("/edit", "goes with the next question: notes of mine.md, two.txt")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ Well?"))
         terminal.send("")
         terminal.wait_for_text("(notes of mine.md, two.txt)", "│ 4 │")
         terminal.send("/retry")
         terminal.wait_for(lambda: len(of_type("ended")) == 4)
-        terminal.told("/file two.txt", "goes with the next question: two.txt")
-        terminal.told("/file none", "goes with the next question: no file")
+        terminal.command_shows("/file two.txt", "goes with the next question: two.txt")
+        terminal.command_shows("/file none", "goes with the next question: no file")
         assert terminal.leave() == 0
     *_others, edited = of_type("question")
     assert edited | {"at": ""} == first | {"at": ""}
@@ -193,9 +217,9 @@ def test_files_go_with_the_next_question(scripted: Scripted, folder: Path) -> No
 def test_copies_go_to_the_terminals_clipboard(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY), PATH="/nowhere") as terminal:
         ask(terminal)
-        terminal.told("/copy", "asked the terminal to copy the answer")
-        terminal.told("/copy thinking", f"copy the thought: {len(THOUGHT)} characters")
-        terminal.told("/copy code", "copy code block 1: 14 characters")
+        terminal.command_shows("/copy", "asked the terminal to copy the answer")
+        terminal.command_shows("/copy thinking", f"copy the thought: {len(THOUGHT)} characters")
+        terminal.command_shows("/copy code", "copy code block 1: 14 characters")
         terminal.leave()
         assert terminal.copied == [ANSWER, THOUGHT, 'print("four")\n']
 
@@ -203,15 +227,19 @@ def test_copies_go_to_the_terminals_clipboard(scripted: Scripted) -> None:
 def test_exports(scripted: Scripted, folder: Path) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
         ask(terminal)
-        terminal.told("/export talk.md", "written to talk.md")
+        terminal.command_shows("/export talk.md", "written to talk.md")
         (folder / "talk.md").write_text("mine")
-        terminal.told("/export talk.md", "talk.md exists")
+        terminal.command_shows("/export talk.md", "talk.md exists")
         assert (folder / "talk.md").read_text() == "mine"
-        terminal.told("/export talk.md --force", "written to talk.md")
-        terminal.told("/export --no-thoughts 'in short.md'", "written to in short.md")
-        terminal.told("/export talk.json", "written to talk.json")
-        terminal.told("/export --thoughts", "/export has no --thoughts", "--no-thoughts and")
-        terminal.told("/export a b.md", "/export takes one path, not 2", "quote one with spaces")
+        terminal.command_shows("/export talk.md --force", "written to talk.md")
+        terminal.command_shows("/export --no-thoughts 'in short.md'", "written to in short.md")
+        terminal.command_shows("/export talk.json", "written to talk.json")
+        terminal.command_shows(
+            "/export --thoughts", "/export has no --thoughts", "--no-thoughts and"
+        )
+        terminal.command_shows(
+            "/export a b.md", "/export takes one path, not 2", "quote one with spaces"
+        )
         terminal.leave()
     written = [path for path in folder.iterdir() if path.suffix != ".gguf"]
     assert {path.name for path in written} == {"talk.md", "in short.md", "talk.json"}
@@ -230,9 +258,9 @@ def test_stats_are_what_the_session_has(scripted: Scripted) -> None:
         ask(terminal, "two")
         pace = re.search(r"([\d.]+) tokens/s", terminal.shown)
         assert pace and float(pace[1]) < 100_000, "as it was drawn, not as it was painted"
-        terminal.told("/stats", "the same tokens at")
+        terminal.command_shows("/stats", "the same tokens at")
         shown = terminal.shown
-        terminal.told("/context", "tokens of context are in use")
+        terminal.command_shows("/context", "tokens of context are in use")
         terminal.leave()
     ended = of_type("ended")
     sums = {
@@ -262,9 +290,9 @@ def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
         terminal.wait_for_text("Done.")
         terminal.send("two")
         terminal.wait_for(lambda: terminal.shown.count("Done.") == 2)
-        terminal.told("/find needle", "thought 1 holds: needle; /find shows the next of 2")
+        terminal.command_shows("/find needle", "thought 1 holds: needle; /find shows the next of 2")
         terminal.wait_for_text("─ Thought 1", "Here is a Needle.")
-        terminal.told("/find", "thought 2 holds: needle", "─ Thought 2")
+        terminal.command_shows("/find", "thought 2 holds: needle", "─ Thought 2")
         terminal.send("/think 1")
         terminal.wait_for_text("─ Thought 1", "│Line 0 of")
         assert "↓ new" in terminal.shown
@@ -272,7 +300,7 @@ def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
         assert terminal.leave() == 0
     # Thoughts of earlier days, in a pane that was never painted before.
     with ChatTerminal("--resume", name, "-m", model) as terminal:
-        terminal.told("/find Needle", "thought 1 holds", "Here is a Needle.")
+        terminal.command_shows("/find Needle", "thought 1 holds", "Here is a Needle.")
 
 
 def test_another_model_takes_over_in_the_middle(tmp_path: Path, home: Path) -> None:
@@ -282,11 +310,13 @@ def test_another_model_takes_over_in_the_middle(tmp_path: Path, home: Path) -> N
     (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(40))
     with ChatTerminal("-m", first) as terminal:
         ask(terminal)
-        terminal.told("/model", "first replies; there are:", "nano", "hf:someone/X:Q4_K_M")
-        terminal.told(f"/model {second}", "second replies from here on; 5 tokens are evaluated")
+        terminal.command_shows("/model", "first replies; there are:", "nano", "hf:someone/X:Q4_K_M")
+        terminal.command_shows(
+            f"/model {second}", "second replies from here on; 5 tokens are evaluated"
+        )
         terminal.send("And you?")
         terminal.wait_for_text("Said by the second.", "second · CPU")
-        terminal.told(f"/model {tmp_path / 'broken.gguf'}", "! ")
+        terminal.command_shows(f"/model {tmp_path / 'broken.gguf'}", "! ")
         terminal.wait_for_text("second · CPU")
         terminal.send("Still there?")
         terminal.wait_for_text("❯ Still there?", "Said by the second.")
@@ -297,18 +327,24 @@ def test_another_model_takes_over_in_the_middle(tmp_path: Path, home: Path) -> N
 
 def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY)) as terminal:
-        terminal.told("/rename primes", "this session is primes now")
+        terminal.command_shows("/rename primes", "this session is primes now")
         ask(terminal, "of primes")
-        terminal.told("/save", "it is saved as it happens, in", "primes.jsonl")
-        terminal.told("/new", "a new session")
+        terminal.command_shows("/save", "it is saved as it happens, in", "primes.jsonl")
+        terminal.command_shows("/new", "a new session")
         ask(terminal, "of squares")
-        terminal.told("/save squares", "squares.jsonl")
-        terminal.told("/sessions", "squares  of squares", "primes  of primes")
-        terminal.told("/resume primes", "❯ of primes", "this is session primes", "· primes")
+        terminal.command_shows("/save squares", "squares.jsonl")
+        terminal.command_shows("/sessions", "squares  of squares", "primes  of primes")
+        terminal.command_shows(
+            "/resume primes", "❯ of primes", "this is session primes", "· primes"
+        )
         assert "❯ of squares" not in terminal.shown
-        terminal.told("/resume", "❯ of squares", "· squares")
-        terminal.told("/rename primes", "there is a session primes already", "/resume primes")
-        terminal.told("/resume squares", "this is session squares", "/sessions lists the others")
+        terminal.command_shows("/resume", "❯ of squares", "· squares")
+        terminal.command_shows(
+            "/rename primes", "there is a session primes already", "/resume primes"
+        )
+        terminal.command_shows(
+            "/resume squares", "this is session squares", "/sessions lists the others"
+        )
         terminal.leave()
     assert {each.name for each in saved_sessions()} == {"primes", "squares"}
     assert len(records("primes")) and not re.search("squares", json.dumps(records("primes")))
@@ -342,7 +378,7 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         assert "and the context has 768" in terminal.shown
         assert "1  leave out the oldest turn: What is 20 + 58?" in terminal.shown
         assert "2  ask it in a new session" in terminal.shown
-        assert "3  load the model with a context of 1,536 tokens" in terminal.shown
+        terminal.wait_for_text("3  load the model with a context of 1,536 tokens")
         asked = len(of_type("question", "sums"))
         terminal.send("1")
         terminal.wait_for(lambda: len(of_type("ended", "sums")) > asked)
@@ -375,7 +411,7 @@ def test_a_small_context_is_no_reason_not_to_answer() -> None:
 def test_only_what_helps_is_offered(folder: Path) -> None:
     (folder / "long.txt").write_text("23 is a number. " * 200)
     with ChatTerminal("-m", "nano", "--context", "768") as terminal:
-        terminal.told("/file long.txt", "goes with the next question")
+        terminal.command_shows("/file long.txt", "goes with the next question")
         terminal.send("What is 20 + 58?")
         terminal.wait_for_text("Type a number", "2  don't ask it: have it in the input again")
         assert re.search(r"1  load the model with a context of [\d,]+ tokens", terminal.shown)
@@ -383,13 +419,18 @@ def test_only_what_helps_is_offered(folder: Path) -> None:
         terminal.wait_for_text("there is no choice 7", "type 1 to 2")
         terminal.send("2.")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
+        terminal.send("")
+        terminal.wait_for_text("Type a number")
+        assert "in a new session" not in terminal.shown
+        terminal.command_shows("/system", "there is no system prompt")
+        terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
         terminal.type(chats.CTRL_C)
-        terminal.told("/file long.txt long.txt long.txt", "goes with the next question")
+        terminal.command_shows("/file long.txt long.txt long.txt", "goes with the next question")
         terminal.send("What is 20 + 58?")
         terminal.wait_for_text("! the next prompt needs", "ask something shorter; /file none lets")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
         terminal.type(chats.CTRL_C)
-        terminal.told("/file none", "no file")
+        terminal.command_shows("/file none", "no file")
         terminal.send("What is 20 + 58?")
         terminal.wait_for_text("▐78▌")
         assert terminal.leave() == 0
@@ -424,3 +465,14 @@ def test_what_an_editor_did_not_save_is_not_sent(
         terminal.type(" goes on")
         terminal.wait_for_text("❯ a draft goes on")
     assert not of_type("question")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--inline"]])
+def test_an_editor_that_is_not_there_is_said(arguments: list[str], scripted: Scripted) -> None:
+    with ChatTerminal("-m", scripted(REPLY), *arguments, EDITOR="/nope -w", VISUAL="") as terminal:
+        terminal.type("a draft")
+        terminal.wait_for_text("❯ a draft")
+        terminal.type("\x18\x05")
+        terminal.wait_for_text("the editor /nope can't be run: set VISUAL or EDITOR", "❯ a draft")
+        terminal.type(" goes on")
+        terminal.wait_for_text("❯ a draft goes on")

@@ -40,11 +40,13 @@ def come_back(tmux: Tmux) -> None:
     assert tmux.after("C-l") == shown
 
 
+@pytest.mark.slow
 def test_it_is_suspended_and_comes_back(tmux: Tmux) -> None:
     tmux.tell("send-keys", "C-z")
     come_back(tmux)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["started", "child", "group"])
 def test_a_signal_from_outside_leaves_the_shell_whole(tmux: Tmux, whom: str) -> None:
     shell = psutil.Process(int(tmux.tell("display-message", "-p", "#{pane_pid}")))

@@ -8,6 +8,8 @@ from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ChatTerminal, of_type
 
+pytestmark = pytest.mark.slow
+
 
 def test_replies_vote_and_their_thoughts_can_be_opened() -> None:
     with ChatTerminal("-m", "nano", "--seed", "1", columns=120) as terminal:
@@ -51,11 +53,11 @@ def test_a_vote_is_retried_as_a_vote(tmp_path: Path, monkeypatch: pytest.MonkeyP
         terminal.send("/file note.txt")
         terminal.send("/vote 3 What is 12 times 12?")
         terminal.wait_for(lambda: votes_held() == 1)
-        terminal.told("/retry", "❯ What is 12 times 12?", "votes")
+        terminal.command_shows("/retry", "❯ What is 12 times 12?", "votes")
         terminal.wait_for(lambda: votes_held() == 2)
         assert "cut off" not in terminal.shown
         (turn,) = read_session(saved_sessions()[0].name).turns
-        terminal.told("/stats", f"in {len(turn.voters)} replies")
+        terminal.command_shows("/stats", f"in {len(turn.voters)} replies")
         assert terminal.leave() == 0
     assert turn.votes == 3 and turn.reply in turn.voters.values()
     assert turn.documents == ("note.txt",) and "xyzzy" in turn.question
@@ -94,5 +96,5 @@ def test_what_is_said_during_a_vote_stands_above_its_table() -> None:
         stats = next(n for n, row in enumerate(rows) if "prompts  " in row)
         assert any("of 400 votes" in row for row in rows[stats:])
         terminal.type("\x03")
-        terminal.wait_for_text("then it was stopped")
+        terminal.wait_for_text("then the vote was stopped")
         assert terminal.leave() == 0

@@ -17,6 +17,8 @@ from testing.command import COMMAND
 from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
 from testing.terminals import Terminal, console_on
 
+pytestmark = pytest.mark.slow
+
 HEAD = ["NAME", "QUANT", "SIZE", "WHERE", "CONTEXT", "FIT", "LAST USED"]
 
 
@@ -81,7 +83,7 @@ def test_a_machine_without_models_is_told_what_to_type() -> None:
     result = r1local("list")
     assert result.returncode == 0
     assert result.stdout.splitlines()[1].startswith("nano\t")
-    assert result.stderr == "no other model is here; get one with: r1local pull 7b\n"
+    assert result.stderr == "no other model is installed; get one with: r1local pull 7b\n"
 
 
 def test_what_is_available(homes: Homes) -> None:
@@ -103,7 +105,7 @@ def test_problems_of_the_users_file_are_told(homes: Homes) -> None:
     homes.user_models.write_text("[models.mine]\nfile = 3\n[models.nano]\nhidden = true\n")
     result = r1local("list")
     assert result.returncode == 0
-    assert "line 2: mine.file must be a text, not 3" in result.stderr
+    assert "line 2: mine.file must be text, not 3" in result.stderr
     assert "nano" not in result.stdout
     homes.user_models.write_text("[")
     result = r1local("list")

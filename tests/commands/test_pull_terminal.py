@@ -16,6 +16,8 @@ if sys.platform == "win32":
 
 from testing.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow
+
 REPO = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 NAME = "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"
 DATA = random.Random(7).randbytes(20 * 2**20)
@@ -40,13 +42,13 @@ def test_a_bar_fits_the_screen(hub: Hub, columns: int) -> None:
         assert ("/21.0 MB" in bars[0]) is (columns > 70)
         terminal.type("\x03")
         assert terminal.finish() == 130
-        assert "go on with: r1local pull 7b" in " ".join(terminal.text().split())
+        assert "resume with: r1local pull 7b" in " ".join(terminal.text().split())
     assert "\x1b[?25l" not in terminal.stream.rpartition("\x1b[?25h")[2]  # the cursor is back
 
 
 def test_without_a_name_the_user_chooses(hub: Hub) -> None:
     with PseudoTerminal([*COMMAND, "pull"], columns=100) as terminal:
-        terminal.wait_for(lambda: "which one?" in terminal.text())
+        terminal.wait_for(lambda: "which model?" in terminal.text())
         assert "r1-0528-qwen3-8b" in terminal.text()
         terminal.type("2\n")
         assert terminal.finish() == 0

@@ -26,6 +26,8 @@ from testing.models import (
     smollm2,
 )
 
+pytestmark = pytest.mark.slow
+
 REPLY = "Let me add.\nIt is 85.\n</think>\n\nIt is **85**, so \\boxed{85}."
 THINKING = "Let me add.\nIt is 85."
 ANSWER = "It is **85**, so \\boxed{85}."
@@ -109,7 +111,7 @@ def test_a_template_without_the_question_is_told(
     template = tmp_path / "empty.jinja"
     template.touch()
     result = run("2+3", "-m", scripted("x</think>5"), "--chat-template", template)
-    assert "the chat template leaves the question out" in result.stderr
+    assert "the chat template leaves out the question" in result.stderr
 
 
 def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scripted) -> None:
@@ -325,7 +327,10 @@ def test_waiting_for_stdin_is_said(scripted: Scripted) -> None:
 def test_a_question_with_a_dash_in_front_is_shown_the_way(run: Run, question: str) -> None:
     refused = run(question)
     assert refused.returncode == 2
-    assert f"goes behind --: r1local run -- '{question}'" in refused.stderr
+    assert (
+        f"put -- before a question that starts with a dash: r1local run -- '{question}'"
+        in refused.stderr
+    )
     assert "--: r1local" not in run("--efort", "low", question.removeprefix("-")).stderr
 
 
@@ -394,7 +399,7 @@ def test_a_system_prompt_that_a_template_refuses_stands_before_the_question(
     model = scripted("hm</think>ok", prompt=asked, chat_template=SWITCH)
     result = run("hi", "-m", model, "--system", "Be terse.", "--thinking", "hide")
     assert result.stdout == "ok\n"
-    assert "stands before the first question" in result.stderr
+    assert "goes before the first question" in result.stderr
 
 
 def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
@@ -405,7 +410,7 @@ def test_arguments_of_templates(run: Run, scripted: Scripted) -> None:
     arguments = [each for value in given for each in ("--template-arg", value)]
     result = run("hi", "-m", model, *arguments, "--thinking", "hide")
     assert result.stdout == "ok\n"
-    assert "no variable other: --template-arg other changes nothing" in result.stderr
+    assert "no variable other: --template-arg other has no effect" in result.stderr
 
 
 @pytest.mark.parametrize("argument", ["level", "=1", "a b=1", "messages=[]"])
@@ -416,12 +421,14 @@ def test_arguments_that_can_not_be(run: Run, argument: str) -> None:
 
 
 @pytest.mark.parametrize("wish", [["--effort", "low"], ["--min-think", "9"], ["--no-think"]])
-def test_a_wish_without_effect_is_said(run: Run, scripted: Scripted, wish: list[str]) -> None:
+def test_a_request_without_effect_is_reported(
+    run: Run, scripted: Scripted, wish: list[str]
+) -> None:
     template = "{{ bos_token }}{{ messages[0].content }}"
     model = scripted("ok", prompt=BOS + "hi", chat_template=template)
     result = run("hi", "-m", model, *wish)
     assert result.stdout == "ok\n"
-    assert result.stderr.count("changes nothing") + result.stderr.count("change nothing") == 1
+    assert result.stderr.count("no effect") == 1
 
 
 # --- Sampling -------------------------------------------------------------------
@@ -675,7 +682,7 @@ def test_a_long_text_without_a_break(pre_tokenizer: str, run: Run, scripted: Scr
     # llama.cpp's regular expressions use the stack for each character.
     metadata = {"tokenizer.ggml.pre": pre_tokenizer}
     model = scripted("x", chat_template=R1_TEMPLATE, metadata=metadata)
-    assert_error(run("hi", "-m", model, stdin="a" * 100_000), "100,0", "--context")
+    assert_error(run("-m", model, stdin="a" * 100_000), "100,0", "--context")
 
 
 # --- Interruptions --------------------------------------------------------------

@@ -14,6 +14,8 @@ if sys.platform == "win32":
 
 from testing.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow
+
 REPLY = "Ones: 7 + 8 = 15.\nWait, check.</think>\n\nIt is **85**:\n\n- `27`\n- 58"
 HOSTILE = "\x1b]0;evil\x07\x1b[2J\x9b31m\r\u202eabc\x1b[?1049h"
 

@@ -15,6 +15,8 @@ from testing.command import COMMAND
 from testing.homes import r1local
 from testing.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.slow
+
 SKY = Reply("Rayleigh, perhaps.", "**Scattering**, \\(x\\).", "stop", False, "nano", 7, 5, 20, 1.25)
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe"
 

@@ -16,6 +16,8 @@ from testing.loopback_hub import loopback_hub
 from testing.models import r1_header
 from testing.terminals import Terminal, console_on
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,7 @@ def test_ctrl_c_while_the_hub_drips(
 def test_without_a_hub_the_catalog_is_shown() -> None:
     result = show("7b")
     assert result.returncode == 0
-    assert "shown from the catalog" in result.stderr
+    assert "showing the catalog's facts" in result.stderr
 
 
 def test_the_state_of_templates(scripted: Scripted) -> None:

@@ -13,6 +13,8 @@ from testing.command import COMMAND
 from testing.homes import REPO_7B, Homes, homes_in, r1local
 from testing.loopback_hub import loopback_hub
 
+pytestmark = pytest.mark.slow
+
 FOLDER = f"models--{REPO_7B.replace('/', '--')}"
 
 

@@ -95,7 +95,7 @@ def test_what_is_no_toml_is_not_touched() -> None:
     assert config_file().read_text() == "vi = \n"
 
 
-def test_a_folder_in_the_way_is_told() -> None:
+def test_a_folder_in_the_way_is_reported() -> None:
     config_file().parent.parent.mkdir(parents=True, exist_ok=True)
     config_file().parent.write_text("in the way")
     with pytest.raises(InvalidSetting):

@@ -88,6 +88,7 @@ def test_a_declared_option_is_set_in_a_chat_and_documented() -> None:
     assert "| `warmth` | How warm it is | from 0 to 5 | 0.6 | `run`, `chat` |" in config_page()
 
 
+@pytest.mark.slow
 def test_a_declared_option_is_on_the_command_line_and_in_config() -> None:
     assert "--warmth <float>" in r1local("run", "--help").stdout
     wrong = r1local("run", "hi", "--warmth", "9")

@@ -1,67 +1,95 @@
-"""Reading files of the user's own, whatever has taken their place."""
+"""The user's own files: changed by one process at a time, and at once or not at all."""
 
-import os
+import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from r1local.config.paths import config_file, user_models
-from r1local.config.user_files import read_toml
-from r1local.errors import InvalidSetting
-from testing.command import COMMAND
+from r1local.config import user_files
+from r1local.config.user_files import changing, replace_text
+from r1local.errors import StoreError
 
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and devices")
-
-
-@posix_only
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-@pytest.mark.parametrize("place", [config_file, user_models])
-def test_only_regular_files_are_read(kind: str, place: object) -> None:
-    path: Path = place()  # type: ignore[operator]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    else:
-        path.mkdir()
-    with pytest.raises(InvalidSetting) as told:
-        read_toml(path, InvalidSetting)
-    assert told.value.message == f"{path} can't be read: it is not a regular file"
-    done = subprocess.run(
-        [*COMMAND, "list"], capture_output=True, encoding="utf-8", timeout=30, check=False
-    )
-    assert told.value.message in done.stderr
+HOLDING = """
+import sys
+from pathlib import Path
+from r1local.config.user_files import changing
+with changing(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"a = \xff", "is not valid UTF-8 (byte 4)"),
-        (b"#" * 4_194_305, "can't be read: it is larger than 4 MiB"),
-        (b"a = 1\nb", "is not valid TOML: "),
-        (b"a = " + b"[" * 100_000, "is not valid TOML: it is nested too deep"),
-        (b"a = " + b"9" * 5_000, "is not valid TOML: "),
-    ],
-)
-def test_what_is_no_toml_is_told(data: bytes, why: str) -> None:
-    path = config_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    with pytest.raises(InvalidSetting) as told:
-        read_toml(path, InvalidSetting)
-    assert told.value.message.startswith(f"{path} {why}")
-    for command in (["list"], ["config", "set", "vi", "on"]):
-        done = subprocess.run(
-            [*COMMAND, *command], capture_output=True, encoding="utf-8", timeout=30, check=False
-        )
-        assert f"error: {told.value.message}\n" in done.stderr, "one wording for every command"
+def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "config.toml"
+    replace_text(path, "a = 1\n")
+    replace_text(path, "b = '中'\r\n")
+    assert path.read_bytes() == "b = '中'\r\n".encode()
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_the_ends_of_lines_stay() -> None:
-    path = config_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"vi = true\r\n")
-    assert read_toml(path, InvalidSetting) == ("vi = true\r\n", {"vi": True})
+def test_links_and_permissions_stay(tmp_path: Path) -> None:
+    target, link = tmp_path / "dotfiles" / "own.toml", tmp_path / "config.toml"
+    target.parent.mkdir()
+    target.write_text("old")
+    target.chmod(0o604)
+    link.symlink_to(target)
+    replace_text(link, "new")
+    assert link.is_symlink() and target.read_text() == "new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        replace_text(path, "new \udc80")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_threads_never_change_it_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "count"
+    path.write_text("0")
+
+    def add() -> None:
+        for _ in range(10):
+            with changing(path):
+                replace_text(path, str(int(path.read_text()) + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_text() == "40"
+
+
+def test_another_process_is_waited_for_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_files, "_LOCK_S", 0.1)
+    path = tmp_path / "config.toml"
+    command = [sys.executable, "-c", HOLDING, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"held\n"
+        with pytest.raises(StoreError, match="another r1local is changing"), changing(path):
+            pass
+        process.kill()
+    with changing(path):
+        assert not path.exists(), "the lock lies elsewhere"
+
+
+def test_no_place_for_the_lock_is_told(home: Path) -> None:
+    (home / ".local").write_text("in the way")
+    with pytest.raises(StoreError, match="can't be written"), changing(home / "config.toml"):
+        pass
+
+
+def test_the_lock_is_let_go_of_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), changing(tmp_path / "a"):
+        raise ZeroDivisionError
+    with changing(tmp_path / "a"):
+        assert not any(tmp_path.iterdir())

@@ -38,6 +38,7 @@ def tokens_of(model: Model, *parts: str) -> list[int]:
     return model.vocabulary.tokenise(parts)
 
 
+@pytest.mark.slow
 def test_each_says_what_it_says_alone(model: Model) -> None:
     shared = tokens_of(model, "Continue. ")
     own = [tokens_of(model, prompt) for prompt in PROMPTS]
@@ -83,6 +84,7 @@ def test_one_is_rewound_and_the_others_are_not(model: Model) -> None:
     assert drawn == expected
 
 
+@pytest.mark.slow
 def test_what_is_shared_is_stored_once_and_room_comes_back(model: Model) -> None:
     model.evaluate(tokens_of(model, "word " * 400), never)
     with model.batch() as batch:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from r1local.errors import (
     MalformedGGUF,
@@ -18,7 +20,7 @@ from r1local.errors import (
     NotAGGUFFile,
     TruncatedGGUF,
 )
-from r1local.gguf.file import read_gguf, read_header
+from r1local.gguf.file import read_gguf, read_header, read_summary
 from testing.gguf_writer import (
     MetadataValue,
     Raw,
@@ -218,7 +220,7 @@ def test_a_broken_file(tmp_path: Path, situation: str) -> None:
         ("web page", "is a web page"),
         ("lfs pointer", "is a Git LFS pointer"),
         ("big endian", "is a big-endian GGUF file"),
-        ("version zero", "is of GGUF version 0, which there never was"),
+        ("version zero", "is of GGUF version 0, which never existed"),
         ("version one", "is of GGUF version 1"),
         ("cut in header", "inside its header"),
         ("cut in tensor table", "inside its tensor table"),
@@ -247,7 +249,7 @@ def test_an_endless_device_is_refused() -> None:
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = write_small_model(tmp_path / "m.gguf")
     path.chmod(0)
-    with _unprivileged(), pytest.raises(ModelFileUnreadable, match="may not be read"):
+    with _unprivileged(), pytest.raises(ModelFileUnreadable, match="permission denied"):
         read_gguf(path)
 
 
@@ -308,7 +310,7 @@ def _split(folder: Path) -> tuple[Path, Path]:
 def test_parts_joined_by_cat_are_told(tmp_path: Path, name: str) -> None:
     joined = tmp_path / name
     joined.write_bytes(b"".join(part.read_bytes() for part in _split(tmp_path)))
-    with pytest.raises(MalformedGGUF, match="one after the other") as caught:
+    with pytest.raises(MalformedGGUF, match="one after another") as caught:
         read_gguf(joined)
     assert "llama-gguf-split --merge" in caught.value.hint
 
@@ -347,7 +349,7 @@ def test_a_piece_of_a_file(tmp_path: Path, end: str) -> None:
     path = write_small_model(tmp_path / "m.gguf").rename(tmp_path / f"m.gguf.{end}")
     with pytest.raises(TruncatedGGUF, match=r"is a piece of m\.gguf") as caught:
         read_gguf(path)
-    assert caught.value.hint == "join all its pieces, in their order: cat PIECES > m.gguf"
+    assert caught.value.hint == "join all its pieces, in order: cat PIECES > m.gguf"
 
 
 def test_a_part_under_another_name(tmp_path: Path) -> None:
@@ -358,3 +360,17 @@ def test_a_part_under_another_name(tmp_path: Path) -> None:
     (tmp_path / "renamed.gguf").rename(first)
     with pytest.raises(MalformedGGUF, match="not the part"):
         read_gguf(first)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_stand_for_a_header(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.gguf"
+    path.write_bytes(b"GGUF\x03\x00\x00\x00" + data)
+    read_summary(path)
+
+
+@pytest.mark.parametrize("situation", BROKEN_FILES)
+def test_broken_files_have_a_summary_or_none(tmp_path: Path, situation: str) -> None:
+    read_summary(BROKEN_FILES[situation](tmp_path / "m.gguf"))

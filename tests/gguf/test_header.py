@@ -138,6 +138,7 @@ def _memory_below(most: int) -> Iterator[None]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_header_may_not_be_endless() -> None:
     words = string_bytes("k") + struct.pack("<IIQ", 9, 8, MAX_HEADER_BYTES // 8 - 100)
     with pytest.raises(MalformedGGUF):
@@ -160,6 +161,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz") / "m.gguf"
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=2000)
 @given(
     patches=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), PATCHES), min_size=1, max_size=4),

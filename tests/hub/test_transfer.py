@@ -38,11 +38,11 @@ def published(hub: Hub, data: bytes = DATA) -> RemoteFile:
 
 
 class Download:
-    """One call of `fetch` into a folder, what it told, and how far it came."""
+    """One call of `fetch` into a folder, its notices, and how far it came."""
 
     def __init__(self, folder: Path, stop_at: int | None = None) -> None:
         self.folder = folder
-        self.told: list[str] = []
+        self.notices: list[str] = []
         self.progress: list[Progress] = []
         self._stop_at = stop_at
 
@@ -53,7 +53,7 @@ class Download:
 
     def _report(self, event: Progress | DownloadNotice) -> None:
         if isinstance(event, DownloadNotice):
-            self.told.append(event.message)
+            self.notices.append(event.message)
         else:
             self.progress.append(event)
 
@@ -78,7 +78,7 @@ def test_a_file_arrives_whole(hub: Hub, tmp_path: Path, size: int) -> None:
     assert download(published(hub, DATA[:size])) == DATA[:size]
     assert [path.name for path in tmp_path.iterdir()] == [published(hub, DATA[:size]).etag]
     assert download.progress[-1] == Progress(size, size)
-    assert download.told == []
+    assert download.notices == []
 
 
 def test_no_byte_is_fetched_twice(hub: Hub, tmp_path: Path) -> None:
@@ -110,12 +110,14 @@ def test_drops_with_progress_between_them_are_never_too_many(
     assert Download(tmp_path)(published(hub)) == DATA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_servers_in_trouble_are_asked_again(hub: Hub, tmp_path: Path, status: int) -> None:
     hub.faults.statuses = [status] * 5
     assert Download(tmp_path)(published(hub)) == DATA
 
 
+@pytest.mark.slow
 def test_retry_after_is_honoured(hub: Hub, tmp_path: Path) -> None:
     hub.faults.statuses, hub.faults.retry_after = [429], "1"
     begun = time.monotonic()
@@ -153,6 +155,7 @@ class TestDrips:
         hub.faults.slow_bodies, hub.faults.slow_after = 4, MIB
         assert Download(tmp_path)(published(hub)) == DATA
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", [{"slow_bodies": 10**6}, {"slow_heads": {"bytes"}}], ids=str)
     def test_where_there_is_no_other_it_ends_and_keeps_what_came(
         self, hub: Hub, tmp_path: Path, fault: dict[str, object]
@@ -183,15 +186,15 @@ def test_another_part_than_asked_for_is_not_taken(hub: Hub, tmp_path: Path) -> N
     hub.faults.wrong_ranges = 4
     download = Download(tmp_path)
     assert download(published(hub)) == DATA
-    assert download.told == []
+    assert download.notices == []
 
 
 def test_a_flipped_bit_is_noticed_and_the_file_fetched_again(hub: Hub, tmp_path: Path) -> None:
     hub.faults.flips = 1
     download = Download(tmp_path)
     assert download(published(hub)) == DATA
-    assert len(download.told) == 1
-    assert "damaged" in download.told[0]
+    assert len(download.notices) == 1
+    assert "damaged" in download.notices[0]
 
 
 def test_bits_that_keep_flipping_end_it_without_a_file(hub: Hub, tmp_path: Path) -> None:
@@ -217,7 +220,7 @@ class TestServerWithoutRanges:
         hub.faults.no_ranges, hub.faults.flips = True, 4  # the first byte, which is there
         download = Download(tmp_path)
         assert download(remote) == DATA
-        assert download.told == []
+        assert download.notices == []
 
 
 def test_a_file_that_changes_meanwhile_is_begun_anew(hub: Hub, tmp_path: Path) -> None:
@@ -225,7 +228,7 @@ def test_a_file_that_changes_meanwhile_is_begun_anew(hub: Hub, tmp_path: Path) -
     hub.faults.etag_changes_after = 4
     download = Download(tmp_path)
     assert download(published(hub)) == DATA
-    assert download.told == ["model.gguf has changed on the hub: starting anew"]
+    assert download.notices == ["model.gguf has changed on the hub: starting again"]
 
 
 @pytest.mark.parametrize("status", [403, 404, 416])
@@ -258,7 +261,7 @@ class TestResuming:
         cut_off(hub, published(hub), tmp_path)
         download = Download(tmp_path)
         assert download(published(hub, DATA[::-1])) == DATA[::-1]
-        assert download.told == ["model.gguf has changed on the hub since: starting anew"]
+        assert download.notices == ["model.gguf has changed on the hub since: starting again"]
         assert len(list(tmp_path.iterdir())) == 1
 
     @pytest.mark.parametrize("ending", [PART, JOURNAL])
@@ -277,7 +280,7 @@ class TestResuming:
             stream.write(b"damaged!")
         download = Download(tmp_path)
         assert download(remote) == DATA
-        assert len(download.told) == 1
+        assert len(download.notices) == 1
 
     @pytest.mark.parametrize("ending", [PART, JOURNAL])
     def test_nothing_is_written_through_a_link(self, hub: Hub, tmp_path: Path, ending: str) -> None:
@@ -330,6 +333,7 @@ class TestJournal:
         record.close()
         return record.done
 
+    @pytest.mark.slow
     def test_it_survives_being_cut_at_any_byte(self, tmp_path: Path) -> None:
         order = [3, 1, 4, 5, 9, 2, 6]
         record = self.begun(tmp_path)

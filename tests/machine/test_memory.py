@@ -10,7 +10,7 @@ import pytest
 from r1local.config.options import KVType
 from r1local.engine.library import log
 from r1local.engine.model import LoadSettings, Model
-from r1local.gguf.file import GGUFFile, read_gguf, read_header
+from r1local.gguf.file import GGUFFile, file_type, read_gguf, read_header, read_summary
 from r1local.machine.memory import (
     MemoryFacts,
     compute_bytes,
@@ -203,3 +203,13 @@ def test_plain_attention_needs_room_for_a_few_tokens() -> None:
     facts = facts_of(read_header(r1_header()))
     assert plain_batch(facts, 4096) > plain_batch(facts, 32_768) >= 16
     assert plain_batch(facts, 131_072) == plain_batch(replace(facts, heads=0), 4096) == 0
+
+
+def test_a_summary_has_what_memory_depends_on() -> None:
+    header = read_summary(r1_header())
+    assert header is not None
+    assert "tokenizer.ggml.tokens" not in header.metadata
+    facts = facts_of(header)
+    assert (facts.keys, facts.values) == ((512,) * 28, (512,) * 28)
+    assert (facts.embedding_length, facts.context_length) == (3584, 131_072)
+    assert file_type(header) in ("Q4_K_M", None)

@@ -239,6 +239,7 @@ def test_plain_attention_takes_no_more_memory(context: int) -> None:
     assert float(size) * MIB < compute_bytes(facts, context)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "flash"),
     [

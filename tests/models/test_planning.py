@@ -35,6 +35,7 @@ def entry(path: Path) -> Installed:
     return Installed("r1-distill-qwen-7b", "7b", "Hugging Face", path, (path,), size, 0, "Q4_K_M")
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     memory=st.integers(0, 16 * GIB // MIB),

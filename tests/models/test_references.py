@@ -194,7 +194,7 @@ def test_ollamas_names(reference: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "m:", "/m", "a/b/c/d", "-m", "m:t:u", "a.b/m", "m@sha256-1"])
 def test_what_ollama_would_not_take_for_a_name(name: str) -> None:
-    with pytest.raises(UnknownModel, match="names no model of Ollama's"):
+    with pytest.raises(UnknownModel, match="is not a model's name in Ollama"):
         parse_reference(f"ollama:{name}", load_catalog())
 
 
@@ -215,7 +215,7 @@ def test_a_file_of_any_name_is_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
         ("7bb", "did you mean 7b"),
         ("r1-distil-qwen-7b", "did you mean r1-distill-qwen-7b"),
         ("qwen-7b:Q4_K_M", "r1-distill-qwen-7b"),
-        ("7b:q99", "is no quantization"),
+        ("7b:q99", "is not a quantization"),
         ("bartowski/Some-GGUF", "write hf:bartowski/Some-GGUF"),
         ("zzzzzzzz", "one of: nano, r1-distill-qwen-1.5b"),
         ("hf:repo", "write hf:org/repo"),
@@ -236,3 +236,8 @@ def test_any_text_is_a_reference_or_an_error(text: str) -> None:
         parse_reference(text, load_catalog())
     except UnknownModel as error:
         assert error.hint
+
+
+def test_a_reference_to_ollama() -> None:
+    assert parse_reference("ollama:qwen3:4b", load_catalog()) == OllamaReference("qwen3:4b")
+    assert parse_reference("ollama:org/m", load_catalog()) == OllamaReference("org/m:latest")

@@ -91,12 +91,12 @@ def test_preferences_name_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "words"),
     [
         ("model = ", "can't be read"),
-        ("model = 3", "must be a text"),
+        ("model = 3", "must be text"),
         ("connections = true", "'true' is not a whole number"),
         ("modle = 'x'", "unknown setting, modle"),
     ],
 )
-def test_a_wrong_config_is_told(text: str, words: str) -> None:
+def test_a_wrong_config_is_reported(text: str, words: str) -> None:
     config_folder().mkdir(parents=True)
     (config_folder() / "config.toml").write_text(text)
     with pytest.raises(InvalidSetting, match=words):

@@ -174,7 +174,7 @@ BLANK_THOUGHT = JANUARY_2025 + (
 IN_WORDS = "{{ 'Think.' if enable_thinking else 'Answer.' }}" + JANUARY_2025
 
 
-def told(prompt: Prompt) -> list[str]:
+def notices_of(prompt: Prompt) -> list[str]:
     return [notice.message for notice in prompt.notices]
 
 
@@ -197,14 +197,14 @@ def test_templates_are_told_whether_a_thought_is_wanted(
     assert wanted.start == "open"
     assert unwanted.text.endswith(f"hi{ASSISTANT}{not_thinking}")
     assert unwanted.start == ("closed" if not_thinking else "none")
-    assert not told(wanted)
-    assert not told(unwanted)
+    assert not notices_of(wanted)
+    assert not notices_of(unwanted)
 
 
 def test_a_template_that_always_closes_the_thought_is_said() -> None:
     prompt = render(LATER.replace("<think>\n", "<think></think>"), "hi")
     assert prompt.start == "closed"
-    assert told(prompt) == [
+    assert notices_of(prompt) == [
         "the chat template closes the thought before it begins: the model won't think"
     ]
 
@@ -212,16 +212,16 @@ def test_a_template_that_always_closes_the_thought_is_said() -> None:
 def test_a_wish_not_to_think_without_effect_is_said() -> None:
     prompt = render(JANUARY_2025, "hi", think=False, thinks=False)
     assert prompt.start == "none"
-    assert told(prompt) == [
-        "the chat template has no way to do without a thought: no-think changes nothing"
+    assert notices_of(prompt) == [
+        "the chat template can't switch off the thinking: no-think has no effect"
     ]
 
 
-def test_a_notice_is_told_once() -> None:
+def test_a_notice_is_returned_once() -> None:
     template = template_of(JANUARY_2025)
     notices = template.render([Message("user", "hi")], think=False).notices
-    assert template.untold(notices) == list(notices)
-    assert template.untold(notices) == []
+    assert template.new_notices(notices) == list(notices)
+    assert template.new_notices(notices) == []
 
 
 def test_arguments_go_before_what_is_wanted() -> None:
@@ -267,33 +267,33 @@ TALK = [Message("system", "Be terse."), Message("user", "hi")]
 def test_a_system_prompt_stands_where_the_template_puts_it() -> None:
     prompt = template_of(JANUARY_2025).render(TALK)
     assert prompt.text == f"{BOS}Be terse.{USER}hi{ASSISTANT}"
-    assert not told(prompt)
+    assert not notices_of(prompt)
 
 
 @pytest.mark.parametrize("source", [REFUSES, FORGETS])
 def test_a_system_prompt_without_a_place_stands_before_the_question(source: str) -> None:
     prompt = template_of(source).render(TALK)
     assert prompt.text == f"{BOS}{USER}Be terse.\nhi{ASSISTANT}"
-    assert told(prompt) == [
-        "the chat template has no place for a system prompt: it stands before the first question"
+    assert notices_of(prompt) == [
+        "the chat template has no system role: the system prompt goes before the first question"
     ]
 
 
 def test_a_system_prompt_that_is_left_out_is_said() -> None:
     prompt = template_of("{{ bos_token }}{{ messages[-1].content[-2:] }}").render(TALK)
     assert prompt.text == f"{BOS}hi"
-    assert told(prompt) == ["the chat template leaves the system prompt out"]
+    assert notices_of(prompt) == ["the chat template leaves out the system prompt"]
 
 
 @pytest.mark.parametrize("source", ["", "{{ bos_token }}", "{{ messages[0].role }}"])
 def test_a_question_that_is_left_out_is_said(source: str) -> None:
-    left_out = "the chat template leaves the question out: the model doesn't see it"
-    assert told(render(source, "2+3")) == [left_out]
-    assert left_out in told(template_of(source).render(TALK))
+    left_out = "the chat template leaves out the question: the model doesn't see it"
+    prompts = (render(source, "2+3"), template_of(source).render(TALK))
+    assert all(left_out in [n.message for n in prompt.notices] for prompt in prompts)
 
 
 def test_an_empty_question_is_not_left_out() -> None:
-    assert told(render("", " ")) == []
+    assert not render("", " ").notices
 
 
 def test_a_template_that_wants_no_system_prompt_at_all_says_how_to_go_on() -> None:

@@ -44,23 +44,23 @@ def test_a_name_that_is_no_text_becomes_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"a\0b", "is a binary file, not text"),
         (b"fine \xff", r"is not valid UTF-8 \(byte 5\)"),
         (b"\xe2\x82", r"is not valid UTF-8 \(byte 0\)"),
     ],
 )
-def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_is_not_text_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(PromptInputError, match=told):
+    with pytest.raises(PromptInputError, match=message):
         read_document(path)
-    with pytest.raises(PromptInputError, match=f"the pipe {told}"):
+    with pytest.raises(PromptInputError, match=f"the pipe {message}"):
         read_text(io.BytesIO(content), "the pipe")
 
 
-def test_what_cant_be_read_is_told(tmp_path: Path) -> None:
+def test_what_cant_be_read_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(PromptInputError, match="can't be read: ") as refused:
             read_document(path)

@@ -37,6 +37,15 @@ def rendered(source: str, content: str = "hi", **variables: object) -> dict[str,
         ("{{ [{'a': {'b': 'x'}}] | join('', attribute='a.b') }}", "x"),
         ("{{ messages[0] }}", "{'role': 'user', 'content': 'hi'}"),
         ("{{ ('<a>' | safe) + '<b>' }}", "<a><b>"),
+        (
+            "{% set n = namespace(x=1) %}{% for i in [2] %}{% set n.x = i %}{% endfor %}{{ n.x }}",
+            "2",
+        ),
+        ("{{ messages | selectattr('role', 'equalto', 'user') | list | length }}", "1"),
+        ("{{ messages[0].get('tool_calls', 'none') }}{{ 'tools' in messages[0] }}", "noneFalse"),
+        ("{{ '{a}'.format_map({'a': 1}) }}{{ '%c' % 'x' }}{{ 'ab'.startswith('a') }}", "1xTrue"),
+        ("{{ messages[0].items() | list | length }}{{ messages[::-1] | length }}", "21"),
+        ("{% for m in messages %}{{ loop.first }}{{ loop.index0 }}{% endfor %}", "True0"),
     ],
 )
 def test_templates_have_what_jinja_and_transformers_give_them(source: str, text: str) -> None:
@@ -74,11 +83,22 @@ def test_broken_templates_are_errors(source: str) -> None:
         "{{ '{0.__class__}'.format(1) }}",
         "{{ '' | attr('__class__') }}",
         "{{ messages.append(1) }}",
+        "{{ messages[0].update({'role': 'system'}) }}",
+        "{{ messages[0].pop('role') }}",
+        "{{ messages.clear() }}",
+        "{{ messages | map(attribute='__class__') | list }}",
+        "{{ '{a.__class__}'.format_map({'a': 1}) }}",
+        "{{ namespace.__init__.__globals__ }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ self.__init__ }}",
+        "{{ strftime_now.__code__ }}",
+        "{% for m in messages %}{{ loop.__class__ }}{% endfor %}",
+        "{% macro m() %}{% endmacro %}{{ m.__call__.__func__ }}",
     ],
 )
 def test_pythons_insides_are_out_of_reach(source: str) -> None:
     message, _hint = rendered(source)["error"]
-    assert message == "the chat template reaches for something it may not have"
+    assert message == "the chat template tries something that is forbidden"
 
 
 def test_what_a_template_lacks_can_be_given() -> None:

@@ -1,23 +1,17 @@
 """The engine and one reply, in process, on real models."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import psutil
 import pytest
 
 from r1local.conversation import Message
-from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
-from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError, PromptTooLong
+from r1local.errors import PromptTooLong
 from r1local.events.reply import AnswerDelta, ThinkingDelta
-from r1local.machine.memory import Machine
-from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import check_prompt, generate
 from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
-from testing.models import BROKEN_FILES, R1_TEMPLATE, smollm2
+from testing.models import R1_TEMPLATE, smollm2
 from testing.replies import HI, events_of, finished, loaded, never, text_of
 
 NANO = ROOT / "r1local/nano.gguf"
@@ -61,6 +55,7 @@ def test_prefix_shared_with_the_last_prompt_is_kept(scripted: Scripted) -> None:
     assert same.cached_tokens == same.prompt_tokens - 1
 
 
+@pytest.mark.slow
 def test_kept_prefix_gives_the_same_reply() -> None:
     longer = (*HI, Message("assistant", "Hello!"), Message("user", "What is 2 + 2?"))
     with loaded(smollm2(), context=512) as model:
@@ -72,6 +67,7 @@ def test_kept_prefix_gives_the_same_reply() -> None:
     assert text_of(kept, AnswerDelta) == text_of(afresh, AnswerDelta)
 
 
+@pytest.mark.slow
 def test_cancelled_prompt_leaves_the_model_usable() -> None:
     asked = 0
 
@@ -117,6 +113,7 @@ def test_reply_abandoned_half_way_frees_its_sampler(
         assert closed
 
 
+@pytest.mark.slow
 def test_two_models_in_one_process(scripted: Scripted) -> None:
     with loaded(scripted("one</think>1")) as first, loaded(smollm2(), context=512) as second:
         assert text_of(events_of(second, HI, GREEDY), AnswerDelta)
@@ -125,6 +122,7 @@ def test_two_models_in_one_process(scripted: Scripted) -> None:
         assert text_of(events_of(third, HI, GREEDY), AnswerDelta)
 
 
+@pytest.mark.slow
 def test_closing_frees_everything(scripted: Scripted) -> None:
     path = scripted("abc</think>d", context_length=8192)
     process = psutil.Process()
@@ -141,74 +139,6 @@ def test_closing_frees_everything(scripted: Scripted) -> None:
     assert max(cycle() for _ in range(8)) - settled < 40 * 2**20
 
 
-def test_refused_model_frees_everything(tmp_path: Path) -> None:
-    path = BROKEN_FILES["unknown architecture"](tmp_path / "new.gguf")
-    for _ in range(3):
-        with pytest.raises(ModelLoadError, match="can't load"):
-            load(path, LoadOptions(), never)
-
-
-def test_loading_can_be_cancelled(scripted: Scripted) -> None:
-    with pytest.raises(LoadingCancelled):
-        load(scripted("x"), LoadOptions(), lambda: True)
-
-
-@pytest.mark.parametrize("kv_cache", ["f16", "q8_0", "q4_0"])
-def test_kv_cache_types(kv_cache: str) -> None:
-    with loaded(smollm2(), context=512, kv_cache=kv_cache) as model:  # type: ignore[arg-type]
-        assert text_of(events_of(model, HI, GREEDY), AnswerDelta)
-
-
-def test_context_window_is_the_trained_one_up_to_the_default(scripted: Scripted) -> None:
-    with loaded(scripted("x", context_length=1024)) as model:
-        assert model.model.context_window == 1024
-        assert model.notices == ()
-
-
-def test_context_is_reduced_to_what_memory_holds_and_says_so(
-    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = scripted("x", context_length=16384)
-    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 10 * 2**20)
-    with loaded(path) as model:
-        assert 512 <= model.model.context_window < 16384
-    (notice,) = model.notices
-    assert notice.kind == "context"
-    assert f"{model.model.context_window:,}" in notice.message
-    assert "16,384" in notice.message
-
-
-def test_context_beyond_the_trained_length_is_noticed() -> None:
-    with loaded(smollm2(), context=9000) as model:
-        assert model.model.context_window >= 9000
-    assert "8,192" in model.notices[0].message
-
-
-def test_context_beyond_the_positions_a_model_has_is_refused(scripted: Scripted) -> None:
-    # llama.cpp would end the process when a reply got there.
-    path = scripted("x", context_length=512)
-    with pytest.raises(InvalidSetting, match="1,024"):
-        load(path, LoadOptions(context=1024), never)
-
-
-def test_context_that_memory_cannot_hold_is_refused(
-    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = scripted("x", context_length=16384)
-    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 10 * 2**20)
-    with pytest.raises(InvalidSetting, match="16,384"):
-        load(path, LoadOptions(context=16384), never)
-
-
-def test_model_that_has_to_be_read_from_the_disk_again_is_noticed(
-    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = scripted("x", context_length=512)
-    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: int(2.2 * 2**20))
-    with loaded(path, context=512) as model:
-        assert "disk" in model.notices[0].message
-
-
 def test_tags_count_as_thinking(scripted: Scripted) -> None:
     model_with_outer_tag = scripted(
         "\n<think>ab</think>\n\ncd",
@@ -218,38 +148,6 @@ def test_tags_count_as_thinking(scripted: Scripted) -> None:
     with loaded(model_with_outer_tag) as model:
         usage = finished(events_of(model)).usage
     assert (usage.thinking_tokens, usage.answer_tokens) == (5, 4)
-
-
-def test_offload_without_a_gpu_is_noticed(
-    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(memory=2**33))
-    with loaded(scripted("x"), gpu_layers=5) as model:
-        assert [notice.kind for notice in model.notices] == ["offload"]
-
-
-@pytest.mark.parametrize(
-    ("gpus", "gpu_layers"),
-    [((), 0), ((2**10,), 0), ((2**33,), -1)],
-    ids=["none", "full", "free"],
-)
-def test_auto_offloads_what_fits(
-    gpus: tuple[int, ...],
-    gpu_layers: int,
-    scripted: Scripted,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen: list[int] = []
-
-    def spy(path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Model:
-        seen.append(settings.gpu_layers)
-        return Model(path, settings, cancelled)
-
-    monkeypatch.setattr("r1local.models.loading.Model", spy)
-    machine = Machine(memory=2**33, gpus=gpus)
-    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: machine)
-    with loaded(scripted("x")):
-        assert seen == [gpu_layers]
 
 
 @pytest.mark.parametrize("context", [256, 257, 300, 400, 511, 512, 513, 700])

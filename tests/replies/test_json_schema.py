@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from ctypes import byref, memmove, sizeof
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -14,11 +15,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry
 
+from r1local.conversation import Message
 from r1local.engine.grammar import check_grammar
 from r1local.engine.library import load_llama
 from r1local.errors import GrammarError
+from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadOptions, load
+from r1local.replies.control import Control
+from r1local.replies.generation import generate
 from r1local.replies.json_schema import converted
+from r1local.replies.settings import ReplySettings
 from testing.models import write_scripted_model
 
 #: Writes what a grammar lets through, by chance; None if it comes to no end.
@@ -55,7 +61,7 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writer]:
             try:
                 while len(text) < _MOST_BYTES:
                     tokens = allowed(grammar)
-                    assert tokens, f"a dead end behind {text!r}"
+                    assert tokens, f"a dead end after {text!r}"
                     if any(map(vocabulary.ends_reply, tokens)) and drawn.random() < 0.6:
                         return text.decode()
                     plain = [token for token in tokens if token < 256]
@@ -161,6 +167,7 @@ def documents(only: Collection[str] = ()) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     schema=st.one_of(documents(), *(documents(family | COMBINING) for family in FAMILIES)),
@@ -252,6 +259,7 @@ HOSTILE: dict[str, str] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_schemas_are_refused_soon(name: str) -> None:
     started = time.monotonic()
@@ -267,3 +275,124 @@ def test_repetition_in_repetition_costs_little() -> None:
     started = time.monotonic()
     check_grammar(converted(json.dumps(schema)).grammar)
     assert time.monotonic() - started < 5
+
+
+def accepted(schema: object, text: str, scripted_path: Path) -> bool:
+    """Whether a grammar lets a text through: a model that writes it is not interfered with."""
+    write_scripted_model(scripted_path, f"hm</think>\n\n{text}", context_length=512)
+    loaded = load(scripted_path, LoadOptions(), lambda: False)
+    with loaded.model:
+        settings = ReplySettings(max_tokens=200, grammar=converted(json.dumps(schema)).grammar)
+        events = generate(loaded, (Message("user", "hi"),), settings, Control())
+        return "".join(event.text for event in events if isinstance(event, AnswerDelta)) == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schema", "valid", "invalid"),
+    [
+        ({}, ['[1, {"a": null}, "x"]'], ["x"]),
+        ({"type": "number"}, ["-1.5e3", "0"], ["01", "+1", ".5"]),
+        ({"type": ["integer", "null"]}, ["12", "null"], ["1.5", "nul"]),
+        ({"type": "string"}, ['"a\\n\\"é😀"'], ['"a\nb"', '"\\x"', '"\\ud800"']),
+        ({"minLength": 2, "maxLength": 3}, ['"ab"', '"abc"'], ['"a"', '"abcd"']),
+        ({"format": "date", "type": "string"}, ['"2026-02-28"'], ['"2026-13-01"', '"x"']),
+        ({"items": {"type": "integer"}, "minItems": 1}, ["[1]", "[1, 2]"], ["[]", '["a"]']),
+        ({"prefixItems": [{"const": 1}, {"const": 2}]}, ["[1, 2]"], ["[2, 1]", "[1]"]),
+        (
+            {"properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {}}, "required": ["b"]},
+            ['{"a": 1, "b": 2}', '{"b": 2, "c": []}', '{"b":2}'],
+            ['{"a": 1}', '{"b": 2, "a": 1}', '{"b": 2, "d": 1}', '{"b": 2,}'],
+        ),
+        (
+            {"properties": {"a": {"const": 1}}, "additionalProperties": {"type": "boolean"}},
+            ["{}", '{"a": 1, "x": true}', '{"y": false}'],
+            ['{"x": 1}'],
+        ),
+        ({"type": "object"}, ["{}", '{"x": {"y": 1}}'], ["[]"]),
+        ({"required": ["x"]}, ['{"x": 0}'], ["{}"]),
+        (
+            {"allOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}], "type": "object"},
+            ['{"a": 1}'],
+            ["{}"],
+        ),
+        ({"oneOf": [{"const": "x"}, {"const": 7}]}, ['"x"', "7"], ["8"]),
+        (
+            {
+                "$ref": "#/$defs/tree",
+                "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}},
+            },
+            ["[[], [[]]]"],
+            ["[1]"],
+        ),
+        (
+            {
+                "properties": {"a": {"type": "string"}},
+                "anyOf": [
+                    {"properties": {"b": {"const": 1}}, "required": ["b"]},
+                    {"properties": {"a": {"maxLength": 1}}},
+                ],
+            },
+            ['{"a": "xyz", "b": 1}', '{"b": 1}', '{"a": "x"}'],
+            ['{"a": 5, "b": 1}', '{"a": 5}', '{"a": "xyz"}'],
+        ),
+        ({"allOf": [{"minLength": 3}, {"minLength": 1}]}, ['"abc"'], ['"a"']),
+        ({"allOf": [{"enum": [1, 2]}, {"enum": [2.0, 3]}]}, ["2"], ["1", "3"]),
+        (
+            {"$ref": "#/$defs/s", "maxLength": 3, "$defs": {"s": {"type": "string"}}},
+            ['"abc"'],
+            ['"abcd"', "1"],
+        ),
+        ({"prefixItems": [{}, {}, {}], "maxItems": 2}, ["[1, 2]"], ["[1, 2, 3]"]),
+        ({"prefixItems": [{"const": 1}], "minItems": 2}, ["[1, null]"], ["[1]"]),
+        ({"prefixItems": [{"const": 1}, False]}, ["[1]"], ["[1, 1]"]),
+        (
+            {"properties": {"ab": {"const": 1}}, "additionalProperties": True},
+            ['{"ab": 1, "a": 2}', '{"abc": 2, "x": 3}', '{"": 0}', '{"é": 0}'],
+            ['{"ab": 2}', '{"x": 1, "ab": 2}', '{"ab": 1, "ab": 2}', '{"\\u0061b": 2}'],
+        ),
+        (
+            {"required": ["n"], "additionalProperties": {"type": "integer"}},
+            ['{"n": 1, "m": 2}'],
+            ['{"n": "x"}', '{"n": 1, "m": "x"}', '{"m": 1}'],
+        ),
+        ({"enum": ["a", 1, "abc"], "type": "string", "maxLength": 2}, ['"a"'], ["1", '"abc"']),
+        ({"const": 1, "type": ["integer", "string"]}, ["1"], ['"1"']),
+        ({"properties": {"a": False, "b": {}}}, ['{"b": 1}'], ['{"a": 1}']),
+        ({"anyOf": [False, {"const": 1}]}, ["1"], ["2"]),
+        ({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"const": 1}}}, ["1"], ["2"]),
+        ({"$ref": "#here", "$defs": {"x": {"$anchor": "here", "const": 1}}}, ["1"], ["2"]),
+        (
+            {
+                "$ref": "urn:in",
+                "$defs": {
+                    "x": {"$id": "urn:in", "$ref": "#/$defs/y", "$defs": {"y": {"const": 1}}}
+                },
+            },
+            ["1"],
+            ["2"],
+        ),
+        ({"type": "array", "maxItems": 2.0}, ["[1, 2]"], ["[1, 2, 3]"]),
+        (
+            {"format": "date", "type": "string"},
+            ['"2028-02-29"', '"2000-02-29"', '"2026-12-31"'],
+            ['"2027-02-29"', '"1900-02-29"', '"2026-02-30"', '"2026-04-31"', '"0000-01-01"'],
+        ),
+        (
+            {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "items": [{"const": 1}],
+                "additionalItems": {"const": 2},
+            },
+            ["[1, 2, 2]"],
+            ["[2]", "[1, 1]"],
+        ),
+        ({"const": 'a"\\\n\u2028'}, [json.dumps('a"\\\n\u2028', ensure_ascii=False)], ['"a"']),
+    ],
+)
+def test_what_a_schema_lets_through(
+    schema: object, valid: list[str], invalid: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.gguf"
+    assert [text for text in valid if not accepted(schema, text, path)] == []
+    assert [text for text in invalid if accepted(schema, text, path)] == []

@@ -49,6 +49,7 @@ def test_verdicts(answer: str, schema: object, reason: str) -> None:
     assert "\n" not in found.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schema",
     [

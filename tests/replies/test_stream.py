@@ -20,16 +20,9 @@ from r1local.thinking.limits import CLOSING
 from r1local.thinking.loops import LoopSettings
 from testing.command import Run, Scripted
 from testing.models import END_THINK, R1_TEMPLATE, THINK, prompt_length, smollm2, vocabulary
-from testing.replies import (
-    HI,
-    events_of,
-    fed,
-    finished,
-    loaded,
-    stream_of,
-    text_of,
-    vocabulary_of,
-)
+from testing.replies import HI, events_of, fed, finished, loaded, stream_of, text_of, vocabulary_of
+
+pytestmark = pytest.mark.slow
 
 #: What is put in when a thought is closed; each byte is a token in scripted models.
 CLOSED = f"{CLOSING}</think>\n\n"

@@ -2,24 +2,22 @@
 
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from r1local.conversation import Message
-from r1local.engine.grammar import check_grammar
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import GrammarError
 from r1local.events.reply import AnswerDelta
-from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
 from r1local.replies.generation import Begun, generate, tokenised_prompt
 from r1local.replies.json_schema import converted
 from r1local.replies.settings import ReplySettings
 from testing.command import Run, Scripted
-from testing.models import THINK, smollm2, write_scripted_model
+from testing.models import THINK, smollm2
 from testing.replies import HI, loaded
+
+pytestmark = pytest.mark.slow
 
 PERSON = {
     "type": "object",
@@ -115,7 +113,7 @@ def test_an_answer_cut_by_the_limit_is_none(run: Run, scripted: Scripted) -> Non
     assert run("hi", "-m", model, "--json-schema", schema, "--max-tokens", "60").returncode == 3
 
 
-def test_what_a_grammar_cannot_hold_is_told(run: Run, scripted: Scripted) -> None:
+def test_what_a_grammar_does_not_enforce_is_reported(run: Run, scripted: Scripted) -> None:
     schema = '{"type": "integer", "maximum": 10, "title": "N"}'
     result = run("hi", "-m", scripted("hm</think>\n\n7"), "--json-schema", schema)
     assert result.stdout == "7\n"
@@ -138,7 +136,7 @@ def test_an_answer_that_is_not_valid_is_none(cut: bool, run: Run, scripted: Scri
     model = scripted("hm</think>\n\n" + ('"abcdefghijkl"' if cut else "70"))
     arguments = ("hi", "-m", model, "--json-schema", schema, *(("--max-tokens", "12") * cut))
     result = run(*arguments)
-    assert (result.returncode, "not valid by the schema" in result.stderr) == (3, True)
+    assert (result.returncode, "does not match the schema" in result.stderr) == (3, True)
     assert "no answer" not in result.stderr
     reply = json.loads(run(*arguments, "--format", "json").stdout)
     assert (reply["valid"], reply["finish_reason"]) == (False, "length" if cut else "stop")
@@ -219,12 +217,8 @@ def test_bad_schemas(schema: str, word: str, run: Run, scripted: Scripted) -> No
     assert word in errors_of(result)
 
 
-@pytest.mark.parametrize(
-    "grammar",
-    ["", "root ::= x", 'root ::= "a', 'start ::= "a"', 'root ::= root "a"', "nonsense", "a\0b"],
-)
-def test_bad_grammars(grammar: str, run: Run, scripted: Scripted, tmp_path: Path) -> None:
-    (tmp_path / "bad.gbnf").write_text(grammar)
+def test_a_bad_grammar(run: Run, scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "bad.gbnf").write_text("root ::= x")
     result = run("hi", "-m", scripted("hm</think>x"), "--grammar", tmp_path / "bad.gbnf")
     assert result.returncode == 2
     errors_of(result)
@@ -232,147 +226,6 @@ def test_bad_grammars(grammar: str, run: Run, scripted: Scripted, tmp_path: Path
 
 def test_schema_and_grammar_exclude_each_other(run: Run) -> None:
     assert run("hi", "--json-schema", "{}", "--grammar", "x").returncode == 2
-
-
-@pytest.mark.parametrize(
-    "grammar",
-    [
-        "root ::= " + "(" * 100_000,
-        "root ::= r0\n" + "\n".join(f"r{n} ::= r{n + 1}" for n in range(100_000)),
-        'root ::= (((("a"{1999}){1999}){1999}){1999})',
-        'root ::= "a"{99999999999999999999999}',
-        "root ::= [" + "a" * 300_000 + "]",
-    ],
-    ids=["groups", "rules", "repeats", "number", "size"],
-)
-def test_hostile_grammars_are_refused_soon(grammar: str) -> None:
-    started = time.monotonic()
-    with pytest.raises(GrammarError):
-        check_grammar(grammar)
-    assert time.monotonic() - started < 5
-
-
-# --- What schemas become --------------------------------------------------------
-
-
-def accepted(schema: object, text: str, scripted_path: Path) -> bool:
-    """Whether a grammar lets a text through: a model that writes it is not interfered with."""
-    write_scripted_model(scripted_path, f"hm</think>\n\n{text}", context_length=512)
-    loaded = load(scripted_path, LoadOptions(), lambda: False)
-    with loaded.model:
-        settings = ReplySettings(max_tokens=200, grammar=converted(json.dumps(schema)).grammar)
-        events = generate(loaded, (Message("user", "hi"),), settings, Control())
-        return "".join(event.text for event in events if isinstance(event, AnswerDelta)) == text
-
-
-@pytest.mark.parametrize(
-    ("schema", "valid", "invalid"),
-    [
-        ({}, ['[1, {"a": null}, "x"]'], ["x"]),
-        ({"type": "number"}, ["-1.5e3", "0"], ["01", "+1", ".5"]),
-        ({"type": ["integer", "null"]}, ["12", "null"], ["1.5", "nul"]),
-        ({"type": "string"}, ['"a\\n\\"é😀"'], ['"a\nb"', '"\\x"', '"\\ud800"']),
-        ({"minLength": 2, "maxLength": 3}, ['"ab"', '"abc"'], ['"a"', '"abcd"']),
-        ({"format": "date", "type": "string"}, ['"2026-02-28"'], ['"2026-13-01"', '"x"']),
-        ({"items": {"type": "integer"}, "minItems": 1}, ["[1]", "[1, 2]"], ["[]", '["a"]']),
-        ({"prefixItems": [{"const": 1}, {"const": 2}]}, ["[1, 2]"], ["[2, 1]", "[1]"]),
-        (
-            {"properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {}}, "required": ["b"]},
-            ['{"a": 1, "b": 2}', '{"b": 2, "c": []}', '{"b":2}'],
-            ['{"a": 1}', '{"b": 2, "a": 1}', '{"b": 2, "d": 1}', '{"b": 2,}'],
-        ),
-        (
-            {"properties": {"a": {"const": 1}}, "additionalProperties": {"type": "boolean"}},
-            ["{}", '{"a": 1, "x": true}', '{"y": false}'],
-            ['{"x": 1}'],
-        ),
-        ({"type": "object"}, ["{}", '{"x": {"y": 1}}'], ["[]"]),
-        ({"required": ["x"]}, ['{"x": 0}'], ["{}"]),
-        (
-            {"allOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}], "type": "object"},
-            ['{"a": 1}'],
-            ["{}"],
-        ),
-        ({"oneOf": [{"const": "x"}, {"const": 7}]}, ['"x"', "7"], ["8"]),
-        (
-            {
-                "$ref": "#/$defs/tree",
-                "$defs": {"tree": {"type": "array", "items": {"$ref": "#/$defs/tree"}}},
-            },
-            ["[[], [[]]]"],
-            ["[1]"],
-        ),
-        (
-            {
-                "properties": {"a": {"type": "string"}},
-                "anyOf": [
-                    {"properties": {"b": {"const": 1}}, "required": ["b"]},
-                    {"properties": {"a": {"maxLength": 1}}},
-                ],
-            },
-            ['{"a": "xyz", "b": 1}', '{"b": 1}', '{"a": "x"}'],
-            ['{"a": 5, "b": 1}', '{"a": 5}', '{"a": "xyz"}'],
-        ),
-        ({"allOf": [{"minLength": 3}, {"minLength": 1}]}, ['"abc"'], ['"a"']),
-        ({"allOf": [{"enum": [1, 2]}, {"enum": [2.0, 3]}]}, ["2"], ["1", "3"]),
-        (
-            {"$ref": "#/$defs/s", "maxLength": 3, "$defs": {"s": {"type": "string"}}},
-            ['"abc"'],
-            ['"abcd"', "1"],
-        ),
-        ({"prefixItems": [{}, {}, {}], "maxItems": 2}, ["[1, 2]"], ["[1, 2, 3]"]),
-        ({"prefixItems": [{"const": 1}], "minItems": 2}, ["[1, null]"], ["[1]"]),
-        ({"prefixItems": [{"const": 1}, False]}, ["[1]"], ["[1, 1]"]),
-        (
-            {"properties": {"ab": {"const": 1}}, "additionalProperties": True},
-            ['{"ab": 1, "a": 2}', '{"abc": 2, "x": 3}', '{"": 0}', '{"é": 0}'],
-            ['{"ab": 2}', '{"x": 1, "ab": 2}', '{"ab": 1, "ab": 2}', '{"\\u0061b": 2}'],
-        ),
-        (
-            {"required": ["n"], "additionalProperties": {"type": "integer"}},
-            ['{"n": 1, "m": 2}'],
-            ['{"n": "x"}', '{"n": 1, "m": "x"}', '{"m": 1}'],
-        ),
-        ({"enum": ["a", 1, "abc"], "type": "string", "maxLength": 2}, ['"a"'], ["1", '"abc"']),
-        ({"const": 1, "type": ["integer", "string"]}, ["1"], ['"1"']),
-        ({"properties": {"a": False, "b": {}}}, ['{"b": 1}'], ['{"a": 1}']),
-        ({"anyOf": [False, {"const": 1}]}, ["1"], ["2"]),
-        ({"$ref": "#/$defs/a%20b", "$defs": {"a b": {"const": 1}}}, ["1"], ["2"]),
-        ({"$ref": "#here", "$defs": {"x": {"$anchor": "here", "const": 1}}}, ["1"], ["2"]),
-        (
-            {
-                "$ref": "urn:in",
-                "$defs": {
-                    "x": {"$id": "urn:in", "$ref": "#/$defs/y", "$defs": {"y": {"const": 1}}}
-                },
-            },
-            ["1"],
-            ["2"],
-        ),
-        ({"type": "array", "maxItems": 2.0}, ["[1, 2]"], ["[1, 2, 3]"]),
-        (
-            {"format": "date", "type": "string"},
-            ['"2028-02-29"', '"2000-02-29"', '"2026-12-31"'],
-            ['"2027-02-29"', '"1900-02-29"', '"2026-02-30"', '"2026-04-31"', '"0000-01-01"'],
-        ),
-        (
-            {
-                "$schema": "http://json-schema.org/draft-07/schema#",
-                "items": [{"const": 1}],
-                "additionalItems": {"const": 2},
-            },
-            ["[1, 2, 2]"],
-            ["[2]", "[1, 1]"],
-        ),
-        ({"const": 'a"\\\n\u2028'}, [json.dumps('a"\\\n\u2028', ensure_ascii=False)], ['"a"']),
-    ],
-)
-def test_what_a_schema_lets_through(
-    schema: object, valid: list[str], invalid: list[str], tmp_path: Path
-) -> None:
-    path = tmp_path / "m.gguf"
-    assert [text for text in valid if not accepted(schema, text, path)] == []
-    assert [text for text in invalid if accepted(schema, text, path)] == []
 
 
 # --- Going on -------------------------------------------------------------------

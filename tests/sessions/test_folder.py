@@ -6,8 +6,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from r1local.conversation import Turn
 from r1local.errors import (
@@ -18,72 +16,18 @@ from r1local.errors import (
     SessionTooNew,
 )
 from r1local.sessions.folder import delete_session, find_session, read_session, saved_sessions
-from r1local.sessions.records import Question, Undo, decode
+from r1local.sessions.records import Question
 from r1local.sessions.session import Session
-from r1local.sessions.transcript import Transcript
-
-HEAD = b'{"type": "session", "version": 1, "r1local": "1.0", "started": "2026-01-02T03:04:05Z"}\n'
-QUESTION = b'{"type": "question", "text": "Why?"}\n'
-ANSWER = b'{"type": "answer", "text": "So.", "tokens": 2}\n'
-
-
-def write(folder: Path, data: bytes, name: str = "talk") -> Path:
-    path = folder / f"{name}.jsonl"
-    path.write_bytes(data)
-    return path
+from testing.sessions import ANSWER, HEAD, QUESTION, write_session
 
 
 def test_the_least_a_file_may_say(tmp_path: Path) -> None:
-    write(tmp_path, HEAD + QUESTION + ANSWER)
+    write_session(tmp_path, HEAD + QUESTION + ANSWER)
     transcript = read_session("talk", tmp_path)
     (turn,) = transcript.turns
     assert turn.question == "Why?"
     assert turn.reply and (turn.reply.answer, turn.reply.reason) == ("So.", "lost")
     assert transcript.started and transcript.started.isoformat() == "2026-01-02T03:04:05+00:00"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"\x00" * 4096,
-        b"\xff\xfe",
-        b"not JSON",
-        b"[]",
-        b"12",
-        b'"text"',
-        b"null",
-        b"{}",
-        b"[" * 100_000,
-        b'{"type": {}}',
-        b'{"type": "question"}',
-        b'{"type": "question", "text": 5}',
-        b'{"type": "question", "text": ["a"]}',
-        b'{"type": "answer", "text": "x"}',
-        b'{"type": "answer", "text": "x", "tokens": true}',
-        b'{"type": "answer", "text": "x", "tokens": -1}',
-        b'{"type": "answer", "text": "x", "tokens": 1.5}',
-        b'{"type": "answer", "text": "x", "tokens": ' + b"9" * 5000 + b"}",
-        b'{"type": "rewound", "part": "question", "characters": 1}',
-        b'{"type": "rewound", "part": "answer", "characters": -3}',
-        b'{"type": "ended", "reason": "bored", "thinking_open": false, "model": "m"}',
-        b'{"type": "ended", "reason": "stop", "thinking_open": 0, "model": "m"}',
-        b'{"type": "ended", "reason": "stop", "thinking_open": false, "model": "m",'
-        b' "thinking_s": NaN}',
-        b'{"type": "ended", "reason": "stop", "thinking_open": false, "model": "m",'
-        b' "thinking_s": 1e400}',
-        b'{"type": "session", "version": "2", "r1local": "x", "started": ""}',
-        b'{"type": "dropped", "count": 1e2}',
-        b'{"type": "voted", "winner": 3}',
-        b'{"type": "__class__", "text": "x"}',
-    ],
-    ids=lambda line: repr(line[:48]),
-)
-def test_a_line_that_is_no_record_is_skipped(tmp_path: Path, line: bytes) -> None:
-    write(tmp_path, HEAD + QUESTION + line + b"\n" + ANSWER)
-    (turn,) = read_session("talk", tmp_path).turns
-    assert turn.question == "Why?" and turn.reply and turn.reply.answer == "So."
-    assert [each.title for each in saved_sessions(tmp_path)] == ["Why?"]
 
 
 @pytest.mark.parametrize(
@@ -104,54 +48,19 @@ def test_a_line_that_is_no_record_is_skipped(tmp_path: Path, line: bytes) -> Non
 )
 def test_records_that_fit_nothing_before_them(tmp_path: Path, record: dict[str, object]) -> None:
     line = json.dumps(record).encode() + b"\n"
-    write(tmp_path, HEAD + line + QUESTION + line * 2)
+    write_session(tmp_path, HEAD + line + QUESTION + line * 2)
     transcript = read_session("talk", tmp_path)
     assert transcript.dropped <= len(transcript.turns) <= 1
 
 
-TYPES = "session question thinking answer rewound notice ended retry continued undo set model"
-FIELDS = (
-    "version r1local started text shown tokens part characters kind message reason count name"
-    " thinking_open model value voter"
-)
-values = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just([])
-)
-fitting = st.sampled_from(["thinking", "answer", "loop", "stop", "lost", 0, 3, True, "x"])
-lines = st.builds(
-    lambda kind, fields: {**fields, "type": kind},
-    st.sampled_from([*TYPES.split(), "system", "dropped", "voted"]),
-    st.dictionaries(
-        st.sampled_from(FIELDS.split()),
-        values | fitting,
-    ),
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(lines, max_size=12))
-def test_any_lines_make_some_conversation(records: list[dict[str, object]]) -> None:
-    lines = [json.dumps(record).encode() for record in records]
-    transcript = Transcript(record for record in map(decode, lines) if record)
-    assert 0 <= transcript.dropped <= len(transcript.turns)
-    for turn in transcript.turns:
-        for reply in filter(None, (turn.reply, *turn.voters.values())):
-            (turn.typed + reply.thinking + reply.answer).encode()
-
-
-def test_fields_of_later_versions_are_left_out(tmp_path: Path) -> None:
-    write(tmp_path, HEAD + QUESTION.replace(b"}", b', "language": "en"}'))
-    assert read_session("talk", tmp_path).turns == (Turn("Why?"),)
-
-
 def test_a_file_without_its_head(tmp_path: Path) -> None:
-    write(tmp_path, HEAD[30:] + QUESTION)
+    write_session(tmp_path, HEAD[30:] + QUESTION)
     assert read_session("talk", tmp_path).turns == (Turn("Why?"),)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\x00" * 100, b"%PDF-1.7\n", HEAD[:-9]])
 def test_a_file_with_nothing_to_be_read(tmp_path: Path, data: bytes) -> None:
-    path = write(tmp_path, data)
+    path = write_session(tmp_path, data)
     with pytest.raises(SessionDamaged, match="nothing in session talk can be read"):
         Session.open("talk", folder=tmp_path)
     assert path.read_bytes() == data
@@ -163,7 +72,7 @@ def test_a_file_with_nothing_to_be_read(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_later_version_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, HEAD.replace(b'"version": 1', b'"version": 2') + QUESTION)
+    path = write_session(tmp_path, HEAD.replace(b'"version": 1', b'"version": 2') + QUESTION)
     for attempt in (read_session, lambda name, folder: Session.open(name, folder=folder)):
         with pytest.raises(SessionTooNew, match="version 2 of the format") as caught:
             attempt("talk", tmp_path)
@@ -173,28 +82,16 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_line_of_ten_megabytes(tmp_path: Path) -> None:
     text = "x" * 10_000_000
-    write(tmp_path, HEAD + QUESTION + json.dumps({"type": "question", "text": text}).encode())
+    write_session(
+        tmp_path, HEAD + QUESTION + json.dumps({"type": "question", "text": text}).encode()
+    )
     assert [len(turn.question) for turn in read_session("talk", tmp_path).turns] == [4, 10_000_000]
-
-
-def test_a_long_torn_line_leaves_nothing_behind_a_short_one(tmp_path: Path) -> None:
-    path = write(tmp_path, HEAD + QUESTION + b'{"type": "question", "text": "' + b"x" * 5000)
-    session = Session.open("talk", folder=tmp_path)
-    session.append(Undo())
-    session.close()
-    *_, undo = path.read_bytes().splitlines()
-    assert json.loads(undo)["type"] == "undo" and path.read_bytes().endswith(b"}\n")
-
-
-def test_lone_surrogates_in_json(tmp_path: Path) -> None:
-    write(tmp_path, HEAD + b'{"type": "question", "text": "a\\ud800b"}\n')
-    assert read_session("talk", tmp_path).turns == (Turn("a?b"),)
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "sessions"
     folder.mkdir()
-    target = write(tmp_path, HEAD + QUESTION + b"torn", "precious")
+    target = write_session(tmp_path, HEAD + QUESTION + b"torn", "precious")
     (folder / "talk.jsonl").symlink_to(target)
     with pytest.raises(SessionDamaged, match="session talk can't be read"):
         Session.open("talk", folder=folder)

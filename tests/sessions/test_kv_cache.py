@@ -70,6 +70,7 @@ def drawn(model: Model) -> list[int]:
     return tokens
 
 
+@pytest.mark.slow
 def test_a_fresh_process_goes_on_as_this_one_would(tmp_path: Path) -> None:
     state = tmp_path / "state.kv"
     with Model(smollm2(), SETTINGS, lambda: False) as model:

@@ -1,31 +1,24 @@
-"""Finding what was said, and making documents of it."""
+"""Finding what was said."""
 
-import json
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from markdown_it import MarkdownIt
 
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta
-from r1local.sessions.export import export_json, export_markdown
 from r1local.sessions.records import OfVoter, Question, Setting, ended
 from r1local.sessions.search import Hit, search_texts
 from r1local.sessions.session import Session
+from testing.sessions import turn
 
 
 def keep(folder: Path, name: str, *turns: Turn) -> None:
     session = Session.create(name, folder=folder)
-    for turn in turns:
-        session.append(Question(turn.question, turn.shown))
-        if turn.reply:
-            session.append(ended(turn.reply, streamed=False))
+    for each in turns:
+        session.append(Question(each.question, each.shown))
+        if each.reply:
+            session.append(ended(each.reply, streamed=False))
     session.close()
-
-
-def turn(question: str, thinking: str = "", answer: str = "") -> Turn:
-    return Turn(question, Reply(thinking, answer, "stop", False, "nano"))
 
 
 def found(folder: Path, *words: str) -> set[tuple[str, int, str]]:
@@ -111,63 +104,3 @@ def test_thoughts_of_voters_are_found_once(tmp_path: Path) -> None:
 def test_a_damaged_session_hides_no_other(folder: Path) -> None:
     (folder / "bad.jsonl").write_bytes(b"\x00sky")
     assert found(folder, "blue") == {("sky", 1, "question")}
-
-
-# --- Documents --------------------------------------------------------------------------
-
-
-def headings(document: str) -> list[str]:
-    tokens = MarkdownIt("commonmark").parse(document)
-    return [
-        f"{token.markup} {following.content}"
-        for token, following in pairwise(tokens)
-        if token.type == "heading_open" and token.level == 0
-    ]
-
-
-def test_a_document_of_a_conversation() -> None:
-    turns = [
-        turn("Why?\n\nTell me.", "Hm.\n\nWell.", "**So.**"),
-        Turn("And?", Reply("", "", "cancelled", True, "nano")),
-        Turn("Unanswered", voters={1: Reply("Um.", "", "lost", True, "nano")}),
-    ]
-    document = export_markdown(turns, title="Why?", model="nano", thoughts=True, system="Be brief.")
-    assert document == (
-        "# Why?\n\nModel: nano\n\nSystem prompt:\n\n> Be brief.\n\n"
-        "## Question\n\n> Why?\n>\n> Tell me.\n\n### Thinking\n\n> Hm.\n>\n> Well.\n\n"
-        "### Answer\n\n**So.**\n\n"
-        "## Question\n\n> And?\n\n*The reply ended early: cancelled.*\n\n"
-        "## Question\n\n> Unanswered\n\n*1 reply voted.*\n"
-    )
-    assert "Hm." not in export_markdown(turns, title="Why?", model="nano", thoughts=False)
-
-
-HOSTILE = [
-    *("```", "```python\nprint()", "~~~\n```", "````\n```", "- item\n  ```\n  code\nout", "> ```"),
-    *("<!-- ", "<script>", "<pre>\n", "<?php", "<![CDATA[", "<div>\n\n", "# Question", "a\n==="),
-    *("> ```\rcode\r", "1. a\n\n   ```", "```\r\n```\r\ntext", "\\", "[", "|a|\n|-|", "\x0c```"),
-    "text\n    ```\nmore",
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_no_text_breaks_out_of_its_place(text: str) -> None:
-    turns = [turn(text, text, text), turn("last", "last", "last")]
-    document = export_markdown(turns, title="T", model=None, thoughts=True)
-    ours = ["## Question", "### Thinking", "### Answer"]
-    own = [each for each in headings(document) if each in (*ours, "# T")]
-    assert own == ["# T", *ours, *ours]
-
-
-def test_json_for_programs() -> None:
-    voted = {7: Reply("Hm!", "So!", "stop", False, "nano")}
-    turns = [turn("Why?", "Hm.", "So."), Turn("long\nquestion", None, "question", voted)]
-    data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=True))
-    assert (data["title"], data["model"], data["system"]) == ("Why?", "nano", None)
-    assert data["turns"][0]["reply"]["thinking"] == "Hm."
-    assert data["turns"][1]["question"] == "long\nquestion"
-    assert data["turns"][1]["shown"] == "question" and data["turns"][1]["reply"] is None
-    assert data["turns"][1]["voters"]["7"]["thinking"] == "Hm!"
-    data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=False))
-    assert data["turns"][0]["reply"]["thinking"] is None
-    assert data["turns"][1]["voters"]["7"]["thinking"] is None

@@ -1,9 +1,11 @@
 """One state of a conversation: what a chat has and what its file says are the same, always."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import chain
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +92,7 @@ def state(transcript: Transcript) -> tuple[object, ...]:
     return (transcript.turns, transcript.title, transcript.schema, *facts)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(plans)
 def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None:
@@ -173,3 +176,41 @@ def test_settings_are_kept_in_the_order_in_which_they_were_set_last() -> None:
     for name, value in (("effort", "low"), ("think-budget", "100"), ("effort", "high")):
         transcript.handle(Setting(name, value))
     assert list(transcript.settings.items()) == [("think-budget", "100"), ("effort", "high")]
+
+
+TYPES = "session question thinking answer rewound notice ended retry continued undo set model"
+
+
+FIELDS = (
+    "version r1local started text shown tokens part characters kind message reason count name"
+    " thinking_open model value voter"
+)
+
+
+values = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just([])
+)
+
+
+fitting = st.sampled_from(["thinking", "answer", "loop", "stop", "lost", 0, 3, True, "x"])
+
+
+lines = st.builds(
+    lambda kind, fields: {**fields, "type": kind},
+    st.sampled_from([*TYPES.split(), "system", "dropped", "voted"]),
+    st.dictionaries(
+        st.sampled_from(FIELDS.split()),
+        values | fitting,
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(lines, max_size=12))
+def test_any_lines_make_some_conversation(records: list[dict[str, object]]) -> None:
+    lines = [json.dumps(record).encode() for record in records]
+    transcript = Transcript(record for record in map(decode, lines) if record)
+    assert 0 <= transcript.dropped <= len(transcript.turns)
+    for turn in transcript.turns:
+        for reply in filter(None, (turn.reply, *turn.voters.values())):
+            (turn.typed + reply.thinking + reply.answer).encode()

@@ -189,6 +189,7 @@ def that_thinks(scripted: Scripted, dialect: Dialect, reply: str) -> Path:
     return scripted(reply, prompt=TURN + dialect.opening, chat_template=template, tags=tags)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("in_tokens", [False, True], ids=["text", "tokens"])
 def test_reply_of_a_model(name: str, in_tokens: bool, scripted: Scripted) -> None:
@@ -223,12 +224,13 @@ def test_a_budget_closes_the_thought_in_the_models_own_way(
     assert text_of(events, AnswerDelta) and not finished(events).thinking_open
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [GPT_OSS + FINAL, COMMAND, "[THINK]", GRANITE])
 def test_a_grammar_begins_where_the_answer_does(
     template: str, run: Run, scripted: Scripted
 ) -> None:
     dialect = found(template)
-    closing = f"{dialect.closing}{dialect.behind}"
+    closing = f"{dialect.closing}{dialect.trail}"
     model = that_thinks(scripted, dialect, f'{{"sum":36}}{closing}{{"sum":85}}')
     schema = '{"properties": {"sum": {"type": "integer"}}}'
     result = json.loads(run("hi", "-m", model, "--format", "json", "--json-schema", schema).stdout)
@@ -299,6 +301,7 @@ def test_tags_that_look_like_a_thoughts_are_noticed(scripted: Scripted) -> None:
 # --- What people type is never a tag --------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_tags_in_questions_are_cut(dialect: Dialect) -> None:
     source = "{{ messages[0].content }}{#" + "".join(dialect.tags) + "#}"

@@ -241,6 +241,7 @@ def found_in(sample: Sample, doubted: bool) -> Iterator[Loop]:
     return (loop for _, loop in find(sample.text, sample.question, doubtful))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("doubted", "most_warned"), [(False, 0.1), (True, 0.05)])
 def test_of_honest_texts_less_than_one_in_a_hundred_is_a_loop(
     doubted: bool, most_warned: float
@@ -254,6 +255,7 @@ def test_of_honest_texts_less_than_one_in_a_hundred_is_a_loop(
     assert sum(map(bool, found.values())) <= most_warned * len(samples), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doubted", [False, True])
 def test_of_loops_nine_in_ten_are_left_and_all_are_said(doubted: bool) -> None:
     samples = list(texts_in_languages(LOOPS, 1))

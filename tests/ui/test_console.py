@@ -5,7 +5,15 @@ import io
 import pytest
 
 from r1local.ui.cells import guarded
-from r1local.ui.console import LiveRows, console_for, live_line, print_log, print_notice
+from r1local.ui.console import (
+    LiveRows,
+    can_repaint,
+    console_for,
+    live_line,
+    print_error,
+    print_log,
+    print_notice,
+)
 from testing.terminals import Terminal, console_on
 
 
@@ -32,3 +40,18 @@ def test_live_rows_are_steady(monkeypatch: pytest.MonkeyPatch) -> None:
     rows.update([], [live_line(console_on(terminal, monkeypatch), "a🇯🇵b")])
     assert guarded("🇯🇵", 2) in terminal.getvalue()
     assert terminal.screen.buffer[0][3].data == "b"
+
+
+def test_errors_are_exact_in_a_pipe_and_harmless_on_a_terminal() -> None:
+    pipe, terminal = io.StringIO(), Terminal()
+    for stream in (pipe, terminal):
+        print_error(stream, "no file evil\x1b[2J.gguf", "look around")
+    assert pipe.getvalue() == "error: no file evil\x1b[2J.gguf\nhint: look around\n"
+    assert terminal.shown == "error: no file evil␛[2J.gguf\nhint: look around"
+
+
+def test_consoles_leave_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    console_on(terminal, monkeypatch).print("[bold]:smile: 123 'a' http://a.example")
+    assert terminal.getvalue() == "[bold]:smile: 123 'a' http://a.example\n"
+    assert not can_repaint(console_on(terminal, monkeypatch, TERM="dumb"))

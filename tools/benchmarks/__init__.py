@@ -1,1 +1,1 @@
-"""The figures of docs/benchmarks.md: r1local side by side with what it is measured against."""
+"""The figures of docs/benchmarks.md: r1local compared side by side with alternatives."""

@@ -2,8 +2,8 @@
 
     python -m tools.benchmarks NAME… [--rounds N] [--llama-bin DIR] [--threads N] [--tokens N]
 
-`help` needs `llm` on the PATH; DIR has llama-completion, llama-cli and llama-batched-bench,
-built from the source of the llama-cpp-python that is installed.
+`help` needs `llm` on the PATH; DIR contains llama-completion, llama-cli and llama-batched-bench,
+built from the source of the installed llama-cpp-python.
 """
 
 import argparse
@@ -37,7 +37,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
 
 
 def main() -> None:
-    """Run what is asked for, one after the other."""
+    """Run the requested benchmarks, one after the other."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,8 @@
-"""The least Python can do to generate: decode, sample, token_to_piece. A yardstick.
+"""The minimum that Python needs to generate: decode, sample, token_to_piece. A yardstick.
 
     python -m tools.benchmarks.bare_loop MODEL.gguf --tokens 2048 --context 4096
 
-Prints one JSON object: tokens, tokens_per_s of the whole, of the first and of the
+Prints one JSON object: the number of tokens, and tokens_per_s of all, of the first and of the
 last thousand tokens.
 """
 
@@ -32,7 +32,7 @@ def main() -> None:
     context_params.n_ctx = arguments.context
     context_params.n_batch = context_params.n_ubatch = 512
     context_params.n_outputs_max = 1
-    context_params.flash_attn_type = 0  # as r1local has it on the CPU
+    context_params.flash_attn_type = 0  # like r1local on the CPU
     context_params.n_threads = context_params.n_threads_batch = arguments.threads
     context = llama.llama_init_from_model(model, context_params)
     times = _generate(llama.llama_model_get_vocab(model), context, arguments)
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _generate(vocab: object, context: object, arguments: argparse.Namespace) -> list[float]:
-    """The clock at the start and after every token."""
+    """Return the clock at the start and after every token."""
     sampler = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     for stage in (
         llama.llama_sampler_init_temp(0.6),

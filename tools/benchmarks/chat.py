@@ -1,7 +1,7 @@
 """The full-screen chat.
 
 It runs on a pseudo-terminal of 120 by 40 whose output is read and dropped: what a terminal
-does with it is the terminal's.
+does with it is outside the measurement.
 """
 
 import json
@@ -31,20 +31,20 @@ from tools.benchmarks.harness import (
 
 STORY = "Write a very long story about a lighthouse, with many chapters."
 TOKENS, THREADS = 4_000, 2
-#: Loops would be cut short.
+#: Turns off the detection of loops, which would cut them short.
 UNGUARDED = ("--loop-repeats", "0")
 _PRESSES = 200
-#: Neither the models write it nor does a control sequence hold it.
+#: Keys that neither the models nor control sequences contain.
 _KEY, _KILL_LINE = "~", "\x15"
 _PRESSES_A_LINE = 50
 _LETTERS = "abcdefghijklmnopqrstuvwxyz    "
 
 
 class DroppingTerminal(PseudoTerminal):
-    """A terminal which only looks for what it waits for.
+    """A terminal that drops all output except what it is waiting for.
 
     Args:
-        command: what runs on it.
+        command: the command that runs on it.
         home: the program's home directory.
     """
 
@@ -62,7 +62,7 @@ class DroppingTerminal(PseudoTerminal):
         self.wait_for(lambda: bool(self.records()))
 
     def records(self, kind: str = "") -> list[dict[str, Any]]:
-        """The session's records, of one type if it is given; none while there is no file."""
+        """Return the session's records, of one type if given; empty while there is no file."""
         lines = [
             line for path in self._sessions.glob("*.jsonl") for line in path.open(encoding="utf-8")
         ]
@@ -75,7 +75,7 @@ class DroppingTerminal(PseudoTerminal):
         return ended[0]
 
     def read_for(self, seconds: float) -> None:
-        """Read and drop for so long."""
+        """Read and drop output for some seconds."""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             assert self._read(left)
@@ -90,7 +90,7 @@ class DroppingTerminal(PseudoTerminal):
 
 
 def compare_speed(options: Options) -> None:
-    """SmolLM2-135M, the same seed, prompt and threads for both."""
+    """Compare with `run` on SmolLM2-135M, with the same seed, prompt and threads for both."""
     wanted = options.tokens or TOKENS
     shared = ["-m", str(smollm2()), "--max-tokens", str(wanted), "--context", "5120"]
     shared += ["--threads", str(options.threads or THREADS)]
@@ -113,14 +113,14 @@ def compare_speed(options: Options) -> None:
         return float(finished["timing"]["tokens_per_s"])
 
     speeds = [(chatting(), running()) for _ in range(options.rounds)]
-    # Other work on the machine only ever slows a run down: the fastest tell most then.
+    # Other work on the machine only ever slows a run down, so the fastest run says most.
     for name, of in (("median", statistics.median), ("fastest", max)):
         ours, theirs = (of(column) for column in zip(*speeds, strict=True))
         compare(f"{wanted:,} tokens, {name}", ours, theirs, "tokens/s, run --format jsonl")
 
 
 def compare_drawing(options: Options) -> None:
-    """A thought of 16,000 tokens, at an even pace where it is measured."""
+    """Measure a thought of 16,000 tokens, at an even pace in the measured stretches."""
     with tempfile.TemporaryDirectory() as folder:
         model = _varied_model(Path(folder, "varied.gguf"), 16_000)
         drawn = medians(options.rounds, lambda: _drawn(model), warm_up=False)
@@ -130,7 +130,7 @@ def compare_drawing(options: Options) -> None:
 
 
 def _drawn(model: Path) -> tuple[float, ...]:
-    """Processor seconds a token, early and late in one thought, and the same a frame."""
+    """Return processor seconds per token, early and late in one thought, and per frame."""
     with tempfile.TemporaryDirectory() as home:
         clock = Path(home, "clock")
         command = [sys.executable, "-m", "tools.benchmarks.chat_clock", str(clock)]
@@ -148,12 +148,12 @@ def _drawn(model: Path) -> tuple[float, ...]:
 
 
 def time_typing(options: Options) -> None:
-    """Key presses at random moments: while a real model streams, and one as fast as can be."""
+    """Measure key presses at random moments, with a real model and one as fast as possible."""
     with tempfile.TemporaryDirectory() as folder:
         fast = _varied_model(Path(folder, "varied.gguf"), 60_000)
         for name, model, context in (
             ("SmolLM2-135M", smollm2(), 8_192),
-            ("a model as fast as can be", fast, 90_000),
+            ("a model as fast as possible", fast, 90_000),
         ):
             threads = str(options.threads or THREADS)
             chat = [*R1LOCAL, "chat", "-m", str(model), "--threads", threads, *UNGUARDED]
@@ -168,7 +168,7 @@ def _report_echo(name: str, seconds: Sequence[float]) -> None:
 
 
 def _echoes(chat: Sequence[str]) -> list[float]:
-    """Seconds from each key press to the moment that the terminal has the letter."""
+    """Return the seconds from each key press until the terminal has the letter."""
     draw = random.Random(1)
     times: list[float] = []
     with tempfile.TemporaryDirectory() as home, DroppingTerminal(chat, home) as terminal:
@@ -188,7 +188,7 @@ def _echoes(chat: Sequence[str]) -> list[float]:
 
 
 def _varied_model(path: Path, tokens: int) -> Path:
-    """A model whose thought has so many tokens, in lines so short that they soon scroll."""
+    """Write a model whose thought has `tokens` tokens, in lines so short that they soon scroll."""
     draw = random.Random(1)
     lines = ("".join(draw.choices(_LETTERS, k=draw.randrange(6, 19))) for _ in range(tokens // 6))
     thought = "\n".join(lines)[:tokens]

@@ -4,7 +4,7 @@
 
 Writes a JSON line to FILE for every frame that shows more of a thought: its tokens, and
 the processor time that the screen's thread has used so far, in seconds. In the stretches
-that are compared the model writes at an even pace, for a frame costs the same however
+that are compared, the model writes at an even pace, since a frame costs the same however
 many tokens it shows.
 """
 
@@ -19,15 +19,15 @@ from r1local.engine.sampler import Sampler
 from r1local.events.reply import Event, ThinkingDelta
 from r1local.ui.chat.view import ChatView
 
-#: Tokens of thought, from and to.
+#: The measured stretches, in tokens of the thought.
 EARLY, LATE = (500, 1_500), (14_500, 15_500)
-#: Tokens per second within them, and within as many tokens before.
+#: Tokens per second in these stretches, and for the same number of tokens before them.
 PACE = 200
 _LEAD = 200
 
 
 def main() -> None:
-    """Add the clock and the pace, then be the program."""
+    """Add the clock and the pace, then run the program."""
     clock = Path(sys.argv.pop(1)).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
     handle, sample = ChatView.handle, Model.sample
     drawn = 0

@@ -1,4 +1,4 @@
-"""What all benchmarks are made with: alternating runs, medians, ratios, tables."""
+"""The common parts of benchmarks: alternating runs, medians, ratios, tables."""
 
 import json
 import os
@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 R1LOCAL = (sys.executable, "-m", "r1local")
-#: The installed command: `python -m` costs some time of its own.
+#: The installed command, since `python -m` costs some time of its own.
 INSTALLED = str(Path(sys.executable).with_name("r1local"))
 STORY = "Write a long story about a lighthouse."
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a benchmark is run with.
+    """The options of a benchmark.
 
     Args:
-        rounds: runs that count.
+        rounds: the number of runs that count.
         llama_bin: the folder of llama.cpp's programs.
-        threads: CPU threads; None is the benchmark's own number.
-        tokens: of each reply; None is the benchmark's own number.
-        seed: of a reply that is long enough; None looks for one.
+        threads: CPU threads; None means the benchmark's own number.
+        tokens: tokens of each reply; None means the benchmark's own number.
+        seed: a seed with which the reply is long enough; None means to look for one.
     """
 
     rounds: int
@@ -39,7 +39,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished process: output, seconds by the clock and of processors, peak MiB, exit code."""
+    """A finished process: output, wall and processor seconds, peak MiB, exit code."""
 
     stdout: str
     stderr: str
@@ -50,7 +50,7 @@ class Run:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end with its output in files."""
+    """Run a command to its end, with its output in files."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -67,10 +67,10 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 
 
 def checked(result: Run) -> Run:
-    """A run that succeeded.
+    """Return a run, having checked that it succeeded.
 
     Raises:
-        RuntimeError: it failed; with the end of what it wrote to stderr.
+        RuntimeError: it failed; the message has the end of its stderr.
     """
     if result.code:
         raise RuntimeError(f"exit code {result.code}: {result.stderr[-2000:]}")
@@ -78,13 +78,13 @@ def checked(result: Run) -> Run:
 
 
 def last_event(result: Run) -> dict[str, Any]:
-    """The last line of a reply that was printed as `--format jsonl`."""
+    """Return the last line of a reply printed with `--format jsonl`."""
     last: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return last
 
 
 def seed_of_a_long_reply(command: list[str]) -> str:
-    """A seed with which the model doesn't end its reply before the token limit."""
+    """Return a seed with which the model doesn't end its reply before the token limit."""
     return next(
         seed
         for seed in map(str, range(1, 100))
@@ -93,12 +93,12 @@ def seed_of_a_long_reply(command: list[str]) -> str:
 
 
 def seconds_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
-    """Wall clock of a whole process that succeeds."""
+    """Return the wall time of a whole process, which has to succeed."""
     return checked(run(command, environment)).seconds
 
 
 def seconds_of_call(action: Callable[[], object]) -> float:
-    """Wall clock of a call in this process."""
+    """Return the wall time of a call in this process."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
@@ -107,24 +107,24 @@ def seconds_of_call(action: Callable[[], object]) -> float:
 def medians(
     rounds: int, measure: Callable[[], Sequence[float]], *, warm_up: bool = True
 ) -> list[float]:
-    """Medians of several figures that one round measures together.
+    """Return the medians of several figures that each round measures together.
 
     Args:
-        rounds: rounds that count.
-        measure: one round.
-        warm_up: one more round comes first, which doesn't count.
+        rounds: the number of rounds that count.
+        measure: measures one round.
+        warm_up: begin with one more round that doesn't count.
     """
     values = [measure() for _ in range(rounds + warm_up)][warm_up:]
     return [statistics.median(column) for column in zip(*values, strict=True)]
 
 
 def alternate(rounds: int, *measures: Callable[[], float]) -> list[float]:
-    """Medians of measures taken in turn, after one round that isn't counted."""
+    """Return the medians of measures taken in turn, after one round that doesn't count."""
     return medians(rounds, lambda: [measure() for measure in measures])
 
 
 def compare(title: str, ours: float, theirs: float, unit: str) -> None:
-    """Print one line: both figures and their ratio."""
+    """Print both figures and their ratio on one line."""
     print(
         f"{title}: {ours:,.3f} against {theirs:,.3f} {unit}, ratio {ours / theirs:.3f}", flush=True
     )
@@ -136,11 +136,11 @@ def print_row(*cells: object) -> None:
 
 
 def print_head(*cells: str) -> None:
-    """Print the head of a Markdown table: words left, and all columns but the first right."""
+    """Print the head of a Markdown table, with all columns except the first aligned right."""
     print_row(*cells)
     print_row("---", *["---:"] * (len(cells) - 1))
 
 
 def never() -> bool:
-    """Nobody cancels."""
+    """Return False, for replies that nobody cancels."""
     return False

@@ -1,8 +1,8 @@
-"""Loops: what the guard says of texts, and of small models at temperature 0.
+"""Loops: how the guard judges texts, and small models at temperature 0.
 
-Of the tests' honest texts and loops: how many were said to have nothing new, and how many were
-left, by their text alone and with doubts as a model may have them. Of replies: how many ended in a
-loop with and without r1local's recovery, and what that cost.
+For the tests' legitimate texts and loops: how many were reported as having nothing new, and how
+many were cut, by their text alone and with doubts like a model's. For replies: how many ended in
+a loop with and without r1local's recovery, and what that cost.
 """
 
 import time
@@ -54,51 +54,51 @@ QUESTIONS = (
 def count_loops(options: Options) -> None:
     """Judge the texts, and let the models reply to every question; print the tables."""
     _judge_texts()
-    print_head("", "", "ended in a loop", "loops said", "loops left", "tokens taken back")
+    print_head("", "", "ended in a loop", "loops reported", "loops cut", "tokens taken back")
     for name, file in (("nano", SHIPPED), ("SmolLM2-135M", smollm2())):
         how = LoadOptions(context=CONTEXT, threads=options.threads)
         _let_reply(name, load(file, how, never), options)
 
 
 def _judge_texts() -> None:
-    print_head("", "texts", "tokens", "said", "left", "µs a token")
-    kinds = {"honest texts": {**HONEST_DATA, **HONEST_TEXTS}, "loops": LOOPS}
+    print_head("", "texts", "tokens", "reported", "cut", "µs per token")
+    kinds = {"legitimate texts": {**HONEST_DATA, **HONEST_TEXTS}, "loops": LOOPS}
     for (name, makers), doubted in product(kinds.items(), (False, True)):
         judged = [_judged(sample, doubted) for sample in texts_in_languages(makers, 2)]
-        tokens, said, left, seconds = map(sum, zip(*judged, strict=True))
+        tokens, reported, cut, seconds = map(sum, zip(*judged, strict=True))
         title = f"{name}, with a model's doubts" if doubted else name
-        print_row(title, len(judged), f"{tokens:,}", said, left, f"{seconds / tokens * 1e6:.2f}")
+        print_row(title, len(judged), f"{tokens:,}", reported, cut, f"{seconds / tokens * 1e6:.2f}")
     print()
 
 
 def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
-    """Tokens read up to the first loop, whether it was said or left, and seconds."""
+    """Return the tokens read up to the first loop, whether it was reported or cut, and seconds."""
     guard = LoopGuard(LoopSettings(), lambda: sample.question)
     pieces = pieces_of(sample.text)
     ids = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     doubtful = list(doubts(pieces, sample.sure_of_numbers)) if doubted else [False] * len(pieces)
-    said, left, tokens, started = False, False, 0, time.perf_counter()
+    reported, cut, tokens, started = False, False, 0, time.perf_counter()
     for piece, doubt in zip(pieces, doubtful, strict=True):
         tokens += 1
         if loop := guard.feed(ids[piece], piece, doubtful=doubt):
-            said, left = True, loop.drop > 0
-            if left:
+            reported, cut = True, loop.drop > 0
+            if cut:
                 break
-    return tokens, said, left, time.perf_counter() - started
+    return tokens, reported, cut, time.perf_counter() - started
 
 
 def _let_reply(name: str, loaded: LoadedModel, options: Options) -> None:
-    """Let a model reply to every question, without recovery and with it."""
+    """Let a model reply to every question, without and with recovery."""
     tokens = options.tokens or TOKENS
     with loaded.model:
         for title, loops in (("no recovery", LoopSettings(0)), ("recovery", LoopSettings())):
             replies = [_events(loaded, question, loops, tokens) for question in QUESTIONS]
             looping = sum(map(_loops, replies))
             events = [event for reply in replies for event in reply]
-            left = sum(isinstance(event, Rewound) for event in events)
-            said = sum(map(_is_warning, events))
+            cut = sum(isinstance(event, Rewound) for event in events)
+            reported = sum(map(_is_warning, events))
             back = sum(_end(reply).usage.discarded_tokens for reply in replies)
-            print_row(name, title, f"{looping} of {len(replies)}", said, left, f"{back:,}")
+            print_row(name, title, f"{looping} of {len(replies)}", reported, cut, f"{back:,}")
 
 
 def _is_warning(event: Event) -> bool:
@@ -119,9 +119,9 @@ def _end(events: Sequence[Event]) -> Finished:
 
 
 def _loops(events: Sequence[Event]) -> bool:
-    """Whether a reply ended for a loop, or its last characters are one.
+    """Return whether a reply ended because of a loop, or its last characters form one.
 
-    That is: something three times over, 120 characters at least.
+    That is something repeated three times, over at least 120 characters.
     """
     if _end(events).reason == "loop":
         return True

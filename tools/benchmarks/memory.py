@@ -1,4 +1,4 @@
-"""Peak memory beside llama.cpp's own program."""
+"""Peak memory compared with llama.cpp's own program."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,7 +8,7 @@ from tools.benchmarks.harness import R1LOCAL, STORY, Options, alternate, checked
 
 
 def compare_memory(options: Options) -> None:
-    """Peak resident memory of 64 tokens at the same context."""
+    """Compare the peak resident memory of 64 tokens at the same context."""
     model = str(smollm2())
     for context in ("4096", "8192"):
         shared = ["-m", model, "--threads", "2"]
@@ -23,5 +23,5 @@ def compare_memory(options: Options) -> None:
 
 
 def _peak_mib(command: Sequence[str]) -> float:
-    """Peak resident memory of a whole process."""
+    """Return the peak resident memory of a whole process."""
     return checked(run(command)).peak_mib

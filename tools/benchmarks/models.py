@@ -1,4 +1,4 @@
-"""Models on disk and on the way there."""
+"""Models on disk, and their download."""
 
 import os
 import random
@@ -24,25 +24,25 @@ _PULL = (*R1LOCAL, "pull", f"hf:{REPO}")
 
 @contextmanager
 def served(size_mib: int) -> Iterator[Hub]:
-    """A hub with one file of so many MiB."""
+    """Yield a hub with one file of `size_mib` MiB."""
     with loopback_hub() as hub:
         hub.add(REPO, NAME, random.Random(1).randbytes(MIB) * size_mib)
         yield hub
 
 
 def environment(hub: Hub, home: str) -> dict[str, str]:
-    """The process environment with an empty cache and this hub."""
+    """Return the process environment with an empty cache and this hub."""
     return os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": home, "HF_HUB_DISABLE_XET": "1"}
 
 
 def download_s(command: Sequence[str], hub: Hub) -> float:
-    """Wall clock of one download into an empty cache."""
+    """Return the wall time of one download into an empty cache."""
     with tempfile.TemporaryDirectory() as home:
         return seconds_of(command, environment(hub, home))
 
 
 def compare_pull(options: Options) -> None:
-    """A file of 2 GiB, hashed here and not by the other."""
+    """Compare downloads of 2 GiB; r1local also hashes the file, the other program doesn't."""
     hf = [str(Path(sys.executable).with_name("hf")), "download", REPO, NAME]
     with served(2048) as hub:
         ours, theirs = alternate(
@@ -52,7 +52,7 @@ def compare_pull(options: Options) -> None:
 
 
 def count_kills(options: Options) -> None:
-    """Bytes that came more than once, of a file of 200 MiB."""
+    """Measure the bytes that came more than once, for a file of 200 MiB."""
     draw = random.Random(2)
     with served(200) as hub, tempfile.TemporaryDirectory() as home:
         size = len(hub.files[REPO][NAME])
@@ -72,7 +72,7 @@ def count_kills(options: Options) -> None:
 
 
 def time_list(options: Options) -> None:
-    """50 models of 50 repositories, each with the header of the 7B distill."""
+    """Measure 50 models of 50 repositories, each with the header of the 7B distill."""
     header = r1_header()
     with tempfile.TemporaryDirectory() as home:
         for number in range(50):

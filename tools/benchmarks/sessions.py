@@ -1,4 +1,4 @@
-"""Sessions: going on, listing, searching."""
+"""Sessions: resuming, listing and searching them."""
 
 import os
 import random
@@ -32,7 +32,7 @@ _JAPANESE = "したがって次の項は両方の和であり、もう一度確�
 
 
 def compare_resume(options: Options) -> None:
-    """SmolLM2-135M in Q4_1 on two threads."""
+    """Measure SmolLM2-135M in Q4_1 on two threads."""
     draw = random.Random(1)
     tokens = [draw.randrange(1000, 40_000) for _ in range(_TOKENS)]
     with tempfile.TemporaryDirectory() as folder, Model(smollm2(), _SETTINGS, never) as model:
@@ -56,20 +56,20 @@ def compare_resume(options: Options) -> None:
 
 
 def fill(folder: Path, count: int, size: int, sentence: str) -> None:
-    """Write so many sessions with so many bytes of thought each, as a chat would."""
+    """Write `count` sessions with `size` bytes of thought each, as a chat would."""
     for number in range(count):
         session = Session.create(f"session-{number}", folder=folder)
         session.append(Question(f"What comes after {number}?"))
         for piece in range(20):
             session.append(ThinkingDelta(sentence * (size // len(sentence.encode()) // 20), piece))
-            # Which ends the record, as half a second does.
+            # This ends the record, as half a second does.
             session.append(Setting("seed", str(piece)))
         session.append(ended(Reply("", str(number + 1), "stop", False, "nano"), streamed=False))
         session.close()
 
 
 def time_list(options: Options) -> None:
-    """In this process, and as the command."""
+    """Measure listing in this process, and as a command."""
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home, ".local/share/r1local/sessions")
         fill(folder, 200, 100_000, _ENGLISH)
@@ -83,7 +83,7 @@ def time_list(options: Options) -> None:
 
 
 def time_search(options: Options) -> None:
-    """Words that nothing has, so that all is read."""
+    """Measure searching for words that don't occur, so everything is read."""
     for language, sentence in (("English", _ENGLISH), ("Japanese", _JAPANESE)):
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)

@@ -1,4 +1,4 @@
-"""Tokens per second: against the bare loop, llama.cpp's programs, and other settings."""
+"""Tokens per second, compared with the bare loop, llama.cpp's programs, and other settings."""
 
 import json
 import re
@@ -38,15 +38,15 @@ TEXT_TOKENS = 14_000
 
 
 def compare_overhead(options: Options) -> None:
-    """A text of 14,000 tokens to a JSONL file, against the bare loop."""
+    """Compare a text of 14,000 tokens written to a JSONL file with the bare loop."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder, "text.gguf")
-        # No white space, which waits for the next character: each token is a line.
-        # The numbers keep it from being a loop, and an answer may be so long.
+        # No white space, which waits for the next character: each token becomes a line.
+        # The numbers keep it from being a loop, and an answer may be that long.
         words = "".join(f"The-lighthouse-of-rock-{n}." for n in range(TEXT_TOKENS // 20))
         words = f"x</think>{words}"[: TEXT_TOKENS - 1 + len("</think>") - 1]
         write_scripted_model(model, words, context_length=16_384)
-        # One thread: two would wait for each other most of the time on so small a model.
+        # One thread: with so small a model, two would mostly wait for each other.
         shared = ["--threads", "1", "--context", "16384"]
         ours = [*R1LOCAL, "run", "hi", "-m", str(model), "--format", "jsonl", *shared]
         bare = [sys.executable, "-m", "tools.benchmarks.bare_loop", str(model)]
@@ -74,10 +74,10 @@ def _compare_overhead(rounds: int, ours: list[str], bare: list[str]) -> None:
 
 
 def _thousands(command: list[str]) -> tuple[float, float]:
-    """Tokens per second of the first and of the last thousand lines of a file.
+    """Return the tokens per second of the first and last thousand lines of a file.
 
     The file's size is watched: a reader at the end of a pipe would be woken by every
-    line, on the cores that are measured.
+    line, on the cores that are being measured.
     """
     with tempfile.NamedTemporaryFile() as out:
         sizes: list[tuple[float, int]] = []
@@ -88,7 +88,7 @@ def _thousands(command: list[str]) -> tuple[float, float]:
                 sizes.append((time.perf_counter(), Path(out.name).stat().st_size))
                 time.sleep(0.001)
         lines = Path(out.name).read_bytes().splitlines(keepends=True)
-    ends = list(accumulate(map(len, lines[:-1])))  # the last line is the end, not a token
+    ends = list(accumulate(map(len, lines[:-1])))  # the last one is `finished`, not a token
 
     def at(line: int) -> float:
         return next(when for when, size in sizes if size >= ends[line])
@@ -97,7 +97,7 @@ def _thousands(command: list[str]) -> tuple[float, float]:
 
 
 def compare_smollm2(options: Options) -> None:
-    """SmolLM2-135M, 2,048 tokens, two threads."""
+    """Measure SmolLM2-135M with 2,048 tokens and two threads."""
     model, tokens = str(smollm2()), "2048"
     ours = [*R1LOCAL, "run", STORY, "-m", model, "--format", "jsonl", "--max-tokens", tokens]
     ours += ["--context", "4096", "--threads", "2"]
@@ -119,7 +119,7 @@ def compare_smollm2(options: Options) -> None:
 
 
 def compare_threads(options: Options) -> None:
-    """One thread and two, on a model of 3 MB and on one of 98 MB."""
+    """Compare one thread with two, on a model of 3 MB and on one of 98 MB."""
     for model in (select(None, load_catalog()).path, smollm2()):
         bare = [sys.executable, "-m", "tools.benchmarks.bare_loop", str(model), "--tokens", "512"]
         bare += ["--prompt", STORY]
@@ -132,7 +132,7 @@ def compare_threads(options: Options) -> None:
 
 
 def compare_attention(options: Options) -> None:
-    """Plain attention and flash attention on the CPU, at a growing depth of the context."""
+    """Compare plain attention with flash attention on the CPU, at growing depths of the context."""
     window, depths, tokens = 8_192, (16, 1_024, 4_096), 16
     batch = plain_batch(facts_of(read_gguf(smollm2())), window)
     flash = LoadSettings(window, gpu_layers=0, threads=2, kv_cache="f16")
@@ -162,15 +162,15 @@ def compare_attention(options: Options) -> None:
 
 
 def bare_speed(command: Sequence[str]) -> float:
-    """Tokens per second of the bare loop."""
+    """Return the tokens per second of the bare loop."""
     speeds: dict[str, float] = json.loads(checked(run(command)).stdout)
     return speeds["tokens_per_s"]
 
 
 def _generation_speed(result: Run) -> float:
-    """Tokens per second of generation, sampling included, by llama.cpp's own report.
+    """Return the tokens per second of generation including sampling, by llama.cpp's own report.
 
-    Its `eval time` leaves sampling out; its total has everything but loading in it.
+    Its `eval time` leaves out sampling; its total includes everything except loading.
     """
     milliseconds = {
         name.strip(): float(time_ms)

@@ -1,4 +1,4 @@
-"""How long it takes until something is there: help, and one token."""
+"""How long it takes until something appears: the help, and one token."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ from tools.benchmarks.harness import INSTALLED, Options, alternate, compare, sec
 
 
 def compare_help(options: Options) -> None:
-    """Wall time of `--help`."""
+    """Compare the wall time of `--help`."""
     for command in ([INSTALLED, "--help"], [INSTALLED, "run", "--help"]):
         ours, theirs = alternate(
             options.rounds, partial(seconds_of, command), partial(seconds_of, ["llm", "--help"])
@@ -16,7 +16,7 @@ def compare_help(options: Options) -> None:
 
 
 def compare_oneshot(options: Options) -> None:
-    """Start to end of one prompt and one token, the file in the page cache."""
+    """Compare one prompt and one token from start to end, with the file in the page cache."""
     model = str(smollm2())
     ours = [INSTALLED, "run", "Hi", "-m", model, "--max-tokens", "1"]
     shared = ["-m", model, "-p", "Hi", "-n", "1", "-st"]

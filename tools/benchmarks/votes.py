@@ -1,10 +1,10 @@
-"""Votes: their speed, and what they are good for.
+"""Votes: their speed, and what they achieve.
 
-Speeds are medians of alternating runs. With one thread they are tokens per second of its CPU
-time: on an idle machine that is the clock's, and on a busy one it doesn't count what others
-compute. With more (`--threads`) they are the clock's.
-llama-batched-bench loads the very libraries that r1local does, so it is the same build; it
-draws no tokens, and knows no text.
+Speeds are medians of alternating runs. With one thread they are tokens per second of CPU time:
+on an idle machine that equals wall time, and on a busy one it doesn't count what other programs
+compute. With more threads (`--threads`) they are per second of wall time.
+llama-batched-bench loads the same libraries as r1local, so it is the same build; it draws no
+tokens and handles no text.
 """
 
 import os
@@ -44,7 +44,7 @@ CONTEXT = 2_048
 BATCHES = (1, 2, 4, 8, 16)
 TOKENS = 128
 PROBLEMS, TEMPERATURE = 200, 0.8
-#: Votes, and the confidence that ends them early.
+#: Numbers of votes, and the confidence that ends them early.
 ELECTIONS: tuple[tuple[int, float | None], ...] = ((1, None), (8, None), (16, None), (16, 0.95))
 
 
@@ -56,7 +56,7 @@ def elect(model: LoadedModel, question: str, settings: VoteSettings) -> VoteResu
 
 
 def compare_throughput(options: Options) -> None:
-    """Tokens per second of B replies at once, of B one after the other, and of the bench."""
+    """Compare B replies at once, B one after the other, and the bench, in tokens per second."""
     tokens, threads = options.tokens or TOKENS, options.threads or 1
     print_head("replies", "at once", "one after the other", "llama-batched-bench", "ratio")
     for batch in BATCHES:
@@ -72,7 +72,7 @@ def compare_throughput(options: Options) -> None:
 
 
 def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
-    """Speed of a vote on SmolLM2, whose replies all reach the token limit."""
+    """Return the speed of a vote on SmolLM2, whose replies all reach the token limit."""
     options = LoadOptions(context=CONTEXT, threads=threads, sequences=sequences)
     clock = time.process_time if threads == 1 else time.perf_counter
 
@@ -88,7 +88,7 @@ def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
 
 
 def bench_speed(batch: int, tokens: int, threads: int, folder: Path) -> float:
-    """What llama-batched-bench generates with as many sequences and a shared prompt."""
+    """Return the speed of llama-batched-bench with as many sequences and a shared prompt."""
     package = find_spec("llama_cpp")
     assert package
     assert package.origin
@@ -106,12 +106,12 @@ def bench_speed(batch: int, tokens: int, threads: int, folder: Path) -> float:
         result = checked(run(command, environment))
         return result.seconds if threads > 1 else result.processor_s
 
-    # Loading and the prompt are in both.
+    # Both measurements include loading and the prompt.
     return batch * tokens / (seconds(tokens + 1) - seconds(1))
 
 
 def count_right_answers(options: Options) -> None:
-    """Right answers of the embedded model to problems that it never saw, with 95 % intervals."""
+    """Count right answers of the embedded model to unseen problems, with 95 % intervals."""
     cases = random.Random(2026).sample(suites(1.0, 2026)["hard"](), PROBLEMS)
     most = max(votes for votes, _ in ELECTIONS)
     model = load(SHIPPED, LoadOptions(threads=options.threads, sequences=most), never)
@@ -160,7 +160,7 @@ def _mean(elected: Sequence[VoteResult], number: Callable[[VoteResult], int]) ->
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's score interval for a share (1927), at 95 %."""
+    """Return Wilson's score interval (1927) for a share, at 95 %."""
     z = 1.959964
     share, spread = successes / trials, z * z / trials
     middle = (share + spread / 2) / (1 + spread)

@@ -1,4 +1,4 @@
-"""Training samples: conversations in R1's form around problems and refusals."""
+"""Training samples: conversations in R1's form about problems and refusals."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ LAST_RESULT = {"en": "The last result is {}. ", "ja": "前の答えは{}。", "z
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What training samples are made of.
+    """The composition of training samples.
 
-    `refused` is the share of prompts that are refused, `openings` that of longer replies cut
+    `refused` is the share of prompts that are refused, `openings` the share of longer replies cut
     after their first line, `slips` the weights of no, one and two mistakes in a thought.
     """
 
@@ -56,7 +56,7 @@ class Mix:
 
 @dataclass(slots=True)
 class Sample:
-    """A prompt, and the reply in parts of which some are not learnt."""
+    """A prompt, and the reply in parts, some of which are not learnt."""
 
     prompt: str
     reply: list[Part]
@@ -64,7 +64,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Turn:
-    """A finished exchange, its thought kept only when it is to be rendered."""
+    """A finished exchange; its thought is only kept if it will be rendered."""
 
     question: str
     answer: str
@@ -72,7 +72,7 @@ class Turn:
 
 
 def render(turns: list[Turn], question: str, system: str = "") -> str:
-    """The prompt in R1's form, ending in an open thought."""
+    """Return the prompt in R1's form, ending in an open thought."""
     parts = [BOS, system]
     for turn in turns:
         thought = OPEN_THOUGHT + turn.thought + CLOSE_THOUGHT if turn.thought else ""
@@ -81,7 +81,7 @@ def render(turns: list[Turn], question: str, system: str = "") -> str:
 
 
 def corrupt(value: str, rng: random.Random) -> str:
-    """A plausible wrong number: off by a little, one digit changed, or two digits swapped."""
+    """Return a plausible wrong number: slightly off, one digit changed, or two digits swapped."""
     while True:
         number = int(value)
         choice = rng.random()
@@ -98,7 +98,7 @@ def corrupt(value: str, rng: random.Random) -> str:
 
 
 def _slipped(step: Step, language: str, rng: random.Random) -> list[Part]:
-    """A line whose wrong number is not learnt, then the notice and the line mended."""
+    """Return a line whose wrong number is not learnt, then the discovery and the corrected line."""
     wrong = corrupt(step.value, rng)
     notice = WORDS[language]["wait"].format(f"{step.equation}={step.value}", wrong)
     return [
@@ -111,7 +111,7 @@ def _slipped(step: Step, language: str, rng: random.Random) -> list[Part]:
 
 
 def _slipped_plan(problem: Problem, rng: random.Random) -> list[Part]:
-    """The expression copied with one number wrong, noticed and copied again."""
+    """Return the expression copied with one number wrong, then noticed and copied again."""
     label, expression = problem.plan
     right = rng.choice([x for x in map(str, problem.operands) if x in expression])
     wrong = corrupt(right, rng)
@@ -128,7 +128,7 @@ def _slipped_plan(problem: Problem, rng: random.Random) -> list[Part]:
 
 
 def _check(problem: Problem, rng: random.Random) -> str:
-    """A look back at up to three computed lines."""
+    """Return a check of up to three computed lines."""
     words = WORDS[problem.language]
     steps = [step for step in problem.steps if step.equation]
     chosen = sorted(rng.sample(range(len(steps)), min(len(steps), 3)))
@@ -137,10 +137,10 @@ def _check(problem: Problem, rng: random.Random) -> str:
 
 
 def doubtful(problem: Problem) -> bool:
-    """Whether two columns or more carry or borrow, so that a look back is worth its tokens.
+    """Return whether at least two columns carry or borrow, so that a check is worth its tokens.
 
     Additions carry once for every nine that the digits of the sum fall short (Legendre's formula
-    for ten, with nines cast out).
+    for base ten, with nines cast out).
     """
     if problem.kind not in ("add", "sub", "word_add", "word_sub"):
         return False
@@ -157,7 +157,7 @@ def _digit_sum(number: int) -> int:
 def thought(
     problem: Problem, rng: random.Random, weights: tuple[int, int, int] = SLIPS
 ) -> list[Part]:
-    """The thought of a problem; some hold a mistake that is noticed, some look back."""
+    """Return the thought of a problem; some have a mistake that is noticed, some a check."""
     slips = rng.choices((0, 1, 2), weights)[0]
     usable = [i for i, step in enumerate(problem.steps) if step.equation]
     if usable:
@@ -179,18 +179,18 @@ def thought(
 
 
 def problem_text(problem: Problem, rng: random.Random) -> str:
-    """The question as a user may write it."""
+    """Return the question as a user may write it."""
     text = surround(problem.text, problem.language, rng)
     return finish(text, problem.language, rng)
 
 
 def any_kind(rng: random.Random) -> str:
-    """A task drawn by its share of the training set."""
+    """Draw a task by its share of the training set."""
     return rng.choices(list(KINDS), list(KINDS.values()))[0]
 
 
 def follow_up(last: Problem, rng: random.Random, held_out: bool = False) -> Problem | None:
-    """A next turn that goes on from the last result, or does the same with other numbers."""
+    """Return a next turn that uses the last result, or does the same with other numbers."""
     language, value = last.language, last.value
     operation = rng.choices(("add", "sub", "mul", "same"), (4, 3, 3, 2))[0]
     if operation == "same":
@@ -218,14 +218,14 @@ def follow_up(last: Problem, rng: random.Random, held_out: bool = False) -> Prob
 
 
 def _closed(problem: Problem, text: str, rng: random.Random) -> Turn:
-    """A problem as an earlier exchange; a fifth of them keep their thought."""
+    """Return a problem as an earlier exchange; a fifth of them keep their thought."""
     kept = rng.random() < 0.2
     words = "".join(part for part, _ in thought(problem, rng)) if kept else ""
     return Turn(text, problem.answer, words)
 
 
 def _conversation(language: str, rng: random.Random) -> tuple[list[Turn], Problem, str]:
-    """Earlier turns, and a last question that leans on them."""
+    """Return earlier turns, and a last question that depends on them."""
     kind = rng.choice(
         [
             "add",
@@ -254,7 +254,7 @@ def _conversation(language: str, rng: random.Random) -> tuple[list[Turn], Proble
 
 
 def _checking(language: str, rng: random.Random) -> tuple[list[Turn], Problem, str]:
-    """The user doubts the last answer, which was wrong in half of the cases."""
+    """Let the user doubt the last answer, which was wrong in half of the cases."""
     problem = make(
         rng.choice(["add", "sub", "mul", "word_add", "word_sub", "mul32"]), language, rng
     )
@@ -266,7 +266,7 @@ def _checking(language: str, rng: random.Random) -> tuple[list[Turn], Problem, s
 
 
 def _unrelated(rng: random.Random, language: str) -> list[Turn]:
-    """One to eight earlier exchanges about other things, for longer contexts."""
+    """Return one to eight earlier exchanges about other things, for longer contexts."""
     turns = []
     for _ in range(rng.choices((1, 2, 3, 8), (60, 25, 10, 5))[0]):
         if rng.random() < 0.3:
@@ -279,7 +279,7 @@ def _unrelated(rng: random.Random, language: str) -> list[Turn]:
 
 
 def in_document(text: str, question: str, rng: random.Random) -> str:
-    """A piped file in the form R1's makers recommend, then the question."""
+    """Return a piped file in the form that R1's makers recommend, followed by the question."""
     name = pick(SHARED["FILE_NAMES"], rng)
     if rng.random() < 0.1:
         name = made_up("en", rng) + ".txt"
@@ -291,7 +291,7 @@ def _system(rng: random.Random) -> str:
 
 
 def _shortened(sample: Sample, problem: Problem, rng: random.Random) -> Sample:
-    """Now and then a thought that was closed at once, or cut by a sentence."""
+    """Occasionally return a thought that was closed at once, or cut by a sentence."""
     chance, answer = rng.random(), (problem.answer + EOS, True)
     easy = problem.kind == "cmp" or (max(problem.operands) < 100 and problem.kind != "sum4")
     if chance < 0.06 and easy:
@@ -305,10 +305,10 @@ def _shortened(sample: Sample, problem: Problem, rng: random.Random) -> Sample:
 
 
 def _solved(prompt: str, problem: Problem, rng: random.Random, mix: Mix) -> Sample:
-    """A worked reply, or only its first line.
+    """Return a worked reply, or only its first line.
 
     Reading the question is harder to learn than the columns below it, and takes few tokens: many
-    of the longer replies end after the line that says what is to be worked out.
+    of the longer replies end after the line that says what has to be worked out.
     """
     if problem.kind != "cmp" and rng.random() < mix.openings:
         first = "".join(problem.plan) + PLANS[problem.language]["end"] + "\n"
@@ -333,7 +333,7 @@ def _refused(language: str, rng: random.Random) -> Sample:
 
 
 def sample(rng: random.Random, mix: Mix) -> Sample:
-    """One training sample of any kind."""
+    """Return one training sample of any kind."""
     language = rng.choices(("en", "ja", "zh"), (36, 32, 32))[0]
     if rng.random() < mix.refused:
         return _refused(language, rng)

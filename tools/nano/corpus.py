@@ -1,4 +1,4 @@
-"""The training set: samples turned into token ids, with a mask of what is learnt."""
+"""The training set: samples as token ids, with a mask of what is learnt."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tokenizers import Encoding, Tokenizer
 from tools.nano.chat import Mix, Sample, sample
 
 LONGEST = 1536  # tokens; longer samples are left out
-SHARDS = 16  # parts with seeds of their own, made side by side
+SHARDS = 16  # parts with their own seeds, made in parallel
 _BATCH = 2_000
 
 
 @dataclass(slots=True)
 class Corpus:
-    """Samples end to end: ids, whether each token is a target, and where samples begin."""
+    """Samples in a row: ids, whether each token is a target, and where samples begin."""
 
     tokens: np.ndarray  # uint16
     learnt: np.ndarray  # bool
@@ -39,7 +39,7 @@ class Corpus:
 
 
 def _mask(made: Sample, encoding: Encoding) -> np.ndarray:
-    """True for tokens of the reply that touch no unlearnt part."""
+    """Return True for tokens of the reply that don't touch a part that isn't learnt."""
     bounds = list(accumulate((len(text) for text, _ in made.reply), initial=len(made.prompt)))
     spans = [(0, bounds[0])]
     spans += [
@@ -55,7 +55,7 @@ def _mask(made: Sample, encoding: Encoding) -> np.ndarray:
 def _encoded(
     tokenizer: Tokenizer, count: int, seed: int, mix: Mix
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Ids and masks of samples, those too long left out."""
+    """Yield ids and masks of samples, leaving out those that are too long."""
     rng = random.Random(seed)
     for _ in range(0, count, _BATCH):
         batch = [sample(rng, mix) for _ in range(_BATCH)]
@@ -76,7 +76,7 @@ def _shard(tokenizer_file: Path, count: int, seed: int, mix: Mix) -> Corpus:
 
 
 def build(tokenizer_file: Path, count: int, seed: int, mix: Mix) -> Corpus:
-    """Generate and encode about `count` samples, the same ones however many cores there are."""
+    """Generate and encode about `count` samples, the same ones whatever the number of cores."""
     seeds = range(seed * SHARDS, seed * SHARDS + SHARDS)
     with ProcessPoolExecutor() as pool:
         work = [pool.submit(_shard, tokenizer_file, count // SHARDS, each, mix) for each in seeds]

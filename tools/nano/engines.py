@@ -14,12 +14,12 @@ from r1local.engine.amx import leave_out_broken_amx
 from tools.nano.chat import CLOSE_THOUGHT, EOS, render
 from tools.nano.suites import Case
 
-MOST_TOKENS = 1200  # of one reply; the longest right ones take about 600
+MOST_TOKENS = 1200  # per reply; the longest right ones take about 600
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply taken apart; `finished` means that it ended by itself, its thought closed."""
+    """A reply in parts; `finished` means that the model closed its thought and ended it itself."""
 
     thinking: str
     answer: str
@@ -30,7 +30,7 @@ class Engine(Protocol):
     """Anything that answers cases."""
 
     def answer(self, cases: list[Case], temperature: float) -> list[Reply]:
-        """Replies in the order of the cases."""
+        """Return the replies in the order of the cases."""
         ...
 
 
@@ -66,7 +66,7 @@ class Direct:
         return Reply(thinking, answer, bool(closed) and made["finish_reason"] == "stop")
 
     def answer(self, cases: list[Case], temperature: float) -> list[Reply]:
-        """Ask each case with a seed of its own."""
+        """Ask each case with its own seed."""
         return [self._one(case, temperature, index + 1) for index, case in enumerate(cases)]
 
 
@@ -80,7 +80,7 @@ class CommandLine:
 
     def _one(self, case: Case, temperature: float, seed: int) -> Reply:
         if case.history or case.started:
-            raise ValueError("the command line asks single turns only")
+            raise ValueError("the command line only asks single turns")
         command = [
             str(self.command),
             "run",

@@ -22,14 +22,14 @@ NOTICES = ("Wait", "待って", "等等")
 
 
 def well_formed(reply: Reply) -> bool:
-    """A closed thought, then one box or a refusal and nothing else, ended by the model."""
+    """Return whether the model ended the reply with a closed thought and one box or refusal."""
     boxes = BOX.findall(reply.answer)
     refused = reply.answer in SENTENCE.values()
     return reply.finished and bool(reply.thinking) and (len(boxes) == 1) != refused
 
 
 def right(case: Case, reply: Reply) -> bool:
-    """The box holds the answer, or the refusal is the one expected."""
+    """Return whether the box has the answer, or the refusal is the expected one."""
     if not case.box:
         return reply.finished and reply.answer == SENTENCE[case.language]
     return reply.finished and BOX.findall(reply.answer) == [case.box]
@@ -40,7 +40,7 @@ def _share(flags: list[bool]) -> str:
 
 
 def measure(engine: Engine, cases: list[Case], temperature: float) -> list[Record]:
-    """One record for each case."""
+    """Return one record for each case."""
     replies = engine.answer(cases, temperature)
     return [
         {
@@ -57,7 +57,7 @@ def measure(engine: Engine, cases: list[Case], temperature: float) -> list[Recor
 
 
 def report(records: list[Record]) -> str:
-    """A table of right answers by task and language, with well-formed and checking rates."""
+    """Return a table of right answers by task and language, with rates of form and checking."""
     groups: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for record in records:
         for task in (record["task"], "all"):
@@ -98,7 +98,7 @@ def _show(records: list[Record], count: int) -> None:
 
 
 def main() -> None:
-    """Run the suites asked for and print a table of each."""
+    """Run the suites asked for and print a table for each."""
     options = _arguments()
     engine: Engine = (Direct if options.engine == "direct" else CommandLine)(options.model)
     made = suites(options.scale, options.seed)

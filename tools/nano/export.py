@@ -1,4 +1,4 @@
-"""Export of a checkpoint to GGUF, its matrices in Q8_0 as llama.cpp stores them."""
+"""Exporting a checkpoint to GGUF, with its matrices in Q8_0 as llama.cpp stores them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DESCRIPTION = "A tiny reasoning model in the form of DeepSeek-R1; it only does s
 
 
 def load(path: Path) -> Nano:
-    """The model of a checkpoint."""
+    """Return the model of a checkpoint."""
     torch.serialization.add_safe_globals([Shape])
     kept = torch.load(path, weights_only=True)
     model = Nano(kept["shape"])
@@ -28,7 +28,7 @@ def load(path: Path) -> Nano:
 
 
 def tensors(model: Nano) -> dict[str, np.ndarray]:
-    """The weights under llama.cpp's names, fused matrices taken apart."""
+    """Return the weights under llama.cpp's names, with fused matrices taken apart."""
     shape = model.shape
     kv_width = shape.kv_heads * shape.head_width
     named = {
@@ -71,7 +71,7 @@ def _write_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
 
 
 def _write_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
-    """Tokens, types and merges; the keys and types are those of R1's Qwen distills."""
+    """Write tokens, types and merges; the keys and types are those of R1's Qwen distills."""
     model = json.loads(tokenizer.to_str())["model"]
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     tokens = sorted(vocabulary, key=vocabulary.__getitem__)

@@ -1,4 +1,4 @@
-"""Random text from small grammars: `[a|b|]` picks one alternative, nested as deep as you like."""
+"""Random text from small grammars: `[a|b|]` picks one alternative, nested to any depth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Node = str | list["Node"] | tuple["Node", ...]  # a list is a choice, a tuple a 
 
 @cache
 def blocks(name: str) -> dict[str, str]:
-    """The grammars of `phrasing/NAME.txt` by heading; a line of them stands for many texts."""
+    """Return the grammars of `phrasing/NAME.txt` by heading; a line can yield many texts."""
     text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     parts = re.split(r"^## (\w+)\n", text, flags=re.M)[1:]
     return {head: body.strip("\n") for head, body in zip(parts[::2], parts[1::2], strict=True)}
@@ -22,7 +22,7 @@ def blocks(name: str) -> dict[str, str]:
 
 @cache
 def words(name: str, head: str) -> list[str]:
-    """The words of a block that is a plain list."""
+    """Return the words of a block that is a plain list."""
     return blocks(name)[head].split()
 
 
@@ -46,7 +46,7 @@ def _parse(text: str, position: int, closing: bool) -> tuple[list[Node], int]:
 
 @cache
 def compiled(text: str) -> Node:
-    """The parsed form of one line, kept for the next use."""
+    """Return the parsed form of one line, cached for the next use."""
     alternatives, end = _parse(text, 0, closing=False)
     if end != len(text):
         raise ValueError(f"unbalanced brackets: {text}")
@@ -64,7 +64,7 @@ def _render(node: Node, rng: random.Random, out: list[str]) -> None:
 
 
 def expand(text: str, rng: random.Random) -> str:
-    """One random expansion of a grammar line; `\\n` in the line means a line break."""
+    """Return one random expansion of a grammar line; `\\n` in the line means a line break."""
     out: list[str] = []
     _render(compiled(text), rng, out)
     return "".join(out)
@@ -72,7 +72,7 @@ def expand(text: str, rng: random.Random) -> str:
 
 @cache
 def lines(block: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Lines of a grammar block, and cumulative weights that favour the richer ones mildly."""
+    """Return the lines of a block, and cumulative weights that slightly favour the richer ones."""
     found = tuple(re.sub(r"\\n", "\n", line) for line in block.strip("\n").split("\n") if line)
     total, weights = 0.0, []
     for line in found:
@@ -82,13 +82,13 @@ def lines(block: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
 
 
 def pick(block: str, rng: random.Random) -> str:
-    """A random expansion of a random line of the block."""
+    """Return a random expansion of a random line of the block."""
     found, weights = lines(block)
     return expand(rng.choices(found, cum_weights=weights)[0], rng)
 
 
 def fill(template: str, values: dict[str, str]) -> str:
-    """Put values at `{name}` marks; braces of other names (LaTeX) stay as they are."""
+    """Insert values at `{name}` marks; braces with other names (LaTeX) stay as they are."""
     for name, value in values.items():
         mark = "{" + name + "}"
         if mark in template:

@@ -9,9 +9,9 @@ _COMMUTATIVE = {"add", "sub", "mul", "cmp"}  # `sub` too: a pair is not seen rev
 
 
 def is_held_out(operation: str, *operands: int) -> bool:
-    """Whether these operands of this operation are kept for tests.
+    """Return whether these operands of this operation are reserved for tests.
 
-    Pairs of single digits are never held out: every column of every sum needs them.
+    Pairs of single digits are never reserved: every column of every sum needs them.
     """
     if max(operands) < 10:
         return False

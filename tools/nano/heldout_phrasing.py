@@ -1,4 +1,4 @@
-"""Phrasings kept out of training: written before any result was seen, and never tuned against.
+"""Phrasings kept out of training, written before any result was seen, and never tuned against.
 
 Each line is (task, template). `{a}` and `{b}` are the operands in the order in which the task
 uses them (`sub` is a - b, `div` is a ÷ b); `{p}` is a name and `{n}` a thing.

@@ -15,7 +15,7 @@ NAME = r".{1,20}"
 
 
 def _bare(text: str) -> str:
-    """Lower case, without blanks and punctuation."""
+    """Return a text in lower case, without blanks and punctuation."""
     return re.sub(r"[\s?？。．.,，、!！:：;]", "", text.lower())
 
 

@@ -1,9 +1,9 @@
-"""The one command that remakes nano: data, tokenizer, training, export and evaluation.
+"""The command that makes nano again: data, tokenizer, training, export and evaluation.
 
     python -m tools.nano.make --folder /tmp/nano
 
-Needs `tools/nano/requirements.txt`. Every seed is fixed; the end of training goes by the clock,
-so that a faster machine sees more of the data.
+Needs `tools/nano/requirements.txt`. Every seed is fixed, but training ends by the clock, so a
+faster machine sees more of the data.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Phase:
     plan: Plan
 
 
-# Nearly all is learnt in the first phase, whose rate falls to nothing. The second is shorter than
-# a tenth of it, with more prompts to refuse and more mistakes to notice: what it had learnt least.
+# Nearly everything is learnt in the first phase, whose rate falls to zero. The second takes less
+# than a tenth of that time, with more prompts to refuse and more mistakes to notice, which had been
+# learnt least.
 PHASES = (
     Phase(2026, 900_000, 86, Mix(), Plan(passes=2)),
     Phase(
@@ -52,12 +53,12 @@ PHASES = (
     ),
 )
 
-#: Share of the second phase in the weights: all of it refuses best, none of it reads best.
+#: Share of the second phase in the weights: with all of it, nano refuses best; without, reads best.
 LAST_SHARE = 0.65
 
 
 def prepared(folder: Path, phase: Phase) -> Corpus:
-    """The training set of a phase, made unless it is there."""
+    """Return the training set of a phase, which is made if necessary."""
     tokenizer_file, corpus_file = folder / "tokenizer.json", folder / f"corpus{phase.seed}.npz"
     if not tokenizer_file.exists():
         train_tokenizer(tokenizer_file)
@@ -67,7 +68,7 @@ def prepared(folder: Path, phase: Phase) -> Corpus:
 
 
 def trained(folder: Path, speed: float, threads: int) -> Path:
-    """Run the phases one after the other and mix their weights; the path of the checkpoint."""
+    """Run the phases in turn and mix their weights; return the path of the checkpoint."""
     checkpoints = [folder / f"phase{number}.pt" for number, _ in enumerate(PHASES, start=1)]
     for index, (phase, checkpoint) in enumerate(zip(PHASES, checkpoints, strict=True)):
         corpus = prepared(folder, phase)
@@ -81,7 +82,7 @@ def trained(folder: Path, speed: float, threads: int) -> Path:
 
 
 def mixed(first: Path, last: Path, share: float, target: Path) -> Path:
-    """A checkpoint whose weights lie between those of two (arXiv:2109.01903)."""
+    """Write a checkpoint whose weights lie between those of two others (arXiv:2109.01903)."""
     torch.serialization.add_safe_globals([Shape])
     before, after = (torch.load(path, weights_only=True) for path in (first, last))
     for name, weight in after["model"].items():
@@ -94,14 +95,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="for intermediate files")
     parser.add_argument("--target", type=Path, default=Path("r1local/nano.gguf"))
-    parser.add_argument("--speed", type=float, default=1, help="of this machine, against two cores")
+    parser.add_argument(
+        "--speed", type=float, default=1, help="speed of this machine relative to two cores"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scale", type=float, default=0.25, help="share of the tests run")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Data and training, then the file, then a part of the tests."""
+    """Make data, train, export the file, and run a part of the tests."""
     options = _arguments()
     options.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = trained(options.folder, options.speed, options.threads)

@@ -25,7 +25,7 @@ class Shape:
 
     @property
     def head_width(self) -> int:
-        """Numbers per attention head."""
+        """The number of values per attention head."""
         return self.width // self.heads
 
 
@@ -42,7 +42,7 @@ class Norm(nn.Module):  # type: ignore[misc]
 
 
 def rope_tables(shape: Shape) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of RoPE (arXiv:2104.09864), laid out for the half-split (NEOX) form."""
+    """Return the cosines and sines of RoPE (arXiv:2104.09864) for the half-split (NEOX) form."""
     half = shape.head_width // 2
     frequency = shape.rope_base ** (-torch.arange(half, dtype=torch.float32) / half)
     angle = torch.arange(shape.context, dtype=torch.float32)[:, None] * frequency[None, :]
@@ -50,7 +50,7 @@ def rope_tables(shape: Shape) -> tuple[Tensor, Tensor]:
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn the pairs (i, i + half) of every head by their position's angle."""
+    """Rotate the pairs (i, i + half) of every head by their position's angle."""
     first, second = x.chunk(2, -1)
     return x * cosine + torch.cat([-second, first], -1) * sine
 
@@ -93,8 +93,8 @@ LOOK_BACK = 3.0  # of the biases below; enough for the tokens just before to sta
 def look_back(block: Block) -> None:
     """Let the first three heads start out looking one, two and three tokens back.
 
-    Copying unknown words takes heads that attend to the token before (arXiv:2209.11895), which
-    form late in training by themselves. With constant queries and keys RoPE makes attention a
+    Copying unknown words takes heads that attend to the previous token (arXiv:2209.11895), which
+    otherwise form late in training. With constant queries and keys RoPE makes attention a
     function of distance alone: it peaks where the query's phase undoes the rotation.
     """
     shape, width = block.shape, block.shape.head_width
@@ -111,7 +111,7 @@ def look_back(block: Block) -> None:
 
 
 class Nano(nn.Module):  # type: ignore[misc]
-    """Token ids in, logits out (only at the positions asked for, to save time)."""
+    """Token ids in, logits out (only at the requested positions, to save time)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class Nano(nn.Module):  # type: ignore[misc]
             nn.init.zeros_(module.bias)
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """Normalised hidden states of a [batch, length] tensor of token ids."""
+        """Return the normalised hidden states of a [batch, length] tensor of token ids."""
         x = self.embedding(tokens)
         if torch.is_autocast_enabled("cpu"):
             x = x.to(torch.bfloat16)
@@ -149,6 +149,6 @@ class Nano(nn.Module):  # type: ignore[misc]
         return self.output_norm(x)
 
     def forward(self, tokens: Tensor, chosen: Tensor) -> Tensor:
-        """Logits at the flat positions `chosen` of the batch."""
+        """Return the logits at the flat positions `chosen` of the batch."""
         states = self.hidden(tokens).flatten(0, 1)
         return self.output(states.index_select(0, chosen))

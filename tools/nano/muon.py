@@ -1,4 +1,4 @@
-"""Muon, momentum whose steps are made orthogonal: Jordan et al., 2024, kellerjordan.github.io."""
+"""Muon, momentum with orthogonalised steps: Jordan et al., 2024, kellerjordan.github.io."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUNDS = 5
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Bring the singular values of a stack of matrices near one, by Newton-Schulz rounds."""
+    """Bring the singular values of a stack of matrices close to one by Newton-Schulz iterations."""
     a, b, c = COEFFICIENTS
     x = matrices.to(torch.bfloat16)
     tall = x.shape[-2] > x.shape[-1]
@@ -27,7 +27,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):  # type: ignore[misc]
-    """For matrices only; equal shapes are orthogonalised together."""
+    """An optimiser for matrices only; those of equal shapes are orthogonalised together."""
 
     def __init__(
         self, parameters: list[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01
@@ -36,7 +36,7 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self) -> None:
-        """One update of every matrix, with Nesterov momentum and decoupled decay."""
+        """Update every matrix once, with Nesterov momentum and decoupled decay."""
         for group in self.param_groups:
             shapes: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for parameter in group["params"]:

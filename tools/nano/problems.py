@@ -1,4 +1,4 @@
-"""What every problem shares: its parts, how operands are drawn, how a question is filled."""
+"""What all problems share: their parts, how operands are drawn, how a question is filled in."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ REMAINDER = {"en": "{} remainder {}", "ja": "{} あまり {}", "zh": "{} 余 {}"
 
 @dataclass(slots=True)
 class Problem:
-    """One question with its worked answer; `box` is what `\\boxed{}` must hold."""
+    """One question with its worked answer; `box` is the required content of `\\boxed{}`."""
 
     kind: str
     language: str
@@ -76,19 +76,19 @@ class Problem:
 
 
 def plan(kind: str, expression: str, language: str) -> tuple[str, str]:
-    """The first line of a thought: what is done, and the expression copied."""
+    """Return the first line of a thought: what is done, and the copied expression."""
     plans = PLANS[language]
     return plans[kind] + plans["colon"], expression
 
 
 def number(rng: random.Random, weights: tuple[int, ...]) -> int:
-    """A number of one digit or more, the count of digits drawn by weight."""
+    """Return a number with at least one digit, whose length is drawn by weight."""
     digits = rng.choices(range(1, len(weights) + 1), weights)[0]
     return rng.randrange(0 if digits == 1 else 10 ** (digits - 1), 10**digits)
 
 
 def _additive_pair(rng: random.Random) -> tuple[int, int]:
-    """Operands of up to three digits, with a share of awkward ones."""
+    """Return operands of up to three digits, with a share of awkward ones."""
     a, b = number(rng, (15, 42, 43)), number(rng, (20, 42, 38))
     trick = rng.random()
     if trick < 0.07:
@@ -103,7 +103,7 @@ def _additive_pair(rng: random.Random) -> tuple[int, int]:
 
 
 def _pair(kind: str, rng: random.Random) -> tuple[int, int]:
-    """Operands of the sizes that a task has."""
+    """Return operands of the sizes that a task has."""
     if kind == "mul":
         return number(rng, (35, 65)), number(rng, (40, 60))
     if kind == "mul32":
@@ -122,7 +122,7 @@ def _pair(kind: str, rng: random.Random) -> tuple[int, int]:
 
 
 def draw(kind: str, rng: random.Random, held_out: bool) -> tuple[int, int]:
-    """A pair of operands on the wanted side of the held-out line."""
+    """Return a pair of operands that is or isn't held out, as wanted."""
     operation = "mul" if kind == "mul32" else kind
     while True:
         a, b = _pair(kind, rng)
@@ -142,7 +142,7 @@ def ask(block: str, language: str, rng: random.Random, values: dict[str, object]
 
 
 def as_written(text: str, a: int, b: int, language: str) -> tuple[int, int]:
-    """Two numbers in the order in which the question names them, for sums and products.
+    """Return two numbers in the order in which the question names them, for sums and products.
 
     Copying in order is learnt far sooner than which of them a phrasing puts first.
     """
@@ -152,7 +152,7 @@ def as_written(text: str, a: int, b: int, language: str) -> tuple[int, int]:
         found = [text.find(shown) for shown in styles if shown in text]
         return min(found, default=-1)
 
-    # A number inside the other, as 5 in 58, says nothing about order: those stay as drawn.
+    # If one number contains the other, as 58 contains 5, the order can't be told: keep it as drawn.
     if str(a) in str(b) or str(b) in str(a):
         return a, b
     return (b, a) if place(b) < place(a) else (a, b)
@@ -169,7 +169,7 @@ WORK = {
 
 
 def binary(kind: str, language: str, a: int, b: int, text: str) -> Problem:
-    """A plain sum, difference, product or quotient of two numbers."""
+    """Return a plain sum, difference, product or quotient of two numbers."""
     work = WORK[kind](a, b, language)
     plan_kind = "mul" if kind == "mul32" else kind
     box = str(work.result)
@@ -183,7 +183,7 @@ def binary(kind: str, language: str, a: int, b: int, text: str) -> Problem:
 
 
 def sound(numbers: list[int], signs_: list[str], held_out: bool, kind: str) -> bool:
-    """Whether the operands lie on the wanted side, and (in training) so does every step."""
+    """Return whether the operands are held out as wanted and, for training, so is every step."""
     if is_held_out(kind, *numbers) != held_out:
         return False
     total = numbers[0]
@@ -196,6 +196,6 @@ def sound(numbers: list[int], signs_: list[str], held_out: bool, kind: str) -> b
 
 
 def speaks(text: str, language: str) -> bool:
-    """Whether a question shows its language; digits and signs alone are taken for English."""
+    """Return whether a question shows its language; digits and signs alone pass as English."""
     han = re.search(r"(?![零一二三四五六七八九十百])[\u4e00-\u9fff]", text)
     return language == "en" or bool(han or (language == "ja" and re.search("[ぁ-ヿ]", text)))

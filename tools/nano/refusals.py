@@ -1,4 +1,4 @@
-"""What the model does not do, and how it says so: off-topic prompts and sums beyond it."""
+"""What the model does not do, and how it says so: off-topic prompts and sums beyond its range."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ THOUGHTS = {
 
 
 def _big(rng: random.Random) -> str:
-    """A number of four to eight digits."""
+    """Return a number of four to eight digits."""
     digits = rng.randint(3, 7)
     return str(rng.randrange(10**digits, 10 ** (digits + 1)))
 
 
 def _values(language: str, rng: random.Random) -> dict[str, str]:
-    """Random fillers for the marks of the grammars above."""
+    """Return random fillers for the marks of the grammars above."""
     things = [noun(language, rng)[0] for _ in range(3)]
     words = [made_up(language, rng) for _ in range(3)]
     decimals = [f"{rng.randrange(100)}.{rng.randrange(1, 10 ** rng.randint(1, 2))}" for _ in "ab"]
@@ -83,7 +83,7 @@ def _fill(template: str, language: str, rng: random.Random) -> str:
 
 
 def _gibberish(rng: random.Random) -> str:
-    """Random characters, of keys or of any script."""
+    """Return random characters, from the keyboard or from any script."""
     alphabets = [
         "asdfghjklqwertyuiop",
         "!@#$%^&*()_+-=[]{};:,.<>?/~",
@@ -99,7 +99,7 @@ def _gibberish(rng: random.Random) -> str:
 
 
 def refusal(language: str, rng: random.Random) -> tuple[str, str, str]:
-    """A prompt that is refused and shows its language: its text, the thought, and the answer."""
+    """Return a prompt to refuse that shows its language: its text, the thought, and the answer."""
     while True:
         text, thought = _refused(language, rng)
         if speaks(text, language):
@@ -127,7 +127,7 @@ def _refused(language: str, rng: random.Random) -> tuple[str, str]:
 
 
 def _unsolvable(language: str, rng: random.Random) -> tuple[str, str]:
-    """An equation without a solution in whole numbers that are not negative, found by working."""
+    """Return an equation without a non-negative whole solution, which only working shows."""
     a, x, b = rng.randint(2, 9), rng.randint(0, 40), rng.randint(1, 60)
     c = a * x + b + rng.randint(1, a - 1) if rng.random() < 0.6 else rng.randrange(b)
     equation = rng.choice([f"{a}x + {b} = {c}", f"{a}x+{b}={c}"])

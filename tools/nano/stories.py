@@ -1,7 +1,7 @@
 """Word problems: stories of one step and of two.
 
 Thought and answer name the numbers, not the things: a model of this size does not learn to
-copy a word it has never seen, and would put another in its place.
+copy a word it has never seen, and would write another one instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tools.nano.thoughts import Work
 def word_binary(
     kind: str, language: str, a: int, b: int, people: dict[str, str], text: str
 ) -> Problem:
-    """A one-step word problem; `kind` is its task, such as `word_add`."""
+    """Return a one-step word problem; `kind` is its task, such as `word_add`."""
     operation = kind.removeprefix("word_")
     if operation in ("add", "mul"):
         a, b = as_written(text, a, b, language)
@@ -48,7 +48,7 @@ def _story(parts: list[str], language: str) -> str:
 
 
 def _word_pair(operation: str, rng: random.Random, held_out: bool) -> tuple[int, int]:
-    """Operands of a word problem: nothing negative, nothing empty, boxes not too many."""
+    """Return operands of a word problem: nothing negative, nothing empty, not too many boxes."""
     while True:
         a, b = draw(operation, rng, held_out)
         if operation == "mul" and rng.random() < 0.5 and a * b > 400:
@@ -61,7 +61,7 @@ _QUESTIONS = {"add": ("QUESTION", "QUESTION_SUM"), "sub": ("QUESTION", "QUESTION
 
 
 def word_problem(kind: str, language: str, rng: random.Random, held_out: bool) -> Problem:
-    """A one-step story: start, event and question, or one of the whole stories."""
+    """Return a one-step story: start, event and question, or one of the whole stories."""
     operation = kind.removeprefix("word_")
     people = cast(language, rng)
     a, b = _word_pair(operation, rng, held_out)
@@ -83,7 +83,7 @@ def word_problem(kind: str, language: str, rng: random.Random, held_out: bool) -
 
 
 def _two_events(rng: random.Random, times: bool) -> tuple[list[int], list[str]]:
-    """Numbers and signs of a two-step story, or of boxes with something added or taken."""
+    """Return the numbers and signs of two events, or of boxes with something added or taken."""
     while True:
         if times:
             numbers = [rng.randint(2, 30), rng.randint(2, 30), number(rng, (50, 50))]
@@ -111,7 +111,7 @@ def _two_step_work(numbers: list[int], signs_: list[str], language: str) -> Work
 
 
 def two_step_problem(language: str, rng: random.Random, held_out: bool) -> Problem:
-    """A story with two events."""
+    """Return a story with two events."""
     people = cast(language, rng)
     while True:
         numbers, signs_ = _two_events(rng, times=rng.random() < 0.4)

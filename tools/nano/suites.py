@@ -1,4 +1,4 @@
-"""The tests of nano: what is asked, and what a right reply holds."""
+"""The tests of nano: what is asked, and what a right reply contains."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tools.nano.tasks import EASY, HARD, comparison, make
 
 @dataclass(slots=True)
 class Case:
-    """One question with the earlier turns, and what the answer must hold."""
+    """One question with the earlier turns, and what the answer must contain."""
 
     suite: str
     task: str
     language: str
     text: str
-    box: str = ""  # empty: a refusal is right
+    box: str = ""  # if empty, a refusal is right
     history: tuple[Turn, ...] = ()
     started: str = ""  # the beginning of a thought put into the model's mouth
 
@@ -35,7 +35,7 @@ def _case(suite: str, problem: Problem, text: str, task: str = "") -> Case:
 def known_phrasings(
     suite: str, kinds: tuple[str, ...], count: int, rng: random.Random
 ) -> Iterator[Case]:
-    """Operands that training never saw, in phrasings that it did: `count` of a kind each."""
+    """Yield `count` cases per kind with unseen operands, in phrasings known from training."""
     for language in LANGUAGES:
         for kind in kinds:
             for _ in range(count):
@@ -44,7 +44,7 @@ def known_phrasings(
 
 
 def follow_ups(suite: str, count: int, rng: random.Random) -> Iterator[Case]:
-    """A second turn on top of a right first answer."""
+    """Yield second turns that follow a right first answer."""
     for language in LANGUAGES:
         made = 0
         while made < count:
@@ -61,7 +61,7 @@ def follow_ups(suite: str, count: int, rng: random.Random) -> Iterator[Case]:
 
 
 def _unseen(language: str, task: str, template: str, rng: random.Random) -> Case:
-    """A held-out phrasing with held-out operands."""
+    """Return a held-out phrasing with held-out operands."""
     people = cast(language, rng)
     operation = task.removeprefix("word_")
     a, b = draw(operation, rng, held_out=True)
@@ -78,7 +78,7 @@ def _unseen(language: str, task: str, template: str, rng: random.Random) -> Case
 
 
 def unseen_phrasings(count: int, rng: random.Random) -> Iterator[Case]:
-    """Every held-out phrasing `count` times."""
+    """Yield every held-out phrasing `count` times."""
     for language, phrasings in heldout_phrasing.HELD_OUT.items():
         for task, template in phrasings:
             for _ in range(count):
@@ -86,7 +86,7 @@ def unseen_phrasings(count: int, rng: random.Random) -> Iterator[Case]:
 
 
 def off_topic(count: int, rng: random.Random) -> Iterator[Case]:
-    """Off-topic prompts that training never saw."""
+    """Yield off-topic prompts that training never saw."""
     for language in LANGUAGES:
         for _ in range(count):
             values = {
@@ -99,7 +99,7 @@ def off_topic(count: int, rng: random.Random) -> Iterator[Case]:
 
 
 def unknown_nouns(count: int, rng: random.Random) -> Iterator[Case]:
-    """Word problems about things whose names were made up for the question."""
+    """Yield word problems about things whose names were made up for the question."""
     for language in LANGUAGES:
         for _ in range(count):
             while True:
@@ -114,7 +114,7 @@ def unknown_nouns(count: int, rng: random.Random) -> Iterator[Case]:
 
 
 def planted(count: int, rng: random.Random) -> Iterator[Case]:
-    """Thoughts begun with a wrong number in one line: is it noticed unasked?"""
+    """Yield thoughts that begin with a wrong number in one line, to be noticed without a hint."""
     for language in LANGUAGES:
         for _ in range(count):
             problem = make(rng.choice(("add", "sub", "mul")), language, rng, held_out=True)
@@ -129,14 +129,14 @@ def planted(count: int, rng: random.Random) -> Iterator[Case]:
 
 
 def corrupt_value(problem: Problem, index: int, rng: random.Random) -> str:
-    """A wrong number for one step; the sign of a negative result stays."""
+    """Return a wrong number for one step; the sign of a negative result is kept."""
     value = problem.steps[index].value
     sign = "-" if value.startswith("-") else ""
     return sign + corrupt(value.removeprefix("-"), rng)
 
 
 def suites(scale: float, seed: int) -> dict[str, Callable[[], list[Case]]]:
-    """All suites by name; `scale` 1 gives more than 300 easy problems a language."""
+    """Return all suites by name; `scale` 1 gives more than 300 easy problems per language."""
 
     def of(count: int) -> int:
         return max(1, round(count * scale))

@@ -1,4 +1,4 @@
-"""The surface of a question: how numbers, signs, names, nouns, case and punctuation are written."""
+"""The surface of a question: spelling of numbers, signs, names, nouns, case and punctuation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HAN = "零一二三四五六七八九"
 
 
 def english_number(number: int) -> str:
-    """A number below 1,000 in English words."""
+    """Return a number below 1,000 in English words."""
     units, tens = words("en", "UNITS"), words("en", "TENS")
     if number < 20:
         return units[number]
@@ -30,7 +30,7 @@ def english_number(number: int) -> str:
 
 
 def han_number(number: int, chinese: bool) -> str:
-    """A number below 1,000 in Han numerals, as Japanese or Chinese writes them."""
+    """Return a number below 1,000 in Han numerals, as Japanese or Chinese writes them."""
     hundreds, tens, ones = number // 100, number // 10 % 10, number % 10
     text = ""
     if hundreds:
@@ -44,12 +44,12 @@ def han_number(number: int, chinese: bool) -> str:
 
 
 def number_style(rng: random.Random) -> str:
-    """How this question writes its numbers: mostly in digits."""
+    """Return how this question writes its numbers: mostly in digits."""
     return rng.choices(("digits", "full", "words"), (96, 2, 2))[0]
 
 
 def write_number(number: int, style: str, language: str) -> str:
-    """A number in the style chosen; words only below 100."""
+    """Return a number in the chosen style; only numbers below 100 are written in words."""
     if style == "full":
         return "".join(chr(ord(digit) + 0xFEE0) for digit in str(number))
     if style == "words" and 0 <= number < 100:
@@ -60,7 +60,7 @@ def write_number(number: int, style: str, language: str) -> str:
 
 
 def made_up(language: str, rng: random.Random) -> str:
-    """A word that does not exist, from random syllables."""
+    """Return a word that does not exist, from random syllables."""
     syllables = words(language, "SYLLABLES")
     word = "".join(rng.choice(syllables) for _ in range(rng.randint(2, 4)))
     if language == "en":
@@ -69,7 +69,7 @@ def made_up(language: str, rng: random.Random) -> str:
 
 
 def noun(language: str, rng: random.Random) -> tuple[str, str]:
-    """A thing and its counter (empty in English); one in three things is made up."""
+    """Return a thing and its counter (empty in English); one in three things is made up."""
     if rng.random() < 0.33:
         return made_up(language, rng), {"en": "", "ja": "個", "zh": "个"}[language]
     word, _, counter = rng.choice(words(language, "NOUNS")).partition(":")
@@ -77,7 +77,7 @@ def noun(language: str, rng: random.Random) -> tuple[str, str]:
 
 
 def name(language: str, rng: random.Random) -> str:
-    """A first name, one in four made up."""
+    """Return a first name; one in four is made up."""
     if rng.random() < 0.25:
         word = made_up(language, rng)
         return word.rstrip("sx").capitalize() if language == "en" else word
@@ -85,7 +85,7 @@ def name(language: str, rng: random.Random) -> str:
 
 
 def cast(language: str, rng: random.Random) -> dict[str, str]:
-    """Names, pronouns, thing and counter of a word problem."""
+    """Return the names, pronouns, thing and counter of a word problem."""
     first, second = name(language, rng), name(language, rng)
     thing, counter = noun(language, rng)
     subject, target = rng.choice([(first, first), ("he", "him"), ("she", "her"), ("they", "them")])
@@ -93,7 +93,7 @@ def cast(language: str, rng: random.Random) -> dict[str, str]:
 
 
 def signs(language: str, rng: random.Random) -> dict[str, str]:
-    """Operator words and signs for the marks of the grammars."""
+    """Return operator words and signs for the marks of the grammars."""
     phrases = PHRASES[language]
     chosen = {
         mark: rng.choice(phrases[mark.upper()].split("|"))
@@ -124,7 +124,7 @@ SMALL_WORDS = ("the", "a", "is", "do", "does", "me")
 
 
 def loosen(text: str, rng: random.Random) -> str:
-    """Slip in a word that says nothing, or leave out one that says little."""
+    """Insert a word that means nothing, or leave out one that means little."""
     written = text.split(" ")
     if rng.random() < 0.5:
         written.insert(rng.randrange(len(written) + 1), rng.choice(words("en", "FILLERS")))
@@ -155,7 +155,7 @@ _HALF = str.maketrans("？，。：！", "?,.:!")
 
 
 def surround(text: str, language: str, rng: random.Random) -> str:
-    """Words of politeness or chat before and after the question, at times."""
+    """Occasionally add words of politeness or chat before and after the question."""
     phrases = PHRASES[language]
     if rng.random() < 0.06:
         setting = {"n": noun(language, rng)[0], "p": name(language, rng), "q": name(language, rng)}
@@ -168,7 +168,7 @@ def surround(text: str, language: str, rng: random.Random) -> str:
 
 
 def finish(text: str, language: str, rng: random.Random) -> str:
-    """Case, typing errors, punctuation and stray spaces."""
+    """Apply case, typing errors, punctuation and stray spaces."""
     if language == "en":
         if rng.random() < 0.04:
             text = loosen(text, rng)

@@ -64,7 +64,7 @@ COMPARED = {
 
 
 def plain_problem(kind: str, language: str, rng: random.Random, held_out: bool) -> Problem:
-    """A plain problem of two numbers in one of the training phrasings."""
+    """Return a plain problem of two numbers in one of the training phrasings."""
     a, b = draw(kind, rng, held_out)
     block = "MUL" if kind == "mul32" else kind.upper()
     text = ask(block, language, rng, {"a": a, "b": b})
@@ -74,7 +74,7 @@ def plain_problem(kind: str, language: str, rng: random.Random, held_out: bool) 
 
 
 def comparison(language: str, a: int, b: int, asked: str, text: str) -> Problem:
-    """Which is larger or smaller, or whether it is true that one is."""
+    """Ask which number is larger or smaller, or whether one of them is."""
     words = COMPARED[language]
     sign = "<" if a < b else ">" if a > b else "="
     expression, last = f"{a}{words['link']}{b}", ""
@@ -92,7 +92,7 @@ def comparison(language: str, a: int, b: int, asked: str, text: str) -> Problem:
         last += words["settled"].format(box)
         tail = words[asked].format(box)
     answer = f"**{a} {sign} {b}**{words['link']}{tail}"
-    # What is asked is said at once and settled in the thought: the answer only repeats it.
+    # The claim is stated and settled in the thought; the answer only repeats it.
     made = plan(asked.split("_")[0], expression, language)
     steps = [thoughts.plain(thoughts.compare_text(a, b, language))]
     steps += [thoughts.plain(last)] if last else []
@@ -100,7 +100,7 @@ def comparison(language: str, a: int, b: int, asked: str, text: str) -> Problem:
 
 
 def compare_problem(language: str, rng: random.Random, held_out: bool) -> Problem:
-    """A comparison in one of the training phrasings."""
+    """Return a comparison in one of the training phrasings."""
     a, b = draw("cmp", rng, held_out)
     asked = rng.choice(COMPARISONS)
     text = ask("CMP_" + asked.upper(), language, rng, {"a": a, "b": b})
@@ -108,7 +108,7 @@ def compare_problem(language: str, rng: random.Random, held_out: bool) -> Proble
 
 
 def sum_problem(language: str, rng: random.Random, held_out: bool) -> Problem:
-    """Three to five numbers added, or added and subtracted, in turn."""
+    """Return three to five numbers to add, or to add and subtract, in turn."""
     while True:
         count = rng.choices((3, 4, 5), (45, 50, 5))[0] if not held_out else 4
         weights = rng.choice([(60, 40), (10, 60, 30), (0, 30, 70)])
@@ -160,7 +160,7 @@ def _sum_text(numbers: list[int], signs_: list[str], language: str, rng: random.
 
 
 def equation_problem(language: str, rng: random.Random, held_out: bool) -> Problem:
-    """`ax + b = c` with a whole solution that is not negative."""
+    """Return `ax + b = c` with a whole solution that is not negative."""
     while True:
         a, x = rng.randint(1, 12), number(rng, (55, 45))
         b = 0 if rng.random() < 0.12 else number(rng, (45, 50, 5))
@@ -197,13 +197,13 @@ def _equation(
 
 
 def equation_plan(a: int, b: int, c: int, sign: str, x: str, language: str) -> tuple[str, str]:
-    """The first line of a thought about `ax + b = c`."""
+    """Return the first line of a thought about `ax + b = c`."""
     head = x if a == 1 else f"{a}{x}"
     return plan("eq", f"{head}{sign}{b}={c}" if b else f"{head}={c}", language)
 
 
 def equation_steps(a: int, b: int, c: int, sign: str, x: str, language: str) -> list[Step]:
-    """`b` taken to the other side, then the division up to its remainder."""
+    """Move `b` to the other side, then divide down to the remainder."""
     steps: list[Step] = []
     middle = c - b if sign == "+" else c + b
     if b:
@@ -228,7 +228,7 @@ def _equation_text(a: int, b: int, c: int, sign: str, x: str, rng: random.Random
 
 
 def make(kind: str, language: str, rng: random.Random, held_out: bool = False) -> Problem:
-    """A problem of any kind whose question shows its language, if only by a polite word."""
+    """Return a problem of any kind whose question shows its language, if only by a polite word."""
     while True:
         problem = _make(kind, language, rng, held_out)
         if not speaks(problem.text, language) and rng.random() < 0.3:

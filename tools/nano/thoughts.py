@@ -1,7 +1,7 @@
 """Worked thoughts: written arithmetic, column by column, in English, Japanese and Chinese.
 
 A thought is a list of steps. Each step is a line whose last computed number is known, so that
-the sample writer can put a wrong number there and let the thought notice and mend it.
+the sample writer can put a wrong number there and let the thought notice and correct it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def _fixed(text: str) -> Callable[[str], str]:
-    """A tail that is the same whatever the number."""
+    """Return a tail that is the same for every number."""
     return lambda _value: text
 
 
@@ -98,7 +98,7 @@ class Step:
     equation: str = ""
 
     def line(self, value: str | None = None) -> str:
-        """The line as written when the computed number is `value` (by default the right one)."""
+        """Return the line if the computed number is `value` (by default the right one)."""
         value = self.value if value is None else value
         return self.before + value + self.after(value)
 
@@ -113,7 +113,7 @@ class Work:
 
 
 def plain(text: str) -> Step:
-    """A line without a number that could go wrong."""
+    """Return a line without a number that could be wrong."""
     return Step(text, "", lambda _value: "")
 
 
@@ -123,18 +123,18 @@ def _places(language: str) -> list[str]:
 
 
 def _digits(number: int, count: int = 0) -> list[int]:
-    """Digits from the ones upwards, padded with zeros to `count`."""
+    """Return digits from the ones upwards, padded with zeros to `count`."""
     return [int(digit) for digit in str(number).zfill(count)][::-1]
 
 
 def conclude(equation: str, value: object, language: str) -> Step:
-    """The line that states a result: "So 27+58=85."."""
+    """Return the line that states a result: "So 27+58=85."."""
     before = f"{WORDS[language]['so']}{equation}="
     return Step(before, str(value), _full_stop(language), equation)
 
 
 def _column_tail(language: str, last: bool) -> Callable[[str], str]:
-    """What is written and carried after a column's sum."""
+    """Return what is written and carried after a column's sum."""
     words = WORDS[language]
 
     def tail(value: str) -> str:
@@ -147,7 +147,7 @@ def _column_tail(language: str, last: bool) -> Callable[[str], str]:
 
 
 def add(a: int, b: int, language: str) -> Work:
-    """Written addition."""
+    """Work out a written addition."""
     count = max(len(str(a)), len(str(b)))
     work, carry = Work(result=a + b), 0
     columns = zip(_digits(a, count), _digits(b, count), _places(language), strict=False)
@@ -162,7 +162,7 @@ def add(a: int, b: int, language: str) -> Work:
 
 
 def compare_text(a: int, b: int, language: str) -> str:
-    """Digits compared from the left until they differ."""
+    """Compare digits from the left until they differ."""
     words = WORDS[language]
     sign = "<" if a < b else ">" if a > b else "="
     count = len(str(a))
@@ -180,7 +180,7 @@ def compare_text(a: int, b: int, language: str) -> str:
 
 
 def _subtract_columns(a: int, b: int, language: str) -> list[Step]:
-    """Written subtraction of b from a, which is not smaller."""
+    """Work out a written subtraction of b from a, which is not smaller."""
     words, count = WORDS[language], len(str(a))
     steps, borrowed = [], False
     for x, y, place in zip(_digits(a), _digits(b, count), _places(language), strict=False):
@@ -197,7 +197,7 @@ def _subtract_columns(a: int, b: int, language: str) -> list[Step]:
 
 
 def subtract(a: int, b: int, language: str) -> Work:
-    """Compare first; a smaller first number gives a negative result."""
+    """Compare first, since a smaller first number gives a negative result."""
     words = WORDS[language]
     work = Work([plain(compare_text(a, b, language))], a - b)
     if a == b:
@@ -212,7 +212,7 @@ def subtract(a: int, b: int, language: str) -> Work:
 
 
 def _times_digit(a: int, d: int, language: str) -> list[Step]:
-    """Written multiplication by one digit."""
+    """Work out a written multiplication by one digit."""
     steps, carry, count = [], 0, len(str(a))
     if d > 1 and count > 1:
         for index, (x, place) in enumerate(zip(_digits(a), _places(language), strict=False)):
@@ -228,7 +228,7 @@ def _times_digit(a: int, d: int, language: str) -> list[Step]:
 
 
 def multiply(a: int, b: int, language: str) -> Work:
-    """Partial products of the first number, then their sum; the shorter number multiplies."""
+    """Add up partial products of the first number; the shorter number multiplies."""
     work = Work(result=a * b)
     if len(str(b)) > len(str(a)):
         work.steps.append(plain(WORDS[language]["swap"].format(f"{a}×{b}", f"{b}×{a}")))
@@ -246,7 +246,7 @@ def multiply(a: int, b: int, language: str) -> Work:
 
 
 def divide(a: int, b: int, language: str) -> Work:
-    """Long division; multiples of a two-digit divisor are listed until they pass."""
+    """Work out a long division; multiples of a two-digit divisor are listed until too large."""
     words = WORDS[language]
     work, rest = Work(result=a // b, remainder=a % b), 0
     for digit in str(a):
@@ -270,7 +270,7 @@ def divide(a: int, b: int, language: str) -> Work:
 
 
 def chain(first: int, terms: list[tuple[str, int]], language: str) -> Work:
-    """A running total over + and - terms."""
+    """Work out a running total of added and subtracted terms."""
     work = Work(result=first)
     for sign, number in terms:
         part = (add if sign == "+" else subtract)(work.result, number, language)

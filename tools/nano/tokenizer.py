@@ -1,4 +1,4 @@
-"""The tokenizer: byte-level BPE on our own text, split as `deepseek-r1-qwen` splits."""
+"""The tokenizer: byte-level BPE on our own text, split like `deepseek-r1-qwen`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tokenizers.trainers import BpeTrainer
 
 from tools.nano.chat import ASSISTANT, BOS, END_THINK, EOS, THINK, USER, Mix, sample
 
-# The Qwen2 expression, as llama.cpp applies it for `deepseek-r1-qwen`: single digits.
+# Qwen2's expression as llama.cpp applies it for `deepseek-r1-qwen`: digits are split singly.
 SPLIT = (
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

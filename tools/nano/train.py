@@ -16,9 +16,9 @@ from tools.nano.corpus import Corpus
 from tools.nano.model import Nano, Shape
 from tools.nano.muon import Muon
 
-# Padded lengths: few, so that few shapes are compiled, and near enough to waste little.
+# Padded lengths: few, so that few shapes are compiled, and close enough to waste little.
 LENGTHS = (32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 224, 256, 320, 512, 1024, 1536)
-BATCH_TOKENS = 4096  # of one forward pass; small enough for the caches of a desktop CPU
+BATCH_TOKENS = 4096  # per forward pass; small enough for the caches of a desktop CPU
 IGNORED = -100
 
 
@@ -31,20 +31,20 @@ class Plan:
     other_rate: float = 3e-3
     warmup: float = 0.02  # shares of the time: warm-up, then stable, then linear decay (WSD)
     decay: float = 1.0  # 0 leaves the rate as it is
-    passes: int = 4  # forward passes to one optimiser step
+    passes: int = 4  # forward passes per optimiser step
     seed: int = 1
     threads: int = 2
 
 
 def factor(progress: float, plan: Plan) -> float:
-    """The learning rate's share at a point of the run: warm-up, stable, decay (2405.18392)."""
+    """Return the share of the learning rate at a point: warm-up, stable, decay (2405.18392)."""
     if progress < plan.warmup:
         return progress / plan.warmup
     return min(1.0, max(0.0, 1 - progress) / plan.decay) if plan.decay else 1.0
 
 
 def _padded(corpus: Corpus, chosen: np.ndarray, length: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Samples as rows of inputs and of targets; short batches are filled with empty rows."""
+    """Return samples as rows of inputs and targets, filling short batches with empty rows."""
     inputs: np.ndarray = np.zeros((rows, length), dtype=np.int64)
     targets: np.ndarray = np.full((rows, length), IGNORED, dtype=np.int64)
     for row, index in enumerate(chosen):
@@ -57,7 +57,7 @@ def _padded(corpus: Corpus, chosen: np.ndarray, length: int, rows: int) -> tuple
 
 
 def batches(corpus: Corpus, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pass over the corpus in random order, samples of like length side by side."""
+    """Yield the corpus once in random order, batching samples of similar length."""
     lengths = np.diff(corpus.starts) - 1
     bucket = np.asarray(np.searchsorted(np.array(LENGTHS), lengths))
     order = rng.permutation(len(lengths))
@@ -93,7 +93,7 @@ class Trainer:
         self.seen = 0
 
     def loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, int]:
-        """Summed cross-entropy over the learnt tokens, and their count."""
+        """Return the summed cross-entropy over the learnt tokens, and their count."""
         flat = targets.flatten()
         chosen = (flat != IGNORED).nonzero().squeeze(1)
         with torch.autocast("cpu", torch.bfloat16):
@@ -103,7 +103,7 @@ class Trainer:
         return loss, len(chosen)
 
     def step(self, group: list[tuple[Tensor, Tensor]], share: float) -> float:
-        """One optimiser step over several passes; returns the mean loss in nats per token."""
+        """Do one optimiser step over several passes; return the mean loss in nats per token."""
         count = sum(int((targets != IGNORED).sum()) for _, targets in group)
         total = 0.0
         for inputs, targets in group:
@@ -120,13 +120,13 @@ class Trainer:
         return total / count
 
     def resume(self, path: Path) -> None:
-        """Go on from the weights of a checkpoint; the optimisers' momentum starts anew."""
+        """Continue from a checkpoint's weights; the optimisers' momentum starts from zero."""
         torch.serialization.add_safe_globals([Shape])
         kept = torch.load(path, weights_only=True)
         self.model.load_state_dict(kept["model"])
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint by way of a temporary name."""
+        """Write a checkpoint under a temporary name, then put it in place."""
         partial = path.with_suffix(".part")
         torch.save(
             {"shape": self.model.shape, "model": self.model.state_dict(), "seen": self.seen},
@@ -135,7 +135,7 @@ class Trainer:
         partial.rename(path)
 
     def run(self, corpus: Corpus, path: Path) -> None:
-        """Train until the time is over, passing over the corpus as often as it takes."""
+        """Train until the time is up, passing over the corpus as often as that takes."""
         plan = self.plan
         rng = np.random.default_rng(plan.seed)
         begin = shown = time.monotonic()

@@ -1,4 +1,4 @@
-"""The models on this machine: in the Hugging Face cache, Ollama's, LM Studio's, and the user's.
+"""The models on this machine: of Hugging Face's cache, Ollama, LM Studio, and the user.
 
-The folders of those programs are the index; there is no second one.
+The folders of these programs are the only index.
 """

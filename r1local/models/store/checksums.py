@@ -1,25 +1,29 @@
-"""What the bytes of a stored file should be, and what they are."""
+"""The SHA-256 that a stored file should have, and the one it has."""
 
 import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-#: Bytes read at once: some hundredths of a second, after which an interruption counts.
+#: Bytes read at once, in some hundredths of a second, between checks for an interruption.
 _CHUNK = 4 * 2**20
 #: Names of the blobs of Ollama, and of the files that Hugging Face keeps in LFS or Xet.
 _BLOB = re.compile(r"(?:sha256-)?(?P<hex>[0-9a-f]{64})")
 
 
 def expected_sha256(path: Path) -> str | None:
-    """The SHA-256 that a file should have: the name of its blob; None where none is known."""
+    """Return the SHA-256 that a file should have, from its blob's name, or None if unknown."""
     blob = path.resolve()
     found = _BLOB.fullmatch(blob.name) if blob.parent.name == "blobs" else None
     return found["hex"] if found else None
 
 
 def sha256(path: Path, read: Callable[[int], None]) -> str:
-    """The SHA-256 of a file in hexadecimal; `read` is told the bytes of each piece.
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Args:
+        path: the file.
+        read: called with the number of bytes after each piece that was read.
 
     Raises:
         OSError: the file can't be read.

@@ -1,8 +1,8 @@
 """Models in the Hugging Face cache, read without huggingface_hub, whose import takes too long.
 
-models--ORG--NAME/blobs/SHA256                    the bytes, and what has come of them
-                 /snapshots/COMMIT/FILE.gguf      a link to a blob (a file where links aren't had)
-                 /refs/main                       the commit that a branch has
+models--ORG--NAME/blobs/SHA256                    whole and partial files
+                 /snapshots/COMMIT/FILE.gguf      a link to a blob (a file on systems without links)
+                 /refs/main                       the commit that a branch points to
 """
 
 import os
@@ -24,12 +24,12 @@ from r1local.hub.regular_files import regular
 from r1local.models.catalog import Catalog, CatalogModel
 from r1local.models.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
 
-#: Characters of a branch's file that are read: a commit has 40.
+#: Characters read from a branch's file; a commit has 40.
 _LONGEST_COMMIT = 256
 
 
 def scan(cache: Path, catalog: Catalog) -> Iterator[Installed]:
-    """The models in a cache, whole and unfinished ones."""
+    """Yield the models in a cache, whole and unfinished ones."""
     for folder in subfolders(cache, "models--*"):
         repo_id = folder.name.removeprefix("models--").replace("--", "/")
         yield from _of_repository(folder, repo_id, catalog.of_repository(repo_id))
@@ -56,7 +56,7 @@ def _of_repository(folder: Path, repo_id: str, known: CatalogModel | None) -> It
 
 
 def _snapshots(folder: Path) -> list[tuple[Path, list[str]]]:
-    """Snapshots and the branches at them: that of main first, then the newest."""
+    """Return the snapshots and their branches: the snapshot of main first, then by age."""
     branches: dict[str | None, list[str]] = {}
     for path in _files_below(folder / "refs"):
         name = path.relative_to(folder / "refs").as_posix()
@@ -71,7 +71,7 @@ def _snapshots(folder: Path) -> list[tuple[Path, list[str]]]:
 
 
 def _commit_in(branch: Path) -> str | None:
-    """The commit that a branch is at; None if its file says none."""
+    """Return the commit that a branch points to, or None if its file names none."""
     try:
         with open(branch, encoding="ascii", opener=regular) as stream:
             return stream.read(_LONGEST_COMMIT).strip()
@@ -101,7 +101,7 @@ def _installed(
 def _unfinished(
     folder: Path, repo_id: str, known: CatalogModel | None, lone_parts: dict[str, StoredFile]
 ) -> Iterator[Installed]:
-    """Downloads under way or cut off, a split model's parts together."""
+    """Yield the downloads that are running or interrupted, one entry per split model."""
     groups: dict[str, dict[str, StoredFile | Partial]] = {}
     parts_there: Iterator[tuple[str, StoredFile | Partial]] = chain(
         lone_parts.items(), _partials(folder)
@@ -112,7 +112,7 @@ def _unfinished(
     for parts in groups.values():
         files = [parts[name] for name in sorted(parts)]
         split = part_name(min(parts))
-        # Parts that have not begun are taken to be as large as the largest known one.
+        # Parts not yet started are assumed to be as large as the largest known one.
         missing = (split.count if split else 1) - len(files)
         whole = [file for file in files if isinstance(file, StoredFile)]
         yield Installed(
@@ -146,12 +146,12 @@ def _changed(path: Path) -> float:
 
 
 def remove(entry: Installed) -> int:
-    """Take a model out of the cache, with unfinished downloads of it; return the bytes freed.
+    """Remove a model and its unfinished downloads from the cache; return the bytes freed.
 
-    A blob stays as long as a snapshot has it. What is empty then goes too.
+    A blob is kept as long as a snapshot links to it. Folders left empty are removed too.
 
     Raises:
-        StoreError: the disk refuses.
+        StoreError: the files can't be removed.
     """
     folder = hub_cache_folder() / f"models--{(entry.repo_id or '').replace('/', '--')}"
     try:
@@ -163,7 +163,7 @@ def remove(entry: Installed) -> int:
     except OSError as error:
         raise StoreError(
             f"{entry.name} can't be removed: {error.strerror or error}",
-            f"check the permissions of {folder}, and whether a program uses the file",
+            f"check the permissions of {folder}, and whether a program is using the file",
         ) from error
     return freed
 
@@ -179,7 +179,7 @@ def _same_model(name: str, entry: Installed) -> bool:
 
 
 def _remove_link(folder: Path, link: Path) -> int:
-    """Remove a snapshot's link, and its blob if that was the last one."""
+    """Remove a snapshot's link, and its blob if this was the last link to it."""
     blob, size = link.resolve(), link.stat().st_size
     linked = link.is_symlink()
     link.unlink()
@@ -193,9 +193,9 @@ def _remove_link(folder: Path, link: Path) -> int:
 
 
 def _remove_partial(partial: Partial, repo_id: str) -> int:
-    """Remove a partial file and its journal, unless they are just being written.
+    """Remove a partial file and its journal, unless they are being written right now.
 
-    The file has its full length from the start; what it takes on the disk is what has come.
+    The file has its full length from the start, but only takes up the bytes that have arrived.
     """
     path = partial.path
     remote = RemoteFile(repo_id, partial.filename, "", path.stem, partial.size, "")
@@ -207,12 +207,12 @@ def _remove_partial(partial: Partial, repo_id: str) -> int:
 
 def _refuse(partial: Partial) -> None:
     raise StoreError(
-        f"{partial.filename} is being downloaded", "stop that r1local pull, and try again"
+        f"{partial.filename} is being downloaded", "stop its r1local pull, and try again"
     )
 
 
 def _tidy(folder: Path) -> None:
-    """Remove empty snapshots, the branches that named them, and a repository without files."""
+    """Remove empty snapshots, the branches that point to them, and a repository without files."""
     for snapshot in subfolders(folder / "snapshots", "*"):
         if any(True for _ in _files_below(snapshot)):
             _remove_empty_folders(snapshot)

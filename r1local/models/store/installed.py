@@ -1,4 +1,4 @@
-"""A model on this machine, and the GGUF files below a folder."""
+"""A model on this machine, and the GGUF files in a folder."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ from r1local.gguf.file import file_type, read_summary
 from r1local.gguf.quantization import quantization_of
 from r1local.models.catalog import CatalogModel
 
-#: Where a model can lie, in the order in which copies of one model are preferred.
+#: Where a model can be, in the order in which copies of one model are preferred.
 Home: TypeAlias = Literal["embedded", "imported", "Hugging Face", "LM Studio", "Ollama", "file"]
 HOMES: tuple[Home, ...] = get_args(Home)
 
@@ -20,13 +20,13 @@ HOMES: tuple[Home, ...] = get_args(Home)
 class Installed:
     """A model on this machine, in one quantization.
 
-    `path` is the file to run, `parts` are all its files; `size` is their bytes, 0 for an imported
-    file that has gone. `reference` is what a user types to mean this very one. `revisions` are
-    the commits and branches of the Hugging Face cache that hold it, the preferred first.
-    `last_used` is in seconds since the epoch, and the later of the file's times of access and of
-    change: many systems note an access only once a day. `done` is None for a whole model, else
-    the bytes that an unfinished download has. A `sidecar` goes with another model beside it, and
-    is meant only by its file's name.
+    `path` is the file to run and `parts` are all its files; `size` is their total in bytes, 0 for
+    an imported file that no longer exists. `reference` is what a user types to mean exactly this
+    model. `revisions` are the commits and branches in the Hugging Face cache that contain it, the
+    preferred one first. `last_used` is in seconds since the epoch: the later of the file's access
+    and modification times, because many systems record an access only once a day. `done` is None
+    for a whole model, else the bytes that an unfinished download has. A `sidecar` accompanies
+    another model, and only its file's name refers to it.
     """
 
     name: str
@@ -46,18 +46,18 @@ class Installed:
 
     @property
     def whole(self) -> bool:
-        """Whether it can be run: every byte has come."""
+        """Whether all its bytes are here, so that it can be run."""
         return self.done is None
 
     @property
     def revision(self) -> str | None:
-        """The commit of the snapshot it is taken from."""
+        """Commit of the snapshot that it belongs to."""
         return self.revisions[0] if self.revisions else None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A GGUF file: its name below a folder, where it is, what it links to, bytes, last use."""
+    """A GGUF file: its name inside a folder, its path and link target, its bytes, its last use."""
 
     name: str
     path: Path
@@ -67,7 +67,7 @@ class StoredFile:
 
 
 def gguf_files(folder: Path) -> Iterator[StoredFile]:
-    """The GGUF files below a folder by name, without what can't be read or leads nowhere."""
+    """Yield the GGUF files in a folder by name, except unreadable ones and dangling links."""
     for root, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -79,7 +79,7 @@ def gguf_files(folder: Path) -> Iterator[StoredFile]:
 
 
 def stored_file(path: Path, name: str) -> StoredFile | None:
-    """A regular file, links followed; None if there is none to be had."""
+    """Return a regular file, following links, or None if there isn't one."""
     try:
         status = path.stat()
         target = path.resolve()
@@ -91,7 +91,7 @@ def stored_file(path: Path, name: str) -> StoredFile | None:
 
 
 def quantization_in(file: StoredFile) -> str | None:
-    """A file's quantization: by its name, else by its header as far as that is quickly read."""
+    """Return a file's quantization, from its name or else from the start of its header."""
     named = quantization_of(file.name)
     if named:
         return named
@@ -100,12 +100,12 @@ def quantization_in(file: StoredFile) -> str | None:
 
 
 def last_use(files: Iterable[StoredFile]) -> float:
-    """Seconds since the epoch at which one of the files was used last; 0 without files."""
+    """Return the time, in seconds since the epoch, of the files' last use; 0 without files."""
     return max((file.used for file in files), default=0.0)
 
 
 def subfolders(folder: Path, pattern: str) -> list[Path]:
-    """The folders that match, in order of name; none where the folder can't be read."""
+    """Return the folders that match, sorted by name; none if `folder` can't be read."""
     try:
         return sorted(path for path in folder.glob(pattern) if path.is_dir())
     except OSError:

@@ -1,4 +1,4 @@
-"""Models that other programs keep, to be run where they lie and never changed."""
+"""Other programs' models, which are run where they are and never changed."""
 
 import json
 import re
@@ -22,12 +22,12 @@ from r1local.models.store.installed import (
 
 _MODEL_LAYER = "application/vnd.ollama.image.model"
 _DIGEST = re.compile(r"sha256[:-](?P<hex>[0-9a-f]{64})")
-#: Bytes of a manifest or a configuration, beyond which it is none: they have a few hundred.
+#: Bytes read of a manifest or a configuration, which have a few hundred.
 _LONGEST_JSON = 2**20
 
 
 def scan_lm_studio(folder: Path, catalog: Catalog) -> Iterator[Installed]:
-    """The models in PUBLISHER/REPOSITORY/FILE.gguf."""
+    """Yield the models in LM Studio's folder, stored as PUBLISHER/REPOSITORY/FILE.gguf."""
     for repository in subfolders(folder, "*/*"):
         repo_id = repository.relative_to(folder).as_posix()
         known = catalog.of_repository(repo_id) or _called_like(repository.name, catalog)
@@ -51,12 +51,12 @@ def scan_lm_studio(folder: Path, catalog: Catalog) -> Iterator[Installed]:
 
 
 def _called_like(repository: str, catalog: Catalog) -> CatalogModel | None:
-    """The model that a repository of another publisher is named after."""
+    """Return the model that another publisher's repository is named after, or None."""
     return catalog.find(re.sub(r"[-_.]gguf$", "", repository, flags=re.IGNORECASE))
 
 
 def scan_ollama(folder: Path, catalog: Catalog) -> Iterator[Installed]:
-    """The models that Ollama's manifests name, if they are GGUF files.
+    """Yield the GGUF models that Ollama's manifests name.
 
     manifests/registry.ollama.ai/library/NAME/TAG     JSON, whose layers have digests
     blobs/sha256-…                                    the bytes
@@ -69,7 +69,7 @@ def scan_ollama(folder: Path, catalog: Catalog) -> Iterator[Installed]:
             for layer in _list(manifest.get("layers"))
             if layer.get("mediaType") == _MODEL_LAYER
         ]
-        # A model of several files has parts whose names llama.cpp could not follow.
+        # llama.cpp couldn't find the other parts of a split model by these names.
         file = blobs[0] if len(blobs) == 1 else None
         header = read_summary(file.path) if file else None
         if file and header:
@@ -85,7 +85,7 @@ def _of_manifest(
     known = _distill(name, catalog)
     layers = known.architecture.layers if known and known.architecture else None
     if header.block_count != layers:
-        known = None  # "deepseek-r1:8b" was the Llama distill once, and is Qwen3's now
+        known = None  # "deepseek-r1:8b" used to be the Llama distill, and is Qwen3's now
     return Installed(
         name=name,
         reference="",
@@ -100,7 +100,10 @@ def _of_manifest(
 
 
 def _distill(name: str, catalog: Catalog) -> CatalogModel | None:
-    """The catalog's model of `deepseek-r1:7b`, or of `deepseek-r1:7b-qwen-distill-q4_K_M`."""
+    """Return the catalog's model for Ollama's name, or None.
+
+    Ollama writes `deepseek-r1:7b` or `deepseek-r1:7b-qwen-distill-q4_K_M`.
+    """
     if not name.lower().startswith("deepseek-r1:"):
         return None
     words = [w for w in re.split(r"[:-]", name.lower()) if not _quantization(w)]
@@ -126,7 +129,7 @@ def _list(value: object) -> list[dict[str, Any]]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; an empty one for what can't be read or is something else."""
+    """Read a JSON object; return an empty one if the file can't be read or is something else."""
     try:
         with path.open("rb") as stream:
             found = json.loads(stream.read(_LONGEST_JSON))

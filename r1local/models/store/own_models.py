@@ -1,4 +1,4 @@
-"""Models of the catalog with a file of their own: embedded, or imported by the user."""
+"""Models whose catalog entry names a file: embedded in r1local, or imported by the user."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _HEADER = re.compile(r"\s*\[(?P<key>[^\[\]]+)\]\s*(?:#.*)?")
 
 
 def scan(catalog: Catalog) -> Iterator[Installed]:
-    """The models whose entry has a file, also if the file has gone."""
+    """Yield the models whose entry names a file, even if the file no longer exists."""
     for model in catalog.models.values():
         if model.file is None or model.path is None:
             continue
@@ -44,13 +44,13 @@ def scan(catalog: Catalog) -> Iterator[Installed]:
 
 
 def register(path: Path, name: str | None) -> str:
-    """Note a GGUF file in the user's models file under a name, its own one if None; return it.
+    """Add a GGUF file to the user's models file; return its name, made from the file's if None.
 
     Raises:
         ModelFileError: the file is not a whole, sound GGUF file.
-        InvalidSetting: the name can't be one, or is another model's.
+        InvalidSetting: the name is invalid or taken.
         CatalogError: the user's models file can't be read.
-        StoreError: it can't be written.
+        StoreError: the user's models file can't be written.
     """
     path = path.expanduser().absolute()
     gguf = read_gguf(path)
@@ -73,11 +73,11 @@ def register(path: Path, name: str | None) -> str:
 
 
 def forget(name: str) -> None:
-    """Take a model's entry out of the user's models file; its file stays where it lies.
+    """Remove a model's entry from the user's models file; the model's file stays where it is.
 
     Raises:
-        CatalogError: the models file can't be read, or has the entry in another form.
-        StoreError: it can't be written.
+        CatalogError: the models file can't be read, or has the entry in an unusual form.
+        StoreError: the models file can't be written.
     """
     with changing(user_models()):
         own = _read()
@@ -85,9 +85,9 @@ def forget(name: str) -> None:
 
 
 def _without_entry(own: str, name: str) -> str:
-    """The text of a models file without an entry and the tables inside it."""
+    """Return the text of a models file without an entry and the tables inside it."""
     kept: list[str] = []
-    between: list[str] = []  # lines after an entry's last one, which may belong to what follows
+    between: list[str] = []  # lines after an entry's last one; they may belong to the next entry
     inside = False
     for line in own.splitlines(keepends=True):
         header = _HEADER.fullmatch(line.rstrip("\r\n"))
@@ -105,17 +105,17 @@ def _without_entry(own: str, name: str) -> str:
 
 
 def _is_of(key: str, name: str) -> bool:
-    """Whether a table's header is that of a model or of a table inside it."""
+    """Tell whether a table's header belongs to a model or to a table inside it."""
     wanted = rf"\s*models\s*\.\s*([\"']?){re.escape(name)}\1\s*(\..*)?"
     return re.fullmatch(wanted, key) is not None
 
 
 def _free_name(path: Path, catalog: Catalog) -> str:
-    """A name after the file's, numbered if another model has it."""
+    """Return a name made from the file's, numbered if another model has it."""
     for model in catalog.models.values():
         if model.path == path:
             raise InvalidSetting(
-                f"{path.name} is imported already, as {model.name}",
+                f"{path.name} is already imported as {model.name}",
                 f"run it: r1local run -m {model.name}",
             )
     part = part_name(path.name)
@@ -129,11 +129,11 @@ def _checked_name(name: str, catalog: Catalog) -> str:
     if not _NAME.fullmatch(name):
         raise InvalidSetting(
             f"{name!r} can't be a model's name",
-            "use lower-case letters, digits, dots and hyphens, a letter or digit first",
+            "use lower-case letters, digits, dots and hyphens, starting with a letter or digit",
         )
     taken = catalog.find(name)
     if taken:
-        alias = "" if taken.name == name else f", as another name of {taken.name}"
+        alias = "" if taken.name == name else f": it is another name of {taken.name}"
         raise InvalidSetting(
             f"the name {name} is taken{alias}", "give another --name, or leave it out"
         )
@@ -145,7 +145,7 @@ def _key(name: str) -> str:
 
 
 def _toml_text(text: str) -> str:
-    """A TOML string: JSON's, which leaves one character alone that TOML does not allow."""
+    """Return a TOML string: JSON's, with the one character escaped that only TOML forbids."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -158,9 +158,7 @@ def _read() -> str:
 
 
 def _write(old: str, new: str, name: str) -> None:
-    """Put a new models file in the place of the old one, if just one has that entry and all else
-    is the same in both.
-    """
+    """Replace the models file, provided that `name`'s entry is all that was added or removed."""
     path = user_models()
     before = tomllib.loads(old)
     try:
@@ -171,7 +169,7 @@ def _write(old: str, new: str, name: str) -> None:
         edited = False
     if not edited:
         raise CatalogError(
-            f"{path} has its models in a form that can't be edited here",
+            f"{path} is written in a way that r1local can't edit",
             f"edit the entry of {name} by hand",
         )
     try:

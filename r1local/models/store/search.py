@@ -1,4 +1,4 @@
-"""All models on this machine, and which of them a reference means."""
+"""All models on this machine, and the ones that a reference means."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,20 +26,21 @@ from r1local.models.store.installed import (
     stored_file,
 )
 
-#: Characters of a commit that tell it from others.
+#: Least characters of an abbreviated commit.
 _SHORT_COMMIT = 7
 
 
 def installed_models(catalog: Catalog) -> list[Installed]:
-    """The models on this machine, whole or unfinished, from every home, by name and quality.
+    """Return the models on this machine from every home, sorted by name and quality.
 
-    What can't be read is left out: another program's broken file is not the user's problem here.
+    Includes unfinished downloads. Leaves out what can't be read: another program's broken file is
+    not the user's problem here.
     """
     return [entry for entry in _all_files(catalog) if not entry.sidecar]
 
 
 def _all_files(catalog: Catalog) -> list[Installed]:
-    """The models on this machine, and their sidecars."""
+    """Return the models on this machine and their sidecars."""
     found = list(own_models.scan(catalog))
     seen: set[Path | None] = set()
     for entries in _elsewhere(catalog):
@@ -52,7 +53,7 @@ def _all_files(catalog: Catalog) -> list[Installed]:
 
 
 def _elsewhere(catalog: Catalog) -> Iterator[Iterator[Installed]]:
-    """The models of each folder that the catalog does not name."""
+    """Yield the models of each program's folders."""
     yield hugging_face.scan(hub_cache_folder(), catalog)
     for folder in lm_studio_folders():
         yield other_programs.scan_lm_studio(folder, catalog)
@@ -61,7 +62,7 @@ def _elsewhere(catalog: Catalog) -> Iterator[Iterator[Installed]]:
 
 
 def _reference(entry: Installed, entries: Sequence[Installed], catalog: Catalog) -> str:
-    """The shortest text that means this model and none before it."""
+    """Return the shortest reference that means this model and no preferred one."""
     for text in _candidates(entry):
         try:
             meant = _matching(parse_reference(text, catalog), entries)
@@ -109,14 +110,14 @@ def _matching(reference: Reference, entries: Sequence[Installed]) -> list[Instal
 
 
 def _tagged(entries: list[Installed], tag: str | None) -> list[Installed]:
-    """The entries that answer best to a tag; all of them without one."""
+    """Return the entries that match a tag best, or all of them without a tag."""
     if tag is None:
         return entries
     return closest(entries, lambda e: closeness(tag, e.quantization, e.filename or e.path.name))
 
 
 def _is_of(entry: Installed, reference: HubReference) -> bool:
-    """Whether a model is of a repository, and the file and revision asked for."""
+    """Tell whether a model comes from the repository, file and revision of a reference."""
     if (entry.repo_id or "").lower() != reference.repo_id.lower():
         return False
     names = {str(entry.filename).lower(), *(part.name.lower() for part in entry.parts)}
@@ -143,11 +144,10 @@ def _resolved(path: Path) -> Path | None:
 
 
 def copies(reference: Reference, catalog: Catalog) -> list[Installed]:
-    """The models on this machine that a reference means.
+    """Return the models on this machine that a reference means.
 
-    Whole ones come first; of these its own file, then what is in the Hugging Face cache, LM
-    Studio's and Ollama's, the best quality first. A path outside all of these is found as it is,
-    in the home `file`.
+    Whole models come first, sorted by home (see `HOMES`) and then by quality, the best first. A
+    path that is in none of these homes is returned with the home `file`.
     """
     found = _matching(reference, _all_files(catalog))
     if not found and isinstance(reference, PathReference):
@@ -157,7 +157,7 @@ def copies(reference: Reference, catalog: Catalog) -> list[Installed]:
 
 
 def find_installed(reference: Reference, catalog: Catalog) -> Installed | None:
-    """The first of `copies` that is whole, to be run; None if there is none."""
+    """Return the first whole model that a reference means, or None if there is none."""
     return next((entry for entry in copies(reference, catalog) if entry.whole), None)
 
 
@@ -175,10 +175,10 @@ def _by_itself(file: StoredFile) -> Installed:
 
 
 def remove_files(entry: Installed) -> int:
-    """Take a model off this machine, or an imported one out of the catalog; return bytes freed.
+    """Remove a model from this machine, or an imported one from the catalog; return bytes freed.
 
     Raises:
-        StoreError: it is not r1local's to remove, or the disk refuses.
+        StoreError: the model belongs to another program, or can't be removed.
         CatalogError: the user's models file can't be edited.
     """
     match entry.home:
@@ -189,16 +189,16 @@ def remove_files(entry: Installed) -> int:
             return 0
         case "embedded":
             raise StoreError(
-                f"{entry.name} is a part of r1local",
-                "hide it with hidden = true in your models.toml, or leave it: it is small",
+                f"{entry.name} is part of r1local",
+                "to hide it, set hidden = true in your models.toml",
             )
         case "Ollama":
             raise StoreError(
-                f"{entry.name} is Ollama's", f"remove it there: ollama rm {entry.name}"
+                f"{entry.name} belongs to Ollama", f"remove it there: ollama rm {entry.name}"
             )
         case "LM Studio":
-            raise StoreError(f"{entry.name} is LM Studio's", "remove it there, in My Models")
+            raise StoreError(f"{entry.name} belongs to LM Studio", "remove it there, in My Models")
         case "file":
             raise StoreError(
-                f"{entry.path.name} is a file of yours", "remove it as you do other files"
+                f"{entry.path.name} is your own file", "remove it as you would any other file"
             )

@@ -144,7 +144,7 @@ class PlainText(_Growing[str]):
         return self._draw(self._open, None, width) if self._open else []
 
     def _cut(self, text: str) -> Iterable[str]:
-        *lines, last = (self._open + text.expandtabs(4)).split("\n")
+        *lines, last = (self._open + text).expandtabs(4).split("\n")
         while len(last) > MAX_CHARACTERS:
             lines.append(last[:MAX_CHARACTERS])
             last = last[MAX_CHARACTERS:]

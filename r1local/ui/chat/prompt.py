@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app
+from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
@@ -182,14 +184,20 @@ class Editing:
         return EditingMode.VI if self.vi else EditingMode.EMACS
 
 
-def line_prompt(editing: Editing, toolbar: Callable[[], str]) -> PromptSession[str]:
-    """A prompt in the scrollback, with one row below it."""
+def line_prompt(
+    editing: Editing, toolbar: Callable[[], str], say: Callable[[str], None]
+) -> PromptSession[str]:
+    """A prompt in the scrollback, with one row below it; what is said stands above."""
+
+    def say_above(text: str) -> None:
+        run_in_terminal(lambda: say(text))
+
     session: PromptSession[str] = PromptSession(
         completer=editing.completer,
         history=editing.history,
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
-        key_bindings=input_keys(editing.pastes),
+        key_bindings=input_keys(editing.pastes, say_above),
         editing_mode=editing.mode,
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
@@ -221,11 +229,11 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
     return buffer
 
 
-def input_keys(pastes: Pastes) -> KeyBindings:
+def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
     """Keys of the input.
 
     Enter sends, Alt-Enter or a trailing backslash breaks the line, Ctrl-X Ctrl-E (in vi's mode v)
-    opens an editor.
+    opens an editor, or says why not.
     """
     keys = KeyBindings()
 
@@ -249,6 +257,9 @@ def input_keys(pastes: Pastes) -> KeyBindings:
     async def _edit(event: KeyPressEvent) -> None:
         # Not prompt_toolkit's own, which sends what an editor left unsaved, too; and in a buffer
         # apart, since keys typed ahead change this one.
+        if missing := _missing_editor():
+            say(f"the editor {missing} can't be run: set VISUAL or EDITOR to another one")
+            return
         before = event.current_buffer.document
         edited = Buffer(document=before, tempfile_suffix=".md")
         await edited.open_in_editor()
@@ -269,6 +280,16 @@ def input_keys(pastes: Pastes) -> KeyBindings:
         change_word(event, whole=True)
 
     return keys
+
+
+def _missing_editor() -> str | None:
+    """The editor that is asked for, if it isn't there: prompt_toolkit would take another."""
+    asked = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    try:
+        words = shlex.split(asked)
+    except ValueError:  # a quote that isn't closed
+        words = [asked]
+    return words[0] if words and not shutil.which(words[0]) else None
 
 
 def change_word(event: KeyPressEvent, *, whole: bool) -> None:

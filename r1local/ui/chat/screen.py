@@ -26,16 +26,13 @@ from prompt_toolkit.key_binding import (
 )
 from prompt_toolkit.layout import (
     AnyContainer,
-    BufferControl,
     ConditionalContainer,
-    Dimension,
     DynamicContainer,
     Float,
     FloatContainer,
     FormattedTextControl,
     HSplit,
     Layout,
-    VSplit,
     Window,
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
@@ -47,11 +44,12 @@ from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
-from r1local.ui.chat.prompt import Editing, VisibleInput, input_keys, vi_mode
+from r1local.ui.chat.prompt import Editing, input_keys, vi_mode
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
 from r1local.ui.chat.style import CHAT_STYLE
 from r1local.ui.chat.suspension import Suspension
 from r1local.ui.chat.view import ChatView
+from r1local.ui.chat.windows import arranged, input_window
 
 _FRAME_S = 1 / 30
 #: Painting may take this part of the time: the rest is the model's, which may need every core.
@@ -60,7 +58,6 @@ _PAINT_SHARE = 1 / 20
 #: second, as where a question of a megabyte is wrapped into rows.
 _LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
-_MOST_INPUT_ROWS = 10
 _THINKING_KEYS = " F3 answer now · F4 think on ─"
 
 #: An event to show, or something to do in the screen's own thread.
@@ -123,7 +120,9 @@ class ChatScreen:
         self._output = steady_output()
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=merge_key_bindings([input_keys(editing.pastes), self._screen_keys()]),
+            key_bindings=merge_key_bindings(
+                [input_keys(editing.pastes, self.talk.note), self._screen_keys()]
+            ),
             style=CHAT_STYLE,
             full_screen=True,
             mouse_support=True,
@@ -229,7 +228,7 @@ class ChatScreen:
         conversation = PaneWindow(self.talk.conversation)
         thinking = PaneWindow(self.talk.thinking)
         title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
-        stacked, beside = self._arranged(conversation, title, thinking)
+        stacked, beside = arranged(conversation, title, thinking, lambda: self._layout.share)
 
         def body() -> AnyContainer:
             if not self._thinking_shown():
@@ -244,51 +243,12 @@ class ChatScreen:
                 ConditionalContainer(title, folded),
                 Window(FormattedTextControl(self._waiting_rows), dont_extend_height=True),
                 Window(FormattedTextControl(self._status_row), height=1, style="class:status"),
-                self._input_window(search),
+                input_window(self._buffer, search, lambda: self._output.get_size().rows),
                 search,
             ]
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
         return SteadyRows(FloatContainer(rows, [menu]))
-
-    def _arranged(
-        self, conversation: PaneWindow, title: Window, thinking: PaneWindow
-    ) -> tuple[AnyContainer, AnyContainer]:
-        """The panes below one another, and side by side."""
-
-        def rest() -> Dimension:
-            return Dimension(weight=100 - self._layout.share)
-
-        def share() -> Dimension:
-            return Dimension(weight=self._layout.share)
-
-        below = HSplit([title, thinking])
-        stacked = HSplit([HSplit([conversation], height=rest), HSplit([below], height=share)])
-        rule = Window(char="│", width=1, style="class:rule")
-        left = HSplit([conversation], width=rest)
-        beside = VSplit([left, rule, HSplit([title, thinking], width=share)])
-        return stacked, beside
-
-    def _input_window(self, search: SearchToolbar) -> Window:
-        def height() -> Dimension:
-            rows = self._output.get_size().rows
-            return Dimension(min=1, max=max(min(_MOST_INPUT_ROWS, rows // 3), 1))
-
-        def prefix(line: int, wrapped: int) -> StyleAndTextTuples:
-            return [("class:question", "  " if line or wrapped else "❯ ")]
-
-        return Window(
-            BufferControl(
-                self._buffer,
-                [VisibleInput()],
-                preview_search=True,
-                search_buffer_control=search.control,
-            ),
-            height=height,
-            wrap_lines=True,
-            dont_extend_height=True,
-            get_line_prefix=prefix,
-        )
 
     def _side_by_side(self) -> bool:
         return self._layout.side_by_side(self._output.get_size().columns)

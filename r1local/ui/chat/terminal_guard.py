@@ -24,19 +24,26 @@ _LATE_S = 0.5
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP) if sys.platform != "win32" else ()
 
 
-def guarded_terminal(work: Callable[[], int], *, full_screen: bool) -> int:
+def guarded_terminal(
+    work: Callable[[], int], *, full_screen: bool, killed: Callable[[int], None]
+) -> int:
     """Do some work in a child process; return its exit code, in both processes.
 
     The child goes on from here as the program; in the parent, which only waits, a child
     that a signal ended yields 128 and the signal's number, as in a shell. Where there is
     no fork (Windows), the work is just done.
+
+    Args:
+        full_screen: the work has a screen of its own, which is left where that is mended.
+        killed: told in the parent, on a mended terminal, which signal ended the child.
     """
     if sys.platform == "win32":
         return work()
     import termios
 
     modes = termios.tcgetattr(sys.stdin.fileno())
-    mend = partial(_mend, modes, _LEAVE_SCREEN * full_screen + _RESET)
+    terminal = os.dup(sys.stdout.fileno())
+    mend = partial(_mend, terminal, modes, _LEAVE_SCREEN * full_screen + _RESET)
     # Else the system would stop a process that mends the terminal from the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     sys.stdout.flush()
@@ -51,6 +58,7 @@ def guarded_terminal(work: Callable[[], int], *, full_screen: bool) -> int:
     code = os.waitstatus_to_exitcode(_wait(child))
     if code < 0:
         mend()
+        killed(-code)
         return 128 - code
     return code
 
@@ -79,15 +87,24 @@ def _wait(child: int) -> int:
 
 
 def _mend_if_orphaned(alive: int, mend: Callable[[], None]) -> None:
-    """Wait for the parent's end, which closes its end of a pipe; then end too."""
+    """Wait for the parent's end, which closes its end of a pipe; then end too, unseen."""
     os.read(alive, 1)
+    _hide_output()
     mend()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _mend(modes: list[Any], reset: bytes) -> None:
+def _hide_output() -> None:
+    """Let what is painted and said from here on go nowhere: the terminal is the shell's again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty():
+            os.dup2(nowhere, stream.fileno())
+
+
+def _mend(terminal: int, modes: list[Any], reset: bytes) -> None:
     import termios
 
     with suppress(OSError, termios.error):
-        os.write(sys.stdout.fileno(), reset)
+        os.write(terminal, reset)
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, modes)

@@ -1,6 +1,6 @@
 """What the chat's two panes hold: the conversation, and one thought at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Literal, assert_never
 
@@ -53,6 +53,8 @@ class ChatView:
         self._budget: int | None = None
         self._fold: Passage | None = None
         self._title = ""
+        #: What stands in the conversation of each turn; notices are of none.
+        self._turns: list[list[Item]] = []
 
     @property
     def tokens_per_s(self) -> float:
@@ -79,19 +81,17 @@ class ChatView:
 
     def begin(
         self,
-        question: str | None,
+        question: str,
         reply: Reply | None = None,
         budget: int | None = None,
         *,
         json: bool = False,
     ) -> None:
-        """Start a reply: to a question that is new on the screen, or going on with one.
+        """Start a reply to a question, or the rest of one.
 
         `budget` is that of the thought, in tokens; `json` says that the answer will be JSON.
         """
-        if question is not None:
-            self.conversation.items.append(_question(question))
-            self.conversation.scroll_to_end()
+        self._begin_turn(question)
         self.state = "reading"
         self._meter = Meter(self._clock)
         self._begun, self._budget, self._fold = reply, budget, None
@@ -99,7 +99,7 @@ class ChatView:
         self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
-                self.conversation.items.append(_folded(_thought_line(reply)))
+                self._show_of_turn(_folded(_thought_line(reply)))
             self._begin_answer(reply.answer)
         self._show_thought(self._thought, "")
 
@@ -123,20 +123,19 @@ class ChatView:
                 self._withdraw(part == "thinking", characters)
             case Notice("schema", message):
                 self._answer = None  # it is whole, and this stands below it
-                self.note(f"{message}; /retry tries another way")
+                self._note_of_turn(f"{message}; /retry tries another way")
             case Notice(_, message):
-                self.note(message)
+                self._note_of_turn(message)
             case Finished():
                 self._finish(event)
             case _:
                 assert_never(event)
 
-    def begin_vote(self, question: str | None, votes: int) -> None:
-        """Start a vote on a question that is new on the screen, or on the last one anew."""
+    def begin_vote(self, question: str, votes: int) -> None:
+        """Start a vote on a question."""
+        self._begin_turn(question)
         self._votes = _Votes(VoteTable(votes))
-        new = [] if question is None else [_question(question)]
-        self.conversation.items += [*new, self._votes]
-        self.conversation.scroll_to_end()
+        self.conversation.items.append(self._votes)
         self.state = "voting"
         self._meter = Meter(self._clock)
         self._show_thought(_thought(""), "")
@@ -144,7 +143,7 @@ class ChatView:
     def handle_vote(self, event: VoteEvent) -> None:
         """Take the next event of a vote."""
         if isinstance(event, Notice):
-            self.note(event.message)
+            self._note_of_turn(event.message)
         elif isinstance(event, VoteResult):
             self._end_votes()
             self._show_elected(event)
@@ -153,12 +152,12 @@ class ChatView:
 
     def _show_elected(self, elected: VoteResult) -> None:
         tally = "\n".join(tally_lines(elected))
-        self.conversation.items.append(_folded(tally))
+        self._show_of_turn(_folded(tally))
         if elected.winner:
-            self.conversation.items.append(_answer_of(elected.winner.reply, raw=self.raw))
+            self._show_of_turn(_answer_of(elected.winner.reply, raw=self.raw))
             self._show_last_thought(elected.winner.reply)
         else:
-            self.note("no reply came to an answer")
+            self._note_of_turn("no reply came to an answer")
 
     def _end_votes(self) -> None:
         """Take the table away."""
@@ -169,7 +168,15 @@ class ChatView:
 
     def note(self, text: str) -> None:
         """Say something of r1local's own; above an answer that is being written."""
-        self.show(Passage(text, "class:note", spaced=False))
+        self.show(_note(text))
+
+    def _note_of_turn(self, text: str) -> None:
+        self._show_of_turn(_note(text))
+
+    def _show_of_turn(self, item: Item) -> None:
+        """Show something that goes with the last turn."""
+        self.show(item)
+        self._turns[-1].append(item)
 
     def show(self, item: Item) -> None:
         """Put something into the conversation; above what is being written."""
@@ -191,22 +198,27 @@ class ChatView:
 
     def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
         """Show a conversation from its start, in place of what was shown."""
-        items: list[Item] = []
-        for number, turn in enumerate(turns):
-            if number == dropped > 0:
-                items.append(Passage("the model is no longer given what is above", "class:note"))
-            items.append(_question(turn.labelled))
-            if turn.voters:
-                told = f"{reply_count(len(turn.voters))} voted; /think {number + 1}.1 opens one"
-                items.append(_folded(told))
-            if turn.reply:
-                items += self._reply_items(turn.reply)
-            elif turn.voters:
-                items.append(Passage(_VOTE_LOST, "class:note", spaced=False))
+        self._turns = [self._turn_items(number, turn) for number, turn in enumerate(turns, 1)]
+        items: list[Item] = [item for turn in self._turns[:dropped] for item in turn]
+        if 0 < dropped < len(turns):
+            items.append(Passage("the model is no longer given what is above", "class:note"))
+        items += [item for turn in self._turns[dropped:] for item in turn]
         self._answer = None
         self.conversation.replace(items)
         self.conversation.scroll_to_end()
         self._show_last_thought(turns[-1].reply if turns else None)
+
+    def take_back(self, before: Reply | None = None) -> None:
+        """Take the last turn away; all else stays. `before` is the reply that is the last then."""
+        gone = {id(item) for item in self._turns.pop()} if self._turns else set()
+        left = [item for item in self.conversation.items if id(item) not in gone]
+        self.conversation.replace(left)
+        self.conversation.scroll_to_end()
+        self._show_last_thought(before)
+
+    def keep_turns(self, count: int) -> None:
+        """Take what is shown beyond so many turns for none: an error came before the question."""
+        del self._turns[count:]
 
     def clear(self) -> None:
         """Take away what the conversation shows, but for an answer or a vote in the making."""
@@ -235,18 +247,29 @@ class ChatView:
     def show_raw(self, raw: bool) -> None:
         """Show answers as the model wrote them, or as Markdown."""
         self.raw = raw
-        items = self.conversation.items
-        for number, item in enumerate(items):
-            if isinstance(item, MarkdownText | PlainText):
-                json = isinstance(item, JsonText)
-                items[number] = answer = _answer_item(item.text, raw=raw, json=json)
-                if item is self._answer:
-                    self._answer = answer
-        self.conversation.reset()
+        answers = {
+            id(item): _answer_item(item.text, raw=raw, json=isinstance(item, JsonText))
+            for item in self.conversation.items
+            if isinstance(item, MarkdownText | PlainText)
+        }
+        self._answer = answers.get(id(self._answer), self._answer)
+        self._replace(answers)
 
     def _begin_answer(self, text: str) -> None:
-        self._answer = _answer_item(text, raw=self.raw, json=self._json)
-        self.conversation.items.append(self._answer)
+        answer = _answer_item(text, raw=self.raw, json=self._json)
+        self._show_of_turn(answer)
+        self._answer = answer
+
+    def _begin_turn(self, question: str) -> None:
+        self._turns.append([])
+        self._show_of_turn(_question(question))
+        self.conversation.scroll_to_end()
+
+    def _replace(self, others: Mapping[int, Item]) -> None:
+        """Show other things in place of some, which are told by their `id`."""
+        for items in (self.conversation.items, *self._turns):
+            items[:] = [others.get(id(item), item) for item in items]
+        self.conversation.reset()
 
     def _withdraw(self, from_thought: bool, characters: int) -> None:
         if from_thought:
@@ -262,7 +285,7 @@ class ChatView:
         self._meter.end_thought()
         fold = self._fold_line(self._meter.elapsed, self._meter.tokens, unfinished=unfinished)
         self._fold = fold
-        self.show(fold)
+        self._show_of_turn(fold)
 
     def _fold_line(self, seconds: float, count: int, *, unfinished: bool) -> Passage:
         if before := self._begun:
@@ -274,26 +297,36 @@ class ChatView:
     def _finish(self, event: Finished) -> None:
         if self.state == "thinking":
             self._end_thought(unfinished=event.thinking_open)
-        items, usage = self.conversation.items, event.usage
-        if self._fold in items:  # the engine's own figures count the tags too
-            items[items.index(self._fold)] = self._fold_line(
-                usage.thinking_s, usage.thinking_tokens, unfinished=event.thinking_open
-            )
-            self.conversation.reset()
+        usage = event.usage
+        if self._fold:  # the engine's own figures count the tags too
+            seconds, count = usage.thinking_s, usage.thinking_tokens
+            whole = self._fold_line(seconds, count, unfinished=event.thinking_open)
+            self._replace({id(self._fold): whole})
         self._meter.measured = event.usage.tokens_per_s
         self.state = "idle"
         self._answer = None
         if ending := _ending(event.reason):
-            self.note(ending)
+            self._note_of_turn(ending)
+
+    def _turn_items(self, number: int, turn: Turn) -> list[Item]:
+        items: list[Item] = [_question(turn.labelled)]
+        if turn.voters:
+            told = f"{reply_count(len(turn.voters))} voted; /think {number}.1 opens one"
+            items.append(_folded(told))
+        if turn.reply:
+            items += self._reply_items(turn.reply)
+        elif turn.voters:
+            items.append(_note(_VOTE_LOST))
+        return items
 
     def _reply_items(self, reply: Reply) -> list[Item]:
         items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
         if reply.answer:
             items.append(_answer_of(reply, raw=self.raw))
         if reply.valid is False:
-            items.append(Passage(_NOT_VALID, "class:note", spaced=False))
+            items.append(_note(_NOT_VALID))
         if ending := _ending(reply.reason):
-            items.append(Passage(ending, "class:note", spaced=False))
+            items.append(_note(ending))
         return items
 
 
@@ -316,6 +349,10 @@ def _ending(reason: str) -> str | None:
 def _thought_line(reply: Reply) -> str:
     count, seconds = reply.thinking_tokens, reply.thinking_s
     return thought_for(seconds, count, unfinished=reply.thinking_open)
+
+
+def _note(text: str) -> Passage:
+    return Passage(text, "class:note", spaced=False)
 
 
 def _folded(line: str) -> Passage:

@@ -1,1 +1,1 @@
-"""What the commands about models print: cards, downloads, verifications."""
+"""The output of the commands about models: cards, downloads and verifications."""

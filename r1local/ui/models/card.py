@@ -1,4 +1,4 @@
-"""A model's card: its facts, its published scores, and what it takes on this machine."""
+"""A model's card: its facts, its published scores, and its memory needs on this machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ _SCORES = {
 _STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
 _SHORT = {"GPU": "GPU", "GPU+CPU": "part", "CPU": "CPU", "no": "no"}
 _LEGEND = (
-    "GPU: all of it on the GPU; part: some layers; CPU: in memory; no: more than is free."
-    " Sizes are of files, KV cache and work space, in GiB."
+    "GPU: all layers on the GPU; part: some layers; CPU: none; no: more memory than is free."
+    " Sizes include the file, the KV cache and work space, in GiB."
 )
 _ESTIMATE = (
     "Speeds are estimates for an empty context: 50 to 85 % of what the memory's bandwidth allows."
 )
-#: Contexts in tokens, those that tell most about a machine first.
+#: Contexts in tokens, the most informative about a machine first.
 _TELLING = (8_192, 32_768, 4_096, 131_072)
-#: Columns of a plan that a context takes, and those of what stands beside the contexts.
+#: Width of a context's column in a plan, and of all other columns together.
 _CONTEXT_WIDTH, _FIXED_WIDTH = 11, 32
 
 
 @dataclass(frozen=True, slots=True)
 class ContextPlan:
-    """What a context of so many tokens takes, in bytes, and where the model then runs."""
+    """The memory in bytes for a context of `context` tokens, and where the model would run."""
 
     context: int
     kv_cache: int
@@ -50,7 +50,7 @@ class ContextPlan:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """A quantization's plans; tokens per second from `slowest` to `fastest`, 0 if unknown."""
+    """A quantization's plans, and its tokens per second, `slowest` to `fastest`, 0 if unknown."""
 
     quantization: str
     weights: int
@@ -62,7 +62,7 @@ class VariantPlan:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All that `show` tells; memory is in bytes free."""
+    """Everything that `show` prints; `memory` and `gpu_memory` are free bytes."""
 
     name: str
     facts: dict[str, str]
@@ -74,7 +74,7 @@ class Card:
 
 
 def print_card(console: Console, card: Card) -> None:
-    """Print a card as wide as the console, with fewer contexts where it is narrow."""
+    """Print a card in the console's width, with fewer contexts if it is narrow."""
     console.print(Text(visible_line(card.name), "bold"))
     _print_facts(console, card.facts)
     if card.scores:
@@ -90,7 +90,7 @@ def print_card(console: Console, card: Card) -> None:
 
 
 def _print_facts(console: Console, facts: dict[str, str]) -> None:
-    """Print labels and values: wrapped in their column on a terminal, a line each in a pipe."""
+    """Print labels and values: in two columns on a terminal, one per line in a pipe."""
     if not console.is_terminal:
         for label, value in facts.items():
             console.print(f"{label}: {unbroken(value)}")
@@ -113,7 +113,7 @@ def _memory(card: Card) -> Text:
 
 
 def _gib(size: int) -> str:
-    """A size in GiB, or in MiB and saying so where that would be nothing."""
+    """Return a size in GiB, or in MiB, with the unit, if it would be 0 GiB."""
     if 0 < size < 0.1 * 2**30:
         return f"{max(1, size >> 20)} MiB"
     return f"{size / 2**30:.1f}" if size < 100 * 2**30 else f"{size / 2**30:.0f}"
@@ -148,7 +148,7 @@ def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
 
 
 def _shown_contexts(variants: Sequence[VariantPlan], width: int) -> list[int]:
-    """The contexts there is room for: those of a chat and of a long thought first."""
+    """Return the contexts there is room for, preferring the most informative ones."""
     contexts = [plan.context for plan in variants[0].contexts]
     room = max(1, (width - _FIXED_WIDTH) // _CONTEXT_WIDTH)
     telling = [context for context in _TELLING if context in contexts]

@@ -1,4 +1,4 @@
-"""Downloads on the screen, in a log, or as JSON events."""
+"""Downloads shown on the screen, in a log, or as JSON events."""
 
 import json
 import sys
@@ -30,27 +30,27 @@ from r1local.units import disk_size
 
 #: Seconds between two lines of progress in a log, and between two JSON events.
 _LOG_INTERVAL_S, _JSON_INTERVAL_S = 60.0, 0.5
-#: Columns below which a bar only shows its name and percentage.
+#: Terminal columns below which a bar shows only its name and percentage.
 _WIDE = 70
 
 
 class DownloadDisplay(Protocol):
-    """What shows the downloads of one command."""
+    """Display of the downloads of one command."""
 
-    def told(self, message: str) -> None:
-        """Show something worth a line."""
+    def notify(self, message: str) -> None:
+        """Show a message on a line of its own."""
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
-        """Show that these files, of so many bytes, are to come."""
+        """Prepare for the downloads of these files, given with their sizes in bytes."""
 
     def file(self, name: str) -> None:
-        """Show that a file is on its way."""
+        """Show that the download of a file starts."""
 
     def report(self, event: Progress | DownloadNotice) -> None:
-        """Show how far it is."""
+        """Show the progress of the current file, or a notice."""
 
     def done(self, path: str) -> None:
-        """Show that a model is whole, and where."""
+        """Show that a model is complete, and where it is."""
 
     def __enter__(self) -> Self: ...
 
@@ -63,7 +63,7 @@ class DownloadDisplay(Protocol):
 
 
 def display_for(output_format: ModelFormat) -> DownloadDisplay:
-    """JSON events on stdout, bars on a terminal, or a line a minute."""
+    """Return a display: JSON events on stdout, bars on a terminal, or a line per minute."""
     if output_format == "json":
         return JsonDisplay()
     console = console_for(sys.stderr)
@@ -71,7 +71,7 @@ def display_for(output_format: ModelFormat) -> DownloadDisplay:
 
 
 class _Totals:
-    """How far all files are together, and how fast they come."""
+    """The progress of all files together, and their speed."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -97,19 +97,19 @@ class _Totals:
 
     @property
     def speed(self) -> float:
-        """Bytes per second since the beginning, without what was there already."""
+        """Bytes per second since the start, not counting what was there already."""
         return (self.done - (self._at_start or 0)) / max(1e-3, monotonic() - self._started)
 
 
 class LogDisplay:
-    """A line at the beginning and the end, and one a minute."""
+    """A log with a line at the start and the end, and one every minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._totals = _Totals()
         self._next_line = 0.0
 
-    def told(self, message: str) -> None:
+    def notify(self, message: str) -> None:
         print_notice(self._console, message)
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
@@ -118,23 +118,23 @@ class LogDisplay:
 
     def file(self, name: str) -> None:
         self._totals.next_file()
-        self.told(f"downloading {name}")
+        self.notify(f"downloading {name}")
 
     def report(self, event: Progress | DownloadNotice) -> None:
         if isinstance(event, DownloadNotice):
-            self.told(event.message)
+            self.notify(event.message)
             return
         totals = self._totals
         totals.report(event)
         if monotonic() >= self._next_line:
             self._next_line = monotonic() + _LOG_INTERVAL_S
-            self.told(
+            self.notify(
                 f"{disk_size(totals.done)} of {disk_size(totals.total)}"
                 f" ({100 * totals.done / totals.total:.0f} %), {totals.speed / 1e6:.1f} MB/s"
             )
 
     def done(self, path: str) -> None:
-        self.told(f"done: {path}")
+        self.notify(f"done: {path}")
 
     def __enter__(self) -> Self:
         return self
@@ -144,14 +144,14 @@ class LogDisplay:
 
 
 class JsonDisplay:
-    """One JSON object a line on stdout, flushed."""
+    """JSON events on stdout, one object per line, flushed."""
 
     def __init__(self) -> None:
         self._name = ""
         self._next_event = 0.0
         self._whole = False
 
-    def told(self, message: str) -> None:
+    def notify(self, message: str) -> None:
         self._print({"type": "notice", "message": message})
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
@@ -163,12 +163,12 @@ class JsonDisplay:
 
     def report(self, event: Progress | DownloadNotice) -> None:
         if isinstance(event, DownloadNotice):
-            self.told(event.message)
+            self.notify(event.message)
         elif monotonic() >= self._next_event or (event.done == event.total and not self._whole):
             self._whole = event.done == event.total
             self._next_event = monotonic() + _JSON_INTERVAL_S
-            told = {"type": "progress", "file": self._name, "done": event.done}
-            self._print(told | {"total": event.total})
+            line = {"type": "progress", "file": self._name, "done": event.done}
+            self._print(line | {"total": event.total})
 
     def done(self, path: str) -> None:
         self._print({"type": "done", "path": path})
@@ -185,7 +185,7 @@ class JsonDisplay:
 
 
 class BarDisplay:
-    """A bar for the file on its way, and one for all of them where there are several."""
+    """A progress bar for the current file, and one for all files if there are several."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -205,7 +205,7 @@ class BarDisplay:
         self._all: TaskID | None = None
         self._totals = _Totals()
 
-    def told(self, message: str) -> None:
+    def notify(self, message: str) -> None:
         self._console.print(visible_line(message), style="dim", soft_wrap=False)
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
@@ -225,7 +225,7 @@ class BarDisplay:
 
     def report(self, event: Progress | DownloadNotice) -> None:
         if isinstance(event, DownloadNotice):
-            self.told(event.message)
+            self.notify(event.message)
             return
         self._totals.report(event)
         if self._file is not None:
@@ -237,7 +237,7 @@ class BarDisplay:
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
         self._file = self._all = None
-        self.told(f"done: {path}")
+        self.notify(f"done: {path}")
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -249,7 +249,10 @@ class BarDisplay:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model that can be pulled: bytes of its default file, and where it would run."""
+    """A model that can be pulled, with the size of its default file in bytes.
+
+    `fit` says where it would run.
+    """
 
     name: str
     summary: str
@@ -258,7 +261,7 @@ class Offer:
 
 
 def ask_which(console: Console, offers: Sequence[Offer]) -> str | None:
-    """Let the user choose a model by number or name; None if none was chosen."""
+    """Let the user choose a model by number or name; return None if none was chosen."""
     columns = (
         Column("", [str(number) for number in range(1, len(offers) + 1)], 5, right=True),
         Column("MODEL", [offer.name for offer in offers], 7),
@@ -268,7 +271,7 @@ def ask_which(console: Console, offers: Sequence[Offer]) -> str | None:
     )
     print_table(console, columns)
     try:
-        answer = console.input("which one? ").strip()
+        answer = console.input("which model? ").strip()
     except (EOFError, KeyboardInterrupt):
         return None
     if answer.isdigit() and 1 <= int(answer) <= len(offers):

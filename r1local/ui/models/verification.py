@@ -1,4 +1,4 @@
-"""Files being verified: how far it is, painted over; and a line for each that is done."""
+"""The progress of verifying files, on a line that is repainted, and a line for each result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _STYLES = {"ok": "green", "damaged": "bold red", "unreadable": "bold red", "no c
 
 
 class VerificationProgress:
-    """How much of the bytes to be read has been; nothing where it can't be painted over."""
+    """Progress of reading files in percent, shown only where a line can be repainted."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._rows = LiveRows(console) if can_repaint(console) else None
@@ -27,7 +27,7 @@ class VerificationProgress:
         self._next = monotonic() + _INTERVAL_S
 
     def read(self, size: int, name: str) -> None:
-        """Take note of some more bytes, of the file of that name."""
+        """Count more bytes, read from a file of the model `name`."""
         self._read += size
         if self._rows and monotonic() >= self._next:
             self._next = monotonic() + _INTERVAL_S
@@ -35,14 +35,14 @@ class VerificationProgress:
             self._rows.update([], [live_line(self._console, line)])
 
     def clear(self) -> None:
-        """Leave no trace, before something else is printed."""
+        """Remove the line, before something else is printed."""
         if self._rows:
             self._rows.update([], [])
 
 
 @contextmanager
 def verifying(console: Console, total: int) -> Iterator[VerificationProgress]:
-    """Show how far the reading of `total` bytes is, until the end or an interruption."""
+    """Show the progress of reading `total` bytes, until the end or an interruption."""
     progress = VerificationProgress(console, total)
     try:
         yield progress
@@ -51,7 +51,7 @@ def verifying(console: Console, total: int) -> Iterator[VerificationProgress]:
 
 
 def print_verified(console: Console, state: str, model: str, path: Path) -> None:
-    """Print what one file turned out to be: a row on a terminal, all of it in a pipe."""
+    """Print the result for one file: cut to one row on a terminal, in full in a pipe."""
     if not console.is_terminal:
         console.file.write(f"{state}\t{unbroken(model)}\t{unbroken(str(path))}\n")
         console.file.flush()

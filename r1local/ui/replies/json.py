@@ -1,7 +1,7 @@
-"""Replies for programs: one JSON object, or one a line for each event.
+"""Replies for programs: one JSON object, or one per line for each event.
 
-The text in them is exact. What a terminal would obey is written as `\\uXXXX`, which
-means the same to a program and nothing to a screen.
+The texts in them are exact. Characters that control a terminal are written as `\\uXXXX`,
+which means the same to a program and does nothing on a screen.
 """
 
 import json
@@ -19,10 +19,14 @@ from r1local.ui.safe_text import visible_json
 
 
 class JsonRenderer:
-    """One JSON object for the whole reply, written when it has ended; notices go to `err`.
+    """Renderer of one JSON object for the whole reply, written at its end.
 
     Args:
-        reply: takes each event before the renderer does.
+        stream: where the object goes.
+        err: where notices go.
+        reply: receives each event before the renderer does.
+        with_thinking: include the thinking.
+        with_answer: include the answer.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class JsonRenderer:
         self._with_answer = with_answer
 
     def handle(self, event: Event) -> None:
-        """Say a notice, or write the object."""
+        """Print a notice, or write the object at the end."""
         match event:
             case ThinkingDelta() | AnswerDelta() | Rewound():
                 pass
@@ -52,7 +56,7 @@ class JsonRenderer:
                 assert_never(event)
 
     def close(self) -> None:
-        """Nothing is left open: a reply that did not finish has no object."""
+        """Do nothing: a reply that did not finish has no object."""
 
     def _finish(self, event: Finished) -> None:
         whole = self._reply.reply()
@@ -72,10 +76,13 @@ class JsonRenderer:
 
 
 class JsonLinesRenderer:
-    """One JSON object a line for each event, flushed, for programs that follow along.
+    """Renderer of one JSON object per line for each event, flushed for programs that follow along.
 
     Args:
-        reply: takes each event before the renderer does.
+        stream: where the lines go.
+        reply: receives each event before the renderer does.
+        with_thinking: include the thinking.
+        with_answer: include the answer.
     """
 
     def __init__(
@@ -104,11 +111,11 @@ class JsonLinesRenderer:
                 assert_never(event)
 
     def close(self) -> None:
-        """Nothing is left open: each line is whole."""
+        """Do nothing: each line is complete."""
 
     def _write_delta(self, part: Part, text: str) -> None:
         if self._shown[part]:
-            # Most lines are these, and encoding a dictionary would cost twice as much.
+            # Most lines are of this kind, and encoding a dictionary would cost twice as much.
             self._stream.write(f'{{"type": "{part}", "text": {visible_json(_encode(text))}}}\n')
             self._stream.flush()
 
@@ -130,7 +137,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def write_line(stream: IO[str], value: Mapping[str, object]) -> None:
-    """Write one JSON object on a line of its own, harmless on a screen."""
+    """Write a JSON object on a line of its own, harmless on a terminal."""
     stream.write(visible_json(_encode(value)) + "\n")
     stream.flush()
 
@@ -157,5 +164,5 @@ def _timing(usage: Usage) -> dict[str, float]:
 
 
 def rounded(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Times as JSON has them, to a tenth of a millisecond."""
+    """Round times for JSON to a tenth of a millisecond."""
     return {name: round(value, 4) for name, value in seconds.items()}

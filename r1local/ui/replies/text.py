@@ -1,7 +1,7 @@
-"""What becomes of a reply's events: one renderer for each form of output.
+"""Renderers of a reply's events, one for each output format.
 
-A renderer is closed whatever happens, `contextlib.closing` being the way to do it. Errors
-of the streams, as a broken pipe or a full disk, are the caller's to handle.
+Always close a renderer, for example with `contextlib.closing`. The caller handles errors of
+the streams, such as a broken pipe or a full disk.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,13 @@ _FOLD_INTERVAL_S = 1 / 10
 
 
 class Renderer(Protocol):
-    """Takes the events of one reply, in order."""
+    """Renderer of the events of one reply, which it receives in order."""
 
     def handle(self, event: Event) -> None:
         """Show or write one event."""
 
     def close(self) -> None:
-        """Leave the streams whole: after `Finished`, after an exception, or twice."""
+        """Leave the streams in order; called after `Finished` or an exception, maybe twice."""
 
 
 def renderer_for(
@@ -51,15 +51,15 @@ def renderer_for(
     """Return the renderer of one reply.
 
     Args:
-        out: the console of standard output, which the answer goes to.
-        err: the console of standard error, for thinking, notices and how it ended.
-        reply: takes each event before the renderer does; what is written at the end, less
-            the loops, is written of it.
+        out: the console of standard output, for the answer.
+        err: the console of standard error, for thinking, notices and how the reply ended.
+        reply: receives each event before the renderer does; what is written at the end
+            comes from it, without loops that were taken back.
         output_format: text to read, one JSON object, or one JSON object for each event.
-        thinking: what becomes of the thought; `only` leaves the answer out instead.
-        answer_only: print nothing but the final answer. Applies to the text format.
+        thinking: how to show the thought; `only` leaves out the answer instead.
+        answer_only: print nothing but the final answer; applies to the text format.
         json: the answer will be JSON, and is shown as code on a terminal.
-        clock: gives seconds, for the footer and the pace of repainting.
+        clock: returns the time in seconds, for the footer and to limit repainting.
     """
     with_thinking, with_answer = thinking != "hide", thinking != "only"
     match output_format:
@@ -84,26 +84,26 @@ def text_renderer(
     json: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> "TextRenderer":
-    """Return the renderer of a reply as text to read, its answer whole; see `renderer_for`."""
+    """Return the renderer of a reply as text, with the whole answer; see `renderer_for`."""
     thought = _thinking_part(out, err, thinking, clock)
     return TextRenderer(err, thought, _answer_part(out, err, thinking, clock, json=json))
 
 
 class PartRenderer(Protocol):
-    """Shows the thinking or the answer of one reply."""
+    """Renderer of the thinking or the answer of one reply."""
 
     def write(self, text: str, tokens: int) -> None:
-        """Show the next characters; `tokens` counts the part's so far."""
+        """Show the next characters; `tokens` is the number of the part's tokens so far."""
 
     def set_aside(self) -> None:
-        """Leave the cursor at the start of a line, for a line that isn't this part's."""
+        """Move to the start of a line, to make way for a line that isn't part of this."""
 
     def end(self, *, unfinished: bool) -> None:
-        """End the part, empty or not; `unfinished` if it was cut off."""
+        """End the part, empty or not; it is `unfinished` if it was cut off."""
 
 
 class TextRenderer:
-    """Text for people: the thinking, then the answer, then how it ended if not by itself."""
+    """Renderer of text for people: the thinking, the answer, and an unusual end."""
 
     def __init__(self, err: Console, thinking: PartRenderer, answer: PartRenderer) -> None:
         self._err = err
@@ -123,7 +123,7 @@ class TextRenderer:
                 self._current = self._answer
                 self._answer.write(text, tokens)
             case Rewound():
-                pass  # what was shown stays shown; a notice says what happened
+                pass  # what was shown stays; a notice says what happened
             case Notice(_, message):
                 if self._current is not None:
                     self._current.set_aside()
@@ -134,7 +134,7 @@ class TextRenderer:
                 assert_never(event)
 
     def close(self) -> None:
-        """End what is still open; a stream that fails has been reported already."""
+        """End the current part; a failing stream has been reported already."""
         current, self._current = self._current, None
         if current is not None:
             with suppress(OSError, ValueError):
@@ -151,7 +151,7 @@ class TextRenderer:
 
 
 class Unshown:
-    """A part that nobody asked to see."""
+    """Renderer of a part that isn't shown."""
 
     def write(self, text: str, tokens: int) -> None:
         """Show nothing."""
@@ -197,7 +197,7 @@ class PlainPart:
 
 
 class StreamedThinking:
-    """The thought, dim, word by word, between a header and a footer."""
+    """Renderer of the thought as it comes, dim, between a header and a footer."""
 
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
         self._err = err
@@ -207,7 +207,7 @@ class StreamedThinking:
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
-        """Write the next characters, a word as soon as it is whole."""
+        """Write the next characters, each word as soon as it is complete."""
         if not self._meter.tokens:
             print_notice(self._err, "Thinking")
         self._meter.count(tokens)
@@ -215,7 +215,7 @@ class StreamedThinking:
         self._inside_line = text[-1] != "\n"
 
     def set_aside(self) -> None:
-        """Break the line."""
+        """Start a new line."""
         self._show(self._words.flush())
         if self._inside_line:
             self._err.file.write("\n")
@@ -235,7 +235,7 @@ class StreamedThinking:
 
 
 class FoldedThinking:
-    """One line that counts while the model thinks, and then the footer or no trace."""
+    """Renderer of a line that counts tokens while the model thinks, then a footer or nothing."""
 
     def __init__(self, err: Console, clock: Callable[[], float], *, with_footer: bool) -> None:
         self._err = err
@@ -246,7 +246,7 @@ class FoldedThinking:
         self._next_paint = clock()
 
     def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
-        """Count the tokens, and say so now and then."""
+        """Count the tokens, and repaint the line now and then."""
         self._meter.count(tokens)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _FOLD_INTERVAL_S
@@ -254,20 +254,20 @@ class FoldedThinking:
             self._rows.update([], [live_line(self._err, line)])
 
     def set_aside(self) -> None:
-        """Take the line away until the next token."""
+        """Remove the line until the next token."""
         self._rows.update([], [])
 
     def end(self, *, unfinished: bool) -> None:
-        """Put the footer in the line's place, if there is to be one."""
+        """Replace the line by the footer, if there is to be one."""
         footer = [Text(_footer(self._meter, unfinished), "dim"), Text()]
         self._rows.update(footer if self._with_footer else [], [])
 
 
 class MarkdownAnswer:
-    """The answer as rendered Markdown, or as JSON."""
+    """Renderer of the answer as formatted Markdown, or as JSON."""
 
     def __init__(self, out: Console, clock: Callable[[], float], *, json: bool) -> None:
-        # Here, since replies in pipes have no use for it and would wait 35 ms.
+        # Imported here, since replies in pipes don't need it and it takes 35 ms.
         from r1local.ui.markdown.view import MarkdownView
 
         self._view = MarkdownView(out, clock, json=json)
@@ -281,15 +281,17 @@ class MarkdownAnswer:
         self._view.set_aside()
 
     def end(self, *, unfinished: bool) -> None:  # noqa: ARG002
-        """Show everything for good."""
+        """Show all that is still held back."""
         self._view.close()
 
 
 class FinalAnswerOnly:
-    """Nothing but the content of the last box.
+    """Renderer of only the last box's content.
 
     Args:
-        reply: takes each event before this does.
+        out: the console for the final answer.
+        err: the console for the notice that there is none.
+        reply: receives each event before this renderer does.
     """
 
     def __init__(self, out: Console, err: Console, reply: ReplyBuilder) -> None:
@@ -304,7 +306,7 @@ class FinalAnswerOnly:
         """Leave the cursor where it is."""
 
     def end(self, *, unfinished: bool) -> None:
-        """Print the final answer, or say on standard error that there is none."""
+        """Print the final answer, or a notice that there is none."""
         if unfinished:
             return
         answer = final_answer(self._reply.text("answer"))

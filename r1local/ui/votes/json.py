@@ -1,4 +1,4 @@
-"""Votes for programs: one JSON object, or one a line for each event of each voter."""
+"""Votes for programs: one JSON object, or one per line for each event of each voter."""
 
 from typing import IO, assert_never
 
@@ -19,7 +19,7 @@ from r1local.ui.replies.json import rounded, write_line
 
 
 class JsonVotes:
-    """One JSON object for the whole vote, written at its end; notices go to `err`."""
+    """Renderer of one JSON object for the whole vote, written at its end; notices go to `err`."""
 
     def __init__(self, stream: IO[str], err: Console, model: str, with_thinking: bool) -> None:
         self._stream = stream
@@ -28,7 +28,7 @@ class JsonVotes:
         self._with_thinking = with_thinking
 
     def handle(self, event: VoteEvent) -> None:
-        """Say a notice, or write the object."""
+        """Print a notice, or write the object at the end."""
         match event:
             case Notice(_, message):
                 print_notice(self._err, message)
@@ -40,7 +40,7 @@ class JsonVotes:
                 assert_never(event)
 
     def close(self) -> None:
-        """Nothing is left open: a vote that did not finish has no object."""
+        """Do nothing: a vote that did not finish has no object."""
 
     def _finish(self, elected: VoteResult) -> None:
         winner = elected.winner
@@ -64,7 +64,10 @@ class JsonVotes:
 
 
 class JsonLinesVotes:
-    """One JSON object a line for each event, flushed; a voter's has the voter's number."""
+    """Renderer of one JSON object per line for each event, flushed.
+
+    The object of a voter's event has the voter's number.
+    """
 
     def __init__(self, stream: IO[str], with_thinking: bool) -> None:
         self._stream = stream
@@ -90,7 +93,7 @@ class JsonLinesVotes:
                 assert_never(event)
 
     def close(self) -> None:
-        """Nothing is left open: each line is whole."""
+        """Do nothing: each line is complete."""
 
     def _write_of_voter(self, voter: int, event: Event) -> None:
         line: dict[str, object]
@@ -108,7 +111,7 @@ class JsonLinesVotes:
             case Notice(kind, message):
                 line = {"type": "notice", "voter": voter, "kind": kind, "message": message}
             case Finished():
-                return  # the ballot says it
+                return  # the line of type "ballot" has it all
             case _:
                 assert_never(event)
         write_line(self._stream, line)

@@ -1,4 +1,4 @@
-"""What becomes of a vote's events: a live table and the answer, or JSON for programs."""
+"""Renderers of a vote's events: a live table and the answer, or JSON for programs."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,22 +25,22 @@ from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
 from r1local.ui.wording import reply_count
 
 _INTERVAL_S = 1 / 10
-#: Candidates in the live table and the tally, and cells of the longest bar.
+#: Most candidates in the live table and the tally, and cells of the longest bar.
 _MOST_CANDIDATES, _LONGEST_BAR = 8, 20
-#: Cells of a terminal for an answer in them, at most.
+#: Most terminal cells for an answer in the table and the tally.
 _ANSWER_CELLS = 40
 
 _State: TypeAlias = Literal["thinking", "answering", "paused", "done", "no answer"]
 
 
 class VoteRenderer(Protocol):
-    """Takes the events of one vote, in order."""
+    """Renderer of the events of one vote, which it receives in order."""
 
     def handle(self, event: VoteEvent) -> None:
         """Show or write one event."""
 
     def close(self) -> None:
-        """Leave the streams whole: after `VoteResult`, after an exception, or twice."""
+        """Leave the streams in order; called after `VoteResult` or an exception, maybe twice."""
 
 
 def vote_renderer_for(
@@ -57,14 +57,14 @@ def vote_renderer_for(
     """Return the renderer of one vote.
 
     Args:
-        out: the console of standard output, which the winning answer goes to.
+        out: the console of standard output, for the winning answer.
         err: the console of standard error, for the live table, the tally and notices.
         output_format: text to read, one JSON object, or one JSON object for each event.
-        with_thinking: JSON has the thoughts, and the tally stays on the terminal.
-        answer_only: print nothing but the final answer. Applies to the text format.
-        votes: how many voters there are to be.
-        model: the name that the JSON object gives the model.
-        clock: gives seconds, for the pace of repainting.
+        with_thinking: include the thoughts in JSON, and keep the tally on the terminal.
+        answer_only: print nothing but the final answer; applies to the text format.
+        votes: the number of voters.
+        model: the model's name in the JSON object.
+        clock: returns the time in seconds, to limit repainting.
     """
     match output_format:
         case "json":
@@ -79,7 +79,7 @@ def vote_renderer_for(
 
 
 class TextVotes:
-    """Text for people: the table while it lasts, the winning answer, and the tally."""
+    """Renderer of text for people: a live table, then the winning answer and the tally."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class TextVotes:
             self._table.handle(event)
 
     def close(self) -> None:
-        """Take the table away; a stream that fails has been reported already."""
+        """Remove the table; a failing stream has been reported already."""
         if self._table:
             with suppress(OSError, ValueError):
                 self._table.clear()
@@ -125,7 +125,7 @@ class TextVotes:
     def _write(self, answer: str, *, json: bool) -> None:
         out = self._out
         if can_repaint(out) and not self._answer_only:
-            from r1local.ui.markdown.view import MarkdownView  # as in `renderers.MarkdownAnswer`
+            from r1local.ui.markdown.view import MarkdownView  # as in `replies.text`
 
             view = MarkdownView(out, monotonic, json=json)
             view.feed(answer)
@@ -137,7 +137,7 @@ class TextVotes:
 
 
 def tally_lines(elected: VoteResult) -> list[str]:
-    """The tally in words, the winner first, and why it ended early if it did."""
+    """Return the lines of a tally, the winner first, and why the vote ended early if it did."""
     without = elected.finished - sum(one.votes for one in elected.candidates)
     lines = [f"{one_line(one.answer)} · {_votes(one.votes)}" for one in elected.candidates]
     lines = _shortened(lines)
@@ -146,18 +146,18 @@ def tally_lines(elected: VoteResult) -> list[str]:
         lines.append(f"not valid by the schema · {invalid:,}")
     if without > invalid:
         lines.append(f"without an answer · {without - invalid:,}")
-    speed = f"{elected.tokens:,} tokens, {elected.tokens_per_s:,.0f} a second"
+    speed = f"{elected.tokens:,} tokens, {elected.tokens_per_s:,.0f} per second"
     why = {
         "complete": "",
         "decided": ", then the outcome was certain",
         "confident": ", then the leader was likely enough to stay ahead",
-        "cancelled": ", then it was stopped",
+        "cancelled": ", then the vote was stopped",
     }[elected.ended]
     return [*lines, f"{reply_count(elected.finished)}{why} · {speed}"]
 
 
 def one_line(answer: str) -> str:
-    """An answer as one line that fits a table."""
+    """Return an answer as one line, shortened to fit a table."""
     line = " ".join(answer.split())
     if cell_len(line) <= _ANSWER_CELLS:
         return line
@@ -176,7 +176,7 @@ def _shortened(lines: Sequence[str]) -> list[str]:
 
 
 class LiveVotes:
-    """The table that is painted over while people wait."""
+    """The table of a vote, repainted while it lasts."""
 
     def __init__(self, err: Console, votes: int, clock: Callable[[], float]) -> None:
         self._err = err
@@ -187,7 +187,7 @@ class LiveVotes:
         self._next_paint = clock()
 
     def handle(self, event: VoterEvent | Paused | VoterReply | TallyUpdate) -> None:
-        """Note what an event says, and paint now and then."""
+        """Update the table with an event, and repaint it now and then."""
         self._table.handle(event)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _INTERVAL_S
@@ -196,18 +196,18 @@ class LiveVotes:
             self._painted = True
 
     def clear(self) -> None:
-        """Take the table away, until it is painted again."""
+        """Remove the table until it is painted again."""
         if self._painted:
             self._rows.update([], [])
         self._painted = False
 
 
 class VoteTable:
-    """The candidates of a vote while it lasts, and what each voter does.
+    """The candidates of a vote while it lasts, and what each voter is doing.
 
     Args:
-        votes: how many voters there are to be.
-        clock: gives seconds.
+        votes: the number of voters.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, votes: int, clock: Callable[[], float] = monotonic) -> None:
@@ -220,7 +220,7 @@ class VoteTable:
         self._candidates: tuple[Candidate, ...] = ()
 
     def handle(self, event: VoterEvent | Paused | VoterReply | TallyUpdate) -> None:
-        """Note what an event says."""
+        """Update the table with an event."""
         match event:
             case VoterEvent(voter, ThinkingDelta(_, tokens)):
                 self._states[voter], self._thinking[voter] = "thinking", tokens
@@ -239,7 +239,10 @@ class VoteTable:
                 assert_never(event)
 
     def lines(self, width: int, height: int) -> list[str]:
-        """The table in so many columns and at most so many rows; answers are not made harmless."""
+        """Return the table's lines, at most `height` of them, for a terminal `width` cells wide.
+
+        Control characters in answers are left as they are.
+        """
         tokens = sum(self._thinking.values()) + sum(self._answering.values())
         voted = sum(candidate.votes for candidate in self._candidates)
         head = f"{voted:,} of {self._votes:,} votes · {tokens:,} tokens"
@@ -259,7 +262,7 @@ class VoteTable:
         return _shortened(lines)
 
     def _voter_lines(self, columns: int) -> list[str]:
-        """The voters that are at work, several beside one another, and how many wait."""
+        """Return lines with the voters at work, several per line, and the number waiting."""
         cells = [
             f"#{voter} {state} {self._thinking.get(voter, 0) + self._answering.get(voter, 0):,}"
             for voter, state in sorted(self._states.items())
@@ -268,10 +271,10 @@ class VoteTable:
         if waiting := self._votes - len(self._states):
             cells.append(f"{waiting:,} waiting")
         width = max(map(len, cells), default=1) + 2
-        beside = max(1, columns // width)
+        per_line = max(1, columns // width)
         return [
-            "".join(cell.ljust(width) for cell in cells[start : start + beside]).rstrip()
-            for start in range(0, len(cells), beside)
+            "".join(cell.ljust(width) for cell in cells[start : start + per_line]).rstrip()
+            for start in range(0, len(cells), per_line)
         ]
 
 

@@ -1,12 +1,9 @@
 """Panes: rows that grow at the end, scroll by themselves, and are drawn once."""
 
-from pathlib import Path
-
 import pytest
 
 from r1local.ui.cells import cell_len
 from r1local.ui.chat.items import MarkdownText, Passage, PlainText, Row, text_of
-from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.pane import Pane
 
 
@@ -110,40 +107,3 @@ def test_untrusted_text_is_made_harmless() -> None:
     pane = Pane()
     pane.replace([Passage("\x1b[2J\u202e"), PlainText("\x9b31m\r"), MarkdownText("\x07`\x1b]0;x`")])
     assert not {"\x1b", "\x9b", "\x07", "\r", "\u202e"} & set("".join(painted(pane, 40, 20)))
-
-
-# --- The layout, remembered --------------------------------------------------------------
-
-
-def test_a_layout_comes_back(tmp_path: Path) -> None:
-    layout = PaneLayout().moved().shown().resized(+2)
-    keep_layout(tmp_path / "deep" / "panes.json", layout)
-    assert (
-        read_layout(tmp_path / "deep" / "panes.json") == layout == PaneLayout("right", "open", 60)
-    )
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "[]",
-        "null",
-        "\x00",
-        "9" * 99,
-        '{"place": "left", "showing": "auto", "share": 40}',
-        '{"place": [], "showing": {}, "share": "x"}',
-        '{"place": "auto", "showing": "auto", "share": 1e999}',
-    ],
-)
-def test_a_layout_that_cannot_be_read_is_the_default(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "panes.json"
-    assert read_layout(path) == PaneLayout()
-    path.write_text(content)
-    assert read_layout(path) == PaneLayout()
-
-
-def test_a_share_stays_on_the_screen() -> None:
-    assert PaneLayout().resized(-50).share == 20 and PaneLayout().resized(50).share == 80
-    assert PaneLayout().side_by_side(100) and not PaneLayout().side_by_side(99)
-    assert PaneLayout("right").side_by_side(40) and not PaneLayout("below").side_by_side(400)

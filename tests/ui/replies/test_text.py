@@ -1,3 +1,5 @@
+"""Replies as text for people: on terminals, in pipes, and whatever ends them."""
+
 import errno
 import io
 import json
@@ -6,93 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from r1local.conversation import FinishReason
-from r1local.events.reply import (
-    AnswerDelta,
-    Event,
-    Finished,
-    Notice,
-    Rewound,
-    ThinkingDelta,
-    Usage,
-)
-from r1local.events.reply_builder import ReplyBuilder
-from r1local.ui.console import can_repaint, console_for, print_error
-from r1local.ui.replies import text as renderers
-from r1local.ui.replies.text import Renderer
-from testing.terminals import Terminal, console_on
-
-USAGE = Usage(
-    prompt_tokens=11,
-    cached_tokens=4,
-    thinking_tokens=2,
-    answer_tokens=3,
-    load_s=0.123456,
-    prompt_s=0.25,
-    thinking_s=1.0,
-    answer_s=1.0,
-)
-
-
-def finished(reason: FinishReason = "stop", thinking_open: bool = False) -> Finished:
-    return Finished(reason, USAGE, 42, thinking_open)
-
-
-REPLY: list[Event] = [
-    ThinkingDelta("Hmm, ", 1),
-    ThinkingDelta("*yes*.", 2),
-    AnswerDelta("It is ", 1),
-    AnswerDelta(r"**\(\boxed{4}\)**", 3),
-    finished(),
-]
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Kept:
-    """A renderer whose reply takes each event before it does, as in `run`."""
-
-    def __init__(self, reply: ReplyBuilder, renderer: Renderer) -> None:
-        self._reply = reply
-        self._renderer = renderer
-        self.close = renderer.close
-
-    def handle(self, event: Event) -> None:
-        self._reply.handle(event)
-        self._renderer.handle(event)
-
-
-def renderer_for(out: Console, err: Console, *, model: str = "nano", **options: Any) -> Renderer:
-    reply = ReplyBuilder(model)
-    return Kept(reply, renderers.renderer_for(out, err, reply, **options))
-
-
-def play(renderer: Renderer, events: Sequence[Event] = REPLY) -> None:
-    with closing(renderer):
-        for event in events:
-            renderer.handle(event)
-
-
-def pipes() -> tuple[Console, Console]:
-    return console_for(io.StringIO()), console_for(io.StringIO())
-
-
-def written(console: Console) -> str:
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+from r1local.events.reply import AnswerDelta, Event, Notice, Rewound, ThinkingDelta
+from r1local.ui.console import console_for
+from testing.renderings import REPLY, finished, pipes, play, renderer_for, written
+from testing.terminals import Clock, Terminal, console_on
 
 
 def shown(
@@ -355,122 +278,7 @@ def test_a_final_answer_within_a_loop_is_none(output_format: Any) -> None:
         assert json.loads(written(out).splitlines()[-1])["final_answer"] is None
 
 
-# JSON -----------------------------------------------------------------------------------
-
-
-def test_json() -> None:
-    out, err = pipes()
-    play(renderer_for(out, err, output_format="json"))
-    assert json.loads(written(out)) == {
-        "model": "nano",
-        "thinking": "Hmm, *yes*.",
-        "answer": r"It is **\(\boxed{4}\)**",
-        "final_answer": "4",
-        "finish_reason": "stop",
-        "valid": None,
-        "usage": {
-            "prompt_tokens": 11,
-            "cached_tokens": 4,
-            "thinking_tokens": 2,
-            "answer_tokens": 3,
-            "discarded_tokens": 0,
-        },
-        "timing": {
-            "load_s": 0.1235,
-            "prompt_s": 0.25,
-            "thinking_s": 1.0,
-            "answer_s": 1.0,
-            "tokens_per_s": 2.5,
-        },
-        "seed": 42,
-    }
-    assert written(err) == ""
-
-
-@pytest.mark.parametrize(
-    ("mode", "thinking", "answer", "final"),
-    [
-        ("hide", None, r"It is **\(\boxed{4}\)**", "4"),
-        ("fold", "Hmm, *yes*.", r"It is **\(\boxed{4}\)**", "4"),
-        ("only", "Hmm, *yes*.", None, None),
-    ],
-)
-def test_json_leaves_out_what_is_not_wanted(
-    mode: Any, thinking: str | None, answer: str | None, final: str | None
-) -> None:
-    out, err = pipes()
-    play(renderer_for(out, err, output_format="json", thinking=mode))
-    reply = json.loads(written(out))
-    assert (reply["thinking"], reply["answer"], reply["final_answer"]) == (thinking, answer, final)
-
-
-def test_json_of_a_cancelled_reply() -> None:
-    out, err = pipes()
-    play(renderer_for(out, err, output_format="json", model="n"), [REPLY[2], finished("cancelled")])
-    reply = json.loads(written(out))
-    assert (reply["finish_reason"], reply["answer"]) == ("cancelled", "It is ")
-
-
-def test_json_lines() -> None:
-    out, err = pipes()
-    events = [Notice("context", 'warm "as" asked'), *REPLY]
-    play(renderer_for(out, err, output_format="jsonl"), events)
-    lines = [json.loads(line) for line in written(out).splitlines()]
-    assert lines[:-1] == [
-        {"type": "notice", "kind": "context", "message": 'warm "as" asked'},
-        {"type": "thinking", "text": "Hmm, "},
-        {"type": "thinking", "text": "*yes*."},
-        {"type": "answer", "text": "It is "},
-        {"type": "answer", "text": r"**\(\boxed{4}\)**"},
-    ]
-    assert list(lines[-1]) == [
-        "type",
-        "finish_reason",
-        "valid",
-        "usage",
-        "timing",
-        "seed",
-        "final_answer",
-    ]
-    assert (lines[-1]["finish_reason"], lines[-1]["final_answer"]) == ("stop", "4")
-
-
-@pytest.mark.parametrize(("mode", "absent"), [("hide", "thinking"), ("only", "answer")])
-def test_json_lines_leave_out_what_is_not_wanted(mode: Any, absent: str) -> None:
-    out, err = pipes()
-    play(renderer_for(out, err, output_format="jsonl", thinking=mode))
-    types = [json.loads(line)["type"] for line in written(out).splitlines()]
-    assert absent not in types
-    assert types[-1] == "finished"
-
-
-def test_json_lines_take_back_only_what_they_told() -> None:
-    out, err = pipes()
-    events: list[Event] = [REPLY[0], Rewound("thinking", 2), REPLY[2], Rewound("answer", 1)]
-    play(renderer_for(out, err, output_format="jsonl", thinking="hide"), events)
-    lines = [json.loads(line) for line in written(out).splitlines()]
-    assert [line["part"] for line in lines if line["type"] == "rewound"] == ["answer"]
-
-
-def test_json_lines_are_exact_and_readable() -> None:
-    out, err = pipes()
-    text = '中文 " \\ \x1b\x9b\u202e\u2028\U000e0041\x7f é'
-    play(renderer_for(out, err, output_format="jsonl", model="n"), [AnswerDelta(text, 1)])
-    assert json.loads(written(out))["text"] == text
-    assert "中文" in written(out)
-    assert len(written(out).splitlines()) == 1
-
-
-def test_every_json_line_is_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    flushed: list[str] = []
-    monkeypatch.setattr(stream, "flush", lambda: flushed.append(stream.getvalue()))
-    console = console_for(stream)
-    play(renderer_for(console, console, output_format="jsonl"))
-    assert [text.count("\n") for text in flushed] == [1, 2, 3, 4, 5]
-
-
-# Cost, errors, real terminals -----------------------------------------------------------
+# Cost, real terminals --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("output_format", ["text", "jsonl"])
@@ -490,21 +298,6 @@ def test_the_ten_thousandth_token_costs_what_the_first_did(
             seconds.append(time.perf_counter() - began)
     assert min(seconds[7:10]) < 3 * max(seconds[:3])
     assert min(seconds[17:20]) < 3 * max(seconds[10:13])
-
-
-def test_errors_are_exact_in_a_pipe_and_harmless_on_a_terminal() -> None:
-    pipe, terminal = io.StringIO(), Terminal()
-    for stream in (pipe, terminal):
-        print_error(stream, "no file evil\x1b[2J.gguf", "look around")
-    assert pipe.getvalue() == "error: no file evil\x1b[2J.gguf\nhint: look around\n"
-    assert terminal.shown == "error: no file evil␛[2J.gguf\nhint: look around"
-
-
-def test_consoles_leave_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    console_on(terminal, monkeypatch).print("[bold]:smile: 123 'a' http://a.example")
-    assert terminal.getvalue() == "[bold]:smile: 123 'a' http://a.example\n"
-    assert not can_repaint(console_on(terminal, monkeypatch, TERM="dumb"))
 
 
 _SCRIPT = """

@@ -307,6 +307,7 @@ _PIECES = r"""
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", _PIECES.split())
 def test_a_long_formula_takes_its_time_but_no_more(piece: str) -> None:
     formula = (piece * 40_000)[:40_000]

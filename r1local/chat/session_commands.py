@@ -1,0 +1,87 @@
+"""What the slash commands about sessions and exports do."""
+
+from pathlib import Path
+
+from r1local.chat.chat import Chat
+from r1local.chat.slash import words_of
+from r1local.errors import UsageError
+from r1local.sessions.export import export_json, export_markdown, write_document
+from r1local.sessions.folder import checked_name, saved_sessions
+from r1local.sessions.session import Session
+
+
+def rename(chat: Chat, argument: str) -> None:
+    """Give the session another name."""
+    if not argument:
+        raise UsageError("there is no name", "type for example: /rename primes")
+    session = _session(chat)
+    session.rename(argument)
+    chat.surface.say(f"this session is {session.name} now")
+
+
+def save(chat: Chat, argument: str) -> None:
+    """Say where the session is saved; with an argument, name it."""
+    if argument:
+        rename(chat, argument)
+    session = _session(chat)
+    session.save()
+    when = "as it happens" if session.path.exists() else "from the first question on"
+    chat.surface.say(f"it is saved {when}, in {session.path}")
+
+
+def export(chat: Chat, argument: str) -> None:
+    """Write the conversation to a file."""
+    words = words_of(argument)
+    options = {word for word in words if word.startswith("--")}
+    paths = [word for word in words if word not in options]
+    if unknown := options - {"--no-thoughts", "--force"}:
+        raise UsageError(f"/export has no {min(unknown)}", "it has --no-thoughts and --force")
+    if len(paths) > 1:
+        raise UsageError(f"/export takes one path, not {len(paths)}", "quote one with spaces in it")
+    dialogue = chat.dialogue
+    path = Path(*paths or [f"{dialogue.recorder.name or 'chat'}.md"]).expanduser()
+    export = export_json if path.suffix == ".json" else export_markdown
+    text = export(
+        dialogue.turns,
+        title=dialogue.recorder.transcript.title,
+        model=dialogue.selected.name,
+        thoughts="--no-thoughts" not in options,
+        system=dialogue.system,
+    )
+    write_document(path, text, force="--force" in options)
+    chat.surface.say(f"written to {path}")
+
+
+def sessions(chat: Chat, _argument: str) -> None:
+    """List the sessions."""
+    kept = saved_sessions()
+    lines = [f"{each.name}  {each.title}" for each in kept[:20]]
+    more = f"\nand {len(kept) - 20} more: r1local sessions" if len(kept) > 20 else ""
+    chat.surface.say("\n".join(lines) + more if lines else "no session is saved yet")
+
+
+def resume(chat: Chat, argument: str) -> None:
+    """Go on with another session, or with the last one."""
+    argument = " ".join(words_of(argument))
+    if not isinstance(chat.dialogue.recorder, Session):
+        raise UsageError("--no-save keeps no session to go on with", "start without --no-save")
+    current = chat.dialogue.recorder.name
+    names = [each.name for each in saved_sessions() if each.name != current]
+    if current and argument and checked_name(argument) == current:
+        raise UsageError(f"this is session {current}", "/sessions lists the others")
+    if not argument and not names:
+        raise UsageError("there is no other session", "/sessions lists them")
+    name = argument or names[0]
+    chat.begin_session(name, lambda: chat.surface.say(f"this is session {name}"))
+
+
+def new(chat: Chat, _argument: str) -> None:
+    """Begin a session."""
+    chat.begin_session(None, lambda: chat.surface.say("a new session"))
+
+
+def _session(chat: Chat) -> Session:
+    recorder = chat.dialogue.recorder
+    if not isinstance(recorder, Session):
+        raise UsageError("nothing is saved", "start without --no-save to save, or /export")
+    return recorder

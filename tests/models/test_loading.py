@@ -1,0 +1,171 @@
+"""Loading: what memory and options decide, and what the user is told of it. Real models."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r1local.config.preferences import Setting
+from r1local.engine.model import LoadSettings, Model
+from r1local.engine.sampler import SamplerSettings
+from r1local.errors import ChatTemplateError, InvalidSetting, LoadingCancelled, ModelLoadError
+from r1local.events.reply import AnswerDelta
+from r1local.machine.memory import Machine
+from r1local.models.loading import LoadOptions, load, load_options
+from r1local.replies.settings import ReplySettings
+from testing.command import Scripted
+from testing.models import BROKEN_FILES, CONSTANT_TEMPLATE, CONTROL, smollm2
+from testing.replies import HI, events_of, loaded, never, text_of
+
+
+def test_refused_model_frees_everything(tmp_path: Path) -> None:
+    path = BROKEN_FILES["unknown architecture"](tmp_path / "new.gguf")
+    for _ in range(3):
+        with pytest.raises(ModelLoadError, match="can't load"):
+            load(path, LoadOptions(), never)
+
+
+def test_loading_can_be_cancelled(scripted: Scripted) -> None:
+    with pytest.raises(LoadingCancelled):
+        load(scripted("x"), LoadOptions(), lambda: True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kv_cache", ["f16", "q8_0", "q4_0"])
+def test_kv_cache_types(kv_cache: str) -> None:
+    with loaded(smollm2(), context=512, kv_cache=kv_cache) as model:
+        settings = ReplySettings(SamplerSettings(temperature=0), max_tokens=8)
+        assert text_of(events_of(model, HI, settings), AnswerDelta)
+
+
+def test_context_window_is_the_trained_one_up_to_the_default(scripted: Scripted) -> None:
+    with loaded(scripted("x", context_length=1024)) as model:
+        assert model.model.context_window == 1024
+        assert model.notices == ()
+
+
+def test_context_is_reduced_to_what_memory_holds_and_says_so(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=16384)
+    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 10 * 2**20)
+    with loaded(path) as model:
+        assert 512 <= model.model.context_window < 16384
+    (notice,) = model.notices
+    assert notice.kind == "context"
+    assert f"{model.model.context_window:,}" in notice.message
+    assert "16,384" in notice.message
+
+
+def test_context_beyond_the_trained_length_is_noticed() -> None:
+    with loaded(smollm2(), context=9000) as model:
+        assert model.model.context_window >= 9000
+    assert "8,192" in model.notices[0].message
+
+
+def test_context_beyond_the_positions_a_model_has_is_refused(scripted: Scripted) -> None:
+    # llama.cpp would end the process when a reply got there.
+    path = scripted("x", context_length=512)
+    with pytest.raises(InvalidSetting, match="1,024"):
+        load(path, LoadOptions(context=1024), never)
+
+
+def test_context_that_memory_cannot_hold_is_refused(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=16384)
+    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: 10 * 2**20)
+    with pytest.raises(InvalidSetting, match="16,384"):
+        load(path, LoadOptions(context=16384), never)
+
+
+def test_model_that_has_to_be_read_from_the_disk_again_is_noticed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scripted("x", context_length=512)
+    monkeypatch.setattr("r1local.machine.hardware.available_memory", lambda: int(2.2 * 2**20))
+    with loaded(path, context=512) as model:
+        assert "disk" in model.notices[0].message
+
+
+def test_offload_without_a_gpu_is_noticed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(memory=2**33))
+    with loaded(scripted("x"), gpu_layers=5) as model:
+        assert [notice.kind for notice in model.notices] == ["offload"]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "gpu_layers"),
+    [((), 0), ((2**10,), 0), ((2**33,), -1)],
+    ids=["none", "full", "free"],
+)
+def test_auto_offloads_what_fits(
+    gpus: tuple[int, ...],
+    gpu_layers: int,
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def spy(path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Model:
+        seen.append(settings.gpu_layers)
+        return Model(path, settings, cancelled)
+
+    monkeypatch.setattr("r1local.models.loading.Model", spy)
+    machine = Machine(memory=2**33, gpus=gpus)
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: machine)
+    with loaded(scripted("x")):
+        assert seen == [gpu_layers]
+
+
+def test_a_file_without_a_template_needs_one(scripted: Scripted, tmp_path: Path) -> None:
+    path = scripted("x</think>y", chat_template=None)
+    with pytest.raises(ChatTemplateError, match="no chat template") as caught:
+        load(path, LoadOptions(), never)
+    assert caught.value.hint == "give one with --chat-template FILE"
+    template = tmp_path / "template.jinja"
+    template.write_text(CONSTANT_TEMPLATE)
+    with loaded(path, chat_template=template) as model:
+        assert text_of(events_of(model), AnswerDelta) == "y"
+
+
+def test_a_template_that_is_none_leaves_nothing_loaded(scripted: Scripted) -> None:
+    path = scripted("x", chat_template="{% if %}")
+    for _ in range(3):
+        with pytest.raises(ChatTemplateError, match="can't be used"):
+            load(path, LoadOptions(), never)
+
+
+def test_an_argument_that_no_template_reads_is_noticed(scripted: Scripted) -> None:
+    template = CONSTANT_TEMPLATE + "{% if known %}{% endif %}"
+    arguments = {"known": True, "unknown": 1}
+    with loaded(scripted("x", chat_template=template), template_arguments=arguments) as model:
+        (notice,) = model.notices
+    assert notice.kind == "template" and "no variable unknown:" in notice.message
+
+
+def test_a_tag_that_nobody_knows_is_shown_in_part(scripted: Scripted) -> None:
+    tag = f"<|think-{'x' * 100}|>"
+    with loaded(scripted("x", tags={tag: CONTROL}, chat_template="{{ bos_token }}")) as model:
+        (notice,) = model.notices
+    assert notice.kind == "thinking" and tag[:40] in notice.message and tag not in notice.message
+
+
+def test_details_are_the_quantization_and_the_place(scripted: Scripted) -> None:
+    with loaded(scripted("x", metadata={"general.file_type": 1}), gpu_layers=0) as model:
+        assert model.details == "F16 · CPU"
+        assert model.load_s > 0
+
+
+@pytest.mark.parametrize("options", [{"context": -1}, {"gpu_layers": -2}, {"threads": 0}], ids=str)
+def test_options_have_ranges(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSetting):
+        LoadOptions(**options)
+
+
+def test_options_come_from_the_settings_in_force() -> None:
+    chosen = {"context": Setting(4096, "--context"), "temperature": Setting(0.5, "config.toml")}
+    assert load_options(chosen) == LoadOptions(context=4096)

@@ -1,0 +1,68 @@
+"""Conversations as documents for people and for programs."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from markdown_it import MarkdownIt
+
+from r1local.conversation import Reply, Turn
+from r1local.sessions.export import export_json, export_markdown
+from testing.sessions import turn
+
+
+def headings(document: str) -> list[str]:
+    tokens = MarkdownIt("commonmark").parse(document)
+    return [
+        f"{token.markup} {following.content}"
+        for token, following in pairwise(tokens)
+        if token.type == "heading_open" and token.level == 0
+    ]
+
+
+HOSTILE = [
+    *("```", "```python\nprint()", "~~~\n```", "````\n```", "- item\n  ```\n  code\nout", "> ```"),
+    *("<!-- ", "<script>", "<pre>\n", "<?php", "<![CDATA[", "<div>\n\n", "# Question", "a\n==="),
+    *("> ```\rcode\r", "1. a\n\n   ```", "```\r\n```\r\ntext", "\\", "[", "|a|\n|-|", "\x0c```"),
+    "text\n    ```\nmore",
+]
+
+
+def test_a_document_of_a_conversation() -> None:
+    turns = [
+        turn("Why?\n\nTell me.", "Hm.\n\nWell.", "**So.**"),
+        Turn("And?", Reply("", "", "cancelled", True, "nano")),
+        Turn("Unanswered", voters={1: Reply("Um.", "", "lost", True, "nano")}),
+    ]
+    document = export_markdown(turns, title="Why?", model="nano", thoughts=True, system="Be brief.")
+    assert document == (
+        "# Why?\n\nModel: nano\n\nSystem prompt:\n\n> Be brief.\n\n"
+        "## Question\n\n> Why?\n>\n> Tell me.\n\n### Thinking\n\n> Hm.\n>\n> Well.\n\n"
+        "### Answer\n\n**So.**\n\n"
+        "## Question\n\n> And?\n\n*The reply ended early: cancelled.*\n\n"
+        "## Question\n\n> Unanswered\n\n*1 reply voted.*\n"
+    )
+    assert "Hm." not in export_markdown(turns, title="Why?", model="nano", thoughts=False)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_text_breaks_out_of_its_place(text: str) -> None:
+    turns = [turn(text, text, text), turn("last", "last", "last")]
+    document = export_markdown(turns, title="T", model=None, thoughts=True)
+    ours = ["## Question", "### Thinking", "### Answer"]
+    own = [each for each in headings(document) if each in (*ours, "# T")]
+    assert own == ["# T", *ours, *ours]
+
+
+def test_json_for_programs() -> None:
+    voted = {7: Reply("Hm!", "So!", "stop", False, "nano")}
+    turns = [turn("Why?", "Hm.", "So."), Turn("long\nquestion", None, "question", voted)]
+    data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=True))
+    assert (data["title"], data["model"], data["system"]) == ("Why?", "nano", None)
+    assert data["turns"][0]["reply"]["thinking"] == "Hm."
+    assert data["turns"][1]["question"] == "long\nquestion"
+    assert data["turns"][1]["shown"] == "question" and data["turns"][1]["reply"] is None
+    assert data["turns"][1]["voters"]["7"]["thinking"] == "Hm!"
+    data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=False))
+    assert data["turns"][0]["reply"]["thinking"] is None
+    assert data["turns"][1]["voters"]["7"]["thinking"] is None
