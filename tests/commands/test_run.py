@@ -121,7 +121,7 @@ def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scri
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         encoding="utf-8", timeout=60, check=False,
     )  # fmt: skip
-    assert "\n0\nthe answer is not valid by the schema" in done.stdout
+    assert "\n0\nthe answer does not match the schema" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scri
         ('{"type": "string", "maxLength": 99999999999999999999}', "the schema is too large"),
         ("[[[[", "the schema is not JSON: line 1"),
         ("[" * 100_000, "the schema is nested too deep"),
-        ("3", "3 is no JSON schema"),
-        ('"x"', '"x" is no JSON schema'),
+        ("3", "3 is not a JSON schema"),
+        ('"x"', '"x" is not a JSON schema'),
     ],
 )
 def test_what_is_wrong_with_a_schema_is_said_of_the_schema(
