@@ -40,10 +40,14 @@ ASSISTANT = "<｜Assistant｜>"
 THINK = "<think>"
 END_THINK = "</think>"
 
-# Renders five tokens whatever the conversation: BOS, User, Assistant, <think>
+# Renders five tokens whatever the conversation: BOS, a character, Assistant, <think>
 # and a line feed.
-CONSTANT_TEMPLATE = "{{ bos_token }}{{ '" + USER + ASSISTANT + THINK + "\\n' }}"
-CONSTANT_PROMPT = BOS + USER + ASSISTANT + THINK + "\n"
+CONSTANT_TEMPLATE = (
+    # Of every question one character, the same of all: an escape's percent sign.
+    "{{ bos_token }}{{ (('?' ~ messages[-1].content)|urlencode)[:1] }}"
+    "{{ '" + ASSISTANT + THINK + "\\n' }}"
+)
+CONSTANT_PROMPT = BOS + "%" + ASSISTANT + THINK + "\n"
 
 # What R1's own template amounts to for system, user and assistant messages.
 R1_TEMPLATE = (

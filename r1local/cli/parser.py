@@ -36,8 +36,14 @@ def parse_arguments() -> Command:
 
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "r1local"
+        first = sys.argv[1] if len(sys.argv) > 1 else ""
+        commands = typer.main.get_group(app).commands
+        if command == "r1local" and first in commands:
+            command = f"r1local {first}"  # an option without its value is reported without it
         hint = f"see {command} --help"
-        if command == "r1local":
+        if any(first in parameter.opts for parameter in commands["chat"].params):
+            hint = f"it is an option of the chat: r1local chat {shlex.join(sys.argv[1:])}"
+        elif command == "r1local":
             hint = f'ask with: r1local run "…", or {hint}'
         elif command == "r1local run" and (question := _question_like_an_option()):
             hint = f"put -- before a question that starts with a dash: r1local run -- {question}"

@@ -45,7 +45,7 @@ def run(
     *,
     given: Mapping[str, Any],
 ) -> Command:
-    """Answer a question: thinking on stderr, the answer on stdout.
+    """Answer a question on stdout, with the thinking on stderr if that is a terminal.
 
     If text is piped in as well, it is a document that the PROMPT is about.
     """

@@ -13,7 +13,7 @@ from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
-from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
+from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UnknownModel, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import CatalogReference, PathReference, parse_reference
@@ -68,6 +68,8 @@ def set_config(key: str, text: str, model: str | None) -> int:
         raise UsageError(error.message, error.hint) from error
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
     _warn_if_overridden(option)
+    if option.name == "model" and value:
+        _tell_if_unknown(value)
     return EXIT_OK
 
 
@@ -92,8 +94,7 @@ def edit_config() -> int:
     """Open `config.toml` in the user's editor, and check it afterwards; return the exit code.
 
     Raises:
-        UsageError: the editor can't be started.
-        InvalidSetting: the edited file is invalid.
+        InvalidSetting: there is no such editor, or what the file has now can't be.
     """
     path = ensure_config_file()
     usual = "notepad" if sys.platform == "win32" else "vi"
@@ -101,8 +102,9 @@ def edit_config() -> int:
     try:
         code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
     except (OSError, ValueError) as error:
-        message = f"the editor {editor!r} can't be started: {error}"
-        raise UsageError(message, f"set EDITOR, or edit {path} with another one") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        told = f"the editor {editor!r} can't be started: {why}"
+        raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
     read_config()
     return EXIT_OK if code == 0 else EXIT_ERROR
 
@@ -143,6 +145,14 @@ def _warn_if_overridden(option: Option) -> None:
     for variable in filter(os.environ.get, variables):
         message = f"{variable} is set and overrides {config_file().name}"
         print_notice(console_for(sys.stderr), message)
+
+
+def _tell_if_unknown(model: str) -> None:
+    """Say so where no model can be what was set."""
+    try:
+        parse_reference(model, load_catalog(user_models()))
+    except UnknownModel as error:
+        print_notice(console_for(sys.stderr), f"{error.message}; {error.hint}")
 
 
 def _row(option: Option, chosen: Settings) -> _Row:

@@ -81,7 +81,8 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
         )
     what = f"{entry.name} {entry.quantization or ''}".strip()
     if entry.home == "imported":
-        question = f"forget {what}, and leave its file where it is?"
+        kept = ", and leave its file where it is" if entry.path.exists() else ""
+        question = f"forget {what}{kept}?"
     else:
         whose = f"{disk_size(entry.size)} of {entry.repo_id}"
         question = f"remove {what}, {whose}, from the Hugging Face cache?"
@@ -90,7 +91,8 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
 
 def _outcome(entry: Installed, freed: int) -> str:
     if entry.home == "imported":
-        return f"forgot {entry.name}; its file is still at {entry.path}"
+        fate = "still" if entry.path.exists() else "no longer"
+        return f"forgot {entry.name}; its file is {fate} at {entry.path}"
     what = f"removed {entry.name} {entry.quantization or ''}".strip()
     if freed == 0 and entry.whole:
         return f"{what} of revision {entry.revision}; another revision still uses the file"

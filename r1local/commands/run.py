@@ -262,7 +262,7 @@ def _question(options: RunOptions) -> str:
         told = f"stdin is attached as a document of {len(piped):,} characters"
         print_notice(console_for(sys.stderr), f"{told}; --no-stdin leaves it out")
     if not question or not question.strip():
-        raise PromptInputError(
+        raise UsageError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
     return documents.question_with_documents(question, attached)

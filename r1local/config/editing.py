@@ -10,7 +10,7 @@ from r1local.config.option import Option
 from r1local.config.options import option_named
 from r1local.config.paths import config_file
 from r1local.config.preferences import MODELS
-from r1local.config.user_files import changing, replace_text
+from r1local.config.user_files import changing, read_toml, reason_of, replace_text
 from r1local.errors import InvalidSetting
 
 _HEAD = "# Preferences of r1local: `r1local config` lists the possible settings.\n"
@@ -87,16 +87,16 @@ def _name(models: Any, model: str) -> str:
 def _read() -> tomlkit.TOMLDocument:
     path = config_file()
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-        raise InvalidSetting(f"{path} can't be read: {error}", "fix it, or remove it") from error
+        return tomlkit.parse(read_toml(path, InvalidSetting).text)
+    except TOMLKitError as error:  # stricter than the standard library, which all else reads by
+        raise InvalidSetting(
+            f"{path} is not valid TOML: {error}", "mend it, or remove it"
+        ) from error
 
 
 def _write(document: tomlkit.TOMLDocument) -> None:
     try:
         replace_text(config_file(), tomlkit.dumps(document))
     except OSError as error:
-        message = f"{config_file()} can't be written: {error.strerror or error}"
-        raise InvalidSetting(message, "check its folder's permissions and the disk") from error
+        told = f"{config_file()} can't be written: {reason_of(error)}"
+        raise InvalidSetting(told, "check its folder's permissions and the disk") from error

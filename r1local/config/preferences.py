@@ -6,7 +6,6 @@ in `models.toml`.
 """
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from r1local.config import options
 from r1local.config.option import Option
 from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
+from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, nearest
 
 #: The table of `config.toml` that contains a table for each model.
@@ -128,7 +128,7 @@ def read_config() -> Config:
         InvalidSetting: it can't be read, or has something that isn't allowed there.
     """
     path = config_file()
-    entries = _toml(path)
+    entries = read_toml(path, InvalidSetting).entries
     models = entries.pop(MODELS, {})
     if not (isinstance(models, dict) and all(isinstance(each, dict) for each in models.values())):
         raise InvalidSetting(f"{path}: {MODELS} must be tables", f'write [{MODELS}."7b"]')
@@ -153,12 +153,3 @@ def _settings(
             where = place.replace(path.name, str(path), 1)
             raise InvalidSetting(f"{where} has an unknown setting, {key}", nearest(key, known))
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidSetting(f"{path} can't be read: {error}", "fix it, or remove it") from error

@@ -1,17 +1,77 @@
-"""Changing the user's own files: by one process at a time, and completely or not at all."""
+"""Files that are the user's own: read with care, changed by one process at a time and at once."""
 
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from r1local.config.paths import state_folder
-from r1local.errors import StoreError
+from r1local.errors import R1LocalError, StoreError
 
-#: Seconds to wait for another process that is changing the file, which takes milliseconds.
+#: Bytes read of a file. People's own have a few thousand; a device's have no end.
+_MOST_BYTES = 4 * 1024 * 1024
+#: Seconds to wait for another process that changes the file, which takes it milliseconds.
 _LOCK_S = 20
+
+
+class Toml(NamedTuple):
+    """A TOML file, line ends as they are in it, and what it says."""
+
+    text: str
+    entries: dict[str, Any]
+
+
+def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
+    """Read a TOML file; one that isn't there is empty.
+
+    Raises:
+        R1LocalError: of the type given: it can't be read, is no regular file or too large, or is
+            not TOML.
+    """
+    try:
+        text = _bytes_of(path).decode()
+    except FileNotFoundError:
+        return Toml("", {})
+    except UnicodeDecodeError as error:
+        why = f"is not valid UTF-8 (byte {error.start:,})"
+    except OSError as error:
+        why = f"can't be read: {reason_of(error)}"
+    else:
+        try:
+            return Toml(text, tomllib.loads(text))
+        except RecursionError:
+            why = "is not valid TOML: it is nested too deep"
+        except ValueError as error:  # that of an endless number included
+            why = f"is not valid TOML: {error}"
+    raise error_type(f"{path} {why}", "mend it, or remove it")
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refuses something, in its own words, without Python's number and path."""
+    return error.strerror or str(error)
+
+
+def _bytes_of(path: Path) -> bytes:
+    """What a regular file holds."""
+    with open(path, "rb", opener=_regular) as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise OSError(f"it is larger than {_MOST_BYTES // 2**20} MiB")
+    return data
+
+
+def _regular(path: str, flags: int) -> int:
+    """Open a regular file, or what a link leads to; neither a pipe nor a device is waited for."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError("it is not a regular file")
 
 
 @contextlib.contextmanager

@@ -138,8 +138,8 @@ def read_header(path: Path) -> GGUFFile:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        # ValueError: no path can have this text; it may hold a zero byte.
-        raise ModelFileNotFound(f"there is no file {shown(path)}", "check the path") from error
+        # ValueError: the path holds what no file's can, such as a zero byte.
+        raise ModelFileNotFound(f"there is no file {path}", "check the path") from error
     except OSError as error:
         raise _unreadable(path, error) from error
     _expect_regular(path, status.st_mode)

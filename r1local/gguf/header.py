@@ -138,8 +138,8 @@ class _Header:
             raise self.malformed(f"states a count or length in its {self.part} that can't be true")
         if end > self._file_size:
             raise TruncatedGGUF(
-                f"{shown(self._path)} is cut short inside its {self.part}: "
-                f"only {self._file_size:,} bytes are there",
+                f"{shown(self._path)} is cut short or damaged: its {self.part} states more "
+                f"than {self._file_size:,} bytes hold",
                 DOWNLOAD_AGAIN,
             )
 

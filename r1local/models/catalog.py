@@ -1,7 +1,6 @@
 """The models that r1local knows by name: the facts in `models.toml` and in the user's own file."""
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
@@ -10,6 +9,7 @@ from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from r1local.config.options import in_catalog
+from r1local.config.user_files import read_toml
 from r1local.errors import CatalogError, InvalidSetting, nearest
 from r1local.machine.memory import MemoryFacts
 
@@ -135,12 +135,12 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
 
     Wrong entries in the user's file are ignored and reported in `Catalog.problems`.
     """
-    shipped = _read(models_toml())
+    shipped = read_toml(models_toml(), CatalogError).entries
     if user_file is None or not user_file.exists():
         return _catalog(shipped, shipped["models"])
     problems: list[CatalogError] = []
     try:
-        own = _read(user_file)
+        own = read_toml(user_file, CatalogError).entries
     except CatalogError as error:
         return _catalog(shipped, shipped["models"], [error])
     merged = dict(shipped["models"])
@@ -167,15 +167,6 @@ def _catalog(
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{path} can't be read: {error}", "check it, or remove it") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{path} is not valid TOML: {error}", "fix or remove it") from error
-
-
 def _table(entries: dict[str, Any], name: str) -> dict[str, Any]:
     found = entries.get(name, {})
     return found if isinstance(found, dict) else {}
@@ -191,7 +182,7 @@ class _WrongField(Exception):
 
 
 def _problem(path: Path, model: str, error: _WrongField) -> CatalogError:
-    line = _line_of(path.read_text(encoding="utf-8"), model, error.name)
+    line = _line_of(read_toml(path, CatalogError).text, model, error.name)
     where = f"{path}, line {line}" if line else str(path)
     return CatalogError(
         f"{where}: {model}.{error.name} {error.reason}", "fix it; the entry is ignored until then"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1local.config.preferences import OfModel, value_of
-from r1local.errors import ModelNotInstalled
+from r1local.config.preferences import OfModel, settings_in_force
+from r1local.errors import ModelNotInstalled, UnknownModel
 from r1local.gguf.file import read_summary
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
@@ -58,9 +58,17 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
         ModelNotInstalled: the model is not on this machine; the hint has the command to pull it.
         InvalidSetting: `config.toml` can't be read.
     """
-    named = reference or value_of("model")
-    if named is None:
-        return _best_here(catalog)
+    if reference is None and (set_ := settings_in_force().get("model")) and set_.value:
+        try:
+            return _select(set_.value, catalog)
+        except (UnknownModel, ModelNotInstalled) as error:
+            told = f"{set_.place} sets model: {error.message}"
+            raise type(error)(told, error.hint) from error
+    return _best_here(catalog) if reference is None else _select(reference, catalog)
+
+
+def _select(named: str, catalog: Catalog) -> Selected:
+    """The model of a name."""
     meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
         return Selected(meant.path.stem, meant.path, typed=named)
@@ -70,6 +78,11 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
+    if entry.home == "imported" and not entry.path.exists():
+        raise ModelNotInstalled(
+            f"the file of {entry.name} has gone: {entry.path}",
+            f"bring it back, or forget the model with: r1local rm {entry.name}",
+        )
     return Selected(entry.name, entry.path, entry.known, note, named, entry.quantization)
 
 

@@ -34,6 +34,7 @@ _TAIL = 256
 
 _MERGED = "the chat template has no system role: the system prompt goes before the first question"
 _LEFT_OUT = "the chat template leaves out the system prompt"
+_NO_QUESTION = "the chat template leaves out the question: the model doesn't see it"
 _NO_THOUGHT = "the chat template closes the thought before it begins: the model won't think"
 _NO_SWITCH = "the chat template can't switch off the thinking: no-think has no effect"
 #: What is told of a thought that is still to begin: untrue where a reply goes on.
@@ -129,6 +130,9 @@ class ChatTemplate:
         mark = self._unused_character(messages)
         guarded = [Message(m.role, self._hide_specials(m.content, mark)) for m in messages]
         rendered, notices = self._with_system(guarded, think)
+        said = any(m.content.strip() for m in messages if m.role != "system")
+        if said and MESSAGE not in rendered.origins:
+            notices.append(_NO_QUESTION)
         start = start_of_reply(rendered.own_tail(mark), self.dialect)
         if start == "none" and self._thinks and (think or not self.has_switch):
             rendered, start = rendered.ended(self.dialect.opening), "open"

@@ -94,7 +94,7 @@ def _translated() -> Iterator[None]:
     except MemoryError as error:
         raise ChatTemplateError(*TOO_LARGE) from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error).rstrip(".") or type(error).__name__
         hint = _GIVE_IT if isinstance(error, UndefinedError) else HINT
         raise ChatTemplateError(
             "the chat template can't be used", f"it fails with: {reason}; {hint}"

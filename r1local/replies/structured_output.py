@@ -1,6 +1,7 @@
 """Answers in a prescribed form, by a JSON schema or a grammar."""
 
 import json
+import re
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,11 +11,14 @@ from typing import Protocol
 
 from r1local.conversation import Part
 from r1local.engine.grammar import check_grammar
-from r1local.errors import GrammarError, PromptInputError
+from r1local.errors import GrammarError
 from r1local.events.reply import Event, Finished, Notice
 from r1local.prompts.documents import read_document
 from r1local.replies.json_schema import converted
 from r1local.replies.json_validation import json_key, verdict
+
+#: JSON that is as short as a file's name.
+_SCALAR = re.compile(r"true|false|null|-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,11 @@ def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | N
         grammar: the path of a GBNF file.
 
     Raises:
-        GrammarError: it can't be read, or isn't a schema or grammar.
+        PromptInputError: its file can't be read.
+        GrammarError: it is no such thing.
     """
     if grammar is not None:
-        structure = Structure(_read(grammar))
+        structure = Structure(read_document(grammar).text)
         check_grammar(structure.grammar)
         return structure
     return None if json_schema is None else structure_by(schema_text(json_schema))
@@ -60,9 +65,14 @@ def schema_text(given: str) -> str:
     """The JSON schema that a user gave as its text, or by the path of its file.
 
     Raises:
-        GrammarError: the file can't be read.
+        PromptInputError: the file can't be read.
     """
-    return given if given.lstrip().startswith("{") else _read(Path(given).expanduser())
+    return given if _is_json(given) else read_document(Path(given).expanduser()).text
+
+
+def _is_json(given: str) -> bool:
+    """Whether what should be a schema is meant as its text: no file's name looks like that."""
+    return given.lstrip()[:1] in ("{", "[", '"') or _SCALAR.fullmatch(given.strip()) is not None
 
 
 @lru_cache(maxsize=8)
@@ -76,7 +86,13 @@ def structure_by(schema: str) -> Structure:
         GrammarError: it is none, or no grammar can be made of it.
     """
     made = converted(schema)
-    check_grammar(made.grammar)
+    try:
+        check_grammar(made.grammar)
+    except GrammarError as error:  # it speaks of a grammar that the user never wrote
+        raise GrammarError(
+            "the schema is too large to hold an answer to",
+            "give a simpler one, or lower bounds, as of minItems or maxLength",
+        ) from error
     ignored = (
         f"while it is written, the answer is not held to the schema's {', '.join(made.ignored)}; "
         "it is checked at its end"
@@ -125,10 +141,3 @@ def canonical_json(text: str) -> str:
         ValueError: the text is not JSON.
     """
     return json_key(json.loads(text))
-
-
-def _read(path: Path) -> str:
-    try:
-        return read_document(path).text
-    except PromptInputError as error:
-        raise GrammarError(error.message, error.hint) from error

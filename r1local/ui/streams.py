@@ -39,3 +39,11 @@ def drop(stream: IO[str]) -> None:
     """
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def are_one(stream: IO[str], other: IO[str]) -> bool:
+    """Whether two streams lead to one pipe, file or terminal, as behind `2>&1`."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.fstat(other.fileno()))
+    except (OSError, ValueError):  # not a descriptor
+        return False

@@ -117,7 +117,20 @@ def test_edit_opens_the_editor_and_checks_after(monkeypatch: pytest.MonkeyPatch)
     assert config_file().read_text().startswith("# Preferences of r1local")
     monkeypatch.setenv("EDITOR", "no-such-editor")
     missing = config("edit")
-    assert missing.returncode == 2 and "hint: set EDITOR" in missing.stderr
+    assert missing.returncode == 1 and "[Errno" not in missing.stderr
+    assert "hint: set EDITOR" in missing.stderr
+
+
+def test_a_default_model_that_nobody_knows_is_told_with_its_place(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = config("set", "model", "nope")
+    assert told.returncode == 0 and "no model is called 'nope'" in told.stderr
+    refused = run("hi")
+    assert refused.returncode == 1
+    assert "error: config.toml sets model: no model is called 'nope'" in refused.stderr
+    monkeypatch.setenv("R1LOCAL_MODEL", "nix")
+    assert "error: R1LOCAL_MODEL sets model: no model is called 'nix'" in run("hi").stderr
 
 
 def test_path() -> None:

@@ -14,6 +14,7 @@ from r1local.models.references import parse_reference
 from r1local.models.store.search import find_installed, remove_files
 from testing.command import COMMAND
 from testing.homes import MAIN, OLDER, REPO_7B, Homes, homes_in, r1local
+from testing.models import write_scripted_model
 
 pytestmark = pytest.mark.slow
 
@@ -228,3 +229,19 @@ def test_a_cache_that_may_not_be_written(homes: Homes) -> None:
         pytest.skip("this user may write everywhere")
     finally:
         snapshot.chmod(0o700)
+
+
+def test_an_imported_model_whose_file_has_gone_is_told_and_forgotten(homes: Homes) -> None:
+    path = homes.home / "mine.gguf"
+    write_scripted_model(path, "x")
+    assert r1local("import", path, "--name", "mine").returncode == 0
+    path.unlink()
+    run = r1local("run", "hi", "-m", "mine")
+    assert run.returncode == 1
+    assert f"the file of mine has gone: {path}" in run.stderr
+    assert "r1local rm mine" in run.stderr
+    removed = r1local("rm", "--yes", "mine")
+    assert (removed.returncode, removed.stderr) == (
+        0,
+        f"forgot mine; its file is no longer at {path}\n",
+    )

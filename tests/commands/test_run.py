@@ -99,6 +99,58 @@ def test_jsonl_events_come_as_they_are_made(scripted: Scripted) -> None:
     assert json.loads(first) == {"type": "thinking", "text": "x"}
 
 
+def test_a_cut_answer_is_told_from_a_whole_one_in_a_pipe(run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted("x</think>yes, and more"), "--max-tokens", "6")
+    told = "stopped at the token limit\n"
+    assert (result.returncode, result.stdout, result.stderr) == (0, "yes,\n", told)
+
+
+def test_a_template_without_the_question_is_told(
+    run: Run, scripted: Scripted, tmp_path: Path
+) -> None:
+    template = tmp_path / "empty.jinja"
+    template.touch()
+    result = run("2+3", "-m", scripted("x</think>5"), "--chat-template", template)
+    assert "the chat template leaves out the question" in result.stderr
+
+
+def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scripted) -> None:
+    schema = '{"type": "integer", "minimum": 1e400}'
+    command = [*COMMAND, "run", "hi", "-m", str(scripted("x</think>1")), "--json-schema", schema]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", timeout=60, check=False,
+    )  # fmt: skip
+    assert "\n0\nthe answer does not match the schema" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ('{"type": "array", "minItems": 1000000000}', "the schema is too large"),
+        ('{"type": "string", "maxLength": 99999999999999999999}', "the schema is too large"),
+        ("[[[[", "the schema is not JSON: line 1"),
+        ("[" * 100_000, "the schema is nested too deep"),
+        ("3", "3 is not a JSON schema"),
+        ('"x"', '"x" is not a JSON schema'),
+    ],
+)
+def test_what_is_wrong_with_a_schema_is_said_of_the_schema(
+    given: str, message: str, run: Run, scripted: Scripted
+) -> None:
+    result = run("hi", "-m", scripted("x"), "--json-schema", given)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {message}")
+    assert "grammar" not in result.stderr and len(result.stderr) < 500
+
+
+@pytest.mark.parametrize("option", ["--json-schema", "--grammar", "-f"])
+def test_a_missing_file_is_an_error_of_one_kind(option: str, run: Run, scripted: Scripted) -> None:
+    result = run("hi", "-m", scripted("x"), option, "no-such-file")
+    assert result.returncode == 1
+    assert "error: no-such-file can't be read" in result.stderr
+
+
 def test_answer_only_is_the_content_of_the_last_box(run: Run, scripted: Scripted) -> None:
     model = scripted("hm</think>\\boxed{1} or \\boxed{\\frac{1}{2}} then")
     result = run("hi", "-m", model, "--answer-only")
@@ -432,11 +484,11 @@ def test_prompt_longer_than_the_context_names_both_sizes(run: Run, scripted: Scr
 
 @pytest.mark.parametrize("prompt", ["", "  \n"])
 def test_empty_prompt(prompt: str, run: Run, scripted: Scripted) -> None:
-    assert_error(run(prompt, "-m", scripted("x")), "prompt")
+    assert_error(run(prompt, "-m", scripted("x")), "prompt", code=2)
 
 
 def test_no_prompt_at_all(run: Run, scripted: Scripted) -> None:
-    assert_error(run("-m", scripted("x")), "prompt")
+    assert_error(run("-m", scripted("x")), "prompt", code=2)
 
 
 @pytest.mark.parametrize(
@@ -622,7 +674,7 @@ def test_names_that_can_be_no_file(name: str, run: Run) -> None:
 def test_stdin_by_name(run: Run, scripted: Scripted) -> None:
     tokens = prompt_tokens(run, scripted, "What?", "-f", "-", stdin="text")
     assert tokens == expected_tokens(FILE_FORM.format("stdin", "text") + "What?")
-    assert_error(run("-m", scripted("x"), "-f", "-", stdin="text"), "prompt")
+    assert_error(run("-m", scripted("x"), "-f", "-", stdin="text"), "prompt", code=2)
 
 
 @pytest.mark.parametrize("pre_tokenizer", ["deepseek-v3", "gpt-4o", "deepseek-r1-qwen"])

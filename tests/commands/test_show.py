@@ -65,7 +65,7 @@ def test_a_file(scripted: Scripted) -> None:
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("/nowhere/x.gguf", "there is no file x.gguf"),
+        ("/nowhere/x.gguf", "there is no file /nowhere/x.gguf"),
         ("hf:a/b", "HF_HUB_OFFLINE"),
         ("7bb", "did you mean 7b"),
     ],

@@ -90,7 +90,7 @@ def test_mode_and_links_stay() -> None:
 
 def test_what_is_no_toml_is_not_touched() -> None:
     write_config("vi = \n")
-    with pytest.raises(InvalidSetting, match="can't be read"):
+    with pytest.raises(InvalidSetting, match="is not valid TOML"):
         set_preference(option_named("vi"), True)
     assert config_file().read_text() == "vi = \n"
 

@@ -285,6 +285,17 @@ def test_a_system_prompt_that_is_left_out_is_said() -> None:
     assert notices_of(prompt) == ["the chat template leaves out the system prompt"]
 
 
+@pytest.mark.parametrize("source", ["", "{{ bos_token }}", "{{ messages[0].role }}"])
+def test_a_question_that_is_left_out_is_said(source: str) -> None:
+    left_out = "the chat template leaves out the question: the model doesn't see it"
+    prompts = (render(source, "2+3"), template_of(source).render(TALK))
+    assert all(left_out in [n.message for n in prompt.notices] for prompt in prompts)
+
+
+def test_an_empty_question_is_not_left_out() -> None:
+    assert not render("", " ").notices
+
+
 def test_a_template_that_wants_no_system_prompt_at_all_says_how_to_go_on() -> None:
     source = (
         "{{ raise_exception('no') if 'terse' in messages[0].content else messages[0].content }}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from r1local.config.paths import user_models
-from r1local.config.user_files import changing, replace_text
+from r1local.config.user_files import changing, read_toml, replace_text
 from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
 from r1local.gguf.parts import part_name
@@ -154,27 +154,13 @@ def _toml_text(text: str) -> str:
 
 
 def _read() -> str:
-    path = user_models()
-    try:
-        # Not `read_text`, which would change the line endings.
-        return path.read_bytes().decode() if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"{path} can't be read: {error}", "check it, or remove it") from error
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(
-            f"{user_models()} is not valid TOML: {error}", "correct or remove it"
-        ) from error
+    return read_toml(user_models(), CatalogError).text
 
 
 def _write(old: str, new: str, name: str) -> None:
     """Replace the models file, provided that `name`'s entry is all that was added or removed."""
     path = user_models()
-    before = _parsed(old)
+    before = tomllib.loads(old)
     try:
         after = tomllib.loads(new)
         there = [name in _models(entries) for entries in (before, after)]

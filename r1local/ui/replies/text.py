@@ -16,12 +16,13 @@ from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
+from r1local.ui import streams
 from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
 from r1local.ui.markdown.wrapping import WordStream
 from r1local.ui.meter import Meter
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import VisibleStream, visible
-from r1local.ui.wording import effort, thought_for
+from r1local.ui.wording import ENDINGS, effort, thought_for
 
 _FOLD_INTERVAL_S = 1 / 10
 
@@ -85,7 +86,7 @@ def text_renderer(
 ) -> "TextRenderer":
     """Return the renderer of a reply as text, with the whole answer; see `renderer_for`."""
     thought = _thinking_part(out, err, thinking, clock)
-    return TextRenderer(err, thought, _answer_part(out, thinking, clock, json=json))
+    return TextRenderer(err, thought, _answer_part(out, err, thinking, clock, json=json))
 
 
 class PartRenderer(Protocol):
@@ -144,10 +145,9 @@ class TextRenderer:
         if current is self._thinking:
             self._thinking.end(unfinished=event.thinking_open)
         self._answer.end(unfinished=False)
-        if self._err.is_terminal and event.reason == "cancelled":
-            print_notice(self._err, "stopped")
-        elif self._err.is_terminal and event.reason == "length":
-            print_notice(self._err, "stopped at the token limit")
+        # Who cancels in a pipe is told by the exit code; a limit's answer would look whole.
+        if event.reason == "length" or (event.reason == "cancelled" and self._err.is_terminal):
+            print_notice(self._err, ENDINGS[event.reason])
 
 
 class Unshown:
@@ -164,11 +164,16 @@ class Unshown:
 
 
 class PlainPart:
-    """Renderer of text as it was generated: exact in a pipe, harmless on a terminal."""
+    """Text as it was generated: exact in a pipe, harmless on a terminal.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        err: the console of the notices. In a pipe that has them too, they get lines of their own.
+    """
+
+    def __init__(self, console: Console, err: Console) -> None:
         self._stream = console.file
         self._is_terminal = console.is_terminal
+        self._breaks_lines = console.is_terminal or streams.are_one(console.file, err.file)
         self._visible = VisibleStream()
         self._inside_line = False
 
@@ -179,8 +184,8 @@ class PlainPart:
         self._inside_line = text[-1] != "\n"
 
     def set_aside(self) -> None:
-        """Start a new line on a terminal; the text in a pipe stays exact."""
-        if self._is_terminal:
+        """Break the line where the notice follows it; a pipe's text stays exact."""
+        if self._breaks_lines:
             self.end(unfinished=True)
 
     def end(self, *, unfinished: bool) -> None:  # noqa: ARG002
@@ -313,18 +318,18 @@ class FinalAnswerOnly:
 
 
 def _answer_part(
-    out: Console, thinking: ThinkingMode, clock: Callable[[], float], *, json: bool
+    out: Console, err: Console, thinking: ThinkingMode, clock: Callable[[], float], *, json: bool
 ) -> PartRenderer:
     if thinking == "only":
         return Unshown()
-    return MarkdownAnswer(out, clock, json=json) if can_repaint(out) else PlainPart(out)
+    return MarkdownAnswer(out, clock, json=json) if can_repaint(out) else PlainPart(out, err)
 
 
 def _thinking_part(
     out: Console, err: Console, mode: ThinkingMode, clock: Callable[[], float]
 ) -> PartRenderer:
     if mode == "only":
-        return PlainPart(out)
+        return PlainPart(out, err)
     if not err.is_terminal:
         return Unshown()
     if mode in ("fold", "hide") and can_repaint(err):

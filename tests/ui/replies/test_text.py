@@ -207,7 +207,7 @@ def test_pipe_gets_the_answer_as_generated() -> None:
     text = "**a**\r\n\x1b[1m\u202e\\(x\\)"
     play(renderer_for(out, err), [*REPLY[:2], AnswerDelta(text, 3), finished("length")])
     assert written(out) == text + "\n"
-    assert written(err) == ""
+    assert written(err) == "stopped at the token limit\n"
 
 
 def test_pipe_gets_one_final_newline() -> None:

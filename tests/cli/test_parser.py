@@ -1,0 +1,23 @@
+"""What the command line says of arguments that it can't take."""
+
+import subprocess
+
+import pytest
+
+from testing.command import COMMAND
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--resume"], "hint: it is an option of the chat: r1local chat --resume"),
+        (["show", "--format"], "hint: see r1local show --help"),
+        (["--nonsense"], 'hint: ask with: r1local run "…", or see r1local --help'),
+    ],
+)
+def test_the_hint_is_that_of_what_was_meant(arguments: list[str], hint: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, encoding="utf-8", timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert hint in done.stderr.splitlines()
