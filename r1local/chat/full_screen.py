@@ -19,7 +19,7 @@ from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
 
-_WELCOME = "Ask anything. Alt-Enter breaks the line, F1 or /help tells the rest, Ctrl-D leaves."
+_WELCOME = "Ask anything. Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
 
 
 class FullScreen:

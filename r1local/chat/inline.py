@@ -23,7 +23,7 @@ from r1local.ui.wording import thought_for
 
 #: Characters read of one question, its lines together: endless input has to end somewhere.
 _LONGEST_QUESTION = 4 * 2**20
-_WELCOME = "Ask anything. /help tells the rest, Ctrl-D leaves."
+_WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
 
 
 class Inline:
