@@ -60,7 +60,7 @@ R1_TEMPLATE = (
 
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 _WIDTH = 64
-_SLOW_FFN = 1 << 14
+_SLOW_FFN = 1 << 15
 """The width of a feed-forward layer whose zeros take most of a token's time."""
 
 Reply: TypeAlias = str | bytes | Sequence[int]
