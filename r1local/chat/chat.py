@@ -32,16 +32,16 @@ from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
 
-#: Lets the model reply; the control ends or steers it from outside.
+#: Lets the model reply; the control ends or steers the reply from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
 
 #: Lets the model reply many times, and elects an answer.
 Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 
-#: Does what takes its time, until the control ends it; returns what there is to say.
+#: Does something slow, until the control ends it; returns what there is to say.
 Work: TypeAlias = Callable[[Control], str]
 
-#: Said where there is no thought to end or to draw out.
+#: Said where there is no thought to end or to prolong.
 NO_REPLY = "no reply is being written"
 
 #: A choice as people type it: 2, 2. or 2)
@@ -49,49 +49,49 @@ _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
 
 
 class Surface(Protocol):
-    """A form of chat: how it shows things and how it does them."""
+    """A form of chat: how it shows things and how it carries them out."""
 
     def say(self, text: str) -> None:
-        """Tell something of r1local's own; untrusted text in it is made harmless."""
+        """Show a message of r1local's own; untrusted text in it is made harmless."""
 
     def say_error(self, error: R1LocalError) -> None:
-        """Tell what went wrong, and the hint."""
+        """Show what went wrong, and the hint."""
 
     def show_turns(self) -> None:
-        """Show the conversation anew, after it changed."""
+        """Show the conversation again, after it changed."""
 
     def show_undone(self) -> None:
-        """Show the conversation without its last turn, which was taken back."""
+        """Show the conversation without its last turn, which was undone."""
 
     def clear(self) -> None:
         """Empty the screen."""
 
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply of that name, `words` in it set apart."""
+        """Show the thought of the reply with that name, with `words` highlighted in it."""
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
-        """Let the model reply: to a question that is new on the screen, or going on."""
+        """Let the model reply to a question that is new on the screen, or go on with a reply."""
 
     def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
-        """Do what takes its time, under a label; say what it returns, if anything; then go on."""
+        """Do something slow, under a label; say what it returns, if anything; then go on."""
 
     def vote(self, question: str | None, votes: int, voting: Voting) -> None:
-        """Let so many replies vote on the answer to a question; None: to the last one, anew."""
+        """Let `votes` replies vote on the answer to a question; None: again, on the last one."""
 
     def answer_now(self) -> None:
-        """End the thought of the present reply."""
+        """End the thought of the current reply."""
 
     def think_more(self) -> None:
-        """Have the present reply think on."""
+        """Make the current reply keep thinking."""
 
     def copy(self, text: str) -> bool:
         """Put a text on the clipboard; False if only the terminal knows whether it is there.
 
         Raises:
-            ClipboardError: there is none.
+            ClipboardError: there is no clipboard.
         """
 
     def leave(self) -> None:
@@ -100,14 +100,14 @@ class Surface(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One of several things to do: what it is, and how."""
+    """One of several things to do: what it is, and how to do it."""
 
     told: str
     action: Callable[[], None]
 
 
 class Chat:
-    """One chat: the dialogue, where it is shown, and what is attached or to be decided.
+    """One chat: the dialogue, where it is shown, what is attached, and what is still to be decided.
 
     Args:
         dialogue: what is said.
@@ -115,7 +115,7 @@ class Chat:
         commands: the slash commands by name.
         models: the known models.
         load: loads a model as the command line asked for, until the control cancels it.
-        new_session: opens a session; with a name it is one that exists.
+        new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
     """
 
@@ -134,7 +134,7 @@ class Chat:
         self.commands = commands
         self.models = models
         self.attached: list[Document] = []
-        #: What `/find` looked for, and the replies that are still to be shown.
+        #: What `/find` looked for, and the replies still to be shown.
         self.found: tuple[str, list[str]] = ("", [])
         self._load = load
         self._new_session = new_session
@@ -144,14 +144,14 @@ class Chat:
         self._warned = False
 
     def at_once(self, text: str) -> bool:
-        """Whether a text is a command that needn't wait for the present reply."""
+        """Return whether a text is a command that needn't wait for the current reply."""
         command = split_command(text)
         return command is not None and (
             command[0] not in self.commands or self.commands[command[0]].at_once
         )
 
     def handle(self, text: str) -> None:
-        """Do what was typed: a choice, a slash command, or a question."""
+        """Act on what was typed: a choice, a slash command, or a question."""
         self._warned = False
         try:
             if self._options and (number := _NUMBER.fullmatch(text)):
@@ -168,13 +168,13 @@ class Chat:
         """Ask the model a question, about the documents attached.
 
         Args:
-            votes: let so many replies vote on the answer.
+            votes: the number of replies that vote on the answer.
 
         Raises:
-            InvalidSetting: so many can't vote, or what is set of votes is no value.
-            GrammarError: the session's schema is none.
-            PromptInputError: it is no text.
-            PromptTooLong: it doesn't fit, and nothing can be done about it.
+            InvalidSetting: that number of replies can't vote, or a setting for votes is invalid.
+            GrammarError: the session's schema isn't valid.
+            PromptInputError: the question isn't valid text.
+            PromptTooLong: the question doesn't fit, and nothing can be done about it.
             ChatTemplateError: the template can't render it.
         """
         if votes is not None:
@@ -192,7 +192,7 @@ class Chat:
             self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
 
     def retry(self) -> None:
-        """Have another reply to the last question, or another vote; there must be one."""
+        """Ask for another reply to the last question, which must exist, or for another vote."""
         if votes := self.dialogue.turns[-1].voted:
             self._hold_vote(None, votes, partial(self.dialogue.vote_again, votes))
         else:
@@ -217,7 +217,7 @@ class Chat:
         """Let another model reply from here on.
 
         Raises:
-            UnknownModel, ModelNotInstalled: there is none of that name here.
+            UnknownModel, ModelNotInstalled: no model with that name is known, or installed.
         """
         selected = select(reference, self.models)
 
@@ -231,9 +231,9 @@ class Chat:
         self.surface.work(f"loading {selected.name}", work)
 
     def widen(self, context: int, typed: str = "") -> None:
-        """Load the model anew, with a context of so many tokens, and do then what was typed.
+        """Load the model again, with a context of the given size, and then act on what was typed.
 
-        If that fails it is in the input again.
+        If that fails, what was typed is put back into the input.
         """
         LoadOptions(context)
 
@@ -251,7 +251,7 @@ class Chat:
         self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
 
     def begin_session(self, name: str | None, then: Callable[[], None]) -> None:
-        """Go on in a new session, or in the one of that name."""
+        """Go on in a new session, or in the one with that name."""
 
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
@@ -267,7 +267,7 @@ class Chat:
         self.surface.work("opening the session", work, show)
 
     def _choose(self, number: int) -> None:
-        """Do one of what was offered."""
+        """Carry out one of the options offered."""
         if not 0 < number <= len(self._options):
             raise UsageError(f"there is no choice {number}", f"type 1 to {len(self._options)}")
         option, self._options = self._options[number - 1], ()
@@ -275,7 +275,7 @@ class Chat:
         option.action()
 
     def _pass_over(self) -> None:
-        """Choose nothing of what was offered; a question that waits for it comes back."""
+        """Choose none of the options offered; a question that waits for the choice comes back."""
         unasked, self._unasked, self._options = self._unasked, "", ()
         if unasked:
             self.surface.type(unasked)
@@ -305,13 +305,13 @@ class Chat:
         self.surface.vote(question, votes, voting)
 
     def _offer(self, told: str, *options: Option) -> None:
-        """Say what is to be decided; the number that is typed next decides it."""
+        """Say what is to be decided; the next number typed decides it."""
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
         self.surface.say(f"{told}. Type a number:\n{listed}")
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
-        """Say that the next prompt won't fit, before it happens, and offer what helps."""
+        """Warn that the next prompt won't fit, before it happens, and offer what helps."""
         told = (
             f"the next prompt needs {shortage.needed:,} tokens with room for a reply, and the"
             f" context has {shortage.context_window:,}"
@@ -329,7 +329,7 @@ class Chat:
         self._unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:
-        """Ways to ask without the oldest turns, if that gives room enough."""
+        """Return ways to ask without the oldest turns, if that makes enough room."""
         if not oldest:
             return
         told = "the oldest turn" if len(oldest) == 1 else f"the {len(oldest)} oldest turns"
@@ -346,7 +346,7 @@ class Chat:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Tell when loading was stopped: in the middle of a chat that has to be said."""
+    """Say when loading was stopped, which isn't obvious in the middle of a chat."""
     try:
         yield
     except LoadingCancelled:
@@ -358,7 +358,7 @@ def _evaluated(tokens: int) -> str:
 
 
 def _check_text(text: str) -> None:
-    """Refuse what is no UTF-8: a terminal can send such bytes."""
+    """Refuse text that isn't UTF-8: a terminal can send such bytes."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -38,22 +38,22 @@ from r1local.voting.settings import VoteSettings, vote_settings
 
 @dataclass(frozen=True, slots=True)
 class PreparedQuestion:
-    """A question that can be asked at once, its prompt rendered and tokenised."""
+    """A question ready to be asked, with its prompt rendered and tokenised."""
 
     question: Question
     prompt: TokenisedPrompt
 
 
 class Dialogue:
-    """Asks the model what is said, and hands every record of it to the recorder.
+    """Passes questions to the model, and every record of the conversation to the recorder.
 
-    What was said is the recorder's transcript; nothing of it is kept here. One thread at a time
-    may change the conversation; it may be read from any.
+    The recorder's transcript holds what was said; nothing of it is kept here. Only one thread at
+    a time may change the conversation; any thread may read it.
 
     Args:
         selected: which model replies.
-        loaded: the same, loaded; `close` closes it.
-        settings: how it replies, but for the schema, which is the conversation's.
+        loaded: the same model, loaded; `close` closes it.
+        settings: how it replies, except for the schema, which belongs to the conversation.
         recorder: keeps the conversation; an opened session brings its turns along.
     """
 
@@ -69,7 +69,7 @@ class Dialogue:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """All turns, those included that the model isn't given any more."""
+        """All turns, including those that the model is no longer given."""
         return self.recorder.transcript.turns
 
     @property
@@ -84,12 +84,12 @@ class Dialogue:
 
     @property
     def dropped(self) -> int:
-        """How many of the oldest turns the model isn't given any more."""
+        """How many of the oldest turns the model is no longer given."""
         return self.recorder.transcript.dropped
 
     @property
     def context_used(self) -> int:
-        """Tokens of the context window in use, or that the next prompt begins with."""
+        """Tokens of the context window that are in use, or that the next prompt begins with."""
         return self.loaded.model.position if self._counted is None else self._counted
 
     def prepare(self, question: Question) -> PreparedQuestion:
@@ -97,14 +97,14 @@ class Dialogue:
 
         Raises:
             ChatTemplateError: the template can't render it.
-            GrammarError: the session's schema is none.
+            GrammarError: the session's schema isn't valid.
             ModelLoadError: there is no model in memory.
         """
         prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
         return PreparedQuestion(question, prompt)
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
-        """What is missing to let the model answer a question, if anything is."""
+        """Return what the model lacks to answer a question; None if it lacks nothing."""
         window, tokens = self.loaded.model.context_window, len(prepared.prompt.tokens)
         room = self._room(window)
         if tokens <= room:
@@ -119,7 +119,7 @@ class Dialogue:
         return Shortage(tokens + window - room, window, oldest, self._larger(tokens))
 
     def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
-        """Let the model answer one more question, prepared for the conversation as it is.
+        """Let the model answer another question, prepared for the conversation as it stands.
 
         Raises:
             R1LocalError: as `generation.reply_to`; the question stays, and its reply is `lost`.
@@ -128,7 +128,7 @@ class Dialogue:
         yield from self._reply(prepared.prompt, control, self._settings)
 
     def retry(self, control: Control) -> Generator[Event, None, None]:
-        """Let the model reply to the last question anew, with another seed than any asked for."""
+        """Let the model reply to the last question again, ignoring any seed that was asked for."""
         *before, last = self.turns
         settings = _with_another_seed(self._settings)
         prompt = self._prompt(self._messages(before, last.question))
@@ -136,10 +136,10 @@ class Dialogue:
         yield from self._reply(prompt, control, settings)
 
     def go_on(self, control: Control) -> Generator[Event, None, None]:
-        """Let the last reply go on from where it was cut; there must be one.
+        """Let the last reply, which must exist, go on from where it was cut off.
 
         Raises:
-            GrammarError: its answer does not follow the schema in force.
+            GrammarError: its answer doesn't follow the schema in force.
         """
         *before, last = self.turns
         assert last.reply is not None
@@ -149,11 +149,11 @@ class Dialogue:
         yield from self._reply(prompt, control, self._settings)
 
     def vote_settings(self, votes: int) -> VoteSettings:
-        """How so many replies vote: each as one alone, and by what is set of votes.
+        """Return the settings for a vote of `votes` replies, each made like a single reply.
 
         Raises:
-            InvalidSetting: so many can't vote, or what is set is no value.
-            GrammarError: the session's schema is none.
+            InvalidSetting: that number of replies can't vote, or a setting for votes is invalid.
+            GrammarError: the session's schema isn't valid.
             ModelLoadError: there is no model in memory.
         """
         self._require_model()
@@ -161,9 +161,9 @@ class Dialogue:
         return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
 
     def vote(self, question: Question, control: Control) -> Generator[VoteEvent, None, None]:
-        """Let the model answer a question several times; the winning reply is what stays.
+        """Let the model answer a question several times, and keep the winning reply.
 
-        Without a winner that is the first voter's.
+        Without a winner, the first voter's reply is kept.
 
         Raises:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.
@@ -175,7 +175,7 @@ class Dialogue:
         yield from self._vote(conversation, control, settings)
 
     def vote_again(self, votes: int, control: Control) -> Generator[VoteEvent, None, None]:
-        """Hold the last turn's vote anew, with other seeds than any asked for."""
+        """Hold the last turn's vote again, ignoring any seed that was asked for."""
         *before, last = self.turns
         conversation = self._messages(before, last.question)
         settings = self.vote_settings(votes)
@@ -202,10 +202,10 @@ class Dialogue:
             if result and result.ballots:
                 chosen = result.winner or result.ballots[0]
                 self.recorder.append(ended(chosen.reply, streamed=False))
-            self._count()  # what is evaluated is the voters'
+            self._count()  # what the cache holds is the voters'
 
     def undo(self) -> Turn:
-        """Take the last turn away; return it."""
+        """Remove the last turn and return it."""
         last = self.turns[-1]
         self.recorder.append(Undo())
         self._count()
@@ -221,20 +221,20 @@ class Dialogue:
         self.recorder.append(SchemaChange(schema))
 
     def change(self, name: str, value: str, settings: ReplySettings) -> None:
-        """Reply by other settings from here on; `name` and `value` say what was changed."""
+        """Use other settings for replies from here on; `name` and `value` say what was changed."""
         self.recorder.append(Setting(name, value))
         self.settings = settings
 
     def drop_oldest(self, count: int) -> None:
-        """Give the model so many turns less; they stay on the screen and on the disk."""
+        """Leave `count` more of the oldest turns out; they stay on the screen and on the disk."""
         self.recorder.append(Dropped(count))
         self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps system prompt and schema.
+        """Go on in another session, with its turns; a new one keeps the system prompt and schema.
 
         Raises:
-            SessionNotSaved: the present one can't be saved, and goes on; the other is closed.
+            SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
         system, schema = self.system, self.schema
         try:
@@ -250,18 +250,18 @@ class Dialogue:
             self.use_schema(schema)
 
     def switch(self, selected: Selected, loading: Callable[[Selected], LoadedModel]) -> int:
-        """Let another model reply; return the tokens it will have to evaluate anew.
+        """Let another model reply; return the number of tokens it will have to evaluate again.
 
-        The model before leaves memory first, which may not hold both. If the other
-        can't be loaded it comes back; if it can't either, questions are refused until a
-        model is loaded.
+        The previous model is unloaded first, since memory may not hold both. If the new one
+        can't be loaded, the previous one is loaded again; if that fails too, questions are
+        refused until a model is loaded.
         """
         before = self.loaded
         before.model.close()
         try:
             self.loaded = loading(selected)
         except BaseException:
-            with suppress(R1LocalError):  # what is told is why the other one wasn't loaded
+            with suppress(R1LocalError):  # the error raised says why the other one wasn't loaded
                 self.loaded = load(self.selected.path, before.options, lambda: False)
             self._count()
             raise
@@ -270,15 +270,15 @@ class Dialogue:
         return self._count()
 
     def reload(self, cancelled: Callable[[], bool], **changes: int) -> int:
-        """Load the same model with some of its `LoadOptions` changed; return as `switch`."""
+        """Load the same model with some `LoadOptions` changed; return what `switch` returns."""
         options = replace(self.loaded.options, **changes)  # type: ignore[arg-type]
         return self.switch(self.selected, lambda model: load(model.path, options, cancelled))
 
     def close(self) -> None:
-        """Close the session and the model; the KV cache is kept for the next time.
+        """Close the session and the model; the KV cache is kept for next time.
 
         Raises:
-            SessionNotSaved: the disk still refuses what was said.
+            SessionNotSaved: what was said still can't be written to the disk.
         """
         try:
             self._leave_session()
@@ -287,7 +287,7 @@ class Dialogue:
 
     @property
     def _settings(self) -> ReplySettings:
-        """How the next reply is made: as is set, and by the session's schema."""
+        """How the next reply is made: the current settings, with the session's schema."""
         if self.schema is None:
             return self.settings
         try:
@@ -313,11 +313,11 @@ class Dialogue:
         return messages_of(turns[self.dropped :], self.system, question)
 
     def _count(self) -> int:
-        """Count the tokens of a conversation that the model wasn't given as it is now."""
+        """Count the tokens of a conversation that the model hasn't seen in its current form."""
         self._counted = 0
         if self.turns and not self.loaded.model.closed:
             self._counted = None
-            with suppress(ChatTemplateError):  # some templates end in a question only
+            with suppress(ChatTemplateError):  # some templates require a question at the end
                 self._counted = len(self._prompt(self._messages(self.turns, None)).tokens)
         return self._counted or 0
 
@@ -327,7 +327,7 @@ class Dialogue:
         begun: Begun | None = None,
         settings: ReplySettings | None = None,
     ) -> TokenisedPrompt:
-        """A prompt; without the schema's `settings` a session whose schema is none opens, too."""
+        """Make a prompt; without `settings` the schema, which may be invalid, is ignored."""
         self._require_model()
         return tokenised_prompt(self.loaded, conversation, settings or self.settings, begun)
 
@@ -350,15 +350,15 @@ class Dialogue:
                         self.recorder.append(event)
                     yield event
         finally:
-            # Whatever ended it, what was streamed is kept.
+            # Whatever ended the reply, what was streamed is kept.
             self.recorder.append(self._ended(finished))
 
     def _room(self, window: int) -> int:
-        """Tokens of a context that a prompt may have; half of the smallest is the reply's."""
+        """Return the tokens of a context that a prompt may take; up to half is the reply's."""
         return window - min(self.settings.thinking.reserve(window), window // 2)
 
     def _larger(self, tokens: int) -> int | None:
-        """A context for a prompt of so many tokens: the one there is doubled, or less."""
+        """Return a context size for `tokens` of prompt: doubled, or else the least possible."""
         doubled = least = self.loaded.model.context_window
         while self._room(doubled) < tokens:
             doubled *= 2

@@ -1,4 +1,4 @@
-"""The chat on a screen of its own: the model replies in a thread, people type meanwhile."""
+"""The chat on a screen of its own: the model replies in a thread while people type."""
 
 from collections import deque
 from collections.abc import Callable
@@ -27,8 +27,8 @@ class FullScreen:
 
     Args:
         editing: how questions are typed.
-        layout: of the panes, as the user left them.
-        keep_layout: called when they change.
+        layout: of the panes, as the user left it.
+        keep_layout: called when the layout changes.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FullScreen:
         """Chat until the user leaves.
 
         Raises:
-            Exception: what went wrong in the thread, if it is no R1LocalError.
+            Exception: what went wrong in the thread, unless it is an R1LocalError.
         """
         self._chat = chat
         worker = Thread(target=self._work)
@@ -81,19 +81,19 @@ class FullScreen:
         self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
 
     def show_turns(self) -> None:
-        """Show all turns anew."""
+        """Show all turns again."""
         turns = self._chat.dialogue.turns
         self._talk.show_turns(turns, self._chat.dialogue.dropped)
         if not turns:
             self.say(_WELCOME)
 
     def show_undone(self) -> None:
-        """Take the last turn from the screen; notices stay."""
+        """Remove the last turn from the screen; notices stay."""
         turns = self._chat.dialogue.turns
         self._talk.take_back(turns[-1].reply if turns else None)
 
     def clear(self) -> None:
-        """Take away what stands in the conversation's pane, but for what is being written."""
+        """Empty the conversation's pane, except for what is being written."""
         self._talk.clear()
 
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
@@ -105,11 +105,11 @@ class FullScreen:
         self._talk.open_thought(name, reply, words)
 
     def type(self, text: str) -> None:
-        """Put a text into the input, once the command that asks for it has left it."""
+        """Put a text into the input, once the command that asks for it has been cleared from it."""
         self._screen.post(partial(self._screen.type, text))
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
-        """Let the model reply, in the other thread."""
+        """Let the model reply in the other thread."""
         control = self._control = Control()
         question = question or self._last_question_again()
         dialogue = self._chat.dialogue
@@ -157,7 +157,7 @@ class FullScreen:
             self.say(NO_REPLY)
 
     def think_more(self) -> None:
-        """Think on."""
+        """Keep thinking."""
         if self._control and not self._busy:
             self._control.think_more()
             self._talk.note("the end of the thought is put off once more")
@@ -178,7 +178,7 @@ class FullScreen:
     # As the screen's actions
 
     def interrupt(self) -> bool:
-        """Stop the reply; what waits for it comes back into the input, before what is there."""
+        """Stop the reply; what was waiting for it goes back into the input, before any text."""
         if not self._control:
             return False
         self._control.cancel()
@@ -188,22 +188,22 @@ class FullScreen:
         return True
 
     def help(self) -> None:
-        """Tell the commands and keys."""
+        """Show the commands and keys."""
         self._chat.handle("/help")
 
     def quit(self) -> None:
-        """Leave, if nothing is lost by it or the user says so."""
+        """Leave, if nothing is lost by it or the user confirms."""
         self._chat.leave()
 
     def _typed(self, text: str) -> None:
-        self._screen.catch_up()  # a command is about what there is by now
+        self._screen.catch_up()  # a command applies to what is there by now
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:
             self._chat.handle(self._pastes.whole(text))
 
     def _last_question_again(self) -> str:
-        """Take the last turn from the screen; return its question, which is shown anew."""
+        """Remove the last turn from the screen; return its question, which is shown again."""
         self._talk.take_back()
         return self._chat.dialogue.turns[-1].labelled
 
@@ -228,7 +228,7 @@ class FullScreen:
         self._jobs.put(job)
 
     def _work(self) -> None:
-        """Do one job after the other; the screen hears of each one's end, and of errors."""
+        """Do one job after another; the screen is notified when each ends, and of errors."""
         while job := self._jobs.get():
             try:
                 job()

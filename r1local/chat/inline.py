@@ -21,7 +21,7 @@ from r1local.ui.transcripts import print_turns
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.ui.wording import thought_for
 
-#: Characters read of one question, its lines together: endless input has to end somewhere.
+#: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
 _WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
 
@@ -55,7 +55,7 @@ class Inline:
             elif sys.stdin.isatty():
                 chat.leave()
             else:
-                self.leave()  # nobody is there to be asked
+                self.leave()  # there is nobody to ask
 
     # As a surface
 
@@ -69,7 +69,7 @@ class Inline:
         print_error(sys.stderr, error.message, in_chat(error.hint))
 
     def show_turns(self) -> None:
-        """Print the last turn, and say how many came before: the scrollback has the rest."""
+        """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
             self.say(_WELCOME)
@@ -79,7 +79,7 @@ class Inline:
         print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
 
     def show_undone(self) -> None:
-        """Print the turn that is the last by now."""
+        """Print the turn that is now the last."""
         self.show_turns()
 
     def clear(self) -> None:
@@ -93,7 +93,7 @@ class Inline:
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
 
     def type(self, text: str) -> None:
-        """Have a text in the next input."""
+        """Put a text into the next input."""
         self._typed_next = "\n".join(filter(None, (text, self._typed_next)))
 
     def reply(
@@ -119,7 +119,7 @@ class Inline:
         votes: int,
         voting: Voting,
     ) -> None:
-        """Print the table while it lasts, the winning answer, and the tally."""
+        """Print the table during the vote, then the winning answer and the tally."""
         renderer = vote_renderer_for(
             self._out,
             self._err,
@@ -139,7 +139,7 @@ class Inline:
         self._end_if_killed(interruption)
 
     def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
-        """Do something, with a word about it on the terminal."""
+        """Do something, and say on the terminal what is being done."""
         with interruptible() as interruption, busy(self._err, label):
             told = work(interruption)
         self._end_if_killed(interruption)
@@ -174,7 +174,7 @@ class Inline:
     # The input
 
     def _read(self) -> str | None:
-        """The next text; None at the end of the input."""
+        """Return the next text; None at the end of the input."""
         typed, self._typed_next = self._typed_next, ""
         if self._session is None:
             return self._read_line()
@@ -187,10 +187,10 @@ class Inline:
         return self._pastes.whole(text)
 
     def _read_line(self) -> str | None:
-        """A line of a terminal that can't edit, or of a pipe; a backslash joins the next.
+        """Read a line from a pipe or a terminal that can't edit; a backslash joins the next.
 
         Raises:
-            PromptInputError: it can't be read, or does not end.
+            PromptInputError: the line can't be read, or doesn't end.
         """
         lines, left = list[str](), _LONGEST_QUESTION
         while True:
@@ -219,7 +219,7 @@ class Inline:
                 return "\n".join(lines) if line else None
 
     def _ctrl_c(self) -> str | None:
-        """Ctrl-C on an empty input: the end, if it was pressed twice."""
+        """Handle Ctrl-C on an empty input: end the chat if it was pressed twice."""
         if not sys.stdin.isatty() or self._leaving.pressed():
             return None
         self.say(LEAVES_AGAIN)

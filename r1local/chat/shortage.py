@@ -1,4 +1,4 @@
-"""What a question lacks that the context window has no room for."""
+"""What a question lacks when the context window has no room for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ class Shortage:
     """A question that the context window has no room for.
 
     Args:
-        needed: tokens of the prompt and of the least room for a reply.
-        context_window: tokens there are.
-        oldest: the oldest turns which leave room enough when left out; none if
+        needed: tokens of the prompt and of the least room that a reply needs.
+        context_window: its size in tokens.
+        oldest: the oldest turns, which make enough room when left out; empty if
             the question alone is too long.
-        larger: a context that has room, which the model was trained for and memory holds.
+        larger: a context size that has room, which the model was trained for and memory can hold.
     """
 
     needed: int
@@ -25,7 +25,7 @@ class Shortage:
 
 
 def least_that_holds(most: int, holds: Callable[[int], bool]) -> int:
-    """The least number from 1 to `most` that `holds`, which stays true once it is; 0 if none."""
+    """Return the least number from 1 to `most` for which `holds`, which is monotonic; 0 if none."""
     if not most or not holds(most):
         return 0
     low, high = 1, most

@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 from r1local.config.options import settable
 from r1local.errors import UsageError
 
-#: What a command acts on: the chat, which this module needn't know.
+#: What a command acts on: the chat, which this module needn't know about.
 Target = TypeVar("Target")
 
-#: What the command line's words are in a chat. What a chat can't do stays: pull, --chat-template.
+#: The command line's words, as a chat has them. What a chat can't do stays: pull, --chat-template.
 _IN_CHAT = (
     (re.compile(r"r1local chat --resume\b"), "/resume"),
     (re.compile(r"r1local sessions$"), "/sessions"),
@@ -30,9 +30,9 @@ class SlashCommand(Generic[Target]):
 
     Args:
         usage: its arguments, as the help shows them.
-        told: what it does, in a line.
-        action: does it, given its target and the text after the name.
-        at_once: it needn't wait for the reply that is being written.
+        told: what it does, in one line.
+        action: carries it out, given its target and the text after the name.
+        at_once: whether it can run without waiting for the reply that is being written.
     """
 
     usage: str
@@ -42,16 +42,16 @@ class SlashCommand(Generic[Target]):
 
 
 def in_chat(hint: str) -> str:
-    """A hint in the words of a chat, where they differ from the command line's."""
+    """Return a hint in the words of a chat, where they differ from the command line's."""
     for words, slash in _IN_CHAT:
         hint = words.sub(slash, hint)
     return hint
 
 
 def split_command(text: str) -> tuple[str, str] | None:
-    """The name and the argument of a slash command; None for a question.
+    """Return the name and the argument of a slash command; None for a question.
 
-    A path at the start of a question is none: `/usr/lib is full, what now?`
+    A path at the start of a question is not a command: `/usr/lib is full, what now?`
     """
     if not text.startswith("/"):
         return None
@@ -60,10 +60,10 @@ def split_command(text: str) -> tuple[str, str] | None:
 
 
 def command_named(name: str, commands: Mapping[str, SlashCommand[Target]]) -> SlashCommand[Target]:
-    """The command of that name.
+    """Return the command with that name.
 
     Raises:
-        UsageError: there is none; the hint names the nearest.
+        UsageError: no command has that name; the hint gives the nearest.
     """
     if command := commands.get(name):
         return command
@@ -73,7 +73,7 @@ def command_named(name: str, commands: Mapping[str, SlashCommand[Target]]) -> Sl
 
 
 def words_of(argument: str) -> list[str]:
-    """Words as in a shell: one in quotes may have spaces."""
+    """Split a text into words as a shell does: a quoted word may contain spaces."""
     try:
         return shlex.split(argument)
     except ValueError:  # an apostrophe in a name
@@ -81,10 +81,10 @@ def words_of(argument: str) -> list[str]:
 
 
 def whole_number(text: str, example: str) -> int:
-    """The number that an argument is.
+    """Return the whole number that an argument gives.
 
     Raises:
-        UsageError: it is none; the hint has the example.
+        UsageError: the argument isn't a whole number; the hint gives the example.
     """
     try:
         return int(text)

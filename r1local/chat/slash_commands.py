@@ -90,7 +90,7 @@ def _schema(chat: Chat, argument: str) -> None:
         if argument and argument != "none":
             words = [argument] if argument.startswith("{") else words_of(argument)
             schema = schema_text(words[0] if len(words) == 1 else argument)
-            structure_by(schema)  # refused before it is in force
+            structure_by(schema)  # refused before it takes effect
             dialogue.use_schema(schema)
         elif argument:
             dialogue.use_schema(None)
@@ -297,7 +297,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
 
 
 def _replies(chat: Chat) -> dict[str, Reply]:
-    """The replies by the number of their turn, from 1, and those of voters as `TURN.VOTER`."""
+    """Return the replies by turn number, counted from 1, and those of voters as `TURN.VOTER`."""
     replies = {}
     for number, turn in enumerate(chat.dialogue.turns, 1):
         if turn.reply:
@@ -307,7 +307,7 @@ def _replies(chat: Chat) -> dict[str, Reply]:
 
 
 def _cost(price: Mapping[str, float], prompt_tokens: int, generated_tokens: int) -> float:
-    """US dollars at `models.toml`'s prices a million tokens; thoughts are charged as output."""
+    """Return US dollars at `models.toml`'s prices per million tokens; thoughts count as output."""
     return (prompt_tokens * price["input"] + generated_tokens * price["output"]) / 1_000_000
 
 

@@ -151,7 +151,7 @@ def _way_to_resume(options: ChatOptions, recorder: Recorder) -> Iterator[None]:
 
 
 def _recorder(options: ChatOptions) -> Recorder:
-    """The session that the command line asks for."""
+    """Return the session that the command line asks for."""
     name = options.session
     if options.resume and name is None:
         kept = saved_sessions()
@@ -173,7 +173,7 @@ def _recorder(options: ChatOptions) -> Recorder:
 
 
 def _session(options: ChatOptions, name: str | None) -> Recorder:
-    """A new session, or one there is."""
+    """Return a new session, or an existing one."""
     if not options.save:
         return NoSession()
     return Session.create() if name is None else Session.open(name)
@@ -190,7 +190,7 @@ def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -
 
 
 def _system(options: ChatOptions, selected: Selected, recorder: Recorder) -> str | None:
-    """The system prompt to use: the command line's, or in a new session the preferred one."""
+    """Return the system prompt: the command line's, or in a new session the preferred one."""
     if recorder.transcript.turns or recorder.transcript.system:
         system: str | None = options.given.get("system")
         return system
@@ -239,7 +239,7 @@ def _keep_nothing(_layout: PaneLayout) -> None:
 
 
 def _words() -> dict[str, Callable[[], dict[str, str]]]:
-    """What the arguments of slash commands may be."""
+    """Return what the arguments of slash commands may be."""
 
     def models() -> dict[str, str]:
         from r1local.models.store.search import installed_models
@@ -257,7 +257,7 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
 
 
 def _settings() -> dict[str, str]:
-    """What `/set` takes: each name, then each with the words that are values of it."""
+    """Return what `/set` takes: each name, then each with the words that are its values."""
     options = settable()
     valued = {
         f"{name} {word}": "" for name, each in options.items() for word in _words_of(each.kind)

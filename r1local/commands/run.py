@@ -222,10 +222,10 @@ def _events(
 
 
 def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
-    """What a reply, as it is kept, comes to.
+    """Return the outcome of a reply, as it is kept.
 
     Returns:
-        The exit code, and why there is no answer where no event has said it.
+        The exit code, and why there is no answer if no event has said so.
     """
     thought_only = options.thinking == "only"
     if thought_only:
@@ -246,7 +246,7 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
 
 
 def _question(options: RunOptions) -> str:
-    """The prompt, and the documents it is about."""
+    """Return the prompt, with the documents it is about."""
     piped = _piped_text() if options.reads_stdin else ""
     if _STDIN in options.files and not options.reads_stdin:
         raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
@@ -269,7 +269,7 @@ def _question(options: RunOptions) -> str:
 
 
 def _conversation(system: str, question: str) -> Conversation:
-    """The messages to send: a system prompt if one is given, and the question."""
+    """Return the messages to send: a system prompt if one is given, and the question."""
     user = Message("user", question)
     messages = (Message("system", system), user) if system else (user,)
     for message in messages:
@@ -278,7 +278,7 @@ def _conversation(system: str, question: str) -> Conversation:
 
 
 def _piped_text() -> str:
-    """What stdin holds, unless it is a terminal; say so if that keeps the user waiting."""
+    """Read stdin, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
         return ""
     waiting = Timer(_PATIENCE_S, print_notice, (console_for(sys.stderr), _WAITS_FOR_STDIN))

@@ -136,7 +136,7 @@ def remove_session(name: str, *, yes: bool) -> int:
 
 
 def _described(summary: SessionSummary) -> dict[str, object]:
-    """A session for programs. Times are in UTC, sizes in bytes."""
+    """Describe a session for programs. Times are in UTC, sizes in bytes."""
     times = {"started": summary.started.isoformat(), "last_used": summary.last_used.isoformat()}
     return asdict(summary) | times
 

@@ -57,7 +57,7 @@ def reason_of(error: OSError) -> str:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """What a regular file holds."""
+    """Read the bytes of a regular file."""
     with open(path, "rb", opener=_regular) as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:

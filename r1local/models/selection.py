@@ -68,7 +68,7 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
 
 
 def _select(named: str, catalog: Catalog) -> Selected:
-    """The model of a name."""
+    """Return the model that a name stands for."""
     meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
         return Selected(meant.path.stem, meant.path, typed=named)

@@ -33,10 +33,10 @@ def question_with_documents(question: str, documents: Sequence[Document]) -> str
 
 
 def documents_of(message: str, question: str, names: Sequence[str]) -> list[Document]:
-    """The documents that a message was made of, one at least, which make the same one again.
+    """Return the documents, at least one, from which a message was made and can be made again.
 
     Raises:
-        PromptInputError: it was not made of documents of these names and this question.
+        PromptInputError: it wasn't made from documents with these names and this question.
     """
     first, *others = map(_before, names)
     rest = message.removesuffix(question).removesuffix(_BEHIND).removeprefix(first)

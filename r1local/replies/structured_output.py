@@ -62,7 +62,7 @@ def structure_of(json_schema: str | None, grammar: Path | None) -> Structure | N
 
 
 def schema_text(given: str) -> str:
-    """The JSON schema that a user gave as its text, or by the path of its file.
+    """Return the JSON schema that a user gave as its text, or by the path of its file.
 
     Raises:
         PromptInputError: the file can't be read.
@@ -77,13 +77,13 @@ def _is_json(given: str) -> bool:
 
 @lru_cache(maxsize=8)
 def structure_by(schema: str) -> Structure:
-    """The form that a JSON schema gives an answer.
+    """Return the form that a JSON schema gives an answer.
 
     Args:
-        schema: its text, which is not trusted.
+        schema: its text, which isn't trusted.
 
     Raises:
-        GrammarError: it is none, or no grammar can be made of it.
+        GrammarError: it isn't a JSON schema, or no grammar can be made from it.
     """
     made = converted(schema)
     try:

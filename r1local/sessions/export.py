@@ -11,7 +11,7 @@ from pathlib import Path
 from r1local.conversation import Reply, Turn
 from r1local.errors import ExportError
 
-#: The parser's tokens of a heading that stands in nothing else, and their levels.
+#: The parser's tokens for a heading at the top level, and their levels.
 _HEADING = [("heading_open", 0), ("inline", 1), ("heading_close", 0)]
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
@@ -24,10 +24,10 @@ def export_markdown(
     thoughts: bool,
     system: str | None = None,
 ) -> str:
-    """A conversation as a Markdown document.
+    """Return a conversation as a Markdown document.
 
     Questions and thoughts are block quotes. So is an answer that would swallow what follows,
-    with a code block or a comment that it doesn't close; others stand as they are.
+    with a code block or a comment that it doesn't close; other answers are left as they are.
     """
     return "\n\n".join(_blocks(turns, title, model, thoughts, system)) + "\n"
 
@@ -40,7 +40,7 @@ def export_json(
     thoughts: bool,
     system: str | None = None,
 ) -> str:
-    """A conversation as one JSON object; without thoughts, `thinking` is null."""
+    """Return a conversation as one JSON object; without thoughts, `thinking` is null."""
     exported = [asdict(turn) for turn in turns]
     for turn in exported if not thoughts else ():
         for reply in (turn["reply"], *turn["voters"].values()):
@@ -54,10 +54,10 @@ def write_document(path: Path, text: str, *, force: bool) -> None:
     """Write a document to a new file, which only its owner can read.
 
     Args:
-        force: write over a file that is there.
+        force: overwrite an existing file.
 
     Raises:
-        ExportError: there is a file, or it can't be written; none is left half written.
+        ExportError: the file exists or can't be written; it is never left half written.
     """
 
     def private(name: str, flags: int) -> int:
@@ -107,19 +107,19 @@ def _reply_blocks(reply: Reply, thoughts: bool) -> Iterator[str]:
 
 
 def _answer(reply: Reply) -> str:
-    """An answer as Markdown; one that a schema holds as the code it is."""
+    """Return an answer as Markdown; one that follows a schema is shown as code."""
     if reply.valid is None:
         return _contained(reply.answer)
     return _contained(f"~~~json\n{reply.answer}\n~~~")
 
 
 def _quoted(text: str) -> str:
-    """A block quote, which ends whatever it holds."""
+    """Return a text as a block quote, whose end closes whatever is open in it."""
     return "\n".join(f"> {line}".rstrip() for line in _LINE_ENDS.split(text))
 
 
 def _contained(text: str) -> str:
-    """Markdown that ends where its text does, quoted if it would not."""
+    """Return Markdown that ends where its text does, quoted if it otherwise wouldn't."""
     from markdown_it import MarkdownIt  # which a list of sessions doesn't need
 
     tail = MarkdownIt("commonmark").parse(f"{text}\n\n# END")[-3:]

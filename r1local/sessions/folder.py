@@ -1,4 +1,4 @@
-"""The folder of sessions: what they are called, which there are, and who writes them."""
+"""The folder of sessions: what they are called, which ones exist, and who is writing them."""
 
 import os
 import re
@@ -29,16 +29,16 @@ from r1local.units import file_time
 
 #: Endings of a session's file, of the KV cache kept beside it, and of one that was not finished.
 SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
-#: Bytes of a name in UTF-8, so that names numbered or with an ending fit every file system.
+#: The most bytes of a name in UTF-8: with a number and an ending it must fit every file system.
 _LONGEST_NAME = 200
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session in a list; times in UTC, `size` in bytes with its KV cache.
+    """A session in a list; times are in UTC, and `size` is in bytes, including its KV cache.
 
-    Of a file that can't be read, `turns` is 0 and `title` empty.
+    For a file that can't be read, `turns` is 0 and `title` is empty.
     """
 
     name: str
@@ -51,17 +51,17 @@ class SessionSummary:
 
 
 def saved_sessions(folder: Path | None = None) -> list[SessionSummary]:
-    """The sessions on this machine, the one used last first."""
+    """Return the sessions on this machine, most recently used first."""
     found = [_summary(path) for path in _files(folder or sessions_folder())]
     return sorted((each for each in found if each), key=lambda each: each.last_used, reverse=True)
 
 
 def find_session(name: str, folder: Path | None = None) -> SessionSummary:
-    """One session of the list.
+    """Return one session of the list.
 
     Raises:
         InvalidSetting: the name can't be one.
-        SessionNotFound: there is none of that name.
+        SessionNotFound: no session has that name.
     """
     summary = _summary(existing(name, folder or sessions_folder()))
     if summary is None:
@@ -70,10 +70,10 @@ def find_session(name: str, folder: Path | None = None) -> SessionSummary:
 
 
 def read_session(name: str, folder: Path | None = None) -> Transcript:
-    """What was said in a session, which may go on meanwhile.
+    """Read what was said in a session, which may go on meanwhile.
 
     Raises:
-        SessionNotFound: there is none of that name.
+        SessionNotFound: no session has that name.
         SessionDamaged: nothing in its file can be read.
         SessionTooNew: a later version of r1local wrote it.
     """
@@ -81,7 +81,7 @@ def read_session(name: str, folder: Path | None = None) -> Transcript:
 
 
 def load_session(name: str, folder: Path) -> tuple[Transcript, Content]:
-    """As `read`, and the content of the file."""
+    """Read a session as `read_session` does; return the content of its file, too."""
     path = existing(name, folder)
     try:
         content = read_content(path)
@@ -99,11 +99,11 @@ def load_session(name: str, folder: Path) -> tuple[Transcript, Content]:
 
 
 def delete_session(name: str, folder: Path | None = None) -> int:
-    """Remove a session and all that is kept with it; return the bytes freed.
+    """Remove a session and everything kept with it; return the number of bytes freed.
 
     Raises:
-        SessionNotFound: there is none of that name.
-        SessionInUse: a chat writes it.
+        SessionNotFound: no session has that name.
+        SessionInUse: a chat is writing it.
         SessionError: it can't be removed.
     """
     folder = folder or sessions_folder()
@@ -125,7 +125,7 @@ def delete_session(name: str, folder: Path | None = None) -> int:
 
 
 def path_of(name: str, folder: Path) -> Path:
-    """The file of a session, which never leaves the folder.
+    """Return the path of a session's file, which is always in the folder.
 
     Raises:
         InvalidSetting: the name can't be one.
@@ -134,16 +134,16 @@ def path_of(name: str, folder: Path) -> Path:
 
 
 def state_of(path: Path) -> Path:
-    """Where the KV cache of the session in a file lies."""
+    """Return the path of the KV cache that belongs to a session's file."""
     return path.with_suffix(STATE)
 
 
 def existing(name: str, folder: Path) -> Path:
-    """The file of a session that is there.
+    """Return the path of an existing session's file.
 
     Raises:
         InvalidSetting: the name can't be one.
-        SessionNotFound: there is none of that name.
+        SessionNotFound: no session has that name.
     """
     path = path_of(name, folder)
     if not os.path.lexists(path):
@@ -152,10 +152,10 @@ def existing(name: str, folder: Path) -> Path:
 
 
 def checked_name(name: str) -> str:
-    """A session's name, in the one form that Unicode has for each (NFC).
+    """Return a session's name in Unicode's normal form NFC.
 
     Raises:
-        InvalidSetting: it can't be a file's name on every system.
+        InvalidSetting: it isn't a valid file name on every system.
     """
     name = unicodedata.normalize("NFC", name)
     usable = (
@@ -176,12 +176,12 @@ def checked_name(name: str) -> str:
 
 
 def new_name() -> str:
-    """A name after this moment: 2026-11-24-1807-42 for 42 seconds past 18:07."""
+    """Return a name for the current time: 2026-11-24-1807-42 for 42 seconds past 18:07."""
     return f"{datetime.now():%Y-%m-%d-%H%M-%S}"
 
 
 def free_names(name: str, folder: Path) -> Iterator[str]:
-    """A name, then numbered ones like it: those that no session has."""
+    """Yield a name, then the same with numbers added, skipping those that sessions have."""
     short = name.encode()[: _LONGEST_NAME - 10].decode(errors="ignore")  # leaves room for numbers
     names = chain((name,), (f"{short}-{number}" for number in count(2)))
     return (each for each in names if not os.path.lexists(folder / f"{each}{SESSION}"))
@@ -190,10 +190,10 @@ def free_names(name: str, folder: Path) -> Iterator[str]:
 def lock(name: str, folder: Path) -> FileLock:
     """Be the only one to write a session until `unlock`, or until this process ends.
 
-    The folder is made if need be, for its owner's eyes only.
+    The folder is created if need be, accessible only to its owner.
 
     Raises:
-        SessionInUse: another one does.
+        SessionInUse: somebody else is writing it.
         OSError: nothing can be locked there.
     """
     locks = folder / ".locks"
@@ -213,7 +213,7 @@ def lock(name: str, folder: Path) -> FileLock:
 
 
 def unlock(held: FileLock, *, gone: bool = False) -> None:
-    """Let others write the session; `gone` if it has that name no more."""
+    """Let others write the session; `gone` says that it no longer has that name."""
     if gone:
         with suppress(OSError):  # Windows removes no open file
             Path(held.lock_file).unlink()
@@ -225,7 +225,7 @@ def _not_found(name: str) -> SessionNotFound:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The sessions' files; what lies there by another kind of name is none."""
+    """Yield the paths of the sessions' files, skipping files whose names sessions can't have."""
     with suppress(OSError):
         for path in folder.glob(f"*{SESSION}"):
             with suppress(InvalidSetting):
@@ -233,7 +233,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _summary(path: Path) -> SessionSummary | None:
-    """What a list says of a session; None if it went meanwhile."""
+    """Return what a list shows about a session; None if it has been deleted meanwhile."""
     try:
         changed = file_time(path.lstat().st_mtime)
         size = _size(path)
@@ -255,7 +255,7 @@ def _summary(path: Path) -> SessionSummary | None:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a session's file and of its KV cache."""
+    """Return the size in bytes of a session's file and its KV cache."""
     return sum(each.lstat().st_size for each in (path, state_of(path)) if os.path.lexists(each))
 
 
@@ -268,7 +268,7 @@ def _records(lines: Iterable[bytes], *, deltas: bool = True) -> Iterator[Record]
 
 
 def _version(records: Iterable[Record]) -> int:
-    """The latest version that a file says it has; the first one if its head is damaged."""
+    """Return the latest version that a file says it has; `VERSION` if its head is damaged."""
     return max((each.version for each in records if isinstance(each, Head)), default=VERSION)
 
 

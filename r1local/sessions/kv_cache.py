@@ -1,10 +1,10 @@
-"""KV caches kept beside sessions: what was evaluated once need not be evaluated again.
+"""KV caches kept beside sessions, so that what was evaluated once needn't be evaluated again.
 
 A file is one line of JSON (what the content depends on, and how long each part is), the
 tokens as 32-bit integers, llama.cpp's own form of the cache, and the SHA-256 of it all. That
 is checked first: llama.cpp ends the process on some contents that it can't have written.
 
-It is a convenience, so whatever fails in `keep` and `restore` fails in silence.
+It is a convenience, so failures in `keep` and `restore` are silent.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _VERSION = 1
 _LONGEST_HEAD = 2**16
 _TOKEN_BYTES = array("i").itemsize
 _HASH_BYTES = hashlib.sha256().digest_size
-#: Of the disk's free room, the part that a KV cache may take.
+#: The part of the disk's free space that a KV cache may take.
 _SHARE = 0.5
 
 
@@ -43,10 +43,10 @@ class KVState(Protocol):
         """Tokens in the KV cache."""
 
     def state_size(self) -> int:
-        """Bytes that the content of `state` would be."""
+        """Bytes that the content of `state` would take."""
 
     def state(self) -> tuple[list[int], ctypes.Array[ctypes.c_uint8]]:
-        """The tokens in the KV cache, and its content.
+        """Return the tokens in the KV cache, and its content.
 
         Raises:
             InferenceError: llama.cpp failed.
@@ -59,13 +59,13 @@ class KVState(Protocol):
 def keep(model: KVState, path: Path, most: int) -> bool:
     """Keep the model's KV cache in a file; False if it is empty or there is no room.
 
-    Of other sessions in the folder those go that were kept longest ago, so that all
-    together are no more than `most` bytes.
+    Other sessions' caches in the folder are deleted, oldest first, until all together
+    take no more than `most` bytes.
     """
     size = model.state_size()
     try:
         if not model.position or size > min(most, _SHARE * shutil.disk_usage(path.parent).free):
-            path.unlink(missing_ok=True)  # that of an earlier moment
+            path.unlink(missing_ok=True)  # one from an earlier moment
             return False
         _make_room(path, most - size)
         save_state(model, path)
@@ -75,7 +75,7 @@ def keep(model: KVState, path: Path, most: int) -> bool:
 
 
 def restore(model: KVState, path: Path) -> bool:
-    """Put back a KV cache; False if there is none, or none for this model as it is loaded."""
+    """Put back a KV cache; False if there is none for this model as it is loaded."""
     return path.is_file() and not path.is_symlink() and restore_state(model, path)
 
 
@@ -84,7 +84,7 @@ def save_state(model: KVState, path: Path) -> int:
 
     Args:
         model: whose cache it is.
-        path: the file; one that is there is replaced.
+        path: the file; an existing one is replaced.
 
     Raises:
         InferenceError: llama.cpp failed.
@@ -113,7 +113,7 @@ def restore_state(model: KVState, path: Path) -> bool:
     """Put back the KV cache from a file, which may be damaged, or another model's.
 
     Returns:
-        Whether it was. If not, the model has the cache it had, or an empty one.
+        Whether it was put back. If not, the model has the cache it had, or an empty one.
     """
     try:
         with path.open("rb") as stream:
@@ -136,21 +136,21 @@ def restore_state(model: KVState, path: Path) -> bool:
 
 
 def move(path: Path, target: Path) -> None:
-    """Let a KV cache follow its session to another name."""
+    """Rename a KV cache along with its session."""
     with suppress(OSError):
         path.replace(target)
 
 
 def share(path: Path, target: Path) -> None:
-    """Let a copy of a session have its KV cache, in the same place on the disk: none is changed."""
+    """Give a copy of a session the same KV cache, sharing its file: caches are never changed."""
     with suppress(OSError):
         if not path.is_symlink():
             target.hardlink_to(path)
 
 
 def _make_room(path: Path, most: int) -> None:
-    """Leave at most so many bytes of KV caches in a folder, beside that of one session."""
-    # What a save that was killed has left counts too.
+    """Leave at most the given bytes of KV caches in a folder, not counting one session's."""
+    # What a killed save left behind counts too.
     found = [each for end in (STATE, UNFINISHED) for each in path.parent.glob(f"*{end}")]
     others = [each for each in found if each != path]
     kept = 0
@@ -161,6 +161,6 @@ def _make_room(path: Path, most: int) -> None:
 
 
 def _head(model: KVState, tokens: int, size: int) -> bytes:
-    """The first line of the file of so many tokens and bytes of content."""
+    """Return the first line of a file with `tokens` tokens and `size` bytes of content."""
     facts = {"version": _VERSION, "key": model.state_key}
     return json.dumps(facts | {"tokens": tokens, "bytes": size}).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""Whoever takes down a conversation: a session on the disk, or nobody."""
+"""What records a conversation: a session on the disk, or nothing."""
 
 from typing import Protocol
 
@@ -10,8 +10,8 @@ from r1local.sessions.transcript import Transcript
 class Recorder(Protocol):
     """A conversation's transcript, and what becomes of its records.
 
-    They are kept in a `Session`, or nowhere (`NoSession`). One thread at a time appends;
-    the transcript and the name may be read from any.
+    They are kept in a `Session`, or nowhere (`NoSession`). Only one thread at a time may append;
+    any thread may read the transcript and the name.
     """
 
     @property
@@ -20,33 +20,33 @@ class Recorder(Protocol):
 
     @property
     def transcript(self) -> Transcript:
-        """All that was said: what the records appended come to."""
+        """Everything that was said, according to the records appended."""
 
     def append(self, record: Record) -> None:
         """Let a record change the transcript, and keep it.
 
         Raises:
-            SessionNotSaved: a reply has ended that can't be kept; the transcript has it.
+            SessionNotSaved: a reply that has ended can't be kept; the transcript has it.
         """
 
     def save(self) -> None:
-        """Bring what waits in memory to the disk.
+        """Write what waits in memory to the disk.
 
         Raises:
-            SessionNotSaved: the disk refuses it, and it goes on waiting.
+            SessionNotSaved: it can't be written, and goes on waiting.
         """
 
     def keep_state(self, model: KVState) -> None:
-        """Keep the KV cache as it is, for `restore_state`."""
+        """Keep the current KV cache, for `restore_state`."""
 
     def restore_state(self, model: KVState) -> bool:
         """Put back the KV cache that was kept; False if there is none for this model."""
 
     def close(self) -> None:
-        """End it: nothing more is appended.
+        """Close the recorder: nothing more is appended.
 
         Raises:
-            SessionNotSaved: the disk refuses what waited, and it is lost.
+            SessionNotSaved: what waited can't be written, and is lost.
         """
 
 

@@ -1,7 +1,7 @@
 """What a session file holds: records, each of them one line of JSON.
 
-docs/sessions.md describes every one. A line that is no record, or of a type that is not
-known here, is skipped: later versions of r1local may add types and fields.
+docs/sessions.md describes each type. A line that isn't a record, or is of an unknown type,
+is skipped: later versions of r1local may add types and fields.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 from r1local.conversation import FinishReason, Reply
 from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
 
-#: Of the format. It changes where an older r1local would misread a file.
+#: The format's version. It changes when an older r1local would misread a file.
 VERSION = 1
 
 
@@ -32,7 +32,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question was asked; fields as in `conversation.Turn`."""
+    """A question was asked; the fields are those of `conversation.Turn`."""
 
     text: str
     shown: str | None = None
@@ -42,9 +42,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A reply ended; fields as in `conversation.Reply`.
+    """A reply ended; the fields are those of `conversation.Reply`.
 
-    Its texts stand here only where they are not the ones that were streamed (see `ended`).
+    Its texts are given here only if they differ from the ones that were streamed (see `ended`).
     """
 
     reason: FinishReason | Literal["lost"]
@@ -68,7 +68,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The last reply goes on where it was cut."""
+    """The last reply goes on where it was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting was given another value, both as typed."""
+    """A setting was given another value; both are as typed."""
 
     name: str
     value: str
@@ -107,19 +107,19 @@ class SchemaChange:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """So many more of the oldest turns are left out of the prompt."""
+    """More of the oldest turns, as many as given, are left out of the prompt."""
 
     count: int
 
 
 Delta: TypeAlias = ThinkingDelta | AnswerDelta
-#: What a reply, also one of a vote, is recorded with.
+#: What a reply, including one in a vote, is recorded with.
 OfReply: TypeAlias = ThinkingDelta | AnswerDelta | Rewound | Notice | Ended
 
 
 @dataclass(frozen=True, slots=True)
 class OfVoter:
-    """A record of one reply in a vote: one line, in which the voter's number stands too."""
+    """A record of one reply in a vote: one line, which also has the voter's number."""
 
     voter: int
     record: OfReply
@@ -170,12 +170,12 @@ DELTA_STARTS = (b'{"type": "thinking"', b'{"type": "answer"')
 
 
 def now() -> str:
-    """This moment, as files have it."""
+    """Return the current time in the form that files use."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def ended(reply: Reply, *, streamed: bool) -> Ended:
-    """The record of a reply's end, without its texts if they were streamed."""
+    """Return the record of a reply's end, without its texts if they were streamed."""
     facts = {field.name: getattr(reply, field.name) for field in fields(Reply)}
     if streamed:
         facts["thinking"] = facts["answer"] = None
@@ -183,18 +183,18 @@ def ended(reply: Reply, *, streamed: bool) -> Ended:
 
 
 def of_voter(voter: int | None, record: OfReply) -> Record:
-    """A record of the turn's own reply, or of a voter's if there is one."""
+    """Return a record of the turn's own reply, or of a voter's if a voter is given."""
     return record if voter is None else OfVoter(voter, record)
 
 
 def is_delta(record: Record) -> bool:
-    """Whether a record is streamed text, be it a voter's."""
+    """Return whether a record is streamed text, a voter's included."""
     record = record.record if isinstance(record, OfVoter) else record
     return isinstance(record, ThinkingDelta | AnswerDelta)
 
 
 def joined(deltas: Iterable[Record]) -> Iterator[Record]:
-    """One delta for each part of each reply, in place of many that follow one another."""
+    """Yield one delta for each part of each reply, in place of many consecutive ones."""
     groups: dict[tuple[int | None, type[Delta]], list[Delta]] = {}
     for each in deltas:
         voter, delta = (each.voter, each.record) if isinstance(each, OfVoter) else (None, each)
@@ -206,18 +206,18 @@ def joined(deltas: Iterable[Record]) -> Iterator[Record]:
 
 
 def encode(record: Record) -> bytes:
-    """The line of a record made now, its line break included."""
+    """Return the line of a record made now, including its line break."""
     voter = {}
     if isinstance(record, OfVoter):
         voter, record = {"voter": record.voter}, record.record
     given = {name: value for name, value in asdict(record).items() if value is not None}
     data = {"type": _NAMES[type(record)], "at": now(), **voter, **given}
-    # Lone surrogates, which a terminal may have passed on, are no UTF-8.
+    # Lone surrogates, which a terminal may have passed on, aren't valid in UTF-8.
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def decode(line: bytes) -> Record | None:
-    """The record in a line, whoever wrote it; None if there is none."""
+    """Return the record in a line from any source; None if the line isn't a record."""
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
@@ -238,7 +238,7 @@ def decode(line: bytes) -> Record | None:
 
 
 def _fits(value: object, kind: Any) -> bool:
-    """Whether a value read has the type of a field. Numbers are of a size that all else holds."""
+    """Return whether a value has a field's type. Numbers must be of a size usable everywhere."""
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in get_args(kind))
@@ -254,7 +254,7 @@ def _fits(value: object, kind: Any) -> bool:
 
 
 def _mended(value: object) -> object:
-    """A text without lone surrogates, which JSON can hold and no file or terminal takes."""
+    """Return a text without lone surrogates, which JSON can hold but no file or terminal takes."""
     if isinstance(value, list):
         return tuple(map(_mended, value))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

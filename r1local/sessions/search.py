@@ -1,4 +1,4 @@
-"""Finding words in all that was asked, thought and answered."""
+"""Finding words in everything that was asked, thought and answered."""
 
 import unicodedata
 from bisect import bisect_right
@@ -12,15 +12,15 @@ from r1local.conversation import Part, Turn, place
 from r1local.errors import SessionError
 from r1local.sessions.folder import read_session, saved_sessions
 
-#: Characters of an excerpt before the first word found, and in all.
+#: The most characters in an excerpt: before the first word found, and overall.
 _BEFORE, _EXCERPT = 30, 160
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A text that has all words: whose, of which turn (from 1), and the characters around one.
+    """A text that has all the words: its session, its turn (from 1), and an excerpt around one.
 
-    `voter` is the number of the voter whose reply it is, in a vote that another won.
+    `voter` is the number of the voter whose reply it is, in a vote that another voter won.
     """
 
     session: str
@@ -36,11 +36,10 @@ class Hit:
 
 
 def search_texts(words: Sequence[str], folder: Path | None = None) -> Iterator[Hit]:
-    """Each question, thought and answer that has all words, in sessions used last first.
+    """Yield each question, thought and answer that has all the words, latest used session first.
 
-    Words may be parts of words. Neither case matters nor how a character is written: forms of
-    full width are found by those of half width (Unicode's NFKC). Sessions that can't be read
-    are left out.
+    They may be parts of words. Neither case nor the form of a character matters: half-width
+    forms match full-width ones (Unicode's NFKC). Sessions that can't be read are left out.
     """
     wanted = [_folded(word) for word in words]
     for summary in saved_sessions(folder):
@@ -67,13 +66,13 @@ def _folded(text: str) -> str:
 
 
 def _excerpt(text: str, folded: str, position: int) -> str:
-    """The characters of a text around a position in its folded form, in one line."""
-    if len(text) != len(folded):  # a character became several, or several one
+    """Return the characters of a text around a position in its folded form, on one line."""
+    if len(text) != len(folded):  # one character became several, or several became one
         ends = range(len(text))
         position = bisect_right(ends, position, key=lambda end: len(_folded(text[:end]))) - 1
     start = max(0, position - _BEFORE)
     end = start + _EXCERPT
-    # From one word to another, where the language has spaces.
+    # Cut between words, where the language has spaces.
     if start:
         start = text.find(" ", start, max(position - 1, start)) + 1 or start
     if end < len(text) and (gap := text.rfind(" ", position, end)) > position:

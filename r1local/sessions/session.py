@@ -1,4 +1,4 @@
-"""A conversation that is being written down while it goes on."""
+"""A conversation that is written to the disk as it goes on."""
 
 import shlex
 from pathlib import Path
@@ -23,11 +23,11 @@ class Session:
     """An open session, a `Recorder`: nobody else writes it until it is closed.
 
     Its file appears with the first question, and whatever is said is in it within a second. A
-    disk that refuses to take it ends no reply (see `Writer`); the end of a reply tells, once
-    until the disk takes it again.
+    failed write doesn't end a reply (see `Writer`); it is reported when the reply ends, and
+    only once until writing works again.
 
     Attributes:
-        transcript: all that was said.
+        transcript: everything that was said.
     """
 
     def __init__(self, folder: Path, transcript: Transcript, writer: Writer) -> None:
@@ -39,11 +39,11 @@ class Session:
 
     @classmethod
     def create(cls, name: str | None = None, *, folder: Path | None = None) -> "Session":
-        """Begin a session; nothing of it is on the disk before the first question.
+        """Begin a session; nothing is on the disk before the first question.
 
         Args:
-            name: what to call it; None: by the time. Should somebody else take the name
-                before the first question, it gets a number.
+            name: what to call it; None names it after the current time. If somebody else takes
+                the name before the first question, a number is added.
 
         Raises:
             InvalidSetting: it can't be a name, or another session has it.
@@ -59,11 +59,11 @@ class Session:
 
     @classmethod
     def open(cls, name: str, *, folder: Path | None = None) -> "Session":
-        """Go on with a session. A last line that was torn off is mended.
+        """Go on with a session. A torn last line is repaired.
 
         Raises:
-            SessionNotFound: there is none of that name.
-            SessionInUse: another chat writes it; `copy_of` gives a copy.
+            SessionNotFound: no session has that name.
+            SessionInUse: another chat is writing it; `copy_of` gives a copy.
             SessionDamaged: nothing in its file can be read.
             SessionTooNew: a later version of r1local wrote it.
         """
@@ -79,7 +79,7 @@ class Session:
         try:
             transcript, content = names.load_session(name, folder)
             writer = Writer(name, folder, content.end, held)
-            if decode(content.torn):  # nothing but its line break is lost
+            if decode(content.torn):  # only its line break is lost
                 writer.put(content.torn + b"\n")
             return cls(folder, transcript, writer)
         except BaseException:
@@ -95,7 +95,7 @@ class Session:
         Raises:
             SessionNotFound, SessionDamaged, SessionTooNew: as `open`.
             InvalidSetting: `new_name` can't be a name, or another session has it.
-            SessionNotSaved: the disk refuses the copy.
+            SessionNotSaved: the copy can't be written.
         """
         folder = folder or sessions_folder()
         _, content = names.load_session(name, folder)
@@ -125,7 +125,7 @@ class Session:
         """Let a record change the transcript, and write it to the file.
 
         Raises:
-            SessionNotSaved: a reply has ended, and the disk refuses it; told once until it
+            SessionNotSaved: a reply has ended and can't be written; raised once until writing
                 works again, and not before a vote is over.
         """
         self.transcript.handle(record)
@@ -134,10 +134,10 @@ class Session:
             self._sync()
 
     def save(self) -> None:
-        """Bring what waits in memory to the disk; nothing does before the first question.
+        """Write what waits in memory to the disk; nothing waits before the first question.
 
         Raises:
-            SessionNotSaved: the disk refuses it, and it goes on waiting.
+            SessionNotSaved: it can't be written, and goes on waiting.
         """
         self._writer.write()
         self._writer.sync()
@@ -146,11 +146,11 @@ class Session:
             raise _not_saved(self.name, self._writer.trouble, _WAITS)
 
     def rename(self, new: str) -> None:
-        """Call the session by another name, its file and its KV cache too.
+        """Rename the session, with its file and its KV cache.
 
         Raises:
             InvalidSetting: it can't be a name, or another session has it.
-            SessionError: the file can't have it.
+            SessionError: the file can't have that name.
         """
         self._writer.rename(_unused(new, self._folder))
 
@@ -168,7 +168,7 @@ class Session:
         """Write what is left, and let others write the session.
 
         Raises:
-            SessionNotSaved: the disk refuses it, and it is lost.
+            SessionNotSaved: it can't be written, and is lost.
         """
         self._writer.close()
         trouble, self._writer.trouble = self._writer.trouble, None
@@ -176,7 +176,7 @@ class Session:
             raise _not_saved(self.name, trouble, f"{_LOST}; {_MAKE_ROOM} before the next chat")
 
     def _sync(self) -> None:
-        """Bring all to the disk; if it refuses, tell once."""
+        """Flush everything to the disk; report a failure once."""
         told = self._told
         try:
             self.save()
@@ -186,7 +186,7 @@ class Session:
 
 
 def _unused(name: str, folder: Path) -> str:
-    """A name in the form that files have it, which no session has."""
+    """Return a name in the form used for files, checked not to be in use."""
     name = names.checked_name(name)
     if next(names.free_names(name, folder)) != name:
         hint = f"open it: r1local chat --resume {shlex.quote(name)}"

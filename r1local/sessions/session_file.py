@@ -1,4 +1,4 @@
-"""The file of one session: lines are appended to it, and it never holds half of one for long."""
+"""The file of one session: lines are appended to it, and none stays half written for long."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-# Neither a link that leads elsewhere nor a pipe that blocks is a session's file.
+# A session's file is neither a link that leads elsewhere nor a pipe that blocks.
 _NO_TRAPS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -17,8 +17,8 @@ class SessionFile:
     """Appends to a session's file, one writer at a time (see `folder.lock`).
 
     Args:
-        path: the file; it is made with the first line, for its owner's eyes only.
-        end: bytes of the whole lines it has; None if it is still to be made.
+        path: the file; it is created with the first line, readable only by its owner.
+        end: bytes of the complete lines it has; None if it is still to be created.
     """
 
     def __init__(self, path: Path, end: int | None = None) -> None:
@@ -28,21 +28,21 @@ class SessionFile:
 
     @property
     def exists(self) -> bool:
-        """The file was made."""
+        """Whether the file was created."""
         return self._end is not None
 
     def append(self, lines: bytes) -> None:
         """Write lines, all of them or none.
 
         Raises:
-            OSError: the disk is full, may not be written, or has a file of that name; or
+            OSError: the disk is full, may not be written to, or has a file with that name; or
                 somebody deleted the file.
         """
         self.check()
         stream = self._opened()
         end = self._end or 0
         try:
-            # What a torn write left is written over; if it was cut off then, nothing is there.
+            # What a torn write left is overwritten; if it has since been cut off, nothing is there.
             stream.truncate(end)
             stream.seek(end)
             rest = memoryview(lines)
@@ -58,14 +58,14 @@ class SessionFile:
         """Make sure that the file is still there, if there was one.
 
         Raises:
-            OSError: somebody deleted it; or nothing can be said of it.
+            OSError: somebody deleted it, or it can't be examined.
         """
         if self.exists and not self.path.exists():
             raise FileNotFoundError(errno.ENOENT, "its file was deleted")
 
     def sync(self) -> None:
-        """Bring what was written to the disk, where a power cut leaves it."""
-        # It may be closed meanwhile, by another thread; that brings it there too.
+        """Flush what was written to the disk, where it survives a power cut."""
+        # Another thread may close it meanwhile, which flushes it too.
         with suppress(OSError, ValueError):
             if self._stream:
                 os.fsync(self._stream.fileno())
@@ -74,7 +74,7 @@ class SessionFile:
         """Go on under another name.
 
         Raises:
-            OSError: it can't have that one.
+            OSError: the file can't have that name.
         """
         self.close()  # Windows renames no open file
         if self.exists:
@@ -82,7 +82,7 @@ class SessionFile:
         self.path = path
 
     def close(self) -> None:
-        """Close the file; what is appended later opens it again. An empty one goes."""
+        """Close the file; a later append opens it again. An empty file is deleted."""
         if self._stream:
             self.sync()
             self._stream.close()
@@ -104,9 +104,9 @@ class SessionFile:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a session's file holds: whole lines of `end` bytes, and what was torn off behind them.
+    """What a session's file holds: `end` bytes of complete lines, and a torn line after them.
 
-    A line whose line break alone was lost is torn as well, but nothing of its record is.
+    A line that lost only its line break counts as torn, too, but its record is complete.
     """
 
     lines: list[bytes]
@@ -115,7 +115,7 @@ class Content:
 
 
 def read_content(path: Path) -> Content:
-    """Read a session's file, which may be anybody's.
+    """Read a session's file, which anybody may have written.
 
     Raises:
         OSError: it can't be read, or is a link, a folder or a pipe.
@@ -130,7 +130,7 @@ def read_content(path: Path) -> Content:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a new file's name to the disk, on systems that tell it apart from the file."""
+    """Flush a new file's name to the disk, on systems that flush it apart from the file."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

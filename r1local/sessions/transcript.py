@@ -1,4 +1,4 @@
-"""A conversation as its records tell it: the one state of a chat, and of a file read again."""
+"""A conversation as its records describe it: the one state of a chat, and of a file read back."""
 
 import re
 import threading
@@ -28,23 +28,23 @@ from r1local.sessions.records import (
     ended,
 )
 
-#: Where files of before 2026-12 have the names of documents: in a line below the question.
+#: Where files from before 2026-12 have the names of documents: in a line below the question.
 _NAMES = re.compile(r"\n\(([^\n]+)\)\Z")
 
 
 class Transcript:
-    """What was said so far. It changes by records alone, whether they come from a chat or a file.
+    """What was said so far. Only records change it, whether they come from a chat or a file.
 
-    Records that fit nothing before them change nothing. One thread at a time hands records
-    over; everything may be read from any thread. A record costs the same however many came
-    before, but for those that end a reply: they join its text.
+    A record that doesn't fit what came before changes nothing. Only one thread at a time may
+    pass records in; any thread may read everything. A record costs the same however many came
+    before it, except for those that end a reply: they join its text.
 
     Attributes:
         started: when it was begun, in UTC; None if that isn't known.
         system: the system prompt.
-        schema: the JSON schema that answers are held to, as text that is not trusted.
+        schema: the JSON schema that answers are held to, as untrusted text.
         model: the name of the model used last.
-        settings: the values given last, by setting.
+        settings: the latest values, by setting.
         dropped: how many of the oldest turns are left out of the prompt.
     """
 
@@ -64,31 +64,31 @@ class Transcript:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """All turns. A reply that has not ended is `lost` so far."""
+        """All turns. A reply that hasn't ended is `lost` so far."""
         with self._lock:
             return self._turns_so_far()
 
     @property
     def title(self) -> str:
-        """The first question in one short line; empty while there is none."""
+        """The first question on one short line; empty until there is one."""
         with self._lock:
             return self._turns[0].headline if self._turns else ""
 
     def handle(self, record: Record) -> None:
-        """Let one more record change what was said."""
+        """Apply another record to the conversation."""
         with self._lock:
             self._apply(record)
 
     def text(self, part: Part) -> str:
-        """The text so far of a part of the reply that is being written."""
+        """Return the text so far of a part of the reply that is being written."""
         with self._lock:
             return self._open.text(part) if self._open else ""
 
     def ended(self, finished: Finished | None, model: str, voter: int | None = None) -> Ended:
-        """Return the record that ends the present reply, or that of a voter.
+        """Return the record that ends the current reply, or a voter's.
 
         Args:
-            finished: the reply's last event; None if it was cut off before it.
+            finished: the reply's last event; None if the reply was cut off before it.
             model: the name of the model that replied.
         """
         with self._lock:
@@ -129,7 +129,7 @@ class Transcript:
                 if self._turns:
                     self._change_last(record)
             case Setting(name, value):
-                # In the order in which they were set last: one may take another's place.
+                # In the order in which they were last set: one may replace another.
                 self.settings.pop(name, None)
                 self.settings[name] = value
             case UsedModel(name):
@@ -175,13 +175,13 @@ class Transcript:
         self._open = ReplyBuilder(self.model or "", reply)
 
     def _settle(self) -> None:
-        """Keep what there is of replies that have not ended."""
+        """Keep what there is of replies that haven't ended."""
         self._turns, self._open = list(self._turns_so_far()), None
         self._voters.clear()
 
 
 def _turn(record: Question) -> Turn:
-    """The turn that a question begins."""
+    """Return the turn that a question begins."""
     typed, documents = record.shown, record.documents
     if typed is not None and documents is None and (names := _NAMES.search(typed)):
         typed, documents = typed[: names.start()], tuple(names[1].split(", "))
@@ -189,7 +189,7 @@ def _turn(record: Question) -> Turn:
 
 
 def _reply_of(record: Ended, builder: ReplyBuilder) -> Reply:
-    """The reply that has ended; its texts are those that were streamed, unless it has others."""
+    """Return a reply that has ended; its texts are those streamed unless the record has others."""
     facts = {field.name: getattr(record, field.name) for field in fields(Reply)}
     for part in ("thinking", "answer"):
         if facts[part] is None:

@@ -1,4 +1,4 @@
-"""Getting what is said into a session's file, within a second and whatever the disk does."""
+"""Writing what is said to a session's file, within a second and whatever the disk does."""
 
 import threading
 from contextlib import suppress
@@ -12,26 +12,26 @@ from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import Question, Record, encode, is_delta, joined
 from r1local.sessions.session_file import SessionFile
 
-#: Seconds that what a model streams may wait: half of what may be lost, since a disk takes its
-#: time too.
+#: Seconds that streamed text may wait: half of what may be lost, since the disk takes time
+#: too.
 _FLUSH_S = 0.5
 
 
 class Writer:
     """The only one to write a session, from the first question on until it is closed.
 
-    What a model streams is collected and written by a timer, all else at once; the timer brings
-    both to the disk. What the disk refuses waits in memory and is tried again with whatever
-    comes next.
+    Streamed text is collected and written by a timer, everything else at once; the timer
+    flushes both to the disk. What can't be written waits in memory and is tried again with
+    whatever comes next.
 
     Args:
-        name: the session's; the first write numbers it, if another session has it by then.
-        folder: where it lies.
-        end: bytes of the whole lines in its file; None if there is no file yet.
+        name: the session's; the first write adds a number if another session has it by then.
+        folder: where its file is.
+        end: bytes of the complete lines in its file; None if there is no file yet.
         held: the lock on its name, if it has a file.
 
     Attributes:
-        trouble: why the file lacks what was recorded last; None if it doesn't.
+        trouble: why the file lacks what was recorded last; None if nothing is missing.
     """
 
     def __init__(
@@ -56,15 +56,15 @@ class Writer:
 
     @property
     def state(self) -> Path | None:
-        """Where the session's KV cache lies; None if there is no file that it could lie beside."""
+        """Where the session's KV cache is kept; None if there is no file to keep it beside."""
         return names.state_of(self.path) if self._file.exists else None
 
     def put(self, line: bytes) -> None:
-        """Take a line that is written with the next record."""
+        """Take a line, to be written with the next record."""
         self._unsaved += line
 
     def record(self, record: Record) -> None:
-        """Write a record, once something was asked: streamed text soon, all else at once."""
+        """Write a record, once something was asked: streamed text soon, everything else at once."""
         with self._mutex:
             if is_delta(record):
                 self._deltas.append(record)
@@ -76,7 +76,7 @@ class Writer:
             self._flush_soon()
 
     def write(self) -> None:
-        """Try once more to write what the disk refused, if anything; see whether all is there."""
+        """Try again to write what the disk refused, if anything; check that everything is there."""
         with self._mutex:
             self._settle_deltas()
             self._write()
@@ -86,14 +86,14 @@ class Writer:
                 self.trouble = error
 
     def sync(self) -> None:
-        """Bring what was written to the disk."""
+        """Flush what was written to the disk."""
         self._file.sync()
 
     def rename(self, new: str) -> None:
-        """Go on under another name, which is free; the KV cache follows.
+        """Go on under another name, which is free; the KV cache is renamed too.
 
         Raises:
-            SessionError: the file can't have it.
+            SessionError: the file can't have that name.
         """
         with self._mutex:
             held, state = None, names.state_of(self.path)
@@ -113,7 +113,7 @@ class Writer:
             self.name, self._held = new, held
 
     def close(self) -> None:
-        """Write what is left, and let others write the session; more than once does no harm."""
+        """Write what is left, and let others write the session; closing again does no harm."""
         with self._mutex:
             if self._closed:
                 return
@@ -127,7 +127,7 @@ class Writer:
                 names.unlock(self._held)
 
     def _settle_deltas(self) -> None:
-        """Make one record of the text that came since the last one, for each part of each reply."""
+        """Make one record of the text since the last one, for each part of each reply."""
         for record in joined(self._deltas):
             self._unsaved += encode(record)
         self._deltas.clear()
@@ -139,13 +139,13 @@ class Writer:
             self._timer.start()
 
     def _flush(self) -> None:
-        """Bring all to the disk, from the timer's thread."""
+        """Flush everything to the disk, from the timer's thread."""
         with self._mutex:
             self._timer = None
             if self._closed:
                 return
             self.write()
-        self.sync()  # which may take long, and keeps nobody waiting
+        self.sync()  # may take long, but keeps nobody waiting
 
     def _write(self) -> None:
         if self._closed or not self._begun or not self._unsaved:

@@ -66,7 +66,7 @@ class VisibleStream:
         self._last = ""
 
     def feed(self, text: str) -> str:
-        """The next characters for a screen."""
+        """Return the next characters in a form that is safe for a screen."""
         shown = visible(text, self._last)
         self._last = text[-1:] or self._last
         return shown

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 
-#: tmux takes no OSC 52 by default, and with `-w` passes a text on to the terminal itself (tmux(1),
-#: `load-buffer`, from 3.2 on).
+#: tmux doesn't accept OSC 52 by default, but with `-w` passes a text on to the terminal itself
+#: (tmux(1), `load-buffer`, from 3.2 on).
 _TMUX = ("tmux", "load-buffer", "-w", "-")
 _COMMANDS = (
     ("pbcopy",),
@@ -21,7 +21,7 @@ _PATIENCE_S = 2
 
 
 def osc52(text: str) -> str:
-    """The control sequence that asks a terminal to put a text on its clipboard.
+    """Return the control sequence that asks a terminal to put a text on its clipboard.
 
     Terminals that don't know it, or don't allow it, show nothing (xterm's control
     sequences, "Operating System Commands", 52).
@@ -30,7 +30,7 @@ def osc52(text: str) -> str:
 
 
 def copied_by_program(text: str) -> bool:
-    """Put a text on the clipboard by the first program that can; False if none here can."""
+    """Put a text on the clipboard with the first program that can; return False if none can."""
     commands = (_TMUX, *_COMMANDS) if os.environ.get("TMUX") else _COMMANDS
     return any(_copied_by(command, text) for command in commands if shutil.which(command[0]))
 

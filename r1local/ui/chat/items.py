@@ -1,7 +1,7 @@
 """What panes show: questions, thoughts and answers as rows of a screen.
 
-Nothing that was drawn is drawn again unless the width changes: what an item has
-finished is kept as rows, and only its open end is drawn at each paint.
+Nothing is drawn twice unless the width changes: the finished part of an item is kept as
+rows, and only its open end is drawn at each paint.
 """
 
 import io
@@ -29,20 +29,20 @@ class Item(Protocol):
     """Something in a pane, from one question to a whole thought."""
 
     def finished(self, width: int) -> list[Row]:
-        """Rows that only more of them follow; the same list each time, at the same width."""
+        """Return the rows that won't change: at one width always the same, growing list."""
 
     def live(self, width: int) -> list[Row]:
-        """Rows that may still change."""
+        """Return the rows that may still change."""
 
 
 class Passage:
-    """A text that doesn't change, as a question or a notice.
+    """A text that doesn't change, such as a question or a notice.
 
     Args:
         text: untrusted.
-        style: of all of it, in prompt_toolkit's words.
+        style: of the whole text, in prompt_toolkit's words.
         mark: put before the first row; the others are indented by as much.
-        spaced: an empty row comes first.
+        spaced: whether an empty row comes first.
     """
 
     def __init__(self, text: str, style: str = "", mark: str = "", *, spaced: bool = True) -> None:
@@ -53,7 +53,7 @@ class Passage:
         self._drawn: tuple[int, list[Row]] = (0, [])
 
     def finished(self, width: int) -> list[Row]:
-        """All rows."""
+        """Return all rows."""
         if self._drawn[0] != width:
             indent = cell_len(self._mark)
             rows = wrap(Text(visible(self.text).expandtabs(4)), max(width - indent, 1))
@@ -65,7 +65,7 @@ class Passage:
         return self._drawn[1]
 
     def live(self, width: int) -> list[Row]:  # noqa: ARG002
-        """Nothing."""
+        """Return nothing."""
         return []
 
 
@@ -73,7 +73,7 @@ Piece = TypeVar("Piece", str, Block)
 
 
 class _Growing(ABC, Generic[Piece]):
-    """Text that comes in, in pieces which are drawn once for each width."""
+    """Text that is still arriving, in pieces that are drawn once for each width."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -86,7 +86,7 @@ class _Growing(ABC, Generic[Piece]):
 
     @property
     def text(self) -> str:
-        """All that came, as it came."""
+        """All the text so far, as it came."""
         self._texts = ["".join(self._texts)]
         return self._texts[0]
 
@@ -97,7 +97,7 @@ class _Growing(ABC, Generic[Piece]):
         self._pieces += self._cut(self._visible.feed(text))
 
     def withdraw(self, characters: int) -> None:
-        """Take the last characters away."""
+        """Remove the last characters."""
         kept = self.text[: max(0, len(self.text) - characters)]
         self._restart()
         self._visible = VisibleStream()
@@ -107,7 +107,7 @@ class _Growing(ABC, Generic[Piece]):
             self.feed(kept)
 
     def finished(self, width: int) -> list[Row]:
-        """Rows of the pieces that are whole."""
+        """Return the rows of the complete pieces."""
         if width != self._width:
             self._width, self._rows, self._drawn = width, [], 0
         while self._drawn < len(self._pieces):
@@ -118,11 +118,11 @@ class _Growing(ABC, Generic[Piece]):
 
     @abstractmethod
     def _cut(self, text: str) -> Iterable[Piece]:
-        """The pieces that the next characters complete."""
+        """Return the pieces that the next characters complete."""
 
     @abstractmethod
     def _draw(self, piece: Piece, before: Piece | None, width: int) -> list[Row]:
-        """A piece as rows, below the one before it."""
+        """Return a piece as rows, below the one before it."""
 
     @abstractmethod
     def _restart(self) -> None:
@@ -140,7 +140,7 @@ class PlainText(_Growing[str]):
             self.feed(text)
 
     def live(self, width: int) -> list[Row]:
-        """Rows of the line that is being written."""
+        """Return the rows of the line that is being written."""
         return self._draw(self._open, None, width) if self._open else []
 
     def _cut(self, text: str) -> Iterable[str]:
@@ -169,7 +169,7 @@ class MarkdownText(_Growing[Block]):
             self.feed(text)
 
     def live(self, width: int) -> list[Row]:
-        """Rows of the block that is being written; keys repaint as well, so they are kept."""
+        """Return the rows of the block being written; they are kept, since keys repaint as well."""
         if self._live[:2] != (self._changes, width):
             after = self._pieces[-1].kind if self._pieces else None
             rows = [_row(text) for text in draw(self._blocks.pending(), after, width)]
@@ -202,13 +202,13 @@ class JsonText(MarkdownText):
 
 
 def text_of(row: Row) -> str:
-    """The text of a row."""
+    """Return the text of a row."""
     return "".join(text for _style, text in row)
 
 
 @cache
 def _canvas() -> Console:
-    """A console that is drawn for and never written to."""
+    """Return a console that is drawn for and never written to."""
     return Console(
         file=io.StringIO(),
         force_terminal=True,
@@ -222,7 +222,7 @@ def _canvas() -> Console:
 
 
 def _row(text: Text) -> Row:
-    """A row of rich's as one of prompt_toolkit's."""
+    """Convert a row of rich's to one of prompt_toolkit's."""
     if not text.spans and not text.style:
         return [("", text.plain)]
     return [
@@ -236,7 +236,7 @@ _ATTRIBUTES = ("bold", "dim", "italic", "underline", "strike", "reverse")
 
 @cache
 def _style(style: Style) -> str:
-    """A style of rich's in prompt_toolkit's words."""
+    """Return a style of rich's in prompt_toolkit's words."""
     words = [name for name in _ATTRIBUTES if getattr(style, name)]
     if style.color and not style.color.is_default:
         words.append(f"fg:{_color(style.color)}")

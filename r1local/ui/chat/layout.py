@@ -14,7 +14,7 @@ Choice = TypeVar("Choice")
 _PLACES: tuple[Place, ...] = get_args(Place)
 _SHOWINGS: tuple[Showing, ...] = get_args(Showing)
 
-#: From so many columns `auto` puts the panes side by side.
+#: The number of columns from which `auto` puts the panes side by side.
 WIDE = 100
 _LEAST_SHARE, _MOST_SHARE, _STEP = 20, 80, 10
 
@@ -28,25 +28,25 @@ class PaneLayout:
     share: int = 40
 
     def side_by_side(self, columns: int) -> bool:
-        """Whether the panes stand side by side on a screen of so many columns."""
+        """Return whether the panes are side by side on a screen with this number of columns."""
         return self.place == "right" or (self.place == "auto" and columns >= WIDE)
 
     def moved(self) -> "PaneLayout":
-        """The next place."""
+        """Return the layout with the pane in the next place."""
         return replace(self, place=_next(_PLACES, self.place))
 
     def shown(self) -> "PaneLayout":
-        """The next way of showing."""
+        """Return the layout with the next way of showing the pane."""
         return replace(self, showing=_next(_SHOWINGS, self.showing))
 
     def resized(self, steps: int) -> "PaneLayout":
-        """A larger thinking pane, or a smaller one."""
+        """Return the layout with a larger thinking pane, or a smaller one."""
         share = min(max(self.share + steps * _STEP, _LEAST_SHARE), _MOST_SHARE)
         return replace(self, share=share)
 
 
 def read_layout(path: Path) -> PaneLayout:
-    """The choice as remembered, or the default where there is none that can be read."""
+    """Return the choice as remembered, or the default if it can't be read."""
     with suppress(OSError, ValueError, TypeError, KeyError, OverflowError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         layout = PaneLayout(kept["place"], kept["showing"], int(kept["share"]))
@@ -56,7 +56,7 @@ def read_layout(path: Path) -> PaneLayout:
 
 
 def keep_layout(path: Path, layout: PaneLayout) -> None:
-    """Remember the choice; a disk that refuses is no reason to complain."""
+    """Remember the choice; ignore a failure to write it."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text(json.dumps(asdict(layout)) + "\n", encoding="utf-8")

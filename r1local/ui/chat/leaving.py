@@ -4,8 +4,8 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
-#: It leaves when it comes twice within so many seconds: once is what people press to stop a reply
-#: that has just ended.
+#: Pressing it twice within this many seconds leaves: people press it once to stop a reply that
+#: has just ended.
 SECOND_PRESS_S = 2.0
 LEAVES_AGAIN = "Ctrl-C again leaves"
 
@@ -23,11 +23,11 @@ class LeavingKey:
 
     @property
     def half_pressed(self) -> bool:
-        """Once more leaves."""
+        """Whether pressing it once more leaves."""
         return self._clock() < self._until
 
     def pressed(self) -> bool:
-        """Take one press; whether it leaves."""
+        """Take one press; return whether it leaves."""
         leaves = self.half_pressed
         self._until = -inf if leaves else self._clock() + SECOND_PRESS_S
         return leaves

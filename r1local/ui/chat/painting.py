@@ -1,10 +1,10 @@
-"""What the chat's screen shows stands where it is meant to, on every terminal.
+"""Keeping what the chat's screen shows in its place, on every terminal.
 
 prompt_toolkit counts cells by code point, and paints only the cells that changed. Both
-go wrong where a terminal takes an emoji, a flag or a syllable for more or fewer cells
-than was thought: the rest of the row is shifted, and what is painted later lands beside
-its place. So panes put graphemes into cells whole, those that terminals disagree about
-are guarded, and a row that has any is painted anew whenever it changes.
+go wrong where a terminal gives an emoji, a flag or a syllable more or fewer cells than
+expected: the rest of the row is shifted, and what is painted later lands in the wrong
+place. So panes put whole graphemes into cells, those that terminals disagree about are
+guarded, and a row that has any is painted again in full whenever it changes.
 """
 
 import os
@@ -27,7 +27,7 @@ _LAST = 10**9
 
 
 class Cluster(str):
-    """A grapheme that terminals disagree about, and the cells it is to take."""
+    """A grapheme that terminals disagree about, and the cells it should take."""
 
     __slots__ = ("cells",)
 
@@ -52,7 +52,7 @@ _OTHER = Cell("\0", "", 1)
 
 
 class SteadyOutput(Vt100_Output):
-    """A terminal on which graphemes take the cells they are to take."""
+    """A terminal on which graphemes take the cells they should take."""
 
     def write(self, data: str) -> None:
         """Write text, which may be a guarded grapheme."""
@@ -63,7 +63,7 @@ class SteadyOutput(Vt100_Output):
 
 
 def steady_output() -> Output:
-    """The terminal of the chat."""
+    """Return the terminal of the chat."""
     if sys.platform == "win32" or not sys.stdout.isatty():
         return create_output()
     depth = ColorDepth.from_env()
@@ -81,15 +81,15 @@ class SteadyRows(Container):
         self._content.reset()
 
     def preferred_width(self, max_available_width: int) -> Dimension:
-        """The layout's width."""
+        """Return the layout's width."""
         return self._content.preferred_width(max_available_width)
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
-        """The layout's height."""
+        """Return the layout's height."""
         return self._content.preferred_height(width, max_available_height)
 
     def get_children(self) -> list[Container]:
-        """The layout."""
+        """Return the layout."""
         return [self._content]
 
     def write_to_screen(
@@ -101,7 +101,7 @@ class SteadyRows(Container):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
-        """Draw the layout, and look at the whole screen once menus are drawn, too."""
+        """Draw the layout, and look at the whole screen once menus are drawn as well."""
         self._content.write_to_screen(
             screen, mouse_handlers, write_position, parent_style, erase_bg, z_index
         )
@@ -112,7 +112,7 @@ class SteadyRows(Container):
 def write_row(
     screen: Screen, x: int, y: int, width: int, row: Sequence[tuple[str, str]], style: str
 ) -> None:
-    """Put the pieces of a row on a screen, a grapheme in each cell."""
+    """Put the pieces of a row on a screen, one grapheme in each cell."""
     cells = screen.data_buffer[y]
     end = x + width
     for piece_style, text in row:
@@ -127,7 +127,7 @@ def write_row(
 
 
 def _steady(screen: Screen, before: Screen | None) -> None:
-    """Guard what has to be guarded, and have such rows painted whole if they changed."""
+    """Guard what has to be guarded, and have such rows painted in full if they changed."""
     for y in range(screen.height):
         row = screen.data_buffer[y]
         unsteady = _guard(row)
@@ -144,7 +144,7 @@ def _is_unsteady(row: defaultdict[int, Char]) -> bool:
 
 
 def _shown(row: defaultdict[int, Char]) -> dict[int, Char]:
-    """The cells of a row that aren't blank."""
+    """Return the cells of a row that aren't blank."""
     return {x: cell for x, cell in row.items() if cell.char != " " or cell.style.strip()}
 
 
@@ -159,7 +159,7 @@ def _guard(row: defaultdict[int, Char]) -> bool:
 
 
 def _joined(row: defaultdict[int, Char]) -> Iterator[tuple[int, Cell]]:
-    """The unsteady cells of a row, neighbours that are one grapheme as one."""
+    """Yield the unsteady cells of a row, joining neighbours that are one grapheme."""
     drawn = sorted((x, cell) for x, cell in row.items() if cell.char and cell.width)
     begun: tuple[int, Cell] | None = None
     for x, cell in drawn:

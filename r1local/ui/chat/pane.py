@@ -1,7 +1,7 @@
 """Panes of the full-screen chat: rows that grow at the end and scroll by themselves.
 
-Painting costs the same at the twenty-thousandth token as at the first: rows are
-taken from what is shown once, and only those in view are looked at.
+Painting costs the same at the twenty-thousandth token as at the first: rows are taken
+only once from what is shown, and only those in view are looked at.
 """
 
 import re
@@ -23,7 +23,7 @@ _BELOW = " ↓ new "
 
 
 class Pane:
-    """Items below one another. It follows its end until it is scrolled up.
+    """Items, one below the other. The pane follows its end until it is scrolled up.
 
     `following` says whether it does.
     """
@@ -42,7 +42,7 @@ class Pane:
 
     @property
     def width(self) -> int:
-        """Columns at the last paint."""
+        """The number of columns at the last paint."""
         return self._size[0]
 
     def replace(self, items: Iterable[Item]) -> None:
@@ -51,15 +51,15 @@ class Pane:
         self.reset()
 
     def reset(self) -> None:
-        """Take every item's rows anew, after one of them changed in its middle."""
+        """Take every item's rows again, after one of the items changed in its middle."""
         self._rows, self._done, self._taken = [], 0, 0
 
     def scroll(self, rows: int) -> None:
-        """Go down by so many rows, up by a negative number."""
+        """Go down by the given number of rows, or up if it is negative."""
         self._go_to(self._top + rows)
 
     def scroll_page(self, pages: int) -> None:
-        """Go down by so many pages, less a row that stays in view."""
+        """Go down by the given number of pages, keeping one row in view."""
         self.scroll(pages * max(self._size[1] - 1, 1))
 
     def scroll_to_start(self) -> None:
@@ -67,7 +67,7 @@ class Pane:
         self._go_to(0)
 
     def read_from(self, item: Item) -> None:
-        """Begin at the start of the last item, if it is higher than the pane."""
+        """Go to the start of the last item, if it is higher than the pane."""
         self._to_read = item
 
     def scroll_to_end(self) -> None:
@@ -75,15 +75,15 @@ class Pane:
         self.following = True
 
     def find(self, words: str) -> None:
-        """Set words apart wherever they stand, and bring the first row that has them to the middle.
+        """Highlight words wherever they occur, and bring the first row that has them to the middle.
 
-        Without any, nothing is set apart.
+        Without any words, nothing is highlighted.
         """
         self._words = words
         self._seeking = bool(words)
 
     def rows_in_view(self, width: int, height: int) -> list[Row]:
-        """The rows to paint, at most `height` of them."""
+        """Return the rows to paint, at most `height` of them."""
         if width != self._size[0]:
             self.reset()
         self._size = (width, height)
@@ -125,7 +125,7 @@ class Pane:
         return _highlighted(row, self._words) if self._words else row
 
     def _first_found(self) -> int:
-        """The first row that has the words; they may be folded into two rows."""
+        """Return the first row that has the words, which may be wrapped over two rows."""
         wanted = self._words.casefold()
         rows = enumerate(chain(self._rows, self._live))
         return next((n for n, row in rows if wanted in text_of(row).casefold()), 0)
@@ -146,18 +146,18 @@ class PaneWindow(Container):
         self._pane = pane
 
     def reset(self) -> None:
-        """Nothing: the pane stays where it was scrolled to."""
+        """Do nothing: the pane stays where it was scrolled to."""
 
     def preferred_width(self, max_available_width: int) -> Dimension:  # noqa: ARG002
-        """As wide as there is room."""
+        """Take all the width there is."""
         return Dimension()
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:  # noqa: ARG002
-        """As high as there is room."""
+        """Take all the height there is."""
         return Dimension()
 
     def get_children(self) -> list[Container]:
-        """None."""
+        """Return no children."""
         return []
 
     def write_to_screen(
@@ -190,14 +190,14 @@ class PaneWindow(Container):
 
 
 def _with_end(row: Row, end: str, width: int) -> Row:
-    """A row cut or filled up to have `end` at its right edge."""
+    """Return a row, cut or padded to have `end` at its right edge."""
     end = cut(end, width)
     style = row[0][0] if row else ""
     return [(style, fitted(text_of(row), width - cell_len(end))), ("class:new", end)]
 
 
 def _highlighted(row: Row, words: str) -> Row:
-    """A row with `words` set apart; their styles give way to that."""
+    """Return a row with `words` highlighted, which replaces their styles."""
     text = text_of(row)
     found = [match.span() for match in re.finditer(re.escape(words), text, re.IGNORECASE)]
     if not found:

@@ -34,12 +34,12 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.safe_text import visible, visible_line
 
-#: A paste beyond either is shown as one word: an editor slows down under much text.
+#: A paste beyond either limit is shown as one word: a lot of text slows the editor down.
 _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
 _LONGEST_IN_HISTORY = 20_000
 _STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
 
-#: Gives the words that an argument may be, each with what it is.
+#: Returns the words that an argument may be, each with a description.
 Words = Callable[[], Mapping[str, str]]
 
 
@@ -50,7 +50,7 @@ class Pastes:
         self._texts: dict[str, str] = {}
 
     def shown(self, text: str) -> str:
-        """What stands in the input for a text that was pasted."""
+        """Return what stands in the input for a text that was pasted."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if len(text) <= _LONGEST_SHOWN and text.count("\n") <= _MOST_LINES_SHOWN:
             return text
@@ -59,15 +59,15 @@ class Pastes:
         return word
 
     def whole(self, text: str) -> str:
-        """The text to send: each stand-in replaced by what was pasted."""
-        # In one pass, since what was pasted may hold what looks like another stand-in.
+        """Return the text to send, with each stand-in replaced by what was pasted."""
+        # In one pass, since pasted text may contain what looks like another stand-in.
         return _STAND_IN.sub(lambda match: self._texts.get(match[0], match[0]), text)
 
 
 def history_in(path: Path | None, pastes: Pastes) -> History:
-    """What was typed before, kept in a file only its owner can read; None keeps it in memory.
+    """Return what was typed before, from a file only its owner can read; None keeps it in memory.
 
-    A file that can't be written is no reason not to chat: then it is memory, too.
+    A file that can't be written is no reason not to chat: memory is used then, too.
     """
     if path is None:
         return InMemoryHistory()
@@ -96,9 +96,9 @@ class SlashCompleter(Completer):
     """Completes slash commands and their arguments.
 
     Args:
-        commands: each with what it does.
-        arguments: gives the words that a command takes.
-        paths: the commands that take paths of files.
+        commands: the commands, each with what it does.
+        arguments: return the words that a command takes.
+        paths: the commands that take file paths.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class SlashCompleter(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
-        """Complete what stands before the cursor, if it begins with a slash."""
+        """Complete what is before the cursor, if it begins with a slash."""
         line = document.text_before_cursor
         if not line.startswith("/") or "\n" in line:
             return
@@ -135,9 +135,9 @@ def _is_path(argument: str) -> bool:
 
 
 def _matching(words: Mapping[str, str], argument: str) -> Iterator[Completion]:
-    """The words that begin with an argument, then those that are about it.
+    """Yield the words that begin with an argument, then those whose description mentions it.
 
-    Words that go on behind others, as a setting with a value, wait for the space.
+    Words that continue others, such as a setting with a value, are left out until the space.
     """
     beginning = [word for word in words if word.startswith(argument)]
     wanted = argument.casefold()
@@ -153,7 +153,7 @@ class VisibleInput(Processor):
     """Shows what hides or reorders characters in the input; what is sent stays as it was typed."""
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        """Replace a line's characters, and tell where each of them is shown."""
+        """Replace a line's characters, and say where each of them is shown."""
         line: StyleAndTextTuples = []
         starts = [0]
         before = ""
@@ -171,7 +171,7 @@ class VisibleInput(Processor):
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """How questions are typed: what completes them, those before, long pastes, and the keys."""
+    """How questions are typed: completion, history, long pastes, and the keys."""
 
     completer: Completer
     history: History
@@ -187,7 +187,7 @@ class Editing:
 def line_prompt(
     editing: Editing, toolbar: Callable[[], str], say: Callable[[str], None]
 ) -> PromptSession[str]:
-    """A prompt in the scrollback, with one row below it; what is said stands above."""
+    """Return a prompt in the scrollback, with one row below it; messages appear above it."""
 
     def say_above(text: str) -> None:
         run_in_terminal(lambda: say(text))
@@ -210,7 +210,7 @@ def line_prompt(
 
 
 def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
-    """The buffer that questions are typed in; `accept` is given each one as it is sent."""
+    """Return the buffer that questions are typed in; `accept` is given each one as it is sent."""
 
     def send(buffer: Buffer) -> bool:
         accept(buffer.text)
@@ -230,10 +230,10 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
 
 
 def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
-    """Keys of the input.
+    """Return the keys of the input.
 
-    Enter sends, Alt-Enter or a trailing backslash breaks the line, Ctrl-X Ctrl-E (in vi's mode v)
-    opens an editor, or says why not.
+    Enter sends, Alt-Enter or a trailing backslash breaks the line, and Ctrl-X Ctrl-E (v in vi
+    mode) opens an editor, or says why it can't.
     """
     keys = KeyBindings()
 
@@ -255,8 +255,8 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
     @keys.add("c-x", "c-e", filter=emacs_mode & ~has_selection)
     @keys.add("v", filter=vi_navigation_mode)
     async def _edit(event: KeyPressEvent) -> None:
-        # Not prompt_toolkit's own, which sends what an editor left unsaved, too; and in a buffer
-        # apart, since keys typed ahead change this one.
+        # Not prompt_toolkit's own, which also sends what an editor left unsaved; and in a separate
+        # buffer, since keys typed ahead change this one.
         if missing := _missing_editor():
             say(f"the editor {missing} can't be run: set VISUAL or EDITOR to another one")
             return
@@ -283,7 +283,7 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
 
 
 def _missing_editor() -> str | None:
-    """The editor that is asked for, if it isn't there: prompt_toolkit would take another."""
+    """Return the editor asked for if it isn't installed: prompt_toolkit would use another."""
     asked = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
     try:
         words = shlex.split(asked)
@@ -293,7 +293,7 @@ def _missing_editor() -> str | None:
 
 
 def change_word(event: KeyPressEvent, *, whole: bool) -> None:
-    """Vi's `cw` and `cW`: up to the end of the word, where `dw` takes the space behind it, too."""
+    """Do vi's `cw` or `cW`: change to the end of the word; `dw` also takes the space after it."""
     buffer = event.current_buffer
     if buffer.document.current_char.isspace():
         end = buffer.document.find_next_word_beginning(event.arg, WORD=whole)
@@ -305,7 +305,7 @@ def change_word(event: KeyPressEvent, *, whole: bool) -> None:
 
 
 def vi_mode() -> str:
-    """The mode that vi's keys are in, as the first part of a row; nothing without them."""
+    """Return the mode that vi's keys are in, as the first part of a row; empty without them."""
     app = get_app()
     if app.editing_mode is not EditingMode.VI:
         return ""

@@ -1,7 +1,7 @@
 """The full-screen chat: two panes, a status line and the input.
 
-It shows what it is told, and tells its `Actions` what the user asks for. All its
-methods but `post` belong to the thread that runs it.
+It shows what it is given, and passes what the user asks for to its `Actions`. All its
+methods except `post` must be called from the thread that runs it.
 """
 
 import asyncio
@@ -52,10 +52,10 @@ from r1local.ui.chat.view import ChatView
 from r1local.ui.chat.windows import arranged, input_window
 
 _FRAME_S = 1 / 30
-#: Painting may take this part of the time: the rest is the model's, which may need every core.
+#: The part of the time that painting may take: the model may need every core for the rest.
 _PAINT_SHARE = 1 / 20
-#: The screen stands still no longer than this, whatever the last frame took: one may take a
-#: second, as where a question of a megabyte is wrapped into rows.
+#: The longest that the screen stands still, whatever the last frame took: one may take a
+#: second, such as when a question of a megabyte is wrapped into rows.
 _LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
 _THINKING_KEYS = " F3 answer now · F4 think on ─"
@@ -71,27 +71,27 @@ class Actions(Protocol):
         """Stop the reply; False if there is none."""
 
     def answer_now(self) -> None:
-        """End the thought and have the answer."""
+        """End the thought and go on to the answer."""
 
     def think_more(self) -> None:
-        """Have the model think on."""
+        """Make the model keep thinking."""
 
     def help(self) -> None:
-        """Tell the keys and the commands."""
+        """Show the keys and the commands."""
 
     def quit(self) -> None:
-        """Leave, if nothing is lost by it or the user says so."""
+        """Leave, if nothing is lost by it or the user confirms."""
 
 
 class ChatScreen:
     """The screen and its keys.
 
     Args:
-        actions: what is done for the user.
+        actions: carry out what the user asks for.
         buffer: the input.
-        editing: how it is typed in.
-        status: tells what the status line is to say.
-        layout: where the thinking pane was the last time.
+        editing: how text is typed in it.
+        status: returns what the status line is to say.
+        layout: where the thinking pane was last time.
         keep_layout: called when it changes.
     """
 
@@ -134,7 +134,7 @@ class ChatScreen:
         """Show the screen until `leave`; the terminal is restored whatever ends it.
 
         Raises:
-            Exception: a bug, in whatever the screen does.
+            Exception: a bug in anything the screen does.
         """
         self.app.run(pre_run=self._start, set_exception_handler=False, handle_sigint=False)
 
@@ -145,16 +145,16 @@ class ChatScreen:
             self.app.exit()
 
     def post(self, what: Posted) -> None:
-        """From any thread: have it shown or done soon."""
+        """Have something shown or done soon; may be called from any thread."""
         self._posted.append(what)
         loop = self.app.loop
         if not self._woken and loop is not None:
             self._woken = True
-            with suppress(RuntimeError):  # the screen was left at this moment
+            with suppress(RuntimeError):  # the screen was left at this very moment
                 loop.call_soon_threadsafe(self._wake.set)
 
     def catch_up(self) -> None:
-        """Show or do at once what was posted."""
+        """Show or do what was posted, at once."""
         posted = [self._posted.popleft() for _ in range(len(self._posted))]
         for what in _joined(posted):
             if isinstance(what, ThinkingDelta) and self.talk.state != "thinking":
@@ -188,7 +188,7 @@ class ChatScreen:
             loop.add_signal_handler(signal.SIGCONT, self._suspension.take_anew)
 
     def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Let `run` raise what a task or a key raised: else it would be printed on the screen."""
+        """Let `run` raise what a task or a key raised, instead of printing it on the screen."""
         if self.app.future and not self.app.future.done():
             self.app.exit(exception=context.get("exception") or RuntimeError(context["message"]))
 
@@ -206,8 +206,8 @@ class ChatScreen:
         self.app.after_render += after
 
     async def _pump(self) -> None:
-        """Take what was posted and paint: at the pace of the screen, not of the model."""
-        # Not for ever: Python 3.11's wait_for can lose a cancellation that meets a wake-up.
+        """Take what was posted and paint it, at the pace of the screen, not of the model."""
+        # With a timeout: Python 3.11's wait_for can lose a cancellation that meets a wake-up.
         while not self._left:
             try:
                 await asyncio.wait_for(self._wake.wait(), _CLOCK_S)
@@ -330,7 +330,7 @@ class ChatScreen:
         return keys
 
     def _interrupt_or_leave(self) -> None:
-        """Ctrl-C: stop the reply; else empty the input; else leave, if pressed twice."""
+        """Handle Ctrl-C: stop the reply, else empty the input, else leave if pressed twice."""
         if self._actions.interrupt():
             return
         if self._buffer.text:
@@ -365,7 +365,7 @@ def _title_of(parts: tuple[str, ...]) -> str:
 
 
 def _joined(posted: Iterable[Posted]) -> Iterator[Posted]:
-    """The same with neighbouring deltas made one: a fast model sends hundreds a frame."""
+    """Yield the same with neighbouring deltas joined: a fast model sends hundreds per frame."""
     for kind, group in groupby(posted, key=type):
         if kind is ThinkingDelta or kind is AnswerDelta:
             deltas = list(group)

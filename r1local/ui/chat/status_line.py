@@ -17,11 +17,11 @@ _MOST_WAITING_ROWS = 3
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What there is to say; `busy` is said first, while it lasts.
+    """What there is to say; `busy` comes first, while it lasts.
 
     `form` is what answers are held to.
 
-    `waiting` are questions that were sent and wait for the reply before theirs.
+    `waiting` holds the questions that were sent and wait for the reply before theirs.
     """
 
     model: str = ""
@@ -38,13 +38,13 @@ class Status:
 
 
 def status_row(status: Status, width: int) -> StyleAndTextTuples:
-    """One row of at most `width` cells: what matters least is left out first."""
+    """Return one row of at most `width` cells: what matters least is left out first."""
     used, window = status.context_used, status.context_window
     full = used / window if window else 0.0
     cells = min(round(full * _METER_CELLS), _METER_CELLS)
     warning = "class:warning" if full >= _NEARLY_FULL else ""
     pace = f"{status.tokens_per_s:.0f} tokens/s" if status.tokens_per_s else ""
-    # In their order on the screen, each with its rank: the highest goes first.
+    # In their order on the screen, each with its rank: the highest is left out first.
     parts = [
         (1, "class:busy", status.busy),
         (2, "", status.mode),
@@ -68,7 +68,7 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
 
 
 def waiting_rows(waiting: Sequence[str], width: int) -> StyleAndTextTuples:
-    """A row for each question that waits, of the last ones only how many they are."""
+    """Return a row for each waiting question; the last ones are only counted."""
     lines = [f"waits: {visible_line(' '.join(text.split()))}" for text in waiting]
     if len(lines) > _MOST_WAITING_ROWS:
         lines[_MOST_WAITING_ROWS - 1 :] = [f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"]

@@ -2,7 +2,7 @@
 
 from prompt_toolkit.styles import Style
 
-# The terminal's own colours and attributes: they can be read on a dark and on a light ground.
+# The terminal's own colours and attributes, readable on a dark and on a light background.
 CHAT_STYLE = Style.from_dict(
     {
         "thought": "dim",

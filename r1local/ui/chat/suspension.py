@@ -1,4 +1,4 @@
-"""The chat is stopped and goes on, as other programs in a shell."""
+"""Stopping the chat and going on with it, as with other programs in a shell."""
 
 import os
 import signal
@@ -7,12 +7,12 @@ from time import monotonic
 
 from prompt_toolkit.application import run_in_terminal
 
-#: A signal may come twice: from the terminal, and passed on by the process that looks on.
+#: A signal may come twice: from the terminal, and passed on by the process that watches.
 _TWICE_S = 0.5
 
 
 class Suspension:
-    """Stops the chat, with all of the shell's job, and takes the terminal up again."""
+    """Stops the chat, with the whole of the shell's job, and takes the terminal over again."""
 
     def __init__(self) -> None:
         self._waits = False
@@ -25,7 +25,7 @@ class Suspension:
             run_in_terminal(self._stop)
 
     def take_anew(self) -> None:
-        """Set the terminal up and paint all of it: nobody knows what was done to it meanwhile."""
+        """Set up the terminal and paint all of it: anything may have been done to it meanwhile."""
         run_in_terminal(lambda: None)
 
     def _stop(self) -> None:

@@ -1,9 +1,9 @@
-"""The terminal is left whole, whatever happens to the program that took it over.
+"""Leaving the terminal usable, whatever happens to the program that took it over.
 
 Full-screen programs change the terminal's modes and change them back at the end. A
-crash inside llama.cpp or `kill -9` leaves no time for that, so a second process looks
-on: the parent waits while the child chats, and each mends the terminal if the other
-one is gone.
+crash inside llama.cpp or `kill -9` leaves no time for that, so a second process
+watches: the parent waits while the child chats, and each restores the terminal if the
+other one dies.
 """
 
 import os
@@ -29,13 +29,13 @@ def guarded_terminal(
 ) -> int:
     """Do some work in a child process; return its exit code, in both processes.
 
-    The child goes on from here as the program; in the parent, which only waits, a child
-    that a signal ended yields 128 and the signal's number, as in a shell. Where there is
-    no fork (Windows), the work is just done.
+    The child goes on from here as the program; the parent only waits. There, the exit code
+    for a child that a signal ended is 128 plus the signal's number, as in a shell. Where
+    there is no fork (Windows), the work is simply done.
 
     Args:
-        full_screen: the work has a screen of its own, which is left where that is mended.
-        killed: told in the parent, on a mended terminal, which signal ended the child.
+        full_screen: the work has a screen of its own, which restoring the terminal leaves.
+        killed: called in the parent, on a restored terminal, with the signal that ended the child.
     """
     if sys.platform == "win32":
         return work()
@@ -44,7 +44,7 @@ def guarded_terminal(
     modes = termios.tcgetattr(sys.stdin.fileno())
     terminal = os.dup(sys.stdout.fileno())
     mend = partial(_mend, terminal, modes, _LEAVE_SCREEN * full_screen + _RESET)
-    # Else the system would stop a process that mends the terminal from the background.
+    # Otherwise the system would stop a process that restores the terminal in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -64,7 +64,7 @@ def guarded_terminal(
 
 
 def _wait(child: int) -> int:
-    """Wait for the child, and pass on to it what ends or stops a program; stop with it."""
+    """Wait for the child, and pass signals that end or stop a program on to it; stop with it."""
     # The terminal's own signals reach both: the child decides what Ctrl-C means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)
@@ -79,15 +79,15 @@ def _wait(child: int) -> int:
 
     signal.signal(signal.SIGCONT, go_on)
     while os.WIFSTOPPED(status := os.waitpid(child, os.WUNTRACED)[1]):
-        # The shell looks at this process only. Both were stopped and continued together if
-        # the news of it is late.
+        # The shell watches only this process. If the news of it comes late, both were stopped and
+        # continued together.
         if monotonic() > continued + _LATE_S:
             os.kill(os.getpid(), signal.SIGSTOP)
     return status
 
 
 def _mend_if_orphaned(alive: int, mend: Callable[[], None]) -> None:
-    """Wait for the parent's end, which closes its end of a pipe; then end too, unseen."""
+    """Wait for the parent to end, which closes its end of a pipe; then end too, showing nothing."""
     os.read(alive, 1)
     _hide_output()
     mend()
@@ -95,7 +95,7 @@ def _mend_if_orphaned(alive: int, mend: Callable[[], None]) -> None:
 
 
 def _hide_output() -> None:
-    """Let what is painted and said from here on go nowhere: the terminal is the shell's again."""
+    """Discard what is painted and said from here on: the terminal is the shell's again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         if stream.isatty():

@@ -18,7 +18,7 @@ from r1local.units import token_count
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
 
 _MOST_VOTE_ROWS = 20
-#: What can be done about a reply that did not come to its own end.
+#: What can be done about a reply that didn't end by itself.
 _WAYS_ON = {
     "cancelled": "/continue lets it go on",
     "length": "/continue lets it go on",
@@ -32,7 +32,7 @@ _VOTE_LOST = f"{ENDINGS['lost']}; /edit has the question again"
 class ChatView:
     """Takes the events of replies, and keeps both panes up to date.
 
-    `raw` says that answers are shown as the model wrote them; `state` what it is doing.
+    `raw` says whether answers are shown as the model wrote them, `state` what it is doing.
 
     Args:
         clock: gives seconds.
@@ -53,17 +53,17 @@ class ChatView:
         self._budget: int | None = None
         self._fold: Passage | None = None
         self._title = ""
-        #: What stands in the conversation of each turn; notices are of none.
+        #: What the conversation shows of each turn; notices belong to no turn.
         self._turns: list[list[Item]] = []
 
     @property
     def tokens_per_s(self) -> float:
-        """Tokens per second of the present reply, or of the last one; 0 where none is known yet."""
+        """Tokens per second of the current reply, or of the last one; 0 if not known yet."""
         return self._meter.tokens_per_s
 
     @property
     def title(self) -> tuple[str, ...]:
-        """What the thinking pane shows, in parts, of which the last ones can be left out."""
+        """What the thinking pane shows, in parts; the last ones can be left out."""
         meter = self._meter
         match self.state:
             case "reading":
@@ -89,7 +89,7 @@ class ChatView:
     ) -> None:
         """Start a reply to a question, or the rest of one.
 
-        `budget` is that of the thought, in tokens; `json` says that the answer will be JSON.
+        `budget` is the thought's, in tokens; `json` says whether the answer will be JSON.
         """
         self._begin_turn(question)
         self.state = "reading"
@@ -122,7 +122,7 @@ class ChatView:
             case Rewound(part, characters):
                 self._withdraw(part == "thinking", characters)
             case Notice("schema", message):
-                self._answer = None  # it is whole, and this stands below it
+                self._answer = None  # it is complete, and this goes below it
                 self._note_of_turn(f"{message}; /retry tries another way")
             case Notice(_, message):
                 self._note_of_turn(message)
@@ -160,14 +160,14 @@ class ChatView:
             self._note_of_turn("no reply came to an answer")
 
     def _end_votes(self) -> None:
-        """Take the table away."""
+        """Remove the table."""
         if self._votes in self.conversation.items:
             self.conversation.items.remove(self._votes)
             self.conversation.reset()
         self._votes = None
 
     def note(self, text: str) -> None:
-        """Say something of r1local's own; above an answer that is being written."""
+        """Show a message of r1local's own, above an answer that is being written."""
         self.show(_note(text))
 
     def _note_of_turn(self, text: str) -> None:
@@ -179,7 +179,7 @@ class ChatView:
         self._turns[-1].append(item)
 
     def show(self, item: Item) -> None:
-        """Put something into the conversation; above what is being written."""
+        """Put something into the conversation, above what is being written."""
         items = self.conversation.items
         growing = self._answer or self._votes
         if growing is not None and items and items[-1] is growing:
@@ -189,7 +189,7 @@ class ChatView:
             items.append(item)
 
     def break_off(self) -> None:
-        """End a reply which an error ended."""
+        """End a reply that an error ended."""
         if self.state == "thinking":
             self._end_thought(unfinished=True)
         self.state = "idle"
@@ -209,7 +209,7 @@ class ChatView:
         self._show_last_thought(turns[-1].reply if turns else None)
 
     def take_back(self, before: Reply | None = None) -> None:
-        """Take the last turn away; all else stays. `before` is the reply that is the last then."""
+        """Remove the last turn; all else stays. `before` is the reply that is then the last."""
         gone = {id(item) for item in self._turns.pop()} if self._turns else set()
         left = [item for item in self.conversation.items if id(item) not in gone]
         self.conversation.replace(left)
@@ -217,24 +217,24 @@ class ChatView:
         self._show_last_thought(before)
 
     def keep_turns(self, count: int) -> None:
-        """Take what is shown beyond so many turns for none: an error came before the question."""
+        """Treat what is shown after `count` turns as notices: an error came before the question."""
         del self._turns[count:]
 
     def clear(self) -> None:
-        """Take away what the conversation shows, but for an answer or a vote in the making."""
+        """Empty the conversation, except for an answer or a vote in progress."""
         growing = self._answer or self._votes
         self.conversation.replace([growing] if growing else [])
         self.conversation.scroll_to_end()
 
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply of that name, from `words` on if there are any."""
+        """Show the thought of the reply with that name, from `words` on if they are given."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
         self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
         self.thinking.scroll_to_start()
         self.thinking.find(words)
 
     def _show_last_thought(self, reply: Reply | None) -> None:
-        """Have the thought of a whole reply in its pane, where the key opens it."""
+        """Put the thought of a complete reply into its pane, where the key opens it."""
         line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
         self._show_thought(_thought(reply.thinking if reply else ""), line)
 
@@ -266,7 +266,7 @@ class ChatView:
         self.conversation.scroll_to_end()
 
     def _replace(self, others: Mapping[int, Item]) -> None:
-        """Show other things in place of some, which are told by their `id`."""
+        """Show other things in place of some, which are identified by their `id`."""
         for items in (self.conversation.items, *self._turns):
             items[:] = [others.get(id(item), item) for item in items]
         self.conversation.reset()
@@ -335,14 +335,14 @@ def _answer_of(reply: Reply, *, raw: bool) -> MarkdownText | PlainText:
 
 
 def _answer_item(text: str, *, raw: bool, json: bool) -> MarkdownText | PlainText:
-    """An answer as Markdown or as it was written; one that is JSON is the same in both."""
+    """Return an answer as Markdown or as it was written; JSON looks the same either way."""
     if json:
         return JsonText(text)
     return PlainText(text) if raw else MarkdownText(text)
 
 
 def _ending(reason: str) -> str | None:
-    """How a reply ended, and what can be done about it; None if it came to its end."""
+    """Return how a reply ended, and what can be done about it; None if it ended by itself."""
     return f"{ENDINGS[reason]}; {_WAYS_ON[reason]}" if reason in ENDINGS else None
 
 
@@ -364,7 +364,7 @@ def _thought(text: str) -> PlainText:
 
 
 class _Votes:
-    """The table of a vote that goes on."""
+    """The table of a vote in progress."""
 
     def __init__(self, table: VoteTable) -> None:
         self.handle = table.handle

@@ -1,4 +1,4 @@
-"""Where the screen's windows stand: the panes to one another, and the input below."""
+"""Where the screen's windows are: the panes in relation to each other, and the input below."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ _MOST_INPUT_ROWS = 10
 def arranged(
     conversation: PaneWindow, title: Window, thinking: PaneWindow, share: Callable[[], int]
 ) -> tuple[AnyContainer, AnyContainer]:
-    """The panes below one another, and side by side; `share` is the thought's in percent."""
+    """Return the panes stacked, and side by side; `share` is the thinking pane's in percent."""
 
     def rest() -> Dimension:
         return Dimension(weight=100 - share())
@@ -33,7 +33,7 @@ def arranged(
 
 
 def input_window(buffer: Buffer, search: SearchToolbar, screen_rows: Callable[[], int]) -> Window:
-    """The input, as high as its text, up to a third of the screen."""
+    """Return the input's window, as high as its text, up to a third of the screen."""
 
     def height() -> Dimension:
         return Dimension(min=1, max=max(min(_MOST_INPUT_ROWS, screen_rows() // 3), 1))

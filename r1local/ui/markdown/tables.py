@@ -49,7 +49,7 @@ def _width(cell: Text) -> int:
 
 
 def _fitted(widths: list[int], room: int) -> list[int]:
-    """The widths, the largest made smaller until there is room for all of them."""
+    """Return the widths, with the largest reduced until there is room for all of them."""
     while sum(widths) > room and max(widths) > 1:
         largest = max(widths)
         next_largest = max((each for each in widths if each < largest), default=1)
@@ -61,7 +61,7 @@ def _fitted(widths: list[int], room: int) -> list[int]:
 def _draw_line(
     cells: Sequence[Text], widths: Sequence[int], justifications: Sequence[Justification]
 ) -> list[Text]:
-    """A line of the table: as many rows as its highest cell has."""
+    """Draw a line of the table, with as many rows as its highest cell has."""
     folded = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
     return [
         Text(_BETWEEN).join(
@@ -73,7 +73,7 @@ def _draw_line(
 
 
 def _justified(text: Text, width: int, justification: Justification) -> Text:
-    """A cell's row, filled up to the width of its column."""
+    """Return a cell's row, padded to the width of its column."""
     missing = max(width - cell_len(text.plain), 0)
     before = {"left": 0, "center": missing // 2, "right": missing}[justification]
     return Text(" " * before) + text + Text(" " * (missing - before))

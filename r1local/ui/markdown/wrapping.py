@@ -60,7 +60,7 @@ class WordStream:
         return self._placed(word)
 
     def _placed(self, unit: str) -> str:
-        """A word below the row it has no room on; white space as it is."""
+        """Return a word, on a new row if this one has no room; white space becomes the break."""
         cells, width = cell_len(unit.rpartition("\n")[2]), self._width()
         if "\n" in unit:
             self._used = cells
