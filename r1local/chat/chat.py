@@ -15,7 +15,6 @@ from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
     LoadingCancelled,
     LoadingStopped,
-    PromptInputError,
     PromptTooLong,
     R1LocalError,
     SessionNotSaved,
@@ -26,7 +25,7 @@ from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
 from r1local.models.loading import LoadedModel, LoadOptions
 from r1local.models.selection import Selected, select
-from r1local.prompts.documents import Document, question_with_documents
+from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
@@ -290,7 +289,7 @@ class Chat:
 
     def _question(self, text: str, votes: int | None) -> Question:
         message = question_with_documents(text, self.attached)
-        _check_text(message)
+        check_prompt_text(message)
         names = tuple(document.name for document in self.attached)
         return Question(message, text if names else None, names or None, votes)
 
@@ -355,13 +354,3 @@ def _stoppable() -> Iterator[None]:
 
 def _evaluated(tokens: int) -> str:
     return f"; {tokens:,} tokens are evaluated again" if tokens else ""
-
-
-def _check_text(text: str) -> None:
-    """Refuse text that isn't UTF-8: a terminal can send such bytes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise PromptInputError(
-            "the question is not valid UTF-8", "type it again, or check the terminal's encoding"
-        ) from error

@@ -19,7 +19,6 @@ from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
     LoadingCancelled,
-    PromptInputError,
     UsageError,
 )
 from r1local.events.reply import Event, Notice
@@ -273,7 +272,7 @@ def _conversation(system: str, question: str) -> Conversation:
     user = Message("user", question)
     messages = (Message("system", system), user) if system else (user,)
     for message in messages:
-        _check_text(message.content)
+        documents.check_prompt_text(message.content)
     return messages
 
 
@@ -288,13 +287,3 @@ def _piped_text() -> str:
         return documents.read_text(sys.stdin.buffer, "the text piped in")
     finally:
         waiting.cancel()
-
-
-def _check_text(text: str) -> None:
-    """Refuse what the shell passed on although it is no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise PromptInputError(
-            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
-        ) from error

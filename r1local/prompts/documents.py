@@ -102,3 +102,17 @@ def _unreadable(name: str, error: OSError) -> PromptInputError:
     return PromptInputError(
         f"{name} can't be read: {error.strerror or error}", "check its name and its permissions"
     )
+
+
+def check_prompt_text(text: str) -> None:
+    """Refuse a prompt that is not text: a shell or a terminal can pass on any bytes.
+
+    Raises:
+        PromptInputError: it is not valid UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PromptInputError(
+            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
+        ) from error

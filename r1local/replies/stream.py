@@ -23,6 +23,7 @@ from r1local.thinking.dialects import Dialect, tags_in
 from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
 from r1local.thinking.loops import Loop, LoopGuard
 from r1local.thinking.splitter import Pieces, Start
+from r1local.units import token_count
 
 #: Loops of one part from which a reply is led out; the next one ends the part.
 _MOST_LOOPS = 2
@@ -224,12 +225,12 @@ class ReplyStream:
             wait = vocabulary.tokens_of(WAIT)
             if not (wait and self._thought.put_off(tokens, blank=text.thought_blank)):
                 return self._write((token,), drawn=True)
-            notice = f"the thought ended after {_counted(tokens)} and was continued"
+            notice = f"the thought ended after {token_count(tokens)} and was continued"
             return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
         if closed_for and not text.cut:
-            notice = f"the thought was closed after {_counted(tokens)}{_WHY_CLOSED[closed_for]}"
+            notice = f"the thought was closed after {token_count(tokens)}{_WHY_CLOSED[closed_for]}"
             return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
             return self._write((token,), drawn=True)
@@ -371,7 +372,3 @@ class ReplyStream:
             elif not self._settings.only_thinking:
                 events.append(AnswerDelta(text, self._text.tokens["answer"]))
         return events
-
-
-def _counted(tokens: int) -> str:
-    return "1 token" if tokens == 1 else f"{tokens:,} tokens"
