@@ -90,7 +90,7 @@ def test_preferences_name_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("model = ", "can't be read"),
+        ("model = ", "not valid TOML"),
         ("model = 3", "must be text"),
         ("connections = true", "'true' is not a whole number"),
         ("modle = 'x'", "unknown setting, modle"),
