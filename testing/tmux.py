@@ -6,15 +6,26 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import pytest
+
+#: A server that is ended takes a moment to go: the next one has a name of its own.
+_NUMBERS = count(1)
 
 
 class Tmux:
     """A tmux server of its own, with one window."""
 
     def __init__(self) -> None:
-        self._command = ["tmux", "-L", f"r1local-{os.getpid()}", "-f", "/dev/null", "-u"]
+        self._command = [
+            "tmux",
+            "-L",
+            f"r1local-{os.getpid()}-{next(_NUMBERS)}",
+            "-f",
+            "/dev/null",
+            "-u",
+        ]
 
     def tell(self, *arguments: str) -> str:
         """Run one of tmux's commands; return what it prints."""
