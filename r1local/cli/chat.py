@@ -40,19 +40,20 @@ def chat(
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
-        from r1local.config.preferences import value_of
+        from r1local.config.preferences import settings_in_force, value_in
 
+        chosen = settings_in_force(given)
         # Someone who names a session wants it saved, whatever the preference says.
-        save = bool(resume or session) or not value_of("no-save", given)
+        save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(
             ChatOptions(
                 model=given.get("model"),
                 session=name or session,
                 resume=resume,
                 save=save,
-                inline=value_of("inline", given),
-                vi=value_of("vi", given),
-                verbose=value_of("verbose", given),
+                inline=value_in(chosen, "inline"),
+                vi=value_in(chosen, "vi"),
+                verbose=value_in(chosen, "verbose"),
                 given=given,
             )
         )
