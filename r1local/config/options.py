@@ -33,6 +33,9 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 #: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 
+#: Where drafts come from: whatever pays, nothing, or the texts so far.
+DraftSource: TypeAlias = Literal["auto", "none", "ngram"]
+
 #: How hard to think, in tokens of thought; None means as long as the answer has room.
 EFFORTS: Mapping[str, int | None] = {"low": 1_024, "medium": 4_096, "high": None}
 
@@ -266,6 +269,12 @@ OPTIONS: tuple[Option, ...] = (
         Whole(1, 512, nothing="auto"),
         "CPU threads.",
         otherwise="one per physical core, fewer for a tiny model",
+    ),
+    _loading(
+        "draft",
+        Choice.of(*get_args(DraftSource)),
+        "Guess tokens from the text so far and check several at once.",
+        "auto",
     ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),
     _loading(

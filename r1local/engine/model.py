@@ -11,7 +11,7 @@ from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
 from r1local.engine.library import decode_error, load_llama, log
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES, MOST_DRAFTED
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
@@ -20,6 +20,8 @@ _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 _LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
 #: What llama_decode returns when it was aborted (llama.h).
 _ABORTED = 2
+#: The row of the last logits.
+_LAST = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,11 @@ class Model:
             self.close()
             raise
         self._evaluated: list[int] = []
+        self._draft: list[int] = []  # in the KV cache, after those
+        self._row = _LAST
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
+        self._make_drafting_batch()
         self.sequences = settings.sequences
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
@@ -114,6 +119,17 @@ class Model:
     def position(self) -> int:
         """Number of tokens in the KV cache."""
         return len(self._evaluated)
+
+    @property
+    def room(self) -> int:
+        """Number of tokens that the context window can still take."""
+        return self.context_window - self.position
+
+    @property
+    def can_draft(self) -> bool:
+        """Whether the cache can forget a part: recurrent models can't."""
+        llama, model = self._llama, self._model
+        return not (llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
 
     def evaluate(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
         """Evaluate a prompt, except for the beginning that the KV cache already holds.
@@ -160,10 +176,12 @@ class Model:
 
     def batch(self) -> Batch:
         """Return a batch of sequences that all continue from the tokens in the KV cache."""
+        self._drop_draft()
         return Batch(self._context, self.sequences, self.kv_tokens, self.position)
 
     def state_size(self) -> int:
         """Return the size in bytes of the content that `state` would return."""
+        self._drop_draft()
         size: int = self._llama.llama_state_seq_get_size(self._context, 0)
         return size
 
@@ -200,8 +218,8 @@ class Model:
         return False
 
     def sample(self, sampler: Sampler) -> int:
-        """Draw the next token from the logits of the last evaluated token."""
-        return sampler.draw(self._context)
+        """Draw the next token from the logits of the last token, drafts not counted."""
+        return sampler.draw(self._context, self._row)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens. There must be room for them in the context window.
@@ -209,6 +227,7 @@ class Model:
         Raises:
             InferenceError: llama.cpp failed.
         """
+        self._drop_draft()
         if len(tokens) != 1:
             self._evaluate_rest([*self._evaluated, *tokens], lambda: False)
             return
@@ -217,7 +236,47 @@ class Model:
         code = self._llama.llama_decode(self._context, self._next_batch)
         if code:
             raise decode_error(code)
+        self._llama.llama_synchronize(self._context)  # so that steps can be timed
         self._evaluated.append(token)
+
+    def speculate(self, token: int, draft: Sequence[int]) -> None:
+        """Evaluate one more token, together with a draft of those that may follow.
+
+        The draft doesn't count until `accept`. There must be room for it.
+
+        Args:
+            token: what is evaluated.
+            draft: at most `MOST_DRAFTED` tokens.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+        self._drop_draft()
+        count = 1 + len(draft)
+        self._drafting_tokens[:count] = [token, *draft]
+        self._drafting_batch.n_tokens = count
+        if code := self._llama.llama_decode(self._context, self._drafting_batch):
+            self._keep(self.position)
+            raise decode_error(code)
+        self._llama.llama_synchronize(self._context)
+        self._evaluated.append(token)
+        self._draft, self._row = list(draft), 0
+
+    def accept(self, tokens: Sequence[int]) -> bool:
+        """Count tokens as evaluated if the draft goes on with them; return whether it does."""
+        count = len(tokens)
+        if not (self._draft and count and self._draft[:count] == list(tokens)):
+            return False
+        del self._draft[:count]
+        self._evaluated += tokens
+        self._row += count
+        return True
+
+    def _drop_draft(self) -> None:
+        """Remove from the KV cache what is left of a draft."""
+        self._row = _LAST
+        if self._draft:
+            self.rewind(self.position)
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
@@ -266,8 +325,8 @@ class Model:
             n_seq_max=settings.sequences,
             # One cache for all sequences, so that what they share is stored once.
             kv_unified=True,
-            # Only each sequence's last logits are read, so no others need room.
-            n_outputs_max=settings.sequences,
+            # Only the last logits of each sequence and those of a draft are read.
+            n_outputs_max=max(settings.sequences, 1 + MOST_DRAFTED),
             n_threads=settings.threads,
             n_threads_batch=settings.threads,
             flash_attn_type=(
@@ -285,8 +344,17 @@ class Model:
             )
         return context
 
+    def _make_drafting_batch(self) -> None:
+        """Allocate a batch whose logits are all read."""
+        size = 1 + MOST_DRAFTED
+        self._drafting_tokens = (ctypes.c_int32 * size)()
+        self._drafting_batch = self._llama.llama_batch_get_one(self._drafting_tokens, size)
+        self._drafting_rows = (ctypes.c_int8 * size)(*[1] * size)
+        self._drafting_batch.logits = self._drafting_rows
+
     def _keep(self, count: int) -> int:
         """Keep the first `count` tokens in the KV cache; return how many were kept."""
+        self._draft, self._row = [], _LAST
         if not self._llama.llama_memory_seq_rm(self._memory, 0, count, -1):
             # Recurrent models can't forget a part.
             self._llama.llama_memory_clear(self._memory, True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from r1local.config.options import KVType, check, in_group
+from r1local.config.options import DraftSource, KVType, check, in_group
 from r1local.config.preferences import Settings
+from r1local.engine.drafts import Drafts
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.probe import needs_probe, probe
 from r1local.errors import ChatTemplateError
@@ -41,6 +42,7 @@ class LoadOptions:
     gpu_layers: int | None = None
     threads: int | None = None
     kv_cache: KVType = "f16"
+    draft: DraftSource = "auto"
     chat_template: Path | None = None
     sequences: int = 1
     template_arguments: Mapping[str, object] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class LoadedModel:
         details: its quantization and the layers on GPUs, in a few words.
         options: what it was loaded with.
         holds: whether it was trained for a context of so many tokens, and memory has room.
+        drafts: what drafts are made from; None for none.
     """
 
     model: Model
@@ -79,6 +82,7 @@ class LoadedModel:
     details: str
     options: LoadOptions
     holds: Callable[[int], bool]
+    drafts: Drafts | None = None
 
 
 def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
@@ -115,8 +119,9 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
     notices = (*made.notices, *unknown, *_unused(template))
     holds = partial(_holds, facts, machine, options.request)
-    load_s = time.monotonic() - started
-    return LoadedModel(model, template, notices, load_s, _details(gguf, made), options, holds)
+    drafts = Drafts() if options.draft != "none" and model.can_draft else None
+    load_s, details = time.monotonic() - started, _details(gguf, made)
+    return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
 
 
 def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:

@@ -1,0 +1,102 @@
+"""What drafts are worth: the cost of evaluating several tokens at once, measured while replying."""
+
+from r1local.engine.limits import MOST_DRAFTED
+
+#: Lengths of drafts to choose from.
+LENGTHS = (1, 2, 3, 5, 7, 11, MOST_DRAFTED)
+#: The cost of each further token, in steps of one token, until it has been measured: that of
+#: SmolLM2-135M on a CPU, while GPUs take next to nothing for it.
+_FURTHER = 0.3
+#: What one step counts for in the seconds of its size, and the most that one step can say.
+_SHARE, _MOST_TIMES = 1 / 4, 2.0
+#: Steps without a draft after which the seconds of larger steps are moved towards the expected.
+_STRIDE, _FORGOTTEN = 64, 0.05
+#: Steps to know before the first draft.
+_LEAST_STEPS = 2
+#: Tokens' time that drafts may lose at first, for each token without one, and save up.
+_FIRST_STAKE, _STAKE, _MOST_STAKE = 1.5, 0.01, 32.0
+#: The gain for which a draft is worth trying.
+_LEAST_GAIN = 1.05
+
+
+class Pace:
+    """The seconds of steps by their size, and from them the best length of a draft.
+
+    Drafts may lose at most a hundredth of a reply's time, and one step's: they have a stake, from
+    which each draft's loss is taken and to which its gain is added.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+        self._steps = 0
+        self._stake = _FIRST_STAKE
+        #: The least confidence in a draft's first token for which one pays.
+        self.least_confidence = 2.0
+
+    def begin(self) -> None:
+        """Begin a reply: what earlier ones lost or gained doesn't count."""
+        self._stake = max(_FIRST_STAKE, min(self._stake, 2 * _FIRST_STAKE))
+        self._judge()
+
+    def took(self, seconds: float) -> None:
+        """Learn what a step without a draft took."""
+        self._learn(1, seconds)
+        self._stake += _STAKE
+        self._steps += 1
+        if self._steps % _STRIDE == 0 or self._steps == _LEAST_STEPS:
+            for size in self._seconds.keys() - {1}:
+                expected = self._expected(size)
+                self._seconds[size] += (expected - self._seconds[size]) * _FORGOTTEN
+            self._judge()
+        elif self.least_confidence > 1 and self._stake > 0:
+            self._judge()
+
+    def drafted(self, length: int, seconds: float, written: int) -> None:
+        """Learn what a step with a draft took, and how many tokens it has written."""
+        self._learn(1 + length, seconds)
+        gain = written - seconds / self._seconds[1]
+        self._stake = min(self._stake + gain, _MOST_STAKE)
+        self._judge()
+
+    def length(self, confidence: float) -> int:
+        """Return the length of a draft that promises the most tokens per second; 0 for none."""
+        best, length = _LEAST_GAIN, 0
+        for each in LENGTHS:
+            if (gain := self._gain(each, confidence)) > best:
+                best, length = gain, each
+        return length
+
+    def _gain(self, length: int, confidence: float) -> float:
+        """Return the speed with a draft, as a multiple of that without."""
+        p = min(confidence, 0.99)
+        tokens = (1 - p ** (length + 1)) / (1 - p)
+        return tokens * self._seconds[1] / self._of_size(1 + length)
+
+    def _judge(self) -> None:
+        """Find the least confidence for which a draft pays, to a twentieth."""
+        self.least_confidence = 2.0
+        if self._stake > 0 and self._steps >= _LEAST_STEPS:
+            promising = (each / 20 for each in range(1, 20) if self.length(each / 20))
+            self.least_confidence = next(promising, 2.0)
+
+    def _learn(self, size: int, seconds: float) -> None:
+        known = self._seconds.get(size)
+        if known is None:
+            known = seconds if size == 1 else self._of_size(size)
+        difference = min(seconds, _MOST_TIMES * known) - known
+        self._seconds[size] = known + difference * _SHARE
+
+    def _of_size(self, size: int) -> float:
+        """Return the seconds of a step, between those of the next measured sizes."""
+        if (known := self._seconds.get(size)) is not None:
+            return known
+        smaller = max(each for each in self._seconds if each < size)
+        larger = min((each for each in self._seconds if each > size), default=None)
+        start = self._seconds[smaller]
+        if larger is None:
+            return start + (size - smaller) * _FURTHER * self._seconds[1]
+        rise = (self._seconds[larger] - start) / (larger - smaller)
+        return start + (size - smaller) * rise
+
+    def _expected(self, size: int) -> float:
+        return self._seconds[1] * (1 + _FURTHER * (size - 1))
