@@ -91,20 +91,27 @@ class Engine(Protocol):
 
     One thread at a time may use it. `reply` and `ManyReplies` take settings within its abilities:
     use the functions of this module, which say what it can't do.
-
-    Attributes:
-        name: what notices call it.
-        abilities: what it can do.
-        notices: what the user should know about how it was opened.
-        details: how and where the model runs, in a few words.
-        load_s: seconds of loading.
     """
 
-    name: str
-    abilities: Abilities
-    notices: Sequence[Notice]
-    details: str
-    load_s: float
+    @property
+    def name(self) -> str:
+        """What notices and errors call it."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can do."""
+
+    @property
+    def notices(self) -> Sequence[Notice]:
+        """What the user should know about how it was opened."""
+
+    @property
+    def details(self) -> str:
+        """How and where the model runs, in a few words."""
+
+    @property
+    def load_s(self) -> float:
+        """Seconds of opening it."""
 
     @property
     def closed(self) -> bool:

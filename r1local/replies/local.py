@@ -30,7 +30,7 @@ class LocalEngine:
     def __init__(self, path: Path, loaded: LoadedModel) -> None:
         self.path = path
         self.loaded = loaded
-        self.notices: Sequence[Notice] = loaded.notices
+        self.notices = loaded.notices
         self.details = loaded.details
         self.load_s = loaded.load_s
         self.kv_state = loaded.model

@@ -143,7 +143,7 @@ class _Election:
             cached_tokens=usage.cached_tokens if usage else 0,
             load_s=load_s,
             prompt_s=prompt_s,
-            voting_s=seconds - prompt_s,
+            voting_s=max(0.0, seconds - prompt_s),
         )
 
     def _step(self) -> Iterator[VoteEvent]:
