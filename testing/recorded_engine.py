@@ -11,9 +11,9 @@ from r1local.replies.control import Control
 from r1local.replies.engine import (
     Begun,
     Engine,
+    Happening,
     PreparedPrompt,
     PromptSize,
-    Step,
     ToldNotices,
     never_begun,
 )
@@ -105,7 +105,7 @@ class RecordedEngine:
             elif isinstance(event, Finished):
                 yield replace(event, reason="cancelled")
 
-    def together(self, cancelled: Callable[[], bool]) -> "RecordedReplies":  # noqa: ARG002
+    def together(self) -> "RecordedReplies":
         return RecordedReplies(self)
 
     def new_notices(self, notices: Sequence[Notice]) -> list[Notice]:
@@ -141,7 +141,7 @@ class RecordedReplies:
         self._engine = engine
         self._waiting: dict[int, tuple[PreparedPrompt, ReplySettings]] = {}
         self._playing: dict[int, deque[Event]] = {}
-        self._ended: list[tuple[int, Event]] = []
+        self._ended: list[tuple[int, Happening]] = []
         self._added = 0
 
     def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:  # noqa: ARG002
@@ -149,13 +149,14 @@ class RecordedReplies:
         self._waiting[self._added] = prompt, settings
         return self._added
 
-    def step(self) -> Iterator[tuple[int, Step]]:
+    def step(self) -> Iterator[tuple[int, Happening]]:
         ended, self._ended = self._ended, []
         yield from ended
         while self._waiting and len(self._playing) < self._engine.at_once:
             number = next(iter(self._waiting))
             played = self._engine.next_recording(*self._waiting.pop(number))
             self._playing[number] = deque(played)
+            yield number, "started"
         for number, events in [*self._playing.items()]:
             yield number, events.popleft()
             if not events:
@@ -171,6 +172,6 @@ class RecordedReplies:
             assert isinstance(last, Finished)
             self._ended.append((number, replace(last, reason="cancelled")))
 
-    def close(self) -> None:
+    def close(self, keep: PreparedPrompt | None = None) -> None:  # noqa: ARG002
         self._waiting.clear()
         self._playing.clear()

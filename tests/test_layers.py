@@ -132,6 +132,11 @@ def test_nobody_above_knows_which_engine_replies(module: str) -> None:
     assert {each for each in imported_modules(module) if within(each, OF_ENGINES)} == set()
 
 
+def test_the_protocol_loads_no_llama_cpp() -> None:
+    code = "import sys, r1local.replies.engine; assert 'llama_cpp' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("module", ["replies.engine", "replies.abilities"])
 def test_the_protocol_of_an_engine_knows_none(module: str) -> None:
     assert {each for each in closure(module) if within(each, OF_ENGINES - {"engine"})} == set()

@@ -1,21 +1,22 @@
 """What the chat, `run`, votes and sessions need of an engine, wherever it is."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from r1local.conversation import Conversation
-from r1local.errors import UsageError
+from r1local.errors import R1LocalError, UsageError
 from r1local.events.reply import Event, Finished, Notice, Usage
-from r1local.events.vote import Paused
 from r1local.kv_state import KVState
 from r1local.replies.abilities import Abilities, AbleControl, within
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
 
-#: What happens to one of many replies.
-Step: TypeAlias = Event | Paused
+#: One of many replies begins; or it has made room for others, and continues later.
+Stage: TypeAlias = Literal["started", "paused"]
+#: What happens to one of many replies. Last comes its `Finished`, or an error that ends it instead.
+Happening: TypeAlias = Event | Stage | R1LocalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class ManyReplies(Protocol):
     """Replies that an engine makes at the same time, as many as it has room for.
 
     Requests join in their order and leave when they end. Close it before anything else is asked
-    of the engine; requests that haven't ended are gone then.
+    of the engine.
     """
 
     def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:
@@ -66,24 +67,32 @@ class ManyReplies(Protocol):
         Args:
             prompt: from the same engine.
             settings: how it is made, within the engine's abilities.
-            control: ends or steers this reply.
+            control: ends or steers this reply; even the evaluation of its prompt ends by it.
 
         Raises:
             PromptTooLong: the prompt leaves no room for a reply.
         """
 
-    def step(self) -> Iterator[tuple[int, Step]]:
-        """Do the next piece of work; yield what comes of it, with the numbers of the replies.
+    def step(self) -> Iterable[tuple[int, Happening]]:
+        """Do the next piece of work; return what comes of it, with the numbers of the replies.
 
-        Each reply's events come in the order that `events` promises, but for notices about its
-        prompt, which are the caller's to tell. Without a request there is nothing to do.
+        A reply has "started" when its prompt was read; its events follow, in the order that
+        `events` promises, with the prompt's notices first. One that is cancelled before it has
+        started only gives its `Finished`.
+
+        Raises:
+            InferenceError: the engine failed, and with it all replies.
         """
 
     def cancel(self, number: int) -> None:
-        """End a reply; the next step has its last events, of which a `Finished` is the last."""
+        """End a reply before its next token, unless it has ended; the next step has its end."""
 
-    def close(self) -> None:
-        """End all replies at once, without events."""
+    def close(self, keep: PreparedPrompt | None = None) -> None:
+        """End all replies at once, without events.
+
+        Args:
+            keep: a prompt that may be asked again or go on, if the engine has a cache for such.
+        """
 
 
 class Engine(Protocol):
@@ -156,8 +165,8 @@ class Engine(Protocol):
             InferenceError: the engine failed.
         """
 
-    def together(self, cancelled: Callable[[], bool]) -> ManyReplies:
-        """Begin to make many replies; `cancelled` ends even the evaluation of a prompt."""
+    def together(self) -> ManyReplies:
+        """Begin to make many replies."""
 
     def new_notices(self, notices: Sequence[Notice]) -> Sequence[Notice]:
         """Return those notices that haven't been returned before: each is said once."""
@@ -232,13 +241,21 @@ def reply_to(
     engine: Engine, prompt: PreparedPrompt, settings: ReplySettings, control: Control
 ) -> Generator[Event, None, None]:
     """Generate the reply to a prompt, as `Engine.reply`; say what the engine can't do."""
-    abilities = engine.abilities
-    possible, notices = within(settings, abilities, engine.name)
-    if not notices and abilities.steered:
-        yield from engine.reply(prompt, possible, control)
-        return
-    able = AbleControl(control, abilities, engine.name)
-    with closing(engine.reply(prompt, possible, able)) as events:
+    possible, notices = within(settings, engine.abilities, engine.name)
+    if not notices and engine.abilities.steered:
+        return engine.reply(prompt, possible, control)
+    able = AbleControl(control, engine.abilities, engine.name)
+    return _with_notices(engine, engine.reply(prompt, possible, able), able, notices)
+
+
+def _with_notices(
+    engine: Engine,
+    events: Generator[Event, None, None],
+    able: AbleControl,
+    notices: Sequence[Notice],
+) -> Generator[Event, None, None]:
+    """Yield a reply's events, and between them what hasn't been said of what is in vain."""
+    with closing(events):
         for event in events:
             yield from engine.new_notices((*notices, *able.refused()))
             yield event

@@ -77,9 +77,9 @@ class LocalEngine:
         assert isinstance(prompt, TokenisedPrompt)
         return reply_to(self.loaded, prompt, settings, control)
 
-    def together(self, cancelled: Callable[[], bool]) -> LocalReplies:
+    def together(self) -> LocalReplies:
         """Begin to make many replies in one batch."""
-        return LocalReplies(self.loaded, cancelled)
+        return LocalReplies(self.loaded)
 
     def new_notices(self, notices: Sequence[Notice]) -> list[Notice]:
         """Return those notices that haven't been returned before."""

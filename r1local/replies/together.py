@@ -2,17 +2,16 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 from r1local.engine.batch import Batch
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.events.reply import Event
-from r1local.events.vote import Paused
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
-from r1local.replies.engine import PreparedPrompt, Step, never_begun
+from r1local.replies.engine import Happening, PreparedPrompt, never_begun
 from r1local.replies.generation import TokenisedPrompt, check_prompt
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
@@ -43,6 +42,8 @@ class _Running:
         self.control = request.control
         self.stream = stream
         self.tokens = list(request.prompt.tokens)
+        self.notices = request.prompt.notices
+        self.started = False
         self.cached = 0
         self.prompt_s = 0.0
 
@@ -61,12 +62,10 @@ class LocalReplies:
 
     Args:
         loaded: the model.
-        cancelled: ends the evaluation of the prompts' common beginning.
     """
 
-    def __init__(self, loaded: LoadedModel, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
-        self._cancelled = cancelled
         self._added = 0
         self._waiting: deque[_Request] = deque()
         self._paused: deque[_Running] = deque()
@@ -76,7 +75,7 @@ class LocalReplies:
         self._batch: Batch | None = None
         self._shared: list[int] = []
         self._evaluated = (0, 0.0)
-        self._ended: list[tuple[int, Event]] = []
+        self._ended: list[tuple[int, Happening]] = []
 
     def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:
         """Ask for another reply."""
@@ -86,7 +85,7 @@ class LocalReplies:
         self._waiting.append(_Request(self._added, prompt, settings, control))
         return self._added
 
-    def step(self) -> Iterator[tuple[int, Step]]:
+    def step(self) -> Iterator[tuple[int, Happening]]:
         """Evaluate what is pending, and draw a token for every reply that has nothing pending."""
         self._heed_controls()
         ended, self._ended = self._ended, []
@@ -114,7 +113,7 @@ class LocalReplies:
             self._paused.remove(reply)
             self._ended += [(number, event) for event in reply.end()]
 
-    def close(self) -> None:
+    def close(self, keep: PreparedPrompt | None = None) -> None:  # noqa: ARG002
         """End all replies; what the prompts have in common stays in the model's KV cache."""
         for reply in (*self._running.values(), *self._paused):
             reply.stream.close()
@@ -131,7 +130,7 @@ class LocalReplies:
 
     def _begin_batch(self) -> bool:
         """Evaluate what the waiting prompts share; return False if there are none, or cancelled."""
-        if not self._waiting or self._cancelled():
+        if not self._waiting:
             return False
         if self._batch:
             self._batch.close()
@@ -141,7 +140,7 @@ class LocalReplies:
         model, started = self._loaded.model, time.monotonic()
         cached: int | None = 0
         if self._shared:
-            cached = model.evaluate(self._shared, self._cancelled)
+            cached = model.evaluate(self._shared, self._all_cancelled)
         else:
             model.rewind(0)
         if cached is None:
@@ -151,6 +150,9 @@ class LocalReplies:
         self._free = list(reversed(range(self._batch.sequences)))
         self._at_once = self._batch.sequences
         return True
+
+    def _all_cancelled(self) -> bool:
+        return all(request.control.cancelled() for request in self._waiting)
 
     def _let_join(self, batch: Batch) -> None:
         """Fill the batch with the replies that were paused, and then with new ones."""
@@ -205,12 +207,15 @@ class LocalReplies:
         evaluated = [(sequence, self._running[sequence]) for sequence, _part in parts]
         return [each for each in evaluated if batch.position(each[0]) == len(each[1].tokens)]
 
-    def _draw(self, batch: Batch, sequence: int, reply: _Running) -> list[Event]:
+    def _draw(self, batch: Batch, sequence: int, reply: _Running) -> list[Happening]:
         """Draw a reply's next token; return what comes of it."""
-        stream = reply.stream
+        stream, events = reply.stream, list[Happening]()
+        if not reply.started:
+            reply.started = True
+            events = ["started", *self._loaded.template.new_notices(reply.notices)]
         token, checker = batch.sample(sequence, stream.sampler), stream.checker
         doubtful = checker is not None and batch.sample(sequence, checker) != token
-        events = stream.feed(token, doubtful=doubtful)
+        events += stream.feed(token, doubtful=doubtful)
         if stream.finished:
             self._leave(sequence)
             return [*events, *reply.end()]
@@ -220,7 +225,7 @@ class LocalReplies:
         reply.tokens += stream.next_tokens
         return events
 
-    def _make_room(self, batch: Batch) -> Iterator[tuple[int, Paused]]:
+    def _make_room(self, batch: Batch) -> Iterator[tuple[int, Happening]]:
         """Pause replies, as vLLM preempts by recomputation (Kwon et al. 2023, arXiv 2309.06180).
 
         The reply with the fewest tokens is the cheapest to resume. From then on only as many reply
@@ -232,7 +237,7 @@ class LocalReplies:
             self._leave(sequence)
             self._paused.append(reply)
             self._at_once = len(self._running)
-            yield reply.number, Paused(reply.number)
+            yield reply.number, "paused"
 
     def _pending(self, batch: Batch) -> int:
         """Return the number of tokens that the next step evaluates."""

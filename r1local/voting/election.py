@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from dataclasses import replace
 
 from r1local.answers.algebra import equal_formula
 from r1local.conversation import Conversation, Reply
+from r1local.errors import R1LocalError
 from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import (
@@ -20,8 +20,7 @@ from r1local.events.vote import (
 )
 from r1local.replies.abilities import AbleControl, within
 from r1local.replies.control import Control
-from r1local.replies.engine import Engine, ManyReplies, PreparedPrompt, prepared
-from r1local.replies.settings import ReplySettings
+from r1local.replies.engine import Engine, Happening, ManyReplies, PreparedPrompt, prepared
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
@@ -49,124 +48,162 @@ def hold_vote(
     Raises:
         ChatTemplateError, PromptTooLong, InferenceError: as for a single reply.
     """
-    started = time.monotonic()
-    reply, notices = within(settings.reply, engine.abilities, engine.name)
     prompt = prepared(engine, conversation, settings.reply)
-    able = AbleControl(control, engine.abilities, engine.name)
-    with closing(engine.together(control.cancelled)) as replies:
-        election = _Election(engine, replies, settings, able, model)
-        election.let_vote(prompt, reply)
-        events = election.hold()
-        first = next(events, None)  # there is something to show when the prompt was evaluated
-        yield from engine.new_notices((*prompt.notices, *notices))
-        if first:
-            yield first
-        yield from events
-    tokens = prompt.size.tokens if prompt.size else 0
-    yield election.result(tokens, engine.load_s, time.monotonic() - started)
+    replies = engine.together()
+    try:
+        election = _Election(engine, replies, prompt, settings, control, model)
+        yield from election.hold()
+    finally:
+        replies.close(keep=prompt)
+    yield election.result()
+
+
+class _VoterControl(Control):
+    """The control of one voter, which is cancelled with the whole vote."""
+
+    def __init__(self, vote: Control) -> None:
+        super().__init__()
+        self._vote = vote
+
+    def cancelled(self) -> bool:
+        """Return whether the vote should end."""
+        return self._vote.cancelled()
 
 
 class _Voter:
-    """A reply that is asked for, and what there is of it."""
+    """A reply that votes; it has `started` when the prompt was read."""
 
-    def __init__(self, number: int, model: str) -> None:
+    def __init__(self, number: int, control: Control, model: str) -> None:
         self.number = number
-        self.control = Control()
-        self.begun = False
+        self.control = control
         self.kept = ReplyBuilder(model)
+        self.started = False
 
 
 class _Election:
-    """The voters, those of them that have yet to reply, and the votes."""
+    """The voters whose replies an engine makes, and the votes."""
 
     def __init__(
         self,
         engine: Engine,
         replies: ManyReplies,
+        prompt: PreparedPrompt,
         settings: VoteSettings,
-        control: AbleControl,
+        control: Control,
         model: str,
     ) -> None:
         self._engine = engine
         self._replies = replies
+        self._prompt = prompt
         self._settings = settings
-        self._control = control
+        self._control = AbleControl(control, engine.abilities, engine.name)
         self._model = model
+        self._reply, self._notices = within(settings.reply, engine.abilities, engine.name)
+        self._first = self._reply.sampler.with_seed()
+        self._called = 0
+        #: The voters that haven't finished, by the numbers of their replies.
+        self._voters: dict[int, _Voter] = {}
         schema = settings.reply.schema
         self._tally = Tally(equal_formula) if schema is None else Tally(form=canonical_json)
-        self._voters: dict[int, _Voter] = {}
         self._ballots: list[VoterReply] = []
-        self._ended: VoteEnd | None = None
-        self._prompt_usage: Usage | None = None
-
-    def let_vote(self, prompt: PreparedPrompt, reply: ReplySettings) -> None:
-        """Ask for the voters' replies; where seeds count, they are consecutive."""
-        first = reply.sampler.with_seed()
-        for index in range(self._settings.votes):
-            voter = _Voter(index + 1, self._model)
-            if self._engine.abilities.seeds:
-                reply = replace(reply, sampler=first.later(index))
-            self._voters[self._replies.add(prompt, reply, voter.control)] = voter
+        self._ended: VoteEnd = "cancelled"
+        self._usage: Usage | None = None
+        self._begun = self._read = self._over = time.monotonic()
 
     def hold(self) -> Iterator[VoteEvent]:
         """Let the voters reply, until there are enough votes or the user ends it."""
-        while self._ended is None and not self._control.cancelled():
+        ended: VoteEnd | None = None
+        while ended is None and not self._control.cancelled():
+            self._call_voters()
             yield from self._pass_commands_on()
             yield from self._step()
-            self._ended = self._end()
-        self._ended = self._ended or "cancelled"
+            ended = self._end()
+        self._ended = ended or "cancelled"
         for number in self._voters:
             self._replies.cancel(number)
         while self._voters:
             yield from self._step()
+        self._over = time.monotonic()
 
-    def result(self, prompt_tokens: int, load_s: float, seconds: float) -> VoteResult:
-        """Return how the vote went.
-
-        Args:
-            prompt_tokens: tokens of the prompt, as far as they were known before.
-            load_s: seconds of loading.
-            seconds: those of the vote, with the evaluation of its prompt.
-        """
+    def result(self) -> VoteResult:
+        """Return how the vote went."""
         candidates = self._tally.candidates
         voters = candidates[0].voters if candidates else ()
         ballots = sorted(self._ballots, key=lambda ballot: ballot.voter)
         for_winner = (ballot for ballot in ballots if ballot.voter in voters)
-        usage = self._prompt_usage
-        prompt_s = usage.prompt_s if usage else 0.0
+        size, usage = self._prompt.size, self._usage
         return VoteResult(
             winner=min(for_winner, key=lambda ballot: ballot.tokens, default=None),
             candidates=candidates,
             ballots=tuple(ballots),
-            ended=self._ended or "cancelled",
-            prompt_tokens=usage.prompt_tokens if usage else prompt_tokens,
+            ended=self._ended,
+            prompt_tokens=usage.prompt_tokens if usage else size.tokens if size else 0,
             cached_tokens=usage.cached_tokens if usage else 0,
-            load_s=load_s,
-            prompt_s=prompt_s,
-            voting_s=max(0.0, seconds - prompt_s),
+            load_s=self._engine.load_s,
+            prompt_s=self._read - self._begun,
+            voting_s=self._over - self._read,
         )
 
-    def _step(self) -> Iterator[VoteEvent]:
-        for number, event in self._replies.step():
-            voter = self._voters[number]
-            if isinstance(event, Paused):
-                yield Paused(voter.number)
-            elif not isinstance(event, Finished):
-                voter.begun = True
-                yield from self._handle(voter, event)
-            else:
-                del self._voters[number]
-                yield from self._finish(voter, event)
+    def _call_voters(self) -> None:
+        """Ask for as many replies as can be written at once, for as long as votes are wanted.
 
-    def _finish(self, voter: _Voter, finished: Finished) -> Iterator[VoteEvent]:
-        """End a voter's reply, and count its vote if it gave an answer."""
-        usage = finished.usage
-        tokens = usage.thinking_tokens + usage.answer_tokens
-        if finished.reason == "cancelled" and not (voter.begun or tokens):
-            return  # the vote ended before it began
-        if voter.number == 1:  # it began first, and so the prompt was evaluated for it
-            self._prompt_usage = usage
-        yield from self._handle(voter, finished)
+        Where the engine knows seeds, theirs are consecutive.
+        """
+        while self._called < self._settings.votes and len(self._voters) < self._engine.at_once:
+            reply = self._reply
+            if self._engine.abilities.seeds:
+                reply = replace(reply, sampler=self._first.later(self._called))
+            self._called += 1
+            voter = _Voter(self._called, _VoterControl(self._control), self._model)
+            self._voters[self._replies.add(self._prompt, reply, voter.control)] = voter
+
+    def _step(self) -> Iterator[VoteEvent]:
+        for number, happening in self._replies.step():
+            yield from self._handle(number, happening)
+
+    def _handle(self, number: int, happening: Happening) -> Iterator[VoteEvent]:
+        voter = self._voters[number]
+        if isinstance(happening, R1LocalError):
+            raise happening
+        if happening == "paused":
+            yield Paused(voter.number)
+        elif happening == "started":
+            yield from self._start(voter)
+        elif isinstance(happening, Finished):
+            del self._voters[number]
+            yield from self._close_reply(voter, happening)
+        elif isinstance(happening, Notice) and happening in self._prompt.notices:
+            yield happening  # it is about the question, not about one voter
+        else:
+            yield from self._say(voter, happening)
+
+    def _start(self, voter: _Voter) -> Iterator[Notice]:
+        voter.started = True
+        if voter.number == 1:
+            self._read = time.monotonic()
+        yield from self._engine.new_notices(self._notices)
+
+    def _say(self, voter: _Voter, event: Event) -> Iterator[VoterEvent]:
+        for each in judged(event, voter.kept, self._settings.reply.schema):
+            voter.kept.handle(each)
+            yield VoterEvent(voter.number, each)
+
+    def _pass_commands_on(self) -> Iterator[Notice]:
+        while command := self._control.next_command():
+            for voter in self._voters.values():
+                if command == "answer now":
+                    voter.control.answer_now()
+                else:
+                    voter.control.think_more()
+        yield from self._engine.new_notices(self._control.refused())
+
+    def _close_reply(self, voter: _Voter, finished: Finished) -> Iterator[VoteEvent]:
+        """Count a voter's vote if it gave an answer; one that never started isn't mentioned."""
+        if not voter.started:
+            return
+        if voter.number == 1:
+            self._usage = finished.usage
+        yield from self._say(voter, finished)
         reply = voter.kept.reply()
         ballot = VoterReply(voter.number, reply, self._answer(reply))
         self._ballots.append(ballot)
@@ -174,22 +211,6 @@ class _Election:
             self._tally.add(voter.number, ballot.final_answer)
         yield ballot
         yield TallyUpdate(self._tally.candidates)
-
-    def _pass_commands_on(self) -> Iterator[Notice]:
-        """Give commands to all who are replying; they wait until somebody is."""
-        replying = [voter for voter in self._voters.values() if voter.begun]
-        while replying and (command := self._control.next_command()):
-            for voter in replying:
-                if command == "answer now":
-                    voter.control.answer_now()
-                else:
-                    voter.control.think_more()
-        yield from self._engine.new_notices(self._control.refused())
-
-    def _handle(self, voter: _Voter, event: Event) -> Iterator[VoterEvent]:
-        for each in judged(event, voter.kept, self._settings.reply.schema):
-            voter.kept.handle(each)
-            yield VoterEvent(voter.number, each)
 
     def _answer(self, reply: Reply) -> str | None:
         """Return what a voter votes for: with a schema, its whole answer if that is valid."""

@@ -27,7 +27,7 @@ def test_the_majority_wins_wherever_the_replies_come_from() -> None:
     engine = RecordedEngine(FOUR, FIVE, FIVE)
     _events, result = held(engine, VoteSettings(3))
     assert (result.answer, result.ended, len(result.ballots)) == ("5", "complete", 3)
-    assert (result.prompt_tokens, result.prompt_s) == (9, 0.1)
+    assert (result.prompt_tokens, result.cached_tokens) == (9, 0)
     assert [conversation for conversation, _ in engine.asked] == [QUESTION] * 3
 
 
