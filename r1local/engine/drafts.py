@@ -13,7 +13,7 @@ from typing import Protocol
 from r1local.engine.pace import Pace
 
 _ROOT, _NONE = 0, -1
-#: Ends of a text whose occurrences are counted at each token, from the longest that occurred before.
+#: Ends of a text that are counted at each token, from the longest that occurred before.
 _COUNTED = 8
 #: States from which on earlier replies are forgotten: about 40 MB.
 _MOST_STATES = 2**17

@@ -7,8 +7,9 @@ LENGTHS = (1, 2, 3, 5, 7, 11, MOST_DRAFTED)
 #: The cost of each further token, in steps of one token, until it has been measured: that of
 #: SmolLM2-135M on a CPU, while GPUs take next to nothing for it.
 _FURTHER = 0.3
-#: What one step counts for in the seconds of its size, and the most that one step can say.
-_SHARE, _MOST_TIMES = 1 / 4, 2.0
+#: What the first step of a size counts for in its seconds, and later ones, and how many times as
+#: long as expected one can have taken: the system may have interrupted it.
+_FIRST_SHARE, _SHARE, _MOST_TIMES = 1 / 2, 1 / 4, 3.0
 #: Steps without a draft after which the seconds of larger steps are moved towards the expected.
 _STRIDE, _FORGOTTEN = 64, 0.05
 #: Steps to know before the first draft.
@@ -80,11 +81,12 @@ class Pace:
             self.least_confidence = next(promising, 2.0)
 
     def _learn(self, size: int, seconds: float) -> None:
-        known = self._seconds.get(size)
-        if known is None:
-            known = seconds if size == 1 else self._of_size(size)
-        difference = min(seconds, _MOST_TIMES * known) - known
-        self._seconds[size] = known + difference * _SHARE
+        if not self._seconds:
+            self._seconds[size] = seconds
+            return
+        known = self._of_size(size)
+        share = _SHARE if size in self._seconds else _FIRST_SHARE
+        self._seconds[size] = known + (min(seconds, _MOST_TIMES * known) - known) * share
 
     def _of_size(self, size: int) -> float:
         """Return the seconds of a step, between those of the next measured sizes."""
@@ -93,9 +95,12 @@ class Pace:
         smaller = max(each for each in self._seconds if each < size)
         larger = min((each for each in self._seconds if each > size), default=None)
         start = self._seconds[smaller]
-        if larger is None:
-            return start + (size - smaller) * _FURTHER * self._seconds[1]
-        rise = (self._seconds[larger] - start) / (larger - smaller)
+        if larger is not None:
+            rise = (self._seconds[larger] - start) / (larger - smaller)
+        elif smaller > 1:
+            rise = (start - self._seconds[1]) / (smaller - 1)
+        else:
+            rise = _FURTHER * start
         return start + (size - smaller) * rise
 
     def _expected(self, size: int) -> float:

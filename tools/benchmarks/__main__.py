@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.benchmarks import chat, loops, memory, models, sessions, speed, start_up, votes
+from tools.benchmarks import chat, drafts, loops, memory, models, sessions, speed, start_up, votes
 from tools.benchmarks.harness import Options
 
 BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "smollm2": speed.compare_smollm2,
     "threads": speed.compare_threads,
     "attention": speed.compare_attention,
+    "drafts": drafts.compare_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
