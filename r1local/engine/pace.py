@@ -10,7 +10,7 @@ _FURTHER = 0.3
 #: What the first step of a size counts for in its seconds, and later ones, and how many times as
 #: long as expected one can have taken: the system may have interrupted it.
 _FIRST_SHARE, _SHARE, _MOST_TIMES = 1 / 2, 1 / 4, 3.0
-#: Steps without a draft after which the seconds of larger steps are moved towards the expected.
+#: Steps after which the seconds of larger steps are moved towards the expected, and how far.
 _STRIDE, _FORGOTTEN = 64, 0.05
 #: Steps to know before the first draft.
 _LEAST_STEPS = 2
@@ -43,13 +43,7 @@ class Pace:
         """Learn what a step without a draft took."""
         self._learn(1, seconds)
         self._stake += _STAKE
-        self._steps += 1
-        if self._steps % _STRIDE == 0 or self._steps == _LEAST_STEPS:
-            for size in self._seconds.keys() - {1}:
-                expected = self._expected(size)
-                self._seconds[size] += (expected - self._seconds[size]) * _FORGOTTEN
-            self._judge()
-        elif self.least_confidence > 1 and self._stake > 0:
+        if self._steps == _LEAST_STEPS or (self.least_confidence > 1 and self._stake > 0):
             self._judge()
 
     def drafted(self, length: int, seconds: float, written: int) -> None:
@@ -81,12 +75,22 @@ class Pace:
             self.least_confidence = next(promising, 2.0)
 
     def _learn(self, size: int, seconds: float) -> None:
+        self._steps += 1
+        if self._steps % _STRIDE == 0:
+            self._forget()
         if not self._seconds:
             self._seconds[size] = seconds
             return
         known = self._of_size(size)
         share = _SHARE if size in self._seconds else _FIRST_SHARE
         self._seconds[size] = known + (min(seconds, _MOST_TIMES * known) - known) * share
+
+    def _forget(self) -> None:
+        """Move what is known of larger steps towards the expected, so that they are tried again."""
+        for size in self._seconds.keys() - {1}:
+            expected = self._seconds[1] * (1 + _FURTHER * (size - 1))
+            self._seconds[size] += (expected - self._seconds[size]) * _FORGOTTEN
+        self._judge()
 
     def _of_size(self, size: int) -> float:
         """Return the seconds of a step, between those of the next measured sizes."""
@@ -102,6 +106,3 @@ class Pace:
         else:
             rise = _FURTHER * start
         return start + (size - smaller) * rise
-
-    def _expected(self, size: int) -> float:
-        return self._seconds[1] * (1 + _FURTHER * (size - 1))
