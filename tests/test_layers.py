@@ -31,6 +31,7 @@ FLOORS = (
     "replies",
     "voting",
     "sessions",
+    "diagnosis",
     "ui",
     "chat",
     "commands",
