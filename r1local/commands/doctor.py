@@ -28,9 +28,11 @@ class DoctorOptions:
 
 def doctor(options: DoctorOptions) -> int:
     """Print what is right and wrong; return the exit code: 1 if something is broken."""
+    if options.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # huggingface_hub reads it when it is imported
     out, err = console_for(sys.stdout), console_for(sys.stderr)
     found: list[Finding] = []
-    for check in checks(_terminal(), offline=options.offline):
+    for check in checks(_terminal()):
         with busy(err, f"looking at {check.what}"):
             new = check.findings()
         found += new

@@ -33,7 +33,7 @@ class Check:
             return [broken("system", text, "df -h", "is there room in the temporary folder?")]
 
 
-def checks(terminal: TerminalFacts, *, offline: bool) -> tuple[Check, ...]:
+def checks(terminal: TerminalFacts) -> tuple[Check, ...]:
     """Return everything to look at; llama.cpp is asked once how it was built."""
     build = cache(described_build)
     return (
@@ -42,7 +42,7 @@ def checks(terminal: TerminalFacts, *, offline: bool) -> tuple[Check, ...]:
         Check("cores and memory", resources),
         Check("GPUs", lambda: judged_gpus(build(), *installed_gpus())),
         Check("the disk", storage.cache_space),
-        Check("the hub", partial(network.hub, offline=offline)),
+        Check("the hub", network.hub),
         Check("proxies", network.proxies),
         Check("sessions", storage.session_permissions),
         Check("the terminal", partial(judged_terminal, terminal)),

@@ -60,17 +60,20 @@ def judged_gpus(
     for each in silent:
         text, hint = f"{each.program} {each.why}", _REMEDIES[each.program]
         yield warning(_AREA, text, hint, facts={"program": each.program})
-    devices = [] if isinstance(build, Died) else list(build.devices)
+    if isinstance(build, Died):
+        for gpu, count in Counter(gpus).items():
+            yield ok(_AREA, _words(gpu, count), asdict(gpu) | {"count": count})
+        return
+    devices = list(build.devices)
     used = [(gpu, _device_of(gpu, devices)) for gpu in gpus]
-    backends = () if isinstance(build, Died) else build.backends
     for (gpu, device), count in Counter(used).items():
-        yield _judged(gpu, device, count, backends)
+        yield _judged(gpu, device, count, build.backends)
     for left, count in Counter(devices).items():  # no program has told of them
-        facts = asdict(left) | {"count": count, "backend": left.backend}
         text = f"{_times(count)}{left.name} · {memory_size(left.total)}"
-        yield ok(_AREA, f"{text} · used through {left.backend}", facts=facts)
-    if not gpus and not isinstance(build, Died) and not build.devices:
-        yield ok(_AREA, "none found: models run on the CPU", facts={"count": 0})
+        text += f" · used through {left.backend}"
+        yield ok(_AREA, text, asdict(left) | {"count": count})
+    if not gpus and not build.devices:
+        yield ok(_AREA, "none found: models run on the CPU", {"count": 0})
 
 
 def _device_of(gpu: InstalledGPU, devices: list[Device]) -> Device | None:
@@ -92,7 +95,7 @@ def _judged(
     gpu: InstalledGPU, device: Device | None, count: int, backends: tuple[str, ...]
 ) -> Finding:
     support = _SUPPORT[gpu.maker]
-    words = f"{_times(count)}{gpu.name} · {_memory(gpu)} · driver {gpu.driver or 'unknown'}"
+    words = _words(gpu, count)
     facts = asdict(gpu) | {"count": count, "backend": device.backend if device else None}
     if device:
         return ok(_AREA, f"{words} · used through {device.backend}", facts=facts)
@@ -107,6 +110,10 @@ def _judged(
     text = f"{words} · llama.cpp is built for it, but doesn't find it"
     command = 'r1local run -m nano --verbose "What is 1 + 1?"'
     return broken(_AREA, text, command, "see what llama.cpp says; update the driver", facts=facts)
+
+
+def _words(gpu: InstalledGPU, count: int) -> str:
+    return f"{_times(count)}{gpu.name} · {_memory(gpu)} · driver {gpu.driver or 'unknown'}"
 
 
 def _times(count: int) -> str:

@@ -14,10 +14,10 @@ _PATIENCE_S = 5.0
 _VARIABLE = re.compile(r"\b(?:HF_\w+|SSL_CERT_\w+|\w+_proxy|\w+_PROXY)\b")
 
 
-def hub(*, offline: bool) -> Iterator[Finding]:
-    """Yield whether models can be downloaded, by asking the hub unless that is forbidden."""
+def hub() -> Iterator[Finding]:
+    """Yield whether models can be downloaded, unless HF_HUB_OFFLINE forbids asking."""
     try:
-        state = hub_state(_PATIENCE_S, offline=offline)
+        state = hub_state(_PATIENCE_S)
     except HubMisconfigured as error:
         yield broken("hub", error.message, _remedy(error), error.hint)
     else:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from shlex import quote
 
+from r1local.config.kinds import as_text
 from r1local.config.options import option_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import Setting, read_config, settings_in_force
@@ -71,5 +72,5 @@ def _all_set() -> Iterator[tuple[str, Setting]]:
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).split())
+    text = " ".join(as_text(value).split())
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

@@ -66,7 +66,7 @@ def session_permissions() -> Iterator[Finding]:
         hint = "keep your conversations to yourself"
         yield warning("sessions", f"others can read {names}", hint, command, facts)
     else:
-        yield ok("sessions", f"private, in {folder}" if places else f"none in {folder}", facts)
+        yield ok("sessions", f"private, in {folder}" if places else f"none yet in {folder}", facts)
 
 
 def _granted(place: Path) -> int:

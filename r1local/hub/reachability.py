@@ -43,8 +43,8 @@ class HubState:
     hint: str = ""
 
 
-def hub_state(seconds: float, *, offline: bool = False) -> HubState:
-    """Ask the hub for as little as possible, unless `offline` or HF_HUB_OFFLINE forbid it.
+def hub_state(seconds: float) -> HubState:
+    """Ask the hub for as little as possible, unless HF_HUB_OFFLINE forbids it.
 
     Args:
         seconds: how long to wait for an answer.
@@ -59,7 +59,7 @@ def hub_state(seconds: float, *, offline: bool = False) -> HubState:
     sent = headers()
     session()
     unasked = HubState(place, mirror, token_from)
-    if offline or is_offline():
+    if is_offline():
         return unasked
     started = monotonic()
     try:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.events.finding import Finding, State
+from r1local.ui.console import can_repaint
 from r1local.ui.safe_text import visible_line
 
 _WORDS: Mapping[State, str] = {"ok": "ok", "warning": "warn", "broken": "FAIL"}
@@ -26,52 +27,51 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
 
 def print_advice(console: Console, findings: Sequence[Finding]) -> None:
     """Print the last lines: what to do, what is broken first; or that nothing has to be done."""
-    to_do = [finding for state in ("broken", "warning") for finding in _in(state, findings)]
-    if not to_do:
-        console.print(Text("Everything works.", "green"))
+    broken, warnings = _in("broken", findings), _in("warning", findings)
+    if not broken and not warnings:
+        console.print(Text("Everything works.", _STYLES["ok"]))
         return
-    broken, warnings = len(_in("broken", findings)), len(_in("warning", findings))
-    console.print(Text(f"{broken} broken, {warnings} to improve. What to do:", "bold"))
-    for advice, areas in _advice(to_do).items():
-        console.print(Text(f"{', '.join(areas)}: {visible_line(advice)}"))
+    told = f"{len(broken)} broken, {len(warnings)} to improve. What to do:"
+    console.print(Text(told, _STYLES["broken" if broken else "warning"]))
+    done = set[str]()
+    for finding in (*broken, *warnings):
+        if finding.command in done:
+            continue
+        for row in _wrapped(console, f"{finding.area}: {visible_line(_advice(finding))}", 0):
+            console.print(row)
+        if finding.command:
+            done.add(finding.command)
+            console.print(Text(f"  {visible_line(finding.command)}", "bold"))
 
 
-def _in(state: str, findings: Sequence[Finding]) -> list[Finding]:
+def _in(state: State, findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.state == state]
 
 
-def _advice(findings: Sequence[Finding]) -> dict[str, list[str]]:
-    """Return each command, or hint without a command, with the areas that it is for."""
-    areas: dict[str, list[str]] = {}
-    for finding in findings:
-        named = areas.setdefault(finding.command or finding.hint, [])
-        if finding.area not in named:
-            named.append(finding.area)
-    return areas
+def _advice(finding: Finding) -> str:
+    """Return what to do in words, or what it is about where a command says it all."""
+    return finding.hint or finding.text
 
 
 def _print_finding(console: Console, finding: Finding) -> None:
     style = _STYLES[finding.state]
     head = Text(f"{_WORDS[finding.state]:<{_WORD_CELLS}}", style)
     head.append(f"{finding.area:<{_AREA_CELLS}}", "not bold default")
-    wide = console.width >= _WIDE or not console.is_terminal
-    indent = head.cell_len if wide else _NARROW_INDENT
+    beside = console.width >= _WIDE or not can_repaint(console)
+    indent = head.cell_len if beside else _NARROW_INDENT
     rows = _wrapped(console, visible_line(finding.text), indent)
     if finding.hint:
         rows += _wrapped(console, f"hint: {visible_line(finding.hint)}", indent, style)
-    if wide:
-        console.print(head + rows.pop(0))
-    else:
-        console.print(Text(f"{head.plain.rstrip()}", style))
-    for row in rows:
-        console.print(Text(" " * indent) + row)
     if finding.state == "broken":
-        console.print(Text(f"{' ' * indent}run: {visible_line(finding.command)}", style))
+        rows.append(Text(f"run: {visible_line(finding.command)}", style))
+    first = [head + rows.pop(0)] if beside else [Text(head.plain.rstrip(), style)]
+    for row in (*first, *(Text(" " * indent) + row for row in rows)):
+        console.print(row)
 
 
 def _wrapped(console: Console, text: str, indent: int, style: str = "") -> list[Text]:
-    """Return the rows of a text beside an indentation; a pipe has no width."""
+    """Return the rows of a text beside an indentation; whatever has no known width gets one row."""
     line = Text(text, style)
-    if not console.is_terminal:
+    if not can_repaint(console):
         return [line]
     return list(line.wrap(console, max(1, console.width - indent), overflow="fold"))
