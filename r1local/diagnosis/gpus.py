@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from r1local.diagnosis.children import Died
@@ -54,13 +54,15 @@ _REMEDIES = {
 
 
 def judged_gpus(
-    build: Build | Died, gpus: Sequence[InstalledGPU], silent: Iterable[Silence]
+    build: Build | Died, gpus: Sequence[InstalledGPU], silent: Sequence[Silence]
 ) -> Iterator[Finding]:
     """Yield what is to say of each kind of GPU; of llama.cpp's own if no program knows any."""
     for each in silent:
         text, hint = f"{each.program} {each.why}", _REMEDIES[each.program]
         yield warning(_AREA, text, hint, facts={"program": each.program})
-    if isinstance(build, Died):
+    if not gpus and not silent and (isinstance(build, Died) or not build.devices):
+        yield ok(_AREA, "none found: models run on the CPU", {"count": 0})
+    if isinstance(build, Died):  # whether it could use them is unknown
         for gpu, count in Counter(gpus).items():
             yield ok(_AREA, _words(gpu, count), asdict(gpu) | {"count": count})
         return
@@ -72,8 +74,6 @@ def judged_gpus(
         text = f"{_times(count)}{left.name} · {memory_size(left.total)}"
         text += f" · used through {left.backend}"
         yield ok(_AREA, text, asdict(left) | {"count": count})
-    if not gpus and not build.devices:
-        yield ok(_AREA, "none found: models run on the CPU", {"count": 0})
 
 
 def _device_of(gpu: InstalledGPU, devices: list[Device]) -> Device | None:

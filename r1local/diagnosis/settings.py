@@ -9,7 +9,7 @@ from r1local.config.kinds import as_text
 from r1local.config.options import option_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import Setting, read_config, settings_in_force
-from r1local.errors import CatalogError, InvalidSetting, nearest
+from r1local.errors import InvalidSetting, nearest
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.models.catalog import load_catalog
 
@@ -31,11 +31,10 @@ def _faults_of_files() -> Iterator[Finding]:
         read_config()
     except InvalidSetting as error:
         yield broken(_AREA, error.message, "r1local config edit", error.hint)
-    try:
-        load_catalog(user_models())
-    except CatalogError as error:
-        editor = "notepad" if sys.platform == "win32" else "${EDITOR:-vi}"
-        yield broken(_AREA, error.message, f"{editor} {quote(str(user_models()))}", error.hint)
+    editor = "notepad" if sys.platform == "win32" else "${EDITOR:-vi}"
+    for problem in load_catalog(user_models()).problems:  # the rest of the file counts
+        edit = f"{editor} {quote(str(user_models()))}"
+        yield warning(_AREA, problem.message, problem.hint, edit)
 
 
 def _faults_of_variables() -> Iterator[Finding]:

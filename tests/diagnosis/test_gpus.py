@@ -108,7 +108,7 @@ def test_unknown_memory_and_driver() -> None:
 
 @pytest.mark.parametrize("program", ["nvidia-smi", "rocm-smi", "vulkaninfo"])
 def test_a_program_that_says_nothing(program: str) -> None:
-    silent, _none = judged_gpus(build(), [], [Silence(program, "doesn't answer within 10 s")])
+    (silent,) = judged_gpus(build(), [], [Silence(program, "doesn't answer within 10 s")])
     assert (silent.state, silent.text) == ("warning", f"{program} doesn't answer within 10 s")
     assert silent.hint
 
