@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from r1local.machine import hardware
@@ -20,6 +21,10 @@ _PATIENCE_S = 10.0
 #: The most GPUs and characters of a name that are believed.
 _MOST_GPUS, _LONGEST_NAME = 64, 80
 _MIB = 2**20
+_PCI_DEVICES = Path("/sys/bus/pci/devices")
+#: PCI's numbers of makers, and of the class of display controllers (pci.ids).
+_PCI_MAKERS: Mapping[str, Maker] = {"0x10de": "NVIDIA", "0x1002": "AMD"}
+_DISPLAY = "0x03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Silence:
 def installed_gpus() -> tuple[list[InstalledGPU], list[Silence]]:
     """Return the GPUs of this machine, and the programs that failed to say which there are.
 
-    A GPU that both its maker's program and Vulkan know is returned once.
+    A GPU that both its maker's program and Vulkan know is returned once. Where no program knows
+    any of NVIDIA's or AMD's, Linux's own list of devices counts, without their names.
     """
     gpus, silent = list(_apple()), list[Silence]()
     for command, read in _PROGRAMS:
@@ -58,7 +64,7 @@ def installed_gpus() -> tuple[list[InstalledGPU], list[Silence]]:
             silent.append(Silence(command[0], str(failure)))
         else:
             gpus += [gpu for gpu in found[:_MOST_GPUS] if gpu.maker not in _makers(gpus)]
-    return gpus, silent
+    return gpus + [gpu for gpu in _pci() if gpu.maker not in _makers(gpus)], silent
 
 
 class _Failed(Exception):
@@ -169,6 +175,28 @@ _PROGRAMS = (
     ),
     (("vulkaninfo",), _vulkan),
 )
+
+
+def _pci() -> Iterator[InstalledGPU]:
+    """Yield the GPUs in Linux's list of PCI devices (Documentation/ABI/testing/sysfs-bus-pci).
+
+    Only of makers whose every display controller can compute; others may be a server's console.
+    """
+    for device in sorted(_PCI_DEVICES.glob("*")):
+        maker = _PCI_MAKERS.get(_sysfs(device / "vendor"))
+        if maker and _sysfs(device / "class").startswith(_DISPLAY):
+            name = f"{maker} GPU (PCI device {_sysfs(device / 'device')})"
+            memory = _sysfs(device / "mem_info_vram_total")  # of the driver amdgpu
+            driver = device / "driver"
+            told = driver.resolve().name if driver.exists() else ""
+            yield InstalledGPU(name, maker, int(memory) if memory.isdecimal() else None, None, told)
+
+
+def _sysfs(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _apple() -> Iterator[InstalledGPU]:

@@ -55,8 +55,8 @@ def _advice(finding: Finding) -> str:
 
 def _print_finding(console: Console, finding: Finding) -> None:
     style = _STYLES[finding.state]
-    head = Text(f"{_WORDS[finding.state]:<{_WORD_CELLS}}", style)
-    head.append(f"{finding.area:<{_AREA_CELLS}}", "not bold default")
+    head = Text().append(f"{_WORDS[finding.state]:<{_WORD_CELLS}}", style)
+    head.append(f"{finding.area:<{_AREA_CELLS}}")
     beside = console.width >= _WIDE or not can_repaint(console)
     indent = head.cell_len if beside else _NARROW_INDENT
     rows = _wrapped(console, visible_line(finding.text), indent)

@@ -57,6 +57,7 @@ GPU1:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePrograms:
+    monkeypatch.setattr(gpus, "_PCI_DEVICES", tmp_path / "pci")
     return fake_programs(tmp_path / "bin", monkeypatch)
 
 
@@ -143,3 +144,29 @@ def test_names_and_counts_are_bounded(programs: FakePrograms) -> None:
     found, _silent = installed_gpus()
     assert len(found) == 64
     assert len(found[0].name) == 80
+
+
+def plug_in(slot: Path, **files: str) -> None:
+    slot.mkdir(parents=True)
+    for name, text in files.items():
+        (slot / name.rstrip("_")).write_text(f"{text}\n")
+
+
+def test_gpus_that_no_program_knows(programs: FakePrograms, tmp_path: Path) -> None:
+    pci = tmp_path / "pci"
+    plug_in(pci / "0000:01:00.0", vendor="0x10de", device="0x2684", class_="0x030000")
+    plug_in(pci / "0000:01:00.1", vendor="0x10de", device="0x22ba", class_="0x040300")  # sound
+    plug_in(pci / "0000:02:00.0", vendor="0x1a03", device="0x2000", class_="0x030000")  # console
+    amd = pci / "0000:03:00.0"
+    plug_in(amd, vendor="0x1002", device="0x744c", class_="0x030000", mem_info_vram_total="123456")
+    (tmp_path / "amdgpu").mkdir()
+    (amd / "driver").symlink_to(tmp_path / "amdgpu")
+    found, _silent = installed_gpus()
+    assert found == [
+        InstalledGPU("NVIDIA GPU (PCI device 0x2684)", "NVIDIA", None, None, ""),
+        InstalledGPU("AMD GPU (PCI device 0x744c)", "AMD", 123456, None, "amdgpu"),
+    ]
+    programs.says("nvidia-smi", RTX_LINE)
+    found, _silent = installed_gpus()
+    assert found[0] == RTX
+    assert [gpu.maker for gpu in found] == ["NVIDIA", "AMD"]
