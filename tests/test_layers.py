@@ -158,7 +158,7 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"]]
+    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"], ["doctor"]]
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

@@ -9,9 +9,11 @@ from r1local.config.kinds import as_text
 from r1local.config.options import option_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import Setting, read_config, settings_in_force
-from r1local.errors import InvalidSetting, nearest
+from r1local.errors import InvalidSetting, R1LocalError, nearest
 from r1local.events.finding import Finding, broken, ok, warning
+from r1local.gguf.file import read_gguf
 from r1local.models.catalog import load_catalog
+from r1local.models.selection import select
 
 _AREA = "settings"
 #: Characters of a value that are shown: a system prompt may have pages.
@@ -23,6 +25,7 @@ def settings() -> Iterator[Finding]:
     faults = [*_faults_of_files(), *_faults_of_variables()]
     yield from faults
     if not any(fault.state == "broken" for fault in faults):
+        yield from _fault_of_model()
         yield _in_force()
 
 
@@ -47,6 +50,19 @@ def _faults_of_variables() -> Iterator[Finding]:
                 known[name].parse(text)
             except InvalidSetting as error:
                 yield broken(_AREA, f"{name}: {error.message}", f"unset {name}", error.hint)
+
+
+def _fault_of_model() -> Iterator[Finding]:
+    """Yield why the model that is set can't be run, if so."""
+    chosen = settings_in_force().get("model")
+    if chosen is None or not chosen.value:
+        return
+    try:
+        read_gguf(select(None, load_catalog(user_models())).path)
+    except R1LocalError as error:
+        variable = option_named("model").variable
+        unset = f"unset {variable}" if chosen.place == variable else "r1local config unset model"
+        yield broken(_AREA, error.message, unset, error.hint)
 
 
 def _in_force() -> Finding:

@@ -73,3 +73,23 @@ def test_faults_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     write_config("vi = 3\n")
     monkeypatch.setenv("R1LOCAL_VI", "maybe")
     assert [each.state for each in settings()] == ["broken", "broken"]
+
+
+@pytest.mark.parametrize("model", ["7b", "none-such", "/none/such.gguf"])
+@pytest.mark.parametrize("in_variable", [True, False])
+def test_a_model_that_is_not_here(
+    model: str, in_variable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_variable:
+        monkeypatch.setenv("R1LOCAL_MODEL", model)
+    else:
+        write_config(f'model = "{model}"\n')
+    fault, _in_force = settings()
+    assert fault.state == "broken"
+    assert model in fault.text
+    assert fault.command == ("unset R1LOCAL_MODEL" if in_variable else "r1local config unset model")
+
+
+def test_a_model_that_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R1LOCAL_MODEL", "nano")
+    assert [each.state for each in settings()] == ["ok"]
