@@ -5,6 +5,7 @@
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from r1local.errors import R1LocalError
 from r1local.events.reply import Finished
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.machine.planner import SMALLEST_CONTEXT
-from r1local.models.loading import LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.engine import generate
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 
 #: A sum that nano always gets right, and which it was not trained on.
@@ -45,16 +47,16 @@ def ask(path: Path, gpu: int | None) -> Tried:
     layers, gpus = (0, ()) if gpu is None else (_ALL_LAYERS, (gpu,))
     options = LoadOptions(context=SMALLEST_CONTEXT, gpu_layers=layers, gpus=gpus)
     settings = ReplySettings(SamplerSettings(temperature=0, seed=0), max_tokens=_MOST_TOKENS)
-    loaded = load(path, options, lambda: False)
+    engine = LocalEngine.open(path, options, lambda: False)
     kept = ReplyBuilder(path.stem)
-    with loaded.model:
-        for event in generate(loaded, (Message("user", QUESTION),), settings, Control()):
+    with closing(engine):
+        for event in generate(engine, (Message("user", QUESTION),), settings, Control()):
             kept.handle(event)
     if not isinstance(event, Finished):
         raise TypeError("a reply's last event is its end")
     usage = event.usage
     count = usage.thinking_tokens + usage.answer_tokens
-    return Tried(kept.text("answer")[:_LONGEST_ANSWER], count, usage.tokens_per_s, loaded.load_s)
+    return Tried(kept.text("answer")[:_LONGEST_ANSWER], count, usage.tokens_per_s, engine.load_s)
 
 
 def _printed(arguments: list[str]) -> dict[str, object]:
