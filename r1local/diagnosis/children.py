@@ -1,9 +1,11 @@
 """Running a module of r1local in a process of its own, which llama.cpp may crash."""
 
 import json
+import os
 import re
 import signal
 import sys
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +22,21 @@ class Died:
 
 
 def result_of(module: str, *arguments: str, seconds: float) -> dict[str, Any] | Died:
-    """Run a module that prints a JSON object; return the object."""
+    """Run a module that prints a JSON object; return the object.
+
+    The user's own settings are out of its reach: they are judged by themselves.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        unset = {name: "" for name in os.environ if name.startswith("R1LOCAL_")}
+        return _result(module, arguments, seconds, unset | {"XDG_CONFIG_HOME": empty})
+
+
+def _result(
+    module: str, arguments: tuple[str, ...], seconds: float, environment: dict[str, str]
+) -> dict[str, Any] | Died:
     # -P: no file in the current folder can be mistaken for a module.
     command = [sys.executable, "-P", "-m", module, *arguments]
-    outcome = run_program(command, seconds, {"GGML_NO_BACKTRACE": "1"})
+    outcome = run_program(command, seconds, environment | {"GGML_NO_BACKTRACE": "1"})
     if outcome is None:
         return Died("no process can be started")
     if outcome.code is None:

@@ -1,11 +1,14 @@
 """Results of modules that run in processes of their own, and how those die."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from r1local.config.paths import config_file
 from r1local.diagnosis.children import Died, result_of
+from testing.command import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +66,16 @@ def test_modules_in_the_current_folder_are_not_taken(
 def test_no_python(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(modules / "none"))
     assert outcome("", modules) == Died("no process can be started")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has its own folder for settings")
+def test_the_users_settings_are_out_of_reach(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{modules}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("R1LOCAL_THREADS", "many")
+    config_file().parent.mkdir(parents=True)
+    config_file().write_text("vi = 3")
+    code = "from r1local.config.preferences import settings_in_force\n"
+    code += "print('{\"set\": %d}' % len(settings_in_force()))"
+    assert outcome(code, modules) == {"set": 0}
