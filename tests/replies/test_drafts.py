@@ -98,11 +98,18 @@ def _tokens(usage: Usage) -> Usage:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LoadedModel]]:
-    """Models that copy, that loop, and that think about small problems."""
+    """Models that copy, that loop, and that think about small problems.
+
+    A quantized KV cache has flash attention, which computes one token as it computes several.
+    """
     folder = tmp_path_factory.mktemp("models")
     copying = write_scripted_model(folder / "copying.gguf", REPLY)
     looping = write_scripted_model(folder / "looping.gguf", LOOP)
-    with loaded(copying) as one, loaded(looping) as two, loaded(NANO, context=1024) as three:
+    with (
+        loaded(copying) as one,
+        loaded(looping) as two,
+        loaded(NANO, context=1024, kv_cache="q8_0") as three,
+    ):
         yield {"copying": one, "looping": two, "nano": three}
 
 
