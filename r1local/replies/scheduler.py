@@ -347,10 +347,11 @@ def shared_out(wanted: Mapping[int, int], tokens: int) -> dict[int, int]:
         tokens: how many the step can read.
     """
     first = min(wanted)
-    shares = {first: min(wanted[first], (tokens + 1) // 2)}
+    shares = dict.fromkeys(wanted, 0)
+    shares[first] = min(wanted[first], (tokens + 1) // 2)
     left = tokens - shares[first]
-    for number in sorted(wanted, key=lambda each: wanted[each]):
-        more = min(wanted[number] - shares.get(number, 0), left)
-        shares[number] = shares.get(number, 0) + more
+    for number in sorted(wanted, key=lambda each: (wanted[each] - shares[each], each)):
+        more = min(wanted[number] - shares[number], left)
+        shares[number] += more
         left -= more
     return shares
