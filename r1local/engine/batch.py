@@ -7,9 +7,7 @@ weights is what limits generation on most machines.
 import ctypes
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from r1local.engine.library import ABORTED, decode_error, load_llama
 from r1local.engine.limits import BATCH_TOKENS
@@ -20,8 +18,7 @@ _ALL = -1
 Abortable: TypeAlias = Callable[[Callable[[], bool]], AbstractContextManager[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The next tokens of a sequence, and after how many of the last of them logits are needed."""
 
     sequence: int
@@ -59,11 +56,11 @@ class Batch:
         self.sequences = sequences
         self._before = tuple(own)
         self._held: list[list[int]] = [own, *([] for _ in range(1, sequences))]
-        # Which sequences share a token can't be asked of llama.cpp: each token in the cache has a
-        # number here, and a count of the sequences that hold it.
+        # llama.cpp doesn't tell which sequences share a token: here each token in the cache has a
+        # number, and those that several sequences hold have a count of them.
         self._cells: list[list[int]] = [list(range(len(own))), *([] for _ in range(1, sequences))]
-        self._holders = dict.fromkeys(self._cells[0], 1)
-        self._next_cell = count(len(own))
+        self._holders: dict[int, int] = {}
+        self._used = self._next_cell = len(own)
         self._rows = [0] * sequences
         self._make_arrays()
 
@@ -88,7 +85,7 @@ class Batch:
     @property
     def room(self) -> int:
         """The number of tokens that the KV cache can still take, for all sequences together."""
-        return self._kv_tokens - len(self._holders)
+        return self._kv_tokens - self._used
 
     def position(self, sequence: int) -> int:
         """Return how many tokens a sequence has."""
@@ -108,7 +105,7 @@ class Batch:
         Raises:
             InferenceError: llama.cpp failed; the sequences have no more tokens than before.
         """
-        self._batch.n_tokens = self._write(parts)
+        self._batch.n_tokens = count = self._write(parts)
         with self._abortable(cancelled) if cancelled else nullcontext():
             code = self._llama.llama_decode(self._context, self._batch)
         if code:
@@ -116,12 +113,12 @@ class Batch:
             if code == ABORTED:
                 return False
             raise decode_error(code)
-        for part in parts:
-            cells = [next(self._next_cell) for _ in part.tokens]
-            self._held[part.sequence] += part.tokens
-            self._cells[part.sequence] += cells
-            for cell in cells:
-                self._holders[cell] = 1
+        for sequence, tokens, _outputs in parts:
+            self._held[sequence] += tokens
+            end = self._next_cell + len(tokens)
+            self._cells[sequence] += range(self._next_cell, end)
+            self._next_cell = end
+        self._used += count
         return True
 
     def sample(self, sequence: int, sampler: Sampler) -> int:
@@ -158,7 +155,7 @@ class Batch:
             self._held[target] += self._held[source]
             self._cells[target] += self._cells[source]
             for cell in self._cells[target]:
-                self._holders[cell] += 1
+                self._holders[cell] = self._holders.get(cell, 1) + 1
         return self.rewind(target, position)
 
     def _write(self, parts: Sequence[Part]) -> int:
@@ -170,14 +167,14 @@ class Batch:
             self._wanted,
         )
         row = 0
-        for part in parts:
-            sequence = part.sequence
-            position, end = len(self._held[sequence]), row + len(part.tokens)
-            for token in part.tokens:
+        for sequence, more, outputs in parts:
+            position = len(self._held[sequence])
+            first_output = row + len(more) - outputs
+            for token in more:
                 tokens[row] = token
                 positions[row] = position
                 owners[row] = sequence
-                wanted[row] = row >= end - part.outputs
+                wanted[row] = row >= first_output
                 row += 1
                 position += 1
             self._rows[sequence] = row - 1
@@ -195,9 +192,10 @@ class Batch:
             self._llama.llama_memory_seq_rm(self._memory, sequence, _ALL, _ALL)
             position = 0
         for cell in cells[position:]:
-            self._holders[cell] -= 1
-            if not self._holders[cell]:
-                del self._holders[cell]
+            others = self._holders.pop(cell, 1) - 1
+            if others > 1:
+                self._holders[cell] = others
+            self._used -= not others
         del held[position:], cells[position:]
 
     def _make_arrays(self) -> None:

@@ -58,7 +58,8 @@ class Scheduler:
         self._inbox: SimpleQueue[Request] = SimpleQueue()
         self._requests: dict[int, Request] = {}
         self._waiting: list[Request] = []
-        self._running: list[Request] = []
+        #: Requests that have a sequence, by its number.
+        self._running: dict[int, Request] = {}
         #: Sequences that no request has, the least recently used first.
         self._idle = list(range(self._batch.sequences))
         self._at_once = self._batch.sequences
@@ -142,8 +143,9 @@ class Scheduler:
         self._happenings = []
         while not self._inbox.empty():
             self._line_up(self._inbox.get())
-        for request in [each for each in (*self._running, *self._waiting) if each.cancelled]:
-            self._finish(request)
+        for request in (*self._running.values(), *self._waiting):
+            if request.cancelled:
+                self._finish(request)
         self._let_join()
         self._catch_up()
         if parts := self._parts_with_room():
@@ -163,7 +165,7 @@ class Scheduler:
                 return
             request.join()
             self._waiting.remove(request)
-            self._running.append(request)
+            self._running[request.sequence] = request
 
     def _find_place(self, request: Request) -> bool:
         """Give a request a sequence and what is known of its prompt, if there is room for it."""
@@ -188,18 +190,18 @@ class Scheduler:
     def _follow(self, request: Request) -> None:
         """Find the request that is reading most of this one's prompt, beyond what is shared."""
         request.leader, request.ahead = None, self._batch.position(request.sequence)
-        for other in self._running:
+        for other in self._running.values():
             ahead = shared_prefix(other.tokens, request.tokens[:-1])
             if ahead > request.ahead:
                 request.leader, request.ahead = other, ahead
 
     def _catch_up(self) -> None:
         """Give requests what their leaders have read for them, or would have if they had stayed."""
-        for request in self._running:
+        for request in self._running.values():
             leader = request.leader
             if leader is None:
                 continue
-            if leader not in self._running:
+            if self._running.get(leader.sequence) is not leader:
                 self._share(request, *self._batch.longest_shared(request.tokens[:-1]))
             elif self._batch.position(leader.sequence) >= request.ahead:
                 self._share(request, leader.sequence, request.ahead)
@@ -213,7 +215,7 @@ class Scheduler:
         if request in self._waiting:
             self._waiting.remove(request)
             return
-        self._running.remove(request)
+        del self._running[request.sequence]
         self._batch.rewind(request.sequence, keep)
         self._idle.append(request.sequence)
 
@@ -244,7 +246,7 @@ class Scheduler:
         """
         parts = self._parts()
         while not self._trim(sum(len(part.tokens) for part in parts)) and len(self._running) > 1:
-            self._pause(min(self._running, key=lambda each: len(each.tokens)))
+            self._pause(min(self._running.values(), key=lambda each: len(each.tokens)))
             parts = self._parts()
         return parts
 
@@ -258,7 +260,7 @@ class Scheduler:
     def _trim(self, needed: int) -> bool:
         """Forget the ends of idle sequences until there is room; return whether there is."""
         batch = self._batch
-        for sequence in self._idle:
+        for sequence in self._idle if batch.room < needed else ():
             while (short := needed - batch.room) > 0 and (held := batch.position(sequence)):
                 batch.rewind(sequence, max(0, held - max(short, _LEAST_TRIMMED)))
         return batch.room >= needed
@@ -267,21 +269,20 @@ class Scheduler:
 
     def _parts(self) -> list[Part]:
         """Return what the next step evaluates: a token of each reply, and parts of prompts."""
-        pending = {
-            request: len(request.tokens) - self._batch.position(request.sequence)
-            for request in self._running
-            if request.leader is None
-        }
-        parts = [self._part(request, 1) for request, tokens in pending.items() if tokens == 1]
-        reading = {request: tokens for request, tokens in pending.items() if tokens > 1}
+        parts: list[Part] = []
+        reading: dict[int, Request] = {}
+        for request in self._running.values():
+            if request.leader is None:
+                if len(request.tokens) - self._batch.position(request.sequence) == 1:
+                    parts.append(Part(request.sequence, request.tokens[-1:]))
+                else:
+                    reading[request.number] = request
         if reading:
             left = BATCH_TOKENS - len(parts)
-            shares = shared_out(
-                {request.number: self._to_stop(request, reading[request]) for request in reading},
-                min(left, _PROMPT_TOKENS) if parts else left,
-            )
+            wanted = {number: self._to_stop(request) for number, request in reading.items()}
+            shares = shared_out(wanted, min(left, _PROMPT_TOKENS) if parts else left)
             parts += (
-                self._part(each, shares[each.number]) for each in reading if shares[each.number]
+                self._part(reading[number], share) for number, share in shares.items() if share
             )
         return parts
 
@@ -292,28 +293,27 @@ class Scheduler:
         tokens = request.tokens[position:end]
         return Part(request.sequence, tokens, int(end == len(request.tokens)))
 
-    def _to_stop(self, request: Request, pending: int) -> int:
-        """Return how far to read: up to where a follower differs, for states copied as a whole."""
-        position = self._batch.position(request.sequence)
-        followers = (each.ahead - position for each in self._running if each.leader is request)
-        return min((pending, *followers))
+    def _to_stop(self, request: Request) -> int:
+        """Return how much to read: up to where a follower differs, as some states can't be cut."""
+        followers = (each.ahead for each in self._running.values() if each.leader is request)
+        end = min((len(request.tokens), *followers))
+        return end - self._batch.position(request.sequence)
 
     def _evaluate(self, parts: Sequence[Part]) -> None:
-        requests = {request.sequence: request for request in self._running}
         long = any(len(part.tokens) > 1 for part in parts)
         try:
             if not self._batch.evaluate(parts, self._all_cancelled if long else None):
                 return
         except InferenceError as error:
             for part in parts:
-                self._end(requests[part.sequence], error)
+                self._end(self._running[part.sequence], error)
             return
         for part in parts:
             if part.outputs:
-                self._draw(requests[part.sequence])
+                self._draw(self._running[part.sequence])
 
     def _all_cancelled(self) -> bool:
-        return all(request.cancelled for request in self._running)
+        return all(request.cancelled for request in self._running.values())
 
     def _draw(self, request: Request) -> None:
         """Draw a request's next token, and hear from its reply what follows."""

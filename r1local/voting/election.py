@@ -22,7 +22,7 @@ from r1local.events.vote import (
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
 from r1local.replies.generation import TokenisedPrompt, check_prompt, tokenised_prompt
-from r1local.replies.scheduler import Happening, Scheduler
+from r1local.replies.scheduler import Scheduler
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
@@ -157,31 +157,27 @@ class _Election:
 
     def _step(self) -> Iterator[VoteEvent]:
         for request, happening in self._scheduler.step():
-            yield from self._handle(request, happening)
-
-    def _handle(self, request: int, happening: Happening) -> Iterator[VoteEvent]:
-        voter = self._voters[request]
-        if isinstance(happening, R1LocalError):
-            raise happening
-        if happening == "paused":
-            yield Paused(voter.number)
-        elif happening == "started":
-            self._start(voter)
-        elif isinstance(happening, Finished):
-            del self._voters[request]
-            yield from self._close_reply(voter, happening)
-        else:
-            yield from self._say(voter, happening)
+            voter = self._voters[request]
+            if isinstance(happening, R1LocalError):
+                raise happening
+            if happening == "paused":
+                yield Paused(voter.number)
+            elif happening == "started":
+                self._start(voter)
+            elif isinstance(happening, Finished):
+                del self._voters[request]
+                yield from self._close_reply(voter, happening)
+            else:
+                yield self._said(voter, happening)
 
     def _start(self, voter: _Voter) -> None:
         voter.started = True
         if voter.number == 1:
             self._read = time.monotonic()
 
-    def _say(self, voter: _Voter, event: Event) -> Iterator[VoterEvent]:
-        for each in judged(event, voter.kept, self._settings.reply.schema):
-            voter.kept.handle(each)
-            yield VoterEvent(voter.number, each)
+    def _said(self, voter: _Voter, event: Event) -> VoterEvent:
+        voter.kept.handle(event)
+        return VoterEvent(voter.number, event)
 
     def _pass_commands_on(self) -> None:
         while command := self._control.next_command():
@@ -197,7 +193,8 @@ class _Election:
             self._cached_tokens = finished.usage.cached_tokens
         if not voter.started:
             return
-        yield from self._say(voter, finished)
+        for event in judged(finished, voter.kept, self._settings.reply.schema):
+            yield self._said(voter, event)
         reply = voter.kept.reply()
         ballot = VoterReply(voter.number, reply, self._answer(reply))
         self._ballots.append(ballot)
