@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from operator import attrgetter
 from queue import Empty, SimpleQueue
-from typing import Literal, TypeAlias
 
 from r1local.engine.batch import Part, shared_prefix
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.errors import InferenceError, R1LocalError
-from r1local.events.reply import Event
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
+from r1local.replies.engine import Happening, PreparedPrompt
 from r1local.replies.generation import TokenisedPrompt, check_prompt
 from r1local.replies.request import Request
 from r1local.replies.settings import ReplySettings
@@ -30,14 +29,9 @@ _ROOM_TO_JOIN = 256
 #: The least that is forgotten of a sequence when room is needed, so that it happens rarely.
 _LEAST_TRIMMED = 256
 
-#: The request's prompt was read; or it has made room in the KV cache, and continues later.
-Stage: TypeAlias = Literal["started", "paused"]
-#: What happens to a request. Last comes its `Finished`, or an error that ends it instead.
-Happening: TypeAlias = Event | Stage | R1LocalError
-
 
 class Scheduler:
-    """Replies that share a model. Close it, or use it in `with`, before using the model otherwise.
+    """`ManyReplies` of one model. Close it, or use it in `with`, before using the model otherwise.
 
     One thread steps, waits and closes. Any thread may add and cancel requests, and give steering
     commands through a request's control.
@@ -66,17 +60,17 @@ class Scheduler:
         self._full = False
         self._happenings: list[tuple[int, Happening]] = []
 
-    def close(self, keep: Sequence[int] | None = None) -> None:
+    def close(self, keep: PreparedPrompt | None = None) -> None:
         """Drop all requests, and give the KV cache back to the model.
 
         Args:
-            keep: tokens of which the model's own sequence holds afterwards as many as there are
-                in the cache; by default those that it held before.
+            keep: a prompt of which the model's own sequence holds afterwards as much as there is
+                in the cache; by default it holds what it held before.
         """
         for request in self._requests.values():
             request.close()
         self._requests.clear()
-        self._batch.close(keep)
+        self._batch.close(keep.tokens if isinstance(keep, TokenisedPrompt) else None)
 
     def __enter__(self) -> "Scheduler":
         return self
@@ -94,28 +88,16 @@ class Scheduler:
         """Whether there are requests that have not ended."""
         return bool(self._requests)
 
-    def add(
-        self,
-        prompt: TokenisedPrompt,
-        settings: ReplySettings,
-        control: Control,
-        *,
-        keep_reply: bool = True,
-    ) -> int:
+    def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:
         """Add a request, and return the number by which `step` speaks of it.
-
-        Args:
-            prompt: what to reply to.
-            settings: how to reply.
-            control: cancels the reply, and steers it.
-            keep_reply: keep the reply in the KV cache, for a prompt that continues it.
 
         Raises:
             ChatTemplateError: the prompt is empty.
             PromptTooLong: the prompt leaves no room for a reply.
         """
+        assert isinstance(prompt, TokenisedPrompt)
         check_prompt(prompt.tokens, self._loaded.model.context_window)
-        request = Request(next(self._numbers), prompt, settings, control, keep_reply)
+        request = Request(next(self._numbers), prompt, settings, control)
         self._requests[request.number] = request
         self._inbox.put(request)
         return request.number
@@ -221,11 +203,20 @@ class Scheduler:
 
     def _end(self, request: Request, *last: Happening) -> None:
         self._tell(request, *last)
-        self._leave(request, len(request.tokens if request.keep_reply else request.prompt.tokens))
-        request.close()
         del self._requests[request.number]
+        self._leave(request, self._worth_keeping(request))
+        request.close()
         if not any(each.paused for each in self._requests.values()):
             self._at_once = self._batch.sequences
+
+    def _worth_keeping(self, request: Request) -> int:
+        """Return how many tokens another prompt may begin with: thoughts aren't sent again.
+
+        Of several replies to one prompt, as in a vote, at most one goes on: the last is kept.
+        """
+        others = (*self._running.values(), *self._waiting)
+        alike = any(each.prompt is request.prompt for each in others if each is not request)
+        return len(request.prompt.tokens if request.thought or alike else request.tokens)
 
     def _finish(self, request: Request) -> None:
         self._end(request, *request.finish(self._loaded))

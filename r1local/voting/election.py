@@ -1,4 +1,4 @@
-"""Many replies to one question, decoded together, and the answer that most of them give."""
+"""Many replies to one question, and the answer that most of them give."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from r1local.answers.algebra import equal_formula
 from r1local.conversation import Conversation, Reply
-from r1local.engine.sampler import SEED_LIMIT
 from r1local.errors import R1LocalError
-from r1local.events.reply import Event, Finished
+from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import (
     Paused,
@@ -19,17 +18,16 @@ from r1local.events.vote import (
     VoterEvent,
     VoterReply,
 )
-from r1local.models.loading import LoadedModel
+from r1local.replies.abilities import AbleControl, within
 from r1local.replies.control import Control
-from r1local.replies.generation import TokenisedPrompt, check_prompt, tokenised_prompt
-from r1local.replies.scheduler import Scheduler
+from r1local.replies.engine import Engine, ManyReplies, PreparedPrompt, prepared
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
 
 
 def hold_vote(
-    loaded: LoadedModel,
+    engine: Engine,
     conversation: Conversation,
     settings: VoteSettings,
     control: Control,
@@ -37,8 +35,7 @@ def hold_vote(
 ) -> Generator[VoteEvent, None, None]:
     """Let a model reply many times to one conversation; close the generator if not exhausted.
 
-    As many voters reply at once as the model has sequences and its KV cache has room for; the
-    others wait. With a model loaded for one sequence, they reply one after the other.
+    As many voters reply at once as the engine has room for; the others wait.
 
     Args:
         control: cancels the vote; its steering commands apply to every voter.
@@ -49,18 +46,16 @@ def hold_vote(
         `VoterReply` and a `TallyUpdate` when it is done; a `VoteResult` at the end.
 
     Raises:
-        ChatTemplateError, PromptTooLong, InferenceError: as for `generation.reply_to`.
+        ChatTemplateError, PromptTooLong, InferenceError: as for a single reply.
     """
-    prompt = tokenised_prompt(loaded, conversation, settings.reply)
-    check_prompt(prompt.tokens, loaded.model.context_window)
-    yield from loaded.template.new_notices(prompt.notices)
-    scheduler = Scheduler(loaded)
-    election = _Election(scheduler, replace(prompt, notices=()), settings, control, model)
+    prompt = prepared(engine, conversation, settings.reply)
+    replies = engine.together()
     try:
+        election = _Election(engine, replies, prompt, settings, control, model)
         yield from election.hold()
     finally:
-        scheduler.close(keep=prompt.tokens)
-    yield election.result(loaded.load_s)
+        replies.close(keep=prompt)
+    yield election.result()
 
 
 class _VoterControl(Control):
@@ -86,30 +81,33 @@ class _Voter:
 
 
 class _Election:
-    """The voters whose replies a scheduler makes, and the votes."""
+    """The voters whose replies an engine makes, and the votes."""
 
     def __init__(
         self,
-        scheduler: Scheduler,
-        prompt: TokenisedPrompt,
+        engine: Engine,
+        replies: ManyReplies,
+        prompt: PreparedPrompt,
         settings: VoteSettings,
         control: Control,
         model: str,
     ) -> None:
-        self._scheduler = scheduler
+        self._engine = engine
+        self._replies = replies
         self._prompt = prompt
         self._settings = settings
-        self._control = control
+        self._control = AbleControl(control, engine.abilities, engine.name)
         self._model = model
-        self._first_seed = settings.reply.sampler.with_seed().seed or 0
+        self._reply, self._notices = within(settings.reply, engine.abilities, engine.name)
+        self._first = self._reply.sampler.with_seed()
         self._called = 0
-        #: The voters that haven't finished, by the numbers of their requests.
+        #: The voters that haven't finished, by the numbers of their replies.
         self._voters: dict[int, _Voter] = {}
         schema = settings.reply.schema
         self._tally = Tally(equal_formula) if schema is None else Tally(form=canonical_json)
         self._ballots: list[VoterReply] = []
         self._ended: VoteEnd = "cancelled"
-        self._cached_tokens = 0
+        self._usage: Usage | None = None
         self._begun = self._read = self._over = time.monotonic()
 
     def hold(self) -> Iterator[VoteEvent]:
@@ -117,82 +115,90 @@ class _Election:
         ended: VoteEnd | None = None
         while ended is None and not self._control.cancelled():
             self._call_voters()
-            self._pass_commands_on()
+            yield from self._pass_commands_on()
             yield from self._step()
             ended = self._end()
         self._ended = ended or "cancelled"
-        for request in self._voters:
-            self._scheduler.cancel(request)
-        yield from self._step()
+        for number in self._voters:
+            self._replies.cancel(number)
+        while self._voters:
+            yield from self._step()
         self._over = time.monotonic()
 
-    def result(self, load_s: float) -> VoteResult:
+    def result(self) -> VoteResult:
         """Return how the vote went."""
         candidates = self._tally.candidates
         voters = candidates[0].voters if candidates else ()
         ballots = sorted(self._ballots, key=lambda ballot: ballot.voter)
         for_winner = (ballot for ballot in ballots if ballot.voter in voters)
+        size, usage = self._prompt.size, self._usage
         return VoteResult(
             winner=min(for_winner, key=lambda ballot: ballot.tokens, default=None),
             candidates=candidates,
             ballots=tuple(ballots),
             ended=self._ended,
-            prompt_tokens=len(self._prompt.tokens),
-            cached_tokens=self._cached_tokens,
-            load_s=load_s,
+            prompt_tokens=usage.prompt_tokens if usage else size.tokens if size else 0,
+            cached_tokens=usage.cached_tokens if usage else 0,
+            load_s=self._engine.load_s,
             prompt_s=self._read - self._begun,
             voting_s=self._over - self._read,
         )
 
     def _call_voters(self) -> None:
-        """Ask for as many replies as can be written at once, for as long as votes are wanted."""
-        while self._called < self._settings.votes and len(self._voters) < self._scheduler.sequences:
-            seed = (self._first_seed + self._called) % SEED_LIMIT
-            reply = self._settings.reply
-            settings = replace(reply, sampler=replace(reply.sampler, seed=seed))
+        """Ask for as many replies as can be written at once, for as long as votes are wanted.
+
+        Where the engine knows seeds, theirs are consecutive.
+        """
+        while self._called < self._settings.votes and len(self._voters) < self._engine.at_once:
+            reply = self._reply
+            if self._engine.abilities.seeds:
+                reply = replace(reply, sampler=self._first.later(self._called))
             self._called += 1
             voter = _Voter(self._called, _VoterControl(self._control), self._model)
-            request = self._scheduler.add(self._prompt, settings, voter.control, keep_reply=False)
-            self._voters[request] = voter
+            self._voters[self._replies.add(self._prompt, reply, voter.control)] = voter
 
     def _step(self) -> Iterator[VoteEvent]:
-        for request, happening in self._scheduler.step():
-            voter = self._voters[request]
+        for number, happening in self._replies.step():
+            voter = self._voters[number]
             if isinstance(happening, R1LocalError):
                 raise happening
             if happening == "paused":
                 yield Paused(voter.number)
             elif happening == "started":
-                self._start(voter)
+                yield from self._start(voter)
             elif isinstance(happening, Finished):
-                del self._voters[request]
+                del self._voters[number]
                 yield from self._close_reply(voter, happening)
+            elif isinstance(happening, Notice) and happening in self._prompt.notices:
+                yield happening  # it is about the question, not about one voter
             else:
                 yield self._said(voter, happening)
 
-    def _start(self, voter: _Voter) -> None:
+    def _start(self, voter: _Voter) -> Iterator[Notice]:
         voter.started = True
         if voter.number == 1:
             self._read = time.monotonic()
+        yield from self._engine.new_notices(self._notices)
 
     def _said(self, voter: _Voter, event: Event) -> VoterEvent:
         voter.kept.handle(event)
         return VoterEvent(voter.number, event)
 
-    def _pass_commands_on(self) -> None:
+    def _pass_commands_on(self) -> Iterator[Notice]:
         while command := self._control.next_command():
             for voter in self._voters.values():
                 if command == "answer now":
                     voter.control.answer_now()
                 else:
                     voter.control.think_more()
+        yield from self._engine.new_notices(self._control.refused())
 
     def _close_reply(self, voter: _Voter, finished: Finished) -> Iterator[VoteEvent]:
         """Count a voter's vote if it gave an answer; one that never started isn't mentioned."""
-        if voter.number == 1:
-            self._cached_tokens = finished.usage.cached_tokens
         if not voter.started:
             return
+        if voter.number == 1:
+            self._usage = finished.usage
         for event in judged(finished, voter.kept, self._settings.reply.schema):
             yield self._said(voter, event)
         reply = voter.kept.reply()

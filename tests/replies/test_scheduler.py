@@ -23,8 +23,9 @@ from r1local.events.reply import (
 )
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
+from r1local.replies.engine import Happening
 from r1local.replies.generation import TokenisedPrompt, reply_to, tokenised_prompt
-from r1local.replies.scheduler import Happening, Scheduler, shared_out
+from r1local.replies.scheduler import Scheduler, shared_out
 from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
 from testing.models import smollm2
