@@ -12,12 +12,12 @@ from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
 from r1local.engine.library import decode_error, load_llama, log
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
+from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
-_LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
 #: What llama_decode returns when it was aborted (llama.h).
 _ABORTED = 2
 
@@ -38,6 +38,9 @@ class LoadSettings:
         micro_batch: tokens that are computed at once.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
+        offload: which part of the model goes where.
+        mapped: map the file instead of reading it.
+        lock: keep the weights in memory.
     """
 
     context_window: int
@@ -50,6 +53,9 @@ class LoadSettings:
     micro_batch: int = BATCH_TOKENS
     weights: bool = True
     repack: bool = True
+    offload: Offload = AUTOMATIC
+    mapped: bool = True
+    lock: bool = False
 
 
 class Model:
@@ -62,7 +68,8 @@ class Model:
         cancelled: called while the file is loaded; True stops loading.
 
     Raises:
-        ModelLoadError: llama.cpp refuses the file, or there is no room for the context.
+        ModelLoadError: llama.cpp refuses the file.
+        OutOfMemory: there is no room for it, or for the context.
         LoadingCancelled: `cancelled` returned True.
     """
 
@@ -89,6 +96,8 @@ class Model:
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
+        if settings.gpu_layers:
+            self._try_out()
 
     def close(self) -> None:
         """Free the context and the model; further calls do nothing."""
@@ -222,13 +231,15 @@ class Model:
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
+        placed, _alive = offload_fields(settings.offload)
         params = _with_fields(
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
-            load_mode=_LOAD_MODE_MMAP if settings.weights else _LOAD_MODE_NONE,
+            load_mode=load_mode(lock=settings.lock, mapped=settings.mapped and settings.weights),
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
+            **placed,
         )
         leave_out_broken_amx()
         log.clear()
@@ -236,8 +247,26 @@ class Model:
         if not model:
             if cancelled():
                 raise LoadingCancelled
+            if log.out_of_memory:
+                raise OutOfMemory(
+                    f"memory ran out while loading {path}",
+                    f"{log.reason()}; try fewer --gpu-layers or a smaller model",
+                )
             raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
         return model
+
+    def _try_out(self) -> None:
+        """Evaluate two tokens and forget them: GPUs take some of their memory only then.
+
+        The CPU's is reserved when the context is made.
+        """
+        token = max(0, self._llama.llama_vocab_bos(self._llama.llama_model_get_vocab(self._model)))
+        try:
+            self.evaluate([token, token], lambda: False)
+            self._keep(0)
+        except BaseException:
+            self.close()
+            raise
 
     def _expect_generator(self, path: Path) -> None:
         """Refuse models that don't write text token by token: encoders, drafts, diffusion."""
@@ -279,7 +308,7 @@ class Model:
         log.clear()
         context = self._llama.llama_init_from_model(self._model, params)
         if not context:
-            raise ModelLoadError(
+            raise (OutOfMemory if log.out_of_memory else ModelLoadError)(
                 f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
                 f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
             )

@@ -100,7 +100,7 @@ def test_layers_that_do_not_fit_stay_on_the_cpu() -> None:
     made = plan(facts, Machine(memory=64 * GIB, gpus=(24 * GIB,)))
     assert made.kind == "GPU+CPU"
     assert 20 < made.gpu_layers < 60
-    assert f"{made.gpu_layers} of 80 layers" in made.reason
+    assert f"{made.gpu_layers} of 81 layers" in made.reason
 
 
 def test_shared_memory_counts_once() -> None:
@@ -161,8 +161,8 @@ def test_every_plan_keeps_to_the_memory_there_is(
     facts = known(*size)
     made = plan(facts, machine, request_)
     layers, kv_type = made.gpu_layers, request_.kv_cache
-    on_gpu = gpu_bytes(facts, layers, made.kv_tokens, kv_type)
-    beside = cpu_bytes(facts, layers, made.kv_tokens, kv_type)
+    on_gpu = gpu_bytes(facts, made.placement, made.kv_tokens, kv_type)
+    beside = cpu_bytes(facts, made.placement, made.kv_tokens, kv_type)
     shared = on_gpu if machine.shared else 0
     fits = on_gpu <= sum(machine.gpus) and beside + shared <= machine.memory
     assert fits == (made.kind != "no")
