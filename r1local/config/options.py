@@ -35,8 +35,9 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 #: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 
-#: How several devices divide a model: by layers, by the rows of its matrices, or not at all.
-SplitMode: TypeAlias = Literal["layer", "row", "none"]
+#: How several devices divide a model: by layers, by the rows of its matrices, so that all compute
+#: every layer together, or not at all.
+SplitMode: TypeAlias = Literal["layer", "row", "tensor", "none"]
 
 #: How threads and memory are spread over the memory nodes of a large machine (NUMA).
 Numa: TypeAlias = Literal["off", "distribute", "isolate", "numactl"]

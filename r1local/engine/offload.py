@@ -11,7 +11,7 @@ from r1local.engine.library import load_ggml, load_llama, log
 from r1local.errors import DeviceError
 
 #: `enum llama_split_mode` in llama.h.
-_SPLIT_MODES: dict[SplitMode, int] = {"none": 0, "layer": 1, "row": 2}
+_SPLIT_MODES: dict[SplitMode, int] = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 #: `enum llama_load_mode` in llama.h, by whether the file is not mapped, and memory locked.
 _LOAD_MODES = {(False, False): -1, (True, False): 0, (True, True): 2, (False, True): 3}
 #: `enum ggml_numa_strategy` in ggml-cpu.h.

@@ -11,9 +11,10 @@ from r1local.machine.memory import (
     cpu_bytes,
     cpu_read_per_token,
     layers_on_gpus,
+    pipeline_bytes,
 )
 from r1local.machine.request import PlanRequest
-from r1local.machine.split import holds, split_by_shares, split_evenly
+from r1local.machine.split import fill, holds, split_by_shares, split_evenly
 
 
 class Fitting:
@@ -30,6 +31,7 @@ class Fitting:
         self._machine = machine
         self._request = request
         self.layers = len(facts.layers) + 1
+        self._in_rows = request.split_mode in ("row", "tensor")
 
     def fits(self, place: Placement, tokens: int) -> bool:
         """Tell whether memory holds the model, so placed, with a KV cache of `tokens` tokens."""
@@ -42,7 +44,10 @@ class Fitting:
         """Return how much each GPU takes, in proportion; empty to leave that to llama.cpp."""
         if not place.gpu_layers:
             return ()
-        return self._division(self._offloaded(place, tokens), self._rooms(tokens)) or ()
+        sizes, rooms = self._offloaded(place, tokens), self._rooms(place, tokens)
+        if self._in_rows or self._request.tensor_split:
+            return self._division(sizes, rooms) or ()
+        return split_evenly(sizes, rooms) or ()
 
     def best(self, tokens: int) -> Placement:
         """Return the placement for which the CPU reads least, of those that the GPUs hold."""
@@ -75,23 +80,29 @@ class Fitting:
         """Tell whether the GPUs hold their part."""
         if not place.gpu_layers:
             return True
-        return self._division(self._offloaded(place, tokens), self._rooms(tokens)) is not None
+        return (
+            self._division(self._offloaded(place, tokens), self._rooms(place, tokens)) is not None
+        )
 
     def _offloaded(self, place: Placement, tokens: int) -> list[int]:
         return layers_on_gpus(self._facts, place, tokens, self._request.kv_cache)
 
-    def _rooms(self, tokens: int) -> list[int]:
+    def _rooms(self, place: Placement, tokens: int) -> list[int]:
         """Return the bytes of each GPU beside its work space."""
-        return [max(0, free - compute_bytes(self._facts, tokens)) for free in self._machine.gpus]
+        taken = compute_bytes(self._facts, tokens)
+        in_turn = not self._in_rows and len(self._machine.gpus) > 1
+        if in_turn and place == Placement(self.layers):
+            taken += pipeline_bytes(self._facts, tokens)
+        return [max(0, free - taken) for free in self._machine.gpus]
 
     def _division(self, sizes: Sequence[int], rooms: Sequence[int]) -> tuple[float, ...] | None:
         """Return how much of some layers each GPU takes, or None if they don't hold them."""
         asked = self._request.tensor_split or ()
         shares = [*asked, *(0.0 for _ in rooms[len(asked) :])][: len(rooms)]
-        if self._request.split_mode == "row":
+        if self._in_rows:
             return _rows(sum(sizes), shares if any(shares) else rooms, rooms)
         if not any(shares):
-            return split_evenly(sizes, rooms)
+            return fill(sizes, rooms)
         counts = split_by_shares(len(sizes), shares)
         return counts if holds(sizes, counts, rooms) else None
 

@@ -16,6 +16,7 @@ _F32_BYTES = 4
 _F16_BYTES = 2
 # Rows as wide as the embedding that exist at the same time; see `compute_bytes`.
 _LIVE_ROWS = 10
+_MORE_COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,17 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
     """
     a_token = _row_bytes(facts) + _F16_BYTES * context_window
     return BATCH_TOKENS * a_token + _F32_BYTES * facts.vocabulary_size
+
+
+def pipeline_bytes(facts: MemoryFacts, context_window: int) -> int:
+    """Return the bytes by which each of several GPUs' work spaces is larger than `compute_bytes`.
+
+    Where they take all layers, llama.cpp has them work on four batches at a time, and keeps four of
+    what goes in: the attention mask and the embeddings (GGML_SCHED_MAX_COPIES). Measured with two
+    devices, at 8,192 tokens of SmolLM2-135M: 48.9 MiB each instead of 20.4, estimated 52.8.
+    """
+    a_token = _F16_BYTES * context_window + _F32_BYTES * facts.embedding_length
+    return _MORE_COPIES * BATCH_TOKENS * a_token
 
 
 def plain_batch(facts: MemoryFacts, context_window: int) -> int:
