@@ -4,6 +4,7 @@ import ctypes
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
 from r1local.engine.library import decode_error, load_llama, log
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, GRAPH_BYTES, KV_CACHE_TYPES
 from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
@@ -41,6 +42,7 @@ class LoadSettings:
         offload: which part of the model goes where.
         mapped: map the file instead of reading it.
         lock: keep the weights in memory.
+        context_bytes: what the context is known to take of the CPU's memory.
     """
 
     context_window: int
@@ -56,6 +58,7 @@ class LoadSettings:
     offload: Offload = AUTOMATIC
     mapped: bool = True
     lock: bool = False
+    context_bytes: int = 0
 
 
 class Model:
@@ -306,11 +309,13 @@ class Model:
             type_v=kv_type,
         )
         log.clear()
-        context = self._llama.llama_init_from_model(self._model, params)
+        roomy = _is_free(settings.context_bytes)
+        context = roomy and self._llama.llama_init_from_model(self._model, params)
         if not context:
-            raise (OutOfMemory if log.out_of_memory else ModelLoadError)(
+            reason = log.reason() if roomy else "the system refuses as much memory"
+            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
                 f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
+                f"{reason}; try a smaller --context or --kv-cache q8_0",
             )
         return context
 
@@ -334,6 +339,19 @@ class Model:
         if code == _ABORTED:
             return False
         raise decode_error(code)
+
+
+def _is_free(size: int) -> bool:
+    """Tell whether the system gives so much memory, and as much more as graphs take.
+
+    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
+    process. Nothing is written to the memory, so asking for it takes no time.
+    """
+    try:
+        mmap(-1, size + GRAPH_BYTES).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _no_generator(path: Path) -> ModelLoadError:

@@ -1,6 +1,7 @@
 """What of a model fits where in a machine's memory, and how its GPUs share it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from r1local.engine.limits import CONTEXT_STEP
 from r1local.machine.memory import (
@@ -48,6 +49,11 @@ class Fitting:
         if self._in_rows or self._request.tensor_split:
             return self._division(sizes, rooms) or ()
         return split_evenly(sizes, rooms) or ()
+
+    def context_bytes(self, place: Placement, tokens: int) -> int:
+        """Return the bytes of the CPU's memory that a context takes."""
+        empty = replace(self._facts, weights=0, layers=(0,) * len(self._facts.layers), experts=())
+        return cpu_bytes(empty, Placement(place.gpu_layers), tokens, self._request.kv_cache)
 
     def best(self, tokens: int) -> Placement:
         """Return the placement for which the CPU reads least, of those that the GPUs hold."""

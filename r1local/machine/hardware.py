@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from r1local.engine.limits import GRAPH_BYTES
+
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -112,7 +114,7 @@ def _siblings(cpu: int) -> str:
 
 
 def _own_free_memory() -> list[int]:
-    """Return the bytes left below this process's limits (`ulimit -v`, `-d`), without stacks.
+    """Return the bytes left below this process's limits (`ulimit`) beside stacks and graphs.
 
     llama.cpp and OpenMP end the process if no memory is left for a thread or a graph. The limit of
     data doesn't count mapped files, but is compared with all that a plan needs, which is safe.
@@ -126,7 +128,8 @@ def _own_free_memory() -> list[int]:
     bounds = [(resource.getrlimit(limit)[0], taken) for limit, taken in limits]
     stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
     stacks = usable_cores() * (_STACK if stack == resource.RLIM_INFINITY else stack)
-    return [max(0, b - taken - stacks) for b, taken in bounds if b != resource.RLIM_INFINITY]
+    kept = stacks + GRAPH_BYTES
+    return [max(0, b - taken - kept) for b, taken in bounds if b != resource.RLIM_INFINITY]
 
 
 def _own_cgroups() -> list[Path]:

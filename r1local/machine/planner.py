@@ -83,6 +83,7 @@ class Plan:
         devices: the devices to offload to; None means all of llama.cpp's.
         shares: how much of the model each of them takes, in proportion; empty to let llama.cpp
             divide it by free memory.
+        context_bytes: what the context takes of the CPU's memory.
     """
 
     kind: FitKind
@@ -99,6 +100,7 @@ class Plan:
     cpu_experts: int = 0
     devices: tuple[str, ...] | None = None
     shares: tuple[float, ...] = ()
+    context_bytes: int = 0
 
     @property
     def all_on_gpu(self) -> bool:
@@ -182,6 +184,7 @@ class _Planner:
             cpu_experts=place.cpu_experts,
             devices=self._devices(),
             shares=self._fitting.shares(place, kv_tokens),
+            context_bytes=self._fitting.context_bytes(place, kv_tokens),
         )
 
     def _place(self) -> tuple[Placement, int]:

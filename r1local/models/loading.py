@@ -164,6 +164,7 @@ def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSett
         offload=Offload(plan.devices, plan.shares, options.split_mode, plan.cpu_experts),
         mapped=not options.no_mmap,
         lock=options.mlock,
+        context_bytes=plan.context_bytes,
     )
 
 

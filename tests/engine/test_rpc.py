@@ -20,7 +20,7 @@ from r1local.machine.memory import (
 )
 from testing.architectures import write_mixture
 from testing.models import smollm2
-from testing.rpc_servers import free_port, rpc_server, run_with_rpc
+from testing.rpc_servers import free_port, rpc_build, rpc_server, run_with_rpc
 
 MIB = 2**20
 QUESTION = "What is 27 + 58?"
@@ -142,6 +142,7 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
 
 @pytest.mark.slow
 def test_a_server_of_another_kind_is_an_error() -> None:
+    rpc_build()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
