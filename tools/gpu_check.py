@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +19,8 @@ from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.gguf.file import read_gguf
 from r1local.machine.memory import facts_of
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadOptions, load
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 from r1local.voting.settings import VoteSettings
 from tools.benchmarks.harness import STORY, checked, never, print_head, print_row, run
@@ -62,8 +64,7 @@ def check(model: Path, folder: Path, rounds: int, tokens: int) -> None:
         }
         _print(rows, rounds)
     options = LoadOptions(context=context, gpu_layers=-1, sequences=_VOTES)
-    many = load(model, options, never)
-    with many.model:
+    with closing(LocalEngine.open(model, options, never)) as many:
         speeds = (
             lambda: _votes(many, tokens),
             lambda: _batched(folder, model, tokens, context),
@@ -99,7 +100,7 @@ def _speed(model: Model, count: int) -> float:
         return count / (time.perf_counter() - started)
 
 
-def _votes(loaded: LoadedModel, tokens: int) -> float:
+def _votes(loaded: LocalEngine, tokens: int) -> float:
     """Return the speed of all voters together; loading and the prompt don't count."""
 
     def seconds(count: int) -> float:

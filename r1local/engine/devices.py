@@ -18,7 +18,7 @@ class GPU:
 
     `shared` means that the CPU uses the same memory, as with integrated and Apple GPUs. For
     Metal, `total` is what macOS recommends as a process's limit (`recommendedMaxWorkingSetSize`).
-    `device` is what llama.cpp calls it, such as `CUDA0`.
+    `device` is what llama.cpp calls it, such as `CUDA0`, and `backend` what serves it.
     """
 
     name: str
@@ -26,6 +26,7 @@ class GPU:
     total: int
     shared: bool
     device: str
+    backend: str
 
 
 class _Properties(ctypes.Structure):
@@ -60,7 +61,7 @@ def _described(device: int) -> GPU:
     name = library.ggml_backend_dev_description(device).decode("utf-8", "replace")
     shared = _is_integrated(device) or name.startswith("Apple")
     own_name = library.ggml_backend_dev_name(device).decode("utf-8", "replace")
-    return GPU(name, free.value, total.value, shared, own_name)
+    return GPU(name, free.value, total.value, shared, own_name, _backend(device))
 
 
 def _handles() -> list[int]:

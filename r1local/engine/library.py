@@ -114,8 +114,7 @@ def load_llama() -> Any:
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelLoadError(
             "llama.cpp could not be loaded",
-            f"{error}; reinstall with: pip install --force-reinstall --no-cache-dir"
-            " llama-cpp-python",
+            f"{error}; look for the cause with: r1local doctor",
         ) from error
     log.callback = module.llama_log_callback(log.write)
     module.llama_log_set(log.callback, None)

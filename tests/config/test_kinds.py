@@ -7,9 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1local.config.kinds import Choice, File, Kind, Number, Pattern, Switch, Text, Whole, as_text
+from r1local.config.kinds import (
+    Address,
+    Choice,
+    File,
+    Kind,
+    Number,
+    Pattern,
+    Several,
+    Switch,
+    Text,
+    Whole,
+    as_text,
+)
 from r1local.config.option import Option
-from r1local.config.options import OPTIONS
+from r1local.config.options import OPTIONS, option_named
 from r1local.errors import InvalidSetting
 
 KINDS: tuple[Kind, ...] = (
@@ -111,7 +123,9 @@ def test_several_values_are_written_with_commas() -> None:
             shares.parse("tensor-split", wrong)
 
 
-@pytest.mark.parametrize("wrong", ["desk", "desk:", ":1", "desk:0", "desk:65536", "::1:50052", "a:b"])
+@pytest.mark.parametrize(
+    "wrong", ["desk", "desk:", ":1", "desk:0", "desk:65536", "::1:50052", "a:b"]
+)
 def test_an_address_has_a_host_and_a_port(wrong: str) -> None:
     assert Address().parse("rpc", "desk:50052") == "desk:50052"
     with pytest.raises(InvalidSetting, match="rpc"):
