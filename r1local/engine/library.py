@@ -23,8 +23,9 @@ from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
 #: Number of lines of llama.cpp's log kept to explain a failure.
 _LOG_LINES_KEPT = 50
-#: What llama_decode returns when the KV cache is full (llama.h), and when there's no memory.
-_NO_KV_SLOT, _NO_MEMORY = 1, -2
+#: What llama_decode returns when the KV cache is full, when it was aborted, and when there is no
+#: memory (llama.h).
+_NO_KV_SLOT, ABORTED, _NO_MEMORY = 1, 2, -2
 #: What llama.cpp and its backends log when memory runs out, and nothing else does.
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|bad_alloc|insufficient memory|cannot allocate|OutOfDeviceMemory"
