@@ -11,3 +11,5 @@ BATCH_TOKENS = 512
 CONTEXT_STEP = 256
 #: The most tokens of a draft: with the one before it, a batch of a size that suits matrix units.
 MOST_DRAFTED = 15
+#: Bytes on the heap that a context's graphs and scheduler take, at most, as measured.
+GRAPH_BYTES = 96 * 2**20

@@ -4,56 +4,28 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
-from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch, shared_prefix
-from r1local.engine.library import ABORTED, decode_error, device_list, load_llama, log
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES, MOST_DRAFTED
+from r1local.engine.draft_batch import DraftBatch
+from r1local.engine.library import ABORTED, decode_error, load_llama, log, with_fields
+from r1local.engine.limits import (
+    BATCH_TOKENS,
+    CONTEXT_STEP,
+    GRAPH_BYTES,
+    KV_CACHE_TYPES,
+    MOST_DRAFTED,
+)
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.offload import load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
+from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
-_LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
-#: The row of the last logits.
-_LAST = -1
-
-
-@dataclass(frozen=True, slots=True)
-class LoadSettings:
-    """Settings that are fixed when a model is loaded.
-
-    Args:
-        context_window: most tokens of one sequence.
-        gpu_layers: layers to offload; -1 means all of them.
-        threads: CPU threads to compute with.
-        kv_cache: element type of the KV cache.
-        sequences: number of sequences that can be evaluated together (`batch`).
-        kv_tokens: tokens that the KV cache holds for all sequences together; a smaller
-            number than `context_window` counts as that.
-        flash_attention: use it where llama.cpp can; quantized KV caches need it.
-        micro_batch: tokens that are computed at once.
-        gpus: numbers of the GPUs that may be used, among those that `library.gpus` returns;
-            None means all of them.
-        weights: load the weights; without them everything but evaluation can be tried.
-        repack: copy the weights into the order that is fastest for the CPU.
-    """
-
-    context_window: int
-    gpu_layers: int
-    threads: int
-    kv_cache: KVType
-    sequences: int = 1
-    kv_tokens: int = 0
-    flash_attention: bool = True
-    micro_batch: int = BATCH_TOKENS
-    gpus: tuple[int, ...] | None = None
-    weights: bool = True
-    repack: bool = True
 
 
 class Model:
@@ -66,7 +38,8 @@ class Model:
         cancelled: called while the file is loaded; True stops loading.
 
     Raises:
-        ModelLoadError: llama.cpp refuses the file, or there is no room for the context.
+        ModelLoadError: llama.cpp refuses the file.
+        OutOfMemory: there is no room for it, or for the context.
         LoadingCancelled: `cancelled` returned True.
     """
 
@@ -87,15 +60,15 @@ class Model:
             self.close()
             raise
         self._evaluated: list[int] = []
-        self._draft: list[int] = []  # in the KV cache, after those
-        self._row = _LAST
+        self._draft = DraftBatch()
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
-        self._make_drafting_batch()
         self.sequences = settings.sequences
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
+        if settings.gpu_layers:
+            self._try_out()
 
     def close(self) -> None:
         """Free the context and the model; further calls do nothing."""
@@ -229,7 +202,7 @@ class Model:
 
     def sample(self, sampler: Sampler) -> int:
         """Draw the next token from the logits of the last token, drafts not counted."""
-        return sampler.draw(self._context, self._row)
+        return sampler.draw(self._context, self._draft.row)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens. There must be room for them in the context window.
@@ -262,54 +235,64 @@ class Model:
             InferenceError: llama.cpp failed.
         """
         self._drop_draft()
-        count = 1 + len(draft)
-        self._drafting_tokens[:count] = [token, *draft]
-        self._drafting_batch.n_tokens = count
-        if code := self._llama.llama_decode(self._context, self._drafting_batch):
+        if code := self._llama.llama_decode(self._context, self._draft.written(token, draft)):
             self._keep(self.position)
             raise decode_error(code)
         self._llama.llama_synchronize(self._context)
         self._evaluated.append(token)
-        self._draft, self._row = list(draft), 0
 
     def accept(self, tokens: Sequence[int]) -> bool:
         """Count tokens as evaluated if the draft goes on with them; return whether it does."""
-        count = len(tokens)
-        if not (self._draft and count and self._draft[:count] == list(tokens)):
-            return False
-        del self._draft[:count]
-        self._evaluated += tokens
-        self._row += count
-        return True
+        accepted = self._draft.accept(tokens)
+        if accepted:
+            self._evaluated += tokens
+        return accepted
 
     def _drop_draft(self) -> None:
         """Remove from the KV cache what is left of a draft."""
-        self._row = _LAST
-        if self._draft:
+        if self._draft.left:
             self.rewind(self.position)
+        self._draft.clear()
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
-        params = _with_fields(
+        placed, _alive = offload_fields(settings.offload)
+        params = with_fields(
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
-            load_mode=_LOAD_MODE_MMAP if settings.weights else _LOAD_MODE_NONE,
+            load_mode=load_mode(lock=settings.lock, mapped=settings.mapped and settings.weights),
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
+            **placed,
         )
-        if settings.gpus is not None:
-            devices = device_list(settings.gpus)  # has to live until the model is loaded
-            params.devices = ctypes.addressof(devices)
         leave_out_broken_amx()
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             if cancelled():
                 raise LoadingCancelled
+            if log.out_of_memory:
+                raise OutOfMemory(
+                    f"memory ran out while loading {path}",
+                    f"{log.reason()}; try fewer --gpu-layers or a smaller model",
+                )
             raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
         return model
+
+    def _try_out(self) -> None:
+        """Evaluate two tokens and forget them: GPUs take some of their memory only then.
+
+        The CPU's is reserved when the context is made.
+        """
+        token = max(0, self._llama.llama_vocab_bos(self._llama.llama_model_get_vocab(self._model)))
+        try:
+            self.evaluate([token, token], lambda: False)
+            self._keep(0)
+        except BaseException:
+            self.close()
+            raise
 
     def _expect_generator(self, path: Path) -> None:
         """Refuse models that don't write text token by token: encoders, drafts, diffusion."""
@@ -330,7 +313,7 @@ class Model:
         kv_type = KV_CACHE_TYPES[settings.kv_cache]
         # llama.cpp rounds the window up, but not the number of tokens it takes at once.
         steps = -(-max(settings.context_window, settings.kv_tokens) // CONTEXT_STEP)
-        params = _with_fields(
+        params = with_fields(
             self._llama.llama_context_default_params(),
             n_ctx=steps * CONTEXT_STEP,
             n_batch=BATCH_TOKENS,
@@ -349,25 +332,19 @@ class Model:
             type_v=kv_type,
         )
         log.clear()
-        context = self._llama.llama_init_from_model(self._model, params)
+        roomy = _is_free(settings.context_bytes)
+        context = roomy and self._llama.llama_init_from_model(self._model, params)
         if not context:
-            raise ModelLoadError(
+            reason = log.reason() if roomy else "the system refuses as much memory"
+            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
                 f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
+                f"{reason}; try a smaller --context or --kv-cache q8_0",
             )
         return context
 
-    def _make_drafting_batch(self) -> None:
-        """Allocate a batch whose logits are all read."""
-        size = 1 + MOST_DRAFTED
-        self._drafting_tokens = (ctypes.c_int32 * size)()
-        self._drafting_batch = self._llama.llama_batch_get_one(self._drafting_tokens, size)
-        self._drafting_rows = (ctypes.c_int8 * size)(*[1] * size)
-        self._drafting_batch.logits = self._drafting_rows
-
     def _keep(self, count: int) -> int:
         """Keep the first `count` tokens in the KV cache; return how many were kept."""
-        self._draft, self._row = [], _LAST
+        self._draft.clear()
         if not self._llama.llama_memory_seq_rm(self._memory, 0, count, -1):
             # Recurrent models can't forget a part.
             self._llama.llama_memory_clear(self._memory, True)
@@ -388,20 +365,20 @@ class Model:
         raise decode_error(code)
 
 
+def _is_free(size: int) -> bool:
+    """Tell whether the system gives so much memory, and as much more as graphs take.
+
+    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
+    process. Nothing is written to the memory, so asking for it takes no time.
+    """
+    try:
+        mmap(-1, size + GRAPH_BYTES).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _no_generator(path: Path) -> ModelLoadError:
     return ModelLoadError(
         f"{path} doesn't write text token by token", "choose a model that generates text"
     )
-
-
-def _with_fields(params: Any, **values: Any) -> Any:
-    """Set parameters, and refuse unknown ones, which a ctypes structure would accept silently."""
-    known = {name for name, *_ in params._fields_}
-    if unknown := values.keys() - known:
-        raise ModelLoadError(
-            f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
-            "install the version that r1local needs: pip install --upgrade r1local",
-        )
-    for name, value in values.items():
-        setattr(params, name, value)
-    return params

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from r1local.conversation import Message
 from r1local.engine.drafts import Drafter, Drafts
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.pace import Pace
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.events.reply import AnswerDelta, Event, Finished, Usage

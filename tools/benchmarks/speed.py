@@ -13,7 +13,8 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.gguf.file import read_gguf
 from r1local.machine.memory import facts_of, plain_batch
 from r1local.models.catalog import load_catalog
