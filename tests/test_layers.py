@@ -33,6 +33,7 @@ FLOORS = (
     "opening",
     "voting",
     "sessions",
+    "diagnosis",
     "ui",
     "chat",
     "commands",
@@ -124,7 +125,14 @@ def within(module: str, rooms: set[str]) -> bool:
 
 #: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
 KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
-OF_ENGINES = {"engine", "models.loading", "replies.generation", "replies.local", "replies.together"}
+OF_ENGINES = {
+    "engine",
+    "models.loading",
+    "replies.generation",
+    "replies.local",
+    "replies.request",
+    "replies.scheduler",
+}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if within(module, KNOW_NO_ENGINE)])
@@ -179,7 +187,7 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"]]
+    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"], ["doctor"]]
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (
