@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Generic, ParamSpec, Self, TypeVar, Unpack
 
 from r1local.api.chat import Chat
-from r1local.api.model import Model, Prompt, Schema, load
+from r1local.api.model import Model, Prompt, load
 from r1local.api.options import ModelOptions, ReplyOptions, VoteOptions
+from r1local.api.shared_engine import Schema
 from r1local.api.stream import EventStream, Stream, VoteStream
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import Event, Notice

@@ -4,9 +4,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from r1local.api.options import ReplyOptions, merged, values_of
+from r1local.api.shared_engine import SharedEngine
 from r1local.api.stream import Stream
 from r1local.chat.dialogue import Dialogue
 from r1local.conversation import Reply, Turn
@@ -19,9 +20,6 @@ from r1local.sessions.recorder import NoSession
 from r1local.sessions.records import Question
 from r1local.sessions.session import Session
 
-if TYPE_CHECKING:
-    from r1local.api.model import Model
-
 #: Lets the model reply.
 _Replying = Callable[[Control], Generator[Event, None, None]]
 
@@ -30,21 +28,21 @@ class Chat:
     """A conversation with a model; `Model.chat` begins it.
 
     Args:
-        model: whom to ask; closing the chat leaves it open.
+        shared: the engine to ask; closing the chat leaves it open.
         given: options that hold for all replies of this chat, by their names.
         save: the name of a session to save it as.
         schema: the text of a JSON schema that all answers are held to.
     """
 
     def __init__(
-        self, model: "Model", given: Mapping[str, Any], save: str | None, schema: str | None
+        self, shared: SharedEngine, given: Mapping[str, Any], save: str | None, schema: str | None
     ) -> None:
-        self._model = model
+        self._shared = shared
         self._given = dict(given)
-        settings, chosen = model.settings(self._given, schema)
+        settings, chosen = shared.settings(self._given, schema)
         recorder = NoSession() if save is None else Session.create(save)
-        with model.alone():
-            self._dialogue = Dialogue(model.selected, model.engine, settings, recorder)
+        with shared.alone():
+            self._dialogue = Dialogue(shared.selected, shared.engine, settings, recorder)
             if "system" in chosen and chosen["system"].value:
                 self._dialogue.use_system(chosen["system"].value)
             if schema is not None:
@@ -119,7 +117,7 @@ class Chat:
             UsageError: nothing has been asked yet.
         """
         self._require_turn()
-        with self._model.alone():
+        with self._shared.alone():
             return self._dialogue.undo()
 
     def drop_oldest(self, turns: int) -> None:
@@ -130,7 +128,7 @@ class Chat:
         """
         if not 0 < turns <= len(self._dialogue.turns) - self._dialogue.dropped:
             raise UsageError(f"there are no {turns} turns to drop", "drop fewer")
-        with self._model.alone():
+        with self._shared.alone():
             self._dialogue.drop_oldest(turns)
 
     def close(self) -> None:
@@ -149,12 +147,12 @@ class Chat:
 
     def _stream(self, replying: _Replying, options: Mapping[str, Any]) -> Stream:
         given = merged(self._given, values_of(options, ReplyOptions))
-        settings, _chosen = self._model.settings(given)
-        kept = ReplyBuilder(self._model.name)
+        settings, _chosen = self._shared.settings(given)
+        kept = ReplyBuilder(self._shared.selected.name)
 
         def begin(control: Control) -> Generator[Event, None, None]:
-            with self._model.alone():
-                self._dialogue.engine = self._model.engine  # a vote may have loaded it again
+            with self._shared.alone():
+                self._dialogue.engine = self._shared.engine  # a vote may have loaded it again
                 self._dialogue.settings = settings
                 with closing(replying(control)) as events:
                     yield from events

@@ -1,21 +1,19 @@
 """A model that programs ask: for one reply, for a vote, or in a chat."""
 
-import json
 import os
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
-from r1local.api.options import ModelOptions, ReplyOptions, VoteOptions, merged, values_of
+from r1local.api.chat import Chat
+from r1local.api.options import ModelOptions, ReplyOptions, VoteOptions, values_of
+from r1local.api.shared_engine import Schema, SharedEngine, schema_text
 from r1local.api.stream import Stream, VoteStream
-from r1local.config.options import MOST_AT_ONCE
 from r1local.config.paths import user_models
 from r1local.config.preferences import Settings, settings_in_force
 from r1local.conversation import Conversation, Message, Reply
-from r1local.engine.grammar import check_grammar
 from r1local.errors import UsageError
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
@@ -26,18 +24,12 @@ from r1local.opening import open_engine
 from r1local.prompts.documents import check_prompt_text
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, prepared
-from r1local.replies.settings import ReplySettings, reply_settings
-from r1local.replies.structured_output import Structure, checked, structure_by
+from r1local.replies.structured_output import checked
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import vote_settings
 
-if TYPE_CHECKING:
-    from r1local.api.chat import Chat
-
 #: A question, or the messages of a conversation, of which the last is the question.
 Prompt: TypeAlias = str | Sequence[Message]
-#: A JSON schema, as its text or as the object.
-Schema: TypeAlias = str | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +92,27 @@ class Model:
     """
 
     def __init__(self, selected: Selected, engine: Engine, given: Mapping[str, Any]) -> None:
-        self._selected = selected
-        self._engine = engine
-        self._given = dict(given)
-        self._busy = threading.Lock()
+        self._shared = SharedEngine(selected, engine, given)
 
     @property
     def name(self) -> str:
         """The name of the model."""
-        return self._selected.name
+        return self._shared.selected.name
 
     @property
     def details(self) -> str:
         """How and where it runs, in a few words, such as its quantization."""
-        return self._engine.details
+        return self._shared.engine.details
 
     @property
     def context_window(self) -> int | None:
         """Most tokens of prompt and reply together; None if an engine elsewhere doesn't say."""
-        return self._engine.context_window
+        return self._shared.engine.context_window
 
     @property
     def notices(self) -> Sequence[Notice]:
         """What a user should know about how it was loaded."""
-        return tuple(self._engine.notices)
+        return tuple(self._shared.engine.notices)
 
     def count_tokens(self, prompt: Prompt, *, system: str | None = None) -> int | None:
         """Return how many tokens a prompt has; None if the engine doesn't know.
@@ -131,8 +120,8 @@ class Model:
         Raises:
             ChatTemplateError: the model's template can't render it.
         """
-        settings, chosen = self.settings(values_of({"system": system}, ReplyOptions))
-        size = prepared(self._engine, _conversation(prompt, chosen), settings).size
+        settings, chosen = self._shared.settings(values_of({"system": system}, ReplyOptions))
+        size = prepared(self._shared.engine, _conversation(prompt, chosen), settings).size
         return size.tokens if size else None
 
     def reply(
@@ -169,13 +158,13 @@ class Model:
             InferenceError: llama.cpp failed.
         """
         given = values_of(options, ReplyOptions)
-        settings, chosen = self.settings(given, schema, grammar)
+        settings, chosen = self._shared.settings(given, schema, grammar)
         conversation = _conversation(prompt, chosen)
         kept = ReplyBuilder(self.name)
 
         def begin(control: Control) -> Generator[Event, None, None]:
-            with self.alone():
-                events = generate(self._engine, conversation, settings, control)
+            with self._shared.alone():
+                events = generate(self._shared.engine, conversation, settings, control)
                 with closing(checked(events, kept, settings.schema)) as events:
                     yield from events
 
@@ -212,13 +201,13 @@ class Model:
             R1LocalError: as for `stream`.
         """
         given = values_of(options, VoteOptions)
-        reply, chosen = self.settings(given, schema)
+        reply, chosen = self._shared.settings(given, schema)
         settings, conversation = vote_settings(votes, reply, chosen), _conversation(prompt, chosen)
 
         def begin(control: Control) -> Generator[VoteEvent, None, None]:
-            with self.alone():
-                self._make_room_for(votes, control.cancelled)
-                held = hold_vote(self._engine, conversation, settings, control, self.name)
+            with self._shared.alone():
+                self._shared.make_room_for(votes, control.cancelled)
+                held = hold_vote(self._shared.engine, conversation, settings, control, self.name)
                 with closing(held) as events:
                     yield from events
 
@@ -230,7 +219,7 @@ class Model:
         save: str | None = None,
         schema: Schema | None = None,
         **options: Unpack[ReplyOptions],
-    ) -> "Chat":
+    ) -> Chat:
         """Begin a conversation, in which the model is given what was said before.
 
         Args:
@@ -242,88 +231,18 @@ class Model:
             InvalidSetting: an option is out of range, or there is a session of that name.
             GrammarError: the schema can't be used.
         """
-        from r1local.api.chat import Chat  # which asks this model
-
-        return Chat(self, values_of(options, ReplyOptions), save, schema_text(schema))
+        given = values_of(options, ReplyOptions)
+        return Chat(self._shared, given, save, schema_text(schema))
 
     def close(self) -> None:
         """Free the model; further calls do nothing."""
-        self._engine.close()
+        self._shared.engine.close()
 
     def __enter__(self) -> "Model":
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
-
-    # For chats
-
-    @property
-    def selected(self) -> Selected:
-        """Which model it is."""
-        return self._selected
-
-    @property
-    def engine(self) -> Engine:
-        """What runs it: another one after a vote, perhaps."""
-        return self._engine
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep others from using the engine in the meantime.
-
-        Raises:
-            UsageError: somebody else uses it.
-        """
-        if not self._busy.acquire(blocking=False):
-            raise UsageError(
-                f"{self.name} is still replying", "exhaust or close the stream that is open"
-            )
-        try:
-            yield
-        finally:
-            self._busy.release()
-
-    def settings(
-        self,
-        given: Mapping[str, Any],
-        schema: Schema | None = None,
-        grammar: str | None = None,
-    ) -> tuple[ReplySettings, Settings]:
-        """Return how to reply, and everything that is set.
-
-        Raises:
-            InvalidSetting, GrammarError: as for `stream`.
-        """
-        chosen = settings_in_force(merged(self._given, given), self._selected.preferred)
-        if (structure := _structure(schema, grammar)) is None:
-            return reply_settings(chosen), chosen
-        settings = replace(
-            reply_settings(chosen), grammar=structure.grammar, schema=structure.schema
-        )
-        return settings, chosen
-
-    def _make_room_for(self, votes: int, cancelled: Callable[[], bool]) -> None:
-        """Have as many replies decoded at once as are worth it, for which it is loaded again."""
-        at_once = min(votes, MOST_AT_ONCE)
-        if self._engine.abilities.resizes and self._engine.at_once < at_once:
-            self._engine = self._engine.reopened(cancelled, at_once=at_once)
-
-
-def schema_text(schema: Schema | None) -> str | None:
-    """Return a schema's text."""
-    return schema if schema is None or isinstance(schema, str) else json.dumps(schema)
-
-
-def _structure(schema: Schema | None, grammar: str | None) -> Structure | None:
-    """Return the form that an answer is held to, if any."""
-    if schema is not None and grammar is not None:
-        raise UsageError("schema and grammar exclude each other", "leave one out")
-    if grammar is not None:
-        check_grammar(grammar)
-        return Structure(grammar)
-    text = schema_text(schema)
-    return None if text is None else structure_by(text)
 
 
 def _conversation(prompt: Prompt, chosen: Settings) -> Conversation:

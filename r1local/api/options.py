@@ -1,6 +1,6 @@
 """The options of a model and of its replies, as keyword arguments with types."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -47,6 +47,16 @@ class ModelOptions(VoteOptions, total=False):
 
     context: int | None
     gpu_layers: int | None
+    cpu_moe: bool | None
+    cpu_moe_layers: int | None
+    device: Sequence[str] | None
+    split_mode: Literal["layer", "row", "tensor", "none"] | None
+    tensor_split: Sequence[float] | None
+    main_gpu: int | None
+    rpc: Sequence[str] | None
+    mlock: bool | None
+    no_mmap: bool | None
+    numa: Literal["off", "distribute", "isolate", "numactl"] | None
     threads: int | None
     kv_cache: KVType | None
     chat_template: str | Path | None
@@ -81,8 +91,14 @@ def merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 
 def _value(option: Option, value: object) -> Any:
-    """Return a value as the command line would have it; files and variables may be objects."""
-    if isinstance(option.kind, Assignments) and isinstance(value, Mapping):
-        option.kind.check(option.name, value)
-        return dict(value)
-    return option.read(str(value) if isinstance(value, Path) else value)
+    """Return a value as the command line would have it; here it may be an object of Python's."""
+    match value:
+        case Mapping() if isinstance(option.kind, Assignments):
+            option.kind.check(option.name, value)
+            return dict(value)
+        case Path():
+            return option.read(str(value))
+        case tuple():
+            return option.read(list(value))
+        case _:
+            return option.read(value)

@@ -25,7 +25,7 @@ def shown(name: str, each: object) -> Iterator[str]:
     yield f"{name}{inspect.signature(each) if is_dataclass(each) else ''}"
     for member in sorted(vars(each) if is_dataclass(each) else dir(each)):
         value = inspect.getattr_static(each, member)
-        if member.startswith("_") or getattr(object, member, None):
+        if member.startswith("_") or member in dir(Exception):
             continue
         if isinstance(value, property):
             yield f"  {name}.{member}: {inspect.signature(value.fget).return_annotation}"  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ def test_signatures_stay_as_they_are_written_down() -> None:
 
 
 def test_every_option_of_replies_votes_and_loading_is_an_argument() -> None:
-    keys = {each.key for group in ("reply", "loading", "vote") for each in in_group(group)}  # type: ignore[arg-type]
+    keys = {each.key for group in ("reply", "loading", "vote") for each in in_group(group)}
     assert keys - ModelOptions.__annotations__.keys() == {"votes"}
     assert ModelOptions.__annotations__.keys() - keys == {"system"}
 
@@ -69,7 +69,7 @@ def test_type_checkers_see_every_name(tmp_path: Path) -> None:
         check=False,
         env={"PATH": "", "HOME": str(tmp_path)},
     )
-    assert "Any" not in seen.stdout.replace("Mapping[builtins.str, Any]", "")
+    assert 'Revealed type is "Any"' not in seen.stdout
     assert seen.stdout.count("Revealed type") == len(r1local.__all__)
 
 

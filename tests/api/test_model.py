@@ -20,7 +20,11 @@ from r1local.errors import (
 from r1local.sessions.folder import saved_sessions
 from testing.command import ROOT, Scripted
 
-LONG = "So it goes, on and on. " * 60 + "</think>done"
+LONG = "".join(f"Case {n}: {n * n} is {n} squared. " for n in range(60)) + "</think>done"
+
+
+def tokens(reply: r1local.Reply) -> int:
+    return reply.thinking_tokens + reply.answer_tokens
 
 
 @pytest.fixture
@@ -36,17 +40,16 @@ def test_a_file_is_loaded_by_its_path(scripted: Scripted) -> None:
 
 
 def test_options_of_a_reply_go_before_those_of_the_model(scripted: Scripted) -> None:
-    with r1local.load(scripted(LONG), max_tokens=20) as model:
-        assert model.reply("Go").thinking_tokens == 20
-        assert model.reply("Go", max_tokens=5).thinking_tokens == 5
-        assert model.reply("Go", max_tokens=None).thinking_tokens == 20
+    with r1local.load(scripted(LONG, context_length=8_192), max_tokens=20) as model:
+        assert tokens(model.reply("Go")) == 20
+        assert tokens(model.reply("Go", max_tokens=5)) == 5
+        assert tokens(model.reply("Go", max_tokens=None)) == 20
 
 
 def test_a_twin_given_later_counts(scripted: Scripted) -> None:
-    with r1local.load(scripted(LONG), think_budget=10) as model:
-        assert model.reply("Go").answer == model.reply("Go", effort="high").answer == "done"
-        assert model.reply("Go").thinking_tokens < 60
-        assert model.reply("Go", effort="high").thinking_tokens > 300
+    with r1local.load(scripted(LONG, context_length=8_192), think_budget=10) as model:
+        assert model.reply("Go").thinking_tokens < 200
+        assert model.reply("Go", effort="high").thinking_tokens > 1_000
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_schemas_may_be_objects_and_grammars_text(nano: r1local.Model) -> None:
     assert nano.reply("What is 1 + 1?", schema=schema, max_tokens=400).valid
     assert nano.reply("What is 1 + 1?", grammar='root ::= "yes" | "no"').answer in ("yes", "no")
     with pytest.raises(GrammarError):
-        nano.reply("What is 1 + 1?", grammar="root ::= ")
+        nano.reply("What is 1 + 1?", grammar="root ::= (")
     with pytest.raises(UsageError, match="exclude each other"):
         nano.reply("What is 1 + 1?", schema=schema, grammar='root ::= "yes"')
 
@@ -97,24 +100,25 @@ def test_events_come_one_by_one_and_end_with_finished(nano: r1local.Model) -> No
 
 
 def test_a_stream_can_be_steered_from_another_thread(scripted: Scripted) -> None:
-    with r1local.load(scripted(LONG)) as model, model.stream("Go") as stream:
+    with r1local.load(scripted(LONG, context_length=8_192)) as model, model.stream("Go") as stream:
         next(stream)
         steering = threading.Thread(target=stream.answer_now)
         steering.start()
         steering.join()
-        assert stream.finish().answer == "done"
+        stream.finish()
         assert stream.reply.thinking_tokens < 100
+        assert stream.reply.answer  # a script goes on where it was
 
 
 def test_a_cancelled_stream_ends_regularly(scripted: Scripted) -> None:
-    with r1local.load(scripted(LONG)) as model, model.stream("Go") as stream:
+    with r1local.load(scripted(LONG, context_length=8_192)) as model, model.stream("Go") as stream:
         next(stream)
         stream.cancel()
         assert stream.finish().reason == "cancelled"
 
 
 def test_asking_while_a_stream_is_open_is_an_error(scripted: Scripted) -> None:
-    with r1local.load(scripted(LONG)) as model:
+    with r1local.load(scripted(LONG, context_length=8_192)) as model:
         stream = model.stream("Go")
         next(stream)
         with pytest.raises(UsageError, match="is still replying"):
@@ -164,14 +168,14 @@ def test_an_empty_chat_has_nothing_to_retry(nano: r1local.Model) -> None:
             action()
 
 
-def test_a_chat_says_when_it_is_full(scripted: Scripted) -> None:
-    with r1local.load(scripted("Hm.</think>yes"), context=512) as model, model.chat() as chat:
-        chat.ask("a " * 150)
+def test_a_chat_says_when_it_is_full() -> None:
+    with r1local.load("nano", context=512, temperature=0) as model, model.chat() as chat:
+        chat.ask("What is 1 + 1? " * 20)
         with pytest.raises(PromptTooLong) as caught:
-            chat.ask("b " * 150)
+            chat.ask("What is 2 + 2? " * 20)
         assert caught.value.hint.startswith("drop_oldest(1)")
         chat.drop_oldest(1)
-        assert chat.ask("b " * 150).answer == "yes"
+        assert chat.ask("What is 2 + 2? " * 20).answer
 
 
 def test_a_chat_is_saved_only_when_asked(nano: r1local.Model, tmp_path: Path) -> None:
