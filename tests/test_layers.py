@@ -30,6 +30,7 @@ FLOORS = (
     "models",
     "replies",
     "voting",
+    "measuring",
     "sessions",
     "ui",
     "chat",

@@ -36,9 +36,6 @@ _TOKENS_A_REPLY = 8_192
 #: The most sequences in a KV cache for which plain attention is no slower on the CPU at any
 #: length: for each sequence it computes the scores of the tokens of all sequences.
 _PLAIN_SEQUENCES = 8
-#: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
-#: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.
-_BANDWIDTH_SHARE = (0.5, 0.85)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,24 +307,3 @@ def _first_false(holds: Callable[[int], bool], end: int) -> int:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if holds(middle) else (low, middle)
     return low
-
-
-def tokens_per_second(facts: MemoryFacts, plan: Plan, machine: Machine) -> tuple[float, float]:
-    """Return the range of the speed of generation at an empty context; (0, 0) if unknown.
-
-    One token reads all its weights once, so the memory's bandwidth is the upper limit; 50 to 85 %
-    of it is reached in practice.
-    """
-    on_gpu = plan.gpu_layers / plan.layers
-    seconds = 0.0
-    for share, bandwidth in (
-        (on_gpu, machine.gpu_bandwidth),
-        (1 - on_gpu, machine.memory_bandwidth),
-    ):
-        if share and not bandwidth:
-            return 0.0, 0.0
-        seconds += share * facts.read_per_token / (bandwidth or 1.0)
-    if plan.kind == "no" or not seconds:
-        return 0.0, 0.0
-    least, most = _BANDWIDTH_SHARE
-    return least / seconds, most / seconds

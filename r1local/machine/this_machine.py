@@ -17,4 +17,5 @@ def survey_machine(measure_bandwidth: bool = False) -> Machine:
         shared=shared,
         memory_bandwidth=hardware.memory_bandwidth() if measure_bandwidth else None,
         gpu_bandwidth=gpu_bandwidth,
+        cores=hardware.usable_cores() if measure_bandwidth else 0,
     )
