@@ -33,6 +33,7 @@
     ├── ClipboardError              no clipboard takes a text
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
+    ├── BenchmarkError              another program that is compared with failed
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
@@ -204,6 +205,10 @@ class ClipboardError(R1LocalError):
 
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
+
+
+class BenchmarkError(R1LocalError):
+    """A program to compare with failed, or its figures can't be read."""
 
 
 class ChatTemplateError(R1LocalError):

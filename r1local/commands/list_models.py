@@ -39,7 +39,7 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class _KnownModel:
-    """A model of the catalog in one quantization: its bytes, and where and how fast it would run."""
+    """A model of the catalog in one quantization: its bytes, where and how fast it would run."""
 
     model: CatalogModel
     quantization: str | None

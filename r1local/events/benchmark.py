@@ -83,3 +83,26 @@ class LeftOut:
 
 
 BenchmarkEvent: TypeAlias = Step | Figure | LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One value of an option, tried with the best values of those before it.
+
+    Args:
+        option: the option's name.
+        value: the value as a user writes it.
+        prompt, generation: medians in tokens per second.
+        gain: how much faster a typical reply is than with the value before: 0.1 is a tenth.
+        best: whether it is the value to choose.
+    """
+
+    option: str
+    value: str
+    prompt: float
+    generation: float
+    gain: float
+    best: bool
+
+
+TuningEvent: TypeAlias = Step | Trial | LeftOut

@@ -1,7 +1,7 @@
 """A benchmark of one model: what is measured, in which order, and what there is time for."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +16,7 @@ from r1local.gguf.file import read_gguf
 from r1local.machine import hardware
 from r1local.measuring import page_cache
 from r1local.measuring.speeds import (
+    Measure,
     any_tokens,
     generation_speed,
     prompt_speed,
@@ -88,11 +89,13 @@ class Benchmark:
         self._control = control
         self._files = read_gguf(path).parts
         self._started = time.monotonic()
-        self._per_token_s = {"prompt": 0.0, "generation": 0.0}
+        self._per_token_s: dict[FigureKind, float] = {"prompt": 0.0, "generation": 0.0}
         #: What llama.cpp was loaded with for one reply, once it was.
         self.settings: LoadSettings | None = None
+        #: Tokens of the prompt that is measured, and tokens generated, at each depth.
+        self.tokens = (work.prompt_tokens, work.generated_tokens)
 
-    def events(self) -> Iterator[BenchmarkEvent]:
+    def events(self) -> Generator[BenchmarkEvent, None, None]:
         """Measure, one thing after the other.
 
         Raises:
@@ -162,44 +165,42 @@ class Benchmark:
             yield Figure("reply", tuple(t.tokens_per_s for t in times))
 
     def _depths(self, model: Model) -> Iterator[BenchmarkEvent]:
-        window = model.context_window
-        count = min(self._work.prompt_tokens, window // 2)
-        tokens = any_tokens(model.vocabulary.size, min(window, max(self._work.depths) + count))
+        window, depths = model.context_window, self._work.depths
+        read = min(self._work.prompt_tokens, window // 2)
+        self.tokens = (read, min(self._work.generated_tokens, read))
+        tokens = any_tokens(model.vocabulary.size, min(window, max(depths) + read))
         model.evaluate(tokens[:_WARM_UP_TOKENS], self._control.cancelled)
-        for depth in self._work.depths:
-            if why := self._why_not_at(depth, depth + count < window, model):
+        for depth in depths:
+            if why := self._why_not_at(depth, model):
                 yield LeftOut(f"depth {depth:,}", why)
                 continue
             yield Step(f"depth {depth:,}")
             model.rewind(min(depth, model.position))
             if depth and model.evaluate(tokens[:depth], self._control.cancelled) is None:
                 return
-            read, written = depth + count, depth + min(self._work.generated_tokens, count)
-            measured: tuple[tuple[FigureKind, Callable[[], float | None]], ...] = (
-                (
-                    "prompt",
-                    partial(prompt_speed, model, tokens[:read], depth, self._control.cancelled),
-                ),
-                (
-                    "generation",
-                    partial(
-                        generation_speed, model, tokens[:written], depth, self._control.cancelled
-                    ),
-                ),
-            )
-            for kind, measure in measured:
-                for figure in self._figure(kind, measure, depth):
-                    self._per_token_s[kind] = 1 / figure.median
-                    yield figure
+            yield from self._at_depth(model, tokens, depth)
 
-    def _why_not_at(self, depth: int, fits: bool, model: Model) -> str | None:
+    def _at_depth(self, model: Model, tokens: Sequence[int], depth: int) -> Iterator[Figure]:
+        """Measure with `depth` tokens in the context."""
+        measures: tuple[tuple[FigureKind, Measure], ...] = (
+            ("prompt", prompt_speed),
+            ("generation", generation_speed),
+        )
+        for (kind, measure), count in zip(measures, self.tokens, strict=True):
+            some = tokens[: depth + count]
+            measured = partial(measure, model, some, depth, self._control.cancelled)
+            for figure in self._figure(kind, measured, depth):
+                self._per_token_s[kind] = 1 / figure.median
+                yield figure
+
+    def _why_not_at(self, depth: int, model: Model) -> str | None:
         """Return why nothing is measured at a depth, if that is so."""
-        if not fits:
+        read, generated = self.tokens
+        if depth + read >= model.context_window:
             return f"the context has {model.context_window:,} tokens"
-        work, per_token = self._work, self._per_token_s
-        prompt = max(0, depth - model.position) + _FEWEST_RUNS * work.prompt_tokens
-        needed = prompt * per_token["prompt"]
-        needed += _FEWEST_RUNS * work.generated_tokens * per_token["generation"]
+        prompt = max(0, depth - model.position) + _FEWEST_RUNS * read
+        needed = prompt * self._per_token_s["prompt"]
+        needed += _FEWEST_RUNS * generated * self._per_token_s["generation"]
         return self._why_no_time(_SLOWER_WITH_DEPTH * needed, _SHARE_OF_DEPTHS)
 
     def _why_no_time(self, needed_s: float, share: float = 1.0) -> str | None:

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
@@ -39,6 +39,10 @@ class Engine(Protocol):
 
     def wait(self) -> None:
         """Wait until everything has been computed."""
+
+
+#: Measures an engine with some tokens, of which the first `depth` are in its cache.
+Measure: TypeAlias = Callable[[Engine, Sequence[int], int, Callable[[], bool]], float | None]
 
 
 def any_tokens(vocabulary_size: int, count: int) -> list[int]:
