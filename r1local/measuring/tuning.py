@@ -20,8 +20,8 @@ from r1local.replies.control import Control
 
 #: A typical reply, by which values are compared: tokens of its prompt, and tokens generated.
 _PROMPT, _REPLY = 512, 1_024
-#: How much faster a value has to be to be chosen. Smaller KV caches cost some quality, and what
-#: is within the noise of a busy machine changes nothing.
+#: How much faster a value has to be to be chosen. Smaller KV caches cost some quality, and and
+#: a value that isn't faster in every round is not chosen.
 _LEAST_GAIN, _LEAST_GAINS = 0.03, MappingProxyType({"kv-cache": 0.10})
 
 
@@ -122,22 +122,29 @@ class Tuning:
                 if measured is None:
                     return
                 speeds[value].append(measured)
-        medians = {value: _median(each) for value, each in speeds.items()}
-        if values[0] in medians:
-            yield from self._choose(name, values[0], medians)
+        if values[0] in speeds:
+            yield from self._choose(name, values[0], speeds)
 
     def _choose(
-        self, name: str, before: Any, speeds: Mapping[Any, _Speeds]
-    ) -> Iterator[TuningEvent]:
-        gains = {v: speeds[before].seconds / each.seconds - 1 for v, each in speeds.items()}
-        best = max(gains, key=gains.__getitem__)
-        if gains[best] < _LEAST_GAINS.get(name, _LEAST_GAIN):
+        self, name: str, before: Any, speeds: Mapping[Any, Sequence[_Speeds]]
+    ) -> Iterator[Trial]:
+        """Compare the values round by round: the noise of a busy machine changes slowly."""
+        gains = {
+            value: [
+                b.seconds / each.seconds - 1 for b, each in zip(speeds[before], rounds, strict=True)
+            ]
+            for value, rounds in speeds.items()
+        }
+        medians = {value: statistics.median(each) for value, each in gains.items()}
+        best = max(medians, key=medians.__getitem__)
+        if medians[best] < _LEAST_GAINS.get(name, _LEAST_GAIN) or min(gains[best]) <= 0:
             best = before
         self.best[name] = best
         self._options = _with(self._options, name, best)
-        for value, each in speeds.items():
-            words = option_named(name).show(value)
-            yield Trial(name, words, each.prompt, each.generation, gains[value], best=value == best)
+        for value, rounds in speeds.items():
+            words, each = option_named(name).show(value), _median(rounds)
+            gain = medians[value]
+            yield Trial(name, words, each.prompt, each.generation, gain, best=value == best)
 
     def _speeds(self, options: LoadOptions) -> _Speeds | None:
         """Load the model with some options and measure it once; None if that was cancelled."""
