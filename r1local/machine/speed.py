@@ -6,7 +6,7 @@ CPU, small ones and some quantizations are limited by the multiplications instea
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 
 from r1local.machine.memory import Machine, MemoryFacts
 from r1local.machine.planner import Plan
@@ -91,14 +91,31 @@ def _cpu_limits(machine: Machine, reached: Sequence[Reached], end: int) -> _Limi
     seen = [each for each in reached if not each.on_gpu]
     reading = [r for r in seen if r.bytes_per_s >= _BANDWIDTH_SHARE[0] * bandwidth]
     computing = [r for r in seen if r not in reading]
-    packed = [r.packed * r.tokens_per_s for r in computing if r.packed > r.plain]
-    plain = [r.plain * r.tokens_per_s for r in computing if r.plain >= r.packed]
-    cores = machine.cores or float("inf")
+    cores = machine.cores or inf
     return _Limits(
         _end([r.bytes_per_s for r in reading], end) or _BANDWIDTH_SHARE[end] * bandwidth,
-        _end(packed, end) or cores * _PACKED_PER_CORE[end],
-        _end(plain, end) or cores * _PLAIN_PER_CORE[end],
+        _rate(
+            [(r.packed * r.tokens_per_s, r in computing) for r in seen if r.packed > r.plain],
+            cores * _PACKED_PER_CORE[end],
+            end,
+        ),
+        _rate(
+            [(r.plain * r.tokens_per_s, r in computing) for r in seen if r.plain >= r.packed],
+            cores * _PLAIN_PER_CORE[end],
+            end,
+        ),
     )
+
+
+def _rate(seen: Sequence[tuple[float, bool]], usual: float, end: int) -> float:
+    """Return the weights per second that a CPU multiplies.
+
+    Args:
+        seen: those of measured models, and whether that was what limited them.
+        usual: what it is expected to do.
+    """
+    limits = [rate for rate, limited in seen if limited]
+    return _end(limits, end) or max([usual, *(rate for rate, _limited in seen)])
 
 
 def _gpu_bytes(

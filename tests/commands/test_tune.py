@@ -23,9 +23,9 @@ def test_the_best_values_are_saved_and_used() -> None:
     assert result.returncode == 0, result.stderr
     data = json.loads(result.stdout)
     assert (data["complete"], data["saved"]) == (True, True)
-    assert {trial["option"] for trial in data["trials"]} == set(
-        each.replace("_", "-") for each in data["best"]
-    )
+    assert {trial["option"] for trial in data["trials"]} == {
+        key.replace("_", "-") for key in data["best"]
+    }
     for option in {trial["option"] for trial in data["trials"]}:
         tried = [trial for trial in data["trials"] if trial["option"] == option]
         (best,) = (trial for trial in tried if trial["best"])
