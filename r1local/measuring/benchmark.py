@@ -23,8 +23,9 @@ from r1local.measuring.speeds import (
     reply_times,
     vote_speed,
 )
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
+from r1local.replies.local import LocalEngine
 
 _Value = TypeVar("_Value")
 
@@ -131,22 +132,23 @@ class Benchmark:
         if cold:
             page_cache.drop(self._files)
         started = time.perf_counter()
-        with self._load(self._options).model as model:
+        with closing(self._open(self._options)) as engine:
+            model = engine.loaded.model
             model.evaluate([0], self._control.cancelled)
             model.wait()
             return time.perf_counter() - started
 
-    def _load(self, options: LoadOptions) -> LoadedModel:
-        return load(self._path, options, self._control.cancelled)
+    def _open(self, options: LoadOptions) -> LocalEngine:
+        return LocalEngine.open(self._path, options, self._control.cancelled)
 
     def _one_reply(self) -> Iterator[BenchmarkEvent]:
         """Measure everything that is about a single sequence."""
         free = sum(gpu.free for gpu in gpus())
         hardware.forget_peak_memory()
-        loaded = self._load(self._options)
-        with loaded.model as model:
+        with closing(self._open(self._options)) as engine:
+            model = engine.loaded.model
             self.settings = model.settings
-            yield from self._reply(loaded)
+            yield from self._reply(engine)
             deepest = 0
             for event in self._depths(model):
                 yield event
@@ -155,9 +157,9 @@ class Benchmark:
             if used := free - sum(gpu.free for gpu in gpus()):
                 yield Figure("gpu_memory", (float(used),), deepest)
 
-    def _reply(self, loaded: LoadedModel) -> Iterator[BenchmarkEvent]:
+    def _reply(self, engine: LocalEngine) -> Iterator[BenchmarkEvent]:
         yield Step("a reply")
-        times = self._runs(lambda: reply_times(loaded, self._work.reply_tokens, self._control))
+        times = self._runs(lambda: reply_times(engine, self._work.reply_tokens, self._control))
         if times:
             yield Figure(
                 "first_token", tuple(t.first_token_s for t in times), times[0].prompt_tokens
@@ -220,12 +222,12 @@ class Benchmark:
                 continue
             yield Step(words)
             try:
-                loaded = self._load(replace(self._options, sequences=votes))
+                engine = self._open(replace(self._options, sequences=votes))
             except InvalidSetting as error:  # no room for so many
                 yield LeftOut(words, error.message)
                 continue
-            with loaded.model:
-                measure = partial(vote_speed, loaded, votes, self._work.reply_tokens, self._control)
+            with closing(engine):
+                measure = partial(vote_speed, engine, votes, self._work.reply_tokens, self._control)
                 yield from self._figure("votes", measure, votes)
 
     def _figure(

@@ -7,15 +7,16 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from r1local.conversation import Message
+from r1local.engine.model import Model
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta
 from r1local.events.vote import VoteResult
-from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.engine import generate
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
@@ -25,24 +26,8 @@ QUESTION = (Message("user", "Write a long story about a lighthouse."),)
 _SEED = 1
 
 
-class Engine(Protocol):
-    """What a measurement needs of `engine.model.Model`."""
-
-    def evaluate(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
-        """Evaluate a prompt, of which the cache may hold the beginning."""
-
-    def rewind(self, position: int) -> None:
-        """Forget the tokens from a position on."""
-
-    def advance(self, *tokens: int) -> None:
-        """Evaluate more tokens."""
-
-    def wait(self) -> None:
-        """Wait until everything has been computed."""
-
-
-#: Measures an engine with some tokens, of which the first `depth` are in its cache.
-Measure: TypeAlias = Callable[[Engine, Sequence[int], int, Callable[[], bool]], float | None]
+#: Measures a model with some tokens, of which the first `depth` are in its cache.
+Measure: TypeAlias = Callable[[Model, Sequence[int], int, Callable[[], bool]], float | None]
 
 
 def any_tokens(vocabulary_size: int, count: int) -> list[int]:
@@ -52,31 +37,31 @@ def any_tokens(vocabulary_size: int, count: int) -> list[int]:
 
 
 def prompt_speed(
-    engine: Engine, tokens: Sequence[int], depth: int, cancelled: Callable[[], bool]
+    model: Model, tokens: Sequence[int], depth: int, cancelled: Callable[[], bool]
 ) -> float | None:
     """Evaluate all tokens after the first `depth`; return how many of them per second."""
-    engine.rewind(depth)
+    model.rewind(depth)
     started = time.perf_counter()
-    if engine.evaluate(tokens, cancelled) is None:
+    if model.evaluate(tokens, cancelled) is None:
         return None
-    engine.wait()
+    model.wait()
     return (len(tokens) - depth) / (time.perf_counter() - started)
 
 
 def generation_speed(
-    engine: Engine, tokens: Sequence[int], depth: int, cancelled: Callable[[], bool]
+    model: Model, tokens: Sequence[int], depth: int, cancelled: Callable[[], bool]
 ) -> float | None:
     """Evaluate the tokens after the first `depth` one by one, as `prompt_speed`.
 
     No token is drawn, as in llama-bench; but each is waited for, as drawing does.
     """
-    engine.rewind(depth)
+    model.rewind(depth)
     started = time.perf_counter()
     for token in tokens[depth:]:
         if cancelled():
             return None
-        engine.advance(token)
-        engine.wait()
+        model.advance(token)
+        model.wait()
     return (len(tokens) - depth) / (time.perf_counter() - started)
 
 
@@ -89,12 +74,12 @@ class ReplyTimes:
     tokens_per_s: float
 
 
-def reply_times(loaded: LoadedModel, most_tokens: int, control: Control) -> ReplyTimes | None:
-    """Have a model reply to `QUESTION`, with nothing of it in the cache; None if it is silent."""
-    loaded.model.rewind(0)
+def reply_times(engine: LocalEngine, most_tokens: int, control: Control) -> ReplyTimes | None:
+    """Have an engine reply to `QUESTION`, with nothing of it in the cache; None if it is silent."""
+    engine.loaded.model.rewind(0)
     first: float | None = None
     started = time.perf_counter()
-    for event in generate(loaded, QUESTION, _reply_settings(most_tokens), control):
+    for event in generate(engine, QUESTION, _reply_settings(most_tokens), control):
         if first is None and isinstance(event, ThinkingDelta | AnswerDelta):
             first = time.perf_counter() - started
         if isinstance(event, Finished) and event.reason != "cancelled" and first is not None:
@@ -102,10 +87,10 @@ def reply_times(loaded: LoadedModel, most_tokens: int, control: Control) -> Repl
     return None
 
 
-def vote_speed(loaded: LoadedModel, votes: int, most_tokens: int, control: Control) -> float | None:
-    """Let a model vote on `QUESTION`; return the tokens per second of all replies together."""
+def vote_speed(engine: LocalEngine, votes: int, most_tokens: int, control: Control) -> float | None:
+    """Let an engine vote on `QUESTION`; return the tokens per second of all replies together."""
     settings = VoteSettings(votes, _reply_settings(most_tokens))
-    for event in hold_vote(loaded, QUESTION, settings, control):
+    for event in hold_vote(engine, QUESTION, settings, control):
         if isinstance(event, VoteResult) and event.ended != "cancelled":
             return event.tokens_per_s or None
     return None
