@@ -180,7 +180,7 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"]]
+    "arguments", [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"]]
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

@@ -27,6 +27,9 @@ from r1local.ui.console import console_for, print_error, print_notice
 from r1local.ui.progress import working
 from r1local.ui.safe_text import visible_json
 
+#: Options of loading that make no difference to the speed.
+_NO_MATTER = frozenset({"chat-template", "template-arg"})
+
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
@@ -87,7 +90,7 @@ def bench(options: BenchOptions) -> int:
         benchmark = Benchmark(model.path, loading, options.work, interruption)
         _measure(benchmark, results)
         settings = benchmark.settings
-        if settings and not options.given:
+        if settings and options.given.keys() <= _NO_MATTER:
             records.keep(read_gguf(model.path), settings.gpu_layers, results.figures)
         if settings and program and not interruption.cancelled():
             results.others = _compared(program, model, benchmark, results, interruption)

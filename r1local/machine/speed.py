@@ -6,7 +6,7 @@ CPU, small ones and some quantizations are limited by the multiplications instea
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import inf, log2
 
 from r1local.machine.memory import Machine, MemoryFacts
 from r1local.machine.planner import Plan
@@ -31,6 +31,7 @@ class Reached:
         packed, plain: weights multiplied for a token: of types that llama.cpp packs, and others.
         tokens_per_s: what was measured.
         on_gpu: whether GPUs took part.
+        bandwidth: bytes per second of the memory, measured then; 0 if that wasn't possible.
     """
 
     read: int
@@ -38,11 +39,17 @@ class Reached:
     plain: int
     tokens_per_s: float
     on_gpu: bool = False
+    bandwidth: float = 0.0
 
     @property
     def bytes_per_s(self) -> float:
         """The bytes of weights that it read per second."""
         return self.read * self.tokens_per_s
+
+    @property
+    def weights_per_s(self) -> float:
+        """The weights that it multiplied per second."""
+        return (self.packed + self.plain) * self.tokens_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +73,16 @@ def tokens_per_second(
 
     Args:
         reached: the speeds of other models on this machine; each tells how far the limit goes
-            that it ran into.
+            that it ran into, and the most similar one counts.
     """
     on_gpu = plan.gpu_layers / plan.layers
     if plan.kind == "no" or not facts.read_per_token:
         return 0.0, 0.0
+    fastest = _fastest(reached)
     speeds = []
     for end in (0, 1):
-        cpu = _cpu_limits(machine, reached, end)
-        gpu = _gpu_bytes(facts, machine, reached, end)
+        cpu = _cpu_limits(facts, machine, fastest, end)
+        gpu = _gpu_bytes(facts, machine, fastest, end)
         if (on_gpu and not gpu) or (on_gpu < 1 and not cpu):
             return 0.0, 0.0
         seconds = on_gpu * facts.read_per_token / gpu if gpu else 0.0
@@ -83,54 +91,68 @@ def tokens_per_second(
     return speeds[0], speeds[1]
 
 
-def _cpu_limits(machine: Machine, reached: Sequence[Reached], end: int) -> _Limits | None:
+def _cpu_limits(
+    facts: MemoryFacts, machine: Machine, reached: Sequence[Reached], end: int
+) -> _Limits | None:
     """Return the lower (0) or upper (1) end of a CPU's limits; None if they aren't known."""
-    bandwidth = machine.memory_bandwidth
+    bandwidth = max([machine.memory_bandwidth or 0, *(each.bandwidth for each in reached)])
     if not bandwidth:
         return None
+    least, cores = _BANDWIDTH_SHARE[0] * bandwidth, machine.cores or inf
     seen = [each for each in reached if not each.on_gpu]
-    reading = [r for r in seen if r.bytes_per_s >= _BANDWIDTH_SHARE[0] * bandwidth]
-    computing = [r for r in seen if r not in reading]
-    cores = machine.cores or inf
+    reading = [each for each in seen if each.bytes_per_s >= least]
+    packed = [each for each in seen if each.packed > each.plain]
+    plain = [each for each in seen if each.packed <= each.plain]
+    nearest = _most_similar(facts, reading)
     return _Limits(
-        _end([r.bytes_per_s for r in reading], end) or _BANDWIDTH_SHARE[end] * bandwidth,
-        _rate(
-            [(r.packed * r.tokens_per_s, r in computing) for r in seen if r.packed > r.plain],
-            cores * _PACKED_PER_CORE[end],
-            end,
-        ),
-        _rate(
-            [(r.plain * r.tokens_per_s, r in computing) for r in seen if r.plain >= r.packed],
-            cores * _PLAIN_PER_CORE[end],
-            end,
-        ),
+        _around(nearest.bytes_per_s, end) if nearest else _BANDWIDTH_SHARE[end] * bandwidth,
+        _rate(facts, packed, least, cores * _PACKED_PER_CORE[end], end),
+        _rate(facts, plain, least, cores * _PLAIN_PER_CORE[end], end),
     )
 
 
-def _rate(seen: Sequence[tuple[float, bool]], usual: float, end: int) -> float:
-    """Return the weights per second that a CPU multiplies.
+def _rate(
+    facts: MemoryFacts, seen: Sequence[Reached], least: float, usual: float, end: int
+) -> float:
+    """Return the weights per second that a CPU multiplies, of the kind of weights that were seen.
 
     Args:
-        seen: those of measured models, and whether that was what limited them.
-        usual: what it is expected to do.
+        seen: measured models of that kind.
+        least: bytes per second below which memory wasn't what limited a model.
+        usual: what is expected where none of them was limited by computing.
     """
-    limits = [rate for rate, limited in seen if limited]
-    return _end(limits, end) or max([usual, *(rate for rate, _limited in seen)])
+    nearest = _most_similar(facts, [each for each in seen if each.bytes_per_s < least])
+    if nearest:
+        return _around(nearest.weights_per_s, end)
+    return max([usual, *(each.weights_per_s for each in seen)])
 
 
 def _gpu_bytes(
     facts: MemoryFacts, machine: Machine, reached: Sequence[Reached], end: int
 ) -> float | None:
-    """Return the bytes of weights that GPUs read per second, as the most similar model did."""
-    seen = [each for each in reached if each.on_gpu and each.read]
-    if seen:
-        nearest = min(seen, key=lambda each: abs(log(each.read / facts.read_per_token)))
-        return _end([nearest.bytes_per_s], end)
+    """Return the bytes of weights that GPUs read per second."""
+    if nearest := _most_similar(facts, [each for each in reached if each.on_gpu]):
+        return _around(nearest.bytes_per_s, end)
     return _BANDWIDTH_SHARE[end] * machine.gpu_bandwidth if machine.gpu_bandwidth else None
 
 
-def _end(measured: Sequence[float], end: int) -> float | None:
-    """Return the lower or upper end of a range around what was measured; None if nothing was."""
-    if not measured:
-        return None
-    return (1 + _MARGIN) * max(measured) if end else (1 - _MARGIN) * min(measured)
+def _fastest(reached: Sequence[Reached]) -> list[Reached]:
+    """Return the fastest of the models of about the same size and kind.
+
+    Other programs may have slowed one down, but nothing makes a machine faster than it is.
+    """
+    best: dict[tuple[int, bool, bool], Reached] = {}
+    for each in sorted(reached, key=lambda each: each.bytes_per_s):
+        if each.read:
+            best[round(log2(each.read)), each.packed > each.plain, each.on_gpu] = each
+    return list(best.values())
+
+
+def _most_similar(facts: MemoryFacts, reached: Sequence[Reached]) -> Reached | None:
+    """Return the measured model that is the most similar in size."""
+    return min(reached, key=lambda each: abs(log2(each.read / facts.read_per_token)), default=None)
+
+
+def _around(measured: float, end: int) -> float:
+    """Return the lower or upper end of a range around what was measured."""
+    return measured * (1 + _MARGIN if end else 1 - _MARGIN)

@@ -154,7 +154,7 @@ class Benchmark:
                 yield event
                 deepest = event.at if isinstance(event, Figure) else deepest
             yield Figure("memory", (float(hardware.peak_memory()),), deepest)
-            if used := free - sum(gpu.free for gpu in gpus()):
+            if (used := free - sum(gpu.free for gpu in gpus())) > 0:
                 yield Figure("gpu_memory", (float(used),), deepest)
 
     def _reply(self, engine: LocalEngine) -> Iterator[BenchmarkEvent]:

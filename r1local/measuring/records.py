@@ -56,7 +56,12 @@ def keep(gguf: GGUFFile, gpu_layers: int, figures: Sequence[Figure]) -> None:
     reached = None
     if speed:
         reached = Reached(
-            facts.read_per_token, facts.packed_weights, facts.plain_weights, speed, gpu_layers != 0
+            facts.read_per_token,
+            facts.packed_weights,
+            facts.plain_weights,
+            speed,
+            gpu_layers != 0,
+            hardware.memory_bandwidth() or 0.0,
         )
     record = Record(tuple(kept.values()), datetime.now(UTC).date().isoformat(), reached)
     data = {"machine": _machine(), **asdict(record)}
@@ -136,7 +141,7 @@ def _figures(entries: list[dict[str, Any]]) -> Iterator[Figure]:
         figure = Figure(
             entry["kind"],
             tuple(map(_positive, entry["runs"])),
-            int(entry["at"]),
+            _count(entry["at"]),
             str(entry["variant"]),
         )
         if figure.kind not in _KINDS or not figure.runs:
@@ -145,10 +150,21 @@ def _figures(entries: list[dict[str, Any]]) -> Iterator[Figure]:
 
 
 def _reached(
-    read: object, packed: object, plain: object, tokens_per_s: object, on_gpu: object
+    read: object,
+    packed: object,
+    plain: object,
+    tokens_per_s: object,
+    on_gpu: object,
+    bandwidth: object,
 ) -> Reached:
-    counts = (int(_number(read)), int(_number(packed)), int(_number(plain)))
-    return Reached(*counts, _positive(tokens_per_s), bool(on_gpu))
+    read, packed, plain, bandwidth = map(_count, (read, packed, plain, bandwidth))
+    return Reached(read, packed, plain, _positive(tokens_per_s), bool(on_gpu), bandwidth)
+
+
+def _count(value: object) -> int:
+    if (number := _number(value)) < 0:
+        raise ValueError("not a count")
+    return int(number)
 
 
 def _positive(value: object) -> float:

@@ -70,6 +70,22 @@ def test_a_model_measured_here_narrows_what_others_may_do() -> None:
     assert speed(known("7b"), XEON, measured) == speed(known("7b"), XEON)
 
 
+def test_the_most_similar_model_counts_and_a_busy_moment_does_not() -> None:
+    tiny = Reached(3 * 10**6, 0, 3 * 10**6, 4_800)
+    similar = Reached(150 * 10**6, 0, 200 * 10**6, 55)
+    slowed_down = Reached(150 * 10**6, 0, 200 * 10**6, 5)
+    least, most = speed(GEMMA, XEON, tiny, slowed_down, similar)
+    assert (least, most) == speed(GEMMA, XEON, similar)
+    assert least < 55 * 200 / 268 < most
+
+
+def test_a_busy_machines_bandwidth_does_not_count() -> None:
+    measured = Reached(150 * 10**6, 0, 200 * 10**6, 55, bandwidth=21.5e9)
+    busy = replace(XEON, memory_bandwidth=5e9)
+    assert speed(GEMMA, busy, measured) == speed(GEMMA, XEON, measured)
+    assert speed(GEMMA, busy) < speed(GEMMA, XEON)
+
+
 def test_a_model_that_memory_limits_tells_the_memorys_share() -> None:
     seven = known("7b")
     measured = Reached(seven.read_per_token, seven.packed_weights, seven.plain_weights, 3.1)
@@ -96,7 +112,10 @@ COUNTS = st.integers(1, 10**12)
 
 @given(
     st.lists(
-        st.builds(Reached, COUNTS, COUNTS, COUNTS, st.floats(0.01, 1e5), st.booleans()), max_size=5
+        st.builds(
+            Reached, COUNTS, COUNTS, COUNTS, st.floats(0.01, 1e5), st.booleans(), st.floats(0, 1e13)
+        ),
+        max_size=5,
     ),
     st.integers(0, 256),
     st.floats(1e8, 1e13),
