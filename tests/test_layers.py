@@ -34,6 +34,7 @@ FLOORS = (
     "voting",
     "measuring",
     "sessions",
+    "diagnosis",
     "ui",
     "chat",
     "commands",
@@ -180,7 +181,8 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"]]
+    "arguments",
+    [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"], ["doctor"]],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (
