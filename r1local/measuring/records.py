@@ -27,6 +27,7 @@ from r1local.machine.speed import Reached
 
 #: Bytes of a record, of which there are about 2,000; what has more is none.
 _MOST_BYTES = 100_000
+_NO_LAYERS, _ALL_LAYERS = 0, -1
 _KINDS = get_args(FigureKind)
 
 
@@ -54,13 +55,13 @@ def keep(gguf: GGUFFile, gpu_layers: int, figures: Sequence[Figure]) -> None:
     speed = next((f.median for f in kept.values() if f.kind == "generation" and f.at == 0), None)
     facts = facts_of(gguf)
     reached = None
-    if speed:
+    if speed and gpu_layers in (_NO_LAYERS, _ALL_LAYERS):  # a mixture tells nothing of either
         reached = Reached(
             facts.read_per_token,
             facts.packed_weights,
             facts.plain_weights,
             speed,
-            gpu_layers != 0,
+            gpu_layers == _ALL_LAYERS,
             hardware.memory_bandwidth() or 0.0,
         )
     record = Record(tuple(kept.values()), datetime.now(UTC).date().isoformat(), reached)

@@ -54,6 +54,12 @@ def test_a_later_benchmark_replaces_only_what_it_measured(gguf: GGUFFile) -> Non
     assert record.reached.on_gpu
 
 
+def test_a_model_partly_on_a_gpu_tells_nothing_of_others(gguf: GGUFFile) -> None:
+    records.keep(gguf, 7, FIGURES)
+    assert records.find(gguf.parts)
+    assert records.all_reached() == []
+
+
 def test_another_file_or_machine_has_none(gguf: GGUFFile, monkeypatch: pytest.MonkeyPatch) -> None:
     records.keep(gguf, 0, FIGURES)
     with monkeypatch.context() as other:
