@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log2
 
-from r1local.machine.memory import Machine, MemoryFacts
+from r1local.machine.memory import Machine, MemoryFacts, cpu_read_per_token
 from r1local.machine.planner import Plan
 
 #: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
@@ -75,9 +75,9 @@ def tokens_per_second(
         reached: the speeds of other models on this machine; each tells how far the limit goes
             that it ran into, and the most similar one counts.
     """
-    on_gpu = plan.gpu_layers / plan.layers
     if plan.kind == "no" or not facts.read_per_token:
         return 0.0, 0.0
+    on_gpu = 1 - cpu_read_per_token(facts, plan.placement) / facts.read_per_token
     fastest = _fastest(reached)
     speeds = []
     for end in (0, 1):

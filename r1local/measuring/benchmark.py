@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from r1local.engine.library import gpus
+from r1local.engine.devices import gpus
 from r1local.engine.model import LoadSettings, Model
 from r1local.errors import InvalidSetting, LoadingCancelled
 from r1local.events.benchmark import BenchmarkEvent, Figure, FigureKind, LeftOut, Step

@@ -18,7 +18,8 @@ from typing import Any, get_args
 
 from r1local.config.paths import cache_folder
 from r1local.config.user_files import replace_text
-from r1local.engine.library import gpus, versions
+from r1local.engine.devices import gpus
+from r1local.engine.library import versions
 from r1local.events.benchmark import Figure, FigureKind
 from r1local.gguf.format import GGUFFile
 from r1local.machine import hardware

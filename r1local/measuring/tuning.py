@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from r1local.config.options import option_named
-from r1local.engine.library import gpus
+from r1local.engine.devices import gpus
 from r1local.engine.model import LoadSettings
 from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.benchmark import LeftOut, Step, Trial, TuningEvent
