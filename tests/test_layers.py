@@ -32,6 +32,7 @@ FLOORS = (
     "replies",
     "opening",
     "voting",
+    "measuring",
     "sessions",
     "diagnosis",
     "ui",
@@ -191,7 +192,8 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"], ["doctor"]]
+    "arguments",
+    [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"], ["doctor"]],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

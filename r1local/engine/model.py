@@ -94,6 +94,7 @@ class Model:
         self._evaluated: list[int] = []
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
+        self.settings = settings
         self.sequences = settings.sequences
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
@@ -237,6 +238,10 @@ class Model:
         if code:
             raise decode_error(code)
         self._evaluated.append(token)
+
+    def wait(self) -> None:
+        """Wait until everything has been computed; a GPU still computes when calls return."""
+        self._llama.llama_synchronize(self._context)
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
