@@ -1,5 +1,7 @@
 """`python -m r1local`, and the `r1local` command."""
 
+import sys
+
 from r1local.cli.error_handler import run_and_exit
 from r1local.ui import streams
 
@@ -11,9 +13,14 @@ def main() -> None:
 
 
 def _run_command() -> int:
-    from r1local.cli.parser import parse_arguments  # within the boundary: it loads a lot
+    from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
 
-    return parse_arguments()()
+    command = plain_command(sys.argv[1:])
+    if command is None:
+        from r1local.cli.parser import parse_arguments
+
+        command = parse_arguments()
+    return command()
 
 
 if __name__ == "__main__":

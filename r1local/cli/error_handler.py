@@ -81,10 +81,10 @@ def _lacks_memory(error: Exception) -> bool:
 def _print_error(message: str, hint: str) -> None:
     try:
         from r1local.ui.console import print_error
-    except (MemoryError, ImportError):  # there isn't even enough memory left to import it
+
+        print_error(sys.stderr, message, hint)
+    except (MemoryError, ImportError):  # there isn't even enough memory left for that
         sys.stderr.write(f"error: {message}\nhint: {hint}\n")
-        return
-    print_error(sys.stderr, message, hint)
 
 
 def _write_report() -> str:
