@@ -207,7 +207,9 @@ def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
     err = console_for(sys.stderr)
     log.show = partial(print_log, err) if options.verbose else None
     # llama.cpp's log would run into a line that is painted over.
-    waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.path.name}")
+    waiting = (
+        nullcontext() if options.verbose else busy(sys.stderr, f"loading {selected.path.name}")
+    )
     with interruptible() as interruption, waiting:
         loaded = load(selected.path, _load_options(options, selected), interruption.cancelled)
     log.show = None

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,9 +92,9 @@ def load_llama() -> Any:
         module = _import_low_level()
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelLoadError(
-            "llama.cpp could not be loaded",
-            f"{error}; reinstall with: pip install --force-reinstall --no-cache-dir"
-            " llama-cpp-python",
+            "llama.cpp's library can't be loaded",
+            f"the system says: {error}; reinstall it with: pip install --force-reinstall"
+            " --no-cache-dir llama-cpp-python",
         ) from error
     log.callback = module.llama_log_callback(log.write)
     module.llama_log_set(log.callback, None)
@@ -173,6 +172,8 @@ def gpus() -> tuple[GPU, ...]:
 
 def versions() -> dict[str, str]:
     """Return the versions of llama-cpp-python and llama.cpp, and the backends compiled in."""
+    from importlib.metadata import version  # imports the email package
+
     library = load_ggml()
     names = (
         library.ggml_backend_reg_name(library.ggml_backend_reg_get(index)).decode()

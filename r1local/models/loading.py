@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from r1local.config.options import KVType, check, in_group
 from r1local.config.preferences import Settings
@@ -17,10 +19,11 @@ from r1local.machine import hardware
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
-from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
 from r1local.prompts.template_process import TemplateProgram
-from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
+
+if TYPE_CHECKING:
+    from r1local.prompts.chat_template import ChatTemplate
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
@@ -73,7 +76,7 @@ class LoadedModel:
     """
 
     model: Model
-    template: ChatTemplate
+    template: "ChatTemplate"
     notices: tuple[Notice, ...]
     load_s: float
     details: str
@@ -81,8 +84,17 @@ class LoadedModel:
     holds: Callable[[int], bool]
 
 
-def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
+def load(
+    path: Path,
+    options: LoadOptions,
+    cancelled: Callable[[], bool],
+    meanwhile: AbstractContextManager[object] | None = None,
+) -> LoadedModel:
     """Load the model in a GGUF file; the caller has to close `LoadedModel.model`.
+
+    Args:
+        cancelled: called now and then; True stops loading.
+        meanwhile: entered while llama.cpp reads the file.
 
     Raises:
         ModelFileError: the file is not a complete, valid GGUF file.
@@ -102,8 +114,13 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     if needs_probe(gguf):
         probe(gguf, settings.threads, cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    model = Model(path, settings, cancelled)
+    with meanwhile or nullcontext():
+        model = Model(path, settings, cancelled)
     try:
+        # A command may have these imported while llama.cpp reads the file.
+        from r1local.prompts.chat_template import ChatTemplate
+        from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
+
         specials = model.vocabulary.specials
         dialect = dialect_of(program.source, specials.texts) or R1
         thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
@@ -133,7 +150,7 @@ def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
         yield Notice("thinking", message)
 
 
-def _unused(template: ChatTemplate) -> Iterator[Notice]:
+def _unused(template: "ChatTemplate") -> Iterator[Notice]:
     for name in template.unused_arguments:
         message = f"the chat template has no variable {name}: --template-arg {name} has no effect"
         yield Notice("template", message)

@@ -4,27 +4,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic
-
-from rich.console import Console
-
-from r1local.ui.console import LiveRows, can_repaint, live_line
+from typing import IO
 
 #: Seconds before a wait is shown, and between two repaints.
 _INTERVAL_S = 0.5
 
 
 @contextmanager
-def busy(console: Console, what: str) -> Iterator[None]:
+def busy(stream: IO[str], what: str) -> Iterator[None]:
     """Show what the program is busy with, and for how long; leave no trace of it afterwards.
 
     A thread paints, because the work is a call into llama.cpp that blocks until it is
-    done. Nothing else may write on the console meanwhile.
+    done. Nothing else may write on the stream meanwhile.
     """
-    if not can_repaint(console):
+    if not stream.isatty():
         yield
         return
     done = Event()
-    painter = Thread(target=_paint, args=(console, what, done), daemon=True)
+    painter = Thread(target=_paint, args=(stream, what, done), daemon=True)
     painter.start()
     try:
         yield
@@ -33,12 +30,19 @@ def busy(console: Console, what: str) -> Iterator[None]:
         painter.join()
 
 
-def _paint(console: Console, what: str, done: Event) -> None:
+def _paint(stream: IO[str], what: str, done: Event) -> None:
     started = monotonic()
-    rows: LiveRows | None = None
+    if done.wait(_INTERVAL_S):
+        return
+    # Importing rich takes longer than many a wait.
+    from r1local.ui.console import LiveRows, can_repaint, console_for, live_line
+
+    console = console_for(stream)
+    if not can_repaint(console):
+        return
+    rows = LiveRows(console)
     with suppress(OSError, ValueError):  # the terminal may have been closed
-        while not done.wait(_INTERVAL_S):
-            rows = rows or LiveRows(console)
+        while not done.is_set():
             rows.update([], [live_line(console, f"{what} … {monotonic() - started:.0f} s")])
-        if rows:
-            rows.update([], [])
+            done.wait(_INTERVAL_S)
+        rows.update([], [])
