@@ -18,6 +18,7 @@ FLOORS = (
     "errors",
     "units",
     "conversation",
+    "kv_state",
     "events",
     "config",
     "answers",
@@ -29,6 +30,7 @@ FLOORS = (
     "hub",
     "models",
     "replies",
+    "opening",
     "voting",
     "sessions",
     "ui",
@@ -39,7 +41,7 @@ FLOORS = (
 )
 #: All that some rooms may reach, directly or through others: screens and files know no engine.
 REACHES = {
-    "sessions": {"errors", "conversation", "units", "config", "events"},
+    "sessions": {"errors", "conversation", "kv_state", "units", "config", "events"},
     "ui": {
         "errors",
         "conversation",
@@ -118,6 +120,26 @@ def closure(module: str) -> set[str]:
 
 def within(module: str, rooms: set[str]) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
+
+
+#: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
+KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
+OF_ENGINES = {"engine", "models.loading", "replies.generation", "replies.local", "replies.together"}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if within(module, KNOW_NO_ENGINE)])
+def test_nobody_above_knows_which_engine_replies(module: str) -> None:
+    assert {each for each in imported_modules(module) if within(each, OF_ENGINES)} == set()
+
+
+def test_the_protocol_loads_no_llama_cpp() -> None:
+    code = "import sys, r1local.replies.engine; assert 'llama_cpp' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", ["replies.engine", "replies.abilities"])
+def test_the_protocol_of_an_engine_knows_none(module: str) -> None:
+    assert {each for each in closure(module) if within(each, OF_ENGINES - {"engine"})} == set()
 
 
 def test_every_room_has_a_floor() -> None:
