@@ -15,9 +15,11 @@ def warn_of_unknown_variables() -> None:
     from r1local.config.options import preferences
     from r1local.ui.console import console_for, print_notice
 
-    known = {option.variable for option in preferences()}
+    known = {option.variable.removeprefix(_PREFIX) for option in preferences()}
     for name in sorted(os.environ):
-        if name.startswith(_PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "r1local config lists what there is"
+        own = name.removeprefix(_PREFIX)
+        if own != name and own not in known:
+            near = get_close_matches(own, known, n=1)
+            meant = f"did you mean {_PREFIX}{near[0]}?" if near else ""
+            hint = meant or "r1local config lists what there is"
             print_notice(console_for(sys.stderr), f"{name} has no effect: {hint}")
