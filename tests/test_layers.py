@@ -33,6 +33,7 @@ FLOORS = (
     "opening",
     "voting",
     "sessions",
+    "diagnosis",
     "ui",
     "chat",
     "commands",
@@ -179,7 +180,7 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"]]
+    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"], ["doctor"]]
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

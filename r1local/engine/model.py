@@ -11,7 +11,7 @@ from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.background import begun
 from r1local.engine.batch import Batch
-from r1local.engine.library import decode_error, load_llama, log
+from r1local.engine.library import decode_error, device_list, load_llama, log
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
@@ -37,6 +37,8 @@ class LoadSettings:
             number than `context_window` counts as that.
         flash_attention: use it where llama.cpp can; quantized KV caches need it.
         micro_batch: tokens that are computed at once.
+        gpus: numbers of the GPUs that may be used, among those that `library.gpus` returns;
+            None means all of them.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
     """
@@ -49,6 +51,7 @@ class LoadSettings:
     kv_tokens: int = 0
     flash_attention: bool = True
     micro_batch: int = BATCH_TOKENS
+    gpus: tuple[int, ...] | None = None
     weights: bool = True
     repack: bool = True
 
@@ -236,6 +239,9 @@ class Model:
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
         )
+        if settings.gpus is not None:
+            devices = device_list(settings.gpus)  # has to live until the model is loaded
+            params.devices = ctypes.addressof(devices)
         leave_out_broken_amx()
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,46 @@ def available_memory() -> int:
     available: int = psutil.virtual_memory().available
     limits = [*map(_cgroup_free_memory, _own_cgroups()), *_own_free_memory()]
     return min([available, *(limit for limit in limits if limit is not None)])
+
+
+def total_memory() -> int:
+    """Return the bytes of memory that this machine has."""
+    total: int = psutil.virtual_memory().total
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Physical cores and logical CPUs of this machine, and what this process may use of them.
+
+    `allowed` are logical CPUs by affinity, `quota` is how many CPUs' time cgroups grant; None
+    means that they don't limit it. `usable` is the number of cores that threads are made for.
+    """
+
+    physical: int
+    logical: int
+    allowed: int
+    quota: float | None
+    usable: int
+
+
+def cores() -> Cores:
+    """Return the cores of this machine and the limits on them."""
+    logical = os.cpu_count() or 1
+    quotas = [quota for group in _own_cgroups() if (quota := _cgroup_cpus(group)) is not None]
+    return Cores(
+        physical=psutil.cpu_count(logical=False) or logical,
+        logical=logical,
+        allowed=len(_allowed_cpus()),
+        quota=min(quotas, default=None),
+        usable=usable_cores(),
+    )
+
+
+def memory_limit() -> int | None:
+    """Return the bytes of memory that cgroups allow this process, or None without a limit."""
+    limits = [_cgroup_memory_limit(group) for group in _own_cgroups()]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def boot_id() -> str:
@@ -210,4 +251,18 @@ def _cgroup_free_memory(root: Path) -> int | None:
         except (OSError, ValueError):  # no such file, or the limit is "max"
             continue
         return max(0, limit - used + int(stat.get(reclaimable_key, 0)))
+    return None
+
+
+def _cgroup_memory_limit(root: Path) -> int | None:
+    """Return the cgroup's memory limit in bytes, or None without one.
+
+    Version 1 writes a number close to 2**63 where there is none.
+    """
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = int((root / name).read_text())
+        except (OSError, ValueError):  # no such file, or the limit is "max"
+            continue
+        return limit if limit < total_memory() else None
     return None
