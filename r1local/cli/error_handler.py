@@ -59,7 +59,7 @@ def exit_code(command: Callable[[], int]) -> int:
         return EXIT_BROKEN_PIPE
     except OSError as error:
         if _lacks_memory(error):
-            _print_error("there is too little memory", _MEMORY_HINT)
+            _print_plainly("there is too little memory", _MEMORY_HINT)
             return EXIT_ERROR
         # Adapters translate their own errors, so this one is stdout's: usually a full disk.
         streams.drop(sys.stdout)
@@ -68,7 +68,7 @@ def exit_code(command: Callable[[], int]) -> int:
         return EXIT_ERROR
     except Exception as error:
         if _lacks_memory(error):
-            _print_error("there is too little memory", _MEMORY_HINT)
+            _print_plainly("there is too little memory", _MEMORY_HINT)
             return EXIT_ERROR
         report = _write_report()
         _print_error(
@@ -100,7 +100,12 @@ def _print_error(message: str, hint: str) -> None:
 
         print_error(sys.stderr, message, hint)
     except (MemoryError, ImportError):  # there isn't even enough memory left for that
-        sys.stderr.write(f"error: {message}\nhint: {hint}\n")
+        _print_plainly(message, hint)
+
+
+def _print_plainly(message: str, hint: str) -> None:
+    """Print an error without importing anything."""
+    sys.stderr.write(f"error: {message}\nhint: {hint}\n")
 
 
 def _write_report() -> str:

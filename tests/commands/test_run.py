@@ -836,6 +836,7 @@ def test_the_exit_code_is_of_the_reply_without_its_loops(
     monkeypatch.setattr("sys.argv", ["r1local", "run", "hi", "-m", str(scripted("")), *arguments])
     with Path(os.devnull).open() as nothing, pytest.raises(SystemExit) as ended:
         monkeypatch.setattr("sys.stdin", nothing)
+        monkeypatch.setattr("os._exit", sys.exit)
         main()
     assert (ended.value.code, capsys.readouterr().out) == (code, out)
 
