@@ -10,7 +10,7 @@ import typer
 
 from r1local.cli.calls import Command
 from r1local.cli.plain import switches, value_of
-from r1local.config.kinds import Assignments, Choice, File, Kind, Switch
+from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
 
@@ -76,7 +76,7 @@ def _parameter(option: Option) -> Parameter:
         help=option.help,
         show_default=(not switch and option.default_words) or False,
     )
-    repeated = list[str] if isinstance(option.kind, Assignments) else str
+    repeated = list[str] if isinstance(option.kind, Assignments | Several) else str
     value = bool if switch else Path if isinstance(option.kind, File) else repeated
     annotation = Annotated[value | None, info]  # type: ignore[valid-type]
     kind = Parameter.POSITIONAL_OR_KEYWORD

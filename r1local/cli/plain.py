@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1local.cli.calls import Command, chat_command, list_command, run_command
-from r1local.config.kinds import Assignments, File, Kind, Switch
+from r1local.config.kinds import Assignments, File, Kind, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
 from r1local.errors import InvalidSetting, UsageError
@@ -48,6 +48,8 @@ def value_of(name: str, kind: Kind, text: object) -> Any:
     if isinstance(text, bool):
         return text
     try:
+        if isinstance(kind, Several) and isinstance(text, list):
+            return kind.parse(name, ",".join(text))
         if isinstance(text, list):  # an option that may be repeated
             return {n: v for each in text for n, v in kind.parse(name, each).items()}
         return kind.parse(name, str(text))
@@ -90,7 +92,7 @@ def _read(
             text = next(left, "-")
             if text.startswith("-"):
                 return None
-        if isinstance(option.kind, Assignments):
+        if isinstance(option.kind, Assignments | Several):
             texts.setdefault(option.name, []).append(text)
         else:
             texts[option.name] = Path(text) if isinstance(option.kind, File) else text
