@@ -206,3 +206,14 @@ def test_help_is_light(arguments: list[str]) -> None:
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_plain_question_waits_for_nothing_it_does_not_need() -> None:
+    code = (
+        "import sys; from r1local.cli.plain import plain_command\n"
+        "assert plain_command(['run', 'Hi']) and plain_command(['list'])\n"
+        "import r1local.commands.run\n"
+        "heavy = {'typer', 'pydantic', 'rich', 'jinja2', 'jsonschema', 'wcwidth'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

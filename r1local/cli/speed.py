@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from r1local.cli.app import Command, app
+from r1local.cli.app import app
+from r1local.cli.calls import Command
 from r1local.cli.options import one_of, takes_options
 from r1local.config.options import ModelFormat
 

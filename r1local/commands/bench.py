@@ -100,7 +100,7 @@ def bench(options: BenchOptions) -> int:
 
 def _measure(benchmark: Benchmark, results: _Results) -> None:
     """Collect the figures, and say on stderr what is being measured."""
-    with working(console_for(sys.stderr)) as tell, closing(benchmark.events()) as events:
+    with working(sys.stderr) as tell, closing(benchmark.events()) as events:
         for event in events:
             match event:
                 case Step(words):
@@ -123,7 +123,7 @@ def _compared(
     """Let llama-bench do the same work; if it fails, say so, since the rest is measured."""
     assert benchmark.settings
     try:
-        with working(console_for(sys.stderr)) as tell:
+        with working(sys.stderr) as tell:
             tell("llama-bench")
             return llama_bench.compare(
                 program,

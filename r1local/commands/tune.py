@@ -82,7 +82,7 @@ def _trials(tuning: Tuning) -> list[Trial]:
     """Return the values that were tried; say on stderr what is being measured."""
     trials, left_out = [], []
     err = console_for(sys.stderr)
-    with working(err) as tell, closing(tuning.events()) as events:
+    with working(sys.stderr) as tell, closing(tuning.events()) as events:
         for event in events:
             match event:
                 case Step(words):

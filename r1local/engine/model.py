@@ -11,6 +11,7 @@ from typing import Any
 
 from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
+from r1local.engine.background import begun
 from r1local.engine.batch import Batch, shared_prefix
 from r1local.engine.library import ABORTED, decode_error, load_llama, log
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, GRAPH_BYTES, KV_CACHE_TYPES
@@ -83,11 +84,16 @@ class Model:
         self._model: Any = self._load(path, settings, cancelled)
         try:
             self._expect_generator(path)
-            self._context = self._make_context(settings)
+            vocabulary = self._llama.llama_model_get_vocab(self._model)
+            # Reading a large vocabulary takes as long as making room for a context.
+            read = begun(lambda: Vocabulary(vocabulary))
+            try:
+                self._context = self._make_context(settings)
+            finally:
+                self.vocabulary = read()
             self._memory = self._llama.llama_get_memory(self._context)
             if not self._memory:  # embedding models read whole texts and have no KV cache
                 raise _no_generator(path)
-            self.vocabulary = Vocabulary(self._llama.llama_model_get_vocab(self._model))
         except BaseException:
             self.close()
             raise
