@@ -35,6 +35,7 @@
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     │   └── OutOfMemory             memory ran out while loading or evaluating
     ├── InferenceError              llama.cpp failed while evaluating
+    ├── BenchmarkError              another program that is compared with failed
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
@@ -214,6 +215,10 @@ class OutOfMemory(ModelLoadError, InferenceError):
 
 class DeviceError(R1LocalError):
     """A device to compute on can't be reached or used."""
+
+
+class BenchmarkError(R1LocalError):
+    """A program to compare with failed, or its figures can't be read."""
 
 
 class ChatTemplateError(R1LocalError):

@@ -69,7 +69,8 @@ def _reply(
 
 def _loading(name: str, kind: Kind, help_: str, default: Any = None, **more: Any) -> Option:
     """Return an option of how a model is loaded; by default it is named like its field."""
-    places: dict[str, Any] = {"group": "loading", "commands": ("run", "chat"), "per_model": True}
+    commands = ("run", "chat", "bench", "tune")
+    places: dict[str, Any] = {"group": "loading", "commands": commands, "per_model": True}
     return Option(name, kind, help_, default, **places | more)
 
 

@@ -12,7 +12,6 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -127,8 +126,8 @@ def load_llama() -> Any:
         module = _import_low_level()
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelLoadError(
-            "llama.cpp could not be loaded",
-            f"{error}; look for the cause with: r1local doctor",
+            "llama.cpp's library can't be loaded",
+            f"the system says: {error}; look for the cause with: r1local doctor",
         ) from error
     log.callback = module.llama_log_callback(log.write)
     module.llama_log_set(log.callback, None)
@@ -174,6 +173,8 @@ _GGML_FUNCTIONS: tuple[tuple[str, Any, list[Any]], ...] = (
 
 def versions() -> dict[str, str]:
     """Return the versions of llama-cpp-python and llama.cpp, and the backends compiled in."""
+    from importlib.metadata import version  # imports the email package
+
     library = load_ggml()
     names = (
         library.ggml_backend_reg_name(library.ggml_backend_reg_get(index)).decode()

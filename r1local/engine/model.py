@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from r1local.engine.amx import leave_out_broken_amx
+from r1local.engine.background import begun
 from r1local.engine.batch import Batch, shared_prefix
 from r1local.engine.draft_batch import DraftBatch
 from r1local.engine.library import ABORTED, decode_error, load_llama, log, with_fields
@@ -51,11 +52,16 @@ class Model:
         self._model: Any = self._load(path, settings, cancelled)
         try:
             self._expect_generator(path)
-            self._context = self._make_context(settings)
+            vocabulary = self._llama.llama_model_get_vocab(self._model)
+            # Reading a large vocabulary takes as long as making room for a context.
+            read = begun(lambda: Vocabulary(vocabulary))
+            try:
+                self._context = self._make_context(settings)
+            finally:
+                self.vocabulary = read()
             self._memory = self._llama.llama_get_memory(self._context)
             if not self._memory:  # embedding models read whole texts and have no KV cache
                 raise _no_generator(path)
-            self.vocabulary = Vocabulary(self._llama.llama_model_get_vocab(self._model))
         except BaseException:
             self.close()
             raise
@@ -63,6 +69,7 @@ class Model:
         self._draft = DraftBatch()
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
+        self.settings = settings
         self.sequences = settings.sequences
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
@@ -219,8 +226,12 @@ class Model:
         code = self._llama.llama_decode(self._context, self._next_batch)
         if code:
             raise decode_error(code)
-        self._llama.llama_synchronize(self._context)  # so that steps can be timed
+        self.wait()  # so that steps can be timed
         self._evaluated.append(token)
+
+    def wait(self) -> None:
+        """Wait until everything has been computed; a GPU still computes when calls return."""
+        self._llama.llama_synchronize(self._context)
 
     def speculate(self, token: int, draft: Sequence[int]) -> None:
         """Evaluate one more token, together with a draft of those that may follow.
@@ -238,7 +249,7 @@ class Model:
         if code := self._llama.llama_decode(self._context, self._draft.written(token, draft)):
             self._keep(self.position)
             raise decode_error(code)
-        self._llama.llama_synchronize(self._context)
+        self.wait()
         self._evaluated.append(token)
 
     def accept(self, tokens: Sequence[int]) -> bool:

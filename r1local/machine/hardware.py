@@ -2,8 +2,11 @@
 
 import ctypes
 import os
+import platform
+import re
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
+_CPU_INFO = Path("/proc/cpuinfo")
+_CLEAR_REFS, _OWN_STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 #: Bytes of a thread's stack if its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
 _STACK = 8 * 2**20
 
@@ -86,6 +91,39 @@ def boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return f"{psutil.boot_time():.0f}"
+
+
+def processor() -> str:
+    """Return the name of the processor, as the system has it."""
+    with suppress(OSError):  # Linux; the standard library knows other systems' names
+        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            label, _, name = line.partition(":")
+            if label.strip() in ("model name", "Hardware", "Model"):
+                return name.strip()
+    return platform.processor() or platform.machine()
+
+
+def forget_peak_memory() -> bool:
+    """Start counting this process's peak memory anew; return whether the system can (Linux)."""
+    try:
+        _CLEAR_REFS.write_text("5")  # resets the peak (Linux: Documentation/filesystems/proc.rst)
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process had, mapped files included."""
+    with suppress(OSError):
+        match = re.search(r"VmHWM:\s*(\d+) kB", _OWN_STATUS.read_text())
+        if match:
+            return int(match[1]) * 1024
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 #: Bytes copied to measure memory, many times more than caches hold; and how many times.

@@ -19,7 +19,6 @@ from r1local.machine.memory import (
     MemoryFacts,
     Placement,
     context_bytes,
-    cpu_read_per_token,
     gpu_bytes,
     memory_bytes,
     plain_batch,
@@ -41,7 +40,6 @@ __all__ = [
     "default_context",
     "plan",
     "retreat",
-    "tokens_per_second",
 ]
 
 #: Where a model runs: entirely on GPUs, partly, on the CPU, or not in this machine's memory.
@@ -56,9 +54,6 @@ _TOKENS_A_REPLY = 8_192
 #: The most sequences in a KV cache for which plain attention is no slower on the CPU at any
 #: length: for each sequence it computes the scores of the tokens of all sequences.
 _PLAIN_SEQUENCES = 8
-#: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
-#: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.
-_BANDWIDTH_SHARE = (0.5, 0.85)
 #: Share of the memory that was too much with which loading is tried once more.
 _SECOND_TRY = 0.75
 
@@ -335,24 +330,3 @@ class _Planner:
                 "give a smaller --context, or a smaller --kv-cache",
             )
         return None
-
-
-def tokens_per_second(facts: MemoryFacts, plan: Plan, machine: Machine) -> tuple[float, float]:
-    """Return the range of the speed of generation at an empty context; (0, 0) if unknown.
-
-    One token reads all its weights once, so the memory's bandwidth is the upper limit; 50 to 85 %
-    of it is reached in practice.
-    """
-    by_cpu = cpu_read_per_token(facts, plan.placement)
-    seconds = 0.0
-    for read, bandwidth in (
-        (facts.read_per_token - by_cpu, machine.gpu_bandwidth),
-        (by_cpu, machine.memory_bandwidth),
-    ):
-        if read and not bandwidth:
-            return 0.0, 0.0
-        seconds += read / (bandwidth or 1.0)
-    if plan.kind == "no" or not seconds:
-        return 0.0, 0.0
-    least, most = _BANDWIDTH_SHARE
-    return least / seconds, most / seconds

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from r1local.engine.drafts import Drafts
 from r1local.engine.load_settings import LoadSettings
@@ -20,10 +22,11 @@ from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, PlanRequest, plan, retreat
 from r1local.machine.this_machine import survey_machine
 from r1local.models.load_options import LoadOptions, load_options
-from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
 from r1local.prompts.template_process import TemplateProgram
-from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
+
+if TYPE_CHECKING:
+    from r1local.prompts.chat_template import ChatTemplate
 
 __all__ = ["LoadOptions", "LoadedModel", "load", "load_options"]
 
@@ -46,7 +49,7 @@ class LoadedModel:
     """
 
     model: Model
-    template: ChatTemplate
+    template: "ChatTemplate"
     notices: tuple[Notice, ...]
     load_s: float
     details: str
@@ -55,8 +58,17 @@ class LoadedModel:
     drafts: Drafts | None = None
 
 
-def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> LoadedModel:
+def load(
+    path: Path,
+    options: LoadOptions,
+    cancelled: Callable[[], bool],
+    meanwhile: AbstractContextManager[object] | None = None,
+) -> LoadedModel:
     """Load the model in a GGUF file; the caller has to close `LoadedModel.model`.
+
+    Args:
+        cancelled: called now and then; True stops loading.
+        meanwhile: entered while llama.cpp reads the file.
 
     Raises:
         ModelFileError: the file is not a complete, valid GGUF file.
@@ -80,8 +92,13 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     if needs_probe(gguf):
         probe(gguf, options.threads or _threads(gguf), cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    model, made = _open(gguf, options, made, partial(retreat, facts, machine), cancelled)
+    with meanwhile or nullcontext():
+        model, made = _open(gguf, options, made, partial(retreat, facts, machine), cancelled)
     try:
+        # A command may have these imported while llama.cpp reads the file.
+        from r1local.prompts.chat_template import ChatTemplate
+        from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
+
         vain = filter(None, (numa_problem, lock_problem() if options.mlock else None))
         specials = model.vocabulary.specials
         dialect = dialect_of(program.source, specials.texts) or R1
@@ -145,7 +162,7 @@ def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
         yield Notice("thinking", message)
 
 
-def _unused(template: ChatTemplate) -> Iterator[Notice]:
+def _unused(template: "ChatTemplate") -> Iterator[Notice]:
     for name in template.unused_arguments:
         message = f"the chat template has no variable {name}: --template-arg {name} has no effect"
         yield Notice("template", message)

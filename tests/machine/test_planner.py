@@ -21,7 +21,8 @@ from r1local.machine.memory import (
     memory_bytes,
     plain_batch,
 )
-from r1local.machine.planner import PlanRequest, plan, retreat, tokens_per_second
+from r1local.machine.planner import PlanRequest, plan, retreat
+from r1local.machine.speed import tokens_per_second
 from r1local.machine.split import holds
 from r1local.models.catalog import CatalogModel, load_catalog
 from r1local.models.loading import LoadOptions, load
@@ -118,23 +119,6 @@ def test_what_fits_nowhere_says_how_much_it_needs() -> None:
     made = plan(known("671b"), Machine(memory=16 * GIB))
     assert made.kind == "no"
     assert "needs 37" in made.reason
-
-
-def test_speed_follows_the_bytes_read() -> None:
-    machine = Machine(memory=16 * GIB, memory_bandwidth=50e9)
-    facts = known("7b")
-    least, most = tokens_per_second(facts, plan(facts, machine), machine)
-    assert least == pytest.approx(0.5 * 50e9 / facts.read_per_token)
-    assert most == pytest.approx(0.85 * 50e9 / facts.read_per_token)
-    assert 5 < least < most < 10
-
-
-def test_speed_is_unknown_without_a_bandwidth() -> None:
-    facts = known("7b")
-    gpu = Machine(memory=16 * GIB, gpus=(24 * GIB,), memory_bandwidth=50e9)
-    assert tokens_per_second(facts, plan(facts, gpu), gpu) == (0.0, 0.0)
-    small = Machine(memory=GIB, memory_bandwidth=50e9)
-    assert tokens_per_second(facts, plan(facts, small), small) == (0.0, 0.0)
 
 
 GPUS = st.lists(st.integers(0, 96 * GIB), max_size=3).map(tuple)

@@ -109,7 +109,7 @@ from r1local.engine.library import load_llama
 from r1local.machine import hardware
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.generation import reply_to, tokenised_prompt
 from r1local.replies.settings import ReplySettings
 from r1local.conversation import Message
 
@@ -121,7 +121,8 @@ options = LoadOptions(context=8192, threads=1)
 loaded = load(path, options, lambda: False)
 print(loaded.model.context_window, loaded.notices[0].message)
 settings = ReplySettings(max_tokens=4)
-print(len(list(generate(loaded, [Message("user", "hi")], settings, Control()))))
+prompt = tokenised_prompt(loaded, [Message("user", "hi")], settings)
+print(len(list(reply_to(loaded, prompt, settings, Control()))))
 """
 
 
@@ -129,7 +130,7 @@ print(len(list(generate(loaded, [Message("user", "hi")], settings, Control()))))
 @pytest.mark.skipif(sys.platform != "linux", reason="limits that Linux keeps")
 def test_less_memory_than_planned_halves_the_context() -> None:
     command = [sys.executable, "-c", _IN_LITTLE_MEMORY, str(smollm2())]
-    done = subprocess.run([*command, "440"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, "520"], capture_output=True, text=True, check=True)
     said, events = done.stdout.splitlines()
     assert said.startswith("4096 llama.cpp can't make room for a context of 8,192 tokens")
     assert said.endswith("it is loaded with a context of 4,096 tokens on the CPU")
