@@ -203,11 +203,17 @@ class Drafts:
     Earlier texts remain, such as thoughts that are no longer in the prompt, or a reply that is
     asked for again.
 
+    Args:
+        for_repeatable: see below.
+
     Attributes:
         pace: what drafts are worth with this model on this machine.
+        for_repeatable: whether replies that are expected to be the same each time may have drafts:
+            which steps pay depends on the time, and steps of several tokens may round otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, for_repeatable: bool = True) -> None:
+        self.for_repeatable = for_repeatable
         self.pace = Pace()
         self._automaton = SuffixAutomaton()
         self._experience = [list(_AMONG_OTHERS), list(_ALONE)]

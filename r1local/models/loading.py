@@ -13,6 +13,7 @@ from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.offload import Offload, lock_problem, spread_over_nodes
 from r1local.engine.probe import needs_probe, probe
+from r1local.engine.rounding import rounds_alike
 from r1local.engine.rpc import add_server
 from r1local.errors import ChatTemplateError, OutOfMemory
 from r1local.events.reply import Notice, NoticeKind
@@ -112,7 +113,7 @@ def load(
     without_effect = (Notice("offload", each) for each in vain)
     notices = (*made.notices, *without_effect, *unknown, *_unused(template))
     holds = partial(_holds, facts, machine, options.request)
-    drafts = Drafts() if options.draft != "none" and model.can_draft else None
+    drafts = _drafts(gguf, options, made) if model.can_draft else None
     load_s, details = time.monotonic() - started, _details(gguf, made)
     return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
 
@@ -146,6 +147,15 @@ def _extent(plan: Plan) -> str:
     layers = f"{plan.gpu_layers} of {plan.layers} layers on the GPU"
     apart = f", the experts of {plan.cpu_experts} on the CPU" if plan.cpu_experts else ""
     return f"{layers}{apart} and {context}"
+
+
+def _drafts(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> Drafts | None:
+    """Return what drafts are made from, if any are to be made."""
+    if options.draft == "none":
+        return None
+    on_cpu = not plan.gpu_layers and not options.rpc
+    exact = on_cpu and plan.flash_attention and rounds_alike(gguf)
+    return Drafts(for_repeatable=exact or options.draft == "ngram")
 
 
 def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:

@@ -87,7 +87,7 @@ def reply_to(
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
-    speculation = _speculation(loaded, tokens) if cached is not None else None
+    speculation = _speculation(loaded, tokens, settings) if cached is not None else None
     steps: Model | Speculation = speculation or model
     prompt_s = time.monotonic() - started
     with ReplyStream(
@@ -120,11 +120,14 @@ def reply_to(
         )
 
 
-def _speculation(loaded: LoadedModel, prompt: Sequence[int]) -> Speculation | None:
+def _speculation(
+    loaded: LoadedModel, prompt: Sequence[int], settings: ReplySettings
+) -> Speculation | None:
     """Return what drafts a reply's tokens, if anything is to."""
-    if loaded.drafts is None:
+    drafts = loaded.drafts
+    if drafts is None or (settings.sampler.repeatable and not drafts.for_repeatable):
         return None
-    return Speculation(loaded.model, loaded.drafts.drafter(prompt), loaded.drafts.pace)
+    return Speculation(loaded.model, drafts.drafter(prompt), drafts.pace)
 
 
 def prompt_of(

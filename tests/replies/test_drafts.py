@@ -172,10 +172,42 @@ def test_without_repetition_nothing_is_drafted(scripted: Scripted) -> None:
         assert finished(events_of(model)).usage.draft_tokens == 0
 
 
-@pytest.mark.parametrize("draft", ["none", "ngram", "auto"])
-def test_the_option(scripted: Scripted, draft: str) -> None:
-    with loaded(scripted("ok"), draft=draft) as model:
-        assert (model.drafts is None) == (draft == "none")
+REPEATED = THOUGHT * 20
+REPEATABLE = [SamplerSettings(seed=1), SamplerSettings(temperature=0)]
+
+
+def drafted(model: LoadedModel, sampler: SamplerSettings) -> bool:
+    return finished(events_of(model, HI, ReplySettings(sampler))).usage.draft_tokens > 0
+
+
+@pytest.mark.parametrize("sampler", REPEATABLE)
+def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
+    scripted: Scripted, sampler: SamplerSettings
+) -> None:
+    with loaded(scripted(REPEATED)) as model:  # with plain attention
+        assert not drafted(model, sampler)
+        assert not drafted(model, sampler.with_seed())
+        assert drafted(model, SamplerSettings())
+        assert drafted(model, SamplerSettings().with_seed().later(1))
+
+
+@pytest.mark.parametrize("sampler", REPEATABLE)
+def test_a_repeatable_reply_has_drafts_where_they_round_alike(
+    scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    with loaded(scripted(REPEATED), kv_cache="q8_0") as model:
+        assert drafted(model, sampler)
+
+
+@pytest.mark.parametrize("sampler", REPEATABLE)
+def test_drafts_that_were_asked_for_are_in_all_replies(
+    scripted: Scripted, sampler: SamplerSettings
+) -> None:
+    with loaded(scripted(REPEATED), draft="ngram") as model:
+        assert drafted(model, sampler)
+    with loaded(scripted(REPEATED), draft="none") as model:
+        assert not drafted(model, sampler)
 
 
 def test_a_cancelled_reply_leaves_no_draft(models: dict[str, LoadedModel]) -> None:
