@@ -1,0 +1,323 @@
+"""Which attention, steps and threads are fastest for a model on this machine, by measuring.
+
+The time of a token grows linearly with the depth of the context, so that two depths tell where
+flash and plain attention cross. What was decided is kept in the cache folder and not measured
+again, since another decision may change the last bits of the scores, and so a seed's text.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from r1local.config.paths import cache_folder
+from r1local.config.user_files import replace_text
+from r1local.engine.library import load_llama
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP
+from r1local.engine.model import LoadSettings, Model
+from r1local.engine.timing import Timing
+from r1local.errors import R1LocalError
+from r1local.gguf.format import GGUFFile
+from r1local.machine import hardware
+
+#: The depths that are compared, in the middle of llama.cpp's steps of 256 tokens, and the context.
+_SHALLOW, _DEEP = 128, 1_152
+CALIBRATED_CONTEXT = 1_536
+#: The prompt that is read for comparison, and the steps it is read in.
+_PROMPT, _STEPS = 64, (64,)
+_ALL_PROMPT, _ALL_STEPS = 512, (32, 64, 128, 256, 512)
+#: What a choice has to gain before it replaces the simpler one, plain attention or fewer threads.
+_GAIN = 0.03
+#: Depths at which flash attention is left, at most; beyond it is never left.
+_NEVER = 2**17
+#: Rounds of measuring, the seconds that each of its parts may repeat a step, and the steps.
+_ROUNDS, _PART_S, _MOST_REPEATS = 3, 0.03, 12
+#: Seconds after which no more rounds begin, when a model is first used.
+_BUDGET_S = 0.6
+_MOST_BYTES = 100_000
+_T = TypeVar("_T")
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What is fastest for a model on this machine.
+
+    Args:
+        flash_until: tokens in the KV cache up to which flash attention generates faster.
+        flash_prompts: whether it reads prompts faster.
+        flash_batch: tokens that it computes at once.
+        plain_batch: tokens that plain attention computes at once, if memory allows.
+        threads: CPU threads to generate with; None if they weren't measured.
+        prompt_threads: CPU threads to read prompts with; None if they weren't measured.
+    """
+
+    flash_until: int
+    flash_prompts: bool
+    flash_batch: int
+    plain_batch: int
+    threads: int | None = None
+    prompt_threads: int | None = None
+
+    @property
+    def always_flash(self) -> bool:
+        """Whether flash attention is faster at every depth."""
+        return self.flash_until >= _NEVER
+
+
+#: What is used where nothing was measured.
+PLAIN = Calibration(0, False, BATCH_TOKENS, BATCH_TOKENS)
+
+
+def find(gguf: GGUFFile, sequences: int) -> Calibration | None:
+    """Return what was decided for a model on this machine, for so many replies at once."""
+    try:
+        entries = _read(_path(gguf))
+        return _calibration(entries[str(sequences)])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def keep(gguf: GGUFFile, sequences: int, decided: Calibration) -> None:
+    """Keep what was decided; nothing is kept where the cache folder can't be written."""
+    with suppress(OSError):
+        path = _path(gguf)
+        try:
+            entries = _read(path)
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            entries = {}
+        entries[str(sequences)] = asdict(decided)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, json.dumps({"version": _VERSION, "sequences": entries}))
+
+
+def calibrate(
+    model: Model,
+    settings: LoadSettings,
+    cancelled: Callable[[], bool],
+    *,
+    before: Calibration | None = None,
+    thorough: bool = False,
+) -> Calibration | None:
+    """Measure which attention, steps and threads are fastest.
+
+    Without `thorough` it takes about a second for a model of 100 MB, less for smaller ones, and
+    computes with one thread, whose processor time hardly depends on what else runs.
+
+    Args:
+        model: a loaded model; what it has evaluated stays.
+        settings: what it was loaded with.
+        cancelled: called between measurements; True ends them.
+        before: what was decided earlier; it is kept where the difference is slight.
+        thorough: measure threads and more steps as well, in wall time: for an idle machine.
+
+    Returns:
+        What was decided; None when cancelled, or if llama.cpp fails.
+    """
+    try:
+        with ExitStack() as stack:
+            return _Comparison(model, settings, cancelled, stack, thorough).decide(before)
+    except (R1LocalError, _Cancelled):
+        return None
+
+
+class _Cancelled(Exception):
+    """The user wants no more."""
+
+
+class _Comparison:
+    """Two contexts of a model, with plain and with flash attention, measured in turn."""
+
+    def __init__(
+        self,
+        model: Model,
+        settings: LoadSettings,
+        cancelled: Callable[[], bool],
+        stack: ExitStack,
+        thorough: bool,
+    ) -> None:
+        self._model = model
+        self._sequences = settings.sequences
+        self._settings = replace(
+            settings,
+            context_window=CALIBRATED_CONTEXT,
+            kv_tokens=0,
+            flash_start=None,
+            threads=settings.threads if thorough else 1,
+            prompt_threads=settings.prompt_threads if thorough else 1,
+        )
+        self._clock = time.perf_counter if thorough else _own_time
+        self._cancelled = cancelled
+        self._thorough = thorough
+        self._deadline = time.monotonic() + _BUDGET_S
+        self._steps = _ALL_STEPS if thorough else _STEPS
+        self._plain, self._flash = (
+            stack.enter_context(self._timing(flash=flash, micro_batch=_PROMPT))
+            for flash in (False, True)
+        )
+
+    def decide(self, before: Calibration | None) -> Calibration:
+        if not self._plain.fill(_SHALLOW) or not self._flash.fill(_SHALLOW):
+            return PLAIN  # a cache of another form can't pass from one attention to the other
+        threads = self._best_threads() if self._thorough else (None, None)
+        until = self._crossing()
+        if before and abs(before.flash_until - until) <= CONTEXT_STEP:
+            until = before.flash_until
+        (plain_batch, plain_s), (flash_batch, flash_s) = self._prompts()
+        return Calibration(until, flash_s < plain_s * (1 - _GAIN), flash_batch, plain_batch, *threads)
+
+    def _timing(self, *, flash: bool, micro_batch: int) -> Timing:
+        settings = replace(self._settings, flash_attention=flash, micro_batch=micro_batch)
+        return Timing(self._model.beside(settings), self._sequences, self._clock)
+
+    def _crossing(self) -> int:
+        """Return the depth up to which flash attention generates faster."""
+        best: dict[tuple[bool, int], float] = {}
+        for depth in self._rounds((_SHALLOW, _DEEP)):
+            for flash, timing in ((False, self._plain), (True, self._flash)):
+                timing.fill(depth)
+                seconds = timing.seconds_of_step(1)
+                repeats = min(_MOST_REPEATS, int(_PART_S / seconds))
+                seconds = timing.seconds_of_step(max(1, repeats))
+                best[flash, depth] = min(seconds, best.get((flash, depth), seconds))
+        shallow, deep = (best[False, d] - best[True, d] for d in (_SHALLOW, _DEEP))
+        return crossing(shallow / best[False, _SHALLOW], deep / best[False, _DEEP], shallow, deep)
+
+    def _prompts(self) -> tuple[tuple[int, float], tuple[int, float]]:
+        """Return the best step of each attention, and its seconds for the same prompt."""
+        tokens = _ALL_PROMPT if self._thorough else _PROMPT
+        depth = CALIBRATED_CONTEXT - 2 * _ALL_PROMPT
+        best: dict[tuple[bool, int], float] = {}
+        allowed = {False: self._settings.micro_batch, True: BATCH_TOKENS}
+        with ExitStack() as stack:
+            timings = {
+                (flash, step): stack.enter_context(self._timing(flash=flash, micro_batch=step))
+                for flash in (False, True)
+                for step in sorted({min(step, allowed[flash]) for step in self._steps})
+            }
+            for key in self._rounds(list(timings)):
+                timings[key].fill(depth)
+                seconds = timings[key].seconds_of_prompt(tokens)
+                best[key] = min(seconds, best.get(key, seconds))
+        return _fastest(best, flash=False), _fastest(best, flash=True)
+
+    def _best_threads(self) -> tuple[int, int]:
+        """Return the threads to generate with, and those to read prompts with."""
+        counts = thread_counts(hardware.performance_cores())
+        steps: dict[int, float] = {}
+        prompts: dict[int, float] = {}
+        for count in self._rounds(counts):
+            self._plain.use_threads(count, count)
+            self._plain.fill(_SHALLOW)
+            seconds = self._plain.seconds_of_step(_MOST_REPEATS)
+            steps[count] = min(seconds, steps.get(count, seconds))
+            seconds = self._plain.seconds_of_prompt(_PROMPT)
+            prompts[count] = min(seconds, prompts.get(count, seconds))
+        return _fewest(steps), _fewest(prompts)
+
+    def _rounds(self, what: Sequence[_T]) -> Iterator[_T]:
+        """Go over all that is compared, several times, as long as there is time."""
+        for number in range(_ROUNDS):
+            if number and not self._thorough and time.monotonic() > self._deadline:
+                return
+            for each in what:
+                if self._cancelled():
+                    raise _Cancelled
+                yield each
+
+
+def _own_time() -> float:
+    """Return the processor seconds of this thread, which other programs hardly change."""
+    # Windows counts them in steps of 16 ms.
+    return time.perf_counter() if sys.platform == "win32" else time.thread_time()
+
+
+def crossing(shallow_gain: float, deep_gain: float, shallow_s: float, deep_s: float) -> int:
+    """Return the tokens up to which flash attention is faster, in steps of 256.
+
+    Args:
+        shallow_gain: the share of plain attention's time that it saves at 128 tokens.
+        deep_gain: the same at 1,152 tokens.
+        shallow_s: the seconds that it saves a token at 128 tokens.
+        deep_s: the same at 1,152 tokens.
+    """
+    if max(shallow_gain, deep_gain) < _GAIN:
+        return 0
+    if deep_s >= shallow_s:
+        return _NEVER
+    depth = _SHALLOW + (_DEEP - _SHALLOW) * shallow_s / (shallow_s - deep_s)
+    return min(_NEVER, max(0, round(depth / CONTEXT_STEP) * CONTEXT_STEP))
+
+
+def thread_counts(most: int) -> list[int]:
+    """Return the numbers of threads worth trying: powers of two, and all cores."""
+    powers = [2**n for n in range(most.bit_length())]
+    return sorted({*powers, most})
+
+
+def _fastest(seconds: dict[tuple[bool, int], float], *, flash: bool) -> tuple[int, float]:
+    """Return the fastest step of an attention, and its seconds."""
+    return min(
+        ((step, value) for (kind, step), value in seconds.items() if kind == flash),
+        key=lambda pair: pair[1],
+    )
+
+
+def _fewest(seconds: dict[int, float]) -> int:
+    """Return the fewest threads than which no more are notably faster."""
+    best = min(seconds.values())
+    return min(count for count, value in seconds.items() if value * (1 - _GAIN) <= best)
+
+
+def _path(gguf: GGUFFile) -> Path:
+    """Return the file of what was decided: named after model files, processor and llama.cpp.
+
+    Raises:
+        OSError: one of the model's files has gone.
+    """
+    files = [(str(part.resolve()), part.stat()) for part in gguf.parts]
+    identity = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
+    cores = hardware.usable_cores()
+    text = json.dumps([load_llama().llama_version().decode(), hardware.processor(), cores, identity])
+    name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return cache_folder() / "calibration" / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the entries of a file by the number of replies at once.
+
+    Raises:
+        OSError, ValueError, TypeError, KeyError, RecursionError: it is missing or damaged.
+    """
+    with path.open("rb") as file:
+        data = json.loads(file.read(_MOST_BYTES))
+    if data["version"] != _VERSION:
+        raise ValueError("of another version")
+    return dict(data["sequences"])
+
+
+def _calibration(entry: dict[str, Any]) -> Calibration:
+    """Return what an entry says.
+
+    Raises:
+        ValueError, TypeError, KeyError: it has another shape.
+    """
+    threads = (entry["threads"], entry["prompt_threads"])
+    return Calibration(
+        _whole(entry["flash_until"], 0, _NEVER),
+        entry["flash_prompts"] is True,
+        _whole(entry["flash_batch"], 1, BATCH_TOKENS),
+        _whole(entry["plain_batch"], 1, BATCH_TOKENS),
+        *(None if count is None else _whole(count, 1, 512) for count in threads),
+    )
+
+
+def _whole(value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError("out of range")
+    return value
