@@ -1,4 +1,4 @@
-"""How long evaluation takes at any depth of the context, measured without filling it by computing."""
+"""The time that evaluation takes at any depth of the context, without computing up to there."""
 
 from collections.abc import Callable
 from typing import Any

@@ -30,15 +30,17 @@ _SHALLOW, _DEEP = 128, 1_152
 CALIBRATED_CONTEXT = 1_536
 #: The prompt that is read for comparison, and the steps it is read in.
 _PROMPT, _STEPS = 64, (64,)
-_ALL_PROMPT, _ALL_STEPS = 512, (32, 64, 128, 256, 512)
+_ALL_STEPS = (32, 64, 128, 256, 512)
+#: Seconds for `_PROMPT` tokens from which on fewer steps are tried, since each takes as long.
+_SLOW_PROMPT_S = 0.5
 #: What a choice has to gain before it replaces the simpler one, plain attention or fewer threads.
 _GAIN = 0.03
 #: Depths at which flash attention is left, at most; beyond it is never left.
 _NEVER = 2**17
 #: Rounds of measuring, the seconds that each of its parts may repeat a step, and the steps.
 _ROUNDS, _PART_S, _MOST_REPEATS = 3, 0.03, 12
-#: Seconds after which no more rounds begin, when a model is first used.
-_BUDGET_S = 0.6
+#: Seconds after which no more rounds begin: when a model is first used, and otherwise.
+_BUDGET_S, _THOROUGH_BUDGET_S = 0.6, 20.0
 _MOST_BYTES = 100_000
 _T = TypeVar("_T")
 _VERSION = 1
@@ -78,7 +80,7 @@ def find(gguf: GGUFFile, sequences: int) -> Calibration | None:
     """Return what was decided for a model on this machine, for so many replies at once."""
     try:
         entries = _read(_path(gguf))
-        return _calibration(entries[str(sequences)])
+        return _calibration(entries[str(_bucket(sequences))])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
@@ -91,7 +93,7 @@ def keep(gguf: GGUFFile, sequences: int, decided: Calibration) -> None:
             entries = _read(path)
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             entries = {}
-        entries[str(sequences)] = asdict(decided)
+        entries[str(_bucket(sequences))] = asdict(decided)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps({"version": _VERSION, "sequences": entries}))
 
@@ -142,9 +144,10 @@ class _Comparison:
         thorough: bool,
     ) -> None:
         self._model = model
-        self._sequences = settings.sequences
+        self._sequences = _bucket(settings.sequences)
         self._settings = replace(
             settings,
+            sequences=self._sequences,
             context_window=CALIBRATED_CONTEXT,
             kv_tokens=0,
             flash_start=None,
@@ -154,8 +157,7 @@ class _Comparison:
         self._clock = time.perf_counter if thorough else _own_time
         self._cancelled = cancelled
         self._thorough = thorough
-        self._deadline = time.monotonic() + _BUDGET_S
-        self._steps = _ALL_STEPS if thorough else _STEPS
+        self._deadline = time.monotonic() + (_THOROUGH_BUDGET_S if thorough else _BUDGET_S)
         self._plain, self._flash = (
             stack.enter_context(self._timing(flash=flash, micro_batch=_PROMPT))
             for flash in (False, True)
@@ -169,7 +171,13 @@ class _Comparison:
         if before and abs(before.flash_until - until) <= CONTEXT_STEP:
             until = before.flash_until
         (plain_batch, plain_s), (flash_batch, flash_s) = self._prompts()
-        return Calibration(until, flash_s < plain_s * (1 - _GAIN), flash_batch, plain_batch, *threads)
+        return Calibration(
+            until,
+            flash_s < plain_s * (1 - _GAIN),
+            flash_batch,
+            plain_batch if self._thorough else BATCH_TOKENS,
+            *threads,
+        )
 
     def _timing(self, *, flash: bool, micro_batch: int) -> Timing:
         settings = replace(self._settings, flash_attention=flash, micro_batch=micro_batch)
@@ -181,24 +189,26 @@ class _Comparison:
         for depth in self._rounds((_SHALLOW, _DEEP)):
             for flash, timing in ((False, self._plain), (True, self._flash)):
                 timing.fill(depth)
-                seconds = timing.seconds_of_step(1)
-                repeats = min(_MOST_REPEATS, int(_PART_S / seconds))
-                seconds = timing.seconds_of_step(max(1, repeats))
+                seconds = _seconds_of_steps(timing)
                 best[flash, depth] = min(seconds, best.get((flash, depth), seconds))
         shallow, deep = (best[False, d] - best[True, d] for d in (_SHALLOW, _DEEP))
         return crossing(shallow / best[False, _SHALLOW], deep / best[False, _DEEP], shallow, deep)
 
     def _prompts(self) -> tuple[tuple[int, float], tuple[int, float]]:
         """Return the best step of each attention, and its seconds for the same prompt."""
-        tokens = _ALL_PROMPT if self._thorough else _PROMPT
-        depth = CALIBRATED_CONTEXT - 2 * _ALL_PROMPT
+        tokens, steps = _PROMPT, list(_STEPS)
+        if self._thorough:
+            slow = self._plain.seconds_of_prompt(_PROMPT) > _SLOW_PROMPT_S
+            tokens = 2 * _PROMPT if slow else max(_ALL_STEPS)
+            steps = [step for step in _ALL_STEPS if step <= tokens]
+        depth = CALIBRATED_CONTEXT - 2 * max(_ALL_STEPS)
         best: dict[tuple[bool, int], float] = {}
         allowed = {False: self._settings.micro_batch, True: BATCH_TOKENS}
         with ExitStack() as stack:
             timings = {
                 (flash, step): stack.enter_context(self._timing(flash=flash, micro_batch=step))
                 for flash in (False, True)
-                for step in sorted({min(step, allowed[flash]) for step in self._steps})
+                for step in sorted({min(step, allowed[flash]) for step in steps})
             }
             for key in self._rounds(list(timings)):
                 timings[key].fill(depth)
@@ -214,7 +224,7 @@ class _Comparison:
         for count in self._rounds(counts):
             self._plain.use_threads(count, count)
             self._plain.fill(_SHALLOW)
-            seconds = self._plain.seconds_of_step(_MOST_REPEATS)
+            seconds = _seconds_of_steps(self._plain)
             steps[count] = min(seconds, steps.get(count, seconds))
             seconds = self._plain.seconds_of_prompt(_PROMPT)
             prompts[count] = min(seconds, prompts.get(count, seconds))
@@ -223,12 +233,18 @@ class _Comparison:
     def _rounds(self, what: Sequence[_T]) -> Iterator[_T]:
         """Go over all that is compared, several times, as long as there is time."""
         for number in range(_ROUNDS):
-            if number and not self._thorough and time.monotonic() > self._deadline:
+            if number and time.monotonic() > self._deadline:
                 return
             for each in what:
                 if self._cancelled():
                     raise _Cancelled
                 yield each
+
+
+def _seconds_of_steps(timing: Timing) -> float:
+    """Return the shortest time of a few steps, after one that doesn't count."""
+    seconds = timing.seconds_of_step(1)
+    return timing.seconds_of_step(max(1, min(_MOST_REPEATS, int(_PART_S / seconds))))
 
 
 def _own_time() -> float:
@@ -274,6 +290,11 @@ def _fewest(seconds: dict[int, float]) -> int:
     return min(count for count, value in seconds.items() if value * (1 - _GAIN) <= best)
 
 
+def _bucket(sequences: int) -> int:
+    """Return the power of two that stands for so many replies at once."""
+    return 1 << (sequences - 1).bit_length()
+
+
 def _path(gguf: GGUFFile) -> Path:
     """Return the file of what was decided: named after model files, processor and llama.cpp.
 
@@ -283,7 +304,9 @@ def _path(gguf: GGUFFile) -> Path:
     files = [(str(part.resolve()), part.stat()) for part in gguf.parts]
     identity = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
     cores = hardware.usable_cores()
-    text = json.dumps([load_llama().llama_version().decode(), hardware.processor(), cores, identity])
+    text = json.dumps(
+        [load_llama().llama_version().decode(), hardware.processor(), cores, identity]
+    )
     name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return cache_folder() / "calibration" / f"{name}.json"
 
