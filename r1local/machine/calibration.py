@@ -1,7 +1,7 @@
 """Which attention, steps and threads are fastest for a model on this machine, by measuring.
 
-The time of a token grows linearly with the depth of the context, so that two depths tell where
-flash and plain attention cross. What was decided is kept in the cache folder and not measured
+The time of a token grows linearly with the depth of the context, so that two depths tell up to
+where flash attention is worth it. What was decided is kept in the cache folder and not measured
 again, since another decision may change the last bits of the scores, and so a seed's text.
 """
 
@@ -18,29 +18,32 @@ from typing import Any, TypeVar
 from r1local.config.paths import cache_folder
 from r1local.config.user_files import replace_text
 from r1local.engine.library import load_llama
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP
+from r1local.engine.limits import BATCH_TOKENS, whole_steps
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.timing import Timing
 from r1local.errors import R1LocalError
 from r1local.gguf.format import GGUFFile
 from r1local.machine import hardware
 
-#: The depths that are compared, in the middle of llama.cpp's steps of 256 tokens, and the context.
-_SHALLOW, _DEEP = 128, 1_152
-CALIBRATED_CONTEXT = 1_536
-#: The prompt that is read for comparison, and the steps it is read in.
-_PROMPT, _STEPS = 64, (64,)
+#: The depths that are compared, and the context that has room for them.
+_SHALLOW, _DEEP = 32, 1_152
+CALIBRATED_CONTEXT = 1_792
+#: The prompt that is read for comparison, and the steps that are tried for longer ones.
+_PROMPT = 64
 _ALL_STEPS = (32, 64, 128, 256, 512)
 #: Seconds for `_PROMPT` tokens from which on fewer steps are tried, since each takes as long.
 _SLOW_PROMPT_S = 0.5
 #: What a choice has to gain before it replaces the simpler one, plain attention or fewer threads.
 _GAIN = 0.03
-#: Depths at which flash attention is left, at most; beyond it is never left.
+#: Where flash attention may be left, and what stands for never.
+_DEPTHS = range(0, 2**14, 32)
 _NEVER = 2**17
+#: An earlier decision is kept if the new one differs by less than this share, or so many tokens.
+_SAME_SHARE, _SAME_TOKENS = 0.25, 64
 #: Rounds of measuring, the seconds that each of its parts may repeat a step, and the steps.
 _ROUNDS, _PART_S, _MOST_REPEATS = 3, 0.03, 12
-#: Seconds after which no more rounds begin: when a model is first used, and otherwise.
-_BUDGET_S, _THOROUGH_BUDGET_S = 0.6, 20.0
+#: Seconds after which no more rounds of a kind begin: when a model is first used, and otherwise.
+_BUDGET_S, _THOROUGH_BUDGET_S = 0.25, 10.0
 _MOST_BYTES = 100_000
 _T = TypeVar("_T")
 _VERSION = 1
@@ -157,7 +160,7 @@ class _Comparison:
         self._clock = time.perf_counter if thorough else _own_time
         self._cancelled = cancelled
         self._thorough = thorough
-        self._deadline = time.monotonic() + (_THOROUGH_BUDGET_S if thorough else _BUDGET_S)
+        self._budget_s = _THOROUGH_BUDGET_S if thorough else _BUDGET_S
         self._plain, self._flash = (
             stack.enter_context(self._timing(flash=flash, micro_batch=_PROMPT))
             for flash in (False, True)
@@ -166,9 +169,9 @@ class _Comparison:
     def decide(self, before: Calibration | None) -> Calibration:
         if not self._plain.fill(_SHALLOW) or not self._flash.fill(_SHALLOW):
             return PLAIN  # a cache of another form can't pass from one attention to the other
-        threads = self._best_threads() if self._thorough else (None, None)
+        threads = self._use_best_threads() if self._thorough else (None, None)
         until = self._crossing()
-        if before and abs(before.flash_until - until) <= CONTEXT_STEP:
+        if before and abs(before.flash_until - until) <= max(_SAME_TOKENS, _SAME_SHARE * until):
             until = before.flash_until
         (plain_batch, plain_s), (flash_batch, flash_s) = self._prompts()
         return Calibration(
@@ -191,17 +194,18 @@ class _Comparison:
                 timing.fill(depth)
                 seconds = _seconds_of_steps(timing)
                 best[flash, depth] = min(seconds, best.get((flash, depth), seconds))
-        shallow, deep = (best[False, d] - best[True, d] for d in (_SHALLOW, _DEEP))
-        return crossing(shallow / best[False, _SHALLOW], deep / best[False, _DEEP], shallow, deep)
+        with_plain, with_flash = (
+            (best[kind, _SHALLOW], best[kind, _DEEP]) for kind in (False, True)
+        )
+        return last_flash_depth(with_plain, with_flash)
 
     def _prompts(self) -> tuple[tuple[int, float], tuple[int, float]]:
-        """Return the best step of each attention, and its seconds for the same prompt."""
-        tokens, steps = _PROMPT, list(_STEPS)
+        """Return the best step of each attention, and its seconds a token."""
+        longest, steps = _PROMPT, [_PROMPT]
         if self._thorough:
             slow = self._plain.seconds_of_prompt(_PROMPT) > _SLOW_PROMPT_S
-            tokens = 2 * _PROMPT if slow else max(_ALL_STEPS)
-            steps = [step for step in _ALL_STEPS if step <= tokens]
-        depth = CALIBRATED_CONTEXT - 2 * max(_ALL_STEPS)
+            longest = 2 * _PROMPT if slow else max(_ALL_STEPS)
+            steps = [step for step in _ALL_STEPS if step <= longest]
         best: dict[tuple[bool, int], float] = {}
         allowed = {False: self._settings.micro_batch, True: BATCH_TOKENS}
         with ExitStack() as stack:
@@ -211,13 +215,14 @@ class _Comparison:
                 for step in sorted({min(step, allowed[flash]) for step in steps})
             }
             for key in self._rounds(list(timings)):
-                timings[key].fill(depth)
-                seconds = timings[key].seconds_of_prompt(tokens)
+                timings[key].fill(_DEEP)
+                tokens = longest // key[1] * key[1]
+                seconds = timings[key].seconds_of_prompt(tokens) / tokens
                 best[key] = min(seconds, best.get(key, seconds))
         return _fastest(best, flash=False), _fastest(best, flash=True)
 
-    def _best_threads(self) -> tuple[int, int]:
-        """Return the threads to generate with, and those to read prompts with."""
+    def _use_best_threads(self) -> tuple[int, int]:
+        """Return the threads to generate with and to read prompts with, used from now on."""
         counts = thread_counts(hardware.performance_cores())
         steps: dict[int, float] = {}
         prompts: dict[int, float] = {}
@@ -228,12 +233,17 @@ class _Comparison:
             steps[count] = min(seconds, steps.get(count, seconds))
             seconds = self._plain.seconds_of_prompt(_PROMPT)
             prompts[count] = min(seconds, prompts.get(count, seconds))
-        return _fewest(steps), _fewest(prompts)
+        chosen = _fewest(steps), _fewest(prompts)
+        for timing in (self._plain, self._flash):
+            timing.use_threads(*chosen)
+        self._settings = replace(self._settings, threads=chosen[0], prompt_threads=chosen[1])
+        return chosen
 
     def _rounds(self, what: Sequence[_T]) -> Iterator[_T]:
         """Go over all that is compared, several times, as long as there is time."""
+        deadline = time.monotonic() + self._budget_s
         for number in range(_ROUNDS):
-            if number and time.monotonic() > self._deadline:
+            if number and time.monotonic() > deadline:
                 return
             for each in what:
                 if self._cancelled():
@@ -253,21 +263,29 @@ def _own_time() -> float:
     return time.perf_counter() if sys.platform == "win32" else time.thread_time()
 
 
-def crossing(shallow_gain: float, deep_gain: float, shallow_s: float, deep_s: float) -> int:
-    """Return the tokens up to which flash attention is faster, in steps of 256.
+def last_flash_depth(plain: tuple[float, float], flash: tuple[float, float]) -> int:
+    """Return the tokens up to which flash attention saves most time in total; 0 if it hardly does.
+
+    Plain attention computes whole steps of 256 tokens, flash attention those that there are.
 
     Args:
-        shallow_gain: the share of plain attention's time that it saves at 128 tokens.
-        deep_gain: the same at 1,152 tokens.
-        shallow_s: the seconds that it saves a token at 128 tokens.
-        deep_s: the same at 1,152 tokens.
+        plain: the seconds of a token with plain attention, at 32 and at 1,152 tokens.
+        flash: the same with flash attention.
     """
-    if max(shallow_gain, deep_gain) < _GAIN:
-        return 0
-    if deep_s >= shallow_s:
-        return _NEVER
-    depth = _SHALLOW + (_DEEP - _SHALLOW) * shallow_s / (shallow_s - deep_s)
-    return min(_NEVER, max(0, round(depth / CONTEXT_STEP) * CONTEXT_STEP))
+
+    def seconds(ends: tuple[float, float], first: int, last: int, depth: int) -> float:
+        return ends[0] + (ends[1] - ends[0]) * (depth - first) / (last - first)
+
+    steps = (whole_steps(_SHALLOW), whole_steps(_DEEP))
+    saved = needed = most = 0.0
+    until = 0
+    for depth in _DEPTHS:
+        with_plain = seconds(plain, *steps, whole_steps(depth + 1))
+        saved += with_plain - seconds(flash, _SHALLOW, _DEEP, depth)
+        needed += with_plain
+        if saved > max(most, _GAIN * needed):
+            most, until = saved, depth + _DEPTHS.step
+    return _NEVER if until >= _DEPTHS.stop else until
 
 
 def thread_counts(most: int) -> list[int]:

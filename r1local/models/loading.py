@@ -107,7 +107,7 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     if made.refusal:
         raise made.refusal
     decided = calibration.find(gguf, options.sequences)
-    settings = _load_settings(gguf, options, made, decided)
+    settings = settings_of(gguf, options, made, decided)
     if needs_probe(gguf):
         probe(gguf, settings.threads, cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
@@ -115,7 +115,7 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     try:
         if decided is None and _calibrated_at_once(facts, made):
             decided = _calibrate(gguf, model, settings, cancelled)
-            model.reopen(_load_settings(gguf, options, made, decided))
+            model.reopen(settings_of(gguf, options, made, decided))
         specials = model.vocabulary.specials
         dialect = dialect_of(program.source, specials.texts) or R1
         thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
@@ -175,7 +175,7 @@ def recalibrate(
         raise made.refusal
     if not _can_be_calibrated(facts, made):
         return None
-    settings = _load_settings(gguf, options, made, None)
+    settings = settings_of(gguf, options, made, None)
     with Model(path, replace(settings, context_window=CALIBRATED_CONTEXT), cancelled) as model:
         return _calibrate(gguf, model, settings, cancelled, thorough=True)
 
@@ -206,9 +206,10 @@ def _calibrated_at_once(facts: MemoryFacts, plan: Plan) -> bool:
     return _can_be_calibrated(facts, plan) and facts.weights <= _QUICKLY_CALIBRATED
 
 
-def _load_settings(
+def settings_of(
     gguf: GGUFFile, options: LoadOptions, plan: Plan, decided: Calibration | None
 ) -> LoadSettings:
+    """Return the engine's settings: what was asked for, what fits, and what is fastest."""
     chosen = decided or calibration.PLAIN
     flash = plan.flash_attention or chosen.always_flash
     batch = chosen.plain_batch
