@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,8 +27,8 @@ from r1local.gguf.format import GGUFFile
 from r1local.machine import hardware
 
 #: The depths that are compared, and the context that has room for them.
-_SHALLOW, _DEEP = 32, 1_152
-CALIBRATED_CONTEXT = 1_792
+_SHALLOW, _DEEP = 32, 2_176
+CALIBRATED_CONTEXT = 2_816
 #: The prompt that is read for comparison, and the steps that are tried for longer ones.
 _PROMPT = 64
 _ALL_STEPS = (32, 64, 128, 256, 512)
@@ -36,14 +37,14 @@ _SLOW_PROMPT_S = 0.5
 #: What a choice has to gain before it replaces the simpler one, plain attention or fewer threads.
 _GAIN = 0.03
 #: Where flash attention may be left, and what stands for never.
-_DEPTHS = range(0, 2**14, 32)
+_DEPTHS = range(0, 2 * _DEEP, 32)
 _NEVER = 2**17
 #: An earlier decision is kept if the new one differs by less than this share, or so many tokens.
 _SAME_SHARE, _SAME_TOKENS = 0.25, 64
 #: Rounds of measuring, the seconds that each of its parts may repeat a step, and the steps.
-_ROUNDS, _PART_S, _MOST_REPEATS = 3, 0.03, 12
+_ROUNDS, _PART_S, _MOST_REPEATS = 3, 0.03, 4
 #: Seconds after which no more rounds of a kind begin: when a model is first used, and otherwise.
-_BUDGET_S, _THOROUGH_BUDGET_S = 0.25, 10.0
+_BUDGET_S, _THOROUGH_BUDGET_S = 0.3, 10.0
 _MOST_BYTES = 100_000
 _T = TypeVar("_T")
 _VERSION = 1
@@ -162,8 +163,8 @@ class _Comparison:
         self._thorough = thorough
         self._budget_s = _THOROUGH_BUDGET_S if thorough else _BUDGET_S
         self._plain, self._flash = (
-            stack.enter_context(self._timing(flash=flash, micro_batch=_PROMPT))
-            for flash in (False, True)
+            stack.enter_context(self._timing(flash, min(_PROMPT, most)))
+            for flash, most in ((False, settings.micro_batch), (True, BATCH_TOKENS))
         )
 
     def decide(self, before: Calibration | None) -> Calibration:
@@ -173,16 +174,14 @@ class _Comparison:
         until = self._crossing()
         if before and abs(before.flash_until - until) <= max(_SAME_TOKENS, _SAME_SHARE * until):
             until = before.flash_until
-        (plain_batch, plain_s), (flash_batch, flash_s) = self._prompts()
-        return Calibration(
-            until,
-            flash_s < plain_s * (1 - _GAIN),
-            flash_batch,
-            plain_batch if self._thorough else BATCH_TOKENS,
-            *threads,
-        )
+        plain_batch, plain_s = self._fastest_step(self._plain, flash=False)
+        if plain_batch == self._settings.micro_batch:
+            plain_batch = BATCH_TOKENS  # as many as memory allows
+        flash_batch, flash_s = self._fastest_step(self._flash, flash=True)
+        reads_faster = flash_s < plain_s * (1 - _GAIN)
+        return Calibration(until, reads_faster, flash_batch, plain_batch, *threads)
 
-    def _timing(self, *, flash: bool, micro_batch: int) -> Timing:
+    def _timing(self, flash: bool, micro_batch: int) -> Timing:
         settings = replace(self._settings, flash_attention=flash, micro_batch=micro_batch)
         return Timing(self._model.beside(settings), self._sequences, self._clock)
 
@@ -199,27 +198,27 @@ class _Comparison:
         )
         return last_flash_depth(with_plain, with_flash)
 
-    def _prompts(self) -> tuple[tuple[int, float], tuple[int, float]]:
-        """Return the best step of each attention, and its seconds a token."""
-        longest, steps = _PROMPT, [_PROMPT]
-        if self._thorough:
-            slow = self._plain.seconds_of_prompt(_PROMPT) > _SLOW_PROMPT_S
-            longest = 2 * _PROMPT if slow else max(_ALL_STEPS)
-            steps = [step for step in _ALL_STEPS if step <= longest]
-        best: dict[tuple[bool, int], float] = {}
-        allowed = {False: self._settings.micro_batch, True: BATCH_TOKENS}
-        with ExitStack() as stack:
-            timings = {
-                (flash, step): stack.enter_context(self._timing(flash=flash, micro_batch=step))
-                for flash in (False, True)
-                for step in sorted({min(step, allowed[flash]) for step in steps})
-            }
-            for key in self._rounds(list(timings)):
-                timings[key].fill(_DEEP)
-                tokens = longest // key[1] * key[1]
-                seconds = timings[key].seconds_of_prompt(tokens) / tokens
-                best[key] = min(seconds, best.get(key, seconds))
-        return _fastest(best, flash=False), _fastest(best, flash=True)
+    def _fastest_step(self, timing: Timing, *, flash: bool) -> tuple[int, float]:
+        """Return how many tokens of a prompt to compute at once, and the seconds a token."""
+        most = BATCH_TOKENS if flash else self._settings.micro_batch
+        if not self._thorough:
+            seconds = self._seconds_of_prompt(timing, min(_PROMPT, most))
+            return _PROMPT if flash else most, seconds
+        slow = timing.seconds_of_prompt(_PROMPT) > _SLOW_PROMPT_S
+        best: dict[int, float] = {}
+        for step in sorted({min(step, most) for step in _ALL_STEPS[: 3 if slow else None]}):
+            with self._timing(flash, step) as each:
+                best[step] = self._seconds_of_prompt(each, step)
+        return min(best.items(), key=lambda pair: pair[1])
+
+    def _seconds_of_prompt(self, timing: Timing, step: int) -> float:
+        """Return the seconds a token in which a prompt is read in steps of so many."""
+        tokens = max(_PROMPT // step, 1) * step
+        best = inf
+        for _ in self._rounds([step]):
+            timing.fill(_DEEP)
+            best = min(best, timing.seconds_of_prompt(tokens) / tokens)
+        return best
 
     def _use_best_threads(self) -> tuple[int, int]:
         """Return the threads to generate with and to read prompts with, used from now on."""
@@ -269,7 +268,7 @@ def last_flash_depth(plain: tuple[float, float], flash: tuple[float, float]) -> 
     Plain attention computes whole steps of 256 tokens, flash attention those that there are.
 
     Args:
-        plain: the seconds of a token with plain attention, at 32 and at 1,152 tokens.
+        plain: the seconds of a token with plain attention, at 32 and at 2,176 tokens.
         flash: the same with flash attention.
     """
 
@@ -285,21 +284,14 @@ def last_flash_depth(plain: tuple[float, float], flash: tuple[float, float]) -> 
         needed += with_plain
         if saved > max(most, _GAIN * needed):
             most, until = saved, depth + _DEPTHS.step
-    return _NEVER if until >= _DEPTHS.stop else until
+    wins_at_last = until >= _DEPTHS.stop and flash[1] < plain[1] * (1 - _GAIN)
+    return _NEVER if wins_at_last else until
 
 
 def thread_counts(most: int) -> list[int]:
     """Return the numbers of threads worth trying: powers of two, and all cores."""
     powers = [2**n for n in range(most.bit_length())]
     return sorted({*powers, most})
-
-
-def _fastest(seconds: dict[tuple[bool, int], float], *, flash: bool) -> tuple[int, float]:
-    """Return the fastest step of an attention, and its seconds."""
-    return min(
-        ((step, value) for (kind, step), value in seconds.items() if kind == flash),
-        key=lambda pair: pair[1],
-    )
 
 
 def _fewest(seconds: dict[int, float]) -> int:

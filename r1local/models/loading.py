@@ -16,7 +16,13 @@ from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
 from r1local.machine import calibration, hardware
 from r1local.machine.calibration import CALIBRATED_CONTEXT, Calibration
-from r1local.machine.memory import Machine, MemoryFacts, facts_of
+from r1local.machine.memory import (
+    Machine,
+    MemoryFacts,
+    facts_of,
+    kv_cache_bytes,
+    memory_bytes,
+)
 from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
@@ -29,7 +35,7 @@ _BYTES_PER_THREAD = 32 * 2**20
 #: Bytes of weights up to which a model is calibrated when it is first used. Larger ones compute
 #: for too long; they use plain attention, whose lead grows with the model (docs/benchmarks.md),
 #: until `tune` measures them.
-_QUICKLY_CALIBRATED = 2**30
+_QUICK = 2**30
 _ALL_LAYERS = -1
 #: Characters of an unknown tag to show.
 _LONGEST_TAG = 40
@@ -113,7 +119,7 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     program = TemplateProgram(source)  # starts a process while the model is read
     model = Model(path, settings, cancelled)
     try:
-        if decided is None and _calibrated_at_once(facts, made):
+        if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
             decided = _calibrate(gguf, model, settings, cancelled)
             model.reopen(settings_of(gguf, options, made, decided))
         specials = model.vocabulary.specials
@@ -169,11 +175,11 @@ def recalibrate(
         ModelFileError, ModelLoadError, InvalidSetting, LoadingCancelled: as for `load`.
     """
     gguf = read_gguf(path)
-    facts = facts_of(gguf)
-    made = plan(facts, survey_machine(), options.request)
+    facts, machine = facts_of(gguf), survey_machine()
+    made = plan(facts, machine, options.request)
     if made.refusal:
         raise made.refusal
-    if not _can_be_calibrated(facts, made):
+    if not _can_be_calibrated(facts, machine, made):
         return None
     settings = settings_of(gguf, options, made, None)
     with Model(path, replace(settings, context_window=CALIBRATED_CONTEXT), cancelled) as model:
@@ -195,15 +201,12 @@ def _calibrate(
     return decided
 
 
-def _can_be_calibrated(facts: MemoryFacts, plan: Plan) -> bool:
-    """Whether plain attention is possible, and the model has all the positions to be measured."""
-    positions = facts.positions or facts.context_length
-    return not plan.flash_attention and positions >= CALIBRATED_CONTEXT
-
-
-def _calibrated_at_once(facts: MemoryFacts, plan: Plan) -> bool:
-    """Whether a model is measured when it is first used, which takes about a second then."""
-    return _can_be_calibrated(facts, plan) and facts.weights <= _QUICKLY_CALIBRATED
+def _can_be_calibrated(facts: MemoryFacts, machine: Machine, plan: Plan) -> bool:
+    """Whether plain attention is possible, and the contexts that are measured."""
+    free = machine.memory - memory_bytes(facts, plan.kv_tokens)
+    enough = kv_cache_bytes(facts, 3 * CALIBRATED_CONTEXT) <= free
+    positions = facts.positions or CALIBRATED_CONTEXT
+    return not plan.flash_attention and enough and positions >= CALIBRATED_CONTEXT
 
 
 def settings_of(
