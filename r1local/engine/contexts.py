@@ -8,15 +8,13 @@ passes from one context to the next. Only one exists at a time.
 import ctypes
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from r1local.config.options import KVType
 from r1local.engine import kv_layout
 from r1local.engine.library import load_llama, log, with_fields
 from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, whole_steps
 from r1local.errors import InferenceError, ModelLoadError
-
-if TYPE_CHECKING:
-    from r1local.engine.model import LoadSettings
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 #: What a prompt must have beyond what is cached, in tokens and as a share of those, to be read
@@ -40,6 +38,24 @@ class FlashStart:
     micro_batch: int
 
 
+@dataclass(frozen=True, slots=True)
+class ContextSettings:
+    """What a context is made for; the same words as in `engine.model.LoadSettings`.
+
+    Args:
+        tokens: tokens that the KV cache holds.
+    """
+
+    tokens: int
+    sequences: int
+    kv_cache: KVType
+    micro_batch: int
+    threads: int
+    prompt_threads: int
+    flash_attention: bool
+    flash_start: FlashStart | None
+
+
 class Contexts:
     """The context that evaluates a model's tokens now, and its passing to the next one.
 
@@ -48,7 +64,7 @@ class Contexts:
         memory: its KV cache; None for models that have none.
     """
 
-    def __init__(self, settings: "LoadSettings") -> None:
+    def __init__(self, settings: ContextSettings) -> None:
         self._llama = load_llama()
         self._model: Any = None
         self._settings = settings
@@ -172,7 +188,7 @@ class Contexts:
         settings, start = self._settings, self._settings.flash_start
         kv_type = KV_CACHE_TYPES[settings.kv_cache]
         flash = bool(flash_tokens) or settings.flash_attention
-        tokens = flash_tokens or settings.most_kv_tokens
+        tokens = flash_tokens or settings.tokens
         params = with_fields(
             self._llama.llama_context_default_params(),
             n_ctx=whole_steps(tokens),
@@ -184,7 +200,7 @@ class Contexts:
             # Only each sequence's last logits are read, so no others need room.
             n_outputs_max=settings.sequences,
             n_threads=settings.threads,
-            n_threads_batch=settings.prompt_threads or settings.threads,
+            n_threads_batch=settings.prompt_threads,
             flash_attn_type=_FLASH_ATTENTION_AUTO if flash else _NO_FLASH_ATTENTION,
             type_k=kv_type,
             type_v=kv_type,
@@ -193,7 +209,7 @@ class Contexts:
         self.handle = self._llama.llama_init_from_model(self._model, params)
         if not self.handle:
             raise ModelLoadError(
-                f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
+                f"llama.cpp can't make room for a context of {tokens:,} tokens",
                 f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
             )
         self.memory = self._llama.llama_get_memory(self.handle)

@@ -10,7 +10,7 @@ from typing import Any
 from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
-from r1local.engine.contexts import Contexts, FlashStart
+from r1local.engine.contexts import Contexts, ContextSettings, FlashStart
 from r1local.engine.library import decode_error, load_llama, log, with_fields
 from r1local.engine.limits import BATCH_TOKENS, whole_steps
 from r1local.engine.sampler import Sampler
@@ -56,9 +56,18 @@ class LoadSettings:
     repack: bool = True
 
     @property
-    def most_kv_tokens(self) -> int:
-        """Tokens that the KV cache holds: at least one context window."""
-        return whole_steps(max(self.context_window, self.kv_tokens))
+    def context(self) -> ContextSettings:
+        """What concerns the context; its KV cache holds at least one context window."""
+        return ContextSettings(
+            tokens=whole_steps(max(self.context_window, self.kv_tokens)),
+            sequences=self.sequences,
+            kv_cache=self.kv_cache,
+            micro_batch=self.micro_batch,
+            threads=self.threads,
+            prompt_threads=self.prompt_threads or self.threads,
+            flash_attention=self.flash_attention,
+            flash_start=self.flash_start,
+        )
 
 
 class Model:
@@ -77,7 +86,7 @@ class Model:
 
     def __init__(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> None:
         self._llama = load_llama()
-        self._contexts = Contexts(settings)
+        self._contexts = Contexts(settings.context)
         self._aborting: Callable[[], bool] = lambda: False
         self._abort_callback = self._llama.ggml_abort_callback(lambda _data: self._aborting())
         self._model: Any = self._load(path, settings, cancelled)
@@ -94,7 +103,7 @@ class Model:
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
         self.sequences = settings.sequences
-        self.kv_tokens = settings.most_kv_tokens
+        self.kv_tokens = settings.context.tokens
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
 
@@ -107,7 +116,7 @@ class Model:
             ModelLoadError: there is no room for the context.
         """
         self._contexts.close()
-        self._contexts = Contexts(settings)
+        self._contexts = Contexts(settings.context)
         self._contexts.open(self._model)
         self._evaluated = []
 
@@ -117,7 +126,7 @@ class Model:
         Raises:
             ModelLoadError: there is no room for it.
         """
-        contexts = Contexts(settings)
+        contexts = Contexts(settings.context)
         contexts.open(self._model)
         return contexts
 

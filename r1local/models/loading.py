@@ -215,9 +215,6 @@ def settings_of(
     """Return the engine's settings: what was asked for, what fits, and what is fastest."""
     chosen = decided or calibration.PLAIN
     flash = plan.flash_attention or chosen.always_flash
-    batch = chosen.plain_batch
-    if flash and not plan.flash_attention:
-        batch = chosen.flash_batch
     return LoadSettings(
         context_window=plan.context_window,
         gpu_layers=_ALL_LAYERS if plan.all_on_gpu else plan.gpu_layers,
@@ -227,9 +224,17 @@ def settings_of(
         sequences=options.sequences,
         kv_tokens=plan.kv_tokens,
         flash_attention=flash,
-        micro_batch=plan.micro_batch if plan.flash_attention else min(plan.micro_batch, batch),
+        micro_batch=_micro_batch(plan, chosen),
         flash_start=None if flash else _flash_start(plan, chosen),
     )
+
+
+def _micro_batch(plan: Plan, decided: Calibration) -> int:
+    if plan.flash_attention:
+        return plan.micro_batch
+    if decided.always_flash:
+        return decided.flash_batch
+    return min(plan.micro_batch, decided.plain_batch)
 
 
 def _flash_start(plan: Plan, decided: Calibration) -> FlashStart | None:
