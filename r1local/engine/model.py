@@ -99,18 +99,20 @@ class Model:
         except BaseException:
             self.close()
             raise
+        self._path = path
         self._evaluated: list[int] = []
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
+        self._adopt(settings)
+
+    def _adopt(self, settings: LoadSettings) -> None:
         self.sequences = settings.sequences
         self.kv_tokens = settings.context.tokens
         self.context_window = settings.context_window
-        self.state_key = self._state_key(path, settings)
+        self.state_key = self._state_key(self._path, settings)
 
     def reopen(self, settings: LoadSettings) -> None:
-        """Compute with other settings from now on, of those that concern the context alone.
-
-        The KV cache is empty afterwards.
+        """Use other settings from now on, of those that concern the context; empty the KV cache.
 
         Raises:
             ModelLoadError: there is no room for the context.
@@ -119,6 +121,7 @@ class Model:
         self._contexts = Contexts(settings.context)
         self._contexts.open(self._model)
         self._evaluated = []
+        self._adopt(settings)
 
     def beside(self, settings: LoadSettings) -> Contexts:
         """Return a context of its own that shares the weights; close it before the model.

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from r1local.config.options import KVType, check, in_group
 from r1local.config.preferences import Settings
 from r1local.engine.contexts import FlashStart
+from r1local.engine.limits import CONTEXT_STEP
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.probe import needs_probe, probe
 from r1local.errors import ChatTemplateError
@@ -20,7 +22,6 @@ from r1local.machine.memory import (
     Machine,
     MemoryFacts,
     facts_of,
-    kv_cache_bytes,
     memory_bytes,
 )
 from r1local.machine.planner import Plan, PlanRequest, plan
@@ -36,6 +37,10 @@ _BYTES_PER_THREAD = 32 * 2**20
 #: for too long; they use plain attention, whose lead grows with the model (docs/benchmarks.md),
 #: until `tune` measures them.
 _QUICK = 2**30
+#: Contexts of `CALIBRATED_CONTEXT` that are in memory at once: two, and the content of one; and
+#: settings for the model's own meanwhile.
+_CALIBRATED_CONTEXTS = 3
+_SMALL: Mapping[str, Any] = {"context_window": CONTEXT_STEP, "kv_tokens": 0}
 _ALL_LAYERS = -1
 #: Characters of an unknown tag to show.
 _LONGEST_TAG = 40
@@ -113,13 +118,15 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     if made.refusal:
         raise made.refusal
     decided = calibration.find(gguf, options.sequences)
+    quick = facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made)
+    measure = quick and decided is None
     settings = settings_of(gguf, options, made, decided)
     if needs_probe(gguf):
         probe(gguf, settings.threads, cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    model = Model(path, settings, cancelled)
+    model = Model(path, replace(settings, **_SMALL) if measure else settings, cancelled)
     try:
-        if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
+        if measure:
             decided = _calibrate(gguf, model, settings, cancelled)
             model.reopen(settings_of(gguf, options, made, decided))
         specials = model.vocabulary.specials
@@ -182,7 +189,7 @@ def recalibrate(
     if not _can_be_calibrated(facts, machine, made):
         return None
     settings = settings_of(gguf, options, made, None)
-    with Model(path, replace(settings, context_window=CALIBRATED_CONTEXT), cancelled) as model:
+    with Model(path, replace(settings, **_SMALL), cancelled) as model:
         return _calibrate(gguf, model, settings, cancelled, thorough=True)
 
 
@@ -203,8 +210,7 @@ def _calibrate(
 
 def _can_be_calibrated(facts: MemoryFacts, machine: Machine, plan: Plan) -> bool:
     """Whether plain attention is possible, and the contexts that are measured."""
-    free = machine.memory - memory_bytes(facts, plan.kv_tokens)
-    enough = kv_cache_bytes(facts, 3 * CALIBRATED_CONTEXT) <= free
+    enough = memory_bytes(facts, _CALIBRATED_CONTEXTS * CALIBRATED_CONTEXT) <= machine.memory
     positions = facts.positions or CALIBRATED_CONTEXT
     return not plan.flash_attention and enough and positions >= CALIBRATED_CONTEXT
 

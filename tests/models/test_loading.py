@@ -199,11 +199,10 @@ def settings_seen(monkeypatch: pytest.MonkeyPatch) -> list[LoadSettings]:
 
 
 def test_a_model_is_measured_when_it_is_first_used(settings_seen: list[LoadSettings]) -> None:
-    with loaded(SHIPPED):
-        pass
+    with loaded(SHIPPED) as model:
+        assert model.model.context_window == model.model.kv_tokens == 4096
     first, measured = settings_seen
-    assert not first.flash_attention
-    assert first.flash_start is None
+    assert (first.context_window, measured.context_window) == (256, 4096)
     with loaded(SHIPPED):
         pass
     assert settings_seen == [first, measured, measured]
