@@ -7,8 +7,8 @@ from r1local.config.options import KVType
 from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
-#: With fewer tokens at once, a prompt is evaluated notably slower (docs/benchmarks.md).
-_SMALLEST_BATCH = 16
+#: Tokens that llama.cpp multiplies in one block; what is left of a block takes longer.
+BATCH_STEP = 16
 _F32_BYTES = 4
 _F16_BYTES = 2
 # Rows as wide as the embedding that exist at the same time; see `compute_bytes`.
@@ -142,8 +142,7 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
     scores = scores_bytes(facts, 1, context_window)
     with_flash = row + _F16_BYTES * context_window
     batch = BATCH_TOKENS * with_flash // (row + scores + _F32_BYTES * context_window)
-    # llama.cpp multiplies rows of tokens in blocks; what is left of a block takes longer.
-    return batch // _SMALLEST_BATCH * _SMALLEST_BATCH if facts.heads else 0
+    return batch // BATCH_STEP * BATCH_STEP if facts.heads else 0
 
 
 def scores_bytes(facts: MemoryFacts, tokens: int, context_window: int) -> int:

@@ -14,6 +14,7 @@ from r1local.errors import InvalidSetting
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES
 from r1local.machine.memory import (
+    BATCH_STEP,
     Machine,
     MemoryFacts,
     context_bytes,
@@ -38,6 +39,9 @@ _TOKENS_A_REPLY = 8_192
 #: The most sequences in a KV cache for which plain attention is no slower on the CPU at any
 #: length: for each sequence it computes the scores of the tokens of all sequences.
 _PLAIN_SEQUENCES = 8
+#: Tokens at once for which plain attention reads prompts as fast as with more (docs/benchmarks.md),
+#: and the share of the memory needed that their scores may take beyond it.
+_FAST_BATCH, _SPARE_SHARE = 64, 0.03
 #: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
 #: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.
 _BANDWIDTH_SHARE = (0.5, 0.85)
@@ -131,6 +135,7 @@ class _Planner:
         layers, window = self._place()
         kv_tokens = self._kv_tokens(layers, window)
         plain = 0 if layers else self._plain_batch(kv_tokens)
+        batch = self._larger_batch(kv_tokens, plain) if plain else BATCH_TOKENS
         kind = self._kind(layers, window)
         return Plan(
             kind=kind,
@@ -138,9 +143,9 @@ class _Planner:
             layers=self._layers,
             context_window=window,
             kv_tokens=kv_tokens,
-            micro_batch=plain or BATCH_TOKENS,
+            micro_batch=batch,
             flash_attention=not plain,
-            passing_tokens=self._passing_tokens(kv_tokens) if plain else 0,
+            passing_tokens=self._passing_tokens(kv_tokens, batch - plain) if plain else 0,
             useful=kind != "no" and window >= min(self._wanted, USEFUL_CONTEXT),
             reason=self._reason(kind, layers, window),
             notices=tuple(self._notices(kind, layers, window, kv_tokens)),
@@ -200,13 +205,22 @@ class _Planner:
             return 0
         return 0 if self._facts.latent_attention else plain_batch(self._facts, kv_tokens)
 
-    def _passing_tokens(self, kv_tokens: int) -> int:
+    def _larger_batch(self, kv_tokens: int, plain: int) -> int:
+        """Return a batch in which prompts are read faster, if memory has room for its scores."""
+        needed = self._needed(kv_tokens)
+        spare = max(0, min(self._machine.memory - needed, int(_SPARE_SHARE * needed)))
+        more = spare // scores_bytes(self._facts, 1, kv_tokens)
+        return max(plain, min(_FAST_BATCH, plain + more // BATCH_STEP * BATCH_STEP))
+
+    def _passing_tokens(self, kv_tokens: int, more: int) -> int:
         """Return how many tokens can pass from one attention's context to the other's.
 
+        `more` are the tokens by which the batch is larger than planned for.
         Meanwhile there is a copy of their KV cache. It may take what is free beside the plan, and
         no more than the scores for which plain attention gets smaller batches than llama.cpp's own.
         """
-        free = self._machine.memory - self._needed(kv_tokens)
+        scores = scores_bytes(self._facts, more, kv_tokens)
+        free = self._machine.memory - self._needed(kv_tokens) - scores
         spared = scores_bytes(self._facts, BATCH_TOKENS, kv_tokens)
         a_token = kv_cache_bytes(self._facts, 1)
         tokens = max(0, min(free, spared)) // a_token if a_token else 0
