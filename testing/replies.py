@@ -1,7 +1,7 @@
 """Replies in this process: a model loaded for a test, and the results of its events."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from r1local.engine.vocabulary import Vocabulary
 from r1local.events.reply import AnswerDelta, Event, Finished, ThinkingDelta
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.engine import Begun
+from r1local.replies.generation import reply_to, tokenised_prompt
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
 from r1local.thinking.dialects import R1, Dialect
@@ -30,6 +31,18 @@ def loaded(path: Path, **options: object) -> Iterator[LoadedModel]:
     model = load(path, LoadOptions(**options), never)  # type: ignore[arg-type]
     with model.model:
         yield model
+
+
+def generate(
+    model: LoadedModel,
+    conversation: Conversation,
+    settings: ReplySettings,
+    control: Control,
+    begun: Begun | None = None,
+) -> Generator[Event, None, None]:
+    """Generate the reply of a loaded model, without an engine around it."""
+    prompt = tokenised_prompt(model, conversation, settings, begun)
+    yield from reply_to(model, prompt, settings, control)
 
 
 def events_of(

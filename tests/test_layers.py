@@ -18,6 +18,7 @@ FLOORS = (
     "errors",
     "units",
     "conversation",
+    "kv_state",
     "events",
     "config",
     "answers",
@@ -29,8 +30,10 @@ FLOORS = (
     "hub",
     "models",
     "replies",
+    "opening",
     "voting",
     "sessions",
+    "diagnosis",
     "ui",
     "chat",
     "commands",
@@ -39,7 +42,7 @@ FLOORS = (
 )
 #: All that some rooms may reach, directly or through others: screens and files know no engine.
 REACHES = {
-    "sessions": {"errors", "conversation", "units", "config", "events"},
+    "sessions": {"errors", "conversation", "kv_state", "units", "config", "events"},
     "ui": {
         "errors",
         "conversation",
@@ -120,6 +123,26 @@ def within(module: str, rooms: set[str]) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
+#: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
+KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
+OF_ENGINES = {"engine", "models.loading", "replies.generation", "replies.local", "replies.together"}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if within(module, KNOW_NO_ENGINE)])
+def test_nobody_above_knows_which_engine_replies(module: str) -> None:
+    assert {each for each in imported_modules(module) if within(each, OF_ENGINES)} == set()
+
+
+def test_the_protocol_loads_no_llama_cpp() -> None:
+    code = "import sys, r1local.replies.engine; assert 'llama_cpp' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", ["replies.engine", "replies.abilities"])
+def test_the_protocol_of_an_engine_knows_none(module: str) -> None:
+    assert {each for each in closure(module) if within(each, OF_ENGINES - {"engine"})} == set()
+
+
 def test_every_room_has_a_floor() -> None:
     assert {module.partition(".")[0] for module in MODULES} - {""} == set(FLOORS)
 
@@ -157,7 +180,7 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"]]
+    "arguments", [[], ["run"], ["pull"], ["list"], ["sessions"], ["sessions", "search"], ["doctor"]]
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

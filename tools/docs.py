@@ -98,6 +98,7 @@ COMMANDS = (
     *(("sessions", name) for name in SESSIONS),
     ("config",),
     *(("config", name) for name in CONFIG),
+    ("doctor",),
 )
 
 

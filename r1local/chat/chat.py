@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
-from r1local.config.options import MOST_AT_ONCE
+from r1local.config.options import MOST_AT_ONCE, check
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
     LoadingCancelled,
@@ -23,10 +23,10 @@ from r1local.errors import (
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
-from r1local.models.loading import LoadedModel, LoadOptions
 from r1local.models.selection import Selected, select
 from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
+from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
@@ -113,7 +113,7 @@ class Chat:
         surface: where it is shown.
         commands: the slash commands by name.
         models: the known models.
-        load: loads a model as the command line asked for, until the control cancels it.
+        open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
     """
@@ -124,7 +124,7 @@ class Chat:
         surface: Surface,
         commands: Mapping[str, SlashCommand["Chat"]],
         models: Catalog,
-        load: Callable[[Selected, Control], LoadedModel],
+        open_engine: Callable[[Selected, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Selected, Recorder], ReplySettings],
     ) -> None:
@@ -135,7 +135,7 @@ class Chat:
         self.attached: list[Document] = []
         #: What `/find` looked for, and the replies still to be shown.
         self.found: tuple[str, list[str]] = ("", [])
-        self._load = load
+        self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
         self._options: Sequence[Option] = ()
@@ -222,10 +222,11 @@ class Chat:
 
         def work(control: Control) -> str:
             with _stoppable():
-                again = self.dialogue.switch(selected, lambda model: self._load(model, control))
+                again = self.dialogue.switch(
+                    selected, lambda model: self._open_engine(model, control)
+                )
             self.dialogue.settings = self._settings_of(selected, self.dialogue.recorder)
-            notices = "".join(f"\n{each.message}" for each in self.dialogue.loaded.notices)
-            return f"{selected.name} replies from here on{_evaluated(again)}{notices}"
+            return f"{selected.name} replies from here on{_evaluated(again)}{self._notices}"
 
         self.surface.work(f"loading {selected.name}", work)
 
@@ -234,7 +235,7 @@ class Chat:
 
         If that fails, what was typed is put back into the input.
         """
-        LoadOptions(context)
+        check("context", context)
 
         def work(control: Control) -> str:
             try:
@@ -243,9 +244,8 @@ class Chat:
             except R1LocalError:
                 self.surface.type(typed)
                 raise
-            window = self.dialogue.loaded.model.context_window
-            notices = "".join(f"\n{each.message}" for each in self.dialogue.loaded.notices)
-            return f"the context has {window:,} tokens now{_evaluated(again)}{notices}"
+            window = self.dialogue.engine.context_window or context
+            return f"the context has {window:,} tokens now{_evaluated(again)}{self._notices}"
 
         self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
 
@@ -264,6 +264,11 @@ class Chat:
             then()
 
         self.surface.work("opening the session", work, show)
+
+    @property
+    def _notices(self) -> str:
+        """What the engine has to say of how it was opened, each notice on a line of its own."""
+        return "".join(f"\n{each.message}" for each in self.dialogue.engine.notices)
 
     def _choose(self, number: int) -> None:
         """Carry out one of the options offered."""
@@ -296,9 +301,10 @@ class Chat:
     def _hold_vote(self, question: str | None, votes: int, hold: Voting) -> None:
         def voting(control: Control) -> Generator[VoteEvent, None, None]:
             at_once = min(votes, MOST_AT_ONCE)
-            if self.dialogue.loaded.model.sequences < at_once:
+            engine = self.dialogue.engine
+            if engine.abilities.resizes and engine.at_once < at_once:
                 with _stoppable():
-                    self.dialogue.reload(control.cancelled, sequences=at_once)
+                    self.dialogue.reload(control.cancelled, at_once=at_once)
             yield from hold(control)
 
         self.surface.vote(question, votes, voting)

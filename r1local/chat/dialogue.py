@@ -3,18 +3,17 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
-from r1local.engine.limits import CONTEXT_STEP
-from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError
+from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
-from r1local.models.loading import LoadedModel, load
 from r1local.models.selection import Selected
 from r1local.replies.control import Control
-from r1local.replies.generation import Begun, TokenisedPrompt, reply_to, tokenised_prompt
+from r1local.replies.engine import Begun, Engine, PreparedPrompt, prepared, reply_to
 from r1local.replies.settings import ReplySettings
 from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
@@ -41,7 +40,7 @@ class PreparedQuestion:
     """A question ready to be asked, with its prompt rendered and tokenised."""
 
     question: Question
-    prompt: TokenisedPrompt
+    prompt: PreparedPrompt
 
 
 class Dialogue:
@@ -52,16 +51,16 @@ class Dialogue:
 
     Args:
         selected: which model replies.
-        loaded: the same model, loaded; `close` closes it.
+        engine: runs that model; `close` closes it.
         settings: how it replies, except for the schema, which belongs to the conversation.
         recorder: keeps the conversation; an opened session brings its turns along.
     """
 
     def __init__(
-        self, selected: Selected, loaded: LoadedModel, settings: ReplySettings, recorder: Recorder
+        self, selected: Selected, engine: Engine, settings: ReplySettings, recorder: Recorder
     ) -> None:
         self.selected = selected
-        self.loaded = loaded
+        self.engine = engine
         self.settings = settings
         self.recorder: Recorder
         self._counted: int | None = None
@@ -88,9 +87,12 @@ class Dialogue:
         return self.recorder.transcript.dropped
 
     @property
-    def context_used(self) -> int:
-        """Tokens of the context window that are in use, or that the next prompt begins with."""
-        return self.loaded.model.position if self._counted is None else self._counted
+    def context_used(self) -> int | None:
+        """Tokens of the context window that are in use, or that the next prompt begins with.
+
+        None if the engine doesn't know.
+        """
+        return self.engine.position if self._counted is None else self._counted
 
     def prepare(self, question: Question) -> PreparedQuestion:
         """Make the prompt that asks a question.
@@ -105,24 +107,25 @@ class Dialogue:
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """Return what the model lacks to answer a question; None if it lacks nothing."""
-        window, tokens = self.loaded.model.context_window, len(prepared.prompt.tokens)
-        room = self._room(window)
-        if tokens <= room:
+        window, size = self.engine.context_window, prepared.prompt.size
+        if window is None or size is None or size.tokens <= (room := self._room(window)):
             return None
         given = self.turns[self.dropped :]
 
         def fits(left_out: int) -> bool:
             messages = messages_of(given[left_out:], self.system, prepared.question.text)
-            return len(self._prompt(messages).tokens) <= room
+            tried = self._prompt(messages).size
+            return tried is None or tried.tokens <= room
 
         oldest = given[: least_that_holds(len(given), fits)]
-        return Shortage(tokens + window - room, window, oldest, self._larger(tokens))
+        larger = self.engine.larger(lambda context: size.tokens <= self._room(context))
+        return Shortage(size.tokens + window - room, window, oldest, larger)
 
     def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
         """Let the model answer another question, prepared for the conversation as it stands.
 
         Raises:
-            R1LocalError: as `generation.reply_to`; the question stays, and its reply is `lost`.
+            R1LocalError: as `Engine.reply`; the question stays, and its reply is `lost`.
         """
         self.recorder.append(prepared.question)
         yield from self._reply(prepared.prompt, control, self._settings)
@@ -190,7 +193,7 @@ class Dialogue:
         self._counted = None
         try:
             with closing(
-                hold_vote(self.loaded, conversation, settings, control, self.selected.name)
+                hold_vote(self.engine, conversation, settings, control, self.selected.name)
             ) as events:
                 for event in events:
                     if isinstance(event, VoterEvent):
@@ -249,30 +252,44 @@ class Dialogue:
         if schema and not self.turns:
             self.use_schema(schema)
 
-    def switch(self, selected: Selected, loading: Callable[[Selected], LoadedModel]) -> int:
+    def switch(self, selected: Selected, opening: Callable[[Selected], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.
 
         The previous model is unloaded first, since memory may not hold both. If the new one
         can't be loaded, the previous one is loaded again; if that fails too, questions are
         refused until a model is loaded.
         """
-        before = self.loaded
-        before.model.close()
+        before = self.engine
+        before.close()
         try:
-            self.loaded = loading(selected)
+            self.engine = opening(selected)
         except BaseException:
             with suppress(R1LocalError):  # the error raised says why the other one wasn't loaded
-                self.loaded = load(self.selected.path, before.options, lambda: False)
+                self.engine = before.reopened(lambda: False)
             self._count()
             raise
         self.selected = selected
         self.recorder.append(UsedModel(selected.reference))
         return self._count()
 
-    def reload(self, cancelled: Callable[[], bool], **changes: int) -> int:
-        """Load the same model with some `LoadOptions` changed; return what `switch` returns."""
-        options = replace(self.loaded.options, **changes)  # type: ignore[arg-type]
-        return self.switch(self.selected, lambda model: load(model.path, options, cancelled))
+    def reload(
+        self,
+        cancelled: Callable[[], bool],
+        *,
+        context: int | None = None,
+        at_once: int | None = None,
+    ) -> int:
+        """Open the same model as `Engine.reopened` does; return what `switch` returns.
+
+        Raises:
+            UsageError: the engine can't do that.
+        """
+        if not self.engine.abilities.resizes:
+            raise UsageError(
+                f"{self.engine.name} can't be opened with another context", "/new begins a session"
+            )
+        reopened = partial(self.engine.reopened, cancelled, context=context, at_once=at_once)
+        return self.switch(self.selected, lambda _same: reopened())
 
     def close(self) -> None:
         """Close the session and the model; the KV cache is kept for next time.
@@ -283,7 +300,7 @@ class Dialogue:
         try:
             self._leave_session()
         finally:
-            self.loaded.model.close()
+            self.engine.close()
 
     @property
     def _settings(self) -> ReplySettings:
@@ -300,13 +317,14 @@ class Dialogue:
         self.recorder = recorder
         if recorder.transcript.model != self.selected.reference:
             recorder.append(UsedModel(self.selected.reference))
-        model = self.loaded.model
-        if not self.turns or model.closed or not recorder.restore_state(model):
+        state = None if self.engine.closed else self.engine.kv_state
+        if not self.turns or not state or not recorder.restore_state(state):
             self._count()
 
     def _leave_session(self) -> None:
-        if self.turns and not self.loaded.model.closed:
-            self.recorder.keep_state(self.loaded.model)
+        state = None if self.engine.closed else self.engine.kv_state
+        if self.turns and state:
+            self.recorder.keep_state(state)
         self.recorder.close()
 
     def _messages(self, turns: Sequence[Turn], question: str | None) -> Conversation:
@@ -315,10 +333,11 @@ class Dialogue:
     def _count(self) -> int:
         """Count the tokens of a conversation that the model hasn't seen in its current form."""
         self._counted = 0
-        if self.turns and not self.loaded.model.closed:
+        if self.turns and not self.engine.closed:
             self._counted = None
             with suppress(ChatTemplateError):  # some templates require a question at the end
-                self._counted = len(self._prompt(self._messages(self.turns, None)).tokens)
+                size = self._prompt(self._messages(self.turns, None)).size
+                self._counted = size.tokens if size else None
         return self._counted or 0
 
     def _prompt(
@@ -326,22 +345,22 @@ class Dialogue:
         conversation: Conversation,
         begun: Begun | None = None,
         settings: ReplySettings | None = None,
-    ) -> TokenisedPrompt:
+    ) -> PreparedPrompt:
         """Make a prompt; without `settings` the schema, which may be invalid, is ignored."""
         self._require_model()
-        return tokenised_prompt(self.loaded, conversation, settings or self.settings, begun)
+        return prepared(self.engine, conversation, settings or self.settings, begun)
 
     def _require_model(self) -> None:
-        if self.loaded.model.closed:
+        if self.engine.closed:
             raise ModelLoadError("no model is in memory any more", "/model NAME loads one")
 
     def _reply(
-        self, prompt: TokenisedPrompt, control: Control, settings: ReplySettings
+        self, prompt: PreparedPrompt, control: Control, settings: ReplySettings
     ) -> Generator[Event, None, None]:
         finished: Finished | None = None
         self._counted = None
         try:
-            events = reply_to(self.loaded, prompt, settings, control)
+            events = reply_to(self.engine, prompt, settings, control)
             with closing(checked(events, self.recorder.transcript, settings.schema)) as events:
                 for event in events:
                     if isinstance(event, Finished):
@@ -356,15 +375,6 @@ class Dialogue:
     def _room(self, window: int) -> int:
         """Return the tokens of a context that a prompt may take; up to half is the reply's."""
         return window - min(self.settings.thinking.reserve(window), window // 2)
-
-    def _larger(self, tokens: int) -> int | None:
-        """Return a context size for `tokens` of prompt: doubled, or else the least possible."""
-        doubled = least = self.loaded.model.context_window
-        while self._room(doubled) < tokens:
-            doubled *= 2
-        while self._room(least) < tokens:
-            least += CONTEXT_STEP
-        return next(filter(self.loaded.holds, (doubled, least)), None)
 
     def _append_of_voter(self, voter: int, event: Event) -> None:
         record = self._ended(event, voter) if isinstance(event, Finished) else event

@@ -160,7 +160,8 @@ class FullScreen:
         """Keep thinking."""
         if self._control and not self._busy:
             self._control.think_more()
-            self._talk.note("the end of the thought is put off once more")
+            if self._chat.dialogue.engine.abilities.think_more:  # else a notice says so
+                self._talk.note("the end of the thought is put off once more")
         else:
             self.say(NO_REPLY)
 
@@ -211,9 +212,9 @@ class FullScreen:
         dialogue = self._chat.dialogue
         return Status(
             model=dialogue.selected.name,
-            details=dialogue.loaded.details,
+            details=dialogue.engine.details,
             context_used=dialogue.context_used,
-            context_window=dialogue.loaded.model.context_window,
+            context_window=dialogue.engine.context_window,
             tokens_per_s=self._talk.tokens_per_s,
             form="JSON schema" if dialogue.schema else "",
             session=dialogue.recorder.name or "not saved",

@@ -19,7 +19,7 @@ from r1local.ui.replies.text import text_renderer
 from r1local.ui.safe_text import visible
 from r1local.ui.transcripts import print_turns
 from r1local.ui.votes.text import vote_renderer_for
-from r1local.ui.wording import thought_for
+from r1local.ui.wording import known, thought_for
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
@@ -227,10 +227,10 @@ class Inline:
 
     def _told_below(self) -> str:
         dialogue = self._chat.dialogue
-        used, window = dialogue.context_used, dialogue.loaded.model.context_window
+        used, window = known(dialogue.context_used), known(dialogue.engine.context_window)
         name = dialogue.recorder.name or "not saved"
         form = " · JSON schema" if dialogue.schema else ""
-        return f"{dialogue.selected.name} · {used:,}/{window:,}{form} · {name}"
+        return f"{dialogue.selected.name} · {used}/{window}{form} · {name}"
 
     def _end_if_killed(self, interruption: Interruption) -> None:
         if interruption.reader_gone:

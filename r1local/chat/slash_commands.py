@@ -14,7 +14,7 @@ from r1local.prompts.documents import documents_of, read_document
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
-from r1local.ui.wording import duration, reply_count
+from r1local.ui.wording import duration, known, reply_count
 from r1local.units import token_count
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
@@ -53,8 +53,7 @@ def _context(chat: Chat, argument: str) -> None:
     if argument:
         chat.widen(whole_number(argument.replace(",", ""), "/context 8192"))
         return
-    used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
-    chat.surface.say(f"{used:,} of {window:,} tokens of context are in use")
+    chat.surface.say(f"{_context_told(chat)} tokens of context are in use")
 
 
 def _system(chat: Chat, argument: str) -> None:
@@ -226,7 +225,6 @@ def _stats(chat: Chat, _argument: str) -> None:
     prompts = sum(reply.prompt_tokens for reply in all_replies)
     thinking_s = sum(reply.thinking_s for reply in all_replies)
     answer_s = sum(reply.answer_s for reply in all_replies)
-    used, window = chat.dialogue.context_used, chat.dialogue.loaded.model.context_window
     costs = [
         f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
@@ -238,7 +236,7 @@ def _stats(chat: Chat, _argument: str) -> None:
         f"answers    {token_count(answers)} in {duration(answer_s)}\n"
         f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
         f"{by_schema if checked else ''}"
-        f"context    {used:,} of {window:,} tokens\n"
+        f"context    {_context_told(chat)} tokens\n"
         f"the same tokens at {', '.join(costs)}"
     )
 
@@ -304,6 +302,11 @@ def _replies(chat: Chat) -> dict[str, Reply]:
             replies[place(number, None)] = turn.reply
         replies |= {place(number, voter): each for voter, each in sorted(turn.voters.items())}
     return replies
+
+
+def _context_told(chat: Chat) -> str:
+    dialogue = chat.dialogue
+    return f"{known(dialogue.context_used)} of {known(dialogue.engine.context_window)}"
 
 
 def _cost(price: Mapping[str, float], prompt_tokens: int, generated_tokens: int) -> float:

@@ -57,7 +57,8 @@ def _exit_code(command: Callable[[], int]) -> int:
             return EXIT_ERROR
         report = _write_report()
         _print_error(
-            f"r1local has a bug: {type(error).__name__}", f"please report it with {report}"
+            f"r1local has a bug: {type(error).__name__}",
+            f"please report it with what r1local doctor prints, and {report}",
         )
         return EXIT_BUG
 

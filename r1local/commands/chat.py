@@ -20,7 +20,6 @@ from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import settings_in_force
-from r1local.engine.library import log
 from r1local.errors import (
     EXIT_OK,
     LoadingCancelled,
@@ -31,9 +30,10 @@ from r1local.errors import (
     UnknownModel,
 )
 from r1local.models.catalog import load_catalog
-from r1local.models.loading import LoadedModel, LoadOptions, load, load_options
 from r1local.models.selection import Selected
+from r1local.opening import open_engine, show_log
 from r1local.replies.control import Control
+from r1local.replies.engine import Engine
 from r1local.replies.interruption import interruptible
 from r1local.replies.settings import ReplySettings, changed, reply_settings
 from r1local.sessions.folder import saved_sessions
@@ -114,8 +114,8 @@ def _chat(options: ChatOptions) -> int:
             print_notice(err, selected.note)
         settings_of = partial(_settings_of, options)
         settings = settings_of(selected, recorder)
-        loaded = _load_first(selected, options)
-    dialogue = Dialogue(selected, loaded, settings, recorder)
+        engine = _open_first(selected, options)
+    dialogue = Dialogue(selected, engine, settings, recorder)
     if (system := _system(options, selected, recorder)) is not None:
         dialogue.use_system(system or None)
     with closing(dialogue):
@@ -125,7 +125,7 @@ def _chat(options: ChatOptions) -> int:
             surface,
             SLASH_COMMANDS,
             load_catalog(user_models()),
-            partial(_load, options),
+            partial(_open, options),
             partial(_session, options),
             settings_of,
         )
@@ -198,27 +198,24 @@ def _system(options: ChatOptions, selected: Selected, recorder: Recorder) -> str
     return setting.value if setting else None
 
 
-def _load_options(options: ChatOptions, selected: Selected) -> LoadOptions:
-    return load_options(settings_in_force(options.given, selected.preferred))
-
-
-def _load_first(selected: Selected, options: ChatOptions) -> LoadedModel:
-    """Load the model before there is a screen: Ctrl-C ends it, and notices are printed."""
+def _open_first(selected: Selected, options: ChatOptions) -> Engine:
+    """Open the model before there is a screen: Ctrl-C ends it, and notices are printed."""
     err = console_for(sys.stderr)
-    log.show = partial(print_log, err) if options.verbose else None
+    show_log(partial(print_log, err) if options.verbose else None)
     # llama.cpp's log would run into a line that is painted over.
-    waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.path.name}")
+    waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.label}")
     with interruptible() as interruption, waiting:
-        loaded = load(selected.path, _load_options(options, selected), interruption.cancelled)
-    log.show = None
-    for notice in loaded.notices:
+        engine = _open(options, selected, interruption)
+    show_log(None)
+    for notice in engine.notices:
         print_notice(err, notice.message)
-    return loaded
+    return engine
 
 
-def _load(options: ChatOptions, selected: Selected, control: Control) -> LoadedModel:
-    """Load a model in the middle of a chat."""
-    return load(selected.path, _load_options(options, selected), control.cancelled)
+def _open(options: ChatOptions, selected: Selected, control: Control) -> Engine:
+    """Open a model as the command line asked for."""
+    settings = settings_in_force(options.given, selected.preferred)
+    return open_engine(selected, settings, control.cancelled)
 
 
 def _surface(options: ChatOptions) -> FullScreen | Inline:

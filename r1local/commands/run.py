@@ -14,7 +14,6 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.options import OutputFormat, ThinkingMode
 from r1local.config.preferences import Settings, settings_in_force
 from r1local.conversation import Conversation, Message, Reply
-from r1local.engine.library import log
 from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
@@ -23,11 +22,11 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.models.loading import LoadedModel, LoadOptions, load, load_options
 from r1local.models.selection import Selected
+from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
 from r1local.replies.control import Control
-from r1local.replies.generation import cancelled_while_loading, generate
+from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.replies.structured_output import checked, structure_of
@@ -78,15 +77,16 @@ class Prepared:
 
     Args:
         chosen: what is set of all options.
+        at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
     """
 
     conversation: Conversation
     model: Selected
-    loading: LoadOptions
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting
+    at_once: int = 1
 
 
 class EventRenderer(Protocol[EventT_contra]):
@@ -121,12 +121,12 @@ def run(options: RunOptions) -> int:
         json=prepared.settings.schema is not None,
     )
 
-    def replying(loaded: LoadedModel, control: Control) -> Generator[Event, None, None]:
+    def replying(engine: Engine, control: Control) -> Generator[Event, None, None]:
         settings = prepared.settings
-        events = generate(loaded, prepared.conversation, settings, control)
+        events = generate(engine, prepared.conversation, settings, control)
         return checked(events, kept, settings.schema)
 
-    cancelled = partial(cancelled_while_loading, prepared.settings)
+    cancelled = partial(never_begun, prepared.settings)
     interruption = show_events(prepared, replying, cancelled, renderer, kept.handle)
     reply = kept.reply()
     if reply.reason == "cancelled":
@@ -163,14 +163,14 @@ def prepare(options: RunOptions) -> Prepared:
         print_notice(err, structure.notice)
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
-    log.show = partial(print_log, err) if options.verbose else None
+    show_log(partial(print_log, err) if options.verbose else None)
     conversation = _conversation(system, question)
-    return Prepared(conversation, model, load_options(chosen), settings, chosen, waiting)
+    return Prepared(conversation, model, settings, chosen, waiting)
 
 
 def show_events(
     prepared: Prepared,
-    replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
+    replying: Callable[[Engine, Control], Generator[EventT, None, None]],
     cancelled: Callable[[], EventT],
     renderer: EventRenderer[EventT | Notice],
     keep: Callable[[EventT | Notice], None],
@@ -200,20 +200,22 @@ def show_events(
 
 def _events(
     prepared: Prepared,
-    replying: Callable[[LoadedModel, Control], Generator[EventT, None, None]],
+    replying: Callable[[Engine, Control], Generator[EventT, None, None]],
     cancelled: Callable[[], EventT],
     interruption: Interruption,
 ) -> Generator[EventT | Notice, None, None]:
     """Load the model and let it reply."""
-    path, waiting = prepared.model.path, prepared.waiting
+    model, waiting = prepared.model, prepared.waiting
     try:
-        with waiting(f"loading {path.name}"):
-            loaded = load(path, prepared.loading, interruption.cancelled)
+        with waiting(f"loading {model.label}"):
+            engine = open_engine(
+                model, prepared.chosen, interruption.cancelled, at_once=prepared.at_once
+            )
     except LoadingCancelled:
         yield cancelled()
         return
-    with loaded.model, closing(replying(loaded, interruption)) as events:
-        yield from loaded.notices
+    with closing(engine), closing(replying(engine, interruption)) as events:
+        yield from engine.notices
         with waiting("reading the prompt"):
             first = next(events)
         yield first

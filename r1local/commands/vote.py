@@ -9,8 +9,8 @@ from r1local.commands.run import RunOptions, prepare, show_events
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
 from r1local.events.vote import VoteEvent, VoteResult
-from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
+from r1local.replies.engine import Engine
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.voting.election import hold_vote
@@ -25,8 +25,7 @@ def vote(options: RunOptions, votes: int) -> int:
     """
     prepared = prepare(options)
     settings = vote_settings(votes, prepared.settings, prepared.chosen)
-    sequences = min(votes, MOST_AT_ONCE)
-    prepared = replace(prepared, loading=replace(prepared.loading, sequences=sequences))
+    prepared = replace(prepared, at_once=min(votes, MOST_AT_ONCE))
     model, err = prepared.model.name, console_for(sys.stderr)
     renderer = vote_renderer_for(
         console_for(sys.stdout),
@@ -38,8 +37,8 @@ def vote(options: RunOptions, votes: int) -> int:
         model=model,
     )
 
-    def voting(loaded: LoadedModel, control: Control) -> Generator[VoteEvent, None, None]:
-        return hold_vote(loaded, prepared.conversation, settings, control, model)
+    def voting(engine: Engine, control: Control) -> Generator[VoteEvent, None, None]:
+        return hold_vote(engine, prepared.conversation, settings, control, model)
 
     cancelled = partial(VoteResult, None, (), (), "cancelled")
     result = cancelled()

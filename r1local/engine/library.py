@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -107,8 +107,7 @@ def load_llama() -> Any:
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelLoadError(
             "llama.cpp could not be loaded",
-            f"{error}; reinstall with: pip install --force-reinstall --no-cache-dir"
-            " llama-cpp-python",
+            f"{error}; look for the cause with: r1local doctor",
         ) from error
     log.callback = module.llama_log_callback(log.write)
     module.llama_log_set(log.callback, None)
@@ -182,6 +181,19 @@ def gpus() -> tuple[GPU, ...]:
         integrated = library.ggml_backend_dev_type(device) == _INTEGRATED_GPU
         found.append(GPU(name, free.value, total.value, integrated or name.startswith("Apple")))
     return tuple(found)
+
+
+def device_list(numbers: Sequence[int]) -> "ctypes.Array[ctypes.c_void_p]":
+    """Return the null-terminated array of devices for some of the `gpus`, by their numbers."""
+    devices = _gpu_devices()
+    return (ctypes.c_void_p * (len(numbers) + 1))(*(devices[number] for number in numbers), None)
+
+
+def gpu_backends() -> tuple[str, ...]:
+    """Return the name of the backend that serves each of the `gpus`: CUDA, Metal, Vulkan…"""
+    library = load_ggml()
+    owners = map(library.ggml_backend_dev_backend_reg, _gpu_devices())
+    return tuple(library.ggml_backend_reg_name(each).decode() for each in owners)
 
 
 def versions() -> dict[str, str]:

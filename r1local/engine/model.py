@@ -11,7 +11,7 @@ from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch
 from r1local.engine.contexts import Contexts, ContextSettings, FlashStart
-from r1local.engine.library import decode_error, load_llama, log, with_fields
+from r1local.engine.library import decode_error, device_list, load_llama, log, with_fields
 from r1local.engine.limits import BATCH_TOKENS, whole_steps
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
@@ -38,6 +38,8 @@ class LoadSettings:
         micro_batch: tokens that are computed at once.
         flash_start: use flash attention for the first tokens, although it isn't used later.
         prompt_threads: CPU threads to read prompts with; None means as many as for generation.
+        gpus: numbers of the GPUs that may be used, among those that `library.gpus` returns;
+            None means all of them.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
     """
@@ -52,6 +54,7 @@ class LoadSettings:
     micro_batch: int = BATCH_TOKENS
     flash_start: FlashStart | None = None
     prompt_threads: int | None = None
+    gpus: tuple[int, ...] | None = None
     weights: bool = True
     repack: bool = True
 
@@ -280,6 +283,9 @@ class Model:
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
         )
+        if settings.gpus is not None:
+            devices = device_list(settings.gpus)  # has to live until the model is loaded
+            params.devices = ctypes.addressof(devices)
         leave_out_broken_amx()
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)

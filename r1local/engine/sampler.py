@@ -52,6 +52,10 @@ class SamplerSettings:
         """Return the same settings, with a seed drawn if there was none."""
         return self if self.seed is not None else replace(self, seed=randbelow(SEED_LIMIT))
 
+    def later(self, number: int) -> "SamplerSettings":
+        """Return the settings of the `number`th reply after one with these settings and a seed."""
+        return replace(self, seed=((self.seed or 0) + number) % SEED_LIMIT)
+
     def against_loops(self, number: int) -> "SamplerSettings":
         """Return settings that lead out of the reply's `number`th loop: hotter, and with DRY."""
         hotter = max(self.temperature, TEMPERATURE) + _HOTTER_AFTER_A_LOOP

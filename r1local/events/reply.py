@@ -10,7 +10,9 @@ from typing import Literal, TypeAlias
 
 from r1local.conversation import FinishReason, Part
 
-NoticeKind = Literal["context", "offload", "budget", "thinking", "loop", "schema", "template"]
+NoticeKind = Literal[
+    "context", "offload", "budget", "thinking", "loop", "schema", "template", "engine"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from r1local.engine.timing import Timing
 from r1local.errors import R1LocalError
 from r1local.gguf.format import GGUFFile
 from r1local.machine import hardware
+from r1local.machine.processor import processor_name
 
 #: The depths that are compared, and the context that has room for them.
 _SHALLOW, _DEEP = 32, 2_176
@@ -314,9 +315,7 @@ def _path(gguf: GGUFFile) -> Path:
     files = [(str(part.resolve()), part.stat()) for part in gguf.parts]
     identity = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
     cores = hardware.usable_cores()
-    text = json.dumps(
-        [load_llama().llama_version().decode(), hardware.processor(), cores, identity]
-    )
+    text = json.dumps([load_llama().llama_version().decode(), processor_name(), cores, identity])
     name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return cache_folder() / "calibration" / f"{name}.json"
 

@@ -2,11 +2,11 @@
 
 import ctypes
 import os
-import platform
 import re
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
-_CPU_INFO = Path("/proc/cpuinfo")
 #: The logical CPUs that are performance cores, on Intel's hybrid processors.
 _PERFORMANCE_CPUS = Path("/sys/devices/cpu_core/cpus")
 #: The share of the fastest core's capacity that a core of Arm's hybrid processors has at least,
@@ -84,21 +83,51 @@ def _fast_cores_of_macos() -> int:
     return max(0, count.value)
 
 
-def processor() -> str:
-    """Return the name of the processor, as the system has it."""
-    with suppress(OSError):  # Linux; the standard library knows other systems' names
-        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
-            label, _, name = line.partition(":")
-            if label.strip() in ("model name", "Hardware", "Model"):
-                return name.strip()
-    return platform.processor() or platform.machine()
-
-
 def available_memory() -> int:
     """Return the bytes this process can use without swapping, within its and cgroups' limits."""
     available: int = psutil.virtual_memory().available
     limits = [*map(_cgroup_free_memory, _own_cgroups()), *_own_free_memory()]
     return min([available, *(limit for limit in limits if limit is not None)])
+
+
+def total_memory() -> int:
+    """Return the bytes of memory that this machine has."""
+    total: int = psutil.virtual_memory().total
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Physical cores and logical CPUs of this machine, and what this process may use of them.
+
+    `allowed` are logical CPUs by affinity, `quota` is how many CPUs' time cgroups grant; None
+    means that they don't limit it. `usable` is the number of cores that threads are made for.
+    """
+
+    physical: int
+    logical: int
+    allowed: int
+    quota: float | None
+    usable: int
+
+
+def cores() -> Cores:
+    """Return the cores of this machine and the limits on them."""
+    logical = os.cpu_count() or 1
+    quotas = [quota for group in _own_cgroups() if (quota := _cgroup_cpus(group)) is not None]
+    return Cores(
+        physical=psutil.cpu_count(logical=False) or logical,
+        logical=logical,
+        allowed=len(_allowed_cpus()),
+        quota=min(quotas, default=None),
+        usable=usable_cores(),
+    )
+
+
+def memory_limit() -> int | None:
+    """Return the bytes of memory that cgroups allow this process, or None without a limit."""
+    limits = [_cgroup_memory_limit(group) for group in _own_cgroups()]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def boot_id() -> str:
@@ -273,4 +302,18 @@ def _cgroup_free_memory(root: Path) -> int | None:
         except (OSError, ValueError):  # no such file, or the limit is "max"
             continue
         return max(0, limit - used + int(stat.get(reclaimable_key, 0)))
+    return None
+
+
+def _cgroup_memory_limit(root: Path) -> int | None:
+    """Return the cgroup's memory limit in bytes, or None without one.
+
+    Version 1 writes a number close to 2**63 where there is none.
+    """
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = int((root / name).read_text())
+        except (OSError, ValueError):  # no such file, or the limit is "max"
+            continue
+        return limit if limit < total_memory() else None
     return None

@@ -50,8 +50,8 @@ _LONGEST_TAG = 40
 class LoadOptions:
     """What the user wants of loading; None means that r1local decides.
 
-    `sequences` is the number of replies that can be decoded at once, `template_arguments` are
-    values for the chat template's variables.
+    `sequences` is the number of replies that can be decoded at once, `gpus` are the numbers of
+    the GPUs that may be used, `template_arguments` are values for the chat template's variables.
     """
 
     context: int | None = None
@@ -61,6 +61,7 @@ class LoadOptions:
     kv_cache: KVType = "f16"
     chat_template: Path | None = None
     sequences: int = 1
+    gpus: tuple[int, ...] | None = None
     template_arguments: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -228,6 +229,7 @@ def settings_of(
         prompt_threads=options.prompt_threads or options.threads or chosen.prompt_threads,
         kv_cache=options.kv_cache,
         sequences=options.sequences,
+        gpus=options.gpus,
         kv_tokens=plan.kv_tokens,
         flash_attention=flash,
         micro_batch=_micro_batch(plan, chosen),

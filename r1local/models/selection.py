@@ -41,6 +41,11 @@ class Selected:
         return of_model((self.typed, self.name), self.known, self.quantization, self.path)
 
     @property
+    def label(self) -> str:
+        """What is opened, for people: the file's name."""
+        return self.path.name
+
+    @property
     def reference(self) -> str:
         """Reference that selects it again: its catalog name, or its file's path."""
         return self.known.name if self.known else str(self.path.resolve())

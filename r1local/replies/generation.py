@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from r1local.conversation import Conversation
 from r1local.engine.grammar import follows_grammar
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
-from r1local.events.reply import Event, Finished, Notice, Usage
+from r1local.events.reply import Event, Notice
 from r1local.models.loading import LoadedModel
 from r1local.prompts.chat_template import OF_THOUGHTS_TO_BEGIN, ChatTemplate, Prompt
 from r1local.replies.control import Control
+from r1local.replies.engine import Begun, PromptSize
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
 from r1local.thinking.splitter import Start
@@ -20,43 +21,6 @@ _IN_VAIN = Notice(
     "r1local doesn't recognise any thinking in this model: effort, think-budget and min-think"
     " have no effect",
 )
-
-
-def cancelled_while_loading(settings: ReplySettings) -> Finished:
-    """Return the only event of a reply that was cancelled before its model was loaded."""
-    usage = Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
-    return Finished("cancelled", usage, settings.sampler.with_seed().seed or 0, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """The text so far of a reply that was cut and goes on; it is data, and untrusted.
-
-    Args:
-        thinking: the thought, without tags.
-        answer: the answer as far as it was written.
-        thinking_open: whether it was cut inside its thought.
-    """
-
-    thinking: str
-    answer: str
-    thinking_open: bool
-
-
-def generate(
-    loaded: LoadedModel,
-    conversation: Conversation,
-    settings: ReplySettings,
-    control: Control,
-    begun: Begun | None = None,
-) -> Generator[Event, None, None]:
-    """Generate the assistant's next message, by `tokenised_prompt` and then `reply_to`.
-
-    Args:
-        begun: the beginning of the message, if it goes on; the events contain only what is new.
-    """
-    prompt = tokenised_prompt(loaded, conversation, settings, begun)
-    yield from reply_to(loaded, prompt, settings, control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +34,11 @@ class TokenisedPrompt:
     start: Start
     notices: tuple[Notice, ...] = ()
     answer: Sequence[int] = ()
+
+    @property
+    def size(self) -> PromptSize:
+        """The number of its tokens."""
+        return PromptSize(len(self.tokens))
 
 
 def tokenised_prompt(

@@ -1,7 +1,6 @@
 """How a reply is made, and changing that by the names of options (see `config.options`)."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from r1local.config.option import Option
 from r1local.config.options import check, default_of, settable
@@ -106,10 +105,26 @@ def shown(reply: ReplySettings, name: str) -> str:
         InvalidSetting: there is no such setting.
     """
     option = _settable(name)
-    value: Any = reply
+    return option.show(_value(reply, option))
+
+
+def by_default(reply: ReplySettings, name: str) -> ReplySettings:
+    """Return the settings with one of them as if it had never been set."""
+    option = _settable(name)
+    return _with(reply, option, option.default)
+
+
+def is_by_default(reply: ReplySettings, name: str) -> bool:
+    """Return whether a setting is as if it had never been set."""
+    option = _settable(name)
+    return bool(_value(reply, option) == option.default)
+
+
+def _value(reply: ReplySettings, option: Option) -> object:
+    value: object = reply
     for part in option.field.split("."):
         value = getattr(value, part)
-    return option.show(value)
+    return value
 
 
 def _with(reply: ReplySettings, option: Option, value: object) -> ReplySettings:

@@ -7,18 +7,16 @@ is checked first: llama.cpp ends the process on some contents that it can't have
 It is a convenience, so failures in `keep` and `restore` are silent.
 """
 
-import ctypes
 import hashlib
 import json
 import os
 import shutil
 from array import array
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from r1local.errors import InferenceError
+from r1local.kv_state import KVState
 from r1local.sessions.folder import STATE, UNFINISHED
 
 _VERSION = 1
@@ -27,33 +25,6 @@ _TOKEN_BYTES = array("i").itemsize
 _HASH_BYTES = hashlib.sha256().digest_size
 #: The part of the disk's free space that a KV cache may take.
 _SHARE = 0.5
-
-
-class KVState(Protocol):
-    """The KV cache of a loaded model, as far as it can be kept and put back.
-
-    Attributes:
-        state_key: what the content depends on: model file, llama.cpp, and how it is loaded.
-    """
-
-    state_key: str
-
-    @property
-    def position(self) -> int:
-        """Tokens in the KV cache."""
-
-    def state_size(self) -> int:
-        """Bytes that the content of `state` would take."""
-
-    def state(self) -> tuple[list[int], ctypes.Array[ctypes.c_uint8]]:
-        """Return the tokens in the KV cache, and its content.
-
-        Raises:
-            InferenceError: llama.cpp failed.
-        """
-
-    def put_state(self, tokens: Sequence[int], content: bytearray) -> bool:
-        """Put back what `state` returned; False if it can't be."""
 
 
 def keep(model: KVState, path: Path, most: int) -> bool:

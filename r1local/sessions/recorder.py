@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from r1local.sessions.kv_cache import KVState
+from r1local.kv_state import KVState
 from r1local.sessions.records import Record
 from r1local.sessions.transcript import Transcript
 

@@ -7,6 +7,7 @@ from r1local import __version__
 from r1local.config.paths import sessions_folder
 from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
+from r1local.kv_state import KVState
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import VERSION, Ended, Head, Record, decode, now
@@ -154,12 +155,12 @@ class Session:
         """
         self._writer.rename(_unused(new, self._folder))
 
-    def keep_state(self, model: kv.KVState) -> None:
+    def keep_state(self, model: KVState) -> None:
         """Keep the model's KV cache beside the file, if there is room (see `kv.keep`)."""
         if path := self._writer.state:
             kv.keep(model, path, self._most_kv)
 
-    def restore_state(self, model: kv.KVState) -> bool:
+    def restore_state(self, model: KVState) -> bool:
         """Put back the KV cache that was kept; False if there is none for this model."""
         path = self._writer.state
         return path is not None and kv.restore(model, path)

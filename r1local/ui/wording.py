@@ -37,3 +37,8 @@ def thought_for(seconds: float, count: int, *, unfinished: bool = False) -> str:
     """Return one line about a thought: how long it took and whether it was finished."""
     line = f"thought for {effort(seconds, count)}"
     return f"{line}, without coming to an end" if unfinished else line
+
+
+def known(number: int | None) -> str:
+    """Return a number with its thousands set apart, or a question mark if it isn't known."""
+    return "?" if number is None else f"{number:,}"

@@ -12,17 +12,18 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.errors import LoadingCancelled, ModelLoadError, SessionNotSaved
 from r1local.events.reply import Finished, Notice, ThinkingDelta
 from r1local.events.vote import VoteResult
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.models.selection import Selected
 from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings, changed
 from r1local.sessions.folder import read_session
 from r1local.sessions.recorder import NoSession
 from r1local.sessions.records import Ended, Question, Record
 from r1local.sessions.session import Session
 from testing.command import Scripted
-from testing.dialogues import ask, talking
+from testing.dialogues import ask, model_of, talking, tokens_of, used
 from testing.models import R1_TEMPLATE, THINK
 from testing.replies import never
 
@@ -66,7 +67,7 @@ def test_a_prompt_is_rendered_and_tokenised_once(
     rendered: list[object] = []
     tokenised: list[object] = []
     with talking(scripted(REPLY)) as dialogue:
-        render, vocabulary = ChatTemplate.render, dialogue.loaded.model.vocabulary
+        render, vocabulary = ChatTemplate.render, model_of(dialogue).model.vocabulary
         tokenise = vocabulary.tokenise
 
         def counted_render(
@@ -89,11 +90,11 @@ def test_a_prompt_is_rendered_and_tokenised_once(
 
 def test_a_prompt_is_counted_as_it_is_sent(scripted: Scripted) -> None:
     with talking(scripted(REPLY)) as dialogue:
-        thinking = dialogue.prepare(Question("?")).prompt
+        thinking = tokens_of(dialogue.prepare(Question("?")))
         dialogue.settings = replace(
             dialogue.settings, thinking=replace(dialogue.settings.thinking, off=True)
         )
-        assert len(dialogue.prepare(Question("?")).prompt.tokens) > len(thinking.tokens)
+        assert tokens_of(dialogue.prepare(Question("?"))) > thinking
 
 
 def test_a_retry_replaces_the_reply_and_draws_another_seed(scripted: Scripted) -> None:
@@ -156,9 +157,9 @@ def test_what_was_streamed_is_kept_whatever_ends_it(scripted: Scripted) -> None:
 def test_a_turn_without_an_answer_is_not_given_to_the_model(scripted: Scripted) -> None:
     model = scripted("", chat_template=R1_TEMPLATE, context_length=512)  # an empty thought alone
     with talking(model) as dialogue:
-        alone = len(dialogue.prepare(Question("two")).prompt.tokens)
+        alone = tokens_of(dialogue.prepare(Question("two")))
         ask(dialogue, "one")
-        assert len(dialogue.prepare(Question("two")).prompt.tokens) == alone
+        assert tokens_of(dialogue.prepare(Question("two"))) == alone
 
 
 def test_all_voters_are_kept_and_the_winner_is_the_reply(scripted: Scripted) -> None:
@@ -194,33 +195,33 @@ def test_the_meter_has_what_the_conversation_takes_by_now(scripted: Scripted) ->
         old.append(Question(question))
         old.append(Ended("stop", False, "m", thinking="", answer=ANSWER))
     with talking(scripted("", chat_template=R1_TEMPLATE, context_length=1024), old) as dialogue:
-        both = dialogue.context_used
-        assert both > dialogue.loaded.model.position == 0, "as it is resumed, before a question"
+        both = used(dialogue)
+        assert both > model_of(dialogue).model.position == 0, "as it is resumed, before a question"
         dialogue.drop_oldest(1)
-        one = dialogue.context_used
+        one = used(dialogue)
         assert 0 < one < both
         dialogue.use_system("Be brief.")
-        assert dialogue.context_used > one
+        assert used(dialogue) > one
         dialogue.move_to(NoSession())
-        assert dialogue.context_used == 0
+        assert used(dialogue) == 0
         dialogue.move_to(old)
-        assert dialogue.context_used > one
+        assert used(dialogue) > one
         dialogue.undo()
         dialogue.undo()
-        assert dialogue.context_used == 0
+        assert used(dialogue) == 0
         ask(dialogue)
-        assert dialogue.context_used == dialogue.loaded.model.position > 0
+        assert used(dialogue) == model_of(dialogue).model.position > 0
 
 
 def test_what_was_changed_of_loading_stays_when_more_is(scripted: Scripted) -> None:
     with talking(scripted(REPLY, context_length=2048), context=768) as dialogue:
         dialogue.reload(never, context=1024)
-        dialogue.reload(never, sequences=2)
-        model = dialogue.loaded.model
+        dialogue.reload(never, at_once=2)
+        model = model_of(dialogue).model
         assert (model.context_window, model.sequences) == (1024, 2)
         with pytest.raises(LoadingCancelled):
             dialogue.reload(lambda: True, context=2048)
-        model = dialogue.loaded.model
+        model = model_of(dialogue).model
         assert (model.context_window, model.sequences) == (1024, 2)
         ask(dialogue)
 
@@ -228,7 +229,7 @@ def test_what_was_changed_of_loading_stays_when_more_is(scripted: Scripted) -> N
 def test_a_context_is_held_as_far_as_the_model_was_trained(scripted: Scripted) -> None:
     model = scripted(REPLY, chat_template=R1_TEMPLATE, context_length=2048)
     with talking(model, context=768) as dialogue:
-        holds = dialogue.loaded.holds
+        holds = model_of(dialogue).holds
         assert holds(2048) and not holds(2049)
         fits = dialogue.prepare(Question("y" * 1400))
         shortage = dialogue.shortage(fits)
@@ -252,22 +253,20 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
     with talking(scripted(REPLY)) as dialogue:
         before = dialogue.selected
 
-        def load_other(selected: Selected) -> LoadedModel:
+        def load_other(selected: Selected) -> LocalEngine:
             if selected != before:
                 raise ModelLoadError("broken", "give another")
-            return load(selected.path, LoadOptions(), never)
+            return LocalEngine.open(selected.path, LoadOptions(), never)
 
         with pytest.raises(ModelLoadError):
             dialogue.switch(Selected("other", Path("other.gguf")), load_other)
         assert dialogue.selected == before
         ask(dialogue)
-        assert dialogue.switch(before, load_other) == len(
-            dialogue.prepare(Question("?")).prompt.tokens
-        )
+        assert dialogue.switch(before, load_other) == tokens_of(dialogue.prepare(Question("?")))
 
 
 def test_without_any_model_a_question_ends_in_a_sentence(scripted: Scripted) -> None:
-    def broken(_selected: Selected) -> LoadedModel:
+    def broken(_selected: Selected) -> LocalEngine:
         raise ModelLoadError("broken", "give another")
 
     path = scripted(REPLY)
@@ -318,7 +317,7 @@ def test_a_question_that_does_not_fit_says_which_turns_would_make_room(
         prepared = dialogue.prepare(Question("y" * (room - 100)))
         shortage = dialogue.shortage(prepared)
         assert shortage and shortage.oldest == dialogue.turns
-        assert shortage.needed == len(prepared.prompt.tokens) + 1024 - room
+        assert shortage.needed == tokens_of(prepared) + 1024 - room
         dialogue.drop_oldest(1)
         assert dialogue.shortage(dialogue.prepare(Question("y" * (room - 100)))) is None
         too_long = dialogue.shortage(dialogue.prepare(Question("y" * 1024)))

@@ -13,8 +13,9 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.errors import GrammarError
 from r1local.events.reply import Event, Finished, Notice
 from r1local.events.vote import VoteResult
-from r1local.models.loading import LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.export import export_markdown
 from r1local.sessions.folder import read_session, saved_sessions
@@ -136,7 +137,7 @@ def test_a_session_opens_although_its_schema_is_none(scripted: Scripted) -> None
         ask(dialogue)
         dialogue.use_schema("{")
     with talking(model, Session.open("talk")) as dialogue:
-        dialogue.switch(dialogue.selected, lambda _: load(model, LoadOptions(), never))
+        dialogue.switch(dialogue.selected, lambda _: LocalEngine.open(model, LoadOptions(), never))
         voting = partial(dialogue.vote, Question("?", votes=2))
         for asking in (dialogue.retry, dialogue.go_on, voting):
             with pytest.raises(GrammarError):

@@ -54,7 +54,7 @@ def change_file(nano: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change_processor(_nano: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "processor", lambda: "another one")
+    monkeypatch.setattr(calibration, "processor_name", lambda: "another one")
 
 
 @pytest.mark.parametrize("change", [change_file, change_processor])

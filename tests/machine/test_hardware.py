@@ -111,10 +111,6 @@ def test_macos_tells_its_performance_cores() -> None:
     assert 0 <= hardware._fast_cores_of_macos() <= hardware.usable_cores()
 
 
-def test_the_processor_has_a_name() -> None:
-    assert hardware.processor()
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity is Linux's here")
 def test_affinity_limits_the_cores() -> None:
     allowed = os.sched_getaffinity(0)
@@ -164,3 +160,31 @@ def test_own_limits_bound_the_memory(limit: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(resource, "getrlimit", lambda name: (bounds.get(name, endless), endless))
     (free,) = hardware._own_free_memory()
     assert 0 < free < 2**33
+
+
+def test_cores_and_their_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_OWN_CGROUP", tmp_path / "none")
+    monkeypatch.setattr(hardware, "_CGROUP", write(tmp_path, {"cpu.max": "150000 100000\n"}))
+    cores = hardware.cores()
+    assert (cores.quota, cores.usable) == (1.5, 1)
+    assert 1 <= cores.physical <= cores.logical
+    assert 1 <= cores.allowed <= cores.logical
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.max": "1000000"}, 1_000_000),
+        ({"memory.max": "max"}, None),
+        ({"memory/memory.limit_in_bytes": "2000000"}, 2_000_000),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ({}, None),
+    ],
+    ids=["v2", "v2_unlimited", "v1", "v1_unlimited", "no_cgroup"],
+)
+def test_the_limit_of_memory(
+    files: dict[str, str], limit: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_OWN_CGROUP", tmp_path / "none")
+    monkeypatch.setattr(hardware, "_CGROUP", write(tmp_path, files))
+    assert hardware.memory_limit() == limit

@@ -8,11 +8,11 @@ from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.errors import PromptTooLong
 from r1local.events.reply import AnswerDelta, ThinkingDelta
 from r1local.replies.control import Control
-from r1local.replies.generation import check_prompt, generate
+from r1local.replies.generation import check_prompt
 from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
 from testing.models import R1_TEMPLATE, smollm2
-from testing.replies import HI, events_of, finished, loaded, never, text_of
+from testing.replies import HI, events_of, finished, generate, loaded, never, text_of
 
 NANO = ROOT / "r1local/nano.gguf"
 GREEDY = ReplySettings(SamplerSettings(temperature=0), max_tokens=8)

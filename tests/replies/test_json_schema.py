@@ -22,10 +22,10 @@ from r1local.errors import GrammarError
 from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
 from r1local.replies.json_schema import converted
 from r1local.replies.settings import ReplySettings
 from testing.models import write_scripted_model
+from testing.replies import generate
 
 #: Writes what a grammar lets through, by chance; None if it comes to no end.
 Writer: TypeAlias = Callable[[str, random.Random], str | None]

@@ -14,13 +14,23 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Event, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.replies.control import Control
-from r1local.replies.generation import Begun, generate
+from r1local.replies.engine import Begun
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.thinking.limits import CLOSING
 from r1local.thinking.loops import LoopSettings
 from testing.command import Run, Scripted
 from testing.models import END_THINK, R1_TEMPLATE, THINK, prompt_length, smollm2, vocabulary
-from testing.replies import HI, events_of, fed, finished, loaded, stream_of, text_of, vocabulary_of
+from testing.replies import (
+    HI,
+    events_of,
+    fed,
+    finished,
+    generate,
+    loaded,
+    stream_of,
+    text_of,
+    vocabulary_of,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -10,12 +10,13 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.errors import GrammarError
 from r1local.events.reply import AnswerDelta
 from r1local.replies.control import Control
-from r1local.replies.generation import Begun, generate, tokenised_prompt
+from r1local.replies.engine import Begun
+from r1local.replies.generation import tokenised_prompt
 from r1local.replies.json_schema import converted
 from r1local.replies.settings import ReplySettings
 from testing.command import Run, Scripted
 from testing.models import THINK, smollm2
-from testing.replies import HI, loaded
+from testing.replies import HI, generate, loaded
 
 pytestmark = pytest.mark.slow
 

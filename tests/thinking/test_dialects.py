@@ -14,14 +14,15 @@ from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.template_process import TemplateProgram
 from r1local.replies.control import Control
-from r1local.replies.generation import Begun, generate, prompt_of
+from r1local.replies.engine import Begun
+from r1local.replies.generation import prompt_of
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.thinking.dialects import DIALECTS, R1, Dialect, dialect_of, tags_in
 from r1local.thinking.limits import CLOSING
 from r1local.thinking.splitter import Start, ThinkSplitter, start_of_reply
 from testing.command import Run, Scripted
 from testing.models import CONTROL
-from testing.replies import HI, events_of, finished, loaded, text_of
+from testing.replies import HI, events_of, finished, generate, loaded, text_of
 
 NONE: frozenset[str] = frozenset()
 GPT_OSS = "<|channel|>analysis<|message|>"

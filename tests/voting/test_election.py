@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import Paused, VoteEvent, VoteResult, VoterEvent, VoterReply
 from r1local.machine.memory import Machine
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.engine import generate
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
@@ -46,14 +47,15 @@ def never() -> bool:
 
 
 @contextmanager
-def loaded(path: Path, sequences: int, context: int | None = None) -> Iterator[LoadedModel]:
-    model = load(path, LoadOptions(context=context, sequences=sequences), never)
-    with model.model:
-        yield model
+def loaded(path: Path, sequences: int, context: int | None = None) -> Iterator[LocalEngine]:
+    with closing(
+        LocalEngine.open(path, LoadOptions(context=context, sequences=sequences), never)
+    ) as engine:
+        yield engine
 
 
 def held(
-    model: LoadedModel, settings: VoteSettings, question: str = SUM, control: Control | None = None
+    model: LocalEngine, settings: VoteSettings, question: str = SUM, control: Control | None = None
 ) -> tuple[list[VoteEvent], VoteResult]:
     conversation = (Message("user", question),)
     *events, last = hold_vote(model, conversation, settings, control or Control(), "m")
@@ -67,7 +69,7 @@ def words(reply: Reply) -> tuple[str, str, str, int, int]:
     return (reply.thinking, reply.answer, reply.reason, *tokens)
 
 
-def alone(model: LoadedModel, settings: ReplySettings) -> Reply:
+def alone(model: LocalEngine, settings: ReplySettings) -> Reply:
     kept = ReplyBuilder("m")
     for event in generate(model, HI, settings, Control()):
         kept.handle(event)
@@ -324,7 +326,7 @@ def test_without_room_voters_are_paused_and_none_is_lost(
 ) -> None:
     monkeypatch.setattr("r1local.machine.planner._TOKENS_A_REPLY", 256)
     with loaded(scripted(f"{COUNTING[:800]}</think>\\boxed{{42}}"), 4, context=1_280) as model:
-        assert model.model.kv_tokens == 1_280 + 3 * 256
+        assert model.loaded.model.kv_tokens == 1_280 + 3 * 256
         expected = words(alone(model, ReplySettings()))
         assert expected[2] == "stop"
         events, elected = held(model, VoteSettings(7))
@@ -420,11 +422,12 @@ def test_the_prompt_is_evaluated_once() -> None:
 
 def test_memory_decides_how_much_room_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with loaded(NANO, 8) as model:
-        assert model.model.kv_tokens == 8 * model.model.context_window
+        assert model.loaded.model.kv_tokens == 8 * model.loaded.model.context_window
         assert not model.notices
     monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(40 * 2**20))
     with loaded(NANO, 8) as model:
-        assert model.model.context_window < model.model.kv_tokens < 8 * model.model.context_window
+        window = model.context_window
+        assert window < model.loaded.model.kv_tokens < 8 * window
         (notice,) = model.notices
         assert "8 replies at once" in notice.message
         _, elected = held(model, VoteSettings(8))

@@ -7,15 +7,17 @@ a loop with and without r1local's recovery, and what that cost.
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import product
 
 from r1local.conversation import Message
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import Event, Finished, Notice, Rewound
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
-from r1local.replies.generation import generate
+from r1local.replies.engine import Engine, generate
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 from r1local.thinking.loops import LoopGuard, LoopSettings
 from testing.honest_data import HONEST_DATA
@@ -57,7 +59,7 @@ def count_loops(options: Options) -> None:
     print_head("", "", "ended in a loop", "loops reported", "loops cut", "tokens taken back")
     for name, file in (("nano", SHIPPED), ("SmolLM2-135M", smollm2())):
         how = LoadOptions(context=CONTEXT, threads=options.threads)
-        _let_reply(name, load(file, how, never), options)
+        _let_reply(name, LocalEngine.open(file, how, never), options)
 
 
 def _judge_texts() -> None:
@@ -87,12 +89,12 @@ def _judged(sample: Sample, doubted: bool) -> tuple[int, bool, bool, float]:
     return tokens, reported, cut, time.perf_counter() - started
 
 
-def _let_reply(name: str, loaded: LoadedModel, options: Options) -> None:
+def _let_reply(name: str, engine: Engine, options: Options) -> None:
     """Let a model reply to every question, without and with recovery."""
     tokens = options.tokens or TOKENS
-    with loaded.model:
+    with closing(engine):
         for title, loops in (("no recovery", LoopSettings(0)), ("recovery", LoopSettings())):
-            replies = [_events(loaded, question, loops, tokens) for question in QUESTIONS]
+            replies = [_events(engine, question, loops, tokens) for question in QUESTIONS]
             looping = sum(map(_loops, replies))
             events = [event for reply in replies for event in reply]
             cut = sum(isinstance(event, Rewound) for event in events)
@@ -105,11 +107,9 @@ def _is_warning(event: Event) -> bool:
     return isinstance(event, Notice) and event.kind == "loop" and "may be" in event.message
 
 
-def _events(
-    loaded: LoadedModel, question: str, loops: LoopSettings, tokens: int
-) -> Sequence[Event]:
+def _events(engine: Engine, question: str, loops: LoopSettings, tokens: int) -> Sequence[Event]:
     settings = ReplySettings(SamplerSettings(temperature=0), tokens, loops=loops)
-    return list(generate(loaded, (Message("user", question),), settings, Control()))
+    return list(generate(engine, (Message("user", question),), settings, Control()))
 
 
 def _end(events: Sequence[Event]) -> Finished:

@@ -12,6 +12,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from math import sqrt
 from pathlib import Path
@@ -21,8 +22,9 @@ from r1local.conversation import Message
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.vote import VoteResult
-from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
+from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
@@ -48,7 +50,7 @@ PROBLEMS, TEMPERATURE = 200, 0.8
 ELECTIONS: tuple[tuple[int, float | None], ...] = ((1, None), (8, None), (16, None), (16, 0.95))
 
 
-def elect(model: LoadedModel, question: str, settings: VoteSettings) -> VoteResult:
+def elect(model: LocalEngine, question: str, settings: VoteSettings) -> VoteResult:
     """Hold a vote in this process."""
     *_events, last = hold_vote(model, (Message("user", question),), settings, Control())
     assert isinstance(last, VoteResult)
@@ -78,8 +80,8 @@ def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
 
     def seconds(count: int) -> float:
         settings = ReplySettings(SamplerSettings(seed=1), max_tokens=count)
-        model = load(smollm2(), options, never)
-        with model.model:
+        model = LocalEngine.open(smollm2(), options, never)
+        with closing(model):
             started = clock()
             elect(model, STORY, VoteSettings(votes, settings))
             return clock() - started
@@ -114,10 +116,10 @@ def count_right_answers(options: Options) -> None:
     """Count right answers of the embedded model to unseen problems, with 95 % intervals."""
     cases = random.Random(2026).sample(suites(1.0, 2026)["hard"](), PROBLEMS)
     most = max(votes for votes, _ in ELECTIONS)
-    model = load(SHIPPED, LoadOptions(threads=options.threads, sequences=most), never)
+    model = LocalEngine.open(SHIPPED, LoadOptions(threads=options.threads, sequences=most), never)
     right: list[list[bool]] = []
     print_head("votes", "right", "95 % interval", "replies", "tokens a problem", "s")
-    with model.model:
+    with closing(model):
         for number, (votes, confidence) in enumerate(ELECTIONS):
             started = time.monotonic()
             elected = list(_elections(model, cases, votes, confidence, 10_000 * number))
@@ -139,7 +141,7 @@ def count_right_answers(options: Options) -> None:
 
 
 def _elections(
-    model: LoadedModel,
+    model: LocalEngine,
     cases: Sequence[Case],
     votes: int,
     confidence: float | None,

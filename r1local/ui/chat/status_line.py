@@ -7,6 +7,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.safe_text import visible_line
+from r1local.ui.wording import known
 
 _METER_CELLS = 10
 #: From this part of the context on, the meter warns.
@@ -19,15 +20,15 @@ _MOST_WAITING_ROWS = 3
 class Status:
     """What there is to say; `busy` comes first, while it lasts.
 
-    `form` is what answers are held to.
+    `form` is what answers are held to. The numbers of the context are None if they aren't known.
 
     `waiting` holds the questions that were sent and wait for the reply before theirs.
     """
 
     model: str = ""
     details: str = ""
-    context_used: int = 0
-    context_window: int = 0
+    context_used: int | None = 0
+    context_window: int | None = 0
     tokens_per_s: float = 0.0
     form: str = ""
     session: str = ""
@@ -40,7 +41,7 @@ class Status:
 def status_row(status: Status, width: int) -> StyleAndTextTuples:
     """Return one row of at most `width` cells: what matters least is left out first."""
     used, window = status.context_used, status.context_window
-    full = used / window if window else 0.0
+    full = used / window if used and window else 0.0
     cells = min(round(full * _METER_CELLS), _METER_CELLS)
     warning = "class:warning" if full >= _NEARLY_FULL else ""
     pace = f"{status.tokens_per_s:.0f} tokens/s" if status.tokens_per_s else ""
@@ -51,7 +52,7 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
         (4, "", status.model),
         (7, "", status.details),
         (6, warning, "▓" * cells + "░" * (_METER_CELLS - cells) if window else ""),
-        (3, warning, f"{used:,}/{window:,}" if window else ""),
+        (3, warning, f"{known(used)}/{known(window)}" if window else ""),
         (5, "", pace),
         (8, "", status.form),
         (9, "", status.session),

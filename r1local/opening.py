@@ -1,0 +1,39 @@
+"""From the model that was chosen to the engine that runs it; only here is known which one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from r1local.config.preferences import Settings
+from r1local.engine.library import log
+from r1local.models.loading import load_options
+from r1local.models.selection import Selected
+from r1local.replies.engine import Engine
+from r1local.replies.local import LocalEngine
+
+
+def open_engine(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    *,
+    at_once: int = 1,
+) -> Engine:
+    """Open the engine for a model; the caller has to close it.
+
+    Args:
+        selected: the model, from `models.selection`.
+        settings: those in force, of which the engine takes what concerns loading.
+        cancelled: called in the meantime; True ends it.
+        at_once: the number of replies that are wanted at the same time.
+
+    Raises:
+        R1LocalError: the model can't be loaded as the settings say.
+        LoadingCancelled: `cancelled` returned True.
+    """
+    options = replace(load_options(settings), sequences=at_once)
+    return LocalEngine.open(selected.path, options, cancelled)
+
+
+def show_log(show: Callable[[str], None] | None) -> None:
+    """Have each line that an engine logs passed to `show`, or to nobody."""
+    log.show = show
