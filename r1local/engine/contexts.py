@@ -16,7 +16,8 @@ from r1local.engine.library import load_llama, log, with_fields
 from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, whole_steps
 from r1local.errors import InferenceError, ModelLoadError
 
-_FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
+#: `enum llama_flash_attn_type`: llama.cpp decides, off, on.
+_AUTO, _PLAIN, _FLASH = -1, 0, 1
 #: What a prompt must have beyond what is cached, in tokens and as a share of those, to be read
 #: where that is fastest: for less, passing the cache on would take longer than it saves.
 _WORTH_PASSING, _WORTH_SHARE = 256, 0.25
@@ -125,6 +126,7 @@ class Contexts:
         start = self._settings.flash_start
         if start:
             self._pass_on(start.until if tokens <= start.until else 0)
+        if not self._settings.flash_attention:
             self._adapt(memoryview(content), kv_layout.SEQUENCE_HEAD)
         view = (ctypes.c_uint8 * len(content)).from_buffer(content)
         return int(self._llama.llama_state_seq_set_data(self.handle, view, len(content), 0))
@@ -187,8 +189,8 @@ class Contexts:
     def _make(self, flash_tokens: int) -> None:
         settings, start = self._settings, self._settings.flash_start
         kv_type = KV_CACHE_TYPES[settings.kv_cache]
-        flash = bool(flash_tokens) or settings.flash_attention
         tokens = flash_tokens or settings.tokens
+        usual = _AUTO if settings.flash_attention else _PLAIN
         params = with_fields(
             self._llama.llama_context_default_params(),
             n_ctx=whole_steps(tokens),
@@ -201,7 +203,7 @@ class Contexts:
             n_outputs_max=settings.sequences,
             n_threads=settings.threads,
             n_threads_batch=settings.prompt_threads,
-            flash_attn_type=_FLASH_ATTENTION_AUTO if flash else _NO_FLASH_ATTENTION,
+            flash_attn_type=_FLASH if flash_tokens else usual,
             type_k=kv_type,
             type_v=kv_type,
         )
