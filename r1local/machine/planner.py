@@ -41,7 +41,7 @@ _TOKENS_A_REPLY = 8_192
 _PLAIN_SEQUENCES = 8
 #: Tokens at once for which plain attention reads prompts as fast as with more (docs/benchmarks.md),
 #: and the share of the memory needed that their scores may take beyond it.
-_FAST_BATCH, _SPARE_SHARE = 64, 0.03
+_FAST_BATCH, _SPARE_SHARE = 64, 0.045
 #: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
 #: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.
 _BANDWIDTH_SHARE = (0.5, 0.85)

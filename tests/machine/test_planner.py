@@ -240,7 +240,7 @@ def test_plain_attention_takes_hardly_more_memory(context: int) -> None:
     (used,) = re.findall(r"n_ubatch += ([0-9]+)\n", lines)
     assert int(used) == max(64, batch)
     (size,) = re.findall(r"compute buffer size += +([0-9.]+) MiB", lines)
-    more = 0.03 * memory_bytes(facts, context) if int(used) > batch else 0
+    more = 0.045 * memory_bytes(facts, context) if int(used) > batch else 0
     assert float(size) * MIB < compute_bytes(facts, context) + more
 
 
@@ -248,7 +248,7 @@ def test_a_large_model_reads_its_prompt_in_larger_steps_where_memory_is_free() -
     facts = replace(known("7b"), heads=28)
     needed, request = memory_bytes(facts, 32_768), PlanRequest(32_768)
     assert plan(facts, Machine(needed), request).micro_batch == plain_batch(facts, 32_768) == 16
-    assert plan(facts, Machine(2 * needed), request).micro_batch == 48
+    assert plan(facts, Machine(2 * needed), request).micro_batch == 64
 
 
 @given(st.sampled_from(["1.5b", "7b", "8b", "32b"]), st.floats(1, 256), st.integers(512, 32_768))
