@@ -2,24 +2,30 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
-from r1local.engine.batch import Batch
+from r1local.engine.batch import Batch, shared_prefix
 from r1local.engine.contexts import Contexts, ContextSettings, FlashStart
-from r1local.engine.library import decode_error, device_list, load_llama, log, with_fields
+from r1local.engine.library import (
+    ABORTED,
+    decode_error,
+    device_list,
+    load_llama,
+    log,
+    with_fields,
+)
 from r1local.engine.limits import BATCH_TOKENS, whole_steps
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
 
 _LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
-#: What llama_decode returns when it was aborted (llama.h).
-_ABORTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ class Model:
         Raises:
             InferenceError: llama.cpp failed.
         """
-        cached = self._keep(_shared_prefix(self._evaluated, tokens[:-1]))
+        cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
         self._contexts.begin(cached, len(tokens))
         return cached if self._evaluate_rest(tokens, cancelled) else None
 
@@ -199,21 +205,29 @@ class Model:
 
     def _evaluate_rest(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> bool:
         """Evaluate those of `tokens` missing from the KV cache; return False when cancelled."""
-        self._aborting = cancelled
-        self._contexts.abort_when(self._abort_callback)
-        try:
+        with self._abortable(cancelled):
             for start in range(len(self._evaluated), len(tokens), BATCH_TOKENS):
                 if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
                     return False
+        return True
+
+    @contextmanager
+    def _abortable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Let llama.cpp ask on the CPU, at every node of its graph, whether to go on."""
+        self._aborting = cancelled
+        self._contexts.abort_when(self._abort_callback)
+        try:
+            yield
         finally:
             # Calling Python at every node of the graph would slow decoding down.
             self._contexts.abort_when(self._llama.ggml_abort_callback())
-        return True
 
     def batch(self) -> Batch:
-        """Return a batch of sequences that all continue from the tokens in the KV cache."""
+        """Return the model's sequences, to be evaluated together; the first is the model's own."""
         self._contexts.begin(self.position, self.position)
-        return Batch(self._contexts, self.sequences, self.kv_tokens, self.position)
+        return Batch(
+            self._contexts, self.sequences, self.kv_tokens, self._evaluated, self._abortable
+        )
 
     def state_size(self) -> int:
         """Return the size in bytes of the content that `state` would return."""
@@ -328,7 +342,7 @@ class Model:
             self._evaluated += tokens
             return True
         self._keep(len(self._evaluated))
-        if code == _ABORTED:
+        if code == ABORTED:
             return False
         raise decode_error(code)
 
@@ -337,13 +351,3 @@ def _no_generator(path: Path) -> ModelLoadError:
     return ModelLoadError(
         f"{path} doesn't write text token by token", "choose a model that generates text"
     )
-
-
-def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """Return the number of tokens that both begin with."""
-    count = 0
-    for a, b in zip(left, right, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from r1local.engine.batch import Batch
+from r1local.engine.batch import Batch, Part
 from r1local.engine.contexts import Contexts, FlashStart
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
@@ -144,6 +144,8 @@ def test_sequences_pass_together(monkeypatch: pytest.MonkeyPatch) -> None:
             rest = [model.vocabulary.tokenise([f"{word}, a city. " * 20]) for word in WORDS]
             model.evaluate(prompt[:-1], never)
             with model.batch() as batch:
+                batch.share(0, 1, len(prompt) - 1)
+                batch.share(0, 2, len(prompt) - 1)
                 seen.append(foreseen_together(batch, prompt[-1], [each[:60] for each in rest]))
     assert passed == [0, 128, 0]
     assert agree(*seen)
@@ -154,12 +156,12 @@ WORDS = ("Paris", "London", "Lyon")
 
 def foreseen_together(batch: Batch, last: int, texts: list[list[int]]) -> list[int]:
     """The likeliest tokens after each of several texts, evaluated together."""
-    batch.evaluate([(n, [last]) for n in range(len(texts))])
+    batch.evaluate([Part(n, [last], 1) for n in range(len(texts))])
     likeliest = []
     with Sampler(GREEDY) as sampler:
         for row in zip(*texts, strict=True):
             likeliest += [batch.sample(n, sampler) for n in range(len(texts))]
-            batch.evaluate([(n, [token]) for n, token in enumerate(row)])
+            batch.evaluate([Part(n, [token], 1) for n, token in enumerate(row)])
     return likeliest
 
 

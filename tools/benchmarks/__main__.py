@@ -2,8 +2,8 @@
 
     python -m tools.benchmarks NAME… [--rounds N] [--llama-bin DIR] [--threads N] [--tokens N]
 
-`help` needs `llm` on the PATH; DIR contains llama-completion, llama-cli and llama-batched-bench,
-built from the source of the installed llama-cpp-python.
+`help` needs `llm` on the PATH; DIR contains llama-completion, llama-cli,
+llama-batched-bench and llama-server, built from the source of the installed llama-cpp-python.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from tools.benchmarks import (
     loops,
     memory,
     models,
+    requests,
     sessions,
     speed,
     start_up,
@@ -42,6 +43,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "search": sessions.time_search,
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
+    "requests": requests.compare_requests,
     "accuracy": votes.count_right_answers,
 }
 
