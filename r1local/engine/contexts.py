@@ -8,13 +8,14 @@ passes from one context to the next. Only one exists at a time.
 import ctypes
 import sys
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 from r1local.config.options import KVType
 from r1local.engine import kv_layout
 from r1local.engine.library import load_llama, log, with_fields
-from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, whole_steps
-from r1local.errors import InferenceError, ModelLoadError
+from r1local.engine.limits import BATCH_TOKENS, GRAPH_BYTES, KV_CACHE_TYPES, whole_steps
+from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
 
 #: `enum llama_flash_attn_type`: llama.cpp decides, off, on.
 _AUTO, _PLAIN, _FLASH = -1, 0, 1
@@ -55,6 +56,7 @@ class ContextSettings:
     prompt_threads: int
     flash_attention: bool
     flash_start: FlashStart | None
+    context_bytes: int = 0
 
 
 class Contexts:
@@ -152,7 +154,10 @@ class Contexts:
         self.close()
         try:
             self._make(flash_tokens)
-        except ModelLoadError as error:  # go back, so that the model can still be used
+        except (
+            ModelLoadError,
+            OutOfMemory,
+        ) as error:  # go back, so that the model can still be used
             self._make(before)
             self._put_all(content)
             raise InferenceError(error.message, error.hint) from error
@@ -208,14 +213,29 @@ class Contexts:
             type_v=kv_type,
         )
         log.clear()
-        self.handle = self._llama.llama_init_from_model(self._model, params)
+        roomy = flash_tokens or _is_free(settings.context_bytes)
+        self.handle = self._llama.llama_init_from_model(self._model, params) if roomy else None
         if not self.handle:
-            raise ModelLoadError(
+            reason = log.reason() if roomy else "the system refuses as much memory"
+            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
                 f"llama.cpp can't make room for a context of {tokens:,} tokens",
-                f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
+                f"{reason}; try a smaller --context or --kv-cache q8_0",
             )
         self.memory = self._llama.llama_get_memory(self.handle)
         if self._abort_callback:
             self.abort_when(self._abort_callback)
         self._flash_tokens = flash_tokens
         self._limit = start.until if start and flash_tokens else sys.maxsize
+
+
+def _is_free(size: int) -> bool:
+    """Tell whether the system gives so much memory, and as much more as graphs take.
+
+    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
+    process. Nothing is written to the memory, so asking for it takes no time.
+    """
+    try:
+        mmap(-1, size + GRAPH_BYTES).close()
+    except (OSError, ValueError):
+        return False
+    return True

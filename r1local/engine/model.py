@@ -15,17 +15,15 @@ from r1local.engine.contexts import Contexts, ContextSettings, FlashStart
 from r1local.engine.library import (
     ABORTED,
     decode_error,
-    device_list,
     load_llama,
     log,
     with_fields,
 )
 from r1local.engine.limits import BATCH_TOKENS, whole_steps
+from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
-
-_LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
+from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,12 @@ class LoadSettings:
         micro_batch: tokens that are computed at once.
         flash_start: use flash attention for the first tokens, although it isn't used later.
         prompt_threads: CPU threads to read prompts with; None means as many as for generation.
-        gpus: numbers of the GPUs that may be used, among those that `library.gpus` returns;
-            None means all of them.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
+        offload: which part of the model goes where.
+        mapped: map the file instead of reading it.
+        lock: keep the weights in memory.
+        context_bytes: what the context is known to take of the CPU's memory.
     """
 
     context_window: int
@@ -60,9 +60,12 @@ class LoadSettings:
     micro_batch: int = BATCH_TOKENS
     flash_start: FlashStart | None = None
     prompt_threads: int | None = None
-    gpus: tuple[int, ...] | None = None
     weights: bool = True
     repack: bool = True
+    offload: Offload = AUTOMATIC
+    mapped: bool = True
+    lock: bool = False
+    context_bytes: int = 0
 
     @property
     def context(self) -> ContextSettings:
@@ -76,6 +79,7 @@ class LoadSettings:
             prompt_threads=self.prompt_threads or self.threads,
             flash_attention=self.flash_attention,
             flash_start=self.flash_start,
+            context_bytes=self.context_bytes,
         )
 
 
@@ -89,7 +93,8 @@ class Model:
         cancelled: called while the file is loaded; True stops loading.
 
     Raises:
-        ModelLoadError: llama.cpp refuses the file, or there is no room for the context.
+        ModelLoadError: llama.cpp refuses the file.
+        OutOfMemory: there is no room for it, or for the context.
         LoadingCancelled: `cancelled` returned True.
     """
 
@@ -108,29 +113,15 @@ class Model:
         except BaseException:
             self.close()
             raise
-        self._path = path
         self._evaluated: list[int] = []
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
-        self._adopt(settings)
-
-    def _adopt(self, settings: LoadSettings) -> None:
         self.sequences = settings.sequences
         self.kv_tokens = settings.context.tokens
         self.context_window = settings.context_window
-        self.state_key = self._state_key(self._path, settings)
-
-    def reopen(self, settings: LoadSettings) -> None:
-        """Use other settings from now on, of those that concern the context; empty the KV cache.
-
-        Raises:
-            ModelLoadError: there is no room for the context.
-        """
-        self._contexts.close()
-        self._contexts = Contexts(settings.context)
-        self._contexts.open(self._model)
-        self._evaluated = []
-        self._adopt(settings)
+        self.state_key = self._state_key(path, settings)
+        if settings.gpu_layers:
+            self._try_out()
 
     def beside(self, settings: LoadSettings) -> Contexts:
         """Return a context of its own that shares the weights; close it before the model.
@@ -289,25 +280,42 @@ class Model:
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
+        placed, _alive = offload_fields(settings.offload)
         params = with_fields(
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
-            load_mode=_LOAD_MODE_MMAP if settings.weights else _LOAD_MODE_NONE,
+            load_mode=load_mode(lock=settings.lock, mapped=settings.mapped and settings.weights),
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
+            **placed,
         )
-        if settings.gpus is not None:
-            devices = device_list(settings.gpus)  # has to live until the model is loaded
-            params.devices = ctypes.addressof(devices)
         leave_out_broken_amx()
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             if cancelled():
                 raise LoadingCancelled
+            if log.out_of_memory:
+                raise OutOfMemory(
+                    f"memory ran out while loading {path}",
+                    f"{log.reason()}; try fewer --gpu-layers or a smaller model",
+                )
             raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
         return model
+
+    def _try_out(self) -> None:
+        """Evaluate two tokens and forget them: GPUs take some of their memory only then.
+
+        The CPU's is reserved when the context is made.
+        """
+        token = max(0, self._llama.llama_vocab_bos(self._llama.llama_model_get_vocab(self._model)))
+        try:
+            self.evaluate([token, token], lambda: False)
+            self._keep(0)
+        except BaseException:
+            self.close()
+            raise
 
     def _expect_generator(self, path: Path) -> None:
         """Refuse models that don't write text token by token: encoders, drafts, diffusion."""
