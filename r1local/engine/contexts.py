@@ -213,7 +213,8 @@ class Contexts:
             type_v=kv_type,
         )
         log.clear()
-        roomy = flash_tokens or _is_free(settings.context_bytes)
+        # Also for a first one with flash attention: the plain one must find room later.
+        roomy = _is_free(settings.context_bytes)
         self.handle = self._llama.llama_init_from_model(self._model, params) if roomy else None
         if not self.handle:
             reason = log.reason() if roomy else "the system refuses as much memory"

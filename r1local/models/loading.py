@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -90,7 +91,8 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     program = TemplateProgram(source)  # starts a process while the model is read
     decided = calibration.find(gguf, options.sequences)
     if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
-        decided = _measured(gguf, options, made, cancelled)
+        with suppress(OutOfMemory):  # if it persists, the model says so
+            decided = _measured(gguf, options, made, cancelled)
     smaller = partial(retreat, facts, machine)
     model, made = _open(gguf, options, made, smaller, decided, cancelled)
     try:
