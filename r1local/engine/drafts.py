@@ -204,16 +204,19 @@ class Drafts:
     asked for again.
 
     Args:
-        for_repeatable: see below.
+        asked_for: see below.
+        alike: see below.
 
     Attributes:
         pace: what drafts are worth with this model on this machine.
-        for_repeatable: whether replies that are expected to be the same each time may have drafts:
-            which steps pay depends on the time, and steps of several tokens may round otherwise.
+        asked_for: whether every reply may have drafts, also those that are expected to be the same
+            each time: which steps have one depends on the time that they take.
+        alike: whether steps of several tokens round as those of one do, with flash attention.
     """
 
-    def __init__(self, *, for_repeatable: bool = True) -> None:
-        self.for_repeatable = for_repeatable
+    def __init__(self, *, asked_for: bool = True, alike: bool = False) -> None:
+        self.asked_for = asked_for
+        self.alike = alike
         self.pace = Pace()
         self._automaton = SuffixAutomaton()
         self._experience = [list(_AMONG_OTHERS), list(_ALONE)]

@@ -19,16 +19,20 @@ class Speculation:
         model: holds the prompt.
         drafter: was fed the prompt.
         pace: what drafts are worth with this model.
+        only_flash: draft only while flash attention is used.
 
     Attributes:
         drafted: tokens of drafts that were evaluated.
         accepted: those of them that the reply has.
     """
 
-    def __init__(self, model: Model, drafter: Drafter, pace: Pace) -> None:
+    def __init__(
+        self, model: Model, drafter: Drafter, pace: Pace, *, only_flash: bool = False
+    ) -> None:
         self._model = model
         self._drafter = drafter
         self._pace = pace
+        self._only_flash = only_flash
         self._last_step: tuple[int, float, int] | None = None
         self.drafted = self.accepted = 0
         pace.begin()
@@ -66,5 +70,7 @@ class Speculation:
             pace.took(time.perf_counter() - started)
 
     def _draft(self, confidence: float) -> Sequence[int]:
+        if self._only_flash and not self._model.flash:
+            return ()
         most = min(self._pace.length(confidence), self._model.room - 1)
         return self._drafter.propose(most) if most > 0 else ()

@@ -125,9 +125,10 @@ def _speculation(
 ) -> Speculation | None:
     """Return what drafts a reply's tokens, if anything is to."""
     drafts = loaded.drafts
-    if drafts is None or (settings.sampler.repeatable and not drafts.for_repeatable):
+    exact = drafts and settings.sampler.repeatable and not drafts.asked_for
+    if drafts is None or (exact and not drafts.alike):
         return None
-    return Speculation(loaded.model, drafts.drafter(prompt), drafts.pace)
+    return Speculation(loaded.model, drafts.drafter(prompt), drafts.pace, only_flash=bool(exact))
 
 
 def prompt_of(

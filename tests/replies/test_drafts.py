@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r1local.conversation import Message
+from r1local.engine.contexts import FlashStart
 from r1local.engine.drafts import Drafter, Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
@@ -182,9 +183,10 @@ def drafted(model: LoadedModel, sampler: SamplerSettings) -> bool:
 
 @pytest.mark.parametrize("sampler", REPEATABLE)
 def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
-    scripted: Scripted, sampler: SamplerSettings
+    scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with loaded(scripted(REPEATED)) as model:  # with plain attention
+    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: False)
+    with loaded(scripted(REPEATED)) as model:
         assert not drafted(model, sampler)
         assert not drafted(model, sampler.with_seed())
         assert drafted(model, SamplerSettings())
@@ -198,6 +200,35 @@ def test_a_repeatable_reply_has_drafts_where_they_round_alike(
     monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
     with loaded(scripted(REPEATED), kv_cache="q8_0") as model:
         assert drafted(model, sampler)
+
+
+@pytest.mark.parametrize("flash", [False, True])
+def test_they_round_alike_with_flash_attention_only(
+    scripted: Scripted, flash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    monkeypatch.setattr(Model, "flash", flash)
+    with loaded(scripted(REPEATED)) as model:
+        assert drafted(model, REPEATABLE[0]) == flash
+        assert drafted(model, SamplerSettings())
+
+
+def test_no_draft_goes_beyond_where_attention_changes(scripted: Scripted) -> None:
+    path = scripted(REPEATED)
+    for until in (256, 512):
+        start = FlashStart(until, until, 512)
+        wanted = LoadSettings(1024, 0, 1, "f16", flash_attention=False, flash_start=start)
+        with Model(path, wanted, never) as model:
+            tokens = model.vocabulary.tokenise([REPEATED])[:until]
+            model.evaluate(tokens[:-3], never)
+            assert model.room == 3
+            model.speculate(tokens[-3], tokens[-2:])
+            assert model.flash
+            assert model.accept(tokens[-2:])
+            assert model.room == 0
+            model.advance(tokens[0])
+            assert not model.flash
+            assert model.room == 1024 - until - 1
 
 
 @pytest.mark.parametrize("sampler", REPEATABLE)
