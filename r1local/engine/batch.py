@@ -6,8 +6,8 @@ weights is what limits generation on most machines.
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
+from r1local.engine.contexts import Contexts
 from r1local.engine.library import decode_error, load_llama
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import Sampler
@@ -23,16 +23,15 @@ class Batch:
     sequence 0 is as it was before.
 
     Args:
-        context: llama.cpp's context, made for at least this many sequences and a unified cache.
+        contexts: the model's context, made for at least this many sequences and a unified cache.
         sequences: how many there are; they are numbered from 0.
         kv_tokens: tokens that the KV cache holds.
         shared: tokens that sequence 0 holds.
     """
 
-    def __init__(self, context: Any, sequences: int, kv_tokens: int, shared: int) -> None:
+    def __init__(self, contexts: Contexts, sequences: int, kv_tokens: int, shared: int) -> None:
         self._llama = load_llama()
-        self._context = context
-        self._memory = self._llama.llama_get_memory(context)
+        self._contexts = contexts
         self._kv_tokens = kv_tokens
         self._shared = shared
         self.sequences = sequences
@@ -40,13 +39,13 @@ class Batch:
         self._rows = [0] * sequences
         self._make_arrays()
         for number in range(1, sequences):
-            self._llama.llama_memory_seq_rm(self._memory, number, _ALL, _ALL)
-            self._llama.llama_memory_seq_cp(self._memory, 0, number, _ALL, _ALL)
+            self._llama.llama_memory_seq_rm(self._contexts.memory, number, _ALL, _ALL)
+            self._llama.llama_memory_seq_cp(self._contexts.memory, 0, number, _ALL, _ALL)
 
     def close(self) -> None:
         """Forget everything except the shared beginning, in sequence 0."""
         for number in range(1, self.sequences):
-            self._llama.llama_memory_seq_rm(self._memory, number, _ALL, _ALL)
+            self._llama.llama_memory_seq_rm(self._contexts.memory, number, _ALL, _ALL)
         self.rewind(0, self._shared)
 
     def __enter__(self) -> "Batch":
@@ -94,19 +93,20 @@ class Batch:
             wanted[count - 1] = 1
             self._rows[sequence] = count - 1
         self._batch.n_tokens = count
-        if code := self._llama.llama_decode(self._context, self._batch):
+        self._contexts.make_room(self._kv_tokens - self.room + count)
+        if code := self._llama.llama_decode(self._contexts.handle, self._batch):
             raise decode_error(code)
         for sequence, more in parts:
             self._lengths[sequence] += len(more)
 
     def sample(self, sequence: int, sampler: Sampler) -> int:
         """Draw a sequence's next token; it must have been among those evaluated last."""
-        return sampler.draw(self._context, self._rows[sequence])
+        return sampler.draw(self._contexts.handle, self._rows[sequence])
 
     def rewind(self, sequence: int, position: int) -> None:
         """Forget a sequence's tokens from a position on; it can't lie in the shared beginning."""
         if position < self._lengths[sequence]:
-            self._llama.llama_memory_seq_rm(self._memory, sequence, position, _ALL)
+            self._llama.llama_memory_seq_rm(self._contexts.memory, sequence, position, _ALL)
             self._lengths[sequence] = position
 
     def restart(self, sequence: int) -> None:

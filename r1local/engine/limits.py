@@ -9,3 +9,8 @@ KV_CACHE_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
 BATCH_TOKENS = 512
 #: llama.cpp rounds a context window up to a multiple of this.
 CONTEXT_STEP = 256
+
+
+def whole_steps(tokens: int) -> int:
+    """Return the size of a context for so many tokens, as llama.cpp rounds it up."""
+    return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP

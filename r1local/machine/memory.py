@@ -153,10 +153,16 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
     0 if they are so few that prompts would be slow, or if the number of heads isn't known.
     """
     row = _row_bytes(facts)
-    scores = (_F32_BYTES + _F16_BYTES) * facts.heads * context_window
+    scores = scores_bytes(facts, 1, context_window)
     with_flash = row + _F16_BYTES * context_window
     batch = BATCH_TOKENS * with_flash // (row + scores + _F32_BYTES * context_window)
-    return batch if facts.heads and batch >= _SMALLEST_BATCH else 0
+    # llama.cpp multiplies rows of tokens in blocks; what is left of a block takes longer.
+    return batch // _SMALLEST_BATCH * _SMALLEST_BATCH if facts.heads else 0
+
+
+def scores_bytes(facts: MemoryFacts, tokens: int, context_window: int) -> int:
+    """Return the bytes of plain attention's scores for so many tokens at once: f32, and f16."""
+    return (_F32_BYTES + _F16_BYTES) * facts.heads * context_window * tokens
 
 
 def _row_bytes(facts: MemoryFacts) -> int:

@@ -19,8 +19,10 @@ from r1local.machine.memory import (
     context_bytes,
     cpu_bytes,
     gpu_bytes,
+    kv_cache_bytes,
     memory_bytes,
     plain_batch,
+    scores_bytes,
 )
 from r1local.units import memory_size
 
@@ -71,6 +73,8 @@ class Plan:
         kv_tokens: tokens that the KV cache holds for all sequences together.
         micro_batch: tokens computed at once.
         flash_attention: whether llama.cpp's flash attention is used.
+        passing_tokens: tokens for which memory has room twice, to pass from flash attention to
+            plain attention; 0 where flash attention is used, or always was.
         useful: whether memory holds the model with a useful context.
         reason: why it runs there.
         notices: what the user should know when the model is loaded in this way.
@@ -84,6 +88,7 @@ class Plan:
     kv_tokens: int
     micro_batch: int
     flash_attention: bool
+    passing_tokens: int
     useful: bool
     reason: str
     notices: tuple[Notice, ...] = ()
@@ -132,6 +137,7 @@ class _Planner:
             kv_tokens=kv_tokens,
             micro_batch=plain or BATCH_TOKENS,
             flash_attention=not plain,
+            passing_tokens=self._passing_tokens(kv_tokens) if plain else 0,
             useful=kind != "no" and window >= min(self._wanted, USEFUL_CONTEXT),
             reason=self._reason(kind, layers, window),
             notices=tuple(self._notices(kind, layers, window, kv_tokens)),
@@ -190,6 +196,18 @@ class _Planner:
         if request.sequences > _PLAIN_SEQUENCES or request.kv_cache != "f16":
             return 0
         return 0 if self._facts.latent_attention else plain_batch(self._facts, kv_tokens)
+
+    def _passing_tokens(self, kv_tokens: int) -> int:
+        """Return how many tokens can pass from one attention's context to the other's.
+
+        Meanwhile there is a copy of their KV cache. It may take what is free beside the plan, and
+        no more than the scores for which plain attention gets smaller batches than llama.cpp's own.
+        """
+        free = self._machine.memory - self._needed(kv_tokens)
+        spared = scores_bytes(self._facts, BATCH_TOKENS, kv_tokens)
+        a_token = kv_cache_bytes(self._facts, 1)
+        tokens = max(0, min(free, spared)) // a_token if a_token else 0
+        return min(kv_tokens, tokens) // CONTEXT_STEP * CONTEXT_STEP
 
     def _kind(self, layers: int, window: int) -> FitKind:
         if not self._fits(layers, window):

@@ -5,16 +5,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from r1local.config.options import KVType, check, in_group
 from r1local.config.preferences import Settings
+from r1local.engine.contexts import FlashStart
+from r1local.engine.limits import CONTEXT_STEP
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.probe import needs_probe, probe
 from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
-from r1local.machine import hardware
-from r1local.machine.memory import Machine, MemoryFacts, facts_of
+from r1local.machine import calibration, hardware
+from r1local.machine.calibration import CALIBRATED_CONTEXT, Calibration
+from r1local.machine.memory import (
+    Machine,
+    MemoryFacts,
+    facts_of,
+    memory_bytes,
+)
 from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
 from r1local.prompts.chat_template import ChatTemplate
@@ -24,6 +33,14 @@ from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_ta
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
+#: Bytes of weights up to which a model is calibrated when it is first used. Larger ones compute
+#: for too long; they use plain attention, whose lead grows with the model (docs/benchmarks.md),
+#: until `tune` measures them.
+_QUICK = 2**30
+#: Contexts of `CALIBRATED_CONTEXT` that are in memory at once: two, and the content of one; and
+#: settings for the model's own meanwhile.
+_CALIBRATED_CONTEXTS = 3
+_SMALL: Mapping[str, Any] = {"context_window": CONTEXT_STEP, "kv_tokens": 0}
 _ALL_LAYERS = -1
 #: Characters of an unknown tag to show.
 _LONGEST_TAG = 40
@@ -40,6 +57,7 @@ class LoadOptions:
     context: int | None = None
     gpu_layers: int | None = None
     threads: int | None = None
+    prompt_threads: int | None = None
     kv_cache: KVType = "f16"
     chat_template: Path | None = None
     sequences: int = 1
@@ -49,6 +67,7 @@ class LoadOptions:
         check("context", self.context)
         check("gpu-layers", self.gpu_layers)
         check("threads", self.threads)
+        check("prompt-threads", self.prompt_threads)
 
     @property
     def request(self) -> PlanRequest:
@@ -98,12 +117,18 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
     made = plan(facts, machine, options.request)
     if made.refusal:
         raise made.refusal
-    settings = _load_settings(gguf, options, made)
+    decided = calibration.find(gguf, options.sequences)
+    quick = facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made)
+    measure = quick and decided is None
+    settings = settings_of(gguf, options, made, decided)
     if needs_probe(gguf):
         probe(gguf, settings.threads, cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    model = Model(path, settings, cancelled)
+    model = Model(path, replace(settings, **_SMALL) if measure else settings, cancelled)
     try:
+        if measure:
+            decided = _calibrate(gguf, model, settings, cancelled)
+            model.reopen(settings_of(gguf, options, made, decided))
         specials = model.vocabulary.specials
         dialect = dialect_of(program.source, specials.texts) or R1
         thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
@@ -144,22 +169,90 @@ def _details(gguf: GGUFFile, plan: Plan) -> str:
     return " · ".join(filter(None, (file_type(gguf), place)))
 
 
-def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSettings:
+def recalibrate(
+    path: Path, options: LoadOptions, cancelled: Callable[[], bool]
+) -> Calibration | None:
+    """Measure anew which attention, steps and threads are fastest, and keep what is decided.
+
+    Returns:
+        What was decided; None when cancelled, or where there is nothing to decide: on GPUs, and
+        with a KV cache or so many replies at once that flash attention is always used.
+
+    Raises:
+        ModelFileError, ModelLoadError, InvalidSetting, LoadingCancelled: as for `load`.
+    """
+    gguf = read_gguf(path)
+    facts, machine = facts_of(gguf), survey_machine()
+    made = plan(facts, machine, options.request)
+    if made.refusal:
+        raise made.refusal
+    if not _can_be_calibrated(facts, machine, made):
+        return None
+    settings = settings_of(gguf, options, made, None)
+    with Model(path, replace(settings, **_SMALL), cancelled) as model:
+        return _calibrate(gguf, model, settings, cancelled, thorough=True)
+
+
+def _calibrate(
+    gguf: GGUFFile,
+    model: Model,
+    settings: LoadSettings,
+    cancelled: Callable[[], bool],
+    *,
+    thorough: bool = False,
+) -> Calibration | None:
+    before = calibration.find(gguf, settings.sequences)
+    decided = calibration.calibrate(model, settings, cancelled, before=before, thorough=thorough)
+    if decided:
+        calibration.keep(gguf, settings.sequences, decided)
+    return decided
+
+
+def _can_be_calibrated(facts: MemoryFacts, machine: Machine, plan: Plan) -> bool:
+    """Whether plain attention is possible, and the contexts that are measured."""
+    enough = memory_bytes(facts, _CALIBRATED_CONTEXTS * CALIBRATED_CONTEXT) <= machine.memory
+    positions = facts.positions or CALIBRATED_CONTEXT
+    return not plan.flash_attention and enough and positions >= CALIBRATED_CONTEXT
+
+
+def settings_of(
+    gguf: GGUFFile, options: LoadOptions, plan: Plan, decided: Calibration | None
+) -> LoadSettings:
+    """Return the engine's settings: what was asked for, what fits, and what is fastest."""
+    chosen = decided or calibration.PLAIN
+    flash = plan.flash_attention or chosen.always_flash
     return LoadSettings(
         context_window=plan.context_window,
         gpu_layers=_ALL_LAYERS if plan.all_on_gpu else plan.gpu_layers,
-        threads=options.threads or _threads(gguf),
+        threads=options.threads or chosen.threads or _threads(gguf),
+        prompt_threads=options.prompt_threads or options.threads or chosen.prompt_threads,
         kv_cache=options.kv_cache,
         sequences=options.sequences,
         kv_tokens=plan.kv_tokens,
-        flash_attention=plan.flash_attention,
-        micro_batch=plan.micro_batch,
+        flash_attention=flash,
+        micro_batch=_micro_batch(plan, chosen),
+        flash_start=None if flash else _flash_start(plan, chosen),
     )
 
 
+def _micro_batch(plan: Plan, decided: Calibration) -> int:
+    if plan.flash_attention:
+        return plan.micro_batch
+    if decided.always_flash:
+        return decided.flash_batch
+    return min(plan.micro_batch, decided.plain_batch)
+
+
+def _flash_start(plan: Plan, decided: Calibration) -> FlashStart | None:
+    """Return up to where flash attention is faster, as far as memory has room for passing on."""
+    until = min(decided.flash_until, plan.passing_tokens)
+    prompts = plan.passing_tokens if decided.flash_prompts else until
+    return FlashStart(until, prompts, decided.flash_batch) if prompts else None
+
+
 def _threads(gguf: GGUFFile) -> int:
-    """Return all cores for a model worth it; tiny ones lose more by waiting than they gain."""
-    return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
+    """Return all fast cores for a model worth it; tiny ones lose more by waiting than they gain."""
+    return min(hardware.performance_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
 
 
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:

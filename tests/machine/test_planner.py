@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from r1local.engine.library import log
 from r1local.gguf.file import read_gguf
+from r1local.machine import calibration
 from r1local.machine.memory import (
     Machine,
     MemoryFacts,
@@ -16,8 +17,10 @@ from r1local.machine.memory import (
     cpu_bytes,
     facts_of,
     gpu_bytes,
+    kv_cache_bytes,
     memory_bytes,
     plain_batch,
+    scores_bytes,
 )
 from r1local.machine.planner import PlanRequest, plan
 from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
@@ -222,6 +225,29 @@ def test_plain_attention_takes_no_more_memory(context: int) -> None:
     assert float(size) * MIB < compute_bytes(facts, context)
 
 
+@given(st.sampled_from(["1.5b", "7b", "8b", "32b"]), st.floats(1, 256), st.integers(512, 32_768))
+def test_what_passes_from_one_attention_to_the_other_fits_beside_the_plan(
+    name: str, gib: float, context: int
+) -> None:
+    facts, machine = replace(known(name), heads=32), Machine(int(gib * GIB))
+    made = plan(facts, machine, PlanRequest(context))
+    passing = kv_cache_bytes(facts, made.passing_tokens)
+    assert made.passing_tokens % 256 == 0
+    assert made.passing_tokens <= made.kv_tokens
+    if made.passing_tokens:
+        assert not made.flash_attention
+        assert memory_bytes(facts, made.kv_tokens) + passing <= machine.memory
+        # llama-bench's plain attention has the scores of 512 tokens, r1local's of fewer.
+        assert passing <= scores_bytes(facts, 512, made.kv_tokens)
+
+
+def test_little_memory_leaves_no_room_to_pass_on() -> None:
+    facts = replace(known("7b"), heads=28)
+    needed = memory_bytes(facts, 4096)
+    assert plan(facts, Machine(needed), PlanRequest(4096)).passing_tokens == 0
+    assert plan(facts, Machine(2 * needed), PlanRequest(4096)).passing_tokens == 4096
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "flash"),
@@ -238,7 +264,8 @@ def test_flash_attention_is_left_out_where_it_is_slow(options: LoadOptions, flas
 
 
 def logged_load(options: LoadOptions) -> str:
-    """What llama.cpp says when SmolLM2 is loaded so."""
+    """What llama.cpp says when SmolLM2 is loaded so, with what is planned before measuring."""
+    calibration.keep(read_gguf(smollm2()), options.sequences, calibration.PLAIN)
     lines: list[str] = []
     log.show = lines.append
     try:
