@@ -50,7 +50,7 @@ def test_the_best_values_are_saved_and_used() -> None:
 
 
 def test_a_table_and_nothing_saved() -> None:
-    result = r1local("tune", "nano", "--quick", "--threads", "1", "--minutes", "0.1")
+    result = r1local("tune", "nano", "--quick", "--threads", "1", "--minutes", "2")
     assert result.returncode == 0, result.stderr
     head, *rows = (line.split("\t") for line in result.stdout.splitlines())
     assert head[:2] == ["SETTING", "VALUE"]
