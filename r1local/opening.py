@@ -6,13 +6,13 @@ from dataclasses import replace
 from r1local.config.preferences import Settings
 from r1local.engine.library import log
 from r1local.models.loading import load_options
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen
 from r1local.replies.engine import Engine
 from r1local.replies.local import LocalEngine
 
 
 def open_engine(
-    selected: Selected,
+    selected: Chosen,
     settings: Settings,
     cancelled: Callable[[], bool],
     *,

@@ -73,6 +73,7 @@ CONFIG_GROUPS: Mapping[Group, str] = {
     "reply": "Replies",
     "loading": "Loading models",
     "vote": "Votes",
+    "endpoint": "Servers elsewhere",
 }
 SCORES_HEAD = """DeepSeek measured these scores with full-precision weights; a quantization may
 score lower. The models of May 2025 (0528) were measured on other editions of LiveCodeBench and

@@ -40,6 +40,7 @@ def chat(
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
+        from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
 
         chosen = settings_in_force(given)
@@ -47,7 +48,7 @@ def chat(
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(
             ChatOptions(
-                model=given.get("model"),
+                model=wanted_model(given),
                 session=name or session,
                 resume=resume,
                 save=save,

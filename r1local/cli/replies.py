@@ -56,6 +56,7 @@ def run(
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run
+        from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
 
         chosen = settings_in_force(given)
@@ -68,7 +69,7 @@ def run(
         asked = RunOptions(
             prompt=prompt,
             files=tuple(file or ()),
-            model=given.get("model"),
+            model=wanted_model(given),
             thinking=thinking,
             output_format=value_in(chosen, "format"),
             answer_only=value_in(chosen, "answer-only"),

@@ -22,6 +22,7 @@ class Abilities:
 
     Args:
         budgets: ends a thought after a number of tokens, and keeps room for the answer.
+        efforts: thinks less or more by a word, where it knows no number of tokens.
         min_think: lets a thought that ends early go on.
         no_think: answers without thinking.
         answer_now, think_more: follows these commands while a thought is written.
@@ -37,6 +38,7 @@ class Abilities:
     """
 
     budgets: bool = True
+    efforts: bool = True
     min_think: bool = True
     no_think: bool = True
     answer_now: bool = True
@@ -64,7 +66,8 @@ class Abilities:
     def options_lacking(self) -> Iterator[str]:
         """The names of the options of replies that have no effect on the engine."""
         groups = {
-            ("think-budget", "answer-reserve"): self.budgets,
+            ("think-budget",): self.budgets or self.efforts,
+            ("answer-reserve",): self.budgets,
             ("min-think", "max-waits"): self.min_think,
             ("no-think",): self.no_think,
             ("seed",): self.seeds,
