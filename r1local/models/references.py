@@ -110,12 +110,13 @@ def endpoint_reference(reference: str, catalog: Catalog) -> EndpointReference | 
     text = reference.strip()
     if _in_catalog(text, catalog) or _HUB.match(text) or _endpoint().match(text):
         return None
-    if re.match(r"https?://", text, re.IGNORECASE):
-        address, _, model = text.partition("#")
-        return EndpointReference(endpoint_for_once(address, read_config().endpoints), model or None)
+    address, hash_, model = text.partition("#")
+    if hash_ and re.match(r"https?://", text, re.IGNORECASE):
+        endpoint = endpoint_for_once(address, read_config().endpoints)
+        return EndpointReference(endpoint, model or endpoint.model)
     name, colon, model = text.partition(":")
-    endpoint = read_config().endpoints.get(name.lower()) if colon else None
-    return EndpointReference(endpoint, model or endpoint.model) if endpoint else None
+    known = read_config().endpoints.get(name.lower()) if colon else None
+    return EndpointReference(known, model or known.model) if known else None
 
 
 def parse_reference(reference: str, catalog: Catalog) -> Reference:
@@ -132,6 +133,11 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
         return _on_hub(text, text[hub.end() :], is_url=hub[0].lower() != "hf:")
     if text.lower().startswith(_OLLAMA):
         return _in_ollama(text)
+    if re.match(r"https?://[^#]+$", text, re.IGNORECASE):
+        raise UnknownModel(
+            f"{reference!r} is not an address of the hub",
+            "download it, and give the file's path; a server goes with --endpoint",
+        )
     if endpoint_reference(text, catalog):
         raise UnknownModel(
             f"{reference} is a model of a server elsewhere, not in a file here",
