@@ -6,7 +6,7 @@ from dataclasses import replace
 from r1local.config.preferences import Settings
 from r1local.engine.library import log
 from r1local.models.loading import load_options
-from r1local.models.selection import Chosen
+from r1local.models.selection import Chosen, RemoteModel
 from r1local.replies.engine import Engine
 from r1local.replies.local import LocalEngine
 
@@ -27,9 +27,14 @@ def open_engine(
         at_once: the number of replies that are wanted at the same time.
 
     Raises:
-        R1LocalError: the model can't be loaded as the settings say.
+        R1LocalError: the model can't be loaded as the settings say, or its server refuses.
         LoadingCancelled: `cancelled` returned True.
     """
+    if isinstance(selected, RemoteModel):
+        from r1local.endpoints.engine import RemoteEngine  # a model in a file needs no network
+
+        endpoint, model = selected.endpoint, selected.model
+        return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
     options = replace(load_options(settings), sequences=at_once)
     return LocalEngine.open(selected.path, options, cancelled)
 

@@ -13,7 +13,9 @@ from r1local.config.options import ModelFormat
 
 @app.command()
 def show(
-    model: Annotated[str, typer.Argument(help="A name, hf:org/repo, or a GGUF file.")],
+    model: Annotated[
+        str, typer.Argument(help="A name, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.")
+    ],
     output_format: Annotated[
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON object.")
     ] = "text",
@@ -68,7 +70,7 @@ def list_models(
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command:
-    """List the models on this machine, other programs' too."""
+    """List the models on this machine, other programs' too, and those of your endpoints."""
 
     def listing() -> int:
         from r1local.commands.list_models import ListOptions, list_models

@@ -66,6 +66,11 @@ class Endpoint:
     opens_thought: bool = False
 
     @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.host if "://" in self.name else self.name
+
+    @property
     def host(self) -> str:
         """The host of its address."""
         return urlsplit(self.url).hostname or ""
@@ -190,7 +195,8 @@ def _headers(entries: Mapping[str, object], place: str) -> Mapping[str, str]:
     headers = entries.get("headers", {})
     if not isinstance(headers, dict) or not all(map(_is_header, headers.items())):
         raise InvalidSetting(
-            f"{place}: headers must be a table of plain texts", 'write headers = { X-Name = "text" }'
+            f"{place}: headers must be a table of plain texts",
+            'write headers = { X-Name = "text" }',
         )
     return headers
 

@@ -135,7 +135,9 @@ def read_config() -> Config:
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
     models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
-    servers = _tables(entries.pop(ENDPOINTS, {}), f"{path}: {ENDPOINTS}", f"write [{ENDPOINTS}.lab]")
+    servers = _tables(
+        entries.pop(ENDPOINTS, {}), f"{path}: {ENDPOINTS}", f"write [{ENDPOINTS}.lab]"
+    )
     of_models = {
         f"{name}:": _of_one_model({k: v for k, v in table.items() if k not in KEYS}, path, place)
         for name, table in servers.items()
