@@ -19,9 +19,10 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
-from r1local.config.preferences import settings_in_force
+from r1local.config.preferences import read_config, settings_in_force
 from r1local.errors import (
     EXIT_OK,
+    EndpointError,
     LoadingCancelled,
     ModelFileNotFound,
     ModelNotInstalled,
@@ -143,7 +144,7 @@ def _way_to_resume(options: ChatOptions, recorder: Recorder) -> Iterator[None]:
         yield
     except LoadingCancelled:
         raise KeyboardInterrupt from None
-    except (ModelFileNotFound, UnknownModel, ModelNotInstalled) as error:
+    except (ModelFileNotFound, UnknownModel, ModelNotInstalled, EndpointError) as error:
         if options.model or not recorder.transcript.model:
             raise
         hint = f"r1local chat --resume {shlex.quote(recorder.name)} -m MODEL goes on with another"
@@ -242,7 +243,8 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         from r1local.models.store.search import installed_models
 
         here = installed_models(load_catalog(user_models()))
-        return {each.reference: "" for each in here if each.whole}
+        elsewhere = {f"{name}:": "" for name in read_config().endpoints}
+        return {each.reference: "" for each in here if each.whole} | elsewhere
 
     return {
         "model": models,

@@ -200,6 +200,8 @@ class Stream:
             if data.strip() == "[DONE]":
                 ended = True
                 break
+            if not data.strip():
+                continue
             try:
                 pieces = [*pieces_of(call.form, json.loads(data))]
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -1,6 +1,5 @@
 """One reply from elsewhere: pieces of streams in, events out, and when a thought is closed."""
 
-from collections.abc import Iterable
 from time import monotonic
 
 from r1local.conversation import FinishReason, Part
@@ -54,6 +53,7 @@ class RemoteReply:
         self.wants_rest = False
         self.reason: FinishReason | None = None
         self._load_s = load_s
+        self._closing, self._closing_tokens = CLOSING.rstrip(), _CLOSING_TOKENS
         self._limits = self._thought_limits()
         self._start: Start = start_after(begun) if begun else asking.found_start
         self._parts = ReplyParts(self._start, asking.found.dialect)
@@ -123,7 +123,10 @@ class RemoteReply:
         if budget is not None and asking.found.server.budget:
             budget += budget // 4 + _PATIENCE
         reserve = min(wanted.reserve(asking.window or limit), limit // 2)
-        room = limit - reserve - _CLOSING_TOKENS
+        room = limit - reserve
+        if self._closing_tokens > room // 4:
+            self._closing, self._closing_tokens = "", 0
+        room -= self._closing_tokens
         return ThoughtLimits(budget=budget, room=room, least=0, most_waits=0, mend_blank=False)
 
     def _obey(self) -> None:
@@ -141,8 +144,8 @@ class RemoteReply:
     def _close(self, closed_for: ClosedFor) -> list[Event]:
         tokens = self.tokens["thinking"]
         told = f"the thought was closed after {token_count(tokens)}{WHY_CLOSED[closed_for]}"
-        self._parts.tokens["thinking"] += _CLOSING_TOKENS
-        events = self._as_events([("thinking", CLOSING.rstrip())])
+        self._parts.tokens["thinking"] += self._closing_tokens
+        events = self._as_events([("thinking", self._closing)] if self._closing else [])
         self.wants_rest = True
         if self.asking.settings.only_thinking:
             self.wants_rest, self.reason = False, "stop"
@@ -157,7 +160,7 @@ class RemoteReply:
         elif sum(self.tokens.values()) > settings.max_tokens:
             self.reason = "length"
 
-    def _as_events(self, pieces: Iterable[tuple[Part, str]] | Pieces) -> list[Event]:
+    def _as_events(self, pieces: Pieces) -> list[Event]:
         events: list[Event] = []
         for part, text in pieces:
             self._texts[part].append(text)
