@@ -4,21 +4,26 @@ It stands in for servers that can't run in a test; `testing.llama_server` starts
 """
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 #: A part of a body: bytes to send, or seconds to wait.
 Part: TypeAlias = bytes | float
 
+#: Five seconds in which nothing is said.
+LINGERING: Sequence[Part] = [b": keep-alive\n\n", 0.05] * 100
+
 
 @dataclass
 class Answer:
-    """An answer: a status, headers and the parts of a body; `cut` leaves the body without its end."""
+    """An answer: a status, headers and the parts of a body; `cut` leaves out the body's end."""
 
     parts: Sequence[Part] = ()
     status: int = 200
@@ -73,14 +78,18 @@ def models(*names: str, owned_by: str = "someone", **facts: object) -> Answer:
 class EndpointServer:
     """A server whose answers are scripted: by the path, the next one, and the last one for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
         self.answers: dict[str, list[Answer | Callable[[Asked], Answer]]] = {}
         self.asked: list[Asked] = []
         self.broken_off = threading.Event()  # a client left before the end
         handler = type("Handler", (_Handler,), {"endpoint": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def script(self, path: str, *answers: Answer | Callable[[Asked], Answer]) -> None:
@@ -110,10 +119,13 @@ class EndpointServer:
 
 @contextmanager
 def loopback_endpoint(
-    *names: str, owned_by: str = "someone", **facts: object
+    *names: str,
+    owned_by: str = "someone",
+    tls: tuple[Path, Path] | None = None,
+    **facts: object,
 ) -> Iterator[EndpointServer]:
     """Yield a server that has some models, for the duration of a test."""
-    server = EndpointServer()
+    server = EndpointServer(tls)
     server.script("/v1/models", models(*(names or ("r1",)), owned_by=owned_by, **facts))
     try:
         yield server
@@ -124,6 +136,10 @@ def loopback_endpoint(
 class _Handler(BaseHTTPRequestHandler):
     endpoint: ClassVar[EndpointServer]
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        with suppress(OSError):  # if a client has left
+            super().handle()
 
     def log_message(self, *_: object) -> None:
         return
@@ -139,14 +155,14 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): text for name, text in self.headers.items()}
         answer = self.endpoint.answer(Asked(self.path, headers, body))
         self.close_connection = True
-        with suppress(ConnectionError):
+        with suppress(OSError):
             self.send_response(answer.status)
             for name, text in {**answer.headers, "Transfer-Encoding": "chunked"}.items():
                 self.send_header(name, text)
             self.end_headers()
             try:
                 self._send(answer)
-            except ConnectionError:
+            except OSError:
                 self.endpoint.broken_off.set()
 
     def _send(self, answer: Answer) -> None:

@@ -33,6 +33,7 @@ KEYS = (
 #: At least two characters, so that no drive of Windows is meant, and nothing that means another
 #: place for models.
 _NAME = re.compile(r"(?!(?:hf|ollama|https?|file)$)[a-z0-9][\w.-]+", re.IGNORECASE | re.ASCII)
+_LOOPBACK = re.compile(r"localhost|::1|127(?:\.\d{1,3}){3}")
 _MOST_PARALLEL = 64
 
 
@@ -78,7 +79,7 @@ class Endpoint:
     @property
     def is_here(self) -> bool:
         """Whether what is sent to it stays on this machine."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return _LOOPBACK.fullmatch(self.host) is not None
 
     @property
     def origin(self) -> tuple[str, str, int | None]:

@@ -28,6 +28,7 @@ class ReplyParts:
         self._apart = False
         self._spoken = start in ("answer", "closed")
         self._ended = False  # the thought that came apart
+        self._blank = ""  # white space after it
         #: The tokens of each part: one for each message, or more where a message has much text.
         self.tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
         self.texts: dict[Part, list[str]] = {"thinking": [], "answer": []}
@@ -57,9 +58,10 @@ class ReplyParts:
                 self._splitter = ThinkSplitter("thinking" if begun else "open", _APART)
             pieces += self._take(thinking)
         if text and self._apart and not self._ended:
+            self._blank += text
             if text.strip():
                 self._ended = True
-                pieces += self._take(_END + text)
+                pieces += self._take(_END + self._blank)
         elif text:
             pieces += self._take(text)
         return pieces

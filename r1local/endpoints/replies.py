@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
-from r1local.endpoints.client import Stream
+from r1local.endpoints.client import Client, Stream
 from r1local.endpoints.reply import RemoteReply
 from r1local.endpoints.wire import Call, Piece
 from r1local.errors import EndpointSilent, R1LocalError, StreamCut
@@ -17,15 +17,31 @@ from r1local.replies.control import Control
 from r1local.replies.engine import Happening, PreparedPrompt, never_begun
 from r1local.replies.settings import ReplySettings
 
-if TYPE_CHECKING:
-    from r1local.endpoints.engine import RemoteEngine
-
 #: Seconds to wait for the next piece, between looks at the controls.
 _LOOK_S = 0.05
 #: Pieces that are handled before the controls are looked at again.
 _MOST_PIECES = 64
 _Item: TypeAlias = Piece | Notice | R1LocalError | None
 _Numbered: TypeAlias = tuple[int, Happening]
+
+
+class Asker(Protocol):
+    """What asks for replies: the engine, as far as it is needed here."""
+
+    name: str
+    client: Client
+    at_once: int
+
+    def makes_many(self, prompt: PreparedPrompt) -> bool:
+        """Return whether one request can ask for several replies to a prompt."""
+
+    def begin(
+        self, number: int, prompt: PreparedPrompt, settings: ReplySettings, control: Control
+    ) -> RemoteReply:
+        """Return a reply that is about to be asked for."""
+
+    def new_notices(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Return those notices that haven't been returned before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class RemoteReplies:
             first bytes of a reply, and between two of them.
     """
 
-    def __init__(self, engine: "RemoteEngine", first_byte_s: float, silence_s: float) -> None:
+    def __init__(self, engine: Asker, first_byte_s: float, silence_s: float) -> None:
         self._engine = engine
         self._first_byte_s = first_byte_s
         self._silence_s = silence_s
