@@ -39,8 +39,11 @@
     ├── CatalogError                something wrong in the user's own models.toml
     ├── LoadingStopped              loading was stopped in a chat; the model is the one before
     ├── ClipboardError              no clipboard takes a text
+    ├── DeviceError                 a device to compute on can't be reached or used
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
+    │   └── OutOfMemory             memory ran out while loading or evaluating
     ├── InferenceError              llama.cpp failed while evaluating
+    ├── BenchmarkError              another program that is compared with failed
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
@@ -244,6 +247,18 @@ class ClipboardError(R1LocalError):
 
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
+
+
+class OutOfMemory(ModelLoadError, InferenceError):
+    """Memory ran out while llama.cpp loaded a model or evaluated tokens."""
+
+
+class DeviceError(R1LocalError):
+    """A device to compute on can't be reached or used."""
+
+
+class BenchmarkError(R1LocalError):
+    """A program to compare with failed, or its figures can't be read."""
 
 
 class ChatTemplateError(R1LocalError):

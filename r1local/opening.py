@@ -1,14 +1,14 @@
 """From the model that was chosen to the engine that runs it; only here is known which one."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from r1local.config.preferences import Settings
 from r1local.engine.library import log
-from r1local.models.loading import load_options
+from r1local.models.loading import load, load_options
 from r1local.models.selection import Chosen, RemoteModel
 from r1local.replies.engine import Engine
-from r1local.replies.local import LocalEngine
 
 
 def open_engine(
@@ -17,6 +17,7 @@ def open_engine(
     cancelled: Callable[[], bool],
     *,
     at_once: int = 1,
+    meanwhile: AbstractContextManager[object] | None = None,
 ) -> Engine:
     """Open the engine for a model; the caller has to close it.
 
@@ -25,6 +26,7 @@ def open_engine(
         settings: those in force, of which the engine takes what concerns loading.
         cancelled: called in the meantime; True ends it.
         at_once: the number of replies that are wanted at the same time.
+        meanwhile: entered while llama.cpp reads the model.
 
     Raises:
         R1LocalError: the model can't be loaded as the settings say, or its server refuses.
@@ -36,7 +38,11 @@ def open_engine(
         endpoint, model = selected.endpoint, selected.model
         return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
     options = replace(load_options(settings), sequences=at_once)
-    return LocalEngine.open(selected.path, options, cancelled)
+    loaded = load(selected.path, options, cancelled, meanwhile)
+    # A command may have this imported meanwhile, which takes some time.
+    from r1local.replies.local import LocalEngine
+
+    return LocalEngine(selected.path, loaded)
 
 
 def show_log(show: Callable[[str], None] | None) -> None:

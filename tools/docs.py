@@ -95,10 +95,13 @@ COMMANDS = (
     ("chat",),
     ("run",),
     *((name,) for name in MODELS),
+    ("bench",),
+    ("tune",),
     ("sessions",),
     *(("sessions", name) for name in SESSIONS),
     ("config",),
     *(("config", name) for name in CONFIG),
+    ("doctor",),
 )
 
 

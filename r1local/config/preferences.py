@@ -6,6 +6,7 @@ in `models.toml`.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,9 @@ def read_config() -> Config:
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
     models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
+    if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
+        written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
+        raise InvalidSetting(f"{path}: {written} are the same model", "make them one table")
     servers = _tables(
         entries.pop(ENDPOINTS, {}), f"{path}: {ENDPOINTS}", f"write [{ENDPOINTS}.lab]"
     )

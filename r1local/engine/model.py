@@ -2,24 +2,25 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
-from r1local.engine.batch import Batch
-from r1local.engine.library import decode_error, load_llama, log
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.engine.background import begun
+from r1local.engine.batch import Batch, shared_prefix
+from r1local.engine.library import ABORTED, decode_error, load_llama, log
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, GRAPH_BYTES, KV_CACHE_TYPES
+from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
+from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
-_LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
-#: What llama_decode returns when it was aborted (llama.h).
-_ABORTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class LoadSettings:
         micro_batch: tokens that are computed at once.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
+        offload: which part of the model goes where.
+        mapped: map the file instead of reading it.
+        lock: keep the weights in memory.
+        context_bytes: what the context is known to take of the CPU's memory.
     """
 
     context_window: int
@@ -50,6 +55,10 @@ class LoadSettings:
     micro_batch: int = BATCH_TOKENS
     weights: bool = True
     repack: bool = True
+    offload: Offload = AUTOMATIC
+    mapped: bool = True
+    lock: bool = False
+    context_bytes: int = 0
 
 
 class Model:
@@ -62,7 +71,8 @@ class Model:
         cancelled: called while the file is loaded; True stops loading.
 
     Raises:
-        ModelLoadError: llama.cpp refuses the file, or there is no room for the context.
+        ModelLoadError: llama.cpp refuses the file.
+        OutOfMemory: there is no room for it, or for the context.
         LoadingCancelled: `cancelled` returned True.
     """
 
@@ -74,21 +84,29 @@ class Model:
         self._model: Any = self._load(path, settings, cancelled)
         try:
             self._expect_generator(path)
-            self._context = self._make_context(settings)
+            vocabulary = self._llama.llama_model_get_vocab(self._model)
+            # Reading a large vocabulary takes as long as making room for a context.
+            read = begun(lambda: Vocabulary(vocabulary))
+            try:
+                self._context = self._make_context(settings)
+            finally:
+                self.vocabulary = read()
             self._memory = self._llama.llama_get_memory(self._context)
             if not self._memory:  # embedding models read whole texts and have no KV cache
                 raise _no_generator(path)
-            self.vocabulary = Vocabulary(self._llama.llama_model_get_vocab(self._model))
         except BaseException:
             self.close()
             raise
         self._evaluated: list[int] = []
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
+        self.settings = settings
         self.sequences = settings.sequences
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
+        if settings.gpu_layers:
+            self._try_out()
 
     def close(self) -> None:
         """Free the context and the model; further calls do nothing."""
@@ -128,7 +146,7 @@ class Model:
         Raises:
             InferenceError: llama.cpp failed.
         """
-        cached = self._keep(_shared_prefix(self._evaluated, tokens[:-1]))
+        cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
         return cached if self._evaluate_rest(tokens, cancelled) else None
 
     def rewind(self, position: int) -> None:
@@ -146,21 +164,29 @@ class Model:
 
     def _evaluate_rest(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> bool:
         """Evaluate those of `tokens` missing from the KV cache; return False when cancelled."""
-        self._aborting = cancelled
-        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
-        try:
+        with self._abortable(cancelled):
             for start in range(len(self._evaluated), len(tokens), BATCH_TOKENS):
                 if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
                     return False
+        return True
+
+    @contextmanager
+    def _abortable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Let llama.cpp ask on the CPU, at every node of its graph, whether to go on."""
+        self._aborting = cancelled
+        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+        try:
+            yield
         finally:
             # Calling Python at every node of the graph would slow decoding down.
             null_callback = self._llama.ggml_abort_callback()
             self._llama.llama_set_abort_callback(self._context, null_callback, None)
-        return True
 
     def batch(self) -> Batch:
-        """Return a batch of sequences that all continue from the tokens in the KV cache."""
-        return Batch(self._context, self.sequences, self.kv_tokens, self.position)
+        """Return the model's sequences, to be evaluated together; the first is the model's own."""
+        return Batch(
+            self._context, self.sequences, self.kv_tokens, self._evaluated, self._abortable
+        )
 
     def state_size(self) -> int:
         """Return the size in bytes of the content that `state` would return."""
@@ -219,16 +245,22 @@ class Model:
             raise decode_error(code)
         self._evaluated.append(token)
 
+    def wait(self) -> None:
+        """Wait until everything has been computed; a GPU still computes when calls return."""
+        self._llama.llama_synchronize(self._context)
+
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
+        placed, _alive = offload_fields(settings.offload)
         params = _with_fields(
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
-            load_mode=_LOAD_MODE_MMAP if settings.weights else _LOAD_MODE_NONE,
+            load_mode=load_mode(lock=settings.lock, mapped=settings.mapped and settings.weights),
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
+            **placed,
         )
         leave_out_broken_amx()
         log.clear()
@@ -236,8 +268,26 @@ class Model:
         if not model:
             if cancelled():
                 raise LoadingCancelled
+            if log.out_of_memory:
+                raise OutOfMemory(
+                    f"memory ran out while loading {path}",
+                    f"{log.reason()}; try fewer --gpu-layers or a smaller model",
+                )
             raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
         return model
+
+    def _try_out(self) -> None:
+        """Evaluate two tokens and forget them: GPUs take some of their memory only then.
+
+        The CPU's is reserved when the context is made.
+        """
+        token = max(0, self._llama.llama_vocab_bos(self._llama.llama_model_get_vocab(self._model)))
+        try:
+            self.evaluate([token, token], lambda: False)
+            self._keep(0)
+        except BaseException:
+            self.close()
+            raise
 
     def _expect_generator(self, path: Path) -> None:
         """Refuse models that don't write text token by token: encoders, drafts, diffusion."""
@@ -277,11 +327,13 @@ class Model:
             type_v=kv_type,
         )
         log.clear()
-        context = self._llama.llama_init_from_model(self._model, params)
+        roomy = _is_free(settings.context_bytes)
+        context = roomy and self._llama.llama_init_from_model(self._model, params)
         if not context:
-            raise ModelLoadError(
+            reason = log.reason() if roomy else "the system refuses as much memory"
+            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
                 f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
+                f"{reason}; try a smaller --context or --kv-cache q8_0",
             )
         return context
 
@@ -302,9 +354,22 @@ class Model:
             self._evaluated += tokens
             return True
         self._keep(len(self._evaluated))
-        if code == _ABORTED:
+        if code == ABORTED:
             return False
         raise decode_error(code)
+
+
+def _is_free(size: int) -> bool:
+    """Tell whether the system gives so much memory, and as much more as graphs take.
+
+    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
+    process. Nothing is written to the memory, so asking for it takes no time.
+    """
+    try:
+        mmap(-1, size + GRAPH_BYTES).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _no_generator(path: Path) -> ModelLoadError:
@@ -324,13 +389,3 @@ def _with_fields(params: Any, **values: Any) -> Any:
     for name, value in values.items():
         setattr(params, name, value)
     return params
-
-
-def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """Return the number of tokens that both begin with."""
-    count = 0
-    for a, b in zip(left, right, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count

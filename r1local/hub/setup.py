@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from httpx2 import Client
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def load() -> None:
@@ -26,7 +27,7 @@ def load() -> None:
         from huggingface_hub import constants
     except (ValueError, OSError) as error:
         raise HubMisconfigured(
-            f"{_variable_in(str(error))} can't be used: {error}", "correct it, or unset it"
+            f"the value of {_variable_in(str(error))} can't be used", "correct it, or unset it"
         ) from error
     # Its warnings may be the hub's own words, unchecked.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
@@ -62,6 +63,27 @@ def address() -> str:
     from huggingface_hub import constants
 
     return str(httpx2.URL(constants.ENDPOINT).copy_with(username=None, password=None))
+
+
+def is_offline() -> bool:
+    """Return whether HF_HUB_OFFLINE forbids requests to the hub."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def token_place() -> str | None:
+    """Return the variable or file that the token comes from, or None without one.
+
+    Raises:
+        HubMisconfigured: the token can't be read or sent.
+    """
+    if "authorization" not in headers():
+        return None
+    from huggingface_hub import constants
+
+    named = next((name for name in _TOKENS if os.environ.get(name)), None)
+    return named or constants.HF_TOKEN_PATH
 
 
 def session() -> "Client":

@@ -2,18 +2,25 @@
 
 import ctypes
 import os
+import platform
 import re
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from r1local.engine.limits import GRAPH_BYTES
+
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
+_CPU_INFO = Path("/proc/cpuinfo")
+_CLEAR_REFS, _OWN_STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 #: Bytes of a thread's stack if its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
 _STACK = 8 * 2**20
 
@@ -38,6 +45,46 @@ def available_memory() -> int:
     return min([available, *(limit for limit in limits if limit is not None)])
 
 
+def total_memory() -> int:
+    """Return the bytes of memory that this machine has."""
+    total: int = psutil.virtual_memory().total
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Physical cores and logical CPUs of this machine, and what this process may use of them.
+
+    `allowed` are logical CPUs by affinity, `quota` is how many CPUs' time cgroups grant; None
+    means that they don't limit it. `usable` is the number of cores that threads are made for.
+    """
+
+    physical: int
+    logical: int
+    allowed: int
+    quota: float | None
+    usable: int
+
+
+def cores() -> Cores:
+    """Return the cores of this machine and the limits on them."""
+    logical = os.cpu_count() or 1
+    quotas = [quota for group in _own_cgroups() if (quota := _cgroup_cpus(group)) is not None]
+    return Cores(
+        physical=psutil.cpu_count(logical=False) or logical,
+        logical=logical,
+        allowed=len(_allowed_cpus()),
+        quota=min(quotas, default=None),
+        usable=usable_cores(),
+    )
+
+
+def memory_limit() -> int | None:
+    """Return the bytes of memory that cgroups allow this process, or None without a limit."""
+    limits = [_cgroup_memory_limit(group) for group in _own_cgroups()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def boot_id() -> str:
     """Return what identifies this boot of the machine."""
     try:
@@ -46,36 +93,43 @@ def boot_id() -> str:
         return f"{psutil.boot_time():.0f}"
 
 
-#: Memory bandwidths of GPUs and Apple's chips in bytes per second: the makers' figures, from
-#: published comparisons. The longest key that occurs in a device's name counts.
-_BANDWIDTH = {
-    "RTX 3060": 360e9,
-    "RTX 4090": 1008e9,
-    "H100": 3350e9,
-    "H200": 4800e9,
-    "Apple M1": 68e9,
-    "Apple M1 Pro": 200e9,
-    "Apple M1 Max": 400e9,
-    "Apple M2": 100e9,
-    "Apple M2 Pro": 200e9,
-    "Apple M2 Max": 400e9,
-    "Apple M3": 100e9,
-    "Apple M3 Pro": 150e9,
-    "Apple M3 Max": 300e9,
-    "Apple M4": 120e9,
-    "Apple M4 Pro": 273e9,
-    "Apple M4 Max": 410e9,
-}
+def processor() -> str:
+    """Return the name of the processor, as the system has it."""
+    with suppress(OSError):  # Linux; the standard library knows other systems' names
+        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            label, _, name = line.partition(":")
+            if label.strip() in ("model name", "Hardware", "Model"):
+                return name.strip()
+    return platform.processor() or platform.machine()
+
+
+def forget_peak_memory() -> bool:
+    """Start counting this process's peak memory anew; return whether the system can (Linux)."""
+    try:
+        _CLEAR_REFS.write_text("5")  # resets the peak (Linux: Documentation/filesystems/proc.rst)
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process had, mapped files included."""
+    with suppress(OSError):
+        match = re.search(r"VmHWM:\s*(\d+) kB", _OWN_STATUS.read_text())
+        if match:
+            return int(match[1]) * 1024
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 #: Bytes copied to measure memory, many times more than caches hold; and how many times.
 _COPIED, _COPIES = 64 * 2**20, 3
 #: How many times the memory used for measuring has to be free.
 _MEASURED_SHARE = 4
-
-
-def gpu_bandwidth(name: str) -> float | None:
-    """Return the bytes per second of a GPU's memory by the GPU's name, or None if unknown."""
-    known = [chip for chip in _BANDWIDTH if re.search(rf"\b{chip}\b", name)]
-    return _BANDWIDTH[max(known, key=len)] if known else None
 
 
 def memory_bandwidth() -> float | None:
@@ -139,7 +193,7 @@ def _siblings(cpu: int) -> str:
 
 
 def _own_free_memory() -> list[int]:
-    """Return the bytes left below this process's limits (`ulimit -v`, `-d`), without stacks.
+    """Return the bytes left below this process's limits (`ulimit`) beside stacks and graphs.
 
     llama.cpp and OpenMP end the process if no memory is left for a thread or a graph. The limit of
     data doesn't count mapped files, but is compared with all that a plan needs, which is safe.
@@ -153,7 +207,8 @@ def _own_free_memory() -> list[int]:
     bounds = [(resource.getrlimit(limit)[0], taken) for limit, taken in limits]
     stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
     stacks = usable_cores() * (_STACK if stack == resource.RLIM_INFINITY else stack)
-    return [max(0, b - taken - stacks) for b, taken in bounds if b != resource.RLIM_INFINITY]
+    kept = stacks + GRAPH_BYTES
+    return [max(0, b - taken - kept) for b, taken in bounds if b != resource.RLIM_INFINITY]
 
 
 def _own_cgroups() -> list[Path]:
@@ -210,4 +265,18 @@ def _cgroup_free_memory(root: Path) -> int | None:
         except (OSError, ValueError):  # no such file, or the limit is "max"
             continue
         return max(0, limit - used + int(stat.get(reclaimable_key, 0)))
+    return None
+
+
+def _cgroup_memory_limit(root: Path) -> int | None:
+    """Return the cgroup's memory limit in bytes, or None without one.
+
+    Version 1 writes a number close to 2**63 where there is none.
+    """
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = int((root / name).read_text())
+        except (OSError, ValueError):  # no such file, or the limit is "max"
+            continue
+        return limit if limit < total_memory() else None
     return None

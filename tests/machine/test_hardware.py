@@ -91,21 +91,6 @@ def test_memory_is_available() -> None:
     assert hardware.available_memory() > 2**20
 
 
-@pytest.mark.parametrize(
-    ("name", "bandwidth"),
-    [
-        ("NVIDIA GeForce RTX 4090", 1008e9),
-        ("NVIDIA H100 80GB HBM3", 3350e9),
-        ("Apple M2", 100e9),
-        ("Apple M2 Pro", 200e9),
-        ("Apple M22", None),
-        ("Some GPU", None),
-    ],
-)
-def test_bandwidth_goes_by_the_name(name: str, bandwidth: float | None) -> None:
-    assert hardware.gpu_bandwidth(name) == bandwidth
-
-
 def test_memory_is_measured() -> None:
     # From a busy virtual machine to a server with many channels.
     assert 5e8 < (hardware.memory_bandwidth() or 0) < 5e12
@@ -126,3 +111,31 @@ def test_own_limits_bound_the_memory(limit: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(resource, "getrlimit", lambda name: (bounds.get(name, endless), endless))
     (free,) = hardware._own_free_memory()
     assert 0 < free < 2**33
+
+
+def test_cores_and_their_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_OWN_CGROUP", tmp_path / "none")
+    monkeypatch.setattr(hardware, "_CGROUP", write(tmp_path, {"cpu.max": "150000 100000\n"}))
+    cores = hardware.cores()
+    assert (cores.quota, cores.usable) == (1.5, 1)
+    assert 1 <= cores.physical <= cores.logical
+    assert 1 <= cores.allowed <= cores.logical
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.max": "1000000"}, 1_000_000),
+        ({"memory.max": "max"}, None),
+        ({"memory/memory.limit_in_bytes": "2000000"}, 2_000_000),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ({}, None),
+    ],
+    ids=["v2", "v2_unlimited", "v1", "v1_unlimited", "no_cgroup"],
+)
+def test_the_limit_of_memory(
+    files: dict[str, str], limit: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_OWN_CGROUP", tmp_path / "none")
+    monkeypatch.setattr(hardware, "_CGROUP", write(tmp_path, files))
+    assert hardware.memory_limit() == limit

@@ -16,6 +16,7 @@ from pathlib import Path
 from r1local.engine.model import LoadSettings, Model
 from r1local.gguf.file import read_gguf
 from r1local.machine.memory import facts_of, plain_batch
+from r1local.measuring.speeds import any_tokens, generation_speed, prompt_speed
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import select
 from testing.models import smollm2, write_scripted_model
@@ -138,27 +139,23 @@ def compare_attention(options: Options) -> None:
     flash = LoadSettings(window, gpu_layers=0, threads=2, kv_cache="f16")
     plain = replace(flash, flash_attention=False, micro_batch=batch)
 
-    def seconds(settings: LoadSettings) -> tuple[list[float], list[float]]:
-        prompts, replies = [], []
+    def speeds(settings: LoadSettings) -> dict[tuple[int, str], float]:
+        found: dict[tuple[int, str], float] = {}
         with Model(smollm2(), settings, never) as model:
+            text = any_tokens(model.vocabulary.size, depths[-1] + tokens)
             for depth in depths:
-                started = time.perf_counter()
-                model.evaluate([n % 3_000 + 100 for n in range(depth)], never)
-                prompts.append(time.perf_counter() - started)
-                started = time.perf_counter()
-                for token in range(100, 100 + tokens):
-                    model.advance(token)
-                replies.append(time.perf_counter() - started)
-        return prompts, replies
+                read = prompt_speed(model, text[:depth], model.position, never)
+                written = generation_speed(model, text[: depth + tokens], depth, never)
+                model.rewind(depth)
+                found |= {(depth, "prompt up to there"): read or 0, (depth, "reply"): written or 0}
+        return found
 
-    rounds = [(seconds(plain), seconds(flash)) for _ in range(options.rounds)]
-    for n, depth in enumerate(depths):
-        for part, what in enumerate(("prompt up to there", "reply")):
-            count = tokens if part else depth - (depths[n - 1] if n else 0)
-            ours, theirs = (
-                count / statistics.median(each[mode][part][n] for each in rounds) for mode in (0, 1)
-            )
-            compare(f"depth {depth:,}, {what}", ours, theirs, "tokens/s, flash attention")
+    rounds = [(speeds(plain), speeds(flash)) for _ in range(options.rounds)]
+    for depth, what in rounds[0][0]:
+        ours, theirs = (
+            statistics.median(each[mode][depth, what] for each in rounds) for mode in (0, 1)
+        )
+        compare(f"depth {depth:,}, {what}", ours, theirs, "tokens/s, flash attention")
 
 
 def bare_speed(command: Sequence[str]) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from r1local.ui.chat.clipboard import copied_by_program
+from r1local.ui.chat.clipboard import clipboard_program, copied_by_program, takes_osc52
 
 
 @pytest.fixture
@@ -38,3 +38,35 @@ def test_in_tmux_it_is_tmux_that_copies(programs: Path, monkeypatch: pytest.Monk
     assert not copied_by_program("a\n")
     monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
     assert copied_by_program("a\n") and kept.read_text() == "a\n"
+
+
+def test_the_program_that_would_copy(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clipboard_program() == ""
+    install(programs, "xsel", works=True)
+    install(programs, "tmux", works=True)
+    assert clipboard_program() == "xsel"
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    assert clipboard_program() == "tmux"
+
+
+@pytest.mark.parametrize(
+    ("variables", "takes"),
+    [
+        ({"TERM": "xterm-kitty"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, True),
+        ({"TERM": "xterm-256color", "WT_SESSION": "1"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, False),
+        ({"TERM": "linux"}, False),
+        ({"TERM": "xterm-256color"}, None),
+        ({"TERM": "xterm-kitty", "TMUX": "/tmp/tmux-0/default,1,0"}, None),
+        ({}, None),
+    ],
+)
+def test_terminals_that_take_a_text(
+    variables: dict[str, str], takes: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "TERM_PROGRAM", "WT_SESSION", "TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert takes_osc52() is takes

@@ -1,0 +1,85 @@
+"""Room for models on the disk, and who can read the conversations."""
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from shlex import quote
+
+from r1local.config.paths import hub_cache_folder, sessions_folder, state_folder
+from r1local.events.finding import Finding, broken, ok, warning
+from r1local.units import disk_size
+
+#: Bytes that the model which `pull 7b` brings takes, and below which nothing is of use.
+_A_MODEL, _NOTHING = 4_700_000_000, 100_000_000
+#: What may be granted to the group and to others.
+_READ_OR_WRITE = stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
+_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_ENTER = stat.S_IXGRP | stat.S_IXOTH
+_MOVE = "mkdir -p ~/huggingface && export HF_HOME=~/huggingface"
+
+
+def cache_space() -> Iterator[Finding]:
+    """Yield what is to say of the disk that models are downloaded to."""
+    folder = hub_cache_folder()
+    here = next((each for each in (folder, *folder.parents) if each.is_dir()), Path("/"))
+    yield judged_space(folder, shutil.disk_usage(here).free, os.access(here, os.W_OK))
+
+
+def judged_space(folder: Path, free: int, writable: bool) -> Finding:
+    """Return what is to say of a cache with so many free bytes."""
+    text = f"{disk_size(free)} free for models in {folder}"
+    facts = {"folder": str(folder), "free": free, "writable": writable}
+    if not writable:
+        hint = "get write access, or keep models in another folder"
+        return broken("disk", f"{folder} can't be written", _MOVE, hint, facts=facts)
+    if free < _NOTHING:
+        hint = "remove models you don't need with r1local rm, or use another disk through HF_HOME"
+        return broken("disk", text, "r1local list", hint, facts=facts)
+    if free < _A_MODEL:
+        hint = f"7b takes {disk_size(_A_MODEL)}: remove models with r1local rm"
+        return warning("disk", text, hint, "r1local list", facts=facts)
+    return ok("disk", text, facts=facts)
+
+
+def session_permissions() -> Iterator[Finding]:
+    """Yield who can read and write the sessions, and the questions typed before."""
+    folder = sessions_folder()
+    facts = {"folder": str(folder), "exists": folder.exists()}
+    places = [each for each in (folder, state_folder() / "history") if each.exists()]
+    refused = [each for each in places if not os.access(each, os.R_OK | os.W_OK)]
+    exposed = [
+        each for each in places if _granted(each) & _READ_OR_WRITE and sys.platform != "win32"
+    ]
+    writable = [each for each in exposed if _granted(each) & _WRITE]
+    if refused:
+        names, command = _named(refused, "chmod -R u+rwX")
+        yield broken("sessions", f"{names} can't be read and written", command, facts=facts)
+    elif writable:
+        names, command = _named(exposed, "chmod -R go=")
+        yield broken("sessions", f"others can change {names}", command, facts=facts)
+    elif exposed:
+        names, command = _named(exposed, "chmod -R go=")
+        hint = "keep your conversations to yourself"
+        yield warning("sessions", f"others can read {names}", hint, command, facts)
+    else:
+        yield ok("sessions", f"private, in {folder}" if places else f"none yet in {folder}", facts)
+
+
+def _granted(place: Path) -> int:
+    """Return the permissions that others have: on a folder that they can enter, on any file too."""
+    modes = place.stat().st_mode
+    if place.is_dir() and modes & _ENTER:
+        with suppress(OSError):
+            for path in place.iterdir():
+                modes |= path.lstat().st_mode if path.is_file() else 0
+    return modes
+
+
+def _named(places: list[Path], command: str) -> tuple[str, str]:
+    """Return the paths in words, and the command for all of them."""
+    paths = [str(place) for place in places]
+    return " and ".join(paths), " ".join([command, *map(quote, paths)])
