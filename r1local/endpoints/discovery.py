@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 #: The most models of a list that are kept; there are services with thousands.
 _MOST_MODELS = 5_000
 #: Where servers say how many tokens of context a model has, in their lists of models.
-_WINDOWS = ("max_model_len", "context_window", "context_length", "loaded_context_length")
+_WINDOWS = (
+    "max_model_len",
+    "context_window",
+    "context_length",
+    "loaded_context_length",
+    "max_context_length",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,9 @@ def find(client: "Client") -> Found:
             if kind is None and _is_ollama(client, root):
                 kind = "ollama"
     kind = kind or _kind(client, root, listed)
+    if kind == "lm-studio":
+        with suppress(R1LocalError):  # its own list says more
+            listed = [*_listed(client.ask(f"{root}/api/v0/models"))] or listed
     found = Found(SERVERS_BY_NAME[kind], api, root, tuple(map(_entry, listed)))
     if kind == "ollama":
         return _with_ollamas(client, found)

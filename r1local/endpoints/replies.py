@@ -201,12 +201,19 @@ class RemoteReplies:
             number = min(each.number for each in running.replies.values())
             yield from [(number, each) for each in self._engine.new_notices([item])]
             return
+        yield from self._end(running, item)
+
+    def _end(self, running: _Running, error: R1LocalError | None) -> Iterator[_Numbered]:
+        """End the replies of a stream that is at its end, or has failed."""
         for reply in [*running.replies.values()]:
             if reply.reason:
                 yield from self._finish(running, reply)
+                continue
+            self._leave(running, reply)
+            if error is None and running.several and not reply.started:
+                self._send([reply])  # the server made fewer than it was asked for
             else:
-                self._leave(running, reply)
-                yield reply.number, item or self._cut()
+                yield reply.number, error or self._cut()
 
     def _started(self, reply: RemoteReply) -> Iterator[_Numbered]:
         if not reply.started:
@@ -242,11 +249,8 @@ class RemoteReplies:
             if stream is None:
                 continue
             limit = self._silence_s if stream.begun else self._first_byte_s
-            if now - stream.touched <= limit:
-                continue
-            for reply in [*running.replies.values()]:
-                self._leave(running, reply)
-                yield reply.number, self._silent(limit, begun=stream.begun)
+            if now - stream.touched > limit:
+                yield from self._end(running, self._silent(limit, begun=stream.begun))
 
     def _silent(self, limit: float, *, begun: bool) -> EndpointSilent:
         name, option = self._engine.name, "silence-timeout" if begun else "first-byte-timeout"

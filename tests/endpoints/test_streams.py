@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -12,13 +13,16 @@ from r1local.conversation import Part
 from r1local.endpoints.parts import ReplyParts
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import UsageError
-from r1local.events.reply import AnswerDelta, ThinkingDelta
+from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta
+from r1local.events.vote import VoteResult
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.thinking.dialects import R1
 from r1local.thinking.limits import CLOSING
-from testing.endpoints import hear, remote
+from r1local.voting.election import hold_vote
+from r1local.voting.settings import VoteSettings
+from testing.endpoints import QUESTION, hear, remote
 from testing.loopback_endpoint import (
     LINGERING,
     Answer,
@@ -327,3 +331,61 @@ def test_every_delta_counts() -> None:
             heard = hear(engine)
     counts = [each.tokens for each in heard.events if isinstance(each, ThinkingDelta | AnswerDelta)]
     assert counts == [1, 2, 3, 1, 2]
+
+
+def choices(count: int) -> Answer:
+    """A stream with several replies in turn."""
+    told = [
+        sse({"choices": [{"index": index, "delta": {"content": f"So {text}."}}]})
+        for index in range(count)
+        for text in ("four", "far")
+    ]
+    ends = [
+        sse({"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]})
+        for index in range(count)
+    ]
+    usage = sse({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 8 * count}})
+    return streamed(*told, *ends, usage, b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("made", [1, 4])
+def test_several_replies_come_by_one_request(made: int) -> None:
+    with loopback_endpoint(owned_by="vllm") as server:
+        server.chats(choices(made), choices(1))
+        with remote(server.url, parallel=4) as engine, closing(engine.together()) as replies:
+            prompt = engine.prepare(QUESTION, ReplySettings())
+            seeded = [ReplySettings(SamplerSettings(seed=seed)) for seed in range(5, 11)]
+            numbers = [replies.add(prompt, settings, Control()) for settings in seeded]
+            ended = list[int]()
+            while len(ended) < len(numbers):
+                for number, happening in replies.step():
+                    ended += [number] if isinstance(happening, Finished) else []
+    assert sorted(ended) == numbers
+    asked = [body.get("n", 1) for body in server.bodies()]
+    assert asked[0] == 4 and len(asked) == (3 if made == 4 else 6)
+    assert server.bodies()[0]["seed"] == 5
+
+
+def test_others_are_asked_in_parallel_up_to_a_limit() -> None:
+    with loopback_endpoint() as server:
+        server.chats(streamed(event(content=r"So \boxed{4}."), 0.05, *end()))
+        with remote(server.url, parallel=2) as engine:
+            *_events, result = hold_vote(engine, QUESTION, VoteSettings(7), Control(), "m")
+    assert isinstance(result, VoteResult) and result.answer == "4"
+    assert 4 <= len(server.bodies()) <= 5 and not any("n" in body for body in server.bodies())
+
+
+def test_a_reply_that_is_whole_needs_no_count() -> None:
+    with loopback_endpoint() as server:
+        server.chats(streamed(event(content="Four."), end()[0], 3.0))
+        with remote(server.url, given={"silence-timeout": 1}) as engine:
+            heard = hear(engine)
+    assert (heard.reply.answer, heard.finished.reason) == ("Four.", "stop")
+
+
+def test_lm_studio_says_more_in_its_own_list() -> None:
+    with loopback_endpoint("r1", owned_by="organization_owner") as server:
+        more = {"id": "r1", "loaded_context_length": 4096, "max_context_length": 131_072}
+        server.script("/api/v0/models", answered({"data": [more]}))
+        with remote(server.url) as engine:
+            assert (engine.context_window, engine.details[:15]) == (4096, "r1 on lm-studio")
