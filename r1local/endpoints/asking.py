@@ -131,6 +131,7 @@ class Asking:
             case _:
                 last = _last(begun, "reasoning_content")
                 body = {**self._options, **self._thinking, **self._schema}
+                body["continue_final_message"] = True
                 return self._chat({**body, "messages": [*messages(self.conversation), last]})
 
     def _chat(self, body: dict[str, Any]) -> Call:

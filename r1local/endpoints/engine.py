@@ -123,13 +123,13 @@ class RemoteEngine:
         Raises:
             UsageError: the server can't go on inside a thought.
         """
-        inside = begun is not None and begun.thinking_open
-        if inside and self._found.server.continuing in ("parts", "prefix"):
+        server = self._found.server
+        if begun is not None and begun.thinking_open and not server.goes_on_inside:
             told = f"{self.name} can't go on inside a thought"
             raise UsageError(told, "/retry asks for another reply")
         if begun is not None and not (begun.thinking or begun.answer):
             begun = None  # nothing had come
-        if begun is None and settings.thinking.off and not self._found.server.switch:
+        if begun is None and settings.thinking.off and not server.switch:
             begun = Begun(SHORT_THOUGHT, "", thinking_open=False)
         size = PromptSize(estimated_tokens(conversation, begun), exact=False)
         return RemotePrompt(conversation, size, tuple(self._notices(settings)), begun)

@@ -114,7 +114,7 @@ class RemoteReply:
 
     def _thought_limits(self) -> ThoughtLimits | None:
         asking = self.asking
-        if asking.found.server.continuing is None:
+        if not asking.found.server.closes:
             return None
         wanted, limit = asking.settings.thinking, asking.settings.max_tokens
         if asking.window is not None:

@@ -11,9 +11,10 @@ from r1local.replies.abilities import SAMPLER_OPTIONS, Abilities
 #: "text": its own template makes the prompt's text, which may then be completed (llama-server);
 #: "tokens": the same with tokens (vLLM);
 #: "message": a last message of the assistant is continued, its thought with tags (SGLang);
-#: "parts": a last message of the assistant is continued, its thought apart (Ollama, `serve`);
-#: "prefix": the same, marked as a prefix, at an address of its own (DeepSeek).
-Continuing: TypeAlias = Literal["text", "tokens", "message", "parts", "prefix"]
+#: "parts": a last message of the assistant is continued, its thought apart and ended (Ollama);
+#: "prefix": the same, marked as a prefix, at an address of its own (DeepSeek);
+#: "open parts": the same, but a thought without an answer isn't ended (`r1local serve`).
+Continuing: TypeAlias = Literal["text", "tokens", "message", "parts", "prefix", "open parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,25 @@ class Server:
     switch: bool = False
 
     @property
+    def closes(self) -> bool:
+        """Whether a thought can be ended here, and the answer asked for."""
+        return self.continuing not in (None, "open parts")
+
+    @property
+    def goes_on_inside(self) -> bool:
+        """Whether a reply can go on inside its thought."""
+        return self.continuing not in (None, "parts", "prefix")
+
+    @property
     def abilities(self) -> Abilities:
         """What an engine on it can do."""
         continues = self.continuing is not None
         return Abilities(
-            budgets=continues,
+            budgets=self.closes or self.budget is not None,
             efforts=True,
             min_think=False,
-            no_think=continues or self.switch,
-            answer_now=continues,
+            no_think=self.closes or self.switch,
+            answer_now=self.closes,
             think_more=False,
             seeds=self.seeds,
             sampler=self.sampler,
@@ -71,7 +82,13 @@ _ALL = (
     # With --enable-strict-thinking, or a custom logit processor.
     Server("sglang", budget="custom_params.thinking_budget", continuing="message", many=True),
     Server("ollama", continuing="parts", switch=True),
-    Server("r1local", continuing="parts", many=True),
+    Server(
+        "r1local",
+        budget="thinking_token_budget",
+        continuing="open parts",
+        many=True,
+        switch=True,
+    ),
     Server("lm-studio", sampler=_PLAIN | {"top-k"}),
     # Its reasoner ignores the parameters of sampling (api-docs.deepseek.com).
     Server("deepseek", sampler=frozenset(), seeds=False, schema=False, continuing="prefix"),

@@ -106,6 +106,8 @@ def thinking_options(server: Server, settings: ReplySettings) -> dict[str, Any]:
     budget, body = settings.thinking.budget, dict[str, Any]()
     if server.name == "llama-server":
         body["reasoning_format"] = "deepseek"
+    if settings.thinking.off and server.switch:
+        return {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
     if budget is None:
         return body
     if server.budget:

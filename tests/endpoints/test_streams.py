@@ -212,31 +212,32 @@ def test_the_word_high_is_only_sent_if_it_was_said() -> None:
 
 
 def test_a_thought_is_closed_at_its_budget_where_the_server_goes_on() -> None:
-    with loopback_endpoint(owned_by="r1local") as server:
+    with loopback_endpoint(owned_by="deepseek") as server:
         words = [event(reasoning_content=" Well.") for _ in range(300)]
         server.chats(
             streamed(*words, *LINGERING, *end()),
-            streamed(event(content="Four."), *end(prompt_tokens=60, completion_tokens=2)),
         )
+        rest = streamed(event(content="Four."), *end(prompt_tokens=60, completion_tokens=2))
+        server.script("/beta/chat/completions", rest)
         with remote(server.url) as engine:
             heard = hear(engine, ReplySettings(thinking=ThinkingSettings(budget=20)))
         assert server.broken_off.wait(6), "the first stream is ended"
     assert heard.reply.answer == "Four."
     assert heard.reply.thinking == (" Well." * 20).strip() + CLOSING.rstrip()
     assert heard.notices == ["the thought was closed after 20 tokens, its budget"]
-    last = server.bodies()[1]["messages"][-1]
-    assert last == {"role": "assistant", "content": "", "reasoning_content": heard.reply.thinking}
+    last = server.bodies("/beta/chat/completions")[0]["messages"][-1]
+    assert (last["content"], last["reasoning_content"]) == ("", heard.reply.thinking)
     usage = heard.finished.usage
     assert (usage.thinking_tokens, usage.answer_tokens, heard.finished.reason) == (38, 2, "stop")
 
 
 def test_answer_now_closes_the_thought() -> None:
     control = Control()
-    with loopback_endpoint(owned_by="r1local") as server:
+    with loopback_endpoint(owned_by="deepseek") as server:
         server.chats(
             streamed(event(reasoning_content="Hm"), 0.3, event(reasoning_content=" hm"), *end()),
-            streamed(event(content="Four."), *end()),
         )
+        server.script("/beta/chat/completions", streamed(event(content="Four."), *end()))
         threading.Timer(0.1, control.answer_now).start()
         with remote(server.url) as engine:
             heard = hear(engine, control=control)
@@ -245,15 +246,31 @@ def test_answer_now_closes_the_thought() -> None:
 
 
 def test_a_thought_leaves_room_for_the_answer() -> None:
-    with loopback_endpoint(owned_by="r1local", max_model_len=256) as server:
+    with loopback_endpoint(owned_by="deepseek", max_model_len=256) as server:
         server.chats(
             streamed(*[event(reasoning_content="hm ")] * 400, *end()),
-            streamed(event(content="Four."), *end()),
         )
+        server.script("/beta/chat/completions", streamed(event(content="Four."), *end()))
         with remote(server.url) as engine:
             heard = hear(engine)
     assert "to leave room for the answer" in heard.notices[0]
     assert heard.reply.thinking_tokens < 150
+
+
+def test_our_own_server_is_told_what_it_knows() -> None:
+    with loopback_endpoint(owned_by="r1local") as server:
+        server.chats(streamed(event(reasoning_content=" hm"), event(content=" 4."), *end()))
+        with remote(server.url) as engine:
+            hear(engine, ReplySettings(thinking=ThinkingSettings(budget=9)))
+            hear(engine, ReplySettings(thinking=ThinkingSettings(off=True)))
+            rest = hear(engine, begun=Begun("Well", "", thinking_open=True)).reply
+            assert not engine.abilities.answer_now
+    budget, off, opened = server.bodies()
+    assert budget["thinking_token_budget"] == 9
+    assert not any(off["chat_template_kwargs"].values())
+    last = {"role": "assistant", "content": "", "reasoning_content": "Well"}
+    assert (opened["messages"][-1], opened["continue_final_message"]) == (last, True)
+    assert (rest.thinking, rest.answer) == (" hm", "4.")
 
 
 def test_vllm_goes_on_from_its_own_tokens() -> None:
