@@ -270,7 +270,7 @@ def test_our_own_server_is_told_what_it_knows() -> None:
     assert not any(off["chat_template_kwargs"].values())
     last = {"role": "assistant", "content": "", "reasoning_content": "Well"}
     assert (opened["messages"][-1], opened["continue_final_message"]) == (last, True)
-    assert (rest.thinking, rest.answer) == (" hm", "4.")
+    assert (rest.thinking, rest.answer) == (" hm", " 4.")
 
 
 def test_vllm_goes_on_from_its_own_tokens() -> None:
