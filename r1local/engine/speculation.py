@@ -34,16 +34,21 @@ class Speculation:
         self._pace = pace
         self._only_flash = only_flash
         self._last_step: tuple[int, float, int] | None = None
+        self._off = False
         self.drafted = self.accepted = 0
         pace.begin()
 
     def rewind(self, position: int) -> None:
         """Keep only the first `position` tokens, as `Model.rewind`."""
         self._model.rewind(position)
-        self._drafter.rewind(position)
+        if not self._off:
+            self._drafter.rewind(position)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens, unless they were evaluated as a draft, as `Model.advance`."""
+        if self._off:
+            self._model.advance(*tokens)
+            return
         self._drafter.feed(tokens)
         if self._model.accept(tokens):
             self.accepted += len(tokens)
@@ -68,6 +73,7 @@ class Speculation:
         else:
             self._model.advance(token)
             pace.took(time.perf_counter() - started)
+            self._off = pace.too_quick
 
     def _draft(self, confidence: float) -> Sequence[int]:
         if self._only_flash and not self._model.flash:
