@@ -127,8 +127,7 @@ options = LoadOptions(context=8192, threads=1)
 loaded = load(path, options, lambda: False)
 print(loaded.model.context_window, loaded.notices[0].message)
 settings = ReplySettings(max_tokens=4)
-prompt = tokenised_prompt(loaded, [Message("user", "hi")], settings)
-print(len(list(reply_to(loaded, prompt, settings, Control()))))
+print(len(list(generate(loaded, [Message("user", "hi")], settings, Control()))))
 """
 
 
