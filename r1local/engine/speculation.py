@@ -5,7 +5,7 @@ save time: it is void from where the reply goes on in another way, and nothing i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from r1local.engine.drafts import Drafter
 from r1local.engine.model import Model
@@ -20,6 +20,7 @@ class Speculation:
         drafter: was fed the prompt.
         pace: what drafts are worth with this model.
         only_flash: draft only while flash attention is used.
+        clock: tells the seconds by which steps are measured.
 
     Attributes:
         drafted: tokens of drafts that were evaluated.
@@ -27,12 +28,19 @@ class Speculation:
     """
 
     def __init__(
-        self, model: Model, drafter: Drafter, pace: Pace, *, only_flash: bool = False
+        self,
+        model: Model,
+        drafter: Drafter,
+        pace: Pace,
+        *,
+        only_flash: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._model = model
         self._drafter = drafter
         self._pace = pace
         self._only_flash = only_flash
+        self._clock = clock
         self._last_step: tuple[int, float, int] | None = None
         self._off = False
         self.drafted = self.accepted = 0
@@ -64,15 +72,15 @@ class Speculation:
             length, seconds, accepted_before = self._last_step
             pace.drafted(length, seconds, 1 + self.accepted - accepted_before)
             self._last_step = None
-        started = time.perf_counter()
+        started = self._clock()
         confidence = drafter.confidence
         if confidence >= pace.least_confidence and (draft := self._draft(confidence)):
             self._model.speculate(token, draft)
-            self._last_step = len(draft), time.perf_counter() - started, self.accepted
+            self._last_step = len(draft), self._clock() - started, self.accepted
             self.drafted += len(draft)
         else:
             self._model.advance(token)
-            pace.took(time.perf_counter() - started)
+            pace.took(self._clock() - started)
             self._off = pace.too_quick
 
     def _draft(self, confidence: float) -> Sequence[int]:
