@@ -125,7 +125,14 @@ def within(module: str, rooms: set[str]) -> bool:
 
 #: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
 KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
-OF_ENGINES = {"engine", "models.loading", "replies.generation", "replies.local", "replies.together"}
+OF_ENGINES = {
+    "engine",
+    "models.loading",
+    "replies.generation",
+    "replies.local",
+    "replies.scheduler",
+    "replies.request",
+}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if within(module, KNOW_NO_ENGINE)])

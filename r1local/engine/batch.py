@@ -5,49 +5,76 @@ weights is what limits generation on most machines.
 """
 
 import ctypes
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple, TypeAlias
 
-from r1local.engine.library import decode_error, load_llama
+from r1local.engine.library import ABORTED, decode_error, load_llama
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import Sampler
 
 _ALL = -1
+#: Makes llama.cpp ask, for as long as the context lasts, whether to stop evaluating.
+Abortable: TypeAlias = Callable[[Callable[[], bool]], AbstractContextManager[None]]
+
+
+class Part(NamedTuple):
+    """The next tokens of a sequence, and after how many of the last of them logits are needed."""
+
+    sequence: int
+    tokens: Sequence[int]
+    outputs: int = 1
 
 
 class Batch:
-    """Sequences with a common beginning, which the KV cache holds only once.
+    """Sequences in one KV cache, which holds the tokens that several begin with only once.
 
-    The beginning is what sequence 0, the model's own, holds when the batch is made. Close
-    the batch, or use it in `with`, before the model is used for anything else: then
-    sequence 0 is as it was before.
+    Sequence 0 is the model's own. Close the batch, or use it in `with`, before the model is
+    used for anything else.
 
     Args:
         context: llama.cpp's context, made for at least this many sequences and a unified cache.
         sequences: how many there are; they are numbered from 0.
         kv_tokens: tokens that the KV cache holds.
-        shared: tokens that sequence 0 holds.
+        own: the tokens that sequence 0 holds; the batch keeps this list up to date.
+        abortable: see `Abortable`.
     """
 
-    def __init__(self, context: Any, sequences: int, kv_tokens: int, shared: int) -> None:
+    def __init__(
+        self,
+        context: Any,
+        sequences: int,
+        kv_tokens: int,
+        own: list[int],
+        abortable: Abortable,
+    ) -> None:
         self._llama = load_llama()
         self._context = context
         self._memory = self._llama.llama_get_memory(context)
         self._kv_tokens = kv_tokens
-        self._shared = shared
+        self._abortable = abortable
         self.sequences = sequences
-        self._lengths = [shared] * sequences
+        self._before = tuple(own)
+        self._held: list[list[int]] = [own, *([] for _ in range(1, sequences))]
+        # llama.cpp doesn't tell which sequences share a token: here each token in the cache has a
+        # number, and those that several sequences hold have a count of them.
+        self._cells: list[list[int]] = [list(range(len(own))), *([] for _ in range(1, sequences))]
+        self._holders: dict[int, int] = {}
+        self._used = self._next_cell = len(own)
         self._rows = [0] * sequences
         self._make_arrays()
-        for number in range(1, sequences):
-            self._llama.llama_memory_seq_rm(self._memory, number, _ALL, _ALL)
-            self._llama.llama_memory_seq_cp(self._memory, 0, number, _ALL, _ALL)
 
-    def close(self) -> None:
-        """Forget everything except the shared beginning, in sequence 0."""
-        for number in range(1, self.sequences):
-            self._llama.llama_memory_seq_rm(self._memory, number, _ALL, _ALL)
-        self.rewind(0, self._shared)
+    def close(self, keep: Sequence[int] | None = None) -> None:
+        """Forget everything except what sequence 0 is to hold.
+
+        Args:
+            keep: tokens of which sequence 0 holds afterwards as many as any sequence has; by
+                default those that it held before.
+        """
+        source, shared = self.longest_shared(self._before if keep is None else keep)
+        self.share(source, 0, shared)
+        for sequence in range(1, self.sequences):
+            self.rewind(sequence, 0)
 
     def __enter__(self) -> "Batch":
         return self
@@ -58,60 +85,118 @@ class Batch:
     @property
     def room(self) -> int:
         """The number of tokens that the KV cache can still take, for all sequences together."""
-        own = sum(self._lengths) - self._shared * self.sequences
-        return self._kv_tokens - self._shared - own
+        return self._kv_tokens - self._used
 
     def position(self, sequence: int) -> int:
         """Return how many tokens a sequence has."""
-        return self._lengths[sequence]
+        return len(self._held[sequence])
 
-    def evaluate(self, parts: Sequence[tuple[int, Sequence[int]]]) -> None:
+    def evaluate(self, parts: Sequence[Part], cancelled: Callable[[], bool] | None = None) -> bool:
         """Evaluate more tokens of some sequences in one step.
 
         Args:
-            parts: distinct sequences and their next tokens: at least one for each, at most 512
-                in total, and no more than there is `room` for.
+            parts: parts of distinct sequences: at least one token for each, at most 512 in total,
+                and no more than there is `room` for.
+            cancelled: called during the evaluation on the CPU, at some cost.
+
+        Returns:
+            Whether they were evaluated; False when cancelled.
 
         Raises:
-            InferenceError: llama.cpp failed; the sequences are unchanged.
+            InferenceError: llama.cpp failed; the sequences have no more tokens than before.
         """
+        self._batch.n_tokens = count = self._write(parts)
+        with self._abortable(cancelled) if cancelled else nullcontext():
+            code = self._llama.llama_decode(self._context, self._batch)
+        if code:
+            self._undo(parts)
+            if code == ABORTED:
+                return False
+            raise decode_error(code)
+        for sequence, tokens, _outputs in parts:
+            self._held[sequence] += tokens
+            end = self._next_cell + len(tokens)
+            self._cells[sequence] += range(self._next_cell, end)
+            self._next_cell = end
+        self._used += count
+        return True
+
+    def sample(self, sequence: int, sampler: Sampler) -> int:
+        """Draw a sequence's next token; it must have been among those evaluated last."""
+        return sampler.draw(self._context, self._rows[sequence])
+
+    def rewind(self, sequence: int, position: int) -> int:
+        """Forget a sequence's tokens from a position on, or all if it can't forget a part.
+
+        Returns:
+            The number of tokens that it has afterwards.
+        """
+        held = self._held[sequence]
+        if position < len(held):
+            self._forget(sequence, position)
+        return len(held)
+
+    def longest_shared(self, tokens: Sequence[int]) -> tuple[int, int]:
+        """Return the sequence that begins with most of some tokens, and with how many of them."""
+        shared = [shared_prefix(held, tokens) for held in self._held]
+        best = max(range(self.sequences), key=shared.__getitem__)
+        return best, shared[best]
+
+    def share(self, source: int, target: int, position: int) -> int:
+        """Replace a sequence by the first tokens of another, which costs neither room nor time.
+
+        Returns:
+            The number of tokens that it has afterwards; none if a part can't be copied.
+        """
+        if source != target:
+            self.rewind(target, 0)
+            # All is copied and then cut, since the states of recurrent models are whole.
+            self._llama.llama_memory_seq_cp(self._memory, source, target, _ALL, _ALL)
+            self._held[target] += self._held[source]
+            self._cells[target] += self._cells[source]
+            for cell in self._cells[target]:
+                self._holders[cell] = self._holders.get(cell, 1) + 1
+        return self.rewind(target, position)
+
+    def _write(self, parts: Sequence[Part]) -> int:
+        """Write parts into the arrays of `llama_batch`; return the number of tokens."""
         tokens, positions, owners, wanted = (
             self._tokens,
             self._positions,
             self._owners,
             self._wanted,
         )
-        count = 0
-        for sequence, more in parts:
-            position = self._lengths[sequence]
+        row = 0
+        for sequence, more, outputs in parts:
+            position = len(self._held[sequence])
+            first_output = row + len(more) - outputs
             for token in more:
-                tokens[count] = token
-                positions[count] = position
-                owners[count] = sequence
-                wanted[count] = 0
-                count += 1
+                tokens[row] = token
+                positions[row] = position
+                owners[row] = sequence
+                wanted[row] = row >= first_output
+                row += 1
                 position += 1
-            wanted[count - 1] = 1
-            self._rows[sequence] = count - 1
-        self._batch.n_tokens = count
-        if code := self._llama.llama_decode(self._context, self._batch):
-            raise decode_error(code)
-        for sequence, more in parts:
-            self._lengths[sequence] += len(more)
+            self._rows[sequence] = row - 1
+        return row
 
-    def sample(self, sequence: int, sampler: Sampler) -> int:
-        """Draw a sequence's next token; it must have been among those evaluated last."""
-        return sampler.draw(self._context, self._rows[sequence])
+    def _undo(self, parts: Sequence[Part]) -> None:
+        """Forget what of a failed step may be in the KV cache."""
+        for part in parts:
+            self._forget(part.sequence, len(self._held[part.sequence]))
 
-    def rewind(self, sequence: int, position: int) -> None:
-        """Forget a sequence's tokens from a position on; it can't lie in the shared beginning."""
-        if position < self._lengths[sequence]:
-            self._llama.llama_memory_seq_rm(self._memory, sequence, position, _ALL)
-            self._lengths[sequence] = position
-
-    def restart(self, sequence: int) -> None:
-        """Forget everything that a sequence has after the shared beginning."""
-        self.rewind(sequence, self._shared)
+    def _forget(self, sequence: int, position: int) -> None:
+        held, cells = self._held[sequence], self._cells[sequence]
+        if not self._llama.llama_memory_seq_rm(self._memory, sequence, position, _ALL):
+            # Recurrent models can't forget a part.
+            self._llama.llama_memory_seq_rm(self._memory, sequence, _ALL, _ALL)
+            position = 0
+        for cell in cells[position:]:
+            others = self._holders.pop(cell, 1) - 1
+            if others > 1:
+                self._holders[cell] = others
+            self._used -= not others
+        del held[position:], cells[position:]
 
     def _make_arrays(self) -> None:
         """Allocate the memory of `llama_batch` once, so that a step only writes numbers into it."""
@@ -133,3 +218,13 @@ class Batch:
             self._owner_lists,
             self._wanted,
         )
+
+
+def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    """Return the number of tokens that both begin with."""
+    shared = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared

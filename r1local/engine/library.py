@@ -23,8 +23,8 @@ from r1local.errors import InferenceError, ModelLoadError
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
 #: Number of lines of llama.cpp's log kept to explain a failure.
 _LOG_LINES_KEPT = 50
-#: What llama_decode returns when the KV cache is full (llama.h).
-_NO_KV_SLOT = 1
+#: What llama_decode returns when the KV cache is full, and when it was aborted (llama.h).
+_NO_KV_SLOT, ABORTED = 1, 2
 
 
 class LlamaLog:

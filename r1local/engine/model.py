@@ -2,15 +2,16 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
-from r1local.engine.batch import Batch
-from r1local.engine.library import decode_error, device_list, load_llama, log
+from r1local.engine.batch import Batch, shared_prefix
+from r1local.engine.library import ABORTED, decode_error, device_list, load_llama, log
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
@@ -18,8 +19,6 @@ from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 _LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
-#: What llama_decode returns when it was aborted (llama.h).
-_ABORTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ class Model:
         Raises:
             InferenceError: llama.cpp failed.
         """
-        cached = self._keep(_shared_prefix(self._evaluated, tokens[:-1]))
+        cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
         return cached if self._evaluate_rest(tokens, cancelled) else None
 
     def rewind(self, position: int) -> None:
@@ -149,21 +148,29 @@ class Model:
 
     def _evaluate_rest(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> bool:
         """Evaluate those of `tokens` missing from the KV cache; return False when cancelled."""
-        self._aborting = cancelled
-        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
-        try:
+        with self._abortable(cancelled):
             for start in range(len(self._evaluated), len(tokens), BATCH_TOKENS):
                 if cancelled() or not self._evaluate_batch(tokens[start : start + BATCH_TOKENS]):
                     return False
+        return True
+
+    @contextmanager
+    def _abortable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Let llama.cpp ask on the CPU, at every node of its graph, whether to go on."""
+        self._aborting = cancelled
+        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+        try:
+            yield
         finally:
             # Calling Python at every node of the graph would slow decoding down.
             null_callback = self._llama.ggml_abort_callback()
             self._llama.llama_set_abort_callback(self._context, null_callback, None)
-        return True
 
     def batch(self) -> Batch:
-        """Return a batch of sequences that all continue from the tokens in the KV cache."""
-        return Batch(self._context, self.sequences, self.kv_tokens, self.position)
+        """Return the model's sequences, to be evaluated together; the first is the model's own."""
+        return Batch(
+            self._context, self.sequences, self.kv_tokens, self._evaluated, self._abortable
+        )
 
     def state_size(self) -> int:
         """Return the size in bytes of the content that `state` would return."""
@@ -308,7 +315,7 @@ class Model:
             self._evaluated += tokens
             return True
         self._keep(len(self._evaluated))
-        if code == _ABORTED:
+        if code == ABORTED:
             return False
         raise decode_error(code)
 
@@ -330,13 +337,3 @@ def _with_fields(params: Any, **values: Any) -> Any:
     for name, value in values.items():
         setattr(params, name, value)
     return params
-
-
-def _shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
-    """Return the number of tokens that both begin with."""
-    count = 0
-    for a, b in zip(left, right, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count

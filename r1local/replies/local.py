@@ -12,8 +12,8 @@ from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun, PreparedPrompt
 from r1local.replies.generation import TokenisedPrompt, reply_to, tokenised_prompt
+from r1local.replies.scheduler import Scheduler
 from r1local.replies.settings import ReplySettings
-from r1local.replies.together import LocalReplies
 
 
 class LocalEngine:
@@ -77,9 +77,9 @@ class LocalEngine:
         assert isinstance(prompt, TokenisedPrompt)
         return reply_to(self.loaded, prompt, settings, control)
 
-    def together(self) -> LocalReplies:
-        """Begin to make many replies in one batch."""
-        return LocalReplies(self.loaded)
+    def together(self) -> Scheduler:
+        """Begin to make many replies, which share the model."""
+        return Scheduler(self.loaded)
 
     def new_notices(self, notices: Sequence[Notice]) -> list[Notice]:
         """Return those notices that haven't been returned before."""

@@ -155,7 +155,8 @@ class _Election:
                 reply = replace(reply, sampler=self._first.later(self._called))
             self._called += 1
             voter = _Voter(self._called, _VoterControl(self._control), self._model)
-            self._voters[self._replies.add(self._prompt, reply, voter.control)] = voter
+            number = self._replies.add(self._prompt, reply, voter.control, keep_reply=False)
+            self._voters[number] = voter
 
     def _step(self) -> Iterator[VoteEvent]:
         for number, happening in self._replies.step():

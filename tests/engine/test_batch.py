@@ -1,9 +1,10 @@
 """Sequences evaluated together say what each would say alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from r1local.engine.batch import Batch, Part
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.errors import InferenceError
@@ -38,6 +39,16 @@ def tokens_of(model: Model, *parts: str) -> list[int]:
     return model.vocabulary.tokenise(parts)
 
 
+def evaluate(batch: Batch, *parts: tuple[int, Sequence[int]]) -> None:
+    assert batch.evaluate([Part(sequence, tokens) for sequence, tokens in parts])
+
+
+def share_all(batch: Batch) -> None:
+    """Let every sequence begin with what the model's own holds."""
+    for sequence in range(1, batch.sequences):
+        assert batch.share(0, sequence, batch.position(0)) == batch.position(0)
+
+
 @pytest.mark.slow
 def test_each_says_what_it_says_alone(model: Model) -> None:
     shared = tokens_of(model, "Continue. ")
@@ -46,11 +57,12 @@ def test_each_says_what_it_says_alone(model: Model) -> None:
     model.evaluate(shared, never)
     drawn: list[list[int]] = [[], [], []]
     with model.batch() as batch, Sampler(GREEDY) as sampler:
-        batch.evaluate(list(enumerate(own)))
+        share_all(batch)
+        evaluate(batch, *enumerate(own))
         for _ in range(12):
             for sequence in range(3):
                 drawn[sequence].append(batch.sample(sequence, sampler))
-            batch.evaluate([(sequence, drawn[sequence][-1:]) for sequence in range(3)])
+            evaluate(batch, *((sequence, drawn[sequence][-1:]) for sequence in range(3)))
     assert drawn == expected
     assert model.position == len(shared)
 
@@ -60,7 +72,21 @@ def test_the_model_goes_on_where_it_was(model: Model) -> None:
     expected = alone(model, tokens, 8)
     model.evaluate(tokens, never)
     with model.batch() as batch:
-        batch.evaluate([(0, tokens_of(model, "a rabbit")), (2, tokens_of(model, "and"))])
+        evaluate(batch, (0, tokens_of(model, "a rabbit")), (2, tokens_of(model, "and")))
+    assert model.position == len(tokens)
+    assert alone(model, tokens, 8) == expected
+
+
+def test_the_models_sequence_gets_back_what_another_one_still_has(model: Model) -> None:
+    tokens = tokens_of(model, "The capital of France is")
+    expected = alone(model, tokens, 8)
+    model.evaluate(tokens, never)
+    batch = model.batch()
+    share_all(batch)
+    batch.rewind(0, 0)
+    evaluate(batch, (0, tokens_of(model, "a rabbit")), (2, tokens_of(model, " not")))
+    batch.close(keep=[*tokens, 5])
+    assert model.position == len(tokens)
     assert alone(model, tokens, 8) == expected
 
 
@@ -71,35 +97,68 @@ def test_one_is_rewound_and_the_others_are_not(model: Model) -> None:
     model.evaluate(shared, never)
     drawn: list[list[int]] = [[], []]
     with model.batch() as batch, Sampler(GREEDY) as sampler:
-        batch.evaluate([(0, france), (1, python[:1])])
-        batch.evaluate([(1, tokens_of(model, " something else entirely"))])
-        batch.rewind(1, len(shared) + 1)
-        assert batch.position(1) == len(shared) + 1
+        share_all(batch)
+        evaluate(batch, (0, france), (1, python[:1]))
+        evaluate(batch, (1, tokens_of(model, " something else entirely")))
+        assert batch.rewind(1, len(shared) + 1) == batch.position(1) == len(shared) + 1
         batch.rewind(0, len(shared) + len(france) - 1)
-        batch.evaluate([(1, python[1:]), (0, france[-1:])])
+        evaluate(batch, (1, python[1:]), (0, france[-1:]))
         for _ in range(8):
             for sequence in range(2):
                 drawn[sequence].append(batch.sample(sequence, sampler))
-            batch.evaluate([(sequence, drawn[sequence][-1:]) for sequence in range(2)])
+            evaluate(batch, *((sequence, drawn[sequence][-1:]) for sequence in range(2)))
     assert drawn == expected
+
+
+def test_the_longest_common_beginning_is_found(model: Model) -> None:
+    with model.batch() as batch:
+        batch.rewind(0, 0)
+        evaluate(batch, (0, [5, 6, 7]), (1, [5, 6, 8, 9]), (2, [4]))
+        assert batch.longest_shared([5, 6, 8, 1, 1]) == (1, 3)
+        assert batch.longest_shared([4, 4]) == (2, 1)
+        assert batch.longest_shared([1])[1] == 0
+        assert batch.share(1, 2, 3) == 3
+        assert batch.longest_shared([4, 4])[1] == 0
 
 
 @pytest.mark.slow
 def test_what_is_shared_is_stored_once_and_room_comes_back(model: Model) -> None:
     model.evaluate(tokens_of(model, "word " * 400), never)
     with model.batch() as batch:
+        share_all(batch)
         # Three copies would need more than the cache holds.
         assert batch.room == model.kv_tokens - model.position
         assert 3 * model.position > model.kv_tokens
-        full = batch.room
-        batch.evaluate([(0, [5] * 100), (1, [6] * 100), (2, [7] * 100)])
+        full, shared = batch.room, model.position
+        evaluate(batch, (0, [5] * 100), (1, [6] * 100), (2, [7] * 100))
         assert batch.room == full - 300
-        batch.restart(1)
+        batch.rewind(1, shared)
         assert batch.room == full - 200
-        batch.evaluate([(1, [6] * 200)])
-        batch.evaluate([(1, [6] * batch.room)])
+        evaluate(batch, (1, [6] * 200))
+        evaluate(batch, (1, [6] * batch.room))
         assert batch.room == 0
         with pytest.raises(InferenceError, match="full"):
-            batch.evaluate([(2, [8])])
-        batch.restart(1)
-        batch.evaluate([(2, [8])])
+            evaluate(batch, (2, [8]))
+        batch.rewind(1, shared)
+        evaluate(batch, (2, [8]))
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_is_cancelled_leaves_no_trace(model: Model) -> None:
+    tokens = tokens_of(model, "The capital of France is")
+    expected = alone(model, tokens, 8)
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 50
+
+    with model.batch() as batch:
+        batch.rewind(0, 0)
+        room = batch.room
+        assert not batch.evaluate([Part(0, tokens), Part(1, [6] * 400)], cancelled)
+        assert (batch.position(0), batch.position(1), batch.room) == (0, 0, room)
+        evaluate(batch, (0, tokens))
+        with Sampler(GREEDY) as sampler:
+            assert batch.sample(0, sampler) == expected[0]

@@ -417,7 +417,7 @@ def test_the_prompt_is_evaluated_once() -> None:
         _, first = held(model, VoteSettings(4))
         _, second = held(model, VoteSettings(4))
     assert first.cached_tokens == 0
-    assert second.cached_tokens == second.prompt_tokens - 2
+    assert second.cached_tokens == second.prompt_tokens - 1
 
 
 def test_memory_decides_how_much_room_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

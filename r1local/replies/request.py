@@ -1,0 +1,109 @@
+"""A request that a scheduler serves: a prompt, how to reply to it, and the reply so far."""
+
+import time
+from collections.abc import Sequence
+
+from r1local.events.reply import Event
+from r1local.models.loading import LoadedModel
+from r1local.replies.control import Control
+from r1local.replies.generation import TokenisedPrompt
+from r1local.replies.settings import ReplySettings
+from r1local.replies.stream import ReplyStream
+
+
+class Request:
+    """A prompt and the reply to it.
+
+    Args:
+        number: its place in the order of arrival.
+        prompt: what to reply to.
+        settings: how to reply.
+        control: cancels the reply, and steers it.
+        keep_reply: whether another prompt may continue the reply.
+
+    Attributes:
+        tokens: those of prompt and reply. A sequence of the batch holds the first of them, and the
+            others are pending.
+        sequence: the sequence that it has while it runs.
+        stream: the reply, once the prompt has been read.
+        leader: another request whose prompt begins in the same way and is being read; this one
+            waits until the leader has read `ahead` tokens, and copies them.
+        paused: whether it was ever paused.
+        withdrawn: whether it is to end, whatever its control says.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        prompt: TokenisedPrompt,
+        settings: ReplySettings,
+        control: Control,
+        keep_reply: bool,
+    ) -> None:
+        self.number = number
+        self.prompt = prompt
+        self.settings = settings
+        self.control = control
+        self.keep_reply = keep_reply
+        self.tokens = list(prompt.tokens)
+        self.sequence = -1
+        self.stream: ReplyStream | None = None
+        self.leader: Request | None = None
+        self.ahead = 0
+        self.paused = self.withdrawn = False
+        self._joined: float | None = None
+        self._cached = 0
+        self._prompt_s = 0.0
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is to end before its next token."""
+        return self.withdrawn or self.control.cancelled()
+
+    def join(self) -> None:
+        """Begin to run, or continue after a pause."""
+        if self._joined is None:
+            self._joined = time.monotonic()
+
+    def spare(self, tokens: int) -> None:
+        """Note how many tokens of the prompt were in the KV cache, and needn't be read."""
+        if self.stream is None and not self.paused:
+            self._cached = tokens
+
+    def start(self, loaded: LoadedModel) -> ReplyStream:
+        """Begin the reply, now that the prompt has been read or won't be."""
+        if self._joined is not None:
+            self._prompt_s = time.monotonic() - self._joined
+        self.stream = ReplyStream(
+            loaded.model.vocabulary,
+            loaded.template.dialect,
+            self.prompt.tokens,
+            self.prompt.start,
+            loaded.model.context_window,
+            self.settings,
+            self.control,
+            self.prompt.answer,
+        )
+        return self.stream
+
+    def feed(self, token: int, *, doubtful: bool) -> Sequence[Event]:
+        """Take the token that was drawn; change `tokens` as the reply wants to go on."""
+        assert self.stream
+        events = self.stream.feed(token, doubtful=doubtful)
+        if not self.stream.finished:
+            if self.stream.rewind_to is not None:
+                del self.tokens[self.stream.rewind_to :]
+            self.tokens += self.stream.next_tokens
+        return events
+
+    def finish(self, loaded: LoadedModel) -> Sequence[Event]:
+        """End the reply, also one that never began; return its last events."""
+        stream = self.stream or self.start(loaded)
+        return stream.finish(
+            cached_tokens=self._cached, load_s=loaded.load_s, prompt_s=self._prompt_s
+        )
+
+    def close(self) -> None:
+        """Free the samplers of the reply."""
+        if self.stream:
+            self.stream.close()

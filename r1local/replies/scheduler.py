@@ -1,0 +1,353 @@
+"""Several replies at once from one local model: the one place where they share it.
+
+Requests join and leave between steps (continuous batching, as in Orca: Yu et al., OSDI 2022). A
+step draws one token for each reply that is being written, and reads a bounded part of the
+prompts of others. What a prompt has in common with a sequence in the KV cache is neither read
+nor stored again.
+"""
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from itertools import count
+from operator import attrgetter
+from queue import Empty, SimpleQueue
+
+from r1local.engine.batch import Part, shared_prefix
+from r1local.engine.limits import BATCH_TOKENS
+from r1local.errors import InferenceError, R1LocalError
+from r1local.models.loading import LoadedModel
+from r1local.replies.control import Control
+from r1local.replies.engine import Happening, PreparedPrompt
+from r1local.replies.generation import TokenisedPrompt, check_prompt
+from r1local.replies.request import Request
+from r1local.replies.settings import ReplySettings
+
+#: Prompt tokens in a step that also draws tokens, so that no stream falters for long.
+_PROMPT_TOKENS = 128
+#: Free tokens in the KV cache that each reply needs before another one may join.
+_ROOM_TO_JOIN = 256
+#: The least that is forgotten of a sequence when room is needed, so that it happens rarely.
+_LEAST_TRIMMED = 256
+
+
+class Scheduler:
+    """Replies that share a model. Close it, or use it in `with`, before using the model otherwise.
+
+    One thread steps, waits and closes. Any thread may add and cancel requests, and give steering
+    commands through a request's control.
+
+        with Scheduler(loaded) as scheduler:
+            number = scheduler.add(prompt, ReplySettings(), Control())
+            while scheduler.busy:
+                for number, happening in scheduler.step(): …
+
+    Requests join in the order of arrival, as many as the model has sequences and its KV cache
+    has room for. The tokens of finished ones stay in the cache until their room is needed.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._batch = loaded.model.batch()
+        self._numbers = count(1)
+        self._inbox: SimpleQueue[Request] = SimpleQueue()
+        self._requests: dict[int, Request] = {}
+        self._waiting: list[Request] = []
+        #: Requests that have a sequence, by its number.
+        self._running: dict[int, Request] = {}
+        #: Sequences that no request has, the least recently used first.
+        self._idle = list(range(self._batch.sequences))
+        self._at_once = self._batch.sequences
+        self._full = False
+        self._happenings: list[tuple[int, Happening]] = []
+
+    def close(self, keep: PreparedPrompt | None = None) -> None:
+        """Drop all requests, and give the KV cache back to the model.
+
+        Args:
+            keep: a prompt of whose tokens the model's own sequence holds afterwards as many as
+                there are in the cache; by default those that it held before.
+        """
+        for request in self._requests.values():
+            request.close()
+        self._requests.clear()
+        assert keep is None or isinstance(keep, TokenisedPrompt)
+        self._batch.close(keep.tokens if keep else None)
+
+    def __enter__(self) -> "Scheduler":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    def sequences(self) -> int:
+        """The most replies that are written at once."""
+        return self._batch.sequences
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are requests that have not ended."""
+        return bool(self._requests)
+
+    def add(
+        self,
+        prompt: PreparedPrompt,
+        settings: ReplySettings,
+        control: Control,
+        *,
+        keep_reply: bool = True,
+    ) -> int:
+        """Add a request, and return the number by which `step` speaks of it.
+
+        Args:
+            prompt: what to reply to.
+            settings: how to reply.
+            control: cancels the reply, and steers it.
+            keep_reply: keep the reply in the KV cache, for a prompt that continues it.
+
+        Raises:
+            ChatTemplateError: the prompt is empty.
+            PromptTooLong: the prompt leaves no room for a reply.
+        """
+        assert isinstance(prompt, TokenisedPrompt)
+        check_prompt(prompt.tokens, self._loaded.model.context_window)
+        request = Request(next(self._numbers), prompt, settings, control, keep_reply)
+        self._requests[request.number] = request
+        self._inbox.put(request)
+        return request.number
+
+    def cancel(self, number: int) -> None:
+        """End a request before its next token, unless it has ended."""
+        if request := self._requests.get(number):
+            request.withdrawn = True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for a request, for at most so many seconds; return whether there is one."""
+        if not self.busy:
+            try:
+                self._line_up(self._inbox.get(timeout=timeout))
+            except Empty:
+                return False
+        return True
+
+    def step(self) -> list[tuple[int, Happening]]:
+        """Evaluate once; return what happened, with the numbers of the requests.
+
+        If an error ends a request, the others go on. When llama.cpp fails, all that took part in
+        the step end.
+        """
+        self._happenings = []
+        while not self._inbox.empty():
+            self._line_up(self._inbox.get())
+        for request in (*self._running.values(), *self._waiting):
+            if request.cancelled:
+                self._finish(request)
+        self._let_join()
+        self._catch_up()
+        if parts := self._parts_with_room():
+            self._evaluate(parts)
+        return self._happenings
+
+    # --- Coming and going -------------------------------------------------------
+
+    def _line_up(self, request: Request) -> None:
+        insort(self._waiting, request, key=attrgetter("number"))
+
+    def _let_join(self) -> None:
+        places = min(len(self._idle), self._at_once - len(self._running))
+        for request in self._waiting[: max(0, places)]:
+            self._full = self._full or not self._find_place(request)
+            if self._full:
+                return
+            request.join()
+            self._waiting.remove(request)
+            self._running[request.sequence] = request
+
+    def _find_place(self, request: Request) -> bool:
+        """Give a request a sequence and what is known of its prompt, if there is room for it."""
+        batch = self._batch
+        empty = (each for each in self._idle if not batch.position(each))
+        request.sequence = next(empty, self._idle[0])
+        self._idle.remove(request.sequence)
+        self._share(request, *batch.longest_shared(request.tokens[:-1]))
+        self._follow(request)
+        # What the leader reads takes no room of its own.
+        own = len(request.tokens) - max(batch.position(request.sequence), request.ahead)
+        enough = self._trim(own + _ROOM_TO_JOIN * (len(self._running) + 1))
+        if enough or not self._running:
+            return True
+        self._idle.append(request.sequence)
+        return False
+
+    def _share(self, request: Request, source: int, count: int) -> None:
+        """Let a request's sequence begin with what another one holds, or forget all of it."""
+        request.spare(self._batch.share(source, request.sequence, count))
+
+    def _follow(self, request: Request) -> None:
+        """Find the request that is reading most of this one's prompt, beyond what is shared."""
+        request.leader, request.ahead = None, self._batch.position(request.sequence)
+        for other in self._running.values():
+            ahead = shared_prefix(other.tokens, request.tokens[:-1])
+            if ahead > request.ahead:
+                request.leader, request.ahead = other, ahead
+
+    def _catch_up(self) -> None:
+        """Give requests what their leaders have read for them, or would have if they had stayed."""
+        for request in self._running.values():
+            leader = request.leader
+            if leader is None:
+                continue
+            if self._running.get(leader.sequence) is not leader:
+                self._share(request, *self._batch.longest_shared(request.tokens[:-1]))
+            elif self._batch.position(leader.sequence) >= request.ahead:
+                self._share(request, leader.sequence, request.ahead)
+            else:
+                continue
+            request.leader = None
+
+    def _leave(self, request: Request, keep: int) -> None:
+        """Take a request's sequence away; so many of its tokens stay while there is room."""
+        self._full = False
+        if request in self._waiting:
+            self._waiting.remove(request)
+            return
+        del self._running[request.sequence]
+        self._batch.rewind(request.sequence, keep)
+        self._idle.append(request.sequence)
+
+    def _end(self, request: Request, *last: Happening) -> None:
+        self._tell(request, *last)
+        self._leave(request, len(request.tokens if request.keep_reply else request.prompt.tokens))
+        request.close()
+        del self._requests[request.number]
+        if not any(each.paused for each in self._requests.values()):
+            self._at_once = self._batch.sequences
+
+    def _finish(self, request: Request) -> None:
+        self._end(request, *request.finish(self._loaded))
+
+    def _tell(self, request: Request, *happenings: Happening) -> None:
+        self._happenings += ((request.number, each) for each in happenings)
+
+    # --- Room in the KV cache ---------------------------------------------------
+
+    def _parts_with_room(self) -> list[Part]:
+        """Return the next step's parts, after pausing replies if there is no room for them.
+
+        Paused replies are evaluated again later, as vLLM preempts by recomputation (Kwon et al.
+        2023, arXiv 2309.06180). The one with the fewest tokens is the cheapest to resume. Until
+        all that were paused have ended, only as many reply at once as have proved to fit, so
+        that none is paused over and over. One alone always fits: a context window is no
+        larger than the KV cache.
+        """
+        parts = self._parts()
+        while not self._trim(sum(len(part.tokens) for part in parts)) and len(self._running) > 1:
+            self._pause(min(self._running.values(), key=lambda each: len(each.tokens)))
+            parts = self._parts()
+        return parts
+
+    def _pause(self, request: Request) -> None:
+        self._leave(request, len(request.tokens))
+        request.paused = True
+        self._at_once = len(self._running)
+        self._line_up(request)
+        self._tell(request, "paused")
+
+    def _trim(self, needed: int) -> bool:
+        """Forget the ends of idle sequences until there is room; return whether there is."""
+        batch = self._batch
+        for sequence in self._idle if batch.room < needed else ():
+            while (short := needed - batch.room) > 0 and (held := batch.position(sequence)):
+                batch.rewind(sequence, max(0, held - max(short, _LEAST_TRIMMED)))
+        return batch.room >= needed
+
+    # --- A step -----------------------------------------------------------------
+
+    def _parts(self) -> list[Part]:
+        """Return what the next step evaluates: a token of each reply, and parts of prompts."""
+        parts: list[Part] = []
+        reading: dict[int, Request] = {}
+        for request in self._running.values():
+            if request.leader is None:
+                if len(request.tokens) - self._batch.position(request.sequence) == 1:
+                    parts.append(Part(request.sequence, request.tokens[-1:]))
+                else:
+                    reading[request.number] = request
+        if reading:
+            left = BATCH_TOKENS - len(parts)
+            wanted = {number: self._to_stop(request) for number, request in reading.items()}
+            shares = shared_out(wanted, min(left, _PROMPT_TOKENS) if parts else left)
+            parts += (
+                self._part(reading[number], share) for number, share in shares.items() if share
+            )
+        return parts
+
+    def _part(self, request: Request, length: int) -> Part:
+        """Return the next tokens of a request; logits are needed after the last of all."""
+        position = self._batch.position(request.sequence)
+        end = position + length
+        tokens = request.tokens[position:end]
+        return Part(request.sequence, tokens, int(end == len(request.tokens)))
+
+    def _to_stop(self, request: Request) -> int:
+        """Return how much to read: up to where a follower differs, as some states can't be cut."""
+        followers = (each.ahead for each in self._running.values() if each.leader is request)
+        end = min((len(request.tokens), *followers))
+        return end - self._batch.position(request.sequence)
+
+    def _evaluate(self, parts: Sequence[Part]) -> None:
+        long = any(len(part.tokens) > 1 for part in parts)
+        try:
+            if not self._batch.evaluate(parts, self._all_cancelled if long else None):
+                return
+        except InferenceError as error:
+            for part in parts:
+                self._end(self._running[part.sequence], error)
+            return
+        for part in parts:
+            if part.outputs:
+                self._draw(self._running[part.sequence])
+
+    def _all_cancelled(self) -> bool:
+        return all(request.cancelled for request in self._running.values())
+
+    def _draw(self, request: Request) -> None:
+        """Draw a request's next token, and hear from its reply what follows."""
+        try:
+            stream = request.stream
+            if stream is None:
+                stream = request.start(self._loaded)
+                notices = self._loaded.template.new_notices(request.prompt.notices)
+                self._tell(request, "started", *notices)
+            sample, sequence = self._batch.sample, request.sequence
+            token, checker = sample(sequence, stream.sampler), stream.checker
+            doubtful = checker is not None and sample(sequence, checker) != token
+            self._tell(request, *request.feed(token, doubtful=doubtful))
+        except R1LocalError as error:
+            self._end(request, error)
+            return
+        if stream.finished:
+            self._finish(request)
+        elif stream.rewind_to is not None:
+            self._batch.rewind(request.sequence, stream.rewind_to)
+
+
+def shared_out(wanted: Mapping[int, int], tokens: int) -> dict[int, int]:
+    """Return how many tokens of each prompt a step reads.
+
+    Half are for the prompt that came first, so that none waits for ever, and the others for those
+    that are soonest read.
+
+    Args:
+        wanted: the tokens that each request wants to be read, by its number.
+        tokens: how many the step can read.
+    """
+    first = min(wanted)
+    shares = dict.fromkeys(wanted, 0)
+    shares[first] = min(wanted[first], (tokens + 1) // 2)
+    left = tokens - shares[first]
+    for number in sorted(wanted, key=lambda each: (wanted[each] - shares[each], each)):
+        more = min(wanted[number] - shares[number], left)
+        shares[number] += more
+        left -= more
+    return shares
