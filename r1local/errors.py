@@ -33,6 +33,7 @@
     ├── ClipboardError              no clipboard takes a text
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     ├── InferenceError              llama.cpp failed while evaluating
+    ├── WarmEngineError             an engine can't be kept in memory, or not be reached there
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
@@ -204,6 +205,10 @@ class ClipboardError(R1LocalError):
 
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
+
+
+class WarmEngineError(R1LocalError):
+    """An engine can't be kept in memory, or can't be reached there."""
 
 
 class ChatTemplateError(R1LocalError):

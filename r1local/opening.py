@@ -1,14 +1,17 @@
 """From the model that was chosen to the engine that runs it; only here is known which one."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
-from r1local.config.preferences import Settings
+from r1local.config.paths import engines_folder
+from r1local.config.preferences import Settings, value_in
 from r1local.engine.library import log
-from r1local.models.loading import load_options
+from r1local.errors import WarmEngineError
+from r1local.events.reply import Notice
 from r1local.models.selection import Selected
 from r1local.replies.engine import Engine
-from r1local.replies.local import LocalEngine
 
 
 def open_engine(
@@ -30,10 +33,62 @@ def open_engine(
         R1LocalError: the model can't be loaded as the settings say.
         LoadingCancelled: `cancelled` returned True.
     """
-    options = replace(load_options(settings), sequences=at_once)
-    return LocalEngine.open(selected.path, options, cancelled)
+    keep_alive, notices = value_in(settings, "keep-alive"), []
+    if not value_in(settings, "no-daemon") and (keep_alive or _some_are_kept()):
+        try:
+            return _warm(selected, settings, cancelled, at_once, keep_alive)
+        except LookupError:
+            pass
+        except WarmEngineError as error:
+            if keep_alive:
+                notices = [Notice("engine", f"{error.message}: the model isn't kept in memory")]
+    return _local(selected, settings, cancelled, at_once, notices)
 
 
 def show_log(show: Callable[[str], None] | None) -> None:
     """Have each line that an engine logs passed to `show`, or to nobody."""
     log.show = show
+
+
+def _local(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    at_once: int,
+    notices: list[Notice],
+) -> Engine:
+    """Load the model in this process."""
+    from r1local.models.loading import load_options  # not for an engine that is elsewhere
+    from r1local.replies.local import LocalEngine
+
+    options = replace(load_options(settings), sequences=at_once)
+    engine = LocalEngine.open(selected.path, options, cancelled)
+    engine.notices = (*notices, *engine.notices)
+    return engine
+
+
+def _warm(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    at_once: int,
+    keep_alive: float | None,
+) -> Engine:
+    """Find an engine that stays in memory, or start it.
+
+    Raises:
+        LookupError: there is none, and none is to stay.
+        WarmEngineError: there can't be one.
+    """
+    from r1local.warm.engine import WarmEngine
+    from r1local.warm.starting import Wanted, plain_settings
+
+    wanted = Wanted(selected.name, selected.path, plain_settings(settings), at_once, keep_alive)
+    return WarmEngine.open(wanted, cancelled)
+
+
+def _some_are_kept() -> bool:
+    """Return whether an engine may be in memory, at the cost of reading a folder's names."""
+    with suppress(OSError):
+        return any(name.endswith(".sock") for name in os.listdir(engines_folder()))  # noqa: PTH208
+    return False

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from r1local.config.kinds import (
     Assignments,
     Choice,
+    Duration,
     File,
     Kind,
     Number,
@@ -284,6 +285,20 @@ OPTIONS: tuple[Option, ...] = (
         "verbose",
         Switch(),
         "Show llama.cpp's own log on stderr.",
+        False,
+        commands=("run", "chat"),
+    ),
+    Option(
+        "keep-alive",
+        Duration(),
+        "Keep the model in memory for this long afterwards, e.g. 5m.",
+        commands=("run", "chat"),
+        per_model=True,
+    ),
+    Option(
+        "no-daemon",
+        Switch(),
+        "Load the model in this process, even if another one has it in memory.",
         False,
         commands=("run", "chat"),
     ),

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from platformdirs import user_config_path, user_data_path, user_state_path
+from platformdirs import user_cache_path, user_config_path, user_data_path, user_state_path
 
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
@@ -33,6 +33,14 @@ def sessions_folder() -> Path:
 def state_folder() -> Path:
     """Return the folder of state kept between runs, such as typed questions; it need not exist."""
     return user_state_path("r1local")
+
+
+def engines_folder() -> Path:
+    """Return the folder of the sockets of engines that stay in memory; it need not exist."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):  # noqa: PTH117  (empty is no path)
+        return Path(runtime, "r1local")
+    return user_cache_path("r1local") / "engines"
 
 
 def hub_cache_folder() -> Path:

@@ -191,10 +191,15 @@ def versions() -> dict[str, str]:
         for index in range(library.ggml_backend_reg_count())
     )
     return {
-        "llama-cpp-python": version("llama-cpp-python"),
+        "llama-cpp-python": binding_version(),
         "llama.cpp": load_llama().llama_version().decode(),
         "backends": ", ".join(names),
     }
+
+
+def binding_version() -> str:
+    """Return the version of llama-cpp-python, which comes with llama.cpp; nothing is loaded."""
+    return version("llama-cpp-python")
 
 
 def _import_low_level() -> ModuleType:
