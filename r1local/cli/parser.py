@@ -9,14 +9,23 @@ import typer
 
 # Help lists the commands in the order of these imports.
 from r1local.cli import chat, replies  # isort: skip
-from r1local.cli import models, sessions, config, doctor  # isort: skip
+from r1local.cli import models, engines, sessions, config, doctor  # isort: skip
 from r1local.cli.app import Command, app
 from r1local.errors import EXIT_USAGE, UsageError
 
 #: An option as people write them, with the value that may follow.
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(=|$)|-$")
 
-__all__ = ["chat", "config", "doctor", "models", "parse_arguments", "replies", "sessions"]
+__all__ = [
+    "chat",
+    "config",
+    "doctor",
+    "engines",
+    "models",
+    "parse_arguments",
+    "replies",
+    "sessions",
+]
 
 
 def parse_arguments() -> Command:
