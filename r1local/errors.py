@@ -31,7 +31,9 @@
     ├── CatalogError                something wrong in the user's own models.toml
     ├── LoadingStopped              loading was stopped in a chat; the model is the one before
     ├── ClipboardError              no clipboard takes a text
+    ├── DeviceError                 a device to compute on can't be reached or used
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
+    │   └── OutOfMemory             memory ran out while loading or evaluating
     ├── InferenceError              llama.cpp failed while evaluating
     ├── WarmEngineError             an engine can't be kept in memory, or not be reached there
     ├── ChatTemplateError           missing, broken, unsafe or endless template
@@ -209,6 +211,14 @@ class InferenceError(R1LocalError):
 
 class WarmEngineError(R1LocalError):
     """An engine can't be kept in memory, or can't be reached there."""
+
+
+class OutOfMemory(ModelLoadError, InferenceError):
+    """Memory ran out while llama.cpp loaded a model or evaluated tokens."""
+
+
+class DeviceError(R1LocalError):
+    """A device to compute on can't be reached or used."""
 
 
 class ChatTemplateError(R1LocalError):

@@ -58,7 +58,7 @@ def _local(
     notices: list[Notice],
 ) -> Engine:
     """Load the model in this process."""
-    from r1local.models.loading import load_options  # not for an engine that is elsewhere
+    from r1local.models.load_options import load_options  # not for an engine that is elsewhere
     from r1local.replies.local import LocalEngine
 
     options = replace(load_options(settings), sequences=at_once)

@@ -45,6 +45,34 @@ def write_llama_like(
     return write_gguf(path, header, tensors)
 
 
+def write_mixture(path: Path, *, layers: int = 4, experts: int = 16) -> Path:
+    """Write a Llama whose layers have experts, two of which a token uses; they are most of it."""
+    header = scripted_metadata(vocabulary(), 512, CONSTANT_TEMPLATE)
+    header = {key.replace("gpt2.", "llama."): value for key, value in header.items()}
+    header |= {
+        "general.architecture": "llama",
+        "llama.block_count": layers,
+        "llama.rope.freq_base": 10000.0,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5,
+        "llama.expert_count": experts,
+        "llama.expert_used_count": 2,
+    }
+    tensors = [_matrix(name, len(vocabulary().texts)) for name in ("token_embd", "output")]
+    tensors.append(_vector("output_norm.weight"))
+    for number in range(layers):
+        block = f"blk.{number}."
+        tensors += [_matrix(block + name) for name in _MATRICES[:4]]
+        tensors += [_vector(f"{block}{name}.weight") for name in _NORMS[:2]]
+        tensors.append(_matrix(f"{block}ffn_gate_inp", experts))
+        tensors += [_experts(block + name, experts) for name in _MATRICES[4:]]
+    return write_gguf(path, header, tensors)
+
+
+def _experts(name: str, count: int) -> TensorData:
+    shape = (_WIDTH, _WIDTH, count)
+    return TensorData(f"{name}_exps.weight", shape, F16, bytes(2 * _WIDTH * _WIDTH * count))
+
+
 def _matrix(name: str, rows: int = _WIDTH) -> TensorData:
     return TensorData(f"{name}.weight", (_WIDTH, rows), F16, bytes(2 * _WIDTH * rows))
 

@@ -144,14 +144,7 @@ class RecordedReplies:
         self._ended: list[tuple[int, Happening]] = []
         self._added = 0
 
-    def add(
-        self,
-        prompt: PreparedPrompt,
-        settings: ReplySettings,
-        control: Control,  # noqa: ARG002
-        *,
-        keep_reply: bool = True,  # noqa: ARG002
-    ) -> int:
+    def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:  # noqa: ARG002
         self._added += 1
         self._waiting[self._added] = prompt, settings
         return self._added

@@ -30,6 +30,7 @@ FLOORS = (
     "hub",
     "models",
     "replies",
+    "warm",
     "opening",
     "voting",
     "sessions",
@@ -130,8 +131,8 @@ OF_ENGINES = {
     "models.loading",
     "replies.generation",
     "replies.local",
-    "replies.scheduler",
     "replies.request",
+    "replies.scheduler",
 }
 
 

@@ -17,7 +17,7 @@ def ps(
     ] = "text",
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> Command:
-    """List the models that are kept in memory (--keep-alive)."""
+    """List the models that are kept in memory."""
 
     def listing() -> int:
         from r1local.commands.engines import list_engines

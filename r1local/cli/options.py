@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from r1local.cli.app import Command
-from r1local.config.kinds import Assignments, Choice, File, Kind, Switch
+from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
 from r1local.errors import InvalidSetting, UsageError
@@ -76,7 +76,7 @@ def _parameter(option: Option) -> Parameter:
         help=option.help,
         show_default=(not switch and option.default_words) or False,
     )
-    repeated = list[str] if isinstance(option.kind, Assignments) else str
+    repeated = list[str] if isinstance(option.kind, Assignments | Several) else str
     value = bool if switch else Path if isinstance(option.kind, File) else repeated
     annotation = Annotated[value | None, info]  # type: ignore[valid-type]
     kind = Parameter.POSITIONAL_OR_KEYWORD
@@ -96,6 +96,8 @@ def _value(name: str, kind: Kind, text: object) -> Any:
     if isinstance(text, bool):
         return text
     try:
+        if isinstance(kind, Several) and isinstance(text, list):
+            return kind.parse(name, ",".join(text))
         if isinstance(text, list):  # an option that may be repeated
             return {n: v for each in text for n, v in kind.parse(name, each).items()}
         return kind.parse(name, str(text))

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,5 +115,4 @@ def _facts(status: Status) -> dict[str, Any]:
 
 
 def _moment(seconds: float | None) -> str | None:
-    moment: datetime | None = None if seconds is None else file_time(seconds)
-    return moment and moment.isoformat(timespec="seconds")
+    return None if seconds is None else file_time(seconds).isoformat(timespec="seconds")

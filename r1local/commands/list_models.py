@@ -54,6 +54,8 @@ def list_models(options: ListOptions) -> int:
         print_notice(err, f"{problem.message}; {problem.hint}")
     entries = installed_models(models)
     machine = survey_machine()
+    for missing in machine.missing:
+        print_notice(err, f"{missing.message}; {missing.hint}")
     if options.available:
         _print_known(list(models.shown()), entries, machine, options)
     else:

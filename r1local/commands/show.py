@@ -77,6 +77,8 @@ def show(options: ShowOptions) -> int:
     if isinstance(reference, CatalogReference) and reference.note:
         print_notice(console_for(sys.stderr), reference.note)
     machine = survey_machine(measure_bandwidth=True)
+    for missing in machine.missing:
+        print_notice(console_for(sys.stderr), f"{missing.message}; {missing.hint}")
     card = _card(_find(options.reference, reference, models, machine), machine, models)
     if options.output_format == "json":
         print(visible_json(json.dumps(asdict(card), ensure_ascii=False)))

@@ -320,6 +320,61 @@ class Assignments:
         return " ".join(f"{name}={each}" for name, each in (value or {}).items())
 
 
+class Address:
+    """The host and port of a server."""
+
+    metavar = "HOST:PORT"
+    range = "HOST:PORT"
+
+    def parse(self, name: str, text: str) -> str:
+        self.check(name, text)
+        return text
+
+    def check(self, name: str, value: str) -> None:
+        host, _, port = value.partition(":")
+        holds = host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 2**16
+        require(bool(holds), f"{name} {value}", self.range)
+
+    def plain(self, value: str) -> str:
+        return value
+
+
+class Several(NamedTuple):
+    """Values of one kind with commas between; words may stand for None, and for no value at all."""
+
+    each: Kind
+    example: str
+    nothing: str | None = None
+    empty: str | None = None
+
+    @property
+    def metavar(self) -> str:
+        words = "".join(f"|{word}" for word in (self.nothing, self.empty) if word)
+        return f"<{self.example}{words}>"
+
+    @property
+    def range(self) -> str:
+        return f"{self.each.range}, as in {self.example}{_or(self.empty)}{_or(self.nothing)}"
+
+    def parse(self, name: str, text: str) -> tuple[Any, ...] | None:
+        if text.lower() in (self.nothing, self.empty):
+            return None if text.lower() == self.nothing else ()
+        parts = [part.strip() for part in text.split(",")]
+        if not all(parts):
+            raise _no(name, text, "a list", self.range)
+        return tuple(self.each.parse(name, part) for part in parts)
+
+    def check(self, name: str, value: tuple[Any, ...] | None) -> None:
+        for each in value or ():
+            self.each.check(name, each)
+        require(value is not None or self.nothing is not None, f"{name} {value}", self.range)
+
+    def plain(self, value: tuple[Any, ...] | None) -> str:
+        if not value:
+            return (self.nothing if value is None else self.empty) or ""
+        return ",".join(as_text(self.each.plain(each)) for each in value)
+
+
 def _json_or_text(text: str) -> object:
     if text.lower() in _JSON_WORDS:
         return _JSON_WORDS[text.lower()]

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from r1local.config.kinds import File, Kind, Pattern, Plain, Text, as_text
+from r1local.config.kinds import File, Kind, Pattern, Plain, Several, Text, as_text
 from r1local.errors import InvalidSetting
 
 #: What an option is about, in the order of docs/config.md.
@@ -79,6 +79,8 @@ class Option(NamedTuple):
         """
         if isinstance(self.kind, Text | Pattern | File) and not isinstance(raw, str):
             raise InvalidSetting(f"{self.name} must be text, not {raw!r}", "write it in quotes")
+        if isinstance(self.kind, Several) and isinstance(raw, list):
+            return self.parse(",".join(map(as_text, raw)))
         return self.parse(as_text(raw))
 
     def plain(self, value: Any) -> Plain:

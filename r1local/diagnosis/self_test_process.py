@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from r1local.conversation import Message
+from r1local.engine.devices import gpus
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import R1LocalError
 from r1local.events.reply import Finished
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.machine.planner import SMALLEST_CONTEXT
-from r1local.models.loading import LoadOptions
+from r1local.models.load_options import LoadOptions
 from r1local.replies.control import Control
 from r1local.replies.engine import generate
 from r1local.replies.local import LocalEngine
@@ -44,8 +45,8 @@ def ask(path: Path, gpu: int | None) -> Tried:
     Raises:
         R1LocalError: it can't be loaded, or fails.
     """
-    layers, gpus = (0, ()) if gpu is None else (_ALL_LAYERS, (gpu,))
-    options = LoadOptions(context=SMALLEST_CONTEXT, gpu_layers=layers, gpus=gpus)
+    layers, devices = (0, ()) if gpu is None else (_ALL_LAYERS, (gpus()[gpu].device,))
+    options = LoadOptions(context=SMALLEST_CONTEXT, gpu_layers=layers, devices=devices)
     settings = ReplySettings(SamplerSettings(temperature=0, seed=0), max_tokens=_MOST_TOKENS)
     engine = LocalEngine.open(path, options, lambda: False)
     kept = ReplyBuilder(path.stem)

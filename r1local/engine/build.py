@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from r1local.engine.amx import leave_out_broken_amx
-from r1local.engine.library import gpu_backends, gpus, load_llama, versions
+from r1local.engine.devices import gpus
+from r1local.engine.library import load_llama, versions
 from r1local.errors import R1LocalError
 
 #: The CPU's part of llama.cpp, under the names that the systems give it.
@@ -66,7 +67,6 @@ def build() -> Build:
     llama = load_llama()
     known = versions()
     compiled = _FEATURE.findall(llama.llama_print_system_info().decode("utf-8", "replace"))
-    found = zip(gpus(), gpu_backends(), strict=True)
     return Build(
         package=known["llama-cpp-python"],
         version=known["llama.cpp"],
@@ -75,7 +75,7 @@ def build() -> Build:
         options=tuple(name for name in compiled if name in _NO_FEATURES),
         compilers=compilers(Path(llama._base_path)),
         amx_left_out=leave_out_broken_amx(),
-        devices=tuple(Device(gpu.name, backend, gpu.free, gpu.total) for gpu, backend in found),
+        devices=tuple(Device(gpu.name, gpu.backend, gpu.free, gpu.total) for gpu in gpus()),
     )
 
 

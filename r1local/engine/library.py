@@ -7,24 +7,31 @@ high-level API, which aren't used and would cost a one-shot command 0.14 s.
 import ctypes
 import importlib
 import importlib.util
+import re
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from r1local.errors import InferenceError, ModelLoadError
+from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
 
 #: `enum ggml_log_level` in ggml.h.
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
 #: Number of lines of llama.cpp's log kept to explain a failure.
 _LOG_LINES_KEPT = 50
-#: What llama_decode returns when the KV cache is full, and when it was aborted (llama.h).
-_NO_KV_SLOT, ABORTED = 1, 2
+#: What llama_decode returns when the KV cache is full, when it was aborted, and when there is no
+#: memory (llama.h).
+_NO_KV_SLOT, ABORTED, _NO_MEMORY = 1, 2, -2
+#: What llama.cpp and its backends log when memory runs out, and nothing else does.
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|bad_alloc|insufficient memory|cannot allocate|OutOfDeviceMemory"
+    r"|(failed|unable|can't|could not) (to )?(re)?(allocate|reserve)",
+    re.IGNORECASE,
+)
 
 
 class LlamaLog:
@@ -54,6 +61,15 @@ class LlamaLog:
         """Forget earlier warnings and errors, before a call that may add its own."""
         self._complaints.clear()
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether a warning or error since `clear` says that memory ran out."""
+        return self.mentions(_OUT_OF_MEMORY)
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Tell whether a warning or error since `clear` has a text."""
+        return any(pattern.search(line) for _level, line in self._complaints)
+
     def reason(self) -> str:
         """Return the first error since `clear`, since later ones only follow from it.
 
@@ -79,6 +95,11 @@ def decode_error(code: int) -> InferenceError:
     """Return the error for a return code of llama_decode."""
     if code == _NO_KV_SLOT:
         return InferenceError("the context window is full", "choose a larger --context")
+    if code == _NO_MEMORY or log.out_of_memory:
+        return OutOfMemory(
+            "memory ran out while evaluating",
+            f"{log.reason()}; try a smaller --context or fewer --gpu-layers",
+        )
     return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
@@ -124,63 +145,18 @@ _GGML_FUNCTIONS: tuple[tuple[str, Any, list[Any]], ...] = (
     ("ggml_backend_dev_count", ctypes.c_size_t, []),
     ("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t]),
     ("ggml_backend_dev_type", ctypes.c_int, [ctypes.c_void_p]),
+    ("ggml_backend_dev_name", ctypes.c_char_p, [ctypes.c_void_p]),
     ("ggml_backend_dev_description", ctypes.c_char_p, [ctypes.c_void_p]),
+    ("ggml_backend_dev_get_props", None, [ctypes.c_void_p, ctypes.c_void_p]),
+    ("ggml_backend_cpu_buffer_type", ctypes.c_void_p, []),
+    ("ggml_backend_reg_by_name", ctypes.c_void_p, [ctypes.c_char_p]),
+    ("ggml_backend_register", None, [ctypes.c_void_p]),
     (
         "ggml_backend_dev_memory",
         None,
         [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)],
     ),
 )
-#: `enum ggml_backend_dev_type` in ggml-backend.h: GPU and integrated GPU.
-_GPU, _INTEGRATED_GPU = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class GPU:
-    """A GPU that llama.cpp can offload to; its memory is in bytes.
-
-    `shared` means that the CPU uses the same memory, as with integrated and Apple GPUs. For
-    Metal, `total` is what macOS recommends as a process's limit (`recommendedMaxWorkingSetSize`).
-    """
-
-    name: str
-    free: int
-    total: int
-    shared: bool
-
-
-@cache
-def _gpu_devices() -> tuple[int, ...]:
-    library = load_ggml()
-    devices = map(library.ggml_backend_dev_get, range(library.ggml_backend_dev_count()))
-    kinds = (_GPU, _INTEGRATED_GPU)
-    return tuple(d for d in devices if library.ggml_backend_dev_type(d) in kinds)
-
-
-def gpus() -> tuple[GPU, ...]:
-    """Return the GPUs that this build of llama.cpp supports and finds."""
-    library = load_ggml()
-    found = []
-    for device in _gpu_devices():
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        library.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-        name = library.ggml_backend_dev_description(device).decode("utf-8", "replace")
-        integrated = library.ggml_backend_dev_type(device) == _INTEGRATED_GPU
-        found.append(GPU(name, free.value, total.value, integrated or name.startswith("Apple")))
-    return tuple(found)
-
-
-def device_list(numbers: Sequence[int]) -> "ctypes.Array[ctypes.c_void_p]":
-    """Return the null-terminated array of devices for some of the `gpus`, by their numbers."""
-    devices = _gpu_devices()
-    return (ctypes.c_void_p * (len(numbers) + 1))(*(devices[number] for number in numbers), None)
-
-
-def gpu_backends() -> tuple[str, ...]:
-    """Return the name of the backend that serves each of the `gpus`: CUDA, Metal, Vulkan…"""
-    library = load_ggml()
-    owners = map(library.ggml_backend_dev_backend_reg, _gpu_devices())
-    return tuple(library.ggml_backend_reg_name(each).decode() for each in owners)
 
 
 def versions() -> dict[str, str]:

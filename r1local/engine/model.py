@@ -5,20 +5,21 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.batch import Batch, shared_prefix
-from r1local.engine.library import ABORTED, decode_error, device_list, load_llama, log
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.engine.library import ABORTED, decode_error, load_llama, log
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, GRAPH_BYTES, KV_CACHE_TYPES
+from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
-from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError
+from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
 
 _FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
-_LOAD_MODE_NONE, _LOAD_MODE_MMAP = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,12 @@ class LoadSettings:
             number than `context_window` counts as that.
         flash_attention: use it where llama.cpp can; quantized KV caches need it.
         micro_batch: tokens that are computed at once.
-        gpus: numbers of the GPUs that may be used, among those that `library.gpus` returns;
-            None means all of them.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
+        offload: which part of the model goes where.
+        mapped: map the file instead of reading it.
+        lock: keep the weights in memory.
+        context_bytes: what the context is known to take of the CPU's memory.
     """
 
     context_window: int
@@ -49,9 +52,12 @@ class LoadSettings:
     kv_tokens: int = 0
     flash_attention: bool = True
     micro_batch: int = BATCH_TOKENS
-    gpus: tuple[int, ...] | None = None
     weights: bool = True
     repack: bool = True
+    offload: Offload = AUTOMATIC
+    mapped: bool = True
+    lock: bool = False
+    context_bytes: int = 0
 
 
 class Model:
@@ -64,7 +70,8 @@ class Model:
         cancelled: called while the file is loaded; True stops loading.
 
     Raises:
-        ModelLoadError: llama.cpp refuses the file, or there is no room for the context.
+        ModelLoadError: llama.cpp refuses the file.
+        OutOfMemory: there is no room for it, or for the context.
         LoadingCancelled: `cancelled` returned True.
     """
 
@@ -91,6 +98,8 @@ class Model:
         self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
+        if settings.gpu_layers:
+            self._try_out()
 
     def close(self) -> None:
         """Free the context and the model; further calls do nothing."""
@@ -232,25 +241,42 @@ class Model:
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
+        placed, _alive = offload_fields(settings.offload)
         params = _with_fields(
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
-            load_mode=_LOAD_MODE_MMAP if settings.weights else _LOAD_MODE_NONE,
+            load_mode=load_mode(lock=settings.lock, mapped=settings.mapped and settings.weights),
             no_alloc=not settings.weights,
             use_extra_bufts=settings.repack,
+            **placed,
         )
-        if settings.gpus is not None:
-            devices = device_list(settings.gpus)  # has to live until the model is loaded
-            params.devices = ctypes.addressof(devices)
         leave_out_broken_amx()
         log.clear()
         model = self._llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             if cancelled():
                 raise LoadingCancelled
+            if log.out_of_memory:
+                raise OutOfMemory(
+                    f"memory ran out while loading {path}",
+                    f"{log.reason()}; try fewer --gpu-layers or a smaller model",
+                )
             raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
         return model
+
+    def _try_out(self) -> None:
+        """Evaluate two tokens and forget them: GPUs take some of their memory only then.
+
+        The CPU's is reserved when the context is made.
+        """
+        token = max(0, self._llama.llama_vocab_bos(self._llama.llama_model_get_vocab(self._model)))
+        try:
+            self.evaluate([token, token], lambda: False)
+            self._keep(0)
+        except BaseException:
+            self.close()
+            raise
 
     def _expect_generator(self, path: Path) -> None:
         """Refuse models that don't write text token by token: encoders, drafts, diffusion."""
@@ -290,11 +316,13 @@ class Model:
             type_v=kv_type,
         )
         log.clear()
-        context = self._llama.llama_init_from_model(self._model, params)
+        roomy = _is_free(settings.context_bytes)
+        context = roomy and self._llama.llama_init_from_model(self._model, params)
         if not context:
-            raise ModelLoadError(
+            reason = log.reason() if roomy else "the system refuses as much memory"
+            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
                 f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"{log.reason()}; try a smaller --context or --kv-cache q8_0",
+                f"{reason}; try a smaller --context or --kv-cache q8_0",
             )
         return context
 
@@ -318,6 +346,19 @@ class Model:
         if code == ABORTED:
             return False
         raise decode_error(code)
+
+
+def _is_free(size: int) -> bool:
+    """Tell whether the system gives so much memory, and as much more as graphs take.
+
+    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
+    process. Nothing is written to the memory, so asking for it takes no time.
+    """
+    try:
+        mmap(-1, size + GRAPH_BYTES).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _no_generator(path: Path) -> ModelLoadError:

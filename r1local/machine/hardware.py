@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import re
 import sys
 import time
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from r1local.engine.limits import GRAPH_BYTES
 
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
@@ -93,36 +94,10 @@ def boot_id() -> str:
         return f"{psutil.boot_time():.0f}"
 
 
-#: Memory bandwidths of GPUs and Apple's chips in bytes per second: the makers' figures, from
-#: published comparisons. The longest key that occurs in a device's name counts.
-_BANDWIDTH = {
-    "RTX 3060": 360e9,
-    "RTX 4090": 1008e9,
-    "H100": 3350e9,
-    "H200": 4800e9,
-    "Apple M1": 68e9,
-    "Apple M1 Pro": 200e9,
-    "Apple M1 Max": 400e9,
-    "Apple M2": 100e9,
-    "Apple M2 Pro": 200e9,
-    "Apple M2 Max": 400e9,
-    "Apple M3": 100e9,
-    "Apple M3 Pro": 150e9,
-    "Apple M3 Max": 300e9,
-    "Apple M4": 120e9,
-    "Apple M4 Pro": 273e9,
-    "Apple M4 Max": 410e9,
-}
 #: Bytes copied to measure memory, many times more than caches hold; and how many times.
 _COPIED, _COPIES = 64 * 2**20, 3
 #: How many times the memory used for measuring has to be free.
 _MEASURED_SHARE = 4
-
-
-def gpu_bandwidth(name: str) -> float | None:
-    """Return the bytes per second of a GPU's memory by the GPU's name, or None if unknown."""
-    known = [chip for chip in _BANDWIDTH if re.search(rf"\b{chip}\b", name)]
-    return _BANDWIDTH[max(known, key=len)] if known else None
 
 
 def memory_bandwidth() -> float | None:
@@ -186,7 +161,7 @@ def _siblings(cpu: int) -> str:
 
 
 def _own_free_memory() -> list[int]:
-    """Return the bytes left below this process's limits (`ulimit -v`, `-d`), without stacks.
+    """Return the bytes left below this process's limits (`ulimit`) beside stacks and graphs.
 
     llama.cpp and OpenMP end the process if no memory is left for a thread or a graph. The limit of
     data doesn't count mapped files, but is compared with all that a plan needs, which is safe.
@@ -200,7 +175,8 @@ def _own_free_memory() -> list[int]:
     bounds = [(resource.getrlimit(limit)[0], taken) for limit, taken in limits]
     stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
     stacks = usable_cores() * (_STACK if stack == resource.RLIM_INFINITY else stack)
-    return [max(0, b - taken - stacks) for b, taken in bounds if b != resource.RLIM_INFINITY]
+    kept = stacks + GRAPH_BYTES
+    return [max(0, b - taken - kept) for b, taken in bounds if b != resource.RLIM_INFINITY]
 
 
 def _own_cgroups() -> list[Path]:

@@ -1,10 +1,13 @@
 """How much of a model fits where: pure arithmetic on the model's properties, in bytes."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from r1local.config.options import KVType
 from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
+from r1local.errors import DeviceError
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
 #: With fewer tokens at once, a prompt is evaluated notably slower (docs/benchmarks.md).
@@ -13,6 +16,7 @@ _F32_BYTES = 4
 _F16_BYTES = 2
 # Rows as wide as the embedding that exist at the same time; see `compute_bytes`.
 _LIVE_ROWS = 10
+_MORE_COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class MemoryFacts:
     `context_length` is the number of tokens on which the model was trained, `positions` the
     number of positions that it has learnt individually, 0 if they are computed. `head_lengths`
     are the numbers in one head's key and value. `latent_attention` means that keys are stored
-    compressed, with the values inside them (MLA).
+    compressed, with the values inside them (MLA). `experts` are the bytes of each layer's experts,
+    empty without a mixture, and `experts_used` the share of them that one token uses.
     """
 
     weights: int
@@ -41,14 +46,24 @@ class MemoryFacts:
     positions: int = 0
     head_lengths: tuple[int, ...] = ()
     latent_attention: bool = False
+    experts: tuple[int, ...] = ()
+    experts_used: float = 1.0
+
+
+class Device(NamedTuple):
+    """What layers can be offloaded to: its name, such as `CUDA0`, and what it is."""
+
+    name: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Memory that a model may use: free bytes, and bytes per second at which it can be read.
 
-    `gpus` has the free memory of each GPU; where it is `shared` with the CPU (Apple, integrated
-    GPUs), it is part of `memory`. A bandwidth of None is unknown.
+    `gpus` has the free memory of each GPU, and of each device of another machine; where it is
+    `shared` with the CPU (Apple, integrated GPUs), it is part of `memory`. A bandwidth of None is
+    unknown. `devices` says what they are, in the same order, and `missing` why others are left out.
     """
 
     memory: int
@@ -56,6 +71,23 @@ class Machine:
     shared: bool = False
     memory_bandwidth: float | None = None
     gpu_bandwidth: float | None = None
+    devices: tuple[Device, ...] = ()
+    missing: tuple[DeviceError, ...] = ()
+
+    def only(self, names: Sequence[str]) -> "Machine":
+        """Return the machine with only those of its devices that have these names, in this order.
+
+        Upper and lower case are the same, and names that no device has count for nothing.
+        """
+        there = {device.name.lower(): number for number, device in enumerate(self.devices)}
+        wanted = dict.fromkeys(name.lower() for name in names)
+        return self.keep([there[name] for name in wanted if name in there])
+
+    def keep(self, numbers: Sequence[int]) -> "Machine":
+        """Return the machine with only the devices with these numbers, in this order."""
+        gpus = tuple(self.gpus[number] for number in numbers)
+        devices = tuple(self.devices[number] for number in numbers) if self.devices else ()
+        return replace(self, gpus=gpus, devices=devices)
 
     @property
     def all_memory(self) -> int:
@@ -64,7 +96,8 @@ class Machine:
 
 
 _LAYER = re.compile(r"blk\.(\d+)\.")
-_EXPERTS = re.compile(r"_exps\.")
+#: The experts' matrices that can stay with the CPU (LLM_FFN_EXPS_REGEX, llama.cpp's common.h).
+_EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps\.")
 
 
 def facts_of(gguf: GGUFFile) -> MemoryFacts:
@@ -74,15 +107,18 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
     # the keys (`has_v = !is_mla`, llama-kv-cache.cpp).
     value_length = 0 if gguf.uses_latent_attention else gguf.value_length
     layers = [0] * (gguf.block_count or 0 if gguf.tensors else 0)
+    experts = [0] * len(layers)
     read = 0
     share = _experts_used(gguf)
     tied = all(tensor.name != "output.weight" for tensor in gguf.tensors)
     for tensor in gguf.tensors:
         layer = _LAYER.match(tensor.name)
+        expert = bool(_EXPERTS.search(tensor.name))
         if layer and int(layer[1]) < len(layers):
             layers[int(layer[1])] += tensor.size
+            experts[int(layer[1])] += tensor.size * expert
         if tensor.name != "token_embd.weight" or tied:
-            read += int(tensor.size * share) if _EXPERTS.search(tensor.name) else tensor.size
+            read += int(tensor.size * share) if expert else tensor.size
     return MemoryFacts(
         weights=gguf.model_size,
         layers=tuple(layers),
@@ -97,6 +133,8 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
         positions=gguf.position_count or 0,
         head_lengths=(gguf.key_length, gguf.value_length),
         latent_attention=gguf.uses_latent_attention,
+        experts=tuple(experts) if any(experts) else (),
+        experts_used=share,
     )
 
 
@@ -131,6 +169,17 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
     return BATCH_TOKENS * a_token + _F32_BYTES * facts.vocabulary_size
 
 
+def pipeline_bytes(facts: MemoryFacts, context_window: int) -> int:
+    """Return the bytes by which each of several GPUs' work spaces is larger than `compute_bytes`.
+
+    Where they take all layers, llama.cpp has them work on four batches at a time, and keeps four of
+    what goes in: the attention mask and the embeddings (GGML_SCHED_MAX_COPIES). Measured with two
+    devices, at 8,192 tokens of SmolLM2-135M: 48.9 MiB each instead of 20.4, estimated 52.8.
+    """
+    a_token = _F16_BYTES * context_window + _F32_BYTES * facts.embedding_length
+    return _MORE_COPIES * BATCH_TOKENS * a_token
+
+
 def plain_batch(facts: MemoryFacts, context_window: int) -> int:
     """Return the batch for which plain attention takes as much memory as flash attention.
 
@@ -159,34 +208,65 @@ def memory_bytes(facts: MemoryFacts, context_window: int, kv_type: KVType = "f16
     return facts.weights + context_bytes(facts, context_window, kv_type)
 
 
-def gpu_bytes(
-    facts: MemoryFacts, gpu_layers: int, context_window: int, kv_type: KVType = "f16"
-) -> int:
-    """Return the bytes on GPUs that take `gpu_layers` layers, the last ones first as in llama.cpp.
+class Placement(NamedTuple):
+    """What of a model is on GPUs: `gpu_layers` of its layers, the output layer included.
 
-    One more than the number of layers is the whole model, including the output layer.
+    The output layer comes first, and then the others from the last one down, as in llama.cpp. Of
+    the first `cpu_experts` layers the experts stay with the CPU.
     """
-    if gpu_layers <= 0:
+
+    gpu_layers: int
+    cpu_experts: int = 0
+
+
+def layers_on_gpus(
+    facts: MemoryFacts, place: Placement, context_window: int, kv_type: KVType = "f16"
+) -> list[int]:
+    """Return the bytes of each layer that is on a GPU, the output layer last, without buffers.
+
+    With the output layer count the embeddings, which stay with the CPU if they are not the same
+    matrix. A driver takes about as much for itself.
+    """
+    cached = _cached_per_token(facts, kv_type)
+    layers = [
+        size + context_window * per_token
+        for size, per_token in zip(facts.layers, cached, strict=True)
+    ]
+    for number, size in enumerate(facts.experts[: place.cpu_experts]):
+        layers[number] -= size
+    layers.append(facts.weights - sum(facts.layers))
+    return layers[max(0, len(layers) - place.gpu_layers) :]
+
+
+def gpu_bytes(
+    facts: MemoryFacts, place: Placement, context_window: int, kv_type: KVType = "f16"
+) -> int:
+    """Return the bytes on GPUs that a placement takes, if one GPU takes all of them."""
+    if place.gpu_layers <= 0:
         return 0
-    if gpu_layers > len(facts.layers):
-        return memory_bytes(facts, context_window, kv_type)
-    cached = _cached_per_token(facts, kv_type)[-gpu_layers:]
-    offloaded = sum(facts.layers[-gpu_layers:]) + context_window * sum(cached)
-    return offloaded + compute_bytes(facts, context_window)
+    layers = layers_on_gpus(facts, place, context_window, kv_type)
+    return sum(layers) + compute_bytes(facts, context_window)
 
 
 def cpu_bytes(
-    facts: MemoryFacts, gpu_layers: int, context_window: int, kv_type: KVType = "f16"
+    facts: MemoryFacts, place: Placement, context_window: int, kv_type: KVType = "f16"
 ) -> int:
-    """Return the bytes outside the GPUs if they take `gpu_layers` layers: the rest of the model."""
-    if gpu_layers <= 0:
-        return memory_bytes(facts, context_window, kv_type)
-    left = len(facts.layers) - gpu_layers
-    if left < 0:
+    """Return the bytes outside the GPUs: the rest of the model, and work space for it."""
+    everything = memory_bytes(facts, context_window, kv_type)
+    offloaded = layers_on_gpus(facts, place, context_window, kv_type)
+    if len(offloaded) > len(facts.layers) and not sum(facts.experts[: place.cpu_experts]):
         return 0
-    weights = facts.weights - sum(facts.layers[left:])
-    cached = context_window * sum(_cached_per_token(facts, kv_type)[:left])
-    return weights + cached + compute_bytes(facts, context_window)
+    return everything - sum(offloaded[:-1])  # a mapped file has the output layer here as well
+
+
+def cpu_read_per_token(facts: MemoryFacts, place: Placement) -> int:
+    """Return the bytes of weights that the CPU reads for a token."""
+    if place.gpu_layers <= 0:
+        return facts.read_per_token
+    left = max(0, len(facts.layers) + 1 - place.gpu_layers)
+    others = sum(facts.layers[:left]) - sum(facts.experts[:left])
+    experts = sum(facts.experts[: max(left, place.cpu_experts)])
+    return min(facts.read_per_token, others + int(facts.experts_used * experts))
 
 
 def _cached_per_token(facts: MemoryFacts, kv_type: KVType) -> list[int]:

@@ -4,25 +4,45 @@ What `list`, `show` and `pull` announce is what loading does, because all of the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
-from r1local.config.options import MAX_TOKENS, KVType
+from r1local.config.options import MAX_TOKENS
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.errors import InvalidSetting
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES
+from r1local.machine.fitting import Fitting, largest
 from r1local.machine.memory import (
     Machine,
     MemoryFacts,
+    Placement,
     context_bytes,
-    cpu_bytes,
+    cpu_read_per_token,
     gpu_bytes,
     memory_bytes,
     plain_batch,
 )
+from r1local.machine.request import (
+    NO_REQUEST,
+    PlanRequest,
+    chosen,
+    refused_devices,
+    without_effect,
+)
 from r1local.units import memory_size
+
+__all__ = [
+    "NO_REQUEST",
+    "FitKind",
+    "Plan",
+    "PlanRequest",
+    "default_context",
+    "plan",
+    "retreat",
+    "tokens_per_second",
+]
 
 #: Where a model runs: entirely on GPUs, partly, on the CPU, or not in this machine's memory.
 FitKind: TypeAlias = Literal["GPU", "GPU+CPU", "CPU", "no"]
@@ -39,27 +59,8 @@ _PLAIN_SEQUENCES = 8
 #: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
 #: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.
 _BANDWIDTH_SHARE = (0.5, 0.85)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """What the user asked of loading; None means that the planner decides.
-
-    Args:
-        context: tokens of context to make room for.
-        gpu_layers: layers to offload; -1 means all.
-        kv_cache: element type of the KV cache.
-        sequences: replies that can be decoded at once.
-    """
-
-    context: int | None = None
-    gpu_layers: int | None = None
-    kv_cache: KVType = "f16"
-    sequences: int = 1
-
-
-#: A request that leaves everything to the planner.
-NO_REQUEST = PlanRequest()
+#: Share of the memory that was too much with which loading is tried once more.
+_SECOND_TRY = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class Plan:
         reason: why it runs there.
         notices: what the user should know when the model is loaded in this way.
         refusal: why loading it in this way is refused, if it is.
+        cpu_experts: of how many layers, from the first, the experts stay with the CPU.
+        devices: the devices to offload to; None means all of llama.cpp's.
+        shares: how much of the model each of them takes, in proportion; empty to let llama.cpp
+            divide it by free memory.
+        context_bytes: what the context takes of the CPU's memory.
     """
 
     kind: FitKind
@@ -91,11 +97,20 @@ class Plan:
     reason: str
     notices: tuple[Notice, ...] = ()
     refusal: InvalidSetting | None = None
+    cpu_experts: int = 0
+    devices: tuple[str, ...] | None = None
+    shares: tuple[float, ...] = ()
+    context_bytes: int = 0
 
     @property
     def all_on_gpu(self) -> bool:
-        """Whether every layer is offloaded, including the output layer."""
-        return self.gpu_layers == self.layers
+        """Whether everything is offloaded, including the output layer and all experts."""
+        return self.gpu_layers == self.layers and not self.cpu_experts
+
+    @property
+    def placement(self) -> Placement:
+        """What is on GPUs."""
+        return Placement(self.gpu_layers, self.cpu_experts)
 
 
 def default_context(facts: MemoryFacts) -> int:
@@ -107,81 +122,104 @@ def plan(facts: MemoryFacts, machine: Machine, request: PlanRequest = NO_REQUEST
     """Decide where a model runs and with how much context.
 
     The whole model goes to the GPUs where that leaves a useful context, or else as many layers
-    as they hold, or else the CPU. A context that nobody asked for is reduced, down to 4,096
-    tokens, before layers are left out.
+    as they hold, or else the CPU. Of a mixture of experts all but some layers' experts go there if
+    the CPU then has less to read for a token. A context that nobody asked for is reduced, down to
+    4,096 tokens, before layers are left out.
     """
     return _Planner(facts, machine, request).plan()
+
+
+def retreat(
+    facts: MemoryFacts, machine: Machine, request: PlanRequest, failed: Plan
+) -> Plan | None:
+    """Return a plan that takes notably less memory than one that failed; None if there is none.
+
+    What was on GPUs takes three quarters of the memory, or none; on the CPU the context is halved.
+    """
+    if failed.gpu_layers:
+        needed = gpu_bytes(facts, failed.placement, failed.kv_tokens, request.kv_cache)
+        share = _SECOND_TRY * min(1.0, needed / max(1, sum(machine.gpus)))
+        less = replace(machine, gpus=tuple(int(free * share) for free in machine.gpus))
+        made = plan(facts, less, replace(request, gpu_layers=None, cpu_experts=None))
+        made = made if made.gpu_layers else replace(made, devices=())
+    elif (half := failed.context_window // 2 // CONTEXT_STEP * CONTEXT_STEP) >= SMALLEST_CONTEXT:
+        made = plan(facts, machine, replace(request, context=half))
+    else:
+        return None
+    return None if made.refusal else made
 
 
 class _Planner:
     def __init__(self, facts: MemoryFacts, machine: Machine, request: PlanRequest) -> None:
         self._facts = facts
-        self._machine = machine
+        self._all = machine
+        self._asked = request
+        if request.cpu_experts:
+            request = replace(request, cpu_experts=min(request.cpu_experts, len(facts.experts)))
+        self._machine = chosen(machine, request)
         self._request = request
+        self._fitting = Fitting(facts, self._machine, request)
+        self._fits = self._fitting.fits
         self._wanted = request.context or default_context(facts)
         self._layers = len(facts.layers) + 1
-        self._gpu = sum(machine.gpus)
+        self._gpu = sum(self._machine.gpus)
 
     def plan(self) -> Plan:
-        layers, window = self._place()
-        kv_tokens = self._kv_tokens(layers, window)
-        plain = 0 if layers else self._plain_batch(kv_tokens)
-        kind = self._kind(layers, window)
+        place, window = self._place()
+        kv_tokens = self._kv_tokens(place, window)
+        plain = 0 if place.gpu_layers else self._plain_batch(kv_tokens)
+        kind = self._kind(place, window)
         return Plan(
             kind=kind,
-            gpu_layers=layers,
+            gpu_layers=place.gpu_layers,
             layers=self._layers,
             context_window=window,
             kv_tokens=kv_tokens,
             micro_batch=plain or BATCH_TOKENS,
             flash_attention=not plain,
             useful=kind != "no" and window >= min(self._wanted, USEFUL_CONTEXT),
-            reason=self._reason(kind, layers, window),
-            notices=tuple(self._notices(kind, layers, window, kv_tokens)),
-            refusal=self._refusal(layers),
+            reason=self._reason(kind, place, window),
+            notices=tuple(self._notices(kind, place, window, kv_tokens)),
+            refusal=refused_devices(self._all, self._request) or self._refusal(place),
+            cpu_experts=place.cpu_experts,
+            devices=self._devices(),
+            shares=self._fitting.shares(place, kv_tokens),
+            context_bytes=self._fitting.context_bytes(place, kv_tokens),
         )
 
-    def _place(self) -> tuple[int, int]:
-        """Return the number of layers on GPUs, and the context window."""
+    def _place(self) -> tuple[Placement, int]:
+        """Return what goes to GPUs, and the context window."""
         if not self._gpu:
-            return 0, self._window(partial(self._fits, 0))
+            return Placement(0), self._window(partial(self._fits, Placement(0)))
+        place = self._fitting.best
         if (asked := self._request.gpu_layers) is not None:
             layers = self._layers if asked < 0 else min(asked, self._layers)
-            return layers, self._window(partial(self._fits, layers))
-        least = self._request.context or min(self._wanted, USEFUL_CONTEXT)
-        if self._fits(self._layers, least):
-            return self._layers, self._window(partial(self._fits, self._layers))
-        window = self._window(lambda tokens: self._fits(self._most_layers(tokens), tokens))
-        return self._most_layers(window), window
+            place = partial(self._fitting.of_layers, layers)
+        else:
+            least = self._request.context or min(self._wanted, USEFUL_CONTEXT)
+            whole = Placement(self._layers, self._request.cpu_experts or 0)
+            if self._fits(whole, least):
+                return whole, self._window(partial(self._fits, whole))
+        window = self._window(lambda tokens: self._fits(place(tokens), tokens))
+        return place(window), window
+
+    def _devices(self) -> tuple[str, ...] | None:
+        """Return the devices to name to llama.cpp: all there are, unless the user chose."""
+        if self._machine.devices or self._request.devices is not None:
+            return tuple(device.name for device in self._machine.devices)
+        return None
 
     def _window(self, fits: Callable[[int], bool]) -> int:
         """Return the context asked for, or the largest one that fits, at least 512 tokens."""
         if self._request.context:
             return self._request.context
-        return max(min(SMALLEST_CONTEXT, self._wanted), _largest(self._wanted, fits))
+        return max(min(SMALLEST_CONTEXT, self._wanted), largest(self._wanted, fits))
 
-    def _fits(self, layers: int, tokens: int) -> bool:
-        """Return whether memory holds the model with a KV cache of `tokens` tokens."""
-        kv_type = self._request.kv_cache
-        on_gpu = gpu_bytes(self._facts, layers, tokens, kv_type)
-        on_cpu = cpu_bytes(self._facts, layers, tokens, kv_type)
-        shared = on_gpu if self._machine.shared else 0
-        return on_gpu <= self._gpu and on_cpu + shared <= self._machine.memory
-
-    def _most_layers(self, tokens: int) -> int:
-        """Return how many layers the GPUs hold, other than the whole model."""
-        kv_type = self._request.kv_cache
-
-        def held(layers: int) -> bool:
-            return gpu_bytes(self._facts, layers, tokens, kv_type) <= self._gpu
-
-        return _first_false(held, self._layers) - 1
-
-    def _kv_tokens(self, layers: int, window: int) -> int:
+    def _kv_tokens(self, place: Placement, window: int) -> int:
         """Return the KV cache of several replies: one may fill its context, the others share."""
         others = self._request.sequences - 1
         wanted = window + others * min(window, _TOKENS_A_REPLY)
-        return max(window, _largest(wanted, partial(self._fits, layers)))
+        return max(window, largest(wanted, partial(self._fits, place)))
 
     def _plain_batch(self, kv_tokens: int) -> int:
         """Return how many tokens to compute at once without flash attention on the CPU, or 0.
@@ -194,59 +232,67 @@ class _Planner:
             return 0
         return 0 if self._facts.latent_attention else plain_batch(self._facts, kv_tokens)
 
-    def _kind(self, layers: int, window: int) -> FitKind:
-        if not self._fits(layers, window):
+    def _kind(self, place: Placement, window: int) -> FitKind:
+        if not self._fits(place, window):
             return "no"
-        if layers == self._layers:
+        if place == Placement(self._layers):
             return "GPU"
-        return "GPU+CPU" if layers else "CPU"
+        return "GPU+CPU" if place.gpu_layers else "CPU"
 
-    def _free(self, layers: int) -> int:
+    def _free(self, place: Placement) -> int:
         """Return the free bytes where the model would run."""
-        if layers == self._layers:
+        if place == Placement(self._layers):
             return self._gpu
-        return self._machine.all_memory if layers else self._machine.memory
+        return self._machine.all_memory if place.gpu_layers else self._machine.memory
 
     def _needed(self, tokens: int) -> int:
         return memory_bytes(self._facts, tokens, self._request.kv_cache)
 
-    def _reason(self, kind: FitKind, layers: int, window: int) -> str:
-        free = f"{memory_size(self._free(layers))} free"
+    def _reason(self, kind: FitKind, place: Placement, window: int) -> str:
+        free = f"{memory_size(self._free(place))} free"
         if kind == "no":
             return f"needs {memory_size(self._needed(window))} ({free})"
         if kind == "GPU":
             return f"all on the GPU ({free})"
         if kind == "GPU+CPU":
-            return self._partly(layers)
+            return self._partly(place)
         return f"on the CPU ({free})"
 
-    def _partly(self, layers: int) -> str:
-        free = memory_size(self._gpu)
-        return f"{layers} of {len(self._facts.layers)} layers on the GPU ({free} free)"
+    def _partly(self, place: Placement) -> str:
+        layers = f"{place.gpu_layers} of {self._layers} layers on the GPU"
+        if place.cpu_experts:
+            layers += f", the experts of {place.cpu_experts} on the CPU"
+        return f"{layers} ({memory_size(self._gpu)} free)"
 
-    def _notices(self, kind: FitKind, layers: int, window: int, kv_tokens: int) -> list[Notice]:
-        offload = self._offload_notice(kind, layers)
-        notices = [Notice("offload", offload)] if offload else []
-        notices += [Notice("context", each) for each in self._context_notices(kind, layers, window)]
+    def _notices(
+        self, kind: FitKind, place: Placement, window: int, kv_tokens: int
+    ) -> list[Notice]:
+        vain = without_effect(self._all, self._asked, bool(self._facts.experts))
+        notices = [Notice("offload", each) for each in vain]
+        if offload := self._offload_notice(kind, place):
+            notices.append(Notice("offload", offload))
+        notices += [Notice("context", each) for each in self._context_notices(kind, place, window)]
         sequences = self._request.sequences
         if kv_tokens < window + (sequences - 1) * min(window, _TOKENS_A_REPLY):
             room = f"memory has room for {kv_tokens:,} tokens of {sequences} replies at once"
             notices.append(Notice("context", f"{room}: if they get longer, some of them wait"))
         return notices
 
-    def _offload_notice(self, kind: FitKind, layers: int) -> str | None:
+    def _offload_notice(self, kind: FitKind, place: Placement) -> str | None:
         if not self._gpu:
+            if self._all.gpus and not self._machine.gpus:
+                return None  # they are left out on request
             if self._request.gpu_layers:
                 return "no GPU to offload to, or a llama.cpp built without it: see --version"
             return "the GPU has no free memory: running on the CPU" if self._machine.gpus else None
         if self._request.gpu_layers is not None or kind == "GPU":
             return None
-        if not layers:
+        if not place.gpu_layers:
             return "the GPU has too little free memory: running on the CPU"
-        return self._partly(layers)
+        return self._partly(place)
 
-    def _context_notices(self, kind: FitKind, layers: int, window: int) -> list[str]:
-        free = memory_size(self._free(layers))
+    def _context_notices(self, kind: FitKind, place: Placement, window: int) -> list[str]:
+        free = memory_size(self._free(place))
         if not self._request.context:
             if window == self._wanted:
                 return []
@@ -265,7 +311,7 @@ class _Planner:
             )
         return notices
 
-    def _refusal(self, layers: int) -> InvalidSetting | None:
+    def _refusal(self, place: Placement) -> InvalidSetting | None:
         """Return why loading what was asked for is refused."""
         facts, context, kv_cache = self._facts, self._request.context, self._request.kv_cache
         block = GGML_TYPES[KV_CACHE_TYPES[kv_cache]].block_size
@@ -281,7 +327,7 @@ class _Planner:
                 f"the model has {facts.positions:,} positions",
             )
         # The model's file can be read from the disk again and again; the memory beside it can't.
-        free = self._free(layers)
+        free = self._free(place)
         if context and (needed := context_bytes(facts, context, kv_cache)) > free:
             return InvalidSetting(
                 f"a context of {context:,} tokens needs {memory_size(needed)},"
@@ -291,42 +337,21 @@ class _Planner:
         return None
 
 
-def _largest(wanted: int, fits: Callable[[int], bool]) -> int:
-    """Return the largest context that fits: `wanted`, or a multiple of 256, or 0 if none does.
-
-    Args:
-        fits: once it is False, it stays False for more tokens.
-    """
-    if fits(wanted):
-        return wanted
-    steps = _first_false(lambda step: fits(step * CONTEXT_STEP), wanted // CONTEXT_STEP + 1)
-    return max(0, steps - 1) * CONTEXT_STEP
-
-
-def _first_false(holds: Callable[[int], bool], end: int) -> int:
-    """Return the smallest number for which `holds` is False, starting at 0 and ending at `end`."""
-    low, high = 0, end
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if holds(middle) else (low, middle)
-    return low
-
-
 def tokens_per_second(facts: MemoryFacts, plan: Plan, machine: Machine) -> tuple[float, float]:
     """Return the range of the speed of generation at an empty context; (0, 0) if unknown.
 
     One token reads all its weights once, so the memory's bandwidth is the upper limit; 50 to 85 %
     of it is reached in practice.
     """
-    on_gpu = plan.gpu_layers / plan.layers
+    by_cpu = cpu_read_per_token(facts, plan.placement)
     seconds = 0.0
-    for share, bandwidth in (
-        (on_gpu, machine.gpu_bandwidth),
-        (1 - on_gpu, machine.memory_bandwidth),
+    for read, bandwidth in (
+        (facts.read_per_token - by_cpu, machine.gpu_bandwidth),
+        (by_cpu, machine.memory_bandwidth),
     ):
-        if share and not bandwidth:
+        if read and not bandwidth:
             return 0.0, 0.0
-        seconds += share * facts.read_per_token / (bandwidth or 1.0)
+        seconds += read / (bandwidth or 1.0)
     if plan.kind == "no" or not seconds:
         return 0.0, 0.0
     least, most = _BANDWIDTH_SHARE

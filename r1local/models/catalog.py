@@ -25,7 +25,8 @@ class Architecture:
     """What a model's memory depends on besides its file's size; lengths in numbers, not bytes.
 
     `latent_length` is set for DeepSeek's compressed attention (MLA): what a layer caches for a
-    token, whatever the number of heads.
+    token, whatever the number of heads. `experts` is the number of experts in a layer of a
+    mixture, of which a token uses `experts_used`.
     """
 
     layers: int
@@ -35,6 +36,8 @@ class Architecture:
     head_length: int
     vocabulary_size: int
     latent_length: int | None = None
+    experts: int = 0
+    experts_used: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,4 +293,15 @@ def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None
         read_per_token=read,
         head_lengths=(shape.latent_length or shape.head_length,),
         latent_attention=bool(shape.latent_length),
+        experts=_experts(model, shape, weights),
+        experts_used=shape.experts_used / shape.experts if shape.experts else 1.0,
     )
+
+
+def _experts(model: CatalogModel, shape: Architecture, weights: int) -> tuple[int, ...]:
+    """Return the bytes of each layer's experts: what is not read for a token tells how many."""
+    if not (shape.experts and model.parameters and model.active_parameters):
+        return ()
+    unread = (model.parameters - model.active_parameters) / model.parameters
+    share = min(1.0, unread / (1 - shape.experts_used / shape.experts))
+    return (int(weights * share / shape.layers),) * shape.layers

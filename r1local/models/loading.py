@@ -1,66 +1,35 @@
 """Preparing a model: checking its file, deciding its settings, compiling its template."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from r1local.config.options import KVType, check, in_group
-from r1local.config.preferences import Settings
 from r1local.engine.model import LoadSettings, Model
+from r1local.engine.offload import Offload, lock_problem, spread_over_nodes
 from r1local.engine.probe import needs_probe, probe
-from r1local.errors import ChatTemplateError
-from r1local.events.reply import Notice
+from r1local.engine.rpc import add_server
+from r1local.errors import ChatTemplateError, OutOfMemory
+from r1local.events.reply import Notice, NoticeKind
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
 from r1local.machine import hardware
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
-from r1local.machine.planner import Plan, PlanRequest, plan
+from r1local.machine.planner import Plan, PlanRequest, plan, retreat
 from r1local.machine.this_machine import survey_machine
+from r1local.models.load_options import LoadOptions, load_options
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.documents import read_document
 from r1local.prompts.template_process import TemplateProgram
 from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
+
+__all__ = ["LoadOptions", "LoadedModel", "load", "load_options"]
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
 _ALL_LAYERS = -1
 #: Characters of an unknown tag to show.
 _LONGEST_TAG = 40
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """What the user wants of loading; None means that r1local decides.
-
-    `sequences` is the number of replies that can be decoded at once, `gpus` are the numbers of
-    the GPUs that may be used, `template_arguments` are values for the chat template's variables.
-    """
-
-    context: int | None = None
-    gpu_layers: int | None = None
-    threads: int | None = None
-    kv_cache: KVType = "f16"
-    chat_template: Path | None = None
-    sequences: int = 1
-    gpus: tuple[int, ...] | None = None
-    template_arguments: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check("context", self.context)
-        check("gpu-layers", self.gpu_layers)
-        check("threads", self.threads)
-
-    @property
-    def request(self) -> PlanRequest:
-        """The options that concern memory."""
-        return PlanRequest(self.context, self.gpu_layers, self.kv_cache, self.sequences)
-
-
-def load_options(settings: Settings) -> LoadOptions:
-    """Return the options of loading from the settings in force."""
-    names = {option.field or option.key: option.name for option in in_group("loading")}
-    return LoadOptions(**{k: settings[n].value for k, n in names.items() if n in settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +58,27 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
         ModelFileError: the file is not a complete, valid GGUF file.
         ChatTemplateError: it has no usable chat template.
         ModelLoadError: llama.cpp refuses it.
+        OutOfMemory: memory ran out, and once more with less.
+        DeviceError: another machine's devices can't be reached.
         InvalidSetting: the options ask for what the model or the memory doesn't allow.
         LoadingCancelled: `cancelled` returned True in the meantime.
     """
     started = time.monotonic()
     gguf = read_gguf(path)
     source = _template_source(gguf, options.chat_template)
+    numa_problem = spread_over_nodes(options.numa)
+    for address in options.rpc or ():
+        add_server(address)
     facts, machine = facts_of(gguf), survey_machine()
     made = plan(facts, machine, options.request)
     if made.refusal:
         raise made.refusal
-    settings = _load_settings(gguf, options, made)
     if needs_probe(gguf):
-        probe(gguf, settings.threads, cancelled)
+        probe(gguf, options.threads or _threads(gguf), cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    model = Model(path, settings, cancelled)
+    model, made = _open(gguf, options, made, partial(retreat, facts, machine), cancelled)
     try:
+        vain = filter(None, (numa_problem, lock_problem() if options.mlock else None))
         specials = model.vocabulary.specials
         dialect = dialect_of(program.source, specials.texts) or R1
         thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
@@ -114,10 +88,42 @@ def load(path: Path, options: LoadOptions, cancelled: Callable[[], bool]) -> Loa
         model.close()
         raise
     unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
-    notices = (*made.notices, *unknown, *_unused(template))
+    without_effect = (Notice("offload", each) for each in vain)
+    notices = (*made.notices, *without_effect, *unknown, *_unused(template))
     holds = partial(_holds, facts, machine, options.request)
     load_s = time.monotonic() - started
     return LoadedModel(model, template, notices, load_s, _details(gguf, made), options, holds)
+
+
+def _open(
+    gguf: GGUFFile,
+    options: LoadOptions,
+    made: Plan,
+    smaller: Callable[[PlanRequest, Plan], Plan | None],
+    cancelled: Callable[[], bool],
+) -> tuple[Model, Plan]:
+    """Load a model by a plan or, if memory runs out all the same, once more by a smaller one."""
+    try:
+        return Model(gguf.path, _load_settings(gguf, options, made), cancelled), made
+    except OutOfMemory as error:
+        less = smaller(options.request, made)
+        if less is None:
+            raise
+        reason = f"{error.message.removesuffix(f' {gguf.path}')} with {_extent(made)}"
+    kind: NoticeKind = "offload" if made.gpu_layers else "context"
+    notice = Notice(kind, f"{reason}: it is loaded with {_extent(less)}")
+    model = Model(gguf.path, _load_settings(gguf, options, less), cancelled)
+    return model, replace(less, notices=(notice, *less.notices))
+
+
+def _extent(plan: Plan) -> str:
+    """Return how much of a model is offloaded, and its context, in words."""
+    context = f"a context of {plan.context_window:,} tokens"
+    if not plan.gpu_layers:
+        return f"{context} on the CPU"
+    layers = f"{plan.gpu_layers} of {plan.layers} layers on the GPU"
+    apart = f", the experts of {plan.cpu_experts} on the CPU" if plan.cpu_experts else ""
+    return f"{layers}{apart} and {context}"
 
 
 def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:
@@ -152,10 +158,13 @@ def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSett
         threads=options.threads or _threads(gguf),
         kv_cache=options.kv_cache,
         sequences=options.sequences,
-        gpus=options.gpus,
         kv_tokens=plan.kv_tokens,
         flash_attention=plan.flash_attention,
         micro_batch=plan.micro_batch,
+        offload=Offload(plan.devices, plan.shares, options.split_mode, plan.cpu_experts),
+        mapped=not options.no_mmap,
+        lock=options.mlock,
+        context_bytes=plan.context_bytes,
     )
 
 

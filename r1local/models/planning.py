@@ -44,8 +44,9 @@ def plan_of(entry: Installed, machine: Machine, request: PlanRequest = NO_REQUES
 
 
 def _is_certain(made: Plan, facts: MemoryFacts, machine: Machine, request: PlanRequest) -> bool:
-    """Return whether what a summary lacks (vocabulary, sizes of layers) makes no difference."""
-    if machine.gpus and not made.all_on_gpu:
+    """Return whether what a summary lacks (vocabulary, layers, experts) makes no difference."""
+    offloaded = machine.gpus and made.devices != ()
+    if offloaded and (not made.all_on_gpu or len(machine.gpus) > 1 or request.cpu_experts):
         return False
     return plan(replace(facts, vocabulary_size=_LARGEST_VOCABULARY), machine, request) == made
 

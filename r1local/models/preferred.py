@@ -5,8 +5,9 @@ from pathlib import Path
 
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.gguf.quantization import quantization_named
-from r1local.machine.planner import PlanRequest
+from r1local.machine.request import PlanRequest
 from r1local.models.catalog import CatalogModel
+from r1local.models.load_options import load_options
 
 
 def of_model(
@@ -44,6 +45,4 @@ def preferred_request(model: OfModel) -> PlanRequest:
     Raises:
         InvalidSetting: a place has a value that can't be.
     """
-    settings = settings_in_force(model=model)
-    names = {"context": "context", "gpu-layers": "gpu_layers", "kv-cache": "kv_cache"}
-    return PlanRequest(**{names[n]: s.value for n, s in settings.items() if n in names})
+    return load_options(settings_in_force(model=model)).request

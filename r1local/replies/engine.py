@@ -61,21 +61,13 @@ class ManyReplies(Protocol):
     of the engine.
     """
 
-    def add(
-        self,
-        prompt: PreparedPrompt,
-        settings: ReplySettings,
-        control: Control,
-        *,
-        keep_reply: bool = True,
-    ) -> int:
+    def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:
         """Ask for another reply; return its number, which no other one has.
 
         Args:
             prompt: from the same engine.
             settings: how it is made, within the engine's abilities.
             control: ends or steers this reply; even the evaluation of its prompt ends by it.
-            keep_reply: another prompt may continue it; an engine with a cache keeps it there.
 
         Raises:
             PromptTooLong: the prompt leaves no room for a reply.

@@ -78,7 +78,7 @@ class LocalEngine:
         return reply_to(self.loaded, prompt, settings, control)
 
     def together(self) -> Scheduler:
-        """Begin to make many replies, which share the model."""
+        """Begin to make many replies in one batch."""
         return Scheduler(self.loaded)
 
     def new_notices(self, notices: Sequence[Notice]) -> list[Notice]:

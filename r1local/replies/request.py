@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from r1local.events.reply import Event
+from r1local.events.reply import Event, Finished
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
 from r1local.replies.generation import TokenisedPrompt
@@ -19,7 +19,6 @@ class Request:
         prompt: what to reply to.
         settings: how to reply.
         control: cancels the reply, and steers it.
-        keep_reply: whether another prompt may continue the reply.
 
     Attributes:
         tokens: those of prompt and reply. A sequence of the batch holds the first of them, and the
@@ -29,6 +28,7 @@ class Request:
         leader: another request whose prompt begins in the same way and is being read; this one
             waits until the leader has read `ahead` tokens, and copies them.
         paused: whether it was ever paused.
+        thought: whether it was found in the end that the reply has a thought.
         withdrawn: whether it is to end, whatever its control says.
     """
 
@@ -38,19 +38,17 @@ class Request:
         prompt: TokenisedPrompt,
         settings: ReplySettings,
         control: Control,
-        keep_reply: bool,
     ) -> None:
         self.number = number
         self.prompt = prompt
         self.settings = settings
         self.control = control
-        self.keep_reply = keep_reply
         self.tokens = list(prompt.tokens)
         self.sequence = -1
         self.stream: ReplyStream | None = None
         self.leader: Request | None = None
         self.ahead = 0
-        self.paused = self.withdrawn = False
+        self.paused = self.thought = self.withdrawn = False
         self._joined: float | None = None
         self._cached = 0
         self._prompt_s = 0.0
@@ -99,9 +97,12 @@ class Request:
     def finish(self, loaded: LoadedModel) -> Sequence[Event]:
         """End the reply, also one that never began; return its last events."""
         stream = self.stream or self.start(loaded)
-        return stream.finish(
+        *events, last = stream.finish(
             cached_tokens=self._cached, load_s=loaded.load_s, prompt_s=self._prompt_s
         )
+        assert isinstance(last, Finished)
+        self.thought = last.usage.thinking_tokens > 0
+        return [*events, last]
 
     def close(self) -> None:
         """Free the samplers of the reply."""

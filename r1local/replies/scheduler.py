@@ -31,7 +31,7 @@ _LEAST_TRIMMED = 256
 
 
 class Scheduler:
-    """Replies that share a model. Close it, or use it in `with`, before using the model otherwise.
+    """`ManyReplies` of one model. Close it, or use it in `with`, before using the model otherwise.
 
     One thread steps, waits and closes. Any thread may add and cancel requests, and give steering
     commands through a request's control.
@@ -64,14 +64,13 @@ class Scheduler:
         """Drop all requests, and give the KV cache back to the model.
 
         Args:
-            keep: a prompt of whose tokens the model's own sequence holds afterwards as many as
-                there are in the cache; by default those that it held before.
+            keep: a prompt of which the model's own sequence holds afterwards as much as there is
+                in the cache; by default it holds what it held before.
         """
         for request in self._requests.values():
             request.close()
         self._requests.clear()
-        assert keep is None or isinstance(keep, TokenisedPrompt)
-        self._batch.close(keep.tokens if keep else None)
+        self._batch.close(keep.tokens if isinstance(keep, TokenisedPrompt) else None)
 
     def __enter__(self) -> "Scheduler":
         return self
@@ -89,21 +88,8 @@ class Scheduler:
         """Whether there are requests that have not ended."""
         return bool(self._requests)
 
-    def add(
-        self,
-        prompt: PreparedPrompt,
-        settings: ReplySettings,
-        control: Control,
-        *,
-        keep_reply: bool = True,
-    ) -> int:
+    def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:
         """Add a request, and return the number by which `step` speaks of it.
-
-        Args:
-            prompt: what to reply to.
-            settings: how to reply.
-            control: cancels the reply, and steers it.
-            keep_reply: keep the reply in the KV cache, for a prompt that continues it.
 
         Raises:
             ChatTemplateError: the prompt is empty.
@@ -111,7 +97,7 @@ class Scheduler:
         """
         assert isinstance(prompt, TokenisedPrompt)
         check_prompt(prompt.tokens, self._loaded.model.context_window)
-        request = Request(next(self._numbers), prompt, settings, control, keep_reply)
+        request = Request(next(self._numbers), prompt, settings, control)
         self._requests[request.number] = request
         self._inbox.put(request)
         return request.number
@@ -217,11 +203,20 @@ class Scheduler:
 
     def _end(self, request: Request, *last: Happening) -> None:
         self._tell(request, *last)
-        self._leave(request, len(request.tokens if request.keep_reply else request.prompt.tokens))
-        request.close()
         del self._requests[request.number]
+        self._leave(request, self._worth_keeping(request))
+        request.close()
         if not any(each.paused for each in self._requests.values()):
             self._at_once = self._batch.sequences
+
+    def _worth_keeping(self, request: Request) -> int:
+        """Return how many tokens another prompt may begin with: thoughts aren't sent again.
+
+        Of several replies to one prompt, as in a vote, at most one goes on: the last is kept.
+        """
+        others = (*self._running.values(), *self._waiting)
+        alike = any(each.prompt is request.prompt for each in others if each is not request)
+        return len(request.prompt.tokens if request.thought or alike else request.tokens)
 
     def _finish(self, request: Request) -> None:
         self._end(request, *request.finish(self._loaded))

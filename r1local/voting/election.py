@@ -20,7 +20,7 @@ from r1local.events.vote import (
 )
 from r1local.replies.abilities import AbleControl, within
 from r1local.replies.control import Control
-from r1local.replies.engine import Engine, Happening, ManyReplies, PreparedPrompt, prepared
+from r1local.replies.engine import Engine, ManyReplies, PreparedPrompt, prepared
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
@@ -155,28 +155,24 @@ class _Election:
                 reply = replace(reply, sampler=self._first.later(self._called))
             self._called += 1
             voter = _Voter(self._called, _VoterControl(self._control), self._model)
-            number = self._replies.add(self._prompt, reply, voter.control, keep_reply=False)
-            self._voters[number] = voter
+            self._voters[self._replies.add(self._prompt, reply, voter.control)] = voter
 
     def _step(self) -> Iterator[VoteEvent]:
         for number, happening in self._replies.step():
-            yield from self._handle(number, happening)
-
-    def _handle(self, number: int, happening: Happening) -> Iterator[VoteEvent]:
-        voter = self._voters[number]
-        if isinstance(happening, R1LocalError):
-            raise happening
-        if happening == "paused":
-            yield Paused(voter.number)
-        elif happening == "started":
-            yield from self._start(voter)
-        elif isinstance(happening, Finished):
-            del self._voters[number]
-            yield from self._close_reply(voter, happening)
-        elif isinstance(happening, Notice) and happening in self._prompt.notices:
-            yield happening  # it is about the question, not about one voter
-        else:
-            yield from self._say(voter, happening)
+            voter = self._voters[number]
+            if isinstance(happening, R1LocalError):
+                raise happening
+            if happening == "paused":
+                yield Paused(voter.number)
+            elif happening == "started":
+                yield from self._start(voter)
+            elif isinstance(happening, Finished):
+                del self._voters[number]
+                yield from self._close_reply(voter, happening)
+            elif isinstance(happening, Notice) and happening in self._prompt.notices:
+                yield happening  # it is about the question, not about one voter
+            else:
+                yield self._said(voter, happening)
 
     def _start(self, voter: _Voter) -> Iterator[Notice]:
         voter.started = True
@@ -184,10 +180,9 @@ class _Election:
             self._read = time.monotonic()
         yield from self._engine.new_notices(self._notices)
 
-    def _say(self, voter: _Voter, event: Event) -> Iterator[VoterEvent]:
-        for each in judged(event, voter.kept, self._settings.reply.schema):
-            voter.kept.handle(each)
-            yield VoterEvent(voter.number, each)
+    def _said(self, voter: _Voter, event: Event) -> VoterEvent:
+        voter.kept.handle(event)
+        return VoterEvent(voter.number, event)
 
     def _pass_commands_on(self) -> Iterator[Notice]:
         while command := self._control.next_command():
@@ -204,7 +199,8 @@ class _Election:
             return
         if voter.number == 1:
             self._usage = finished.usage
-        yield from self._say(voter, finished)
+        for event in judged(finished, voter.kept, self._settings.reply.schema):
+            yield self._said(voter, event)
         reply = voter.kept.reply()
         ballot = VoterReply(voter.number, reply, self._answer(reply))
         self._ballots.append(ballot)

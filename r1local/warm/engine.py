@@ -210,7 +210,7 @@ class _Reply:
         self._cancelled = self._ended = False
         self._thought = 0
 
-    def ask(self, *, keep_reply: bool = True) -> None:
+    def ask(self) -> None:
         """Ask for it.
 
         Raises:
@@ -220,7 +220,6 @@ class _Reply:
             "reply",
             prompt=plain(self._prompt.question),
             settings=plain(self._settings),
-            keep_reply=keep_reply,
         )
 
     def events(self) -> Iterator[Event]:
@@ -312,19 +311,12 @@ class WarmReplies:
         self._connection = engine._connection
         self._replies: dict[int, _Reply] = {}
 
-    def add(
-        self,
-        prompt: PreparedPrompt,
-        settings: ReplySettings,
-        control: Control,
-        *,
-        keep_reply: bool = True,
-    ) -> int:
+    def add(self, prompt: PreparedPrompt, settings: ReplySettings, control: Control) -> int:
         """Ask for another reply; return its number."""
         assert isinstance(prompt, WarmPrompt)
         reply = _Reply(self._engine, prompt, settings, control)
         try:
-            reply.ask(keep_reply=keep_reply)
+            reply.ask()
         except EngineGone as error:
             raise _ended_midway() from error
         self._replies[reply.number] = reply

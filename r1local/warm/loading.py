@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from r1local.config.options import option_named
 from r1local.config.preferences import Setting
@@ -12,13 +11,11 @@ from r1local.gguf.file import read_gguf
 from r1local.machine.memory import facts_of
 from r1local.machine.planner import Plan, plan
 from r1local.machine.this_machine import survey_machine
-from r1local.models.loading import LoadOptions, load_options
+from r1local.models.load_options import LoadOptions, load_options
 from r1local.replies.local import LocalEngine
 from r1local.warm.kept import give_up_idle
 from r1local.warm.places import Place
-
-if TYPE_CHECKING:
-    from r1local.warm.process import Task
+from r1local.warm.task import Task
 
 #: Replies at the same time that there is room for, so that programs needn't wait for each other.
 #: llama.cpp's plain attention, the faster one on the CPU, takes up to 8 (`machine.planner`).
@@ -26,7 +23,7 @@ SHARED_BY = 4
 _log = logging.getLogger(__name__)
 
 
-def load(task: "Task", place: Place, cancelled: Callable[[], bool]) -> LocalEngine:
+def load(task: Task, place: Place, cancelled: Callable[[], bool]) -> LocalEngine:
     """Load the model that a process is to keep.
 
     If memory doesn't hold it as it should run, engines that nobody uses are given up for it; if

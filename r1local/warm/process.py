@@ -12,40 +12,17 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from r1local.errors import LoadingCancelled, R1LocalError, WarmEngineError
 from r1local.warm.places import Place
+from r1local.warm.task import READY, TAKEN, Task
 
-#: What the starter reads: the socket is there; or another process has the engine's place.
-READY, TAKEN = b"ready\n", b"taken\n"
 _log = logging.getLogger("r1local.warm")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a process is started for.
-
-    Args:
-        socket: where it answers.
-        model: the model's name, for people.
-        path: its file.
-        settings: what is set of loading, as `starting.plain_settings` returns it.
-        at_once: the number of replies at the same time that are wanted.
-        keep_alive: seconds for which it stays without a program.
-    """
-
-    socket: str
-    model: str
-    path: str
-    settings: Mapping[str, Any]
-    at_once: int
-    keep_alive: float
 
 
 def main() -> None:

@@ -82,8 +82,6 @@ class Runner:
         settings: ReplySettings,
         control: Control,
         listener: Listener,
-        *,
-        keep_reply: bool = True,
     ) -> None:
         """Ask for a reply.
 
@@ -92,13 +90,12 @@ class Runner:
             settings: how the reply is made.
             control: ends or steers it.
             listener: hears what happens; last a `Finished`, or the error that ended it.
-            keep_reply: as for `ManyReplies.add`.
         """
 
         def task() -> None:
             try:
                 prompt = prepare(self.engine)
-                number = self._replies.add(prompt, settings, control, keep_reply=keep_reply)
+                number = self._replies.add(prompt, settings, control)
             except R1LocalError as error:
                 listener(error)
             else:

@@ -312,8 +312,7 @@ class _Connection:
             self._loop.call_soon_threadsafe(self._tell, number, happening)
 
         prepare = partial(self._prompt, read(Question, message["prompt"]))
-        keep = bool(message["keep_reply"])
-        self._runner.reply(prepare, settings, control, listener, keep_reply=keep)
+        self._runner.reply(prepare, settings, control, listener)
 
     def _tell(self, number: int, happening: Happening) -> None:
         self.send({"id": number, **plain_happening(happening)})

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from select import select
 from typing import Any
@@ -18,6 +18,7 @@ from r1local.errors import LoadingCancelled, WarmEngineError
 from r1local.warm.client import LOOK_INTERVAL_S, Connection, EngineGone, read_or_gone
 from r1local.warm.messages import Opened, Versions, our_versions
 from r1local.warm.places import Place, place_for
+from r1local.warm.task import TAKEN, Task
 
 #: Seconds in which an engine's process opens its socket, or the one that has its place does.
 _TIME_TO_START_S = 30.0
@@ -186,23 +187,19 @@ def _start(wanted: Wanted, place: Place, cancelled: Callable[[], bool]) -> bool:
         WarmEngineError: it ended.
     """
     assert wanted.keep_alive is not None
-    task: dict[str, Any] = {
-        "socket": str(place.socket),
-        "model": wanted.model,
-        "path": str(wanted.path.absolute()),
-        "settings": wanted.settings,
-        "at_once": wanted.at_once,
-        "keep_alive": wanted.keep_alive,
-    }
+    task = Task(
+        socket=str(place.socket),
+        model=wanted.model,
+        path=str(wanted.path.absolute()),
+        settings=wanted.settings,
+        at_once=wanted.at_once,
+        keep_alive=wanted.keep_alive,
+    )
+    modules = json.dumps([str(Path(each).absolute()) for each in sys.path])
     read_end, write_end = os.pipe()
     try:
         started = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                _PROGRAM,
-                json.dumps([str(Path(each).absolute()) for each in sys.path]),
-            ],
+            [sys.executable, "-c", _PROGRAM, modules],
             stdin=subprocess.PIPE,
             stdout=write_end,
             stderr=subprocess.DEVNULL,
@@ -210,15 +207,13 @@ def _start(wanted: Wanted, place: Place, cancelled: Callable[[], bool]) -> bool:
         )
         os.close(write_end)
         with suppress(BrokenPipeError):
-            started.communicate(json.dumps(task).encode() + b"\n")
+            started.communicate(json.dumps(asdict(task)).encode() + b"\n")
         return _ready(read_end, cancelled, place)
     finally:
         os.close(read_end)
 
 
 def _ready(descriptor: int, cancelled: Callable[[], bool], place: Place) -> bool:
-    from r1local.warm.process import TAKEN
-
     deadline = time.monotonic() + _TIME_TO_START_S
     while not select([descriptor], [], [], LOOK_INTERVAL_S)[0]:
         if cancelled():

@@ -7,9 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1local.config.kinds import Choice, File, Kind, Number, Pattern, Switch, Text, Whole, as_text
+from r1local.config.kinds import (
+    Address,
+    Choice,
+    File,
+    Kind,
+    Number,
+    Pattern,
+    Several,
+    Switch,
+    Text,
+    Whole,
+    as_text,
+)
 from r1local.config.option import Option
-from r1local.config.options import OPTIONS
+from r1local.config.options import OPTIONS, option_named
 from r1local.errors import InvalidSetting
 
 KINDS: tuple[Kind, ...] = (
@@ -97,3 +109,29 @@ def test_defaults_are_values(option: Option) -> None:
 def test_finite_numbers_alone() -> None:
     with pytest.raises(InvalidSetting, match="name inf is out of range"):
         Number().parse("name", str(math.inf))
+
+
+def test_several_values_are_written_with_commas() -> None:
+    shares = Several(Number(0), "3,1", nothing="auto")
+    assert shares.parse("tensor-split", "3, 1") == (3.0, 1.0)
+    assert shares.parse("tensor-split", "auto") is None
+    assert shares.plain((3.0, 1.0)) == "3.0,1.0"
+    names = Several(Text(), "CUDA0,CUDA1", nothing="auto", empty="none")
+    assert (names.parse("device", "none"), names.plain(())) == ((), "none")
+    for wrong in ("", "3,,1", "3,-1", "3,x"):
+        with pytest.raises(InvalidSetting, match="tensor-split"):
+            shares.parse("tensor-split", wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["desk", "desk:", ":1", "desk:0", "desk:65536", "::1:50052", "a:b"]
+)
+def test_an_address_has_a_host_and_a_port(wrong: str) -> None:
+    assert Address().parse("rpc", "desk:50052") == "desk:50052"
+    with pytest.raises(InvalidSetting, match="rpc"):
+        Address().parse("rpc", wrong)
+
+
+def test_a_list_of_toml_is_a_list() -> None:
+    assert option_named("device").read(["CUDA0", "CUDA1"]) == ("CUDA0", "CUDA1")
+    assert option_named("tensor-split").read([3, 1]) == (3, 1)

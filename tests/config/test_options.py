@@ -111,7 +111,8 @@ def test_declarations_are_whole(option: Option) -> None:
     if option.group == "reply":
         assert shown(ReplySettings(), option.name) == option.show(option.default)
     if option.group == "loading":
-        assert (getattr(LoadOptions(), option.field or option.key) or None) == option.default
+        value = getattr(LoadOptions(), option.field or option.key)
+        assert value == option.default or (not value and option.default is None)
     if option.twin:
         assert {each.name: each for each in OPTIONS}[option.twin].twin == option.name
     assert option.help.endswith(".")

@@ -91,21 +91,6 @@ def test_memory_is_available() -> None:
     assert hardware.available_memory() > 2**20
 
 
-@pytest.mark.parametrize(
-    ("name", "bandwidth"),
-    [
-        ("NVIDIA GeForce RTX 4090", 1008e9),
-        ("NVIDIA H100 80GB HBM3", 3350e9),
-        ("Apple M2", 100e9),
-        ("Apple M2 Pro", 200e9),
-        ("Apple M22", None),
-        ("Some GPU", None),
-    ],
-)
-def test_bandwidth_goes_by_the_name(name: str, bandwidth: float | None) -> None:
-    assert hardware.gpu_bandwidth(name) == bandwidth
-
-
 def test_memory_is_measured() -> None:
     # From a busy virtual machine to a server with many channels.
     assert 5e8 < (hardware.memory_bandwidth() or 0) < 5e12

@@ -20,7 +20,7 @@ from r1local.machine.memory import (
     memory_bytes,
     plain_batch,
 )
-from r1local.models.catalog import facts_of_known, load_catalog
+from testing.known_models import known
 from testing.models import r1_header, smollm2
 
 GB = 10**9
@@ -147,15 +147,6 @@ def test_a_header_that_states_nothing_needs_no_cache() -> None:
 def test_all_parts_of_a_model_count() -> None:
     split = replace(QWEN_7B, weights=40 * GB)
     assert memory_bytes(split, 0) >= 40 * GB
-
-
-def known(name: str, quantization: str = "Q4_K_M") -> MemoryFacts:
-    """The catalog's facts of a model."""
-    model = load_catalog().find(name)
-    assert model
-    facts = facts_of_known(model, quantization)
-    assert facts
-    return facts
 
 
 @pytest.mark.parametrize(

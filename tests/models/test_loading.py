@@ -1,12 +1,15 @@
 """Loading: what memory and options decide, and what the user is told of it. Real models."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from r1local.config.preferences import Setting
+from r1local.engine.library import decode_error
 from r1local.engine.model import LoadSettings, Model
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import ChatTemplateError, InvalidSetting, LoadingCancelled, ModelLoadError
@@ -95,6 +98,66 @@ def test_offload_without_a_gpu_is_noticed(
     monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: Machine(memory=2**33))
     with loaded(scripted("x"), gpu_layers=5) as model:
         assert [notice.kind for notice in model.notices] == ["offload"]
+
+
+_IN_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from psutil import Process
+from r1local.engine.library import load_llama
+from r1local.machine import hardware
+from r1local.models.loading import LoadOptions, load
+from r1local.replies.control import Control
+from r1local.replies.generation import generate
+from r1local.replies.settings import ReplySettings
+from r1local.conversation import Message
+
+hardware.available_memory = lambda: 2**40  # what is planned with; what there is, is less
+path, room = Path(sys.argv[1]), int(sys.argv[2]) * 2**20
+load_llama()
+resource.setrlimit(resource.RLIMIT_AS, (Process().memory_info().vms + room,) * 2)
+options = LoadOptions(context=8192, threads=1)
+loaded = load(path, options, lambda: False)
+print(loaded.model.context_window, loaded.notices[0].message)
+settings = ReplySettings(max_tokens=4)
+print(len(list(generate(loaded, [Message("user", "hi")], settings, Control()))))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits that Linux keeps")
+def test_less_memory_than_planned_halves_the_context() -> None:
+    command = [sys.executable, "-c", _IN_LITTLE_MEMORY, str(smollm2())]
+    done = subprocess.run([*command, "440"], capture_output=True, text=True, check=True)
+    said, events = done.stdout.splitlines()
+    assert said.startswith("4096 llama.cpp can't make room for a context of 8,192 tokens")
+    assert said.endswith("it is loaded with a context of 4,096 tokens on the CPU")
+    assert int(events) > 0
+    failed = subprocess.run([*command, "280"], capture_output=True, text=True, check=False)
+    assert "OutOfMemory: llama.cpp can't make room for a context of 4,096" in failed.stderr
+
+
+def test_a_gpu_whose_memory_ends_at_the_first_token_gets_fewer_layers(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(memory=2**33, gpus=(2**33,))
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: machine)
+    evaluate, failures = Model.evaluate, [-2]
+
+    def scarce(model: Model, tokens: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
+        if failures:
+            raise decode_error(failures.pop())
+        return evaluate(model, tokens, cancelled)
+
+    monkeypatch.setattr(Model, "evaluate", scarce)
+    with loaded(scripted("x</think>y")) as model:
+        assert text_of(events_of(model), AnswerDelta) == "y"
+    notice = model.notices[0]
+    assert notice.kind == "offload"
+    assert notice.message.startswith(
+        "memory ran out while evaluating with 2 of 2 layers on the GPU"
+    )
+    assert "it is loaded with" in notice.message
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,25 @@
 
     python -m tools.benchmarks NAME… [--rounds N] [--llama-bin DIR] [--threads N] [--tokens N]
 
-`help` needs `llm` on the PATH; DIR contains llama-completion, llama-cli and llama-batched-bench,
-built from the source of the installed llama-cpp-python.
+`help` needs `llm` on the PATH; DIR contains llama-completion, llama-cli,
+llama-batched-bench and llama-server, built from the source of the installed llama-cpp-python.
 """
 
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.benchmarks import chat, loops, memory, models, sessions, speed, start_up, votes
+from tools.benchmarks import (
+    chat,
+    loops,
+    memory,
+    models,
+    requests,
+    sessions,
+    speed,
+    start_up,
+    votes,
+)
 from tools.benchmarks.harness import Options
 
 BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
@@ -32,6 +42,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "search": sessions.time_search,
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
+    "requests": requests.compare_requests,
     "accuracy": votes.count_right_answers,
 }
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
         stdout, stderr = (stream.read().decode("utf-8", "replace") for stream in (out, err))
     processor_s = usage.ru_utime + usage.ru_stime
     return Run(stdout, stderr, seconds, processor_s, usage.ru_maxrss / 1024, process.returncode)
+
+
+def libraries_environment() -> dict[str, str]:
+    """Return the environment variable that makes llama.cpp's programs load r1local's libraries."""
+    package = find_spec("llama_cpp")
+    assert package
+    assert package.origin
+    return {"LD_LIBRARY_PATH": str(Path(package.origin).parent / "lib")}
 
 
 def checked(result: Run) -> Run:

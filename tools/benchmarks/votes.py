@@ -13,7 +13,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from importlib.util import find_spec
 from math import sqrt
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from tools.benchmarks.harness import (
     STORY,
     Options,
     checked,
+    libraries_environment,
     medians,
     never,
     print_head,
@@ -91,11 +91,7 @@ def speed(votes: int, sequences: int, tokens: int, threads: int) -> float:
 
 def bench_speed(batch: int, tokens: int, threads: int, folder: Path) -> float:
     """Return the speed of llama-batched-bench with as many sequences and a shared prompt."""
-    package = find_spec("llama_cpp")
-    assert package
-    assert package.origin
-    libraries = Path(package.origin).parent / "lib"
-    environment = os.environ | {"LD_LIBRARY_PATH": str(libraries)}
+    environment = os.environ | libraries_environment()
 
     def seconds(count: int) -> float:
         command = [

@@ -1,0 +1,105 @@
+"""What a user asks of loading that concerns memory, and what of it this machine can't do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from r1local.config.options import KVType, SplitMode
+from r1local.errors import InvalidSetting
+from r1local.machine.memory import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What the user asked of loading; None means that the planner decides.
+
+    Args:
+        context: tokens of context to make room for.
+        gpu_layers: layers to offload; -1 means all.
+        kv_cache: element type of the KV cache.
+        sequences: replies that can be decoded at once.
+        cpu_experts: layers, from the first, whose experts stay with the CPU.
+        devices: names of the only devices to offload to, in their order; none to use no GPU.
+        tensor_split: how much of the model each of the devices takes, in proportion.
+        split_mode: how several devices divide the model.
+        main_gpu: number of the only device to offload to, where the model is not divided.
+    """
+
+    context: int | None = None
+    gpu_layers: int | None = None
+    kv_cache: KVType = "f16"
+    sequences: int = 1
+    cpu_experts: int | None = None
+    devices: tuple[str, ...] | None = None
+    tensor_split: tuple[float, ...] | None = None
+    split_mode: SplitMode = "layer"
+    main_gpu: int | None = None
+
+
+#: A request that leaves everything to the planner.
+NO_REQUEST = PlanRequest()
+
+
+def chosen(machine: Machine, request: PlanRequest) -> Machine:
+    """Return the machine with only those devices that a model may use."""
+    there = _named(machine, request)
+    if request.split_mode == "none" and there.gpus:
+        return there.keep([min(request.main_gpu or 0, len(there.gpus) - 1)])
+    return there
+
+
+def refused_devices(machine: Machine, request: PlanRequest) -> InvalidSetting | None:
+    """Return why a choice of devices is refused, if it is."""
+    known = {device.name.lower() for device in machine.devices}
+    for name in request.devices or ():
+        if name.lower() not in known:
+            return InvalidSetting(f"there is no device {name}", _there_are(machine))
+    there = _named(machine, request)
+    count, shares = len(there.gpus), request.tensor_split
+    if shares is not None and not any(shares):
+        return InvalidSetting("tensor-split gives no device anything", "give one a share above 0")
+    if shares and 0 < count < len(shares):
+        many = f"tensor-split has {len(shares)} shares for {count} devices"
+        return InvalidSetting(many, _there_are(there))
+    if count and (request.main_gpu or 0) >= count:
+        number = f"main-gpu {request.main_gpu} is out of range"
+        return InvalidSetting(number, f"it counts from 0 to {count - 1}; {_there_are(there)}")
+    if request.split_mode == "row" and count < len(machine.gpus):
+        return InvalidSetting(
+            "split-mode row uses all GPUs", "leave --device out, or give another --split-mode"
+        )
+    return None
+
+
+def without_effect(machine: Machine, request: PlanRequest, mixture: bool) -> Iterator[str]:
+    """Yield, in words, what was asked for and changes nothing here.
+
+    Args:
+        mixture: whether the model has experts.
+    """
+    count = len(_named(machine, request).gpus)
+    if request.cpu_experts and not mixture:
+        yield "the model has no experts: --cpu-moe has no effect"
+    elif request.cpu_experts and not count:
+        yield "nothing is offloaded, so the experts are with the CPU: --cpu-moe has no effect"
+    several = {
+        "--tensor-split": request.tensor_split is not None,
+        "--split-mode": request.split_mode != "layer",
+        "--main-gpu": request.main_gpu is not None,
+    }
+    for option, given in several.items():
+        if given and count < 2:
+            there = "there is only one" if count else "there is none"
+            yield f"{option} has no effect: it is for several devices, and {there}"
+    if request.main_gpu is not None and request.split_mode != "none" and count > 1:
+        yield "--main-gpu has no effect without --split-mode none"
+
+
+def _named(machine: Machine, request: PlanRequest) -> Machine:
+    return machine if request.devices is None else machine.only(request.devices)
+
+
+def _there_are(machine: Machine) -> str:
+    named = [f"{device.name} ({device.description})" for device in machine.devices]
+    if named:
+        return f"there {'are' if len(named) > 1 else 'is'} {', '.join(named)}"
+    return "llama.cpp finds no device to offload to: r1local --version says how it was built"
