@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import count
 from typing import TypeVar
 
-from r1local.errors import LoadingCancelled
+from r1local.errors import LoadingCancelled, WarmEngineError
 from r1local.warm.messages import (
     LONGEST,
     Greeting,
@@ -27,7 +27,7 @@ LOOK_INTERVAL_S = 0.05
 #: Seconds in which a process that isn't stuck greets, or says how it stands.
 _PATIENCE_S = 5.0
 #: Seconds in which it ends: llama.cpp isn't interrupted while it evaluates a step.
-_TIME_TO_END_S = 15.0
+TIME_TO_END_S = 15.0
 _CHUNK = 2**16
 T = TypeVar("T")
 
@@ -42,13 +42,9 @@ class Connection:
     Args:
         place: where the engine answers.
 
-    Attributes:
-        greeting: who answers.
-
     Raises:
         OSError: nobody is there.
-        EngineGone: whoever is there doesn't greet.
-        WarmEngineError: another user does.
+        WarmEngineError: it is another user.
     """
 
     def __init__(self, place: Place) -> None:
@@ -60,13 +56,23 @@ class Connection:
             self._socket.settimeout(_PATIENCE_S)
             self._socket.connect(os.fspath(place.socket))
             self._pid = check_peer(self._socket)
-            greeting = self.receive(_PATIENCE_S)
-            if greeting is None:
-                raise EngineGone
-            self.greeting = read_or_gone(Greeting, greeting)
         except BaseException:
             self._socket.close()
             raise
+
+    def greeting(self) -> Greeting:
+        """Return who answers; to be called once, first of all.
+
+        Raises:
+            EngineGone: the engine has gone.
+            WarmEngineError: it doesn't say anything.
+        """
+        greeting = self.receive(_PATIENCE_S)
+        if greeting is None:
+            raise WarmEngineError(
+                f"the engine's process {self._pid} doesn't answer", "type: r1local stop --all"
+            )
+        return read_or_gone(Greeting, greeting)
 
     def close(self) -> None:
         """Leave the engine."""
@@ -89,7 +95,7 @@ class Connection:
             EngineGone: the engine has gone.
         """
         try:
-            self._socket.settimeout(None)
+            self._socket.settimeout(TIME_TO_END_S)
             self._socket.sendall(encode({"do": do, "id": number, **more}))
         except OSError as error:
             raise EngineGone from error
@@ -147,24 +153,26 @@ class Connection:
         return read_or_gone(Status, self.answer(number, lambda: False, _PATIENCE_S)["status"])
 
     def stop(self) -> bool:
-        """Have the engine's process end, whatever its version; return whether it did."""
-        with suppress(EngineGone, OSError):
+        """Have the engine's process end, whatever its version and state; return whether it did."""
+        with suppress(EngineGone):
             self.ask("stop")
-            if self._ends(_TIME_TO_END_S / 3):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._ends(_PATIENCE_S):
                 return True
             if self._pid:
-                os.kill(self._pid, signal.SIGTERM)
-        return self._ends(_TIME_TO_END_S)
+                with suppress(OSError):  # it has just ended
+                    os.kill(self._pid, number)
+        return self._ends(_PATIENCE_S)
 
     def leave(self) -> None:
         """Have the engine's process end if no other program has it open, and wait for that."""
         with suppress(EngineGone):
             self.ask("stop", unless_open=True)
             number = self.ask("status")
-            while (message := self.receive(_TIME_TO_END_S)) and message.get("id") != number:
+            while (message := self.receive(TIME_TO_END_S)) and message.get("id") != number:
                 pass
             if message is None or message["status"]["clients"] <= 1:
-                self._ends(_TIME_TO_END_S)
+                self._ends(TIME_TO_END_S)
 
     def _ends(self, seconds: float) -> bool:
         """Return whether the engine's process ends its side in so many seconds."""

@@ -21,7 +21,7 @@ from r1local.replies.engine import (
     never_begun,
 )
 from r1local.replies.settings import ReplySettings
-from r1local.warm.client import LOOK_INTERVAL_S, Connection, EngineGone, read_or_gone
+from r1local.warm.client import LOOK_INTERVAL_S, TIME_TO_END_S, Connection, EngineGone, read_or_gone
 from r1local.warm.messages import Message, PromptFacts, Question, plain, read_happening
 from r1local.warm.starting import Found, Wanted, find
 
@@ -207,7 +207,8 @@ class _Reply:
         self._prompt = prompt
         self._settings = settings
         self._control = control
-        self._cancelled = self._ended = False
+        self._cancelled_at = 0.0
+        self._ended = False
         self._thought = 0
 
     def ask(self) -> None:
@@ -231,6 +232,8 @@ class _Reply:
         """
         while not self._ended:
             self.pass_commands_on()
+            if self._cancelled_at and time.monotonic() > self._cancelled_at + TIME_TO_END_S:
+                raise EngineGone  # it is stuck
             message = self._connection.receive(LOOK_INTERVAL_S)
             for happening in self.happenings(message) if message else ():
                 if isinstance(happening, R1LocalError):
@@ -272,8 +275,8 @@ class _Reply:
         Raises:
             EngineGone: the engine has gone.
         """
-        if not self._cancelled:
-            self._cancelled = True
+        if not self._cancelled_at:
+            self._cancelled_at = time.monotonic()
             self._connection.send("cancel", self.number)
 
     def withdraw(self) -> None:

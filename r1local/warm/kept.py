@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from r1local.errors import WarmEngineError
 from r1local.warm.client import Connection, EngineGone
 from r1local.warm.messages import Status
 from r1local.warm.places import Place, places
@@ -45,7 +46,7 @@ def connected(place: Place) -> Iterator[Connection | None]:
     """Yield a connection to the engine at a place, or None if nobody answers there."""
     try:
         connection = Connection(place)
-    except (OSError, EngineGone):
+    except OSError:
         yield None
         return
     with closing(connection):
@@ -54,6 +55,7 @@ def connected(place: Place) -> Iterator[Connection | None]:
 
 def _status(connection: Connection) -> Status | None:
     try:
+        connection.greeting()
         return connection.status()
-    except EngineGone:
+    except (EngineGone, WarmEngineError):  # it ends, it's stuck, or its version knows other words
         return None

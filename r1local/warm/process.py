@@ -40,6 +40,8 @@ def main() -> None:
     ready = _leave_terminal(place)
     try:
         asyncio.run(_keep(task, place, ready))
+        place.log.unlink(missing_ok=True)
+        place.lock.unlink(missing_ok=True)
     except Exception as error:
         _log_bug(error)
     # llama.cpp's own end may take long, and the system frees everything.
@@ -51,12 +53,17 @@ def _lock(place: Place) -> int | None:
     """Lock the place for as long as this process lives; None if another one has it."""
     import fcntl  # there is none on Windows
 
-    descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return None
-    return descriptor
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(place.lock, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return None
+        with suppress(FileNotFoundError):
+            if os.fstat(descriptor).st_ino == place.lock.stat().st_ino:
+                return descriptor
+        os.close(descriptor)  # the process that had it has just ended, and removed the file
 
 
 def _leave_terminal(place: Place) -> int:

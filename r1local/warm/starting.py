@@ -116,7 +116,7 @@ def find(wanted: Wanted, cancelled: Callable[[], bool]) -> Found:
     for _attempt in range(_ATTEMPTS):
         connection = _connection(wanted, place, cancelled)
         try:
-            versions = connection.greeting.versions
+            versions = connection.greeting().versions
             if versions != our_versions():
                 _replace(connection, versions)
                 replaced = versions
@@ -168,8 +168,6 @@ def _connection(wanted: Wanted, place: Place, cancelled: Callable[[], bool]) -> 
         except OSError as error:
             if wanted.keep_alive is None:
                 raise NoneKept from error
-        except EngineGone:
-            pass  # it ends just now
         if cancelled():
             raise LoadingCancelled
         if time.monotonic() > deadline:
