@@ -221,6 +221,8 @@ class _Reply:
             "reply",
             prompt=plain(self._prompt.question),
             settings=plain(self._settings),
+            commands=[*iter(self._control.next_command, None)],
+            cancelled=self._control.cancelled(),
         )
 
     def events(self) -> Iterator[Event]:

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 from r1local.errors import InferenceError, R1LocalError, WarmEngineError
 from r1local.events.reply import Finished
 from r1local.machine.hardware import resident_memory
-from r1local.replies.control import Control
+from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.engine import Engine, Happening, PreparedPrompt
 from r1local.replies.settings import ReplySettings
 from r1local.warm.messages import (
@@ -305,6 +305,10 @@ class _Connection:
     def _reply(self, message: Message) -> None:
         number, control = int(message["id"]), Control()
         self._replies[number] = control
+        for command in message["commands"]:
+            _steer(control, command)
+        if message["cancelled"]:
+            control.cancel()
         settings = read(ReplySettings, message["settings"])
         _log.info("reply %d begins", number)
 
@@ -326,10 +330,7 @@ class _Connection:
 
     def _steer(self, message: Message) -> None:
         if control := self._replies.get(message["id"]):
-            if message["command"] == "answer now":
-                control.answer_now()
-            else:
-                control.think_more()
+            _steer(control, message["command"])
 
     def _larger(self, message: Message) -> None:
         least = int(message["least"])
@@ -381,6 +382,13 @@ _ASKED: dict[str, _Asked] = {
     "status": _Connection._status,
     "stop": _Connection._stop,
 }
+
+
+def _steer(control: Control, command: SteeringCommand) -> None:
+    if command == "answer now":
+        control.answer_now()
+    else:
+        control.think_more()
 
 
 def _bug(error: Exception) -> InferenceError:
