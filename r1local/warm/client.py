@@ -26,6 +26,8 @@ from r1local.warm.places import Place, check_peer
 LOOK_INTERVAL_S = 0.05
 #: Seconds in which a process that isn't stuck greets, or says how it stands.
 _PATIENCE_S = 5.0
+#: Seconds that it has after SIGTERM.
+_LAST_WORDS_S = 3.0
 #: Seconds in which it ends: llama.cpp isn't interrupted while it evaluates a step.
 TIME_TO_END_S = 15.0
 _CHUNK = 2**16
@@ -156,8 +158,8 @@ class Connection:
         """Have the engine's process end, whatever its version and state; return whether it did."""
         with suppress(EngineGone):
             self.ask("stop")
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._ends(_PATIENCE_S):
+        for number, seconds in ((signal.SIGTERM, _PATIENCE_S), (signal.SIGKILL, _LAST_WORDS_S)):
+            if self._ends(seconds):
                 return True
             if self._pid:
                 with suppress(OSError):  # it has just ended

@@ -7,7 +7,7 @@ The engine greets with its versions and the number of its process. Then come mes
 |---|---|
 | `open`: how many replies at once, how long to stay | `opened`, or `error` |
 | `prepare`: a prompt | `prepared`: its size and notices, or `error` |
-| `reply`: a prompt, the settings and commands for the reply | each thing that happens, the last of which ends it |
+| `reply`: a prompt, the settings and commands for the reply | what happens, until its end |
 | `cancel`, `steer`: of that id | |
 | `larger`: tokens of context that are needed | `context`, or null |
 | `status` | `status` |
