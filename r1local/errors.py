@@ -36,6 +36,7 @@
     │   └── OutOfMemory             memory ran out while loading or evaluating
     ├── InferenceError              llama.cpp failed while evaluating
     ├── WarmEngineError             an engine can't be kept in memory, or not be reached there
+    ├── BenchmarkError              another program that is compared with failed
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
     ├── PromptInputError            an empty prompt, an unreadable or binary document
@@ -219,6 +220,10 @@ class OutOfMemory(ModelLoadError, InferenceError):
 
 class DeviceError(R1LocalError):
     """A device to compute on can't be reached or used."""
+
+
+class BenchmarkError(R1LocalError):
+    """A program to compare with failed, or its figures can't be read."""
 
 
 class ChatTemplateError(R1LocalError):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from r1local.config.paths import engines_folder
@@ -20,6 +20,7 @@ def open_engine(
     cancelled: Callable[[], bool],
     *,
     at_once: int = 1,
+    meanwhile: AbstractContextManager[object] | None = None,
 ) -> Engine:
     """Open the engine for a model; the caller has to close it.
 
@@ -28,6 +29,7 @@ def open_engine(
         settings: those in force, of which the engine takes what concerns loading.
         cancelled: called in the meantime; True ends it.
         at_once: the number of replies that are wanted at the same time.
+        meanwhile: entered while llama.cpp reads the model.
 
     Raises:
         R1LocalError: the model can't be loaded as the settings say.
@@ -42,7 +44,7 @@ def open_engine(
         except WarmEngineError as error:
             if keep_alive:
                 notices = [Notice("engine", f"{error.message}: the model isn't kept in memory")]
-    return _local(selected, settings, cancelled, at_once, notices)
+    return _local(selected, settings, cancelled, at_once, notices, meanwhile)
 
 
 def show_log(show: Callable[[str], None] | None) -> None:
@@ -56,13 +58,17 @@ def _local(
     cancelled: Callable[[], bool],
     at_once: int,
     notices: list[Notice],
+    meanwhile: AbstractContextManager[object] | None,
 ) -> Engine:
-    """Load the model in this process."""
-    from r1local.models.load_options import load_options  # not for an engine that is elsewhere
-    from r1local.replies.local import LocalEngine
+    """Load the model in this process; `notices` are said first."""
+    from r1local.models.loading import load, load_options  # not for an engine that is elsewhere
 
     options = replace(load_options(settings), sequences=at_once)
-    engine = LocalEngine.open(selected.path, options, cancelled)
+    loaded = load(selected.path, options, cancelled, meanwhile)
+    # A command may have this imported meanwhile, which takes some time.
+    from r1local.replies.local import LocalEngine
+
+    engine = LocalEngine(selected.path, loaded)
     engine.notices = (*notices, *engine.notices)
     return engine
 

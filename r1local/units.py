@@ -19,6 +19,16 @@ def memory_size(size: int) -> str:
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
+def speed_words(least: float, most: float, *, measured: bool) -> str:
+    """Return tokens per second: `39 measured`, or `~53-90` for an estimate; `?` if unknown."""
+    if not most:
+        return "?"
+    digits = 0 if least >= 10 else 1
+    if measured:
+        return f"{most:,.{digits}f} measured"
+    return f"~{least:.{digits}f}-{most:.{digits}f}"
+
+
 def token_count(count: int) -> str:
     """Return a number of tokens: `1 token`, `1,203 tokens`."""
     return "1 token" if count == 1 else f"{count:,} tokens"

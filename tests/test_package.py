@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -101,3 +102,13 @@ def test_bugs_leave_a_report_and_no_traceback(
     assert str(report) in errors
     assert "in broken" in report.read_text()
     assert report.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_installing_leaves_out_what_is_never_loaded(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("python3 -m venv")]
+    assert commands
+    for command in commands:
+        (included,) = re.findall(r"CMAKE_PROJECT_INCLUDE=\$PWD/(\S+) ", command)
+        assert (ROOT / included).is_file()

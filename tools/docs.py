@@ -94,6 +94,8 @@ COMMANDS = (
     ("chat",),
     ("run",),
     *((name,) for name in MODELS),
+    ("bench",),
+    ("tune",),
     ("sessions",),
     *(("sessions", name) for name in SESSIONS),
     ("config",),

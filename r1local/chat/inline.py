@@ -140,7 +140,7 @@ class Inline:
 
     def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do something, and say on the terminal what is being done."""
-        with interruptible() as interruption, busy(self._err, label):
+        with interruptible() as interruption, busy(self._err.file, label):
             told = work(interruption)
         self._end_if_killed(interruption)
         if told:

@@ -1,12 +1,6 @@
 """The Typer application that all commands are added to."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import typer
-
-#: A parsed command: runs it and returns the exit code.
-Command: TypeAlias = Callable[[], int]
 
 app = typer.Typer(
     name="r1local",

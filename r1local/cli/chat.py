@@ -5,11 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from r1local.cli.app import Command, app
+from r1local.cli.app import app
+from r1local.cli.calls import Command, chat_command
 from r1local.cli.options import takes_options
-from r1local.errors import UsageError
-
-_HINT = "see r1local chat --help"
 
 
 @app.command()
@@ -33,29 +31,4 @@ def chat(
 
     The conversation is saved as you go.
     """
-    if name and (session or not resume):
-        raise UsageError(f"{name!r} names a session: give it with --resume alone", _HINT)
-    if given.get("no-save") and (resume or session):
-        raise UsageError("--no-save can't be combined with --resume or --session", _HINT)
-
-    def talk() -> int:
-        from r1local.commands.chat import ChatOptions, chat
-        from r1local.config.preferences import settings_in_force, value_in
-
-        chosen = settings_in_force(given)
-        # Someone who names a session wants it saved, whatever the preference says.
-        save = bool(resume or session) or not value_in(chosen, "no-save")
-        return chat(
-            ChatOptions(
-                model=given.get("model"),
-                session=name or session,
-                resume=resume,
-                save=save,
-                inline=value_in(chosen, "inline"),
-                vi=value_in(chosen, "vi"),
-                verbose=value_in(chosen, "verbose"),
-                given=given,
-            )
-        )
-
-    return talk
+    return chat_command(given, name, resume, session)

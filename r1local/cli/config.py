@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from r1local.cli.app import Command, app
+from r1local.cli.app import app
+from r1local.cli.calls import Command
 from r1local.cli.options import one_of
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from r1local.cli.app import Command, app
+from r1local.cli.app import app
+from r1local.cli.calls import Command, list_command
 from r1local.cli.options import one_of, takes_options
 from r1local.config.options import ModelFormat
 
@@ -70,12 +71,7 @@ def list_models(
 ) -> Command:
     """List the models on this machine, other programs' too."""
 
-    def listing() -> int:
-        from r1local.commands.list_models import ListOptions, list_models
-
-        return list_models(ListOptions(available, output_format))
-
-    return listing
+    return list_command(available, output_format)
 
 
 @app.command()

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from r1local.cli.app import Command
+from r1local.cli.calls import Command
+from r1local.cli.plain import switches, value_of
 from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
-from r1local.errors import InvalidSetting, UsageError
 
 
 def takes_options(
@@ -42,7 +42,7 @@ def takes_options(
         @functools.wraps(function)
         def wrapped(**arguments: Any) -> Command:
             given = {
-                option.name: _value(option.name, option.kind, text)
+                option.name: value_of(option.name, option.kind, text)
                 for option in options
                 if (text := arguments.pop(option.key, None)) is not None
             }
@@ -59,7 +59,7 @@ def one_of(name: str, *words: str, help_: str) -> Any:
     kind = Choice.of(*words)
     return typer.Option(
         f"--{name}",
-        parser=lambda text: _value(name, kind, text),
+        parser=lambda text: value_of(name, kind, text),
         metavar=kind.metavar,
         autocompletion=_completion(kind),
         help=help_,
@@ -84,25 +84,7 @@ def _parameter(option: Option) -> Parameter:
 
 
 def _flags(option: Option) -> str:
-    """Return an option's flags: two for a switch, since config.toml may have turned it on."""
-    if not isinstance(option.kind, Switch) or not option.preference:
-        return f"--{option.name}"
-    opposite = option.name.removeprefix("no-")
-    return f"--{option.name}/--{opposite if opposite != option.name else 'no-' + opposite}"
-
-
-def _value(name: str, kind: Kind, text: object) -> Any:
-    """Return the value of an option's text, or raise a usage error."""
-    if isinstance(text, bool):
-        return text
-    try:
-        if isinstance(kind, Several) and isinstance(text, list):
-            return kind.parse(name, ",".join(text))
-        if isinstance(text, list):  # an option that may be repeated
-            return {n: v for each in text for n, v in kind.parse(name, each).items()}
-        return kind.parse(name, str(text))
-    except InvalidSetting as error:
-        raise UsageError(error.message, error.hint) from error
+    return "/".join(switches(option)) if isinstance(option.kind, Switch) else f"--{option.name}"
 
 
 def _completion(kind: Kind) -> Callable[[str], list[str]] | None:

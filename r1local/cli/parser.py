@@ -9,9 +9,10 @@ import typer
 
 # Help lists the commands in the order of these imports.
 from r1local.cli import chat, replies  # isort: skip
-from r1local.cli import models, engines, sessions, config, doctor  # isort: skip
-from r1local.cli.app import Command, app
-from r1local.errors import EXIT_USAGE, UsageError
+from r1local.cli import models, engines, speed, sessions, config, doctor  # isort: skip
+from r1local.cli.app import app
+from r1local.cli.calls import Command
+from r1local.errors import EXIT_USAGE
 
 #: An option as people write them, with the value that may follow.
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(=|$)|-$")
@@ -25,6 +26,7 @@ __all__ = [
     "parse_arguments",
     "replies",
     "sessions",
+    "speed",
 ]
 
 
@@ -32,14 +34,12 @@ def parse_arguments() -> Command:
     """Return the command that this process's arguments ask for.
 
     Prints help and shell completion itself and exits; wrong usage exits with code 2.
+
+    Raises:
+        UsageError: a value is wrong, or options contradict each other.
     """
     try:
         outcome = app(prog_name="r1local", standalone_mode=False)
-    except UsageError as error:
-        from r1local.ui.console import print_error
-
-        print_error(sys.stderr, error.message, error.hint)
-        sys.exit(EXIT_USAGE)
     except typer.TyperException as error:
         from r1local.ui.console import print_error
 

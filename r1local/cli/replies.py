@@ -6,16 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from r1local.cli.app import Command, app
+from r1local.cli.app import app
+from r1local.cli.calls import Command, run_command
 from r1local.cli.options import takes_options
-from r1local.errors import UsageError
-
-#: Options that ask for an answer, and why `--thinking only` excludes them.
-_WANT_AN_ANSWER = {
-    "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
-    "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
-    "votes": "--votes compares answers, but --thinking only leaves them out",
-}
 
 
 @app.command()
@@ -49,43 +42,4 @@ def run(
 
     If text is piped in as well, it is a document that the PROMPT is about.
     """
-    if json_schema is not None and grammar is not None:
-        raise _conflict("--json-schema and --grammar can't be combined")
-    if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
-        raise _conflict("--confidence and --answer-pattern need --votes")
-
-    def answer() -> int:
-        from r1local.commands.run import RunOptions, run
-        from r1local.config.preferences import settings_in_force, value_in
-
-        chosen = settings_in_force(given)
-        thinking = value_in(chosen, "thinking")
-        conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
-        if thinking == "only" and conflicts:
-            if "thinking" in given:
-                raise _conflict(conflicts[0])
-            thinking = "show"  # the command line overrides a preference
-        asked = RunOptions(
-            prompt=prompt,
-            files=tuple(file or ()),
-            model=given.get("model"),
-            thinking=thinking,
-            output_format=value_in(chosen, "format"),
-            answer_only=value_in(chosen, "answer-only"),
-            verbose=value_in(chosen, "verbose"),
-            given={**given, "no-think": False} if thinking == "only" else given,
-            json_schema=json_schema,
-            grammar=grammar,
-            reads_stdin=not value_in(chosen, "no-stdin"),
-        )
-        if "votes" not in given:
-            return run(asked)
-        from r1local.commands.vote import vote
-
-        return vote(asked, given["votes"])
-
-    return answer
-
-
-def _conflict(message: str) -> UsageError:
-    return UsageError(message, "see r1local run --help")
+    return run_command(given, prompt, files=file or (), json_schema=json_schema, grammar=grammar)

@@ -203,7 +203,7 @@ def _open_first(selected: Selected, options: ChatOptions) -> Engine:
     err = console_for(sys.stderr)
     show_log(partial(print_log, err) if options.verbose else None)
     # llama.cpp's log would run into a line that is painted over.
-    waiting = nullcontext() if options.verbose else busy(err, f"loading {selected.label}")
+    waiting = nullcontext() if options.verbose else busy(sys.stderr, f"loading {selected.label}")
     with interruptible() as interruption, waiting:
         engine = _open(options, selected, interruption)
     show_log(None)

@@ -30,10 +30,10 @@ def doctor(options: DoctorOptions) -> int:
     """Print what is right and wrong; return the exit code: 1 if something is broken."""
     if options.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # huggingface_hub reads it when it is imported
-    out, err = console_for(sys.stdout), console_for(sys.stderr)
+    out = console_for(sys.stdout)
     found: list[Finding] = []
     for check in checks(_terminal()):
-        with busy(err, f"looking at {check.what}"):
+        with busy(sys.stderr, f"looking at {check.what}"):
             new = check.findings()
         found += new
         if options.output_format == "text":

@@ -9,10 +9,12 @@ from typing import Any
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
-from r1local.errors import EXIT_OK
-from r1local.machine.memory import Machine
+from r1local.errors import EXIT_OK, ModelFileError
+from r1local.gguf.file import read_gguf
+from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, plan
 from r1local.machine.this_machine import survey_machine
+from r1local.measuring.estimates import Speed, Speeds
 from r1local.models.catalog import CatalogModel, facts_of_known, load_catalog
 from r1local.models.planning import preferred_plan
 from r1local.models.preferred import of_model, preferred_request
@@ -21,7 +23,7 @@ from r1local.models.store.search import installed_models
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
-from r1local.units import disk_size, file_time
+from r1local.units import disk_size, file_time, speed_words
 
 #: Homes of models that are entries of the catalog themselves.
 _OWN = ("embedded", "imported")
@@ -37,13 +39,14 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class _KnownModel:
-    """A model of the catalog in one quantization, its size in bytes, and where it would run."""
+    """A model of the catalog in one quantization: its bytes, where and how fast it would run."""
 
     model: CatalogModel
     quantization: str | None
     size: int
     here: bool
     plan: Plan | None
+    speed: Speed
 
 
 def list_models(options: ListOptions) -> int:
@@ -53,7 +56,7 @@ def list_models(options: ListOptions) -> int:
     for problem in models.problems:
         print_notice(err, f"{problem.message}; {problem.hint}")
     entries = installed_models(models)
-    machine = survey_machine()
+    machine = survey_machine(measure_bandwidth=options.available)
     for missing in machine.missing:
         print_notice(err, f"{missing.message}; {missing.hint}")
     if options.available:
@@ -107,8 +110,15 @@ def _print_known(
     options: ListOptions,
 ) -> None:
     own = {e.known.name: e for e in entries if e.known and e.home in _OWN}
-    here = {entry.known.name for entry in entries if entry.known and entry.whole}
-    rows = [_known(model, own.get(model.name), model.name in here, machine) for model in models]
+    here: dict[str, list[Installed]] = {}
+    for entry in entries:
+        if entry.known and entry.whole:
+            here.setdefault(entry.known.name, []).append(entry)
+    speeds = Speeds(machine)
+    rows = [
+        _known(model, own.get(model.name), here.get(model.name, []), machine, speeds)
+        for model in models
+    ]
     if options.output_format == "json":
         _print_json([_known_described(row) for row in rows])
         return
@@ -118,22 +128,45 @@ def _print_known(
         Column("SIZE", [disk_size(row.size) if row.size else "?" for row in rows], 6, right=True),
         Column("CONTEXT", [_context(row.plan) for row in rows], 2, right=True),
         Column("FIT", [row.plan.kind if row.plan else "?" for row in rows], 5),
+        Column("TOKENS/S", [_speed(row.speed) for row in rows], 3),
         Column("HERE", ["yes" if row.here else "no" for row in rows], 4),
         Column("ABOUT", [row.model.summary for row in rows], 1),
     )
     print_table(console_for(sys.stdout), columns)
 
 
-def _known(model: CatalogModel, own: Installed | None, here: bool, machine: Machine) -> _KnownModel:
-    """Return the row of a catalog model: its own file, or the quantization pulled by default."""
+def _known(
+    model: CatalogModel,
+    own: Installed | None,
+    here: Sequence[Installed],
+    machine: Machine,
+    speeds: Speeds,
+) -> _KnownModel:
+    """Return the row of a catalog model: its own file, or the quantization pulled by default.
+
+    Args:
+        here: its whole files on this machine.
+    """
     if own:
-        return _KnownModel(model, own.quantization, own.size, here, preferred_plan(own, machine))
+        made = preferred_plan(own, machine)
+        speed = speeds.of(_facts(own), made, own.parts)
+        return _KnownModel(model, own.quantization, own.size, bool(here), made, speed)
     quantization = model.default_quantization
     size = model.sizes.get(quantization, [0])[0]
     facts = facts_of_known(model, quantization)
     request = preferred_request(of_model([model.name], model, quantization))
     made = plan(facts, machine, request) if facts else None
-    return _KnownModel(model, quantization, size, here, made)
+    files = next((entry.parts for entry in here if entry.quantization == quantization), ())
+    speed = speeds.of(facts, made, files)
+    return _KnownModel(model, quantization, size, bool(here), made, speed)
+
+
+def _facts(entry: Installed) -> MemoryFacts | None:
+    """Return the facts in a model's file; None if it is damaged or gone."""
+    try:
+        return facts_of(read_gguf(entry.path))
+    except ModelFileError:
+        return None
 
 
 def _known_described(row: _KnownModel) -> dict[str, Any]:
@@ -147,6 +180,8 @@ def _known_described(row: _KnownModel) -> dict[str, Any]:
         "sizes": {name: sizes[0] for name, sizes in row.model.sizes.items()},
         "context_window": _window(row.plan),
         "fit": row.plan.kind if row.plan else None,
+        "tokens_per_s": [row.speed.least, row.speed.most] if row.speed.most else None,
+        "measured": row.speed.measured,
         "installed": row.here,
     }
 
@@ -189,6 +224,10 @@ def _window(plan: Plan | None) -> int | None:
 def _context(plan: Plan | None) -> str:
     window = _window(plan)
     return f"{window:,}" if window else "-"
+
+
+def _speed(speed: Speed) -> str:
+    return speed_words(speed.least, speed.most, measured=speed.measured)
 
 
 def _date(seconds: float) -> str:

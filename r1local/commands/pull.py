@@ -26,8 +26,9 @@ from r1local.hub.limits import call_within
 from r1local.hub.regular_files import is_whole
 from r1local.hub.transfer import Cancelled, fetch
 from r1local.machine.memory import Machine
-from r1local.machine.planner import plan, tokens_per_second
+from r1local.machine.planner import plan
 from r1local.machine.this_machine import survey_machine
+from r1local.measuring.estimates import Speeds
 from r1local.models.catalog import Catalog, facts_of_known, load_catalog
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, Reference, parse_reference
@@ -184,8 +185,9 @@ def _prospect(model: HubModel, machine: Machine) -> str:
     made = plan(facts, machine, preferred_request(of_it))
     if made.kind == "no":
         return f"it does not fit this machine: {made.reason}"
-    least, most = tokens_per_second(facts, made, machine)
-    speed = f", about {least:.1f} to {most:.1f} tokens/s (estimated)" if most else ""
+    expected = Speeds(machine).of(facts, made)
+    told = f"about {expected.least:.1f} to {expected.most:.1f} tokens/s (estimated)"
+    speed = f", {told}" if expected.most else ""
     return f"it fits: {made.reason}, {made.context_window:,} tokens of context{speed}"
 
 

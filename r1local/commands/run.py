@@ -1,13 +1,15 @@
 """`r1local run`: one question, one reply, then the end."""
 
 import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
-from threading import Timer
-from typing import Any, Protocol, TypeAlias, TypeVar
+from threading import Thread, Timer
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
@@ -29,11 +31,21 @@ from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
-from r1local.replies.structured_output import checked, structure_of
-from r1local.ui.console import console_for, print_log, print_notice
 from r1local.ui.progress import busy
-from r1local.ui.replies.text import renderer_for
 
+if TYPE_CHECKING:
+    from r1local.replies.structured_output import Structure
+
+#: What a reply needs that a model being loaded doesn't; imported meanwhile.
+_NEEDED_TO_REPLY = (
+    "r1local.prompts.chat_template",
+    "r1local.prompts.template_sandbox",
+    "r1local.replies.local",
+    "r1local.replies.structured_output",
+    "r1local.ui.replies.text",
+)
+#: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
+_QUICK_SWITCH_S = 1e-4
 #: The file name that stands for stdin.
 _STDIN = Path("-")
 #: Seconds after which it is said that stdin is being waited for.
@@ -109,31 +121,37 @@ def run(options: RunOptions) -> int:
     if options.answer_only and prepared.settings.grammar:
         # An answer in a given form is final as it is.
         options = replace(options, answer_only=False, thinking="hide")
-    err = console_for(sys.stderr)
     kept = ReplyBuilder(prepared.model.name)
-    renderer = renderer_for(
-        console_for(sys.stdout),
-        err,
-        kept,
-        output_format=options.output_format,
-        thinking=options.thinking,
-        answer_only=options.answer_only,
-        json=prepared.settings.schema is not None,
-    )
+    settings = prepared.settings
+
+    def renderer() -> EventRenderer[Event]:
+        from r1local.ui.console import console_for
+        from r1local.ui.replies.text import renderer_for
+
+        return renderer_for(
+            console_for(sys.stdout),
+            console_for(sys.stderr),
+            kept,
+            output_format=options.output_format,
+            thinking=options.thinking,
+            answer_only=options.answer_only,
+            json=settings.schema is not None,
+        )
 
     def replying(engine: Engine, control: Control) -> Generator[Event, None, None]:
-        settings = prepared.settings
+        from r1local.replies.structured_output import checked
+
         events = generate(engine, prepared.conversation, settings, control)
         return checked(events, kept, settings.schema)
 
-    cancelled = partial(never_begun, prepared.settings)
+    cancelled = partial(never_begun, settings)
     interruption = show_events(prepared, replying, cancelled, renderer, kept.handle)
     reply = kept.reply()
     if reply.reason == "cancelled":
         return interruption.exit_code
     code, why_none = _outcome(reply, options)
     if why_none and not options.answer_only:
-        print_notice(err, f"no answer: {why_none}")
+        tell(f"no answer: {why_none}")
     return code
 
 
@@ -144,8 +162,7 @@ def prepare(options: RunOptions) -> Prepared:
         R1LocalError: there is no prompt, no such model, or a setting that can't be.
     """
     question = _question(options)
-    structure = structure_of(options.json_schema, options.grammar)
-    err = console_for(sys.stderr)
+    structure = _structure(options)
     model = choose_model(options.model)
     chosen = settings_in_force(options.given, model.preferred)
     system = chosen["system"].value if "system" in chosen else ""
@@ -156,14 +173,14 @@ def prepare(options: RunOptions) -> Prepared:
         schema=structure.schema if structure and options.thinking != "only" else None,
     )
     if model.note:
-        print_notice(err, model.note)
+        tell(model.note)
     if system and model.known and model.known.system_prompt is False:
-        print_notice(err, f"DeepSeek recommends no system prompt for {model.name}")
+        tell(f"DeepSeek recommends no system prompt for {model.name}")
     if structure and structure.notice:
-        print_notice(err, structure.notice)
+        tell(structure.notice)
     # llama.cpp's log would run into a line that is painted over.
-    waiting: Waiting = nullcontext if options.verbose else partial(busy, err)
-    show_log(partial(print_log, err) if options.verbose else None)
+    waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
+    show_log(_log_printer() if options.verbose else None)
     conversation = _conversation(system, question)
     return Prepared(conversation, model, settings, chosen, waiting)
 
@@ -172,7 +189,7 @@ def show_events(
     prepared: Prepared,
     replying: Callable[[Engine, Control], Generator[EventT, None, None]],
     cancelled: Callable[[], EventT],
-    renderer: EventRenderer[EventT | Notice],
+    renderer: Callable[[], EventRenderer[EventT | Notice]],
     keep: Callable[[EventT | Notice], None],
 ) -> Interruption:
     """Load the model, let it reply, and show what happens; return what interrupted it, if anything.
@@ -180,6 +197,7 @@ def show_events(
     Args:
         replying: begins the reply, or the vote.
         cancelled: makes its only event if it is cancelled before the model is loaded.
+        renderer: makes what shows the events, once there is one.
         keep: takes each event before the renderer does.
 
     Raises:
@@ -187,12 +205,13 @@ def show_events(
     """
     with (
         interruptible() as interruption,
-        closing(renderer),
         closing(_events(prepared, replying, cancelled, interruption)) as events,
     ):
-        for event in events:
-            keep(event)
-            renderer.handle(event)
+        first = next(events)
+        with closing(renderer()) as shown:
+            for event in chain((first,), events):
+                keep(event)
+                shown.handle(event)
         if interruption.reader_gone:
             raise BrokenPipeError
     return interruption
@@ -209,7 +228,11 @@ def _events(
     try:
         with waiting(f"loading {model.label}"):
             engine = open_engine(
-                model, prepared.chosen, interruption.cancelled, at_once=prepared.at_once
+                model,
+                prepared.chosen,
+                interruption.cancelled,
+                at_once=prepared.at_once,
+                meanwhile=_importing(_NEEDED_TO_REPLY),
             )
     except LoadingCancelled:
         yield cancelled()
@@ -220,6 +243,45 @@ def _events(
             first = next(events)
         yield first
         yield from events
+
+
+@contextmanager
+def _importing(names: Sequence[str]) -> Iterator[None]:
+    """Import modules meanwhile: llama.cpp reads a file without Python, but for its callbacks."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_QUICK_SWITCH_S)
+    Thread(target=_import_all, args=(names,), daemon=True).start()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _import_all(names: Sequence[str]) -> None:
+    with suppress(Exception):  # whoever needs them gets the error
+        for name in names:
+            import_module(name)
+
+
+def tell(message: str) -> None:
+    """Print a notice on stderr."""
+    from r1local.ui.console import console_for, print_notice
+
+    print_notice(console_for(sys.stderr), message)
+
+
+def _log_printer() -> Callable[[str], None]:
+    from r1local.ui.console import console_for, print_log
+
+    return partial(print_log, console_for(sys.stderr))
+
+
+def _structure(options: RunOptions) -> "Structure | None":
+    if options.json_schema is None and options.grammar is None:
+        return None
+    from r1local.replies.structured_output import structure_of
+
+    return structure_of(options.json_schema, options.grammar)
 
 
 def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
@@ -261,7 +323,7 @@ def _question(options: RunOptions) -> str:
     elif piped and _STDIN not in options.files:
         attached.insert(0, from_stdin)
         told = f"stdin is attached as a document of {len(piped):,} characters"
-        print_notice(console_for(sys.stderr), f"{told}; --no-stdin leaves it out")
+        tell(f"{told}; --no-stdin leaves it out")
     if not question or not question.strip():
         raise UsageError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
@@ -282,7 +344,7 @@ def _piped_text() -> str:
     """Read stdin, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
         return ""
-    waiting = Timer(_PATIENCE_S, print_notice, (console_for(sys.stderr), _WAITS_FOR_STDIN))
+    waiting = Timer(_PATIENCE_S, tell, (_WAITS_FOR_STDIN,))
     waiting.daemon = True
     waiting.start()
     try:

@@ -19,8 +19,10 @@ from r1local.machine.memory import (
     kv_cache_bytes,
     memory_bytes,
 )
-from r1local.machine.planner import plan, tokens_per_second
+from r1local.machine.planner import plan
 from r1local.machine.this_machine import survey_machine
+from r1local.measuring.estimates import Speeds
+from r1local.measuring.records import Record, find
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, Reference, parse_reference
@@ -108,13 +110,14 @@ def _find(text: str, reference: Reference, models: Catalog, machine: Machine) ->
 
 def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
     variants = []
+    speeds = Speeds(machine)
     if found.header:
         own = found.quantization or "this file"
-        variants.append(_variant(own, facts_of(found.header), machine, found))
+        variants.append(_variant(own, facts_of(found.header), machine, found, speeds))
     for name in found.known.sizes if found.known else ():
         facts = facts_of_known(found.known, name) if found.known else None
         if facts and name != found.quantization:
-            variants.append(_variant(name, facts, machine, found))
+            variants.append(_variant(name, facts, machine, found, speeds))
     return Card(
         name=found.name,
         facts=_facts(found),
@@ -147,7 +150,19 @@ def _facts(found: _Found) -> dict[str, str]:
             "trained context": f"{found.header.context_length or 0:,} tokens",
             "chat template": template_state(found.header),
         }
+    if found.path and found.header and (record := find(found.header.parts)):
+        facts["speed"] = _measured(record)
     return {label: value for label, value in facts.items() if value}
+
+
+def _measured(record: Record) -> str:
+    """Describe what a benchmark measured of generation, by depth."""
+    speeds = [
+        f"{figure.median:,.1f} tokens/s at depth {figure.at:,}"
+        for figure in sorted(record.figures, key=lambda figure: figure.at)
+        if figure.kind == "generation"
+    ]
+    return f"measured on {record.measured}: {', '.join(speeds)}"
 
 
 def _licence(model: CatalogModel) -> str | None:
@@ -195,10 +210,13 @@ def template_state(header: GGUFFile) -> str:
         return f"can't be used: {error.message}"
 
 
-def _variant(quantization: str, facts: MemoryFacts, machine: Machine, found: _Found) -> VariantPlan:
+def _variant(
+    quantization: str, facts: MemoryFacts, machine: Machine, found: _Found, speeds: Speeds
+) -> VariantPlan:
     """Plan a quantization: its memory at each context, and how fast it may run."""
     longest = facts.context_length or max(CONTEXTS)
-    path = found.path if quantization == found.quantization else None
+    own = quantization in (found.quantization, "this file")
+    path = found.path if own else None
     names = of_model((found.typed, found.name), found.known, quantization, path)
     request = preferred_request(names)
     contexts = []
@@ -214,7 +232,13 @@ def _variant(quantization: str, facts: MemoryFacts, machine: Machine, found: _Fo
             )
         )
     best = plan(facts, machine, request)
-    least, most = tokens_per_second(facts, best, machine)
+    speed = speeds.of(facts, best, found.header.parts if path and found.header else ())
     return VariantPlan(
-        quantization, facts.weights, quality_loss(quantization), tuple(contexts), least, most
+        quantization,
+        facts.weights,
+        quality_loss(quantization),
+        tuple(contexts),
+        speed.least,
+        speed.most,
+        speed.measured,
     )

@@ -5,13 +5,13 @@ from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 
-from r1local.commands.run import RunOptions, prepare, show_events
+from r1local.commands.run import RunOptions, prepare, show_events, tell
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
 from r1local.events.vote import VoteEvent, VoteResult
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import console_for
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import vote_settings
@@ -26,10 +26,11 @@ def vote(options: RunOptions, votes: int) -> int:
     prepared = prepare(options)
     settings = vote_settings(votes, prepared.settings, prepared.chosen)
     prepared = replace(prepared, at_once=min(votes, MOST_AT_ONCE))
-    model, err = prepared.model.name, console_for(sys.stderr)
-    renderer = vote_renderer_for(
+    model = prepared.model.name
+    renderer = partial(
+        vote_renderer_for,
         console_for(sys.stdout),
-        err,
+        console_for(sys.stderr),
         output_format=options.output_format,
         with_thinking=options.thinking != "hide",
         answer_only=options.answer_only,
@@ -52,5 +53,5 @@ def vote(options: RunOptions, votes: int) -> int:
         return interruption.exit_code
     if result.winner:
         return EXIT_OK
-    print_notice(err, "no answer: no reply reached one")
+    tell("no answer: no reply reached one")
     return EXIT_NO_ANSWER

@@ -67,7 +67,8 @@ def _reply(
 
 def _loading(name: str, kind: Kind, help_: str, default: Any = None, **more: Any) -> Option:
     """Return an option of how a model is loaded; by default it is named like its field."""
-    places: dict[str, Any] = {"group": "loading", "commands": ("run", "chat"), "per_model": True}
+    commands = ("run", "chat", "bench", "tune")
+    places: dict[str, Any] = {"group": "loading", "commands": commands, "per_model": True}
     return Option(name, kind, help_, default, **places | more)
 
 
@@ -327,8 +328,15 @@ OPTIONS: tuple[Option, ...] = (
     _loading(
         "threads",
         Whole(1, 512, nothing="auto"),
-        "CPU threads.",
-        otherwise="one per physical core, fewer for a tiny model",
+        "CPU threads to generate with.",
+        otherwise="one per performance core, fewer for a tiny model",
+    ),
+    _loading(
+        "prompt-threads",
+        Whole(1, 512, nothing="auto"),
+        "CPU threads to read prompts with.",
+        otherwise="as many as --threads",
+        field="prompt_threads",
     ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),
     _loading(

@@ -40,7 +40,12 @@ def engines_folder() -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime):  # noqa: PTH117  (empty is no path)
         return Path(runtime, "r1local")
-    return user_cache_path("r1local") / "engines"
+    return cache_folder() / "engines"
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be found out again, such as speeds; it need not exist."""
+    return user_cache_path("r1local")
 
 
 def hub_cache_folder() -> Path:

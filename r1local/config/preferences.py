@@ -6,6 +6,7 @@ in `models.toml`.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,9 @@ def read_config() -> Config:
     models = entries.pop(MODELS, {})
     if not (isinstance(models, dict) and all(isinstance(each, dict) for each in models.values())):
         raise InvalidSetting(f"{path}: {MODELS} must be tables", f'write [{MODELS}."7b"]')
+    if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
+        written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
+        raise InvalidSetting(f"{path}: {written} are the same model", "make them one table")
     return Config(
         _settings(entries, path, path.name, preferences()),
         {name.lower(): _of_one_model(entries, path, name) for name, entries in models.items()},

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import shutil
 import stat
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +108,9 @@ def replace_text(path: Path, text: str) -> None:
     Raises:
         OSError: it can't be written; the old file remains.
     """
+    import shutil  # these two take long to import, and most commands only read
+    import tempfile
+
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")

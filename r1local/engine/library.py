@@ -12,7 +12,6 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,6 +102,19 @@ def decode_error(code: int) -> InferenceError:
     return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
+def with_fields(params: Any, **values: Any) -> Any:
+    """Set parameters, and refuse unknown ones, which a ctypes structure would accept silently."""
+    known = {name for name, *_ in params._fields_}
+    if unknown := values.keys() - known:
+        raise ModelLoadError(
+            f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
+            "install the version that r1local needs: pip install --upgrade r1local",
+        )
+    for name, value in values.items():
+        setattr(params, name, value)
+    return params
+
+
 @cache
 def load_llama() -> Any:
     """Load and initialise `llama_cpp.llama_cpp`, and redirect its log to `log`.
@@ -114,8 +126,8 @@ def load_llama() -> Any:
         module = _import_low_level()
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelLoadError(
-            "llama.cpp could not be loaded",
-            f"{error}; look for the cause with: r1local doctor",
+            "llama.cpp's library can't be loaded",
+            f"the system says: {error}; look for the cause with: r1local doctor",
         ) from error
     log.callback = module.llama_log_callback(log.write)
     module.llama_log_set(log.callback, None)
@@ -175,6 +187,8 @@ def versions() -> dict[str, str]:
 
 def binding_version() -> str:
     """Return the version of llama-cpp-python, which comes with llama.cpp; nothing is loaded."""
+    from importlib.metadata import version  # takes long to import
+
     return version("llama-cpp-python")
 
 

@@ -8,17 +8,14 @@ file's pages are in the system's cache. A file that survived is remembered, toge
 llama.cpp's version.
 """
 
-import hashlib
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from r1local.config.paths import state_folder
 from r1local.engine.library import load_llama
@@ -27,6 +24,9 @@ from r1local.engine.model import LoadSettings, Model
 from r1local.errors import LoadingCancelled, ModelLoadError, R1LocalError
 from r1local.gguf.check import KNOWN_ARCHITECTURES
 from r1local.gguf.format import GGUFFile, shown
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: Tokenizers of R1 and its distillations: `llama_vocab` has been tried on broken ones of these.
 _KNOWN_TOKENIZERS = ("gpt2", "llama")
@@ -73,6 +73,8 @@ def probe(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
 
 def _marker_of(gguf: GGUFFile) -> Path:
     """Return the path of the empty file that marks a model as having survived."""
+    import hashlib
+
     files = [(os.fspath(part.resolve()), part.stat()) for part in gguf.parts]
     identity = [(path, status.st_size, status.st_mtime_ns) for path, status in files]
     text = json.dumps([load_llama().llama_version().decode(), identity])
@@ -81,6 +83,9 @@ def _marker_of(gguf: GGUFFile) -> Path:
 
 
 def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) -> None:
+    import subprocess
+    import tempfile
+
     # -P: no file in the current folder can be mistaken for a module.
     command = [sys.executable, "-P", "-m", __spec__.name, os.fspath(gguf.path), str(threads)]
     # Without GPUs: their drivers start slowly and reserve more address space than there is memory.
@@ -105,7 +110,7 @@ def _load_in_child(gguf: GGUFFile, threads: int, cancelled: Callable[[], bool]) 
             raise ModelLoadError(*refusal)
 
 
-def _wait(child: subprocess.Popen[bytes], seconds: float, cancelled: Callable[[], bool]) -> bool:
+def _wait(child: "subprocess.Popen[bytes]", seconds: float, cancelled: Callable[[], bool]) -> bool:
     """Wait for a child process; return whether it ended in time."""
     deadline = time.monotonic() + seconds
     while child.poll() is None and time.monotonic() < deadline and not cancelled():

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from secrets import randbelow
+from random import SystemRandom
 from typing import Any, Self
 
 from r1local.config.options import TEMPERATURE, check, default_of
@@ -50,7 +50,11 @@ class SamplerSettings:
 
     def with_seed(self) -> "SamplerSettings":
         """Return the same settings, with a seed drawn if there was none."""
-        return self if self.seed is not None else replace(self, seed=randbelow(SEED_LIMIT))
+        return (
+            self
+            if self.seed is not None
+            else replace(self, seed=SystemRandom().randrange(SEED_LIMIT))
+        )
 
     def later(self, number: int) -> "SamplerSettings":
         """Return the settings of the `number`th reply after one with these settings and a seed."""

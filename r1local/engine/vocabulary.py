@@ -3,9 +3,9 @@
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Any
 
+from r1local.engine.background import begun
 from r1local.engine.library import load_llama
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import InferenceError, PromptTooLong
@@ -138,18 +138,9 @@ def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:
     Raises:
         PromptTooLong: the system has no room for such a stack.
     """
-    result: Future[list[int]] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(work())
-        except Exception as error:
-            result.set_exception(error)
-
     previous = threading.stack_size(max(size, _LEAST_STACK))
     try:
-        thread = threading.Thread(target=run)
-        thread.start()
+        outcome = begun(work)
     except (RuntimeError, ValueError) as error:
         raise PromptTooLong(
             f"the prompt is too long to be tokenised: that needs a stack of {size:,} bytes",
@@ -157,5 +148,4 @@ def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:
         ) from error
     finally:
         threading.stack_size(previous)
-    thread.join()
-    return result.result()
+    return outcome()

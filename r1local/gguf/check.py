@@ -92,7 +92,9 @@ def _check_tokenizer(gguf: GGUFFile) -> None:
         raise _malformed(gguf, "has tokens that are not text")
     # llama_vocab::impl::load asserts that every text is unique. It reads C strings, which
     # end at a zero byte, and gives names to empty ones.
-    texts = [text.split(b"\0", 1)[0] for text in tokens.byte_strings()]
+    texts = tokens.byte_strings()
+    if b"\0" in b"".join(texts):
+        texts = [text.split(b"\0", 1)[0] for text in texts]
     distinct = set(texts)
     if len(distinct) < tokens.count - max(0, texts.count(b"") - 1):
         raise _malformed(gguf, "lists the same token twice")

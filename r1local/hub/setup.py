@@ -27,7 +27,7 @@ def load() -> None:
         from huggingface_hub import constants
     except (ValueError, OSError) as error:
         raise HubMisconfigured(
-            f"{_variable_in(str(error))} can't be used: {error}", "correct it, or unset it"
+            f"the value of {_variable_in(str(error))} can't be used", "correct it, or unset it"
         ) from error
     # Its warnings may be the hub's own words, unchecked.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 from r1local.config.options import KVType
@@ -10,10 +11,13 @@ from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
 from r1local.errors import DeviceError
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
-#: With fewer tokens at once, a prompt is evaluated notably slower (docs/benchmarks.md).
-_SMALLEST_BATCH = 16
+#: Tokens that llama.cpp multiplies in one block; what is left of a block takes longer.
+BATCH_STEP = 16
 _F32_BYTES = 4
 _F16_BYTES = 2
+#: Types of which llama.cpp makes copies in an order that is fast to multiply, if the CPU has AVX2
+#: or Arm's dot products (`ggml_repack_get_optimal_repack_type` in ggml-cpu/repack.cpp).
+PACKED_TYPES = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 # Rows as wide as the embedding that exist at the same time; see `compute_bytes`.
 _LIVE_ROWS = 10
 _MORE_COPIES = 3
@@ -25,12 +29,14 @@ class MemoryFacts:
 
     `keys` and `values` are the numbers cached for a token in each layer. `layers` are the bytes
     of each layer's tensors, which a GPU can hold one by one. `read_per_token` are the bytes of
-    weights read for one token. `heads` is the number of query heads, 0 if unknown.
-    `context_length` is the number of tokens on which the model was trained, `positions` the
-    number of positions that it has learnt individually, 0 if they are computed. `head_lengths`
-    are the numbers in one head's key and value. `latent_attention` means that keys are stored
-    compressed, with the values inside them (MLA). `experts` are the bytes of each layer's experts,
-    empty without a mixture, and `experts_used` the share of them that one token uses.
+    weights read for one token, and `packed_weights` and `plain_weights` are the numbers
+    multiplied for it: of types that llama.cpp packs anew for CPUs, and of others. `heads` is the
+    number of query heads, 0 if unknown. `context_length` is the number of tokens on which the
+    model was trained, `positions` the number of positions that it has learnt individually, 0 if
+    they are computed. `head_lengths` are the numbers in one head's key and value.
+    `latent_attention` means that keys are stored compressed, with the values inside them (MLA).
+    `experts` are the bytes of each layer's experts, empty without a mixture, and `experts_used`
+    the share of them that one token uses.
     """
 
     weights: int
@@ -46,6 +52,8 @@ class MemoryFacts:
     positions: int = 0
     head_lengths: tuple[int, ...] = ()
     latent_attention: bool = False
+    packed_weights: int = 0
+    plain_weights: int = 0
     experts: tuple[int, ...] = ()
     experts_used: float = 1.0
 
@@ -61,9 +69,10 @@ class Device(NamedTuple):
 class Machine:
     """Memory that a model may use: free bytes, and bytes per second at which it can be read.
 
-    `gpus` has the free memory of each GPU, and of each device of another machine; where it is
-    `shared` with the CPU (Apple, integrated GPUs), it is part of `memory`. A bandwidth of None is
-    unknown. `devices` says what they are, in the same order, and `missing` why others are left out.
+    `cores` are those to compute with, 0 if unknown. `gpus` has the free memory of each GPU, and of
+    each device of another machine; where it is `shared` with the CPU (Apple, integrated GPUs), it
+    is part of `memory`. A bandwidth of None is unknown. `devices` says what they are, in the same
+    order, and `missing` why others are left out.
     """
 
     memory: int
@@ -71,6 +80,7 @@ class Machine:
     shared: bool = False
     memory_bandwidth: float | None = None
     gpu_bandwidth: float | None = None
+    cores: int = 0
     devices: tuple[Device, ...] = ()
     missing: tuple[DeviceError, ...] = ()
 
@@ -109,6 +119,7 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
     layers = [0] * (gguf.block_count or 0 if gguf.tensors else 0)
     experts = [0] * len(layers)
     read = 0
+    multiplied = {True: 0, False: 0}
     share = _experts_used(gguf)
     tied = all(tensor.name != "output.weight" for tensor in gguf.tensors)
     for tensor in gguf.tensors:
@@ -118,7 +129,9 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
             layers[int(layer[1])] += tensor.size
             experts[int(layer[1])] += tensor.size * expert
         if tensor.name != "token_embd.weight" or tied:
-            read += int(tensor.size * share) if expert else tensor.size
+            used = share if expert else 1.0
+            read += int(tensor.size * used)
+            multiplied[tensor.type.name in PACKED_TYPES] += int(prod(tensor.shape) * used)
     return MemoryFacts(
         weights=gguf.model_size,
         layers=tuple(layers),
@@ -133,6 +146,8 @@ def facts_of(gguf: GGUFFile) -> MemoryFacts:
         positions=gguf.position_count or 0,
         head_lengths=(gguf.key_length, gguf.value_length),
         latent_attention=gguf.uses_latent_attention,
+        packed_weights=multiplied[True],
+        plain_weights=multiplied[False],
         experts=tuple(experts) if any(experts) else (),
         experts_used=share,
     )
@@ -188,10 +203,15 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
     0 if they are so few that prompts would be slow, or if the number of heads isn't known.
     """
     row = _row_bytes(facts)
-    scores = (_F32_BYTES + _F16_BYTES) * facts.heads * context_window
+    scores = scores_bytes(facts, 1, context_window)
     with_flash = row + _F16_BYTES * context_window
     batch = BATCH_TOKENS * with_flash // (row + scores + _F32_BYTES * context_window)
-    return batch if facts.heads and batch >= _SMALLEST_BATCH else 0
+    return batch // BATCH_STEP * BATCH_STEP if facts.heads else 0
+
+
+def scores_bytes(facts: MemoryFacts, tokens: int, context_window: int) -> int:
+    """Return the bytes of plain attention's scores for so many tokens at once: f32, and f16."""
+    return (_F32_BYTES + _F16_BYTES) * facts.heads * context_window * tokens
 
 
 def _row_bytes(facts: MemoryFacts) -> int:

@@ -26,6 +26,7 @@ def survey_machine(measure_bandwidth: bool = False) -> Machine:
         shared=any(gpu.shared for gpu in found),
         memory_bandwidth=hardware.memory_bandwidth() if measure_bandwidth else None,
         gpu_bandwidth=gpu_bandwidth,
+        cores=hardware.usable_cores() if measure_bandwidth else 0,
         devices=tuple(Device(gpu.device, gpu.name) for gpu in found),
         missing=missing,
     )

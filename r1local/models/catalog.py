@@ -11,11 +11,13 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from r1local.config.options import in_catalog
 from r1local.config.user_files import read_toml
 from r1local.errors import CatalogError, InvalidSetting, nearest
-from r1local.machine.memory import MemoryFacts
+from r1local.machine.memory import PACKED_TYPES, MemoryFacts
 
 #: The model that comes with r1local, so it needs no download.
 EMBEDDED_MODEL = "nano"
 
+#: How the quantizations begin of which most is in types that CPUs multiply faster.
+_PACKED = tuple(PACKED_TYPES)
 _PACKAGE = Path(__file__).parents[1]
 _Entry = TypeVar("_Entry")
 
@@ -281,6 +283,8 @@ def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None
     number = shape.latent_length or shape.key_value_heads * shape.head_length
     # Without a tensor table: everything except the vocabulary's two matrices is in equal layers.
     outside = 2 * shape.vocabulary_size * shape.embedding_length / (model.parameters or weights)
+    multiplied = model.active_parameters or model.parameters or 0
+    packed = quantization.startswith(_PACKED)
     return MemoryFacts(
         weights=weights,
         layers=(int(weights * max(0.0, 1 - outside) / shape.layers),) * shape.layers,
@@ -293,6 +297,8 @@ def facts_of_known(model: CatalogModel, quantization: str) -> MemoryFacts | None
         read_per_token=read,
         head_lengths=(shape.latent_length or shape.head_length,),
         latent_attention=bool(shape.latent_length),
+        packed_weights=multiplied if packed else 0,
+        plain_weights=0 if packed else multiplied,
         experts=_experts(model, shape, weights),
         experts_used=shape.experts_used / shape.experts if shape.experts else 1.0,
     )

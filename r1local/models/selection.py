@@ -41,6 +41,14 @@ class Selected:
         return of_model((self.typed, self.name), self.known, self.quantization, self.path)
 
     @property
+    def preference_name(self) -> str:
+        """The table of `config.toml` that is for this model in this quantization."""
+        if self.known is None:
+            return str(self.path.resolve())
+        several = self.quantization and self.known.path is None
+        return f"{self.known.name}:{self.quantization}" if several else self.known.name
+
+    @property
     def label(self) -> str:
         """What is opened, for people: the file's name."""
         return self.path.name

@@ -93,6 +93,8 @@ def _translated() -> Iterator[None]:
         raise ChatTemplateError(message, f"{error}; {HINT}") from error
     except MemoryError as error:
         raise ChatTemplateError(*TOO_LARGE) from error
+    except OverflowError as error:  # Jinja's words name its own constant
+        raise ChatTemplateError("the chat template counts too far", HINT) from error
     except Exception as error:
         reason = str(error).rstrip(".") or type(error).__name__
         hint = _GIVE_IT if isinstance(error, UndefinedError) else HINT

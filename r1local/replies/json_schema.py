@@ -121,7 +121,7 @@ def converted(text: str) -> Converted:
         raise GrammarError("the schema is nested too deep", "give a simpler one") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise GrammarError(
-            f"the schema has an impossible value: {error}", "see json-schema.org"
+            "a value in the schema is not of the kind that its keyword takes", "see json-schema.org"
         ) from error
     rules = {"root": root, **converter.rules, **_RULES}
     grammar = "\n".join(f"{name} ::= {rule}" for name, rule in rules.items())

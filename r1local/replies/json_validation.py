@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NoReturn
 
 from r1local.errors import GrammarError
@@ -139,13 +140,10 @@ def _read_schema(text: str) -> Any:
         if not isinstance(schema, dict | bool):
             raise GrammarError(f"{_shortened(text)} is not a JSON schema", "a schema is an object")
         _check(_validator_of(schema), schema)
-    except json.JSONDecodeError as error:
-        raise GrammarError(
-            f"the schema is not JSON: line {error.lineno}, column {error.colno}: {error.msg}",
-            "fix it there",
-        ) from error
     except ValueError as error:
-        raise GrammarError(f"the schema is not JSON: {error}", "fix it there") from error
+        raise GrammarError(
+            f"the schema is not JSON: {_why_not_json(error)}", "fix it there"
+        ) from error
     except RecursionError as error:
         raise GrammarError("the schema is nested too deep", "give a simpler one") from error
     return schema
@@ -159,6 +157,10 @@ def _check(kind: Any, schema: Any) -> None:
         kind.check_schema(schema)
     except SchemaError as error:
         place = error.json_path.removeprefix("$").removeprefix(".") or "its top"
+        if error.instance == inf:  # what Python reads 1e400 as
+            raise GrammarError(
+                f"the schema's number at {_shortened(place)} is too large", "give a smaller one"
+            ) from error
         raise GrammarError(
             f"the schema is not valid at {_shortened(place)}: {_shortened(error.message)}",
             "see json-schema.org",
@@ -186,7 +188,7 @@ def _judge(answer: str, schema_text: str) -> Verdict:
     try:
         value = json.loads(answer, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        return Verdict(False, f"it is not JSON: {_shortened(str(error))}")
+        return Verdict(False, f"it is not JSON: {_why_not_json(error)}")
     schema = json.loads(schema_text)
     kind = _validator_of(schema)
     # An empty registry, because the library's own would fetch what a reference names.
@@ -204,7 +206,23 @@ def _judge(answer: str, schema_text: str) -> Verdict:
 
 def _refuse_constant(name: str) -> NoReturn:
     """Raise an error for NaN and Infinity, which Python reads but JSON doesn't have."""
-    raise ValueError(f"{name} is not JSON")
+    raise _NoNumber(f"{name} is no number there")
+
+
+class _NoNumber(ValueError):
+    """A word that Python reads as a number but JSON doesn't have."""
+
+
+def _why_not_json(error: Exception) -> str:
+    """Return what is wrong with a text that Python's parser refuses."""
+    match error:
+        case json.JSONDecodeError():
+            return f"line {error.lineno}, column {error.colno} can't be read"
+        case RecursionError():
+            return "it is nested too deep"
+        case _NoNumber():
+            return str(error)
+    return "a number in it is too long"
 
 
 def _refuse_reference(reference: object) -> NoReturn:

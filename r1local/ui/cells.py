@@ -22,6 +22,8 @@ _STEADY = (
 # selectors and joiners is listed above.
 _UNSTEADY = re.compile(rf"[{_STEADY}]?[^{_STEADY}\x00-\x1f\x7f]+")
 
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
+
 
 def clusters(text: str) -> Iterator[str]:
     """Yield the graphemes of a text."""
@@ -85,8 +87,12 @@ def guarded(cluster: str, cells: int) -> str:
     afterwards the cursor is put back to the start (DECSC, DECRC) and moved on (CUF); see xterm's
     control sequences. The next character overwrites what exceeds the cells. Therefore the rest
     of the row has to be painted as well.
+
+    A joiner at the end, which a stream may have been cut after, gets a non-joiner: tmux joins
+    the next character that it is sent, wherever that stands (screen_write_cell in its 3.3a).
     """
-    return f"\x1b[K\x1b7{cluster}\x1b8\x1b[{cells}C" if cells else cluster
+    shown = f"{cluster}{_NON_JOINER}" if cluster.endswith(_JOINER) else cluster
+    return f"\x1b[K\x1b7{shown}\x1b8\x1b[{cells}C" if cells else shown
 
 
 def steadied(text: str) -> str:

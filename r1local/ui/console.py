@@ -16,7 +16,7 @@ from r1local.ui.safe_text import unbroken, visible, visible_line
 _LONGEST_LINE = 600
 
 
-def console_for(stream: TextIO) -> Console:
+def console_for(stream: IO[str]) -> Console:
     """Return the console of `stream`, which prints text as it is, without markup or highlights.
 
     Honours NO_COLOR, TERM and COLUMNS as rich does. FORCE_COLOR asks for colours only: it

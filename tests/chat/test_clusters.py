@@ -85,13 +85,8 @@ def test_what_was_scrolled_is_what_a_fresh_paint_shows(scripted: Scripted, colum
             assert_whole(scrolled)
 
 
-# A row of the status line is now and then left with a joiner of an emoji that was above it, where
-# the row is 40 cells wide and tokens come at tens of thousands a second. Known, not yet mended.
-LEFT_JOINER = pytest.mark.xfail(reason="a joiner may stay in the status line", strict=False)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [pytest.param(40, marks=LEFT_JOINER), 80, 200])
+@pytest.mark.parametrize("columns", [40, 80, 200])
 def test_what_was_scrolled_in_tmux_is_what_a_fresh_paint_shows(
     scripted: Scripted, columns: int
 ) -> None:

@@ -90,14 +90,18 @@ def test_what_is_available(homes: Homes) -> None:
     fill(homes)
     rows = [line.split("\t") for line in r1local("list", "--available").stdout.splitlines()]
     named = {row[0]: row[1:] for row in rows}
-    assert named["NAME"] == ["QUANT", "SIZE", "CONTEXT", "FIT", "HERE", "ABOUT"]
+    assert named["NAME"] == ["QUANT", "SIZE", "CONTEXT", "FIT", "TOKENS/S", "HERE", "ABOUT"]
     assert named["r1-distill-qwen-7b"][:2] == ["Q4_K_M", "4.7 GB"]
-    assert [named[name][4] for name in ("r1-distill-qwen-7b", "r1", "nano")] == ["yes", "no", "yes"]
+    assert [named[name][5] for name in ("r1-distill-qwen-7b", "r1", "nano")] == ["yes", "no", "yes"]
+    assert re.fullmatch(r"~[\d.]+-[\d.]+", named["r1-distill-qwen-7b"][4])
+    assert named["r1"][4] == "?"
     assert named["r1"][2:4] == ["-", "no"]
     known = json.loads(r1local("list", "--available", "--format", "json").stdout)
     seven = next(model for model in known if model["name"] == "r1-distill-qwen-7b")
     assert (seven["installed"], seven["size"]) == (True, 4_683_073_504)
     assert "7b" in seven["aliases"]
+    least, most = seven["tokens_per_s"]
+    assert 0 < least < most
 
 
 def test_problems_of_the_users_file_are_told(homes: Homes) -> None:
@@ -168,6 +172,17 @@ def test_on_a_screen(homes: Homes, columns: int, headings: list[str]) -> None:
     assert re.split(r"\s{2,}", head.strip()) == headings
     assert len(rows) == 6
     assert not any(re.search(r"^\s", row) for row in rows)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+def test_what_is_available_on_a_screen_of_80() -> None:
+    from testing.pseudo_terminal import PseudoTerminal
+
+    with PseudoTerminal([*COMMAND, "list", "--available"], columns=80) as terminal:
+        assert terminal.finish() == 0
+    head, *rows = terminal.text().splitlines()
+    assert head.split() == ["NAME", "QUANT", "SIZE", "CONTEXT", "FIT", "TOKENS/S", "HERE"]
+    assert any("~" in row for row in rows)
 
 
 COLUMNS = (

@@ -132,6 +132,9 @@ def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scri
         ('{"type": "string", "maxLength": 99999999999999999999}', "the schema is too large"),
         ("[[[[", "the schema is not JSON: line 1"),
         ("[" * 100_000, "the schema is nested too deep"),
+        ('{"minLength": 1e400}', "the schema's number at minLength is too large"),
+        ('{"minimum": NaN}', "the schema is not JSON: NaN is no number there"),
+        (f'{{"minimum": {"9" * 5_000}}}', "the schema is not JSON: a number in it is too long"),
         ("3", "3 is not a JSON schema"),
         ('"x"', '"x" is not a JSON schema'),
     ],
@@ -833,6 +836,7 @@ def test_the_exit_code_is_of_the_reply_without_its_loops(
     monkeypatch.setattr("sys.argv", ["r1local", "run", "hi", "-m", str(scripted("")), *arguments])
     with Path(os.devnull).open() as nothing, pytest.raises(SystemExit) as ended:
         monkeypatch.setattr("sys.stdin", nothing)
+        monkeypatch.setattr("os._exit", sys.exit)
         main()
     assert (ended.value.code, capsys.readouterr().out) == (code, out)
 

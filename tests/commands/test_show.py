@@ -189,6 +189,6 @@ def test_the_card_on_a_screen(
     head = next(row for row in terminal.rows if "tokens/s" in row)
     assert head.split() == ["file", *contexts, "tokens/s"]
     plan = next(row for row in terminal.rows if row.startswith("Q4_K_M"))
-    assert plan.split() == ["Q4_K_M", "4.0", *["8.0", "part"] * len(contexts), "4.0-8.2"]
+    assert plan.split() == ["Q4_K_M", "4.0", *["8.0", "part"] * len(contexts), "~4.0-8.2"]
     assert "\x1b[31m" not in terminal.getvalue()
     assert "Free here: 16.0 GiB of memory, 8.0 GiB on the GPU" in terminal.shown.replace("\n", " ")

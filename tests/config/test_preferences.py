@@ -94,3 +94,9 @@ def test_a_model_is_known_by_what_is_typed_and_by_the_catalogs_names(tmp_path: P
     assert of_it.entry["temperature"] == 0.6
     write_config("[models.7b]\ncontext = 8_192\n")
     assert place_of("context", of_it) == (8_192, 'config.toml [models."7b"]')
+
+
+def test_two_tables_of_one_model_are_refused() -> None:
+    write_config('[models."nano"]\ntop_k = 3\n[models."NANO"]\ntop_k = 4\n')
+    with pytest.raises(InvalidSetting, match=r'\[models\."nano"\] and \[models\."NANO"\]'):
+        settings_in_force()

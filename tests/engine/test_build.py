@@ -35,7 +35,7 @@ def test_a_llama_cpp_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PYTHONPATH", path)
     command = [sys.executable, "-m", "r1local.engine.build"]
     told = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
-    assert told["error"] == "llama.cpp could not be loaded"
+    assert told["error"] == "llama.cpp's library can't be loaded"
     assert "libllama.so: cannot open" in told["hint"]
 
 

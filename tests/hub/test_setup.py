@@ -1,6 +1,8 @@
 """Proxies, certificates, addresses and tokens that can't be used."""
 
 import gc
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from huggingface_hub.utils import close_session
 
 from r1local.errors import HubError, HubMisconfigured
 from r1local.hub import client as adapter
+from testing.command import COMMAND
 from testing.loopback_hub import Hub
 from testing.loopback_proxy import listener, socks5_proxy
 from testing.one_file_hub import DATA, located, use_endpoint
@@ -129,3 +132,15 @@ def test_socks(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
             assert b"".join(piece.chunks) == DATA[10:20]
         assert len(proxy.targets) == 2  # the hub, and the server of its bytes
     assert hub.byte_requests()
+
+
+def test_a_setting_that_can_not_be_read_is_named() -> None:
+    done = subprocess.run(
+        [*COMMAND, "pull", "7b"],
+        env=os.environ | {"HF_HUB_DOWNLOAD_TIMEOUT": "soon"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "error: the value of HF_HUB_DOWNLOAD_TIMEOUT can't be used\n" in done.stderr
+    assert done.returncode == 1

@@ -133,3 +133,9 @@ def test_what_a_template_lacks_can_be_given() -> None:
 )
 def test_texts_of_messages_are_followed(source: str, runs: list[list[int]]) -> None:
     assert [list(run) for run in rendered(source)["runs"]] == runs
+
+
+def test_a_range_too_long_is_said_in_our_words() -> None:
+    error = rendered("{% for i in range(1000000) %}{% endfor %}")["error"]
+    assert error[0] == "the chat template counts too far"
+    assert "RANGE" not in error[1]

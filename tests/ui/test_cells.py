@@ -1,10 +1,14 @@
 """Cells of a terminal: counted by grapheme, and cut there only."""
 
+import shlex
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.ui.cells import cell_len, chop, cut, fitted, is_steady, steadied
+from testing.tmux import running_tmux
 
 TEXTS = st.text(st.sampled_from("ab 1日。é\u0301कि्षด️‍👩💻🏽🇯🇵❤☁️한\u1112\u1161\u11ab"), max_size=30)
 
@@ -49,3 +53,13 @@ def test_what_terminals_disagree_about_is_guarded() -> None:
     assert steadied("a 1 日本 ─ é\n\x1b[1m") == "a 1 日本 ─ é\n\x1b[1m"
     assert steadied("a🇯🇵b") == "a\x1b[K\x1b7🇯🇵\x1b8\x1b[2Cb"
     assert not is_steady("e\u0301") and not is_steady("☁") and is_steady("…•▸")
+
+
+def test_a_joiner_at_the_end_joins_nothing_that_is_painted_later() -> None:
+    rows = ["ab", steadied("x👩\u200d"), "1░2"]
+    program = f"print({chr(10).join(rows)!r}, end='', flush=True); input()"
+    with running_tmux() as tmux:
+        tmux.start(shlex.join([sys.executable, "-c", program]))
+        tmux.wait_for("1░2")
+        assert tmux.shown.split()[2] == "1░2"
+        assert tmux.shown.split()[1].rstrip("\u200c\u200d") == "x👩"

@@ -7,8 +7,8 @@ from tools.benchmarks.harness import INSTALLED, Options, alternate, compare, sec
 
 
 def compare_help(options: Options) -> None:
-    """Compare the wall time of `--help`."""
-    for command in ([INSTALLED, "--help"], [INSTALLED, "run", "--help"]):
+    """Compare the wall time of `--help` and `list`."""
+    for command in ([INSTALLED, "--help"], [INSTALLED, "run", "--help"], [INSTALLED, "list"]):
         ours, theirs = alternate(
             options.rounds, partial(seconds_of, command), partial(seconds_of, ["llm", "--help"])
         )

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from r1local.ui.safe_text import unbroken, visible_line
+from r1local.units import speed_words
 
 _SCORES = {
     "aime_2024": "AIME 2024",
@@ -29,12 +30,13 @@ _LEGEND = (
     " Sizes include the file, the KV cache and work space, in GiB."
 )
 _ESTIMATE = (
-    "Speeds are estimates for an empty context: 50 to 85 % of what the memory's bandwidth allows."
+    "Speeds are for an empty context. Those with ~ are estimates, by the memory's bandwidth and"
+    " the number of cores, and by what `r1local bench` measured of other models."
 )
 #: Contexts in tokens, the most informative about a machine first.
 _TELLING = (8_192, 32_768, 4_096, 131_072)
 #: Width of a context's column in a plan, and of all other columns together.
-_CONTEXT_WIDTH, _FIXED_WIDTH = 11, 32
+_CONTEXT_WIDTH, _FIXED_WIDTH = 11, 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ class ContextPlan:
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """A quantization's plans, and its tokens per second, `slowest` to `fastest`, 0 if unknown."""
+    """A quantization's plans, and its tokens per second, `slowest` to `fastest`, 0 if unknown.
+
+    `measured` means that a benchmark measured them; otherwise they are an estimate.
+    """
 
     quantization: str
     weights: int
@@ -58,6 +63,7 @@ class VariantPlan:
     contexts: tuple[ContextPlan, ...]
     slowest: float
     fastest: float
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
     for variant in variants:
         plans = {plan.context: plan for plan in variant.contexts}
         cells = [_cell(plans[context]) for context in contexts]
-        speed = _speed(variant)
+        speed = speed_words(variant.slowest, variant.fastest, measured=variant.measured)
         table.add_row(variant.quantization, _gib(variant.weights), *cells, speed)
     return table
 
@@ -158,10 +164,3 @@ def _shown_contexts(variants: Sequence[VariantPlan], width: int) -> list[int]:
 
 def _cell(plan: ContextPlan) -> Text:
     return Text(f"{_gib(plan.total)} ").append(f"{_SHORT[plan.fit]:<4}", _STYLES[plan.fit])
-
-
-def _speed(variant: VariantPlan) -> str:
-    if not variant.fastest:
-        return "?"
-    digits = 0 if variant.slowest >= 10 else 1
-    return f"{variant.slowest:.{digits}f}-{variant.fastest:.{digits}f}"

@@ -1,0 +1,131 @@
+"""What the commands that people wait for are to do, from values: read by Typer, or without it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from r1local.config.options import ModelFormat
+from r1local.errors import UsageError
+
+#: A parsed command: runs it and returns the exit code.
+Command: TypeAlias = Callable[[], int]
+
+_CHAT_HINT = "see r1local chat --help"
+#: Options that ask for an answer, and why `--thinking only` excludes them.
+_WANT_AN_ANSWER = {
+    "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
+    "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
+    "votes": "--votes compares answers, but --thinking only leaves them out",
+}
+
+
+def run_command(
+    given: Mapping[str, Any],
+    prompt: str | None = None,
+    *,
+    files: Sequence[Path] = (),
+    json_schema: str | None = None,
+    grammar: Path | None = None,
+) -> Command:
+    """Return a call of `run`.
+
+    Args:
+        given: the values of options, by their names.
+
+    Raises:
+        UsageError: the options contradict each other.
+    """
+    if json_schema is not None and grammar is not None:
+        raise _conflict("--json-schema and --grammar can't be combined")
+    if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
+        raise _conflict("--confidence and --answer-pattern need --votes")
+
+    def answer() -> int:
+        from r1local.commands.run import RunOptions, run
+        from r1local.config.preferences import settings_in_force, value_in
+
+        chosen = settings_in_force(given)
+        thinking = value_in(chosen, "thinking")
+        conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
+        if thinking == "only" and conflicts:
+            if "thinking" in given:
+                raise _conflict(conflicts[0])
+            thinking = "show"  # the command line overrides a preference
+        asked = RunOptions(
+            prompt=prompt,
+            files=tuple(files),
+            model=given.get("model"),
+            thinking=thinking,
+            output_format=value_in(chosen, "format"),
+            answer_only=value_in(chosen, "answer-only"),
+            verbose=value_in(chosen, "verbose"),
+            given={**given, "no-think": False} if thinking == "only" else given,
+            json_schema=json_schema,
+            grammar=grammar,
+            reads_stdin=not value_in(chosen, "no-stdin"),
+        )
+        if "votes" not in given:
+            return run(asked)
+        from r1local.commands.vote import vote
+
+        return vote(asked, given["votes"])
+
+    return answer
+
+
+def chat_command(
+    given: Mapping[str, Any],
+    name: str | None = None,
+    resume: bool = False,
+    session: str | None = None,
+) -> Command:
+    """Return a call of `chat`.
+
+    Args:
+        given: the values of options, by their names.
+        name: the session to resume.
+
+    Raises:
+        UsageError: the options contradict each other.
+    """
+    if name and (session or not resume):
+        raise UsageError(f"{name!r} names a session: give it with --resume alone", _CHAT_HINT)
+    if given.get("no-save") and (resume or session):
+        raise UsageError("--no-save can't be combined with --resume or --session", _CHAT_HINT)
+
+    def talk() -> int:
+        from r1local.commands.chat import ChatOptions, chat
+        from r1local.config.preferences import settings_in_force, value_in
+
+        chosen = settings_in_force(given)
+        # Someone who names a session wants it saved, whatever the preference says.
+        save = bool(resume or session) or not value_in(chosen, "no-save")
+        return chat(
+            ChatOptions(
+                model=given.get("model"),
+                session=name or session,
+                resume=resume,
+                save=save,
+                inline=value_in(chosen, "inline"),
+                vi=value_in(chosen, "vi"),
+                verbose=value_in(chosen, "verbose"),
+                given=given,
+            )
+        )
+
+    return talk
+
+
+def list_command(available: bool = False, output_format: ModelFormat = "text") -> Command:
+    """Return a call of `list`."""
+
+    def listing() -> int:
+        from r1local.commands.list_models import ListOptions, list_models
+
+        return list_models(ListOptions(available, output_format))
+
+    return listing
+
+
+def _conflict(message: str) -> UsageError:
+    return UsageError(message, "see r1local run --help")

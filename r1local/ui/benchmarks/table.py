@@ -1,0 +1,82 @@
+"""The figures of a benchmark in words and as a table."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from r1local.events.benchmark import UNITS, Figure, FigureKind
+from r1local.ui.tables import Column, print_table
+from r1local.units import memory_size
+
+_WORDS: dict[FigureKind, str] = {
+    "load_cold": "load, from the disk",
+    "load_warm": "load, from memory",
+    "first_token": "first token, prompt of {at}",
+    "reply": "a whole reply",
+    "prompt": "prompt at depth {at}",
+    "generation": "generation at depth {at}",
+    "votes": "votes: {at} at once",
+    "memory": "peak memory, depth {at}",
+    "gpu_memory": "GPU memory, depth {at}",
+}
+
+
+def words_of(figure: Figure) -> str:
+    """Return what a figure is about."""
+    words = _WORDS[figure.kind].format(at=f"{figure.at:,}")
+    return f"{words}, {figure.variant}" if figure.variant else words
+
+
+def print_figures(console: Console, figures: Sequence[Figure], others: Sequence[Figure]) -> None:
+    """Print figures with their median, spread and runs, and the ratio to another program's.
+
+    Args:
+        others: what llama-bench measured; those of the same kind and depth are compared.
+    """
+    columns = [
+        Column("MEASURED", [words_of(figure) for figure in figures], 9),
+        Column("MEDIAN", [_value(figure, figure.median) for figure in figures], 8, right=True),
+        Column("SPREAD", [_spread(figure) for figure in figures], 3, right=True),
+        Column("RUNS", [str(len(figure.runs)) for figure in figures], 1, right=True),
+    ]
+    if others:
+        medians = {(other.kind, other.at): other.median for other in others}
+        theirs = [(f, medians.get((f.kind, f.at))) for f in figures]
+        columns += [
+            Column("LLAMA-BENCH", [_value(f, m) if m else "" for f, m in theirs], 4, right=True),
+            Column("RATIO", [f"{f.median / m:.2f}" if m else "" for f, m in theirs], 6, right=True),
+        ]
+    print_table(console, columns)
+
+
+def described(figure: Figure) -> dict[str, object]:
+    """Return a figure as a JSON object."""
+    return {
+        "kind": figure.kind,
+        "at": figure.at,
+        "variant": figure.variant,
+        "unit": UNITS[figure.kind],
+        "median": figure.median,
+        "least": figure.least,
+        "most": figure.most,
+        "runs": list(figure.runs),
+    }
+
+
+def _spread(figure: Figure) -> str:
+    if len(figure.runs) == 1:
+        return ""
+    return f"{_number(figure, figure.least)}-{_number(figure, figure.most)}"
+
+
+def _value(figure: Figure, value: float) -> str:
+    unit = UNITS[figure.kind]
+    return _number(figure, value) if unit == "bytes" else f"{_number(figure, value)} {unit}"
+
+
+def _number(figure: Figure, value: float) -> str:
+    unit = UNITS[figure.kind]
+    if unit == "bytes":
+        return memory_size(int(value))
+    digits = 0 if value >= 1_000 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}" if unit == "tokens/s" else f"{value:.3f}"
