@@ -44,6 +44,8 @@ from r1local.replies.settings import ReplySettings
 Message: TypeAlias = dict[str, Any]
 #: The most bytes of a message: documents have at most 64 MiB each, and JSON may escape them.
 LONGEST = 2**30
+#: What an engine does: programs may have it open without asking anything.
+State: TypeAlias = Literal["loading", "idle", "open", "replying"]
 T = TypeVar("T")
 
 _EVENTS: dict[str, type[Event]] = {
@@ -110,7 +112,7 @@ class Status:
     path: str
     versions: Versions
     pid: int
-    state: Literal["loading", "idle", "open", "replying"]
+    state: State
     clients: int
     memory: int
     idle_since: float | None

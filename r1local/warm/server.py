@@ -37,6 +37,7 @@ from r1local.warm.messages import (
     Opened,
     PromptFacts,
     Question,
+    State,
     Status,
     decode,
     encode,
@@ -133,20 +134,23 @@ class Host:
 
     def status(self) -> Status:
         """Return how the engine stands."""
-        runner = self.runner
-        idle, stays = self._idle_since, self.keep_alive
-        if runner is None:
-            return self._status("loading")
-        engine = runner.engine
-        state = "replying" if runner.replying else "idle" if idle else "open"
-        until = idle + stays if idle is not None and stays is not None else None
-        return self._status(
-            state,
+        idle, stays, runner = self._idle_since, self.keep_alive, self.runner
+        engine = runner.engine if runner else None
+        busy = runner is not None and runner.replying
+        loaded: State = "replying" if busy else "idle" if idle else "open"
+        return Status(
+            model=self.model,
+            path=str(self.path),
+            versions=self.versions,
+            pid=os.getpid(),
+            state=loaded if engine else "loading",
+            clients=len(self.clients),
+            memory=resident_memory(),
             idle_since=idle,
-            until=until,
-            details=engine.details,
-            context_window=engine.context_window,
-            at_once=engine.at_once,
+            until=idle + stays if idle is not None and stays is not None else None,
+            details=engine.details if engine else "",
+            context_window=engine.context_window if engine else None,
+            at_once=engine.at_once if engine else 0,
         )
 
     @property
@@ -154,19 +158,6 @@ class Host:
         """The engine's user, once it is loaded."""
         done = self.outcome.done() and not self.outcome.cancelled()
         return self.outcome.result() if done and not self.outcome.exception() else None
-
-    def _status(self, state: Any, **more: Any) -> Status:
-        given = {"idle_since": None, "until": None} | more
-        return Status(
-            model=self.model,
-            path=str(self.path),
-            versions=self.versions,
-            pid=os.getpid(),
-            state=state,
-            clients=len(self.clients),
-            memory=resident_memory(),
-            **given,
-        )
 
 
 @asynccontextmanager
