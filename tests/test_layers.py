@@ -135,6 +135,8 @@ OF_ENGINES = {
     "replies.local",
     "replies.request",
     "replies.scheduler",
+    "warm.engine",
+    "warm.starting",
 }
 
 
@@ -194,7 +196,17 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"], ["doctor"]],
+    [
+        [],
+        ["run"],
+        ["pull"],
+        ["list"],
+        ["bench"],
+        ["sessions"],
+        ["sessions", "search"],
+        ["doctor"],
+        ["ps"],
+    ],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

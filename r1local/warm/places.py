@@ -10,6 +10,7 @@ import socket
 import stat
 import struct
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +99,24 @@ def private_folder() -> Path:
     if stat.S_IMODE(facts.st_mode) & 0o077:
         raise WarmEngineError(f"others may enter {folder}", f"type: chmod 700 {folder}")
     return folder
+
+
+def lock(place: Place) -> int | None:
+    """Take a place for as long as this process lives; None if another process has it."""
+    import fcntl  # there is none on Windows
+
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(place.lock, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        with suppress(FileNotFoundError):
+            if os.fstat(descriptor).st_ino == place.lock.stat().st_ino:
+                return descriptor
+        os.close(descriptor)  # the process that had it has just ended, and removed the file
 
 
 def check_peer(connection: socket.socket) -> int:

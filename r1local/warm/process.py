@@ -19,7 +19,7 @@ from threading import Thread
 from typing import Any
 
 from r1local.errors import LoadingCancelled, R1LocalError, WarmEngineError
-from r1local.warm.places import Place
+from r1local.warm.places import Place, lock
 from r1local.warm.task import READY, TAKEN, Task
 
 _log = logging.getLogger("r1local.warm")
@@ -33,8 +33,8 @@ def main() -> None:
     os.setsid()
     os.chdir("/")
     place = Place(Path(task.socket))
-    lock = _lock(place)
-    if lock is None:
+    held = lock(place)
+    if held is None:
         os.write(1, TAKEN)
         return
     ready = _leave_terminal(place)
@@ -47,23 +47,6 @@ def main() -> None:
     # llama.cpp's own end may take long, and the system frees everything.
     logging.shutdown()
     os._exit(0)
-
-
-def _lock(place: Place) -> int | None:
-    """Lock the place for as long as this process lives; None if another one has it."""
-    import fcntl  # there is none on Windows
-
-    while True:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(place.lock, flags, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return None
-        with suppress(FileNotFoundError):
-            if os.fstat(descriptor).st_ino == place.lock.stat().st_ino:
-                return descriptor
-        os.close(descriptor)  # the process that had it has just ended, and removed the file
 
 
 def _leave_terminal(place: Place) -> int:

@@ -2,15 +2,18 @@
 
 A process that has engines of its own shares one of them like this, in its event loop:
 
-    runner = Runner(engine)
-    runner.start()
-    host = Host("7b", path)
-    host.open(runner)
-    async with sharing(place_for(key_of(path, plain_settings)), host):
-        …
+    wanted = Wanted("7b", path, plain_settings(settings), at_once, None)
+    if lock(wanted.place) is not None:  # otherwise another process keeps such an engine
+        host = Host(wanted.model, path, on_stop)
+        runner = Runner(engine)
+        runner.start()
+        host.open(runner)
+        async with sharing(wanted.place, host):
+            …
 
-`run` and `chat` then find it for the same file and settings of loading. Such a host stays as long
-as it is shared, and calls `on_stop` when `r1local stop` asks it to go.
+`run` and `chat` then find it for the same file and settings of loading, and `ps` lists it. It
+stays for as long as it is shared; `on_stop` is called when `r1local stop` asks it to go. What the
+process itself wants of the engine it asks the runner, too.
 """
 
 import asyncio
