@@ -169,11 +169,8 @@ class Connection:
     def leave(self) -> None:
         """Have the engine's process end if no other program has it open, and wait for that."""
         with suppress(EngineGone):
-            self.ask("stop", unless_open=True)
-            number = self.ask("status")
-            while (message := self.receive(TIME_TO_END_S)) and message.get("id") != number:
-                pass
-            if message is None or message["status"]["clients"] <= 1:
+            number = self.ask("stop", unless_open=True)
+            if self.answer(number, lambda: False, _PATIENCE_S)["stops"]:
                 self._ends(TIME_TO_END_S)
 
     def _ends(self, seconds: float) -> bool:

@@ -22,6 +22,7 @@ from r1local.replies.engine import (
 )
 from r1local.replies.settings import ReplySettings
 from r1local.warm.client import LOOK_INTERVAL_S, TIME_TO_END_S, Connection, EngineGone, read_or_gone
+from r1local.warm.kept import stop_unused
 from r1local.warm.messages import Message, PromptFacts, Question, plain, read_happening
 from r1local.warm.starting import Found, Wanted, find
 
@@ -158,9 +159,8 @@ class WarmEngine:
         at_once: int | None = None,
     ) -> "WarmEngine":
         """Leave this engine, which ends if nobody else has it, and find one that is like that."""
-        if not self.closed:
-            self._connection.leave()
         self.close()
+        stop_unused(self._wanted.place)
         return WarmEngine.open(self._wanted.with_(context, at_once), cancelled)
 
     def close(self) -> None:

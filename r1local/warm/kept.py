@@ -1,7 +1,7 @@
 """Which engines are kept in memory, and giving them up."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from r1local.errors import WarmEngineError
 from r1local.warm.client import Connection, EngineGone
@@ -27,6 +27,14 @@ def stop(place: Place) -> bool:
     """End the process that has an engine; return whether there is none any more."""
     with connected(place) as connection:
         return connection is None or connection.stop()
+
+
+def stop_unused(place: Place) -> None:
+    """End the process that has an engine, unless a program has it open."""
+    with connected(place) as connection, suppress(EngineGone, WarmEngineError):
+        if connection:
+            connection.greeting()
+            connection.leave()
 
 
 def give_up_idle(but: Place) -> bool:

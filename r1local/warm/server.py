@@ -339,8 +339,10 @@ class _Connection:
         self.send({"id": message["id"], "status": plain(self._host.status())})
 
     def _stop(self, message: Message) -> None:
-        """Stop; if only the last one's leaving is to end it, not while others have it open."""
-        if not message.get("unless_open") or not self._others:
+        """Have the host stop; unless others have the engine open, if that was said."""
+        stops = not (message.get("unless_open") and self._others)
+        self.send({"id": message["id"], "stops": stops})
+        if stops:
             _log.info("asked to stop")
             self._host.stop()
 

@@ -148,7 +148,7 @@ def test_two_programs_are_answered_at_the_same_time(slow: Path) -> None:
             events = generate(engine, HI, EXACT, Control())
             first = next(events)
             both.wait()
-            found.append(answer_of([first, *events]))
+            found.append(answer_of([first, *events])[-5:])
 
     threads = [threading.Thread(target=program) for _ in range(2)]
     for thread in threads:
