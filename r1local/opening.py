@@ -10,12 +10,12 @@ from r1local.config.preferences import Settings, value_in
 from r1local.engine.library import log
 from r1local.errors import WarmEngineError
 from r1local.events.reply import Notice
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
 
 
 def open_engine(
-    selected: Selected,
+    selected: Chosen,
     settings: Settings,
     cancelled: Callable[[], bool],
     *,
@@ -32,19 +32,24 @@ def open_engine(
         meanwhile: entered while llama.cpp reads the model.
 
     Raises:
-        R1LocalError: the model can't be loaded as the settings say.
+        R1LocalError: the model can't be loaded as the settings say, or its server refuses.
         LoadingCancelled: `cancelled` returned True.
     """
-    keep_alive, notices = value_in(settings, "keep-alive"), []
+    if isinstance(selected, RemoteModel):
+        from r1local.endpoints.engine import RemoteEngine  # a model in a file needs no network
+
+        endpoint, model = selected.endpoint, selected.model
+        return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
+    keep_alive = value_in(settings, "keep-alive")
     if not value_in(settings, "no-daemon") and (keep_alive or _some_are_kept()):
         try:
-            return _warm(selected, settings, cancelled, at_once, keep_alive)
-        except LookupError:
-            pass
+            if engine := _warm(selected, settings, cancelled, at_once, keep_alive):
+                return engine
         except WarmEngineError as error:
             if keep_alive:
-                notices = [Notice("engine", f"{error.message}: the model isn't kept in memory")]
-    return _local(selected, settings, cancelled, at_once, notices, meanwhile)
+                told = Notice("engine", f"{error.message}: the model isn't kept in memory")
+                return _local(selected, settings, cancelled, at_once, meanwhile, told)
+    return _local(selected, settings, cancelled, at_once, meanwhile)
 
 
 def show_log(show: Callable[[str], None] | None) -> None:
@@ -57,10 +62,10 @@ def _local(
     settings: Settings,
     cancelled: Callable[[], bool],
     at_once: int,
-    notices: list[Notice],
     meanwhile: AbstractContextManager[object] | None,
+    *told: Notice,
 ) -> Engine:
-    """Load the model in this process; `notices` are said first."""
+    """Load the model in this process; `told` is said first."""
     from r1local.models.loading import load, load_options  # not for an engine that is elsewhere
 
     options = replace(load_options(settings), sequences=at_once)
@@ -69,7 +74,7 @@ def _local(
     from r1local.replies.local import LocalEngine
 
     engine = LocalEngine(selected.path, loaded)
-    engine.notices = (*notices, *engine.notices)
+    engine.notices = (*told, *engine.notices)
     return engine
 
 
@@ -79,18 +84,20 @@ def _warm(
     cancelled: Callable[[], bool],
     at_once: int,
     keep_alive: float | None,
-) -> Engine:
-    """Find an engine that stays in memory, or start it.
+) -> Engine | None:
+    """Find an engine that stays in memory, or start it; None if there is none, and none is to stay.
 
     Raises:
-        LookupError: there is none, and none is to stay.
         WarmEngineError: there can't be one.
     """
     from r1local.warm.engine import WarmEngine
-    from r1local.warm.starting import Wanted, plain_settings
+    from r1local.warm.starting import NoneKept, Wanted, plain_settings
 
     wanted = Wanted(selected.name, selected.path, plain_settings(settings), at_once, keep_alive)
-    return WarmEngine.open(wanted, cancelled)
+    try:
+        return WarmEngine.open(wanted, cancelled)
+    except NoneKept:
+        return None
 
 
 def _some_are_kept() -> bool:

@@ -80,7 +80,7 @@ class Found:
     replaced: Versions | None = None
 
 
-class NoneKept(LookupError):
+class NoneKept(Exception):
     """No such engine is in memory, and none was to be started."""
 
 
