@@ -118,6 +118,8 @@ def find(wanted: Wanted, cancelled: Callable[[], bool]) -> Found:
         try:
             versions = connection.greeting().versions
             if versions != our_versions():
+                if wanted.keep_alive is None:
+                    raise NoneKept
                 _replace(connection, versions)
                 replaced = versions
                 continue

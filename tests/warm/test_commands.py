@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -57,6 +58,14 @@ def test_without_the_option_a_model_that_is_in_memory_is_used_unless_that_is_ref
     assert used["usage"]["cached_tokens"] > 0
     alone = json.loads(command("run", *QUESTION, "--format", "json", "--no-daemon").stdout)
     assert alone["usage"]["cached_tokens"] == 0
+
+
+def test_without_the_option_nothing_of_it_is_imported() -> None:
+    asked = [sys.executable, "-X", "importtime", "-m", "r1local", "run", *QUESTION]
+    told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, check=True).stderr
+    assert b"r1local.opening" in told
+    assert b"r1local.warm" not in told
+    assert b"asyncio" not in told
 
 
 def test_the_process_is_nobody_s_and_says_nothing(engines: Path) -> None:
@@ -162,6 +171,8 @@ def test_a_folder_that_others_may_enter_isn_t_used(engines: Path) -> None:
 def test_an_idle_engine_of_another_version_is_replaced() -> None:
     older_process(wanted())
     (before,) = pids()
+    assert command("run", *QUESTION).stderr == ""
+    assert pids() == [before]
     result = run_kept(*QUESTION)
     assert "the model was in memory for r1local 0.0.9" in result.stderr
     assert result.stdout == "**2 + 2 = \\boxed{4}**\n"
