@@ -36,6 +36,9 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 #: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 
+#: Where drafts come from: whatever pays, nothing, or the texts so far.
+DraftSource: TypeAlias = Literal["auto", "none", "ngram"]
+
 #: How several devices divide a model: by layers, by the rows of its matrices, so that all compute
 #: every layer together, or not at all.
 SplitMode: TypeAlias = Literal["layer", "row", "tensor", "none"]
@@ -345,6 +348,12 @@ OPTIONS: tuple[Option, ...] = (
         "CPU threads to read prompts with.",
         otherwise="as many as --threads",
         field="prompt_threads",
+    ),
+    _loading(
+        "draft",
+        Choice.of(*get_args(DraftSource)),
+        "Guess tokens from the text so far and check several at once.",
+        "auto",
     ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),
     _loading(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from r1local.engine.devices import gpus
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, LoadingCancelled
 from r1local.events.benchmark import BenchmarkEvent, Figure, FigureKind, LeftOut, Step
 from r1local.gguf.file import read_gguf

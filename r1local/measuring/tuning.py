@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from r1local.config.options import option_named
 from r1local.engine.devices import gpus
 from r1local.engine.limits import BATCH_TOKENS
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.benchmark import LeftOut, Step, Trial, TuningEvent
 from r1local.gguf.file import read_gguf

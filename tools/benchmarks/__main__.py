@@ -13,6 +13,7 @@ from pathlib import Path
 from tools.benchmarks import (
     attention,
     chat,
+    drafts,
     loops,
     memory,
     models,
@@ -32,6 +33,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "smollm2": speed.compare_smollm2,
     "threads": attention.compare_threads,
     "attention": attention.compare_attention,
+    "drafts": drafts.compare_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
