@@ -20,8 +20,8 @@ from r1local.machine import hardware
 from r1local.measuring import page_cache
 from r1local.measuring.speeds import (
     QUESTIONS,
-    ReplyTimes,
     Measure,
+    ReplyTimes,
     any_tokens,
     generation_speed,
     prompt_speed,
