@@ -3,12 +3,20 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 from r1local.config.preferences import Settings
 from r1local.engine.library import log
+from r1local.gguf.file import read_gguf
+from r1local.machine.memory import facts_of
+from r1local.machine.planner import plan
+from r1local.machine.this_machine import survey_machine
 from r1local.models.loading import load, load_options
 from r1local.models.selection import Selected
 from r1local.replies.engine import Engine
+
+#: Whether memory holds a model as it should run, with less context or slower, or not at all.
+Room: TypeAlias = Literal["enough", "less", "none"]
 
 
 def open_engine(
@@ -38,6 +46,19 @@ def open_engine(
     from r1local.replies.local import LocalEngine
 
     return LocalEngine(selected.path, loaded)
+
+
+def room_for(selected: Selected, settings: Settings, *, at_once: int = 1) -> Room:
+    """Return whether memory has room for a model now, as the planner would load it.
+
+    Raises:
+        ModelFileError: its file is not a complete, valid GGUF file.
+    """
+    request = replace(load_options(settings), sequences=at_once).request
+    made = plan(facts_of(read_gguf(selected.path)), survey_machine(), request)
+    if made.refusal or made.kind == "no":
+        return "none"
+    return "less" if made.notices else "enough"
 
 
 def show_log(show: Callable[[str], None] | None) -> None:

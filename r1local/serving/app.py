@@ -1,0 +1,420 @@
+"""The routes of both protocols."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol, TypeAlias
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from r1local import __version__
+from r1local.errors import R1LocalError
+from r1local.events.reply import Event
+from r1local.serving import ollama, openai, schemas
+from r1local.serving.asked import Asked, Ended
+from r1local.serving.descriptions import card, running, tag
+from r1local.serving.failures import NotFound, RequestError, TooLarge, TooSlow
+from r1local.serving.gateway import Gateway, Replies
+from r1local.serving.guard import Access, Guard, error_body, error_response
+from r1local.serving.log import Log
+from r1local.serving.openapi import document
+from r1local.serving.pulling import Pull, progress_lines
+from r1local.serving.schemas import JSON
+
+#: Bytes of a request's body: more text than a context window holds.
+MOST_BODY = 16 * 2**20
+#: Seconds for a request's body to arrive, and for a client to take the next piece of a reply.
+_BODY_S, _SEND_S = 60.0, 60.0
+_STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class Form(Protocol):
+    """How replies are written in a protocol; see `openai.ChatForm`."""
+
+    media_type: str
+    end_of_stream: bytes
+    keep_alive: bytes
+
+    def encode(self, piece: JSON) -> bytes: ...
+    def begin(self) -> Iterator[JSON]: ...
+    def handle(self, index: int, event: Event, /) -> Iterator[JSON]: ...
+    def end(self, index: int, ended: Ended, /) -> Iterator[JSON]: ...
+    def last(self, replies: Sequence[Ended]) -> Iterator[JSON]: ...
+    def whole(self, replies: Sequence[Ended]) -> JSON: ...
+    def failure(self, told: JSON) -> Iterator[JSON]: ...
+
+
+MakeForm: TypeAlias = Callable[[str, str, Asked], Form]
+
+
+def make_app(
+    gateway: Gateway,
+    access: Access,
+    log: Log,
+    pull: Pull | None = None,
+    *,
+    most_body: int = MOST_BODY,
+) -> ASGIApp:
+    """Return the server's application.
+
+    Args:
+        gateway: makes replies.
+        access: who may use it.
+        log: is told of requests.
+        pull: downloads a model by its name; None means that nothing can be downloaded.
+        most_body: bytes of the largest body of a request.
+    """
+    routes = _Routes(gateway, pull, most_body)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await gateway.models.close()
+
+    app = Starlette(
+        routes=routes.all(),
+        exception_handlers={HTTPException: _no_such_route, R1LocalError: _failed},
+        lifespan=lifespan,
+    )
+    known = {route.path for route in routes.all()}
+    return Guard(app, access, log, gateway.metrics, lambda path: _route_of(path, known))
+
+
+def _route_of(path: str, known: set[str]) -> str:
+    if path.startswith("/v1/models/"):
+        return "/v1/models/{model}"
+    return path if path in known else "other"
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, R1LocalError)
+    return error_response(request.url.path, error)
+
+
+def _no_such_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    told = NotFound("there is nothing at this address", "see /openapi.json")
+    if error.status_code == 405:
+        told = NotFound("this address takes another method", "see /openapi.json")
+    return JSONResponse(error_body(path, told), error.status_code, error.headers)
+
+
+class _Routes:
+    """The functions of the routes."""
+
+    def __init__(self, gateway: Gateway, pull: Pull | None, most_body: int) -> None:
+        self._gateway = gateway
+        self._pull_model = pull
+        self._most_body = most_body
+
+    def all(self) -> list[Route]:
+        """Return the routes."""
+        post, get = ["POST"], ["GET"]
+        replying = self._replying
+        return [
+            Route("/", self._root, methods=get),
+            Route("/health", self._health, methods=get),
+            Route("/metrics", self._metrics, methods=get),
+            Route("/openapi.json", self._openapi, methods=get),
+            Route("/v1/models", self._models, methods=get),
+            Route("/v1/models/{model:path}", self._model, methods=get),
+            Route(
+                "/v1/chat/completions",
+                replying(schemas.CHAT, openai.chat_request, openai.ChatForm),
+                methods=post,
+            ),
+            Route(
+                "/v1/completions",
+                replying(schemas.COMPLETION, openai.completion_request, openai.CompletionForm),
+                methods=post,
+            ),
+            Route("/v1/chat/completions/control", self._control, methods=post),
+            Route(
+                "/api/chat",
+                replying(schemas.OLLAMA_CHAT, ollama.chat_request, ollama.ChatForm),
+                methods=post,
+            ),
+            Route(
+                "/api/generate",
+                replying(schemas.OLLAMA_GENERATE, ollama.generate_request, ollama.GenerateForm),
+                methods=post,
+            ),
+            Route("/api/tags", self._tags, methods=get),
+            Route("/api/ps", self._ps, methods=get),
+            Route("/api/version", self._version, methods=get),
+            Route("/api/show", self._show, methods=post),
+            Route("/api/pull", self._pull, methods=post),
+        ]
+
+    def _replying(
+        self, schema: JSON, ask: Callable[[JSON], Asked], make_form: MakeForm
+    ) -> "_ReplyRoute":
+        return _ReplyRoute(self._gateway, self._most_body, schema, ask, make_form)
+
+    async def _root(self, _request: Request) -> Response:
+        return PlainTextResponse("r1local is running")
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _metrics(self, _request: Request) -> Response:
+        text = self._gateway.metrics.text(self._gateway.gauges)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    async def _openapi(self, _request: Request) -> Response:
+        return JSONResponse(document())
+
+    async def _models(self, _request: Request) -> Response:
+        listed = await asyncio.to_thread(self._gateway.models.listed)
+        models = [openai.model_object(each.reference, each.last_used) for each in listed]
+        default = self._gateway.models.default
+        if all(each.path != default.path for each in listed):
+            models.insert(0, openai.model_object(default.name, 0))
+        return JSONResponse({"object": "list", "data": models})
+
+    async def _model(self, request: Request) -> Response:
+        name = request.path_params["model"]
+        found = await asyncio.to_thread(self._gateway.models.find, name)
+        return JSONResponse(openai.model_object(name, found.path.stat().st_mtime))
+
+    async def _control(self, request: Request) -> Response:
+        body = await self._read(request, schemas.CONTROL)
+        self._gateway.answer_now(body["id"])
+        return JSONResponse({"success": True})
+
+    async def _tags(self, _request: Request) -> Response:
+        listed = await asyncio.to_thread(self._gateway.models.listed)
+        return JSONResponse({"models": await asyncio.to_thread(lambda: [*map(tag, listed)])})
+
+    async def _ps(self, _request: Request) -> Response:
+        loaded = self._gateway.models.loaded.values()
+        return JSONResponse({"models": [running(each) for each in loaded]})
+
+    async def _version(self, _request: Request) -> Response:
+        return JSONResponse({"version": __version__})
+
+    async def _show(self, request: Request) -> Response:
+        body = await self._read(request, schemas.OLLAMA_MODEL)
+        found = await asyncio.to_thread(
+            self._gateway.models.find, body.get("model") or body.get("name")
+        )
+        return JSONResponse(await asyncio.to_thread(card, found))
+
+    async def _pull(self, request: Request) -> Response:
+        body = await self._read(request, schemas.OLLAMA_PULL)
+        if self._pull_model is None:
+            raise NotFound("this server downloads nothing", "use: r1local pull")
+        lines = progress_lines(self._pull_model, body.get("model") or body["name"])
+        if body.get("stream", True):
+            return _Lines(lines)
+        last: JSON = {}
+        async for last in lines:
+            if "error" in last:
+                return JSONResponse(last, 500)
+        return JSONResponse(last)
+
+    async def _read(self, request: Request, schema: JSON) -> JSON:
+        return schemas.read(await body_of(request, self._most_body), schema)
+
+
+class _ReplyRoute:
+    """An ASGI application that answers with replies, in one of the forms.
+
+    Args:
+        gateway: makes replies.
+        most_body: bytes of the largest body.
+        schema: of the body.
+        ask: reads the body.
+        make_form: makes the form.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        most_body: int,
+        schema: JSON,
+        ask: Callable[[JSON], Asked],
+        make_form: MakeForm,
+    ) -> None:
+        self._gateway = gateway
+        self._most_body = most_body
+        self._schema = schema
+        self._ask = ask
+        self._make_form = make_form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        asked = self._ask(schemas.read(await body_of(request, self._most_body), self._schema))
+        work = self._reply(asked, scope, receive, send)
+        await while_connected(receive, work)
+
+    async def _reply(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        if not asked.conversation:
+            await (await self._only_load(asked))(scope, receive, send)
+            return
+        async with self._gateway.replies(asked) as replies:
+            form = self._make_form(replies.id, asked.model or replies.model, asked)
+            if asked.stream:
+                await _stream(replies, form, scope["path"], send)
+            else:
+                async for _event in replies.events():
+                    pass
+                await JSONResponse(form.whole(replies.ended))(scope, receive, send)
+            scope["r1local"] |= _facts(replies)
+
+    async def _only_load(self, asked: Asked) -> Response:
+        """Load a model, or unload it, as a request of Ollama's without a question asks."""
+        models = self._gateway.models
+        selected = await asyncio.to_thread(models.find, asked.model)
+        form = self._make_form("", asked.model or selected.name, asked)
+        assert isinstance(form, ollama.ChatForm)
+        if asked.keep_alive == 0:
+            await models.unload(selected)
+            return JSONResponse(form.without_reply("unload"))
+        async with models.using(selected, asked.keep_alive):
+            return JSONResponse(form.without_reply("load"))
+
+
+def _facts(replies: Replies) -> JSON:
+    """Return what the log says of replies: numbers, no contents."""
+    usages = [each.finished.usage for each in replies.ended]
+    return {
+        "model": replies.model,
+        "replies": len(usages),
+        "prompt_tokens": max((each.prompt_tokens for each in usages), default=0),
+        "thinking_tokens": sum(each.thinking_tokens for each in usages),
+        "answer_tokens": sum(each.answer_tokens for each in usages),
+    }
+
+
+async def _stream(replies: Replies, form: Form, path: str, send: Send) -> None:
+    """Send replies while they are written, no faster than they are taken."""
+    sending = Sending(send)
+    await sending.begin(form.media_type)
+    for piece in form.begin():
+        await sending.send(form.encode(piece))
+    try:
+        async for happened in replies.events():
+            if happened is None:
+                await sending.send(form.keep_alive)
+                continue
+            number, event = happened
+            pieces = form.end(number, event) if isinstance(event, Ended) else form.handle(*happened)  # type: ignore[arg-type]
+            for piece in pieces:
+                await sending.send(form.encode(piece))
+        for piece in form.last(replies.ended):
+            await sending.send(form.encode(piece))
+    except R1LocalError as error:
+        for piece in form.failure(error_body(path, error)):
+            await sending.send(form.encode(piece))
+    await sending.end(form.end_of_stream)
+
+
+class Sending:
+    """A response in pieces; sending waits until the client takes them, but not for ever."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def begin(self, media_type: str) -> None:
+        """Send the head."""
+        headers = {"content-type": media_type, **_STREAM_HEADERS}
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece.
+
+        Raises:
+            ClientGone: the client doesn't take it.
+        """
+        if data:
+            await self._within({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self, data: bytes) -> None:
+        """Send the last piece."""
+        await self._within({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _within(self, message: JSON) -> None:
+        try:
+            async with asyncio.timeout(_SEND_S):
+                await self._send(message)
+        except (TimeoutError, OSError) as error:
+            raise ClientGone from error
+
+
+class ClientGone(Exception):
+    """The client has left, or doesn't read."""
+
+
+class _Lines(Response):
+    """Lines of JSON as they come."""
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, lines: AsyncIterator[JSON]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await while_connected(receive, self._send_all(send))
+
+    async def _send_all(self, send: Send) -> None:
+        sending, form = Sending(send), ollama.ChatForm("", "", Asked(None, ()))
+        await sending.begin(self.media_type)
+        async for line in self._lines:
+            await sending.send(form.encode(line))
+        await sending.end(b"")
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do something for a client, unless it leaves: then it is cancelled."""
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            with suppress(ClientGone):
+                doing.result()
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+        await asyncio.wait((doing, leaving))
+        if not doing.cancelled():
+            doing.exception()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        TooLarge, TooSlow: it is, or doesn't arrive.
+    """
+    too_large = TooLarge(f"the body has more than {most:,} bytes", "send less text")
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > most:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError:
+        raise TooSlow("the body of the request doesn't arrive", "send it at once") from None
+    if not body:
+        raise RequestError("the request has no body", "send a JSON object")
+    return bytes(body)
