@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
@@ -66,13 +67,11 @@ def _expect_libraries() -> None:
     Raises:
         UsageError: they aren't installed.
     """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
         raise UsageError(
-            f"serving needs {error.name}, which isn't installed", f"install it with: {_INSTALL}"
-        ) from error
+            f"serving needs {' and '.join(missing)}", f"install what it needs with: {_INSTALL}"
+        )
 
 
 def _key(chosen: Settings, host: str) -> str | None:

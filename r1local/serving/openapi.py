@@ -90,12 +90,15 @@ _OPERATIONS = (
 )
 
 
+_ABOUT = "OpenAI's and Ollama's protocols. A field that is null counts as absent."
+
+
 @cache
 def document() -> JSON:
     """Return the document."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "r1local serve", "version": __version__},
+        "info": {"title": "r1local serve", "version": __version__, "description": _ABOUT},
         "paths": {each.path: _path(each) for each in _OPERATIONS},
         "components": {
             "schemas": {"Error": _ERROR, "OllamaError": _OLLAMA_ERROR},

@@ -212,7 +212,16 @@ def expect_known(
 
 
 def _without_nulls(value: object) -> object:
-    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+    """Drop a request's null fields, and those of its messages; a JSON schema's have a meaning."""
+    if not isinstance(value, dict):
+        return value
+    fields = {name: each for name, each in value.items() if each is not None}
+    if isinstance(messages := fields.get("messages"), list):
+        fields["messages"] = [
+            {k: v for k, v in each.items() if v is not None} if isinstance(each, dict) else each
+            for each in messages
+        ]
+    return fields
 
 
 def _no_constant(name: str) -> NoReturn:
