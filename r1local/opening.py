@@ -12,7 +12,7 @@ from r1local.machine.memory import facts_of
 from r1local.machine.planner import plan
 from r1local.machine.this_machine import survey_machine
 from r1local.models.loading import load, load_options
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
 
 #: Whether memory holds a model as it should run, with less context or slower, or not at all.
@@ -20,7 +20,7 @@ Room: TypeAlias = Literal["enough", "less", "none"]
 
 
 def open_engine(
-    selected: Selected,
+    selected: Chosen,
     settings: Settings,
     cancelled: Callable[[], bool],
     *,
@@ -37,9 +37,14 @@ def open_engine(
         meanwhile: entered while llama.cpp reads the model.
 
     Raises:
-        R1LocalError: the model can't be loaded as the settings say.
+        R1LocalError: the model can't be loaded as the settings say, or its server refuses.
         LoadingCancelled: `cancelled` returned True.
     """
+    if isinstance(selected, RemoteModel):
+        from r1local.endpoints.engine import RemoteEngine  # a model in a file needs no network
+
+        endpoint, model = selected.endpoint, selected.model
+        return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
     options = replace(load_options(settings), sequences=at_once)
     loaded = load(selected.path, options, cancelled, meanwhile)
     # A command may have this imported meanwhile, which takes some time.

@@ -30,6 +30,7 @@ FLOORS = (
     "hub",
     "models",
     "replies",
+    "endpoints",
     "opening",
     "voting",
     "measuring",
@@ -60,7 +61,7 @@ REACHES = {
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"config.user_files", "hub.layout", "sessions"},
-    "httpx2": {"hub"},
+    "httpx2": {"hub", "endpoints.client", "endpoints.faults"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
     "jsonschema": {"replies.json_validation", "serving.schemas"},
@@ -139,6 +140,7 @@ KNOW_NO_ENGINE = {
     "serving",
 }
 OF_ENGINES = {
+    "endpoints",
     "engine",
     "models.loading",
     "replies.generation",

@@ -87,10 +87,18 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "model",
         Text(),
-        "A name such as 7b:q5_k_m, hf:org/repo, or a GGUF file.",
+        "A name such as 7b:q5_k_m, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.",
         otherwise="the best one installed",
         commands=("run", "chat", "serve"),
         short="-m",
+    ),
+    Option(
+        "endpoint",
+        Text(),
+        "A server elsewhere, by its address or its name in config.toml.",
+        group="endpoint",
+        commands=("run", "chat"),
+        preference=False,
     ),
     Option(
         "system",
@@ -329,8 +337,15 @@ OPTIONS: tuple[Option, ...] = (
     _loading(
         "threads",
         Whole(1, 512, nothing="auto"),
-        "CPU threads.",
-        otherwise="one per physical core, fewer for a tiny model",
+        "CPU threads to generate with.",
+        otherwise="one per performance core, fewer for a tiny model",
+    ),
+    _loading(
+        "prompt-threads",
+        Whole(1, 512, nothing="auto"),
+        "CPU threads to read prompts with.",
+        otherwise="as many as --threads",
+        field="prompt_threads",
     ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),
     _loading(
@@ -344,6 +359,24 @@ OPTIONS: tuple[Option, ...] = (
         "Set a variable of the chat template; may be repeated.",
         preference=False,
         field="template_arguments",
+    ),
+    Option(
+        "first-byte-timeout",
+        Whole(1, 86_400),
+        "Seconds that an endpoint may take until its reply begins.",
+        600,
+        group="endpoint",
+        commands=("run", "chat"),
+        per_model=True,
+    ),
+    Option(
+        "silence-timeout",
+        Whole(1, 86_400),
+        "Seconds that an endpoint may be silent in the middle of a reply.",
+        120,
+        group="endpoint",
+        commands=("run", "chat"),
+        per_model=True,
     ),
     Option(
         "verbose",

@@ -102,6 +102,19 @@ def decode_error(code: int) -> InferenceError:
     return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
 
 
+def with_fields(params: Any, **values: Any) -> Any:
+    """Set parameters, and refuse unknown ones, which a ctypes structure would accept silently."""
+    known = {name for name, *_ in params._fields_}
+    if unknown := values.keys() - known:
+        raise ModelLoadError(
+            f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
+            "install the version that r1local needs: pip install --upgrade r1local",
+        )
+    for name, value in values.items():
+        setattr(params, name, value)
+    return params
+
+
 @cache
 def load_llama() -> Any:
     """Load and initialise `llama_cpp.llama_cpp`, and redirect its log to `log`.

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,19 @@ from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.background import begun
 from r1local.engine.batch import Batch, shared_prefix
-from r1local.engine.library import ABORTED, decode_error, load_llama, log
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, GRAPH_BYTES, KV_CACHE_TYPES
+from r1local.engine.contexts import Contexts, ContextSettings, FlashStart
+from r1local.engine.library import (
+    ABORTED,
+    decode_error,
+    load_llama,
+    log,
+    with_fields,
+)
+from r1local.engine.limits import BATCH_TOKENS, whole_steps
 from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
-
-_FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,15 @@ class LoadSettings:
     Args:
         context_window: most tokens of one sequence.
         gpu_layers: layers to offload; -1 means all of them.
-        threads: CPU threads to compute with.
+        threads: CPU threads to generate with.
         kv_cache: element type of the KV cache.
         sequences: number of sequences that can be evaluated together (`batch`).
         kv_tokens: tokens that the KV cache holds for all sequences together; a smaller
             number than `context_window` counts as that.
         flash_attention: use it where llama.cpp can; quantized KV caches need it.
         micro_batch: tokens that are computed at once.
+        flash_start: use flash attention for the first tokens, although it isn't used later.
+        prompt_threads: CPU threads to read prompts with; None means as many as for generation.
         weights: load the weights; without them everything but evaluation can be tried.
         repack: copy the weights into the order that is fastest for the CPU.
         offload: which part of the model goes where.
@@ -53,12 +59,29 @@ class LoadSettings:
     kv_tokens: int = 0
     flash_attention: bool = True
     micro_batch: int = BATCH_TOKENS
+    flash_start: FlashStart | None = None
+    prompt_threads: int | None = None
     weights: bool = True
     repack: bool = True
     offload: Offload = AUTOMATIC
     mapped: bool = True
     lock: bool = False
     context_bytes: int = 0
+
+    @property
+    def context(self) -> ContextSettings:
+        """What concerns the context; its KV cache holds at least one context window."""
+        return ContextSettings(
+            tokens=whole_steps(max(self.context_window, self.kv_tokens)),
+            sequences=self.sequences,
+            kv_cache=self.kv_cache,
+            micro_batch=self.micro_batch,
+            threads=self.threads,
+            prompt_threads=self.prompt_threads or self.threads,
+            flash_attention=self.flash_attention,
+            flash_start=self.flash_start,
+            context_bytes=self.context_bytes,
+        )
 
 
 class Model:
@@ -78,7 +101,7 @@ class Model:
 
     def __init__(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> None:
         self._llama = load_llama()
-        self._context: Any = None
+        self._contexts = Contexts(settings.context)
         self._aborting: Callable[[], bool] = lambda: False
         self._abort_callback = self._llama.ggml_abort_callback(lambda _data: self._aborting())
         self._model: Any = self._load(path, settings, cancelled)
@@ -88,10 +111,9 @@ class Model:
             # Reading a large vocabulary takes as long as making room for a context.
             read = begun(lambda: Vocabulary(vocabulary))
             try:
-                self._context = self._make_context(settings)
+                self._contexts.open(self._model)
             finally:
                 self.vocabulary = read()
-            self._memory = self._llama.llama_get_memory(self._context)
             if not self._memory:  # embedding models read whole texts and have no KV cache
                 raise _no_generator(path)
         except BaseException:
@@ -102,17 +124,33 @@ class Model:
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
         self.settings = settings
         self.sequences = settings.sequences
-        self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
+        self.kv_tokens = settings.context.tokens
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
         if settings.gpu_layers:
             self._try_out()
 
+    def beside(self, settings: LoadSettings) -> Contexts:
+        """Return a context of its own that shares the weights; close it before the model.
+
+        Raises:
+            ModelLoadError: there is no room for it.
+        """
+        contexts = Contexts(settings.context)
+        contexts.open(self._model)
+        return contexts
+
+    @property
+    def _context(self) -> Any:
+        return self._contexts.handle
+
+    @property
+    def _memory(self) -> Any:
+        return self._contexts.memory
+
     def close(self) -> None:
         """Free the context and the model; further calls do nothing."""
-        if self._context:
-            self._llama.llama_free(self._context)
-            self._context = None
+        self._contexts.close()
         if self._model:
             self._llama.llama_model_free(self._model)
             self._model = None
@@ -147,6 +185,7 @@ class Model:
             InferenceError: llama.cpp failed.
         """
         cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
+        self._contexts.begin(cached, len(tokens))
         return cached if self._evaluate_rest(tokens, cancelled) else None
 
     def rewind(self, position: int) -> None:
@@ -174,18 +213,18 @@ class Model:
     def _abortable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
         """Let llama.cpp ask on the CPU, at every node of its graph, whether to go on."""
         self._aborting = cancelled
-        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+        self._contexts.abort_when(self._abort_callback)
         try:
             yield
         finally:
             # Calling Python at every node of the graph would slow decoding down.
-            null_callback = self._llama.ggml_abort_callback()
-            self._llama.llama_set_abort_callback(self._context, null_callback, None)
+            self._contexts.abort_when(self._llama.ggml_abort_callback())
 
     def batch(self) -> Batch:
         """Return the model's sequences, to be evaluated together; the first is the model's own."""
+        self._contexts.begin(self.position, self.position)
         return Batch(
-            self._context, self.sequences, self.kv_tokens, self._evaluated, self._abortable
+            self._contexts, self.sequences, self.kv_tokens, self._evaluated, self._abortable
         )
 
     def state_size(self) -> int:
@@ -216,8 +255,7 @@ class Model:
                 others may make llama.cpp abort the process.
         """
         self._keep(0)
-        view = (ctypes.c_uint8 * len(content)).from_buffer(content)
-        read = self._llama.llama_state_seq_set_data(self._context, view, len(content), 0)
+        read = self._contexts.put(len(tokens), content)
         last = self._llama.llama_memory_seq_pos_max(self._memory, 0)
         if read == len(content) and last == len(tokens) - 1:
             self._evaluated = list(tokens)
@@ -239,6 +277,7 @@ class Model:
             self._evaluate_rest([*self._evaluated, *tokens], lambda: False)
             return
         (token,) = tokens
+        self._contexts.make_room(len(self._evaluated) + 1)
         self._next_token[0] = token
         code = self._llama.llama_decode(self._context, self._next_batch)
         if code:
@@ -253,7 +292,7 @@ class Model:
         # llama.cpp goes on as long as its progress callback returns true.
         progress = self._llama.llama_progress_callback(lambda _progress, _data: not cancelled())
         placed, _alive = offload_fields(settings.offload)
-        params = _with_fields(
+        params = with_fields(
             self._llama.llama_model_default_params(),
             progress_callback=progress,
             n_gpu_layers=settings.gpu_layers,
@@ -304,39 +343,6 @@ class Model:
         layout = f"{settings.kv_cache} {place} {self.context_window}"
         return f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {version} {layout}"
 
-    def _make_context(self, settings: LoadSettings) -> Any:
-        kv_type = KV_CACHE_TYPES[settings.kv_cache]
-        # llama.cpp rounds the window up, but not the number of tokens it takes at once.
-        steps = -(-max(settings.context_window, settings.kv_tokens) // CONTEXT_STEP)
-        params = _with_fields(
-            self._llama.llama_context_default_params(),
-            n_ctx=steps * CONTEXT_STEP,
-            n_batch=BATCH_TOKENS,
-            n_ubatch=settings.micro_batch,
-            n_seq_max=settings.sequences,
-            # One cache for all sequences, so that what they share is stored once.
-            kv_unified=True,
-            # Only each sequence's last logits are read, so no others need room.
-            n_outputs_max=settings.sequences,
-            n_threads=settings.threads,
-            n_threads_batch=settings.threads,
-            flash_attn_type=(
-                _FLASH_ATTENTION_AUTO if settings.flash_attention else _NO_FLASH_ATTENTION
-            ),
-            type_k=kv_type,
-            type_v=kv_type,
-        )
-        log.clear()
-        roomy = _is_free(settings.context_bytes)
-        context = roomy and self._llama.llama_init_from_model(self._model, params)
-        if not context:
-            reason = log.reason() if roomy else "the system refuses as much memory"
-            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
-                f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"{reason}; try a smaller --context or --kv-cache q8_0",
-            )
-        return context
-
     def _keep(self, count: int) -> int:
         """Keep the first `count` tokens in the KV cache; return how many were kept."""
         if not self._llama.llama_memory_seq_rm(self._memory, 0, count, -1):
@@ -347,6 +353,7 @@ class Model:
         return count
 
     def _evaluate_batch(self, tokens: Sequence[int]) -> bool:
+        self._contexts.make_room(len(self._evaluated) + len(tokens), reading=True)
         array = (ctypes.c_int32 * len(tokens))(*tokens)
         batch = self._llama.llama_batch_get_one(array, len(tokens))
         code = self._llama.llama_decode(self._context, batch)
@@ -359,33 +366,7 @@ class Model:
         raise decode_error(code)
 
 
-def _is_free(size: int) -> bool:
-    """Tell whether the system gives so much memory, and as much more as graphs take.
-
-    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
-    process. Nothing is written to the memory, so asking for it takes no time.
-    """
-    try:
-        mmap(-1, size + GRAPH_BYTES).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
 def _no_generator(path: Path) -> ModelLoadError:
     return ModelLoadError(
         f"{path} doesn't write text token by token", "choose a model that generates text"
     )
-
-
-def _with_fields(params: Any, **values: Any) -> Any:
-    """Set parameters, and refuse unknown ones, which a ctypes structure would accept silently."""
-    known = {name for name, *_ in params._fields_}
-    if unknown := values.keys() - known:
-        raise ModelLoadError(
-            f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
-            "install the version that r1local needs: pip install --upgrade r1local",
-        )
-    for name, value in values.items():
-        setattr(params, name, value)
-    return params

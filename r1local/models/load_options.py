@@ -21,6 +21,7 @@ class LoadOptions:
     context: int | None = None
     gpu_layers: int | None = None
     threads: int | None = None
+    prompt_threads: int | None = None
     kv_cache: KVType = "f16"
     chat_template: Path | None = None
     sequences: int = 1
@@ -40,6 +41,7 @@ class LoadOptions:
         check("context", self.context)
         check("gpu-layers", self.gpu_layers)
         check("threads", self.threads)
+        check("prompt-threads", self.prompt_threads)
 
     @property
     def request(self) -> PlanRequest:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.benchmarks import (
+    attention,
     chat,
     loops,
     memory,
     models,
     requests,
+    serving,
     sessions,
     speed,
     start_up,
@@ -28,8 +30,8 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "oneshot": start_up.compare_oneshot,
     "overhead": speed.compare_overhead,
     "smollm2": speed.compare_smollm2,
-    "threads": speed.compare_threads,
-    "attention": speed.compare_attention,
+    "threads": attention.compare_threads,
+    "attention": attention.compare_attention,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
@@ -43,6 +45,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
     "requests": requests.compare_requests,
+    "serve": serving.load_server,
     "accuracy": votes.count_right_answers,
 }
 
@@ -58,6 +61,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--tokens", type=int)
     parser.add_argument("--seed")
+    parser.add_argument("--model", type=Path, help="a GGUF file, for attention")
     arguments = parser.parse_args()
     options = Options(
         arguments.rounds,
@@ -65,6 +69,7 @@ def main() -> None:
         arguments.threads,
         arguments.tokens,
         arguments.seed,
+        arguments.model,
     )
     for name in BENCHMARKS if "all" in arguments.names else arguments.names:
         print(f"\n## {name}", flush=True)
