@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from starlette.applications import Starlette
@@ -174,16 +175,22 @@ class _Routes:
 
     async def _models(self, _request: Request) -> Response:
         listed = await asyncio.to_thread(self._gateway.models.listed)
-        models = [openai.model_object(each.reference, each.last_used) for each in listed]
+        named = {each.path: (each.reference, each.last_used) for each in listed}
         default = self._gateway.models.default
-        if all(each.path != default.path for each in listed):
-            models.insert(0, openai.model_object(default.name, 0))
+        named.setdefault(default.path, (default.name, 0.0))
+        models = [self._described(path, *each) for path, each in named.items()]
         return JSONResponse({"object": "list", "data": models})
 
     async def _model(self, request: Request) -> Response:
         name = request.path_params["model"]
         found = await asyncio.to_thread(self._gateway.models.find, name)
-        return JSONResponse(openai.model_object(name, found.path.stat().st_mtime))
+        return JSONResponse(self._described(found.path, name, found.path.stat().st_mtime))
+
+    def _described(self, path: Path, name: str, created: float) -> JSON:
+        """Return a model's object, with its context window (vLLM's word) if it is loaded."""
+        loaded = self._gateway.models.loaded.get(path.resolve())
+        window = loaded and loaded.runner.engine.context_window
+        return openai.model_object(name, created, **({"max_model_len": window} if window else {}))
 
     async def _control(self, request: Request) -> Response:
         body = await self._read(request, schemas.CONTROL)

@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from testing.command import Run
 from testing.models import END_THINK, write_scripted_model
 from testing.servers import Server, serve_command, serving
 
-QUESTION = [{"role": "user", "content": "What is 27 + 58?"}]
+QUESTION: Any = [{"role": "user", "content": "What is 27 + 58?"}]
 #: A thought that lasts some seconds, and an answer.
 LONG = "".join(f"Thought {number} of many. " for number in range(700)) + END_THINK + "Enough."
 
@@ -59,7 +60,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 def test_openais_client_gets_answer_and_thought(server: Server) -> None:
     with client(server) as ai:
-        reply = ai.chat.completions.create(model="nano", messages=QUESTION, seed=1)  # type: ignore[arg-type]
+        reply = ai.chat.completions.create(model="nano", messages=QUESTION, seed=1)
     choice = reply.choices[0]
     assert "85" in (choice.message.content or "")
     assert "15" in choice.message.model_dump()["reasoning_content"]
@@ -75,12 +76,12 @@ def test_a_stream_has_the_same_text(server: Server) -> None:
     with client(server) as ai:
         stream = ai.chat.completions.create(
             model="nano",
-            messages=QUESTION,  # type: ignore[arg-type]
+            messages=QUESTION,
             seed=3,
             stream=True,
             stream_options={"include_usage": True},
         )
-        chunks = [chunk.model_dump() for chunk in stream]  # type: ignore[attr-defined]
+        chunks = [chunk.model_dump() for chunk in stream]
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
     assert deltas[0]["role"] == "assistant"
     for name in ("content", "reasoning_content"):
@@ -97,7 +98,7 @@ def test_the_same_seed_gives_the_same_reply(server: Server) -> None:
 
 
 def test_n_gives_several_replies(server: Server) -> None:
-    hot = {"temperature": 2.5, "think_budget": 60, "max_tokens": 100, "n": 3}
+    hot: Any = {"temperature": 2.5, "think_budget": 60, "max_tokens": 100, "n": 3}
     choices = server.chat(seed=5, **hot).json["choices"]
     assert [choice["index"] for choice in choices] == [0, 1, 2]
     assert len({choice["message"].get("reasoning_content") for choice in choices}) > 1
@@ -184,7 +185,7 @@ def use_ollamas_client(ai: ollama.Client) -> None:
     assert [piece.done for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     assert ai.chat(**asked, think=False).message.thinking is None
     generated = ai.generate("nano:latest", "What is 27 + 58?", system="Be brief.")
-    assert "85" in generated.response
+    assert "85" in (generated.response or "")
     assert "nano" in [model.model for model in ai.list().models]
     assert ai.show("nano").capabilities == ["completion", "thinking"]
     assert [model.name for model in ai.ps().models] == ["nano"]
@@ -206,7 +207,7 @@ def test_an_error_has_the_form_of_its_protocol(server: Server) -> None:
         theirs.chat("nobody", QUESTION)
     assert raised.value.status_code == 404
     with client(server) as ai, pytest.raises(openai.NotFoundError, match="no model is called"):
-        ai.chat.completions.create(model="nobody", messages=QUESTION)  # type: ignore[arg-type]
+        ai.chat.completions.create(model="nobody", messages=QUESTION)
 
 
 def test_a_pull_of_what_is_no_models_name_says_so(server: Server) -> None:
@@ -263,6 +264,13 @@ def test_curl(server: Server) -> None:
         [*command, json.dumps({"messages": QUESTION})], capture_output=True, check=True
     )
     assert "85" in json.loads(result.stdout)["choices"][0]["message"]["content"]
+
+
+def test_r1local_itself_asks_it(server: Server, run: Run) -> None:
+    result = run("--endpoint", server.url, "-m", "nano", "--answer-only", "What is 27 + 58?")
+    assert (result.returncode, result.stdout.strip()) == (0, "85"), result.stderr
+    server.chat()
+    assert server.ask("/v1/models/nano").json["max_model_len"] == 4096
 
 
 # --- Steering and leaving -------------------------------------------------------
