@@ -44,8 +44,8 @@ A table `[models."NAME"]` applies to one model. NAME is what you type after `-m`
 catalog's names or aliases, in upper or lower case. The most specific name wins: `"7b:q5_k_m"`
 overrides `"7b"`.
 
-A table `[endpoints.NAME]` names a server elsewhere, and may have settings for all of its models; see
-[remote.md](remote.md).
+A table `[endpoints.NAME]` names a server elsewhere, and may have settings for all of its models;
+see [remote.md](remote.md).
 
 `r1local config` lists every setting, its value, and where the value comes from. `r1local config
 set think-budget 2000` writes a setting for you, and `r1local config unset think-budget` removes
