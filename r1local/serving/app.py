@@ -1,8 +1,8 @@
 """The routes of both protocols."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -28,7 +28,9 @@ from r1local.serving.pulling import Pull, progress_lines
 from r1local.serving.schemas import JSON
 
 #: Bytes of a request's body: more text than a context window holds.
-MOST_BODY = 16 * 2**20
+MOST_BODY = 8 * 2**20
+#: Requests at the same time besides those that are replied to, and downloads among them.
+_OTHER_REQUESTS, _MOST_PULLS = 64, 4
 #: Seconds for a request's body to arrive, and for a client to take the next piece of a reply.
 _BODY_S, _SEND_S = 60.0, 60.0
 _STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -47,7 +49,6 @@ class Form(Protocol):
     def end(self, index: int, ended: Ended, /) -> Iterator[JSON]: ...
     def last(self, replies: Sequence[Ended]) -> Iterator[JSON]: ...
     def whole(self, replies: Sequence[Ended]) -> JSON: ...
-    def failure(self, told: JSON) -> Iterator[JSON]: ...
 
 
 MakeForm: TypeAlias = Callable[[str, str, Asked], Form]
@@ -85,7 +86,8 @@ def make_app(
         lifespan=lifespan,
     )
     known = {route.path for route in routes.all()}
-    return Guard(app, access, log, gateway.metrics, lambda path: _route_of(path, known))
+    most = gateway.most + _OTHER_REQUESTS
+    return Guard(app, access, log, gateway.metrics, lambda path: _route_of(path, known), most)
 
 
 def _route_of(path: str, known: set[str]) -> str:
@@ -96,6 +98,7 @@ def _route_of(path: str, known: set[str]) -> str:
 
 def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, R1LocalError)
+    request.scope["r1local"]["error"] = type(error).__name__
     return error_response(request.url.path, error)
 
 
@@ -114,6 +117,7 @@ class _Routes:
     def __init__(self, gateway: Gateway, pull: Pull | None, most_body: int) -> None:
         self._gateway = gateway
         self._pull_model = pull
+        self._pulls = 0
         self._most_body = most_body
 
     def all(self) -> list[Route]:
@@ -219,14 +223,23 @@ class _Routes:
         body = await self._read(request, schemas.OLLAMA_PULL)
         if self._pull_model is None:
             raise NotFound("this server downloads nothing", "use: r1local pull")
-        lines = progress_lines(self._pull_model, body.get("model") or body["name"])
+        lines = self._pulling(self._pull_model, body.get("model") or body["name"])
         if body.get("stream", True):
             return _Lines(lines)
-        last: JSON = {}
-        async for last in lines:
-            if "error" in last:
-                return JSONResponse(last, 500)
-        return JSONResponse(last)
+        *_progress, last = [line async for line in lines]
+        return JSONResponse(last, 500 if "error" in last else 200)
+
+    async def _pulling(self, pull: Pull, name: str) -> AsyncGenerator[JSON, None]:
+        if self._pulls >= _MOST_PULLS:
+            yield ollama.error_object("as many downloads as allowed are going on; ask again later")
+            return
+        self._pulls += 1
+        try:
+            async with aclosing(progress_lines(pull, name)) as lines:
+                async for line in lines:
+                    yield line
+        finally:
+            self._pulls -= 1
 
     async def _read(self, request: Request, schema: JSON) -> JSON:
         return schemas.read(await body_of(request, self._most_body), schema)
@@ -270,7 +283,7 @@ class _ReplyRoute:
         async with self._gateway.replies(asked) as replies:
             form = self._make_form(replies.id, asked.model or replies.model, asked)
             if asked.stream:
-                await _stream(replies, form, scope["path"], send)
+                await _stream(replies, form, scope, send)
             else:
                 async for _event in replies.events():
                     pass
@@ -302,7 +315,7 @@ def _facts(replies: Replies) -> JSON:
     }
 
 
-async def _stream(replies: Replies, form: Form, path: str, send: Send) -> None:
+async def _stream(replies: Replies, form: Form, scope: Scope, send: Send) -> None:
     """Send replies while they are written, no faster than they are taken."""
     sending = Sending(send)
     await sending.begin(form.media_type)
@@ -320,8 +333,8 @@ async def _stream(replies: Replies, form: Form, path: str, send: Send) -> None:
         for piece in form.last(replies.ended):
             await sending.send(form.encode(piece))
     except R1LocalError as error:
-        for piece in form.failure(error_body(path, error)):
-            await sending.send(form.encode(piece))
+        scope["r1local"]["error"] = type(error).__name__
+        await sending.send(form.encode(error_body(scope["path"], error)))
     await sending.end(form.end_of_stream)
 
 
@@ -367,7 +380,7 @@ class _Lines(Response):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, lines: AsyncIterator[JSON]) -> None:
+    def __init__(self, lines: AsyncGenerator[JSON, None]) -> None:
         super().__init__()
         self._lines = lines
 
@@ -377,8 +390,9 @@ class _Lines(Response):
     async def _send_all(self, send: Send) -> None:
         sending, form = Sending(send), ollama.ChatForm("", "", Asked(None, ()))
         await sending.begin(self.media_type)
-        async for line in self._lines:
-            await sending.send(form.encode(line))
+        async with aclosing(self._lines) as lines:
+            async for line in lines:
+                await sending.send(form.encode(line))
         await sending.end(b"")
 
 

@@ -48,7 +48,7 @@ class Gateway:
         self.models = models
         self.metrics = Metrics()
         self._at_once = at_once
-        self._most = at_once + queue
+        self.most = at_once + queue
         self._taken = 0
         self._controls: dict[str, list[Control]] = {}
         self._closing = False
@@ -109,7 +109,7 @@ class Gateway:
     def _admitted(self, count: int) -> Iterator[None]:
         if self._closing:
             raise Unavailable("the server is stopping", "ask again when it runs")
-        if self._taken + count > self._most:
+        if self._taken + count > self.most:
             raise TooBusy(f"{self._taken} replies are being written or wait", "ask again later")
         self._taken += count
         try:

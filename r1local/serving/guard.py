@@ -18,12 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from r1local.errors import R1LocalError
 from r1local.serving import ollama, openai
-from r1local.serving.failures import Forbidden, NotAuthorized, RequestError, sentence, status_of
+from r1local.serving.failures import (
+    Forbidden,
+    NotAuthorized,
+    RequestError,
+    Unavailable,
+    sentence,
+    status_of,
+)
 from r1local.serving.log import Log
 from r1local.serving.metrics import Metrics
 
-#: Domains that nobody can own, and so nobody can point at this machine.
-_OWN_DOMAINS = (".localhost", ".local", ".internal")
 #: What a program may ask for without a key.
 _OPEN = ("/health",)
 
@@ -82,9 +87,11 @@ class Access:
             name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:
             return False
-        if name in ("localhost", self.host.lower(), socket.gethostname().lower()):
+        own = socket.gethostname().lower()
+        if name in ("localhost", self.host.lower(), own, f"{own}.local"):
             return True
-        return name.endswith(_OWN_DOMAINS) or _is_address(name)
+        # An address needs no resolving, and nobody can own a name under localhost (RFC 6761).
+        return _is_address(name) or name.endswith(".localhost")
 
 
 class Guard:
@@ -95,6 +102,7 @@ class Guard:
         access: who may use them.
         log, metrics: are told of each request.
         route_of: the route of a path, for log and metrics: paths may hold anything.
+        most: requests at the same time.
     """
 
     def __init__(
@@ -104,21 +112,27 @@ class Guard:
         log: Log,
         metrics: Metrics,
         route_of: Callable[[str], str],
+        most: int,
     ) -> None:
         self._app = app
         self._access = access
         self._log = log
         self._metrics = metrics
         self._route_of = route_of
+        self._most = most
+        self._active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._active += 1
         started, answer = time.monotonic(), _Answer(send, self._cors(Headers(scope=scope)))
         scope["r1local"] = facts = dict[str, object]()
         try:
+            if self._active > self._most:
+                raise Unavailable("too many requests at the same time", "ask again later")
             await self._pass_on(scope, receive, answer)
         except R1LocalError as error:
             await self._fail(scope, receive, answer, error_response(scope["path"], error))
@@ -128,6 +142,7 @@ class Guard:
             told.status, told.code = 500, "server_error"  # type: ignore[misc]
             await self._fail(scope, receive, answer, error_response(scope["path"], told))
         finally:
+            self._active -= 1
             route = self._route_of(scope["path"])
             seconds = round(time.monotonic() - started, 4)
             self._metrics.add("r1local_http_requests_total", route=route, status=answer.status)
@@ -139,7 +154,9 @@ class Guard:
         headers = Headers(scope=scope)
         preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         if preflight and self._access.allows(headers.get("origin", "")):
-            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, answer)
+            wanted = headers.get("access-control-request-headers", "")
+            allowed = {**_PREFLIGHT, "access-control-allow-headers": wanted}
+            await Response(status_code=204, headers=allowed)(scope, receive, answer)
             return
         self._access.check(scope["path"], headers)
         await self._app(scope, receive, answer)
@@ -160,7 +177,6 @@ class Guard:
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST",
-    "access-control-allow-headers": "authorization, content-type",
     "access-control-max-age": "600",
 }
 

@@ -208,10 +208,6 @@ class ChatForm:
         """Return the answer to a request that only loads or unloads the model."""
         return self._head() | self._text("", "") | {"done": True, "done_reason": reason}
 
-    def failure(self, told: JSON) -> Iterator[JSON]:
-        """Yield an error that ends a stream."""
-        yield told
-
     def _head(self) -> JSON:
         return {"model": self._model, "created_at": datetime.now(UTC).isoformat()}
 

@@ -249,10 +249,6 @@ class ChatForm:
         extra = self._extra(replies[0]) if replies else {}
         return {**self._head, "object": self.kind, "choices": choices} | _usage(replies) | extra
 
-    def failure(self, told: JSON) -> Iterator[JSON]:
-        """Yield an error that ends a stream."""
-        yield told
-
     def _chunk(self, choice: JSON) -> JSON:
         return {**self._head, "object": self.chunk_kind, "choices": [choice]}
 

@@ -1,7 +1,9 @@
 """Downloads for Ollama's `/api/pull`: what a download tells, as lines of JSON."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -31,29 +33,33 @@ class Tell(Protocol):
 Pull: TypeAlias = Callable[[str, Tell, Control], None]
 
 
-async def progress_lines(pull: Pull, name: str) -> AsyncIterator[JSON]:
+async def progress_lines(pull: Pull, name: str) -> AsyncGenerator[JSON, None]:
     """Download a model, and yield what happens; closing this ends the download, which is kept."""
     loop, control = asyncio.get_running_loop(), Control()
-    told: asyncio.Queue[Pulled | None] = asyncio.Queue()
+    told: asyncio.Queue[Pulled | R1LocalError | None] = asyncio.Queue()
 
-    def tell(pulled: Pulled | None) -> None:
-        loop.call_soon_threadsafe(told.put_nowait, pulled)
+    def tell(what: Pulled | R1LocalError | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            loop.call_soon_threadsafe(told.put_nowait, what)
 
-    def work() -> str:
+    def work() -> None:
         try:
             pull(name, tell, control)
         except R1LocalError as error:
-            return sentence(error)
+            tell(error)
         finally:
             tell(None)
-        return ""
 
-    working = loop.run_in_executor(None, work)
+    # A thread of its own: downloads last long, and the event loop's are few.
+    threading.Thread(target=work, name="pull", daemon=True).start()
+    last: JSON = {"status": "success"}
     try:
-        while pulled := await told.get():
-            yield _line(pulled)
-        error = await working
-        yield {"error": error} if error else {"status": "success"}
+        while what := await told.get():
+            if isinstance(what, R1LocalError):
+                last = {"error": sentence(what)}
+            else:
+                yield _line(what)
+        yield last
     finally:
         control.cancel()
 

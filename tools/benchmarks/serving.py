@@ -116,8 +116,7 @@ def _report(clients: list[Client], memory: list[float]) -> None:
     errors = sum((client.errors for client in clients), Counter[str]())
     medians = [statistics.median(client.waits) for client in clients]
     middle = statistics.median(medians)
-    third = max(1, len(memory) // 3)
-    first, last = statistics.mean(memory[:third]), statistics.mean(memory[-third:])
+    series = " ".join(f"{each:.0f}" for each in memory[:: round(10 / _LOOK_S)])
     print(f"Python {sys.version.split()[0]}, {CLIENTS} clients, {SECONDS:.0f} s")
     print_head("figure", "value")
     print_row("replies", f"{sum(len(client.waits) for client in clients):,}")
@@ -126,5 +125,4 @@ def _report(clients: list[Client], memory: list[float]) -> None:
     print_row("time to first token, median of the clients' medians, s", f"{middle:.3f}")
     print_row("the same of the client that waits longest, s", f"{max(medians):.3f}")
     print_row("its ratio to the median", f"{max(medians) / middle:.2f}")
-    print_row("memory in the first third after warming up, MiB", f"{first:.1f}")
-    print_row("memory in the last third, MiB", f"{last:.1f}")
+    print_row(f"memory from {_WARM_S:.0f} s on, every 10 s, MiB", series)
