@@ -302,6 +302,7 @@ class Stream:
         self.connection.close()
 
 
+@pytest.mark.slow
 def test_answer_now_ends_a_thought(slow: Server) -> None:
     with closing(Stream(slow)) as stream:
         first = stream.event()
@@ -340,6 +341,7 @@ def test_more_than_may_wait_are_told_to_come_again(slow: Server) -> None:
     eventually(lambda: slow.metric("r1local_replies_in_progress") == 0)
 
 
+@pytest.mark.slow
 def test_stopping_ends_streams_and_closes_sockets(tmp_path: Path) -> None:
     path = write_scripted_model(tmp_path / "slow.gguf", LONG * 3, slow=True)
     with serving(tmp_path, "-m", path, "--loop-repeats", "0", "--loop-patience", "0") as server:
