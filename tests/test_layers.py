@@ -74,7 +74,7 @@ KNOWN_BY = {
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
-    "starlette": {"serving.app", "serving.guard", "serving.server"},
+    "starlette": {"serving.app", "serving.connection", "serving.guard", "serving.server"},
     "sympy": {"answers.algebra"},
     "tomlkit": {"config.editing"},
     "typer": {"cli"},
