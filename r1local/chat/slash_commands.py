@@ -231,12 +231,16 @@ def _stats(chat: Chat, _argument: str) -> None:
         f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
     ]
+    drafted = sum(reply.draft_tokens for reply in all_replies)
+    accepted = sum(reply.accepted_tokens for reply in all_replies)
+    drafts = f"drafts     {accepted:,} of {token_count(drafted)} accepted\n"
     checked = [reply.valid for reply in all_replies if reply.valid is not None]
     by_schema = f"schema     {checked.count(True)} of {len(checked)} answers are valid\n"
     chat.surface.say(
         f"thinking   {token_count(thinking)} in {duration(thinking_s)}\n"
         f"answers    {token_count(answers)} in {duration(answer_s)}\n"
         f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
+        f"{drafts if drafted else ''}"
         f"{by_schema if checked else ''}"
         f"context    {_context_told(chat)} tokens\n"
         f"the same tokens at {', '.join(costs)}"

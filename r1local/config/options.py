@@ -36,6 +36,9 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 #: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 
+#: Where drafts come from: whatever pays, nothing, or the texts so far.
+DraftSource: TypeAlias = Literal["auto", "none", "ngram"]
+
 #: How several devices divide a model: by layers, by the rows of its matrices, so that all compute
 #: every layer together, or not at all.
 SplitMode: TypeAlias = Literal["layer", "row", "tensor", "none"]
@@ -347,6 +350,12 @@ OPTIONS: tuple[Option, ...] = (
         otherwise="as many as --threads",
         field="prompt_threads",
     ),
+    _loading(
+        "draft",
+        Choice.of(*get_args(DraftSource)),
+        "Guess tokens from the text so far and check several at once.",
+        "auto",
+    ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),
     _loading(
         "chat-template",
@@ -385,14 +394,6 @@ OPTIONS: tuple[Option, ...] = (
         False,
         commands=("run", "chat", "serve"),
     ),
-    Option(
-        "keep-alive",
-        Duration(),
-        "Keep the model in memory for this long afterwards, e.g. 5m.",
-        otherwise="5m for serve",
-        commands=("serve",),
-        per_model=True,
-    ),
     Option("host", Text(), "Listen at this address.", "127.0.0.1", commands=("serve",)),
     Option("port", Whole(0, 65_535), "Listen at this port; 0: any.", 11_435, commands=("serve",)),
     Option(
@@ -428,6 +429,21 @@ OPTIONS: tuple[Option, ...] = (
         "Let this many more replies wait; 429 is the answer to others.",
         64,
         commands=("serve",),
+    ),
+    Option(
+        "keep-alive",
+        Duration(),
+        "Keep the model in memory for this long afterwards, e.g. 5m.",
+        otherwise="none; 5m for serve",
+        commands=("run", "chat", "serve"),
+        per_model=True,
+    ),
+    Option(
+        "no-daemon",
+        Switch(),
+        "Load the model in this process, even if another one has it in memory.",
+        False,
+        commands=("run", "chat"),
     ),
     Option(
         "connections",

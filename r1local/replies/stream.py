@@ -149,7 +149,15 @@ class ReplyStream:
             return self._end("stop")
         return self._write((token,), drawn=True)
 
-    def finish(self, *, cached_tokens: int, load_s: float, prompt_s: float) -> list[Event]:
+    def finish(
+        self,
+        *,
+        cached_tokens: int,
+        load_s: float,
+        prompt_s: float,
+        draft_tokens: int = 0,
+        accepted_tokens: int = 0,
+    ) -> list[Event]:
         """End the reply; return what was held back, and the `Finished` event."""
         ended = time.monotonic()
         if self._text.part == "thinking":
@@ -168,6 +176,8 @@ class ReplyStream:
             thinking_s=self._answer_started - self._started,
             answer_s=ended - self._answer_started,
             discarded_tokens=self._discarded,
+            draft_tokens=draft_tokens,
+            accepted_tokens=accepted_tokens,
         )
         seed = self._sampler_settings.seed or 0
         reason = self._reason or "cancelled"

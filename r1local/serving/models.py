@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from r1local.config.paths import user_models
-from r1local.config.preferences import Settings, settings_in_force, value_in
+from r1local.config.preferences import Setting, Settings, settings_in_force, value_in
 from r1local.errors import LoadingCancelled, UnknownModel
 from r1local.models.catalog import load_catalog
 from r1local.models.references import PathReference, parse_reference
@@ -194,7 +194,8 @@ class Models:
     async def _load(self, selected: Selected) -> Loaded:
         settings = await asyncio.to_thread(settings_in_force, self._given, selected.preferred)
         await self._make_room(selected, settings)
-        opening = partial(open_engine, selected, settings, self._cancelled, at_once=self.at_once)
+        own = {**settings, "no-daemon": Setting(True, "serve")}  # this is the process that keeps it
+        opening = partial(open_engine, selected, own, self._cancelled, at_once=self.at_once)
         started = time.monotonic()
         try:
             engine = await asyncio.to_thread(opening)

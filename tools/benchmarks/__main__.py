@@ -13,6 +13,7 @@ from pathlib import Path
 from tools.benchmarks import (
     attention,
     chat,
+    drafts,
     loops,
     memory,
     models,
@@ -28,10 +29,12 @@ from tools.benchmarks.harness import Options
 BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "help": start_up.compare_help,
     "oneshot": start_up.compare_oneshot,
+    "kept": start_up.compare_kept,
     "overhead": speed.compare_overhead,
     "smollm2": speed.compare_smollm2,
     "threads": attention.compare_threads,
     "attention": attention.compare_attention,
+    "drafts": drafts.compare_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
