@@ -75,9 +75,7 @@ class Connection:
             raise WarmEngineError(
                 f"the engine's process {self._pid} doesn't answer", "type: r1local stop --all"
             )
-        greeting = read_or_gone(Greeting, message)
-        self._of_server = greeting.of_server
-        return greeting
+        return read_or_gone(Greeting, message)
 
     def close(self) -> None:
         """Leave the engine."""
@@ -117,9 +115,11 @@ class Connection:
             if left < 0 or not self._fill(max(left, 0.001)):
                 return None
         try:
-            return decode(self._lines.pop(0))
+            message = decode(self._lines.pop(0))
         except ValueError as error:
             raise EngineGone from error
+        self._of_server = self._of_server or message.get("of_server") is True  # it greets
+        return message
 
     @property
     def pending(self) -> bool:
@@ -160,16 +160,15 @@ class Connection:
     def stop(self) -> bool:
         """Have the engine's process end, whatever its version and state; return whether it did.
 
-        A server isn't ended: it gives the engine up, unless it needs it. The greeting has to have
-        been received, or not to have come.
+        A server isn't ended: it gives the engine up, unless it needs it.
         """
         with suppress(EngineGone):
             self.ask("stop")
-        if self._of_server:
-            return self._ends(_PATIENCE_S)
         for number, seconds in ((signal.SIGTERM, _PATIENCE_S), (signal.SIGKILL, _LAST_WORDS_S)):
             if self._ends(seconds):
                 return True
+            if self._of_server:
+                return False
             if self._pid:
                 with suppress(OSError):  # it has just ended
                     os.kill(self._pid, number)

@@ -26,11 +26,7 @@ def kept_engines() -> list[tuple[Place, Status]]:
 def stop(place: Place) -> bool:
     """End the process that has an engine, or have a server unload it; return whether it's gone."""
     with connected(place) as connection:
-        if connection is None:
-            return True
-        with suppress(EngineGone, WarmEngineError):  # one that hangs is ended all the same
-            connection.greeting()
-        return connection.stop()
+        return connection is None or connection.stop()
 
 
 def stop_unused(place: Place) -> None:
