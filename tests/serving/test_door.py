@@ -5,16 +5,20 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
 from r1local.config.paths import engines_folder
+from r1local.warm.engine import WarmEngine
 from testing.command import COMMAND, Scripted
+from testing.endpoints import hear
+from testing.replies import never
 from testing.servers import Server, serving
-from testing.warm import alive, command, eventually, kill_all, run_kept, statuses
+from testing.warm import alive, command, eventually, kill_all, run_kept, statuses, wanted
 
 pytestmark = pytest.mark.slow
 QUESTION = ("run", "-m", "nano", "--seed", "3", "--format", "json", "2+2?")
@@ -107,9 +111,21 @@ def test_commands_and_requests_reply_together(home: Path, scripted: Scripted) ->
 
 
 def test_the_server_s_end_is_noticed(server: Server) -> None:
+    used = replace(wanted(), keep_alive=None)
+    with closing(WarmEngine.open(used, never)) as engine:
+        assert hear(engine).reply.answer
+        assert statuses()[0].clients == 1
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        assert hear(engine).reply.answer
+        (status,) = statuses()
+        assert (status.of_server, status.pid != server.process.pid) == (False, True)
+    eventually(lambda: not statuses())
+
+
+def test_a_server_that_ends_leaves_nothing(server: Server) -> None:
     server.process.terminate()
-    server.process.wait(20)
-    assert server.process.returncode == 0
+    assert server.process.wait(20) == 0
     assert [*engines_folder().iterdir()] == []
     assert cached() == 0
 
