@@ -221,6 +221,10 @@ class BenchmarkError(R1LocalError):
     """A program to compare with failed, or its figures can't be read."""
 
 
+class DraftModelError(R1LocalError):
+    """A model can't draft for another one."""
+
+
 class ChatTemplateError(R1LocalError):
     """The chat template is missing, broken, unsafe or does not end."""
 

@@ -179,6 +179,33 @@ class Choice(NamedTuple):
         return next((word for word, stands_for in self.values.items() if stands_for == value), "")
 
 
+class WordOr(NamedTuple):
+    """Some words that stand for themselves in any case, or another text, as `range` says."""
+
+    words: tuple[str, ...]
+    other: str
+    other_range: str
+
+    @property
+    def metavar(self) -> str:
+        return f"<{'|'.join(self.words)}|{self.other}>"
+
+    @property
+    def range(self) -> str:
+        return f"{', '.join(self.words)}, or {self.other_range}"
+
+    def parse(self, name: str, text: str) -> str:
+        value = text.lower() if text.lower() in self.words else text
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: object) -> None:
+        require(isinstance(value, str) and bool(value.strip()), f"{name} {value!r}", self.range)
+
+    def plain(self, value: str) -> str:
+        return value
+
+
 class Switch:
     """Something that is either on or off."""
 

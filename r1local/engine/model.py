@@ -103,6 +103,11 @@ class Model:
         return len(self._evaluated)
 
     @property
+    def evaluated(self) -> Sequence[int]:
+        """The tokens in the KV cache, drafts not counted."""
+        return self._evaluated
+
+    @property
     def room(self) -> int:
         """Number of tokens that the context window can still take."""
         return self.context_window - self.position

@@ -61,6 +61,10 @@ class Pace:
                 best, length = gain, each
         return length
 
+    def promise(self, confidence: float) -> float:
+        """Return the speed with the best draft, as a multiple of that without."""
+        return max(self._gain(each, confidence) for each in LENGTHS)
+
     def _gain(self, length: int, confidence: float) -> float:
         """Return the speed with a draft, as a multiple of that without."""
         p = min(confidence, 0.99)

@@ -7,9 +7,12 @@ save time: it is void from where the reply goes on in another way, and nothing i
 import time
 from collections.abc import Sequence
 
-from r1local.engine.drafts import Drafter
+from r1local.engine.drafts import Source
 from r1local.engine.model import Model
-from r1local.engine.pace import Pace
+
+#: Steps with drafts in a row; then one without measures what a token takes by itself, which grows
+#: with the text.
+_MOST_IN_A_ROW = 64
 
 
 class Speculation:
@@ -17,30 +20,32 @@ class Speculation:
 
     Args:
         model: holds the prompt.
-        drafter: was fed the prompt.
-        pace: what drafts are worth with this model.
+        sources: where drafts come from; their drafters were fed the prompt.
 
     Attributes:
         drafted: tokens of drafts that were evaluated.
         accepted: those of them that the reply has.
     """
 
-    def __init__(self, model: Model, drafter: Drafter, pace: Pace) -> None:
+    def __init__(self, model: Model, sources: Sequence[Source]) -> None:
         self._model = model
-        self._drafter = drafter
-        self._pace = pace
-        self._last_step: tuple[int, float, int] | None = None
+        self._sources = sources
+        self._last_step: tuple[Source, int, float, int] | None = None
+        self._in_a_row = 0
         self.drafted = self.accepted = 0
-        pace.begin()
+        for source in sources:
+            source.pace.begin()
 
     def rewind(self, position: int) -> None:
         """Keep only the first `position` tokens, as `Model.rewind`."""
         self._model.rewind(position)
-        self._drafter.rewind(position)
+        for source in self._sources:
+            source.drafter.rewind(position)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens, unless they were evaluated as a draft, as `Model.advance`."""
-        self._drafter.feed(tokens)
+        for source in self._sources:
+            source.drafter.feed(tokens)
         if self._model.accept(tokens):
             self.accepted += len(tokens)
         elif len(tokens) == 1:
@@ -50,21 +55,33 @@ class Speculation:
 
     def _step(self, token: int) -> None:
         """Evaluate a token, and a draft if that pays; measure it."""
-        pace, drafter = self._pace, self._drafter
         if self._last_step:
-            length, seconds, accepted_before = self._last_step
-            pace.drafted(length, seconds, 1 + self.accepted - accepted_before)
+            source, length, seconds, accepted_before = self._last_step
+            source.pace.drafted(length, seconds, 1 + self.accepted - accepted_before)
             self._last_step = None
         started = time.perf_counter()
-        confidence = drafter.confidence
-        if confidence >= pace.least_confidence and (draft := self._draft(confidence)):
+        if (best := self._best()) and (draft := self._draft(best)):
             self._model.speculate(token, draft)
-            self._last_step = len(draft), time.perf_counter() - started, self.accepted
+            self._last_step = best, len(draft), time.perf_counter() - started, self.accepted
+            self._in_a_row += 1
             self.drafted += len(draft)
-        else:
-            self._model.advance(token)
-            pace.took(time.perf_counter() - started)
+            return
+        started = time.perf_counter()
+        self._model.advance(token)
+        seconds = time.perf_counter() - started
+        self._in_a_row = 0
+        for source in self._sources:
+            source.pace.took(seconds)
 
-    def _draft(self, confidence: float) -> Sequence[int]:
-        most = min(self._pace.length(confidence), self._model.room - 1)
-        return self._drafter.propose(most) if most > 0 else ()
+    def _best(self) -> Source | None:
+        """Return the source whose draft promises most, if any is worth its time."""
+        if self._in_a_row >= _MOST_IN_A_ROW:
+            return None
+        worth = [s for s in self._sources if s.drafter.confidence >= s.pace.least_confidence]
+        if len(worth) > 1:
+            return max(worth, key=lambda source: source.pace.promise(source.drafter.confidence))
+        return worth[0] if worth else None
+
+    def _draft(self, source: Source) -> Sequence[int]:
+        most = min(source.pace.length(source.drafter.confidence), self._model.room - 1)
+        return source.drafter.propose(most) if most > 0 else ()

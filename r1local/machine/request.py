@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from r1local.config.options import KVType, SplitMode
 from r1local.errors import InvalidSetting
-from r1local.machine.memory import Machine
+from r1local.machine.memory import Machine, MemoryFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class PlanRequest:
         tensor_split: how much of the model each of the devices takes, in proportion.
         split_mode: how several devices divide the model.
         main_gpu: number of the only device to offload to, where the model is not divided.
+        draft: a smaller model that is loaded as well.
     """
 
     context: int | None = None
@@ -33,6 +34,7 @@ class PlanRequest:
     tensor_split: tuple[float, ...] | None = None
     split_mode: SplitMode = "layer"
     main_gpu: int | None = None
+    draft: MemoryFacts | None = None
 
 
 #: A request that leaves everything to the planner.
