@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from r1local.config.preferences import Settings
 from r1local.engine.library import log
-from r1local.models.loading import load, load_options
+from r1local.models.draft_choice import loading_of
+from r1local.models.loading import load
 from r1local.models.selection import Selected
 from r1local.replies.engine import Engine
 
@@ -32,7 +33,7 @@ def open_engine(
         R1LocalError: the model can't be loaded as the settings say.
         LoadingCancelled: `cancelled` returned True.
     """
-    options = replace(load_options(settings), sequences=at_once)
+    options = replace(loading_of(selected, settings), sequences=at_once)
     loaded = load(selected.path, options, cancelled, meanwhile)
     # A command may have this imported meanwhile, which takes some time.
     from r1local.replies.local import LocalEngine

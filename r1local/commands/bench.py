@@ -17,7 +17,7 @@ from r1local.events.benchmark import Figure, LeftOut, Step
 from r1local.gguf.file import read_gguf
 from r1local.measuring import llama_bench, records
 from r1local.measuring.benchmark import QUICK, Benchmark, Work
-from r1local.models.loading import load_options
+from r1local.models.draft_choice import loading_of
 from r1local.models.selection import Selected
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.benchmarks.plot import print_plot
@@ -84,7 +84,7 @@ def bench(options: BenchOptions) -> int:
     err = console_for(sys.stderr)
     if model.note:
         print_notice(err, model.note)
-    loading = load_options(settings_in_force(options.given, model.preferred))
+    loading = loading_of(model, settings_in_force(options.given, model.preferred))
     results = _Results()
     with interruptible() as interruption:
         benchmark = Benchmark(model.path, loading, options.work, interruption)

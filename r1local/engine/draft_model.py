@@ -18,6 +18,8 @@ _PRIOR = 0.7
 #: What a drafted token counts for in that experience, and how fast experience fades while nothing
 #: is drafted, so that it is tried again.
 _SHARE, _FADING = 1 / 16, 1 / 256
+#: Drafts after which what they were worth counts more than whether somebody asked for them.
+_TRIAL = 8
 #: Tokens that it may be behind for a draft to begin with them.
 _NEAR = 32
 #: The share of a reply's time in which it may read before it has proved to save any, and the
@@ -36,7 +38,7 @@ class DraftModel:
     Attributes:
         pace: what its drafts are worth; the seconds of drafting count.
         accuracy: how likely a drafted token is right.
-        tried: whether it has drafted.
+        drafts: how many drafts it has made.
         seconds_a_token: what it takes to read; 0 until that has been measured.
     """
 
@@ -44,7 +46,7 @@ class DraftModel:
         self.model = model
         self.pace = Pace()
         self.accuracy = _PRIOR
-        self.tried = False
+        self.drafts = 0
         self.seconds_a_token = 0.0
         self.likeliest = Sampler(SamplerSettings(temperature=0.0))
         self._eager = eager
@@ -52,7 +54,9 @@ class DraftModel:
     @property
     def trusted(self) -> bool:
         """Whether it may take the time to catch up: it pays, or somebody said so."""
-        return self.accuracy >= self.pace.least_confidence if self.tried else self._eager
+        if self.drafts < _TRIAL:
+            return self._eager
+        return self.accuracy >= self.pace.least_confidence
 
     def learn(self, *, right: bool) -> None:
         """Learn whether a drafted token was right."""
@@ -139,7 +143,7 @@ class ModelDrafter:
             draft.append(token)
             if model.vocabulary.ends_reply(token):
                 break
-        self._drafting.tried = True
+        self._drafting.drafts += 1
         self._drafted = draft.copy()
         return draft
 
