@@ -58,6 +58,7 @@ class ModelOptions(VoteOptions, total=False):
     no_mmap: bool | None
     numa: Literal["off", "distribute", "isolate", "numactl"] | None
     threads: int | None
+    prompt_threads: int | None
     kv_cache: KVType | None
     chat_template: str | Path | None
     template_arg: Mapping[str, object] | None

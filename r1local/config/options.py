@@ -331,8 +331,15 @@ OPTIONS: tuple[Option, ...] = (
     _loading(
         "threads",
         Whole(1, 512, nothing="auto"),
-        "CPU threads.",
-        otherwise="one per physical core, fewer for a tiny model",
+        "CPU threads to generate with.",
+        otherwise="one per performance core, fewer for a tiny model",
+    ),
+    _loading(
+        "prompt-threads",
+        Whole(1, 512, nothing="auto"),
+        "CPU threads to read prompts with.",
+        otherwise="as many as --threads",
+        field="prompt_threads",
     ),
     _loading(
         "draft",

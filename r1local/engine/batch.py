@@ -7,8 +7,9 @@ weights is what limits generation on most machines.
 import ctypes
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from r1local.engine.contexts import Contexts
 from r1local.engine.library import ABORTED, decode_error, load_llama
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.sampler import Sampler
@@ -33,7 +34,7 @@ class Batch:
     used for anything else.
 
     Args:
-        context: llama.cpp's context, made for at least this many sequences and a unified cache.
+        contexts: the model's context, made for at least this many sequences and a unified cache.
         sequences: how many there are; they are numbered from 0.
         kv_tokens: tokens that the KV cache holds.
         own: the tokens that sequence 0 holds; the batch keeps this list up to date.
@@ -42,15 +43,14 @@ class Batch:
 
     def __init__(
         self,
-        context: Any,
+        contexts: Contexts,
         sequences: int,
         kv_tokens: int,
         own: list[int],
         abortable: Abortable,
     ) -> None:
         self._llama = load_llama()
-        self._context = context
-        self._memory = self._llama.llama_get_memory(context)
+        self._contexts = contexts
         self._kv_tokens = kv_tokens
         self._abortable = abortable
         self.sequences = sequences
@@ -106,8 +106,11 @@ class Batch:
             InferenceError: llama.cpp failed; the sequences have no more tokens than before.
         """
         self._batch.n_tokens = count = self._write(parts)
+        if not self._used:
+            self._contexts.begin(0, count)
+        self._contexts.make_room(self._used + count)
         with self._abortable(cancelled) if cancelled else nullcontext():
-            code = self._llama.llama_decode(self._context, self._batch)
+            code = self._llama.llama_decode(self._contexts.handle, self._batch)
         if code:
             self._undo(parts)
             if code == ABORTED:
@@ -123,7 +126,7 @@ class Batch:
 
     def sample(self, sequence: int, sampler: Sampler) -> int:
         """Draw a sequence's next token; it must have been among those evaluated last."""
-        return sampler.draw(self._context, self._rows[sequence])
+        return sampler.draw(self._contexts.handle, self._rows[sequence])
 
     def rewind(self, sequence: int, position: int) -> int:
         """Forget a sequence's tokens from a position on, or all if it can't forget a part.
@@ -151,7 +154,7 @@ class Batch:
         if source != target:
             self.rewind(target, 0)
             # All is copied and then cut, since the states of recurrent models are whole.
-            self._llama.llama_memory_seq_cp(self._memory, source, target, _ALL, _ALL)
+            self._llama.llama_memory_seq_cp(self._contexts.memory, source, target, _ALL, _ALL)
             self._held[target] += self._held[source]
             self._cells[target] += self._cells[source]
             for cell in self._cells[target]:
@@ -187,9 +190,9 @@ class Batch:
 
     def _forget(self, sequence: int, position: int) -> None:
         held, cells = self._held[sequence], self._cells[sequence]
-        if not self._llama.llama_memory_seq_rm(self._memory, sequence, position, _ALL):
+        if not self._llama.llama_memory_seq_rm(self._contexts.memory, sequence, position, _ALL):
             # Recurrent models can't forget a part.
-            self._llama.llama_memory_seq_rm(self._memory, sequence, _ALL, _ALL)
+            self._llama.llama_memory_seq_rm(self._contexts.memory, sequence, _ALL, _ALL)
             position = 0
         for cell in cells[position:]:
             others = self._holders.pop(cell, 1) - 1

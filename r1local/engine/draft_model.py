@@ -188,20 +188,26 @@ class DraftsOfModel(Drafts):
     """Drafts of a smaller model, besides those from what was written before.
 
     Args:
-        drafting: the smaller model, which this closes.
+        smaller: the smaller model, which this closes.
         vocabulary_size: the tokens of the model that is drafted for.
+        asked_for, alike: see `Drafts`.
+
+    Attributes:
+        drafting: the smaller model, and what its drafts have been worth.
     """
 
-    def __init__(self, drafting: DraftModel, vocabulary_size: int) -> None:
-        super().__init__()
-        self._drafting = drafting
+    def __init__(
+        self, smaller: Model, vocabulary_size: int, *, asked_for: bool = True, alike: bool = False
+    ) -> None:
+        super().__init__(asked_for=asked_for, alike=alike)
+        self.drafting = DraftModel(smaller, eager=asked_for)
         self._size = vocabulary_size
 
     def sources(self, prompt: Sequence[int], cancelled: Callable[[], bool]) -> tuple[Source, ...]:
         """Return the sources of drafts for a prompt and its reply."""
-        smaller = ModelDrafter(self._drafting, prompt, self._size, cancelled)
-        return *super().sources(prompt, cancelled), Source(smaller, self._drafting.pace)
+        smaller = ModelDrafter(self.drafting, prompt, self._size, cancelled)
+        return *super().sources(prompt, cancelled), Source(smaller, self.drafting.pace)
 
     def close(self) -> None:
         """Free the smaller model."""
-        self._drafting.close()
+        self.drafting.close()

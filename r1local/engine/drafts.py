@@ -210,11 +210,20 @@ class Drafts:
     Earlier texts remain, such as thoughts that are no longer in the prompt, or a reply that is
     asked for again.
 
+    Args:
+        asked_for: see below.
+        alike: see below.
+
     Attributes:
         pace: what drafts are worth with this model on this machine.
+        asked_for: whether every reply may have drafts, also those that are expected to be the same
+            each time: which steps have one depends on the time that they take.
+        alike: whether steps of several tokens round as those of one do, with flash attention.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, asked_for: bool = True, alike: bool = False) -> None:
+        self.asked_for = asked_for
+        self.alike = alike
         self.pace = Pace()
         self._automaton = SuffixAutomaton()
         self._experience = [list(_AMONG_OTHERS), list(_ALONE)]

@@ -13,3 +13,8 @@ CONTEXT_STEP = 256
 MOST_DRAFTED = 15
 #: Bytes on the heap that a context's graphs and scheduler take, at most, as measured.
 GRAPH_BYTES = 96 * 2**20
+
+
+def whole_steps(tokens: int) -> int:
+    """Return the size of a context for so many tokens, as llama.cpp rounds it up."""
+    return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP

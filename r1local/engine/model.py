@@ -4,29 +4,21 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.background import begun
 from r1local.engine.batch import Batch, shared_prefix
+from r1local.engine.contexts import Contexts
 from r1local.engine.draft_batch import DraftBatch
 from r1local.engine.library import ABORTED, decode_error, load_llama, log, with_fields
-from r1local.engine.limits import (
-    BATCH_TOKENS,
-    CONTEXT_STEP,
-    GRAPH_BYTES,
-    KV_CACHE_TYPES,
-    MOST_DRAFTED,
-)
+from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.offload import load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
-
-_FLASH_ATTENTION_AUTO, _NO_FLASH_ATTENTION = -1, 0
 
 
 class Model:
@@ -46,7 +38,7 @@ class Model:
 
     def __init__(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> None:
         self._llama = load_llama()
-        self._context: Any = None
+        self._contexts = Contexts(settings.context)
         self._aborting: Callable[[], bool] = lambda: False
         self._abort_callback = self._llama.ggml_abort_callback(lambda _data: self._aborting())
         self._model: Any = self._load(path, settings, cancelled)
@@ -56,10 +48,9 @@ class Model:
             # Reading a large vocabulary takes as long as making room for a context.
             read = begun(lambda: Vocabulary(vocabulary))
             try:
-                self._context = self._make_context(settings)
+                self._contexts.open(self._model)
             finally:
                 self.vocabulary = read()
-            self._memory = self._llama.llama_get_memory(self._context)
             if not self._memory:  # embedding models read whole texts and have no KV cache
                 raise _no_generator(path)
         except BaseException:
@@ -71,17 +62,33 @@ class Model:
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
         self.settings = settings
         self.sequences = settings.sequences
-        self.kv_tokens: int = self._llama.llama_n_ctx(self._context)
+        self.kv_tokens = settings.context.tokens
         self.context_window = settings.context_window
         self.state_key = self._state_key(path, settings)
         if settings.gpu_layers:
             self._try_out()
 
+    def beside(self, settings: LoadSettings) -> Contexts:
+        """Return a context of its own that shares the weights; close it before the model.
+
+        Raises:
+            ModelLoadError: there is no room for it.
+        """
+        contexts = Contexts(settings.context)
+        contexts.open(self._model)
+        return contexts
+
+    @property
+    def _context(self) -> Any:
+        return self._contexts.handle
+
+    @property
+    def _memory(self) -> Any:
+        return self._contexts.memory
+
     def close(self) -> None:
         """Free the context and the model; further calls do nothing."""
-        if self._context:
-            self._llama.llama_free(self._context)
-            self._context = None
+        self._contexts.close()
         if self._model:
             self._llama.llama_model_free(self._model)
             self._model = None
@@ -109,8 +116,13 @@ class Model:
 
     @property
     def room(self) -> int:
-        """Number of tokens that the context window can still take."""
-        return self.context_window - self.position
+        """Number of tokens that can still be evaluated in the context window, by this attention."""
+        return min(self.context_window, self._contexts.limit) - self.position
+
+    @property
+    def flash(self) -> bool:
+        """Whether flash attention is used now, where llama.cpp can."""
+        return self._contexts.flash
 
     @property
     def can_draft(self) -> bool:
@@ -132,6 +144,7 @@ class Model:
             InferenceError: llama.cpp failed.
         """
         cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
+        self._contexts.begin(cached, len(tokens))
         return cached if self._evaluate_rest(tokens, cancelled) else None
 
     def rewind(self, position: int) -> None:
@@ -159,19 +172,19 @@ class Model:
     def _abortable(self, cancelled: Callable[[], bool]) -> Iterator[None]:
         """Let llama.cpp ask on the CPU, at every node of its graph, whether to go on."""
         self._aborting = cancelled
-        self._llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+        self._contexts.abort_when(self._abort_callback)
         try:
             yield
         finally:
             # Calling Python at every node of the graph would slow decoding down.
-            null_callback = self._llama.ggml_abort_callback()
-            self._llama.llama_set_abort_callback(self._context, null_callback, None)
+            self._contexts.abort_when(self._llama.ggml_abort_callback())
 
     def batch(self) -> Batch:
         """Return the model's sequences, to be evaluated together; the first is the model's own."""
         self._drop_draft()
+        self._contexts.begin(self.position, self.position)
         return Batch(
-            self._context, self.sequences, self.kv_tokens, self._evaluated, self._abortable
+            self._contexts, self.sequences, self.kv_tokens, self._evaluated, self._abortable
         )
 
     def state_size(self) -> int:
@@ -203,8 +216,7 @@ class Model:
                 others may make llama.cpp abort the process.
         """
         self._keep(0)
-        view = (ctypes.c_uint8 * len(content)).from_buffer(content)
-        read = self._llama.llama_state_seq_set_data(self._context, view, len(content), 0)
+        read = self._contexts.put(len(tokens), content)
         last = self._llama.llama_memory_seq_pos_max(self._memory, 0)
         if read == len(content) and last == len(tokens) - 1:
             self._evaluated = list(tokens)
@@ -227,6 +239,7 @@ class Model:
             self._evaluate_rest([*self._evaluated, *tokens], lambda: False)
             return
         (token,) = tokens
+        self._contexts.make_room(len(self._evaluated) + 1)
         self._next_token[0] = token
         code = self._llama.llama_decode(self._context, self._next_batch)
         if code:
@@ -325,39 +338,6 @@ class Model:
         layout = f"{settings.kv_cache} {place} {self.context_window}"
         return f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {version} {layout}"
 
-    def _make_context(self, settings: LoadSettings) -> Any:
-        kv_type = KV_CACHE_TYPES[settings.kv_cache]
-        # llama.cpp rounds the window up, but not the number of tokens it takes at once.
-        steps = -(-max(settings.context_window, settings.kv_tokens) // CONTEXT_STEP)
-        params = with_fields(
-            self._llama.llama_context_default_params(),
-            n_ctx=steps * CONTEXT_STEP,
-            n_batch=BATCH_TOKENS,
-            n_ubatch=settings.micro_batch,
-            n_seq_max=settings.sequences,
-            # One cache for all sequences, so that what they share is stored once.
-            kv_unified=True,
-            # Only the last logits of each sequence and those of a draft are read.
-            n_outputs_max=max(settings.sequences, 1 + MOST_DRAFTED),
-            n_threads=settings.threads,
-            n_threads_batch=settings.threads,
-            flash_attn_type=(
-                _FLASH_ATTENTION_AUTO if settings.flash_attention else _NO_FLASH_ATTENTION
-            ),
-            type_k=kv_type,
-            type_v=kv_type,
-        )
-        log.clear()
-        roomy = _is_free(settings.context_bytes)
-        context = roomy and self._llama.llama_init_from_model(self._model, params)
-        if not context:
-            reason = log.reason() if roomy else "the system refuses as much memory"
-            raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
-                f"llama.cpp can't make room for a context of {settings.context_window:,} tokens",
-                f"{reason}; try a smaller --context or --kv-cache q8_0",
-            )
-        return context
-
     def _keep(self, count: int) -> int:
         """Keep the first `count` tokens in the KV cache; return how many were kept."""
         self._draft.clear()
@@ -369,6 +349,7 @@ class Model:
         return count
 
     def _evaluate_batch(self, tokens: Sequence[int]) -> bool:
+        self._contexts.make_room(len(self._evaluated) + len(tokens), reading=True)
         array = (ctypes.c_int32 * len(tokens))(*tokens)
         batch = self._llama.llama_batch_get_one(array, len(tokens))
         code = self._llama.llama_decode(self._context, batch)
@@ -379,19 +360,6 @@ class Model:
         if code == ABORTED:
             return False
         raise decode_error(code)
-
-
-def _is_free(size: int) -> bool:
-    """Tell whether the system gives so much memory, and as much more as graphs take.
-
-    Where it gives llama.cpp enough for the context but not for its graphs, llama.cpp ends the
-    process. Nothing is written to the memory, so asking for it takes no time.
-    """
-    try:
-        mmap(-1, size + GRAPH_BYTES).close()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _no_generator(path: Path) -> ModelLoadError:

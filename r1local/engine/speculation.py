@@ -21,15 +21,19 @@ class Speculation:
     Args:
         model: holds the prompt.
         sources: where drafts come from; their drafters were fed the prompt.
+        only_flash: draft only while flash attention is used.
 
     Attributes:
         drafted: tokens of drafts that were evaluated.
         accepted: those of them that the reply has.
     """
 
-    def __init__(self, model: Model, sources: Sequence[Source]) -> None:
+    def __init__(
+        self, model: Model, sources: Sequence[Source], *, only_flash: bool = False
+    ) -> None:
         self._model = model
         self._sources = sources
+        self._only_flash = only_flash
         self._last_step: tuple[Source, int, float, int] | None = None
         self._in_a_row = 0
         self.drafted = self.accepted = 0
@@ -75,7 +79,7 @@ class Speculation:
 
     def _best(self) -> Source | None:
         """Return the source whose draft promises most, if any is worth its time."""
-        if self._in_a_row >= _MOST_IN_A_ROW:
+        if self._in_a_row >= _MOST_IN_A_ROW or (self._only_flash and not self._model.flash):
             return None
         worth = [s for s in self._sources if s.drafter.confidence >= s.pace.least_confidence]
         if len(worth) > 1:

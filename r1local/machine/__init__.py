@@ -1,1 +1,1 @@
-"""This machine: its processors and memory, and which models fit where."""
+"""This machine: its processors and memory, which models fit where, and what is fastest there."""

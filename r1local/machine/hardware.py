@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import platform
 import re
 import sys
 import time
@@ -19,8 +18,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CPUS = Path("/sys/devices/system/cpu")
-_CPU_INFO = Path("/proc/cpuinfo")
 _CLEAR_REFS, _OWN_STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+#: The logical CPUs that are performance cores, on Intel's hybrid processors.
+_PERFORMANCE_CPUS = Path("/sys/devices/cpu_core/cpus")
+#: The share of the fastest core's capacity that a core of Arm's hybrid processors has at least,
+#: to count as a performance core: efficiency cores have a quarter to two fifths.
+_PERFORMANCE_SHARE = 0.5
 #: Bytes of a thread's stack if its size is not limited (glibc's ARCH_STACK_DEFAULT_SIZE).
 _STACK = 8 * 2**20
 
@@ -32,10 +35,55 @@ def usable_cores() -> int:
     competes for it. Affinity (taskset, SLURM) and cgroup quotas (containers)
     are respected where the system has them.
     """
+    return _within_quotas(_cores_of(_allowed_cpus()))
+
+
+def performance_cores() -> int:
+    """Return how many of the usable cores are fast, on a processor with two kinds, at least 1.
+
+    llama.cpp's threads wait for the slowest at every operation, so an efficiency core holds the
+    others up. All usable cores where the system doesn't tell.
+    """
+    if sys.platform == "darwin":
+        return min(usable_cores(), _fast_cores_of_macos() or usable_cores())
     allowed = _allowed_cpus()
-    cores = _cores_of(allowed)
+    fast = allowed & (_fast_cpus_of_intel() or _fast_cpus_of_arm(allowed))
+    return _within_quotas(_cores_of(fast or allowed))
+
+
+def _within_quotas(cores: int) -> int:
     quotas = (_cgroup_cpus(group) for group in _own_cgroups())
     return max(1, min([cores, *(int(quota) for quota in quotas if quota is not None)]))
+
+
+def _fast_cpus_of_intel() -> set[int]:
+    """Return the performance cores' logical CPUs, given as "0-11,16"; empty if it isn't known."""
+    cpus: set[int] = set()
+    with suppress(OSError, ValueError):
+        for part in _PERFORMANCE_CPUS.read_text().strip().split(","):
+            first, _, last = part.partition("-")
+            cpus |= set(range(int(first), int(last or first) + 1))
+    return cpus
+
+
+def _fast_cpus_of_arm(allowed: set[int]) -> set[int]:
+    """Return the CPUs with most capacity (Linux: Documentation/scheduler/sched-capacity.rst)."""
+    capacities: dict[int, int] = {}
+    with suppress(OSError, ValueError):
+        for cpu in allowed:
+            capacities[cpu] = int((_CPUS / f"cpu{cpu}/cpu_capacity").read_text())
+    least = _PERFORMANCE_SHARE * max(capacities.values(), default=0)
+    return {cpu for cpu in allowed if capacities.get(cpu, 0) >= least}
+
+
+def _fast_cores_of_macos() -> int:
+    """Return the number of performance cores (`man 3 sysctlbyname`), 0 if it isn't known."""
+    count, size = ctypes.c_int32(), ctypes.c_size_t(ctypes.sizeof(ctypes.c_int32))
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        arguments = (ctypes.byref(count), ctypes.byref(size), None, ctypes.c_size_t(0))
+        library.sysctlbyname(b"hw.perflevel0.physicalcpu", *arguments)
+    return max(0, count.value)
 
 
 def available_memory() -> int:
@@ -91,16 +139,6 @@ def boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return f"{psutil.boot_time():.0f}"
-
-
-def processor() -> str:
-    """Return the name of the processor, as the system has it."""
-    with suppress(OSError):  # Linux; the standard library knows other systems' names
-        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
-            label, _, name = line.partition(":")
-            if label.strip() in ("model name", "Hardware", "Model"):
-                return name.strip()
-    return platform.processor() or platform.machine()
 
 
 def forget_peak_memory() -> bool:

@@ -11,8 +11,8 @@ from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, MOST_DRAFTED
 from r1local.errors import DeviceError
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
-#: With fewer tokens at once, a prompt is evaluated notably slower (docs/benchmarks.md).
-_SMALLEST_BATCH = 16
+#: Tokens that llama.cpp multiplies in one block; what is left of a block takes longer.
+BATCH_STEP = 16
 _F32_BYTES = 4
 _F16_BYTES = 2
 #: Types of which llama.cpp makes copies in an order that is fast to multiply, if the CPU has AVX2
@@ -205,10 +205,15 @@ def plain_batch(facts: MemoryFacts, context_window: int) -> int:
     0 if they are so few that prompts would be slow, or if the number of heads isn't known.
     """
     row = _row_bytes(facts)
-    scores = (_F32_BYTES + _F16_BYTES) * facts.heads * context_window
+    scores = scores_bytes(facts, 1, context_window)
     with_flash = row + _F16_BYTES * context_window
     batch = BATCH_TOKENS * with_flash // (row + scores + _F32_BYTES * context_window)
-    return batch if facts.heads and batch >= _SMALLEST_BATCH else 0
+    return batch // BATCH_STEP * BATCH_STEP if facts.heads else 0
+
+
+def scores_bytes(facts: MemoryFacts, tokens: int, context_window: int) -> int:
+    """Return the bytes of plain attention's scores for so many tokens at once: f32, and f16."""
+    return (_F32_BYTES + _F16_BYTES) * facts.heads * context_window * tokens
 
 
 def _row_bytes(facts: MemoryFacts) -> int:

@@ -15,13 +15,16 @@ from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES
 from r1local.machine.fitting import Fitting, largest
 from r1local.machine.memory import (
+    BATCH_STEP,
     Machine,
     MemoryFacts,
     Placement,
     context_bytes,
     gpu_bytes,
+    kv_cache_bytes,
     memory_bytes,
     plain_batch,
+    scores_bytes,
 )
 from r1local.machine.request import (
     NO_REQUEST,
@@ -54,6 +57,9 @@ _TOKENS_A_REPLY = 8_192
 #: The most sequences in a KV cache for which plain attention is no slower on the CPU at any
 #: length: for each sequence it computes the scores of the tokens of all sequences.
 _PLAIN_SEQUENCES = 8
+#: Tokens at once for which plain attention reads prompts as fast as with more (docs/benchmarks.md),
+#: and the share of the memory needed that their scores may take beyond it.
+_FAST_BATCH, _SPARE_SHARE = 64, 0.045
 #: Share of the memory that was too much with which loading is tried once more.
 _SECOND_TRY = 0.75
 
@@ -70,6 +76,8 @@ class Plan:
         kv_tokens: tokens that the KV cache holds for all sequences together.
         micro_batch: tokens computed at once.
         flash_attention: whether llama.cpp's flash attention is used.
+        passing_tokens: tokens for which memory has room twice, to pass from flash attention to
+            plain attention; 0 where flash attention is used, or always was.
         useful: whether memory holds the model with a useful context.
         reason: why it runs there.
         notices: what the user should know when the model is loaded in this way.
@@ -89,6 +97,7 @@ class Plan:
     kv_tokens: int
     micro_batch: int
     flash_attention: bool
+    passing_tokens: int
     useful: bool
     reason: str
     notices: tuple[Notice, ...] = ()
@@ -198,6 +207,7 @@ class _Planner:
         place, window = self._place()
         kv_tokens = self._kv_tokens(place, window)
         plain = 0 if place.gpu_layers else self._plain_batch(kv_tokens)
+        batch = self._larger_batch(kv_tokens, plain) if plain else BATCH_TOKENS
         kind = self._kind(place, window)
         return Plan(
             kind=kind,
@@ -205,8 +215,9 @@ class _Planner:
             layers=self._layers,
             context_window=window,
             kv_tokens=kv_tokens,
-            micro_batch=plain or BATCH_TOKENS,
+            micro_batch=batch,
             flash_attention=not plain,
+            passing_tokens=self._passing_tokens(kv_tokens, batch - plain) if plain else 0,
             useful=kind != "no" and window >= min(self._wanted, USEFUL_CONTEXT),
             reason=self._reason(kind, place, window),
             notices=tuple(self._notices(kind, place, window, kv_tokens)),
@@ -261,6 +272,27 @@ class _Planner:
         if request.sequences > _PLAIN_SEQUENCES or request.kv_cache != "f16":
             return 0
         return 0 if self._facts.latent_attention else plain_batch(self._facts, kv_tokens)
+
+    def _larger_batch(self, kv_tokens: int, plain: int) -> int:
+        """Return a batch in which prompts are read faster, if memory has room for its scores."""
+        needed = self._needed(kv_tokens)
+        spare = max(0, min(self._machine.memory - needed, int(_SPARE_SHARE * needed)))
+        more = spare // scores_bytes(self._facts, 1, kv_tokens)
+        return max(plain, min(_FAST_BATCH, plain + more // BATCH_STEP * BATCH_STEP))
+
+    def _passing_tokens(self, kv_tokens: int, more: int) -> int:
+        """Return how many tokens can pass from one attention's context to the other's.
+
+        `more` are the tokens by which the batch is larger than planned for.
+        Meanwhile there is a copy of their KV cache. It may take what is free beside the plan, and
+        no more than the scores for which plain attention gets smaller batches than llama.cpp's own.
+        """
+        scores = scores_bytes(self._facts, more, kv_tokens)
+        free = self._machine.memory - self._needed(kv_tokens) - scores
+        spared = scores_bytes(self._facts, BATCH_TOKENS, kv_tokens)
+        a_token = kv_cache_bytes(self._facts, 1)
+        tokens = max(0, min(free, spared)) // a_token if a_token else 0
+        return min(kv_tokens, tokens) // CONTEXT_STEP * CONTEXT_STEP
 
     def _kind(self, place: Placement, window: int) -> FitKind:
         if not self._fits(place, window):

@@ -24,6 +24,7 @@ from r1local.events.benchmark import Figure, FigureKind
 from r1local.gguf.format import GGUFFile
 from r1local.machine import hardware
 from r1local.machine.memory import facts_of
+from r1local.machine.processor import processor_name
 from r1local.machine.speed import Reached
 
 #: Bytes of a record, of which there are about 2,000; what has more is none.
@@ -111,7 +112,7 @@ def _machine() -> list[str]:
     llama = versions()
     names = [gpu.name for gpu in gpus()]
     cores = str(hardware.usable_cores())
-    return [hardware.processor(), cores, *names, llama["llama.cpp"], llama["backends"]]
+    return [processor_name(), cores, *names, llama["llama.cpp"], llama["backends"]]
 
 
 def _read(path: Path) -> Record | None:

@@ -1,4 +1,4 @@
-"""The smaller model that drafts for a model: the one named, or one of the catalog's that is here."""
+"""The smaller model that drafts for a model: the one named, or one that the catalog names."""
 
 from dataclasses import replace
 from pathlib import Path

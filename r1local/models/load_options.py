@@ -23,6 +23,7 @@ class LoadOptions:
     context: int | None = None
     gpu_layers: int | None = None
     threads: int | None = None
+    prompt_threads: int | None = None
     kv_cache: KVType = "f16"
     draft: str = "auto"
     draft_model: Path | None = None
@@ -44,6 +45,7 @@ class LoadOptions:
         check("context", self.context)
         check("gpu-layers", self.gpu_layers)
         check("threads", self.threads)
+        check("prompt-threads", self.prompt_threads)
 
     @property
     def request(self) -> PlanRequest:

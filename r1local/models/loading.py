@@ -1,28 +1,31 @@
 """Preparing a model: checking its file, deciding its settings, compiling its template."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from r1local.engine.draft_model import DraftModel, DraftsOfModel
+from r1local.engine.contexts import FlashStart
 from r1local.engine.drafts import Drafts
+from r1local.engine.limits import CONTEXT_STEP
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.offload import Offload, lock_problem, spread_over_nodes
 from r1local.engine.probe import needs_probe, probe
 from r1local.engine.rpc import add_server
-from r1local.errors import ChatTemplateError, DraftModelError, OutOfMemory
+from r1local.errors import ChatTemplateError, OutOfMemory
 from r1local.events.reply import Notice, NoticeKind
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
-from r1local.machine import hardware
-from r1local.machine.memory import Machine, MemoryFacts, facts_of
+from r1local.machine import calibration, hardware
+from r1local.machine.calibration import CALIBRATED_CONTEXT, Calibration
+from r1local.machine.memory import Machine, MemoryFacts, facts_of, memory_bytes
 from r1local.machine.planner import Plan, PlanRequest, plan, retreat
 from r1local.machine.this_machine import survey_machine
 from r1local.models.draft_pairs import draft_file
+from r1local.models.drafting import drafts_of, request_of
 from r1local.models.load_options import LoadOptions, load_options
 from r1local.prompts.documents import read_document
 from r1local.prompts.template_process import TemplateProgram
@@ -34,6 +37,14 @@ __all__ = ["LoadOptions", "LoadedModel", "load", "load_options"]
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
+#: Bytes of weights up to which a model is calibrated when it is first used. Larger ones compute
+#: for too long; they use plain attention, whose lead grows with the model (docs/benchmarks.md),
+#: until `tune` measures them.
+_QUICK = 2**30
+#: Contexts of `CALIBRATED_CONTEXT` that are in memory at once: two, and the content of one; and
+#: settings for the model's own meanwhile.
+_CALIBRATED_CONTEXTS = 3
+_SMALL: Mapping[str, Any] = {"context_window": CONTEXT_STEP, "kv_tokens": 0}
 _ALL_LAYERS = -1
 #: Characters of an unknown tag to show.
 _LONGEST_TAG = 40
@@ -96,7 +107,7 @@ def load(
         add_server(address)
     facts, machine = facts_of(gguf), survey_machine()
     draft = draft_file(gguf, options)
-    request = _request(facts, machine, options, draft)
+    request = request_of(facts, machine, options, draft)
     made = plan(facts, machine, request)
     if made.refusal:
         raise made.refusal
@@ -104,10 +115,13 @@ def load(
         if file and needs_probe(file):
             probe(file, options.threads or _threads(file), cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
+    smaller = partial(retreat, facts, machine, request)
     with meanwhile or nullcontext():
-        model, made = _open(
-            gguf, options, made, partial(retreat, facts, machine, request), cancelled
-        )
+        decided = calibration.find(gguf, options.sequences)
+        if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
+            with suppress(OutOfMemory):  # if it persists, the model says so
+                decided = _measured(gguf, options, made, cancelled)
+        model, made = _open(gguf, options, made, smaller, decided, cancelled)
     try:
         # A command may have these imported while llama.cpp reads the file.
         from r1local.prompts.chat_template import ChatTemplate
@@ -119,13 +133,14 @@ def load(
         thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
         arguments = options.template_arguments
         template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
-        drafts, no_draft = _drafts(model, options, draft, made, cancelled)
+        opened = partial(_opened, cancelled)
+        drafts, without_draft = drafts_of(model, gguf, options, made, draft, opened)
     except BaseException:
         model.close()
         raise
     unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
     without_effect = (Notice("offload", each) for each in vain)
-    notices = (*made.notices, *without_effect, *unknown, *_unused(template), *no_draft)
+    notices = (*made.notices, *without_effect, *unknown, *_unused(template), *without_draft)
     holds = partial(_holds, facts, machine, request)
     load_s, details = time.monotonic() - started, _details(gguf, made)
     return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
@@ -136,11 +151,12 @@ def _open(
     options: LoadOptions,
     made: Plan,
     smaller: Callable[[Plan], Plan | None],
+    decided: Calibration | None,
     cancelled: Callable[[], bool],
 ) -> tuple[Model, Plan]:
     """Load a model by a plan or, if memory runs out all the same, once more by a smaller one."""
     try:
-        return Model(gguf.path, _load_settings(gguf, options, made), cancelled), made
+        return Model(gguf.path, settings_of(gguf, options, made, decided), cancelled), made
     except OutOfMemory as error:
         less = smaller(made)
         if less is None:
@@ -148,66 +164,16 @@ def _open(
         reason = f"{error.message.removesuffix(f' {gguf.path}')} with {_extent(made)}"
     kind: NoticeKind = "offload" if made.gpu_layers else "context"
     notice = Notice(kind, f"{reason}: it is loaded with {_extent(less)}")
-    model = Model(gguf.path, _load_settings(gguf, options, less), cancelled)
+    model = Model(gguf.path, settings_of(gguf, options, less, decided), cancelled)
     return model, replace(less, notices=(notice, *less.notices))
 
 
-def _request(
-    facts: MemoryFacts, machine: Machine, options: LoadOptions, draft: GGUFFile | None
-) -> PlanRequest:
-    """Return what is asked of the planner, with the draft model if there is one to load.
-
-    One that nobody asked for is left out if the model would have less room for it.
-
-    Raises:
-        DraftModelError: there is no room for one that was asked for.
-    """
-    alone = options.request
-    if draft is None:
-        return alone
-    both = replace(alone, draft=facts_of(draft))
-    without, beside = plan(facts, machine, alone), plan(facts, machine, both)
-    fits = beside.draft is not None and beside.draft.kind != "no"
-    if options.draft == "auto":
-        return both if fits and _room(without) == _room(beside) else alone
-    if not fits or (beside.kind == "no" and without.kind != "no"):
-        raise DraftModelError(
-            f"memory has no room for the draft model {draft.path} besides the model",
-            "choose a smaller one, give a smaller --context, or leave --draft out",
-        )
-    return both
-
-
-def _room(plan: Plan) -> tuple[object, ...]:
-    return plan.kind, plan.gpu_layers, plan.cpu_experts, plan.context_window, plan.kv_tokens
-
-
-def _drafts(
-    model: Model,
-    options: LoadOptions,
-    file: GGUFFile | None,
-    made: Plan,
-    cancelled: Callable[[], bool],
-) -> tuple[Drafts | None, tuple[Notice, ...]]:
-    """Return what drafts are made from, and what its user should know about it."""
-    if options.draft == "none" or not model.can_draft:
-        return None, ()
-    asked = options.draft != "auto"
-    if file is None or made.draft is None:
-        alone = "several replies at once are written without the draft model"
-        several = options.draft_model and asked
-        return Drafts(), (Notice("engine", alone),) if several else ()
-    own = replace(options, kv_cache="f16", split_mode="layer", sequences=1)
-    try:
-        smaller = Model(file.path, _load_settings(file, own, made.draft), cancelled)
-    except OutOfMemory as error:
-        return Drafts(), (Notice("engine", f"the draft model is left out: {error.message}"),)
-    if not smaller.can_draft:
-        smaller.close()
-        why_not = f"{file.path} can't draft: it can't forget what it has read"
-        raise DraftModelError(why_not, "choose another one, or leave --draft out")
-    drafting = DraftModel(smaller, eager=asked)
-    return DraftsOfModel(drafting, model.vocabulary.size), ()
+def _opened(
+    cancelled: Callable[[], bool], gguf: GGUFFile, options: LoadOptions, made: Plan
+) -> Model:
+    """Load the model that drafts, with what an earlier use of it has decided."""
+    decided = calibration.find(gguf, options.sequences)
+    return Model(gguf.path, settings_of(gguf, options, made, decided), cancelled)
 
 
 def _extent(plan: Plan) -> str:
@@ -245,16 +211,72 @@ def _details(gguf: GGUFFile, plan: Plan) -> str:
     return " · ".join(filter(None, (file_type(gguf), place)))
 
 
-def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSettings:
+def recalibrate(
+    path: Path, options: LoadOptions, cancelled: Callable[[], bool]
+) -> Calibration | None:
+    """Measure anew which attention, steps and threads are fastest, and keep what is decided.
+
+    Returns:
+        What was decided; None when cancelled, or where there is nothing to decide: on GPUs, and
+        with a KV cache or so many replies at once that flash attention is always used.
+
+    Raises:
+        ModelFileError, ModelLoadError, InvalidSetting, LoadingCancelled: as for `load`.
+    """
+    gguf = read_gguf(path)
+    facts, machine = facts_of(gguf), survey_machine()
+    made = plan(facts, machine, options.request)
+    if made.refusal:
+        raise made.refusal
+    if not _can_be_calibrated(facts, machine, made):
+        return None
+    return _measured(gguf, options, made, cancelled, thorough=True)
+
+
+def _measured(
+    gguf: GGUFFile,
+    options: LoadOptions,
+    made: Plan,
+    cancelled: Callable[[], bool],
+    *,
+    thorough: bool = False,
+) -> Calibration | None:
+    """Measure a model before its own context is made, so that both need less memory."""
+    settings = settings_of(gguf, options, made, None)
+    before = calibration.find(gguf, settings.sequences)
+    with Model(gguf.path, replace(settings, **_SMALL), cancelled) as model:
+        decided = calibration.calibrate(
+            model, settings, cancelled, before=before, thorough=thorough
+        )
+    if decided:
+        calibration.keep(gguf, settings.sequences, decided)
+    return decided
+
+
+def _can_be_calibrated(facts: MemoryFacts, machine: Machine, plan: Plan) -> bool:
+    """Whether plain attention is possible, and the contexts that are measured."""
+    enough = memory_bytes(facts, _CALIBRATED_CONTEXTS * CALIBRATED_CONTEXT) <= machine.memory
+    positions = facts.positions or CALIBRATED_CONTEXT
+    return not plan.flash_attention and enough and positions >= CALIBRATED_CONTEXT
+
+
+def settings_of(
+    gguf: GGUFFile, options: LoadOptions, plan: Plan, decided: Calibration | None
+) -> LoadSettings:
+    """Return the engine's settings: what was asked for, what fits, and what is fastest."""
+    chosen = decided or calibration.PLAIN
+    flash = plan.flash_attention or chosen.always_flash
     return LoadSettings(
         context_window=plan.context_window,
         gpu_layers=_ALL_LAYERS if plan.all_on_gpu else plan.gpu_layers,
-        threads=options.threads or _threads(gguf),
+        threads=options.threads or chosen.threads or _threads(gguf),
+        prompt_threads=options.prompt_threads or options.threads or chosen.prompt_threads,
         kv_cache=options.kv_cache,
         sequences=options.sequences,
         kv_tokens=plan.kv_tokens,
-        flash_attention=plan.flash_attention,
-        micro_batch=plan.micro_batch,
+        flash_attention=flash,
+        micro_batch=_micro_batch(plan, chosen),
+        flash_start=None if flash else _flash_start(plan, chosen),
         offload=Offload(plan.devices, plan.shares, options.split_mode, plan.cpu_experts),
         mapped=not options.no_mmap,
         lock=options.mlock,
@@ -262,9 +284,24 @@ def _load_settings(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> LoadSett
     )
 
 
+def _micro_batch(plan: Plan, decided: Calibration) -> int:
+    if plan.flash_attention:
+        return plan.micro_batch
+    if decided.always_flash:
+        return decided.flash_batch
+    return min(plan.micro_batch, decided.plain_batch)
+
+
+def _flash_start(plan: Plan, decided: Calibration) -> FlashStart | None:
+    """Return up to where flash attention is faster, as far as memory has room for passing on."""
+    until = min(decided.flash_until, plan.passing_tokens)
+    prompts = plan.passing_tokens if decided.flash_prompts else until
+    return FlashStart(until, prompts, decided.flash_batch) if prompts else None
+
+
 def _threads(gguf: GGUFFile) -> int:
-    """Return all cores for a model worth it; tiny ones lose more by waiting than they gain."""
-    return min(hardware.usable_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
+    """Return all fast cores for a model worth it; tiny ones lose more by waiting than they gain."""
+    return min(hardware.performance_cores(), 1 + gguf.model_size // _BYTES_PER_THREAD)
 
 
 def _template_source(gguf: GGUFFile, file: Path | None) -> str:

@@ -1,8 +1,7 @@
 """A smaller model that drafts: it keeps up with the text, and is right where it can be."""
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -95,9 +94,9 @@ def test_a_later_prompt_is_read_from_where_it_differs(
     read: list[int] = []
     evaluate = Model.evaluate
 
-    def counting(model: Model, tokens: list[int], cancelled: object) -> object:
+    def counting(model: Model, tokens: list[int], cancelled: Callable[[], bool]) -> object:
         read.append(len(tokens) - model.position)
-        return evaluate(model, tokens, never)
+        return evaluate(model, tokens, cancelled)
 
     monkeypatch.setattr(Model, "evaluate", counting)
     drafter_of(drafting, [*PROMPT, *TEXT[:2].encode(), *[65] * 50])

@@ -77,6 +77,40 @@ def test_siblings_count_as_one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert hardware._cores_of({0, 4}) == 1
 
 
+HYPERTHREADS = {
+    f"cpu{cpu}/topology/thread_siblings_list": text
+    for cpu, text in enumerate(("0-1", "0-1", "2-3", "2-3"))
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /sys")
+@pytest.mark.parametrize(
+    ("files", "fast"),
+    [
+        ({"cpu_core/cpus": "0-3,6\n"} | HYPERTHREADS, 3),
+        ({f"cpu{n}/cpu_capacity": str(1024 if n < 2 else 430) for n in range(8)}, 2),
+        ({f"cpu{n}/cpu_capacity": "1024" for n in range(8)}, 8),
+        ({"cpu_core/cpus": "nonsense\n"}, 8),
+        ({"cpu_core/cpus": "64-65\n"}, 8),
+        ({}, 8),
+    ],
+    ids=["Intel", "Arm", "one kind", "unreadable", "none of them allowed", "unknown"],
+)
+def test_efficiency_cores_and_hyperthreads_do_not_count(
+    files: dict[str, str], fast: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_CPUS", write(tmp_path, files))
+    monkeypatch.setattr(hardware, "_PERFORMANCE_CPUS", tmp_path / "cpu_core/cpus")
+    monkeypatch.setattr(hardware, "_allowed_cpus", lambda: set(range(8)))
+    monkeypatch.setattr(hardware, "_own_cgroups", list)
+    assert hardware.performance_cores() == fast
+
+
+@pytest.mark.skipif(sys.platform != "darwin", reason="asks macOS")
+def test_macos_tells_its_performance_cores() -> None:
+    assert 0 <= hardware._fast_cores_of_macos() <= hardware.usable_cores()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity is Linux's here")
 def test_affinity_limits_the_cores() -> None:
     allowed = os.sched_getaffinity(0)

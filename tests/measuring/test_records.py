@@ -11,7 +11,6 @@ from r1local.config.paths import cache_folder
 from r1local.events.benchmark import Figure
 from r1local.gguf.file import read_gguf
 from r1local.gguf.format import GGUFFile
-from r1local.machine import hardware
 from r1local.measuring import records
 from testing.models import write_small_model
 
@@ -64,7 +63,7 @@ def test_another_file_or_machine_has_none(gguf: GGUFFile, monkeypatch: pytest.Mo
     records.keep(gguf, 0, FIGURES)
     with monkeypatch.context() as other:
         records._machine.cache_clear()
-        other.setattr(hardware, "processor", lambda: "another")
+        other.setattr(records, "processor_name", lambda: "another")
         assert records.find(gguf.parts) is None
         assert records.all_reached() == []
     records._machine.cache_clear()

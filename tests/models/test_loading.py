@@ -3,24 +3,30 @@
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from r1local.config.preferences import Setting
+from r1local.engine.contexts import FlashStart
 from r1local.engine.library import decode_error
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import ChatTemplateError, InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.reply import AnswerDelta
-from r1local.machine.memory import Machine
-from r1local.models.loading import LoadOptions, load, load_options
+from r1local.gguf.file import read_gguf
+from r1local.machine.calibration import PLAIN, Calibration, find, keep
+from r1local.machine.memory import Machine, facts_of, kv_cache_bytes, memory_bytes
+from r1local.models import loading
+from r1local.models.loading import LoadOptions, load, load_options, recalibrate
 from r1local.replies.settings import ReplySettings
 from testing.command import Scripted
 from testing.models import BROKEN_FILES, CONSTANT_TEMPLATE, CONTROL, smollm2
 from testing.replies import HI, events_of, loaded, never, text_of
+from tools.nano.evaluate import SHIPPED
 
 
 def test_refused_model_frees_everything(tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ from r1local.engine.library import load_llama
 from r1local.machine import hardware
 from r1local.models.loading import LoadOptions, load
 from r1local.replies.control import Control
-from r1local.replies.generation import reply_to, tokenised_prompt
+from testing.replies import generate
 from r1local.replies.settings import ReplySettings
 from r1local.conversation import Message
 
@@ -129,8 +135,9 @@ print(len(list(reply_to(loaded, prompt, settings, Control()))))
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits that Linux keeps")
 def test_less_memory_than_planned_halves_the_context() -> None:
+    keep(read_gguf(smollm2()), 1, PLAIN)  # nothing is measured in so little memory
     command = [sys.executable, "-c", _IN_LITTLE_MEMORY, str(smollm2())]
-    done = subprocess.run([*command, "520"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, "500"], capture_output=True, text=True, check=True)
     said, events = done.stdout.splitlines()
     assert said.startswith("4096 llama.cpp can't make room for a context of 8,192 tokens")
     assert said.endswith("it is loaded with a context of 4,096 tokens on the CPU")
@@ -234,3 +241,91 @@ def test_options_have_ranges(options: dict[str, Any]) -> None:
 def test_options_come_from_the_settings_in_force() -> None:
     chosen = {"context": Setting(4096, "--context"), "temperature": Setting(0.5, "config.toml")}
     assert load_options(chosen) == LoadOptions(context=4096)
+
+
+@pytest.fixture
+def settings_seen(monkeypatch: pytest.MonkeyPatch) -> list[LoadSettings]:
+    """The settings of each context that is opened for replies, in order."""
+    seen: list[LoadSettings] = []
+
+    def spy(path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Model:
+        seen.append(settings)
+        return Model(path, settings, cancelled)
+
+    monkeypatch.setattr("r1local.models.loading.Model", spy)
+    return seen
+
+
+def test_a_model_is_measured_when_it_is_first_used(settings_seen: list[LoadSettings]) -> None:
+    with loaded(SHIPPED) as model:
+        assert model.model.context_window == model.model.kv_tokens == 4096
+    first, measured = settings_seen
+    assert (first.context_window, measured.context_window) == (256, 4096)
+    with loaded(SHIPPED):
+        pass
+    assert settings_seen == [first, measured, measured]
+
+
+DECIDED = Calibration(416, True, 64, 16, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("decided", "options", "expected"),
+    [
+        (DECIDED, {}, (False, 16, FlashStart(416, 4096, 64), 3, 5)),
+        (DECIDED, {"threads": 2}, (False, 16, FlashStart(416, 4096, 64), 2, 2)),
+        (DECIDED, {"prompt_threads": 1}, (False, 16, FlashStart(416, 4096, 64), 3, 1)),
+        (DECIDED, {"kv_cache": "q8_0"}, (True, 512, None, 3, 5)),
+        (replace(DECIDED, flash_prompts=False), {}, (False, 16, FlashStart(416, 416, 64), 3, 5)),
+        (replace(DECIDED, flash_until=0), {}, (False, 16, FlashStart(0, 4096, 64), 3, 5)),
+        (replace(DECIDED, flash_until=2**17), {}, (True, 64, None, 3, 5)),
+        (replace(PLAIN, threads=1), {}, (False, 48, None, 1, None)),
+    ],
+)
+def test_what_was_decided_is_used(
+    decided: Calibration,
+    options: dict[str, Any],
+    expected: tuple[object, ...],
+    settings_seen: list[LoadSettings],
+) -> None:
+    keep(read_gguf(SHIPPED), 1, decided)
+    with loaded(SHIPPED, **options):
+        pass
+    (seen,) = settings_seen
+    assert expected == (
+        seen.flash_attention,
+        seen.micro_batch,
+        seen.flash_start,
+        seen.threads,
+        seen.prompt_threads,
+    )
+
+
+def test_flash_attention_ends_where_memory_has_no_room_to_pass_on(
+    settings_seen: list[LoadSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(read_gguf(SHIPPED), 1, DECIDED)
+    facts = facts_of(read_gguf(SHIPPED))
+    machine = Machine(memory_bytes(facts, 4096) + kv_cache_bytes(facts, 300))
+    monkeypatch.setattr("r1local.models.loading.survey_machine", lambda: machine)
+    with loaded(SHIPPED):
+        pass
+    assert [each.flash_start for each in settings_seen] == [FlashStart(256, 256, 64)]
+
+
+def test_a_model_is_not_measured_where_that_takes_long(
+    settings_seen: list[LoadSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_QUICK", 1_000_000)
+    with loaded(SHIPPED):
+        pass
+    assert len(settings_seen) == 1
+    assert find(read_gguf(SHIPPED), 1) is None
+    decided = recalibrate(SHIPPED, LoadOptions(), lambda: False)
+    assert decided == find(read_gguf(SHIPPED), 1)
+    assert decided
+    assert decided.threads
+
+
+def test_nothing_is_measured_where_there_is_no_choice() -> None:
+    assert recalibrate(SHIPPED, LoadOptions(kv_cache="q8_0"), lambda: False) is None

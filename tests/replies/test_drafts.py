@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from r1local.conversation import Message
+from r1local.engine.contexts import FlashStart
 from r1local.engine.drafts import Drafter, Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
-from r1local.engine.pace import Pace
 from r1local.engine.sampler import Sampler, SamplerSettings
-from r1local.events.reply import AnswerDelta, Event, Finished, Usage
+from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun
-from r1local.replies.settings import ReplySettings, ThinkingSettings
-from r1local.thinking.loops import LoopSettings
+from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
+from testing.drafts import Always, replies, told
 from testing.models import smollm2, write_scripted_model
 from testing.replies import HI, events_of, finished, generate, loaded, never, text_of
 
@@ -30,21 +30,6 @@ THOUGHT = "The sum of 12 and 30 is 42. Let me check: 30 and 12 is 42 again. "
 REPLY = f"{THOUGHT}So it is {THOUGHT}</think>\n\n{THOUGHT}So the answer is 42. {THOUGHT}"
 LOOP = f"{THOUGHT}{'I am going in circles again and again. ' * 40}</think>\n\nNo answer."
 QUESTION: tuple[Message, ...] = (Message("user", "What is 17 + 25? Think, and check it twice."),)
-
-
-class Always(Pace):
-    """Drafts of the same length at every step, whatever they cost."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self._length = length
-        self.took(1.0)
-
-    def _judge(self) -> None:
-        self.least_confidence = 0.0
-
-    def length(self, confidence: float) -> int:
-        return self._length if confidence else 0
 
 
 class Guesses:
@@ -84,19 +69,6 @@ def without(model: LoadedModel) -> LoadedModel:
     return replace(model, drafts=None)
 
 
-def told(events: Sequence[Event]) -> list[object]:
-    """Return everything about a reply except times and drafts."""
-    return [
-        replace(event, usage=_tokens(event.usage)) if isinstance(event, Finished) else event
-        for event in events
-    ]
-
-
-def _tokens(usage: Usage) -> Usage:
-    untimed = replace(usage, load_s=0.0, prompt_s=0.0, thinking_s=0.0, answer_s=0.0)
-    return replace(untimed, draft_tokens=0, accepted_tokens=0, cached_tokens=0)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LoadedModel]]:
     """Models that copy, that loop, and that think about small problems.
@@ -112,31 +84,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Loade
         loaded(NANO, context=1024, kv_cache="q8_0") as three,
     ):
         yield {"copying": one, "looping": two, "nano": three}
-
-
-def replies() -> st.SearchStrategy[ReplySettings]:
-    """Return any settings of replies."""
-    sampler = st.builds(
-        SamplerSettings,
-        temperature=st.sampled_from([0.0, 0.6, 1.5]),
-        seed=st.integers(0, 9),
-        top_k=st.sampled_from([0, 40]),
-    )
-    thinking = st.builds(
-        ThinkingSettings,
-        budget=st.none() | st.integers(1, 120),
-        least=st.sampled_from([0, 0, 200]),
-        most_waits=st.integers(0, 3),
-    )
-    return st.builds(
-        ReplySettings,
-        sampler=sampler,
-        max_tokens=st.integers(1, 500),
-        only_thinking=st.booleans(),
-        thinking=thinking,
-        loops=st.builds(LoopSettings, least_repeats=st.sampled_from([0, 2, 3])),
-        grammar=st.sampled_from([None, None, 'root ::= [a-zA-Z .]+ "!"?', "root ::= [0-9]+"]),
-    )
 
 
 @pytest.mark.parametrize("name", ["copying", "looping", "nano"])
@@ -172,10 +119,72 @@ def test_without_repetition_nothing_is_drafted(scripted: Scripted) -> None:
         assert finished(events_of(model)).usage.draft_tokens == 0
 
 
-@pytest.mark.parametrize("draft", ["none", "ngram", "auto"])
-def test_the_option(scripted: Scripted, draft: str) -> None:
-    with loaded(scripted("ok"), draft=draft) as model:
-        assert (model.drafts is None) == (draft == "none")
+REPEATED = THOUGHT * 20
+REPEATABLE = [SamplerSettings(seed=1), SamplerSettings(temperature=0)]
+
+
+def drafted(model: LoadedModel, sampler: SamplerSettings) -> bool:
+    return finished(events_of(model, HI, ReplySettings(sampler))).usage.draft_tokens > 0
+
+
+@pytest.mark.parametrize("sampler", REPEATABLE)
+def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
+    scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: False)
+    with loaded(scripted(REPEATED)) as model:
+        assert not drafted(model, sampler)
+        assert not drafted(model, sampler.with_seed())
+        assert drafted(model, SamplerSettings())
+        assert drafted(model, SamplerSettings().with_seed().later(1))
+
+
+@pytest.mark.parametrize("sampler", REPEATABLE)
+def test_a_repeatable_reply_has_drafts_where_they_round_alike(
+    scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    with loaded(scripted(REPEATED), kv_cache="q8_0") as model:
+        assert drafted(model, sampler)
+
+
+@pytest.mark.parametrize("flash", [False, True])
+def test_they_round_alike_with_flash_attention_only(
+    scripted: Scripted, flash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    monkeypatch.setattr(Model, "flash", flash)
+    with loaded(scripted(REPEATED)) as model:
+        assert drafted(model, REPEATABLE[0]) == flash
+        assert drafted(model, SamplerSettings())
+
+
+def test_no_draft_goes_beyond_where_attention_changes(scripted: Scripted) -> None:
+    path = scripted(REPEATED)
+    for until in (256, 512):
+        start = FlashStart(until, until, 512)
+        wanted = LoadSettings(1024, 0, 1, "f16", flash_attention=False, flash_start=start)
+        with Model(path, wanted, never) as model:
+            tokens = model.vocabulary.tokenise([REPEATED])[:until]
+            model.evaluate(tokens[:-3], never)
+            assert model.room == 3
+            model.speculate(tokens[-3], tokens[-2:])
+            assert model.flash
+            assert model.accept(tokens[-2:])
+            assert model.room == 0
+            model.advance(tokens[0])
+            assert not model.flash
+            assert model.room == 1024 - until - 1
+
+
+@pytest.mark.parametrize("sampler", REPEATABLE)
+def test_drafts_that_were_asked_for_are_in_all_replies(
+    scripted: Scripted, sampler: SamplerSettings
+) -> None:
+    with loaded(scripted(REPEATED), draft="ngram") as model:
+        assert drafted(model, sampler)
+    with loaded(scripted(REPEATED), draft="none") as model:
+        assert not drafted(model, sampler)
 
 
 def test_a_cancelled_reply_leaves_no_draft(models: dict[str, LoadedModel]) -> None:

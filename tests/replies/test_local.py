@@ -10,6 +10,8 @@ from r1local.engine.sampler import SamplerSettings
 from r1local.errors import PromptTooLong, R1LocalError
 from r1local.events.reply import Finished
 from r1local.events.reply_builder import ReplyBuilder
+from r1local.gguf.file import read_gguf
+from r1local.machine.calibration import PLAIN, keep
 from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, Happening, ManyReplies, generate
@@ -80,6 +82,13 @@ class Kept:
             if not isinstance(happening, str | R1LocalError):
                 kept.handle(happening)
         return text_of(kept.reply())
+
+
+@pytest.fixture(autouse=True)
+def one_attention() -> None:
+    """Keep one attention at all depths, so that replies together are rounded as they are alone."""
+    for sequences in (1, 2, 4, 8):
+        keep(read_gguf(NANO), sequences, PLAIN)
 
 
 def test_replies_to_different_prompts_are_as_if_alone() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.benchmarks import (
+    attention,
     chat,
     drafts,
     loops,
@@ -29,8 +30,8 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "oneshot": start_up.compare_oneshot,
     "overhead": speed.compare_overhead,
     "smollm2": speed.compare_smollm2,
-    "threads": speed.compare_threads,
-    "attention": speed.compare_attention,
+    "threads": attention.compare_threads,
+    "attention": attention.compare_attention,
     "drafts": drafts.compare_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--tokens", type=int)
     parser.add_argument("--seed")
+    parser.add_argument("--model", type=Path, help="a GGUF file, for attention")
     arguments = parser.parse_args()
     options = Options(
         arguments.rounds,
@@ -67,6 +69,7 @@ def main() -> None:
         arguments.threads,
         arguments.tokens,
         arguments.seed,
+        arguments.model,
     )
     for name in BENCHMARKS if "all" in arguments.names else arguments.names:
         print(f"\n## {name}", flush=True)

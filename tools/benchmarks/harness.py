@@ -29,6 +29,7 @@ class Options:
         threads: CPU threads; None means the benchmark's own number.
         tokens: tokens of each reply; None means the benchmark's own number.
         seed: a seed with which the reply is long enough; None means to look for one.
+        model: a GGUF file to measure instead of the benchmark's own.
     """
 
     rounds: int
@@ -36,6 +37,7 @@ class Options:
     threads: int | None = None
     tokens: int | None = None
     seed: str | None = None
+    model: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,15 @@
 
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from r1local.engine.load_settings import LoadSettings
-from r1local.engine.model import Model
-from r1local.gguf.file import read_gguf
-from r1local.machine.memory import facts_of, plain_batch
-from r1local.measuring.speeds import any_tokens, generation_speed, prompt_speed
-from r1local.models.catalog import load_catalog
-from r1local.models.selection import select
 from testing.models import smollm2, write_scripted_model
 from tools.benchmarks.harness import (
     R1LOCAL,
@@ -31,7 +22,6 @@ from tools.benchmarks.harness import (
     compare,
     last_event,
     medians,
-    never,
     run,
     seed_of_a_long_reply,
 )
@@ -118,45 +108,6 @@ def compare_smollm2(options: Options) -> None:
     )
     compare("SmolLM2-135M", speeds[0], speeds[1], "tokens/s, bare loop")
     compare("SmolLM2-135M", speeds[0], speeds[2], "tokens/s, llama-completion")
-
-
-def compare_threads(options: Options) -> None:
-    """Compare one thread with two, on a model of 3 MB and on one of 98 MB."""
-    for model in (select(None, load_catalog()).path, smollm2()):
-        bare = [sys.executable, "-m", "tools.benchmarks.bare_loop", str(model), "--tokens", "512"]
-        bare += ["--prompt", STORY]
-        one, two = alternate(
-            options.rounds,
-            partial(bare_speed, [*bare, "--threads", "1"]),
-            partial(bare_speed, [*bare, "--threads", "2"]),
-        )
-        compare(f"{model.name}, two threads", two, one, "tokens/s, one thread")
-
-
-def compare_attention(options: Options) -> None:
-    """Compare plain attention with flash attention on the CPU, at growing depths of the context."""
-    window, depths, tokens = 8_192, (16, 1_024, 4_096), 16
-    batch = plain_batch(facts_of(read_gguf(smollm2())), window)
-    flash = LoadSettings(window, gpu_layers=0, threads=2, kv_cache="f16")
-    plain = replace(flash, flash_attention=False, micro_batch=batch)
-
-    def speeds(settings: LoadSettings) -> dict[tuple[int, str], float]:
-        found: dict[tuple[int, str], float] = {}
-        with Model(smollm2(), settings, never) as model:
-            text = any_tokens(model.vocabulary.size, depths[-1] + tokens)
-            for depth in depths:
-                read = prompt_speed(model, text[:depth], model.position, never)
-                written = generation_speed(model, text[: depth + tokens], depth, never)
-                model.rewind(depth)
-                found |= {(depth, "prompt up to there"): read or 0, (depth, "reply"): written or 0}
-        return found
-
-    rounds = [(speeds(plain), speeds(flash)) for _ in range(options.rounds)]
-    for depth, what in rounds[0][0]:
-        ours, theirs = (
-            statistics.median(each[mode][depth, what] for each in rounds) for mode in (0, 1)
-        )
-        compare(f"depth {depth:,}, {what}", ours, theirs, "tokens/s, flash attention")
 
 
 def bare_speed(command: Sequence[str]) -> float:
