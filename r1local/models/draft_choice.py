@@ -28,18 +28,17 @@ def loading_of(selected: Selected, settings: Settings) -> LoadOptions:
 def _file(selected: Selected, draft: str) -> Path | None:
     catalog = load_catalog(user_models())
     if draft == "auto":
-        return _at_hand(selected, catalog)
+        known = selected.known.drafts if selected.known else ()
+        return next(filter(None, (path_of(each, catalog) for each in known)), None)
     try:
         return select(draft, catalog).path
     except (UnknownModel, ModelNotInstalled) as error:
         raise type(error)(f"the draft model: {error.message}", error.hint) from error
 
 
-def _at_hand(selected: Selected, catalog: Catalog) -> Path | None:
-    """Return the file of the first draft model in the catalog's entry that is on this machine."""
-    for reference in selected.known.drafts if selected.known else ():
-        from r1local.models.store.search import find_installed  # most models have none
+def path_of(draft: str, catalog: Catalog) -> Path | None:
+    """Return the file of a draft model that the catalog names, if it is on this machine."""
+    from r1local.models.store.search import find_installed  # most models have no draft
 
-        if found := find_installed(parse_reference(reference, catalog), catalog):
-            return found.path
-    return None
+    found = find_installed(parse_reference(draft, catalog), catalog)
+    return found.path if found else None
