@@ -15,7 +15,7 @@ _STRIDE, _FORGOTTEN = 64, 0.05
 #: Steps to know before the first draft.
 _LEAST_STEPS = 2
 #: Tokens' time that drafts may lose at first, for each token without one, and save up.
-_FIRST_STAKE, _STAKE, _MOST_STAKE = 1.5, 0.01, 32.0
+_FIRST_STAKE, _STAKE, _MOST_STAKE = 1.0, 0.01, 32.0
 #: The gain for which a draft is worth trying.
 _LEAST_GAIN = 1.05
 
@@ -23,8 +23,8 @@ _LEAST_GAIN = 1.05
 class Pace:
     """The seconds of steps by their size, and from them the best length of a draft.
 
-    Drafts may lose at most a hundredth of a reply's time, and one step's: they have a stake, from
-    which each draft's loss is taken and to which its gain is added.
+    Drafts may lose at most a hundredth of a reply's time, and about one step's: they have a stake,
+    which each of them could lose, to which its gain is added.
     """
 
     def __init__(self) -> None:
@@ -48,15 +48,20 @@ class Pace:
 
     def drafted(self, length: int, seconds: float, written: int) -> None:
         """Learn what a step with a draft took, and how many tokens it has written."""
-        self._learn(1 + length, seconds)
-        gain = written - seconds / self._seconds[1]
+        gain = written - self._learn(1 + length, seconds) / self._seconds[1]
         self._stake = min(self._stake + gain, _MOST_STAKE)
         self._judge()
 
     def length(self, confidence: float) -> int:
-        """Return the length of a draft that promises the most tokens per second; 0 for none."""
+        """Return the length of a draft that promises the most tokens per second; 0 for none.
+
+        It loses no more than the stake if it is wrong.
+        """
         best, length = _LEAST_GAIN, 0
+        most = (1 + self._stake) * self._seconds[1]
         for each in LENGTHS:
+            if self._of_size(1 + each) > most:
+                break
             if (gain := self._gain(each, confidence)) > best:
                 best, length = gain, each
         return length
@@ -78,16 +83,19 @@ class Pace:
             promising = (each / 20 for each in range(1, 20) if self.length(each / 20))
             self.least_confidence = next(promising, 2.0)
 
-    def _learn(self, size: int, seconds: float) -> None:
+    def _learn(self, size: int, seconds: float) -> float:
+        """Learn what a step took; return its seconds, without what was surely an interruption."""
         self._steps += 1
         if self._steps % _STRIDE == 0:
             self._forget()
         if not self._seconds:
             self._seconds[size] = seconds
-            return
+            return seconds
         known = self._of_size(size)
+        seconds = min(seconds, _MOST_TIMES * known)
         share = _SHARE if size in self._seconds else _FIRST_SHARE
-        self._seconds[size] = known + (min(seconds, _MOST_TIMES * known) - known) * share
+        self._seconds[size] = known + (seconds - known) * share
+        return seconds
 
     def _forget(self) -> None:
         """Move what is known of larger steps towards the expected, so that they are tried again."""

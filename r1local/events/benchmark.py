@@ -90,7 +90,7 @@ class Trial:
     """One value of an option, tried with the best values of those before it.
 
     Args:
-        option: the option's name.
+        option: the option's name, or what the model's calibration keeps: attention and batch.
         value: the value as a user writes it.
         prompt, generation: medians in tokens per second.
         gain: how much faster a typical reply is than with the value before: 0.1 is a tenth.

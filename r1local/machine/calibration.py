@@ -78,6 +78,11 @@ class Calibration:
         return self.flash_until >= _NEVER
 
 
+def always_flash(decided: Calibration) -> Calibration:
+    """Return the same with flash attention at every depth."""
+    return replace(decided, flash_until=_NEVER)
+
+
 #: What is used where nothing was measured.
 PLAIN = Calibration(0, False, BATCH_TOKENS, BATCH_TOKENS)
 

@@ -6,17 +6,26 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from r1local.config.options import option_named
 from r1local.engine.devices import gpus
+from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.benchmark import LeftOut, Step, Trial, TuningEvent
+from r1local.gguf.file import read_gguf
 from r1local.machine import hardware
+from r1local.machine.calibration import Calibration, always_flash
+from r1local.machine.memory import facts_of
+from r1local.machine.planner import plan
+from r1local.machine.this_machine import survey_machine
 from r1local.measuring.speeds import any_tokens, generation_speed, prompt_speed
-from r1local.models.loading import LoadOptions, load
+from r1local.models.loading import LoadOptions, load, recalibrate, settings_of
 from r1local.replies.control import Control
+
+_Value = TypeVar("_Value")
 
 #: A typical reply, by which values are compared: tokens of its prompt, and tokens generated.
 _PROMPT, _REPLY = 512, 1_024
@@ -86,7 +95,7 @@ class Tuning:
             R1LocalError: the model can't be loaded as it is, or llama.cpp fails.
         """
         try:
-            yield Step("loading")
+            yield from self._calibrate()
             settings = self._settings()
             for name, candidates in _CANDIDATES.items():
                 values = candidates(self._options, settings)
@@ -100,6 +109,34 @@ class Tuning:
                     return
         except LoadingCancelled:
             return
+
+    def _calibrate(self) -> Iterator[TuningEvent]:
+        """Measure anew which attention and batch are fastest, and show what they are worth.
+
+        They are kept with the model's calibration, which every later load uses.
+        """
+        yield Step("attention, batch and threads")
+        if (decided := recalibrate(self._path, self._options, self._control.cancelled)) is None:
+            return
+        gguf = read_gguf(self._path)
+        made = plan(facts_of(gguf), survey_machine(), self._options.request)
+
+        def opened(chosen: Calibration) -> Model:
+            settings = settings_of(gguf, self._options, made, chosen)
+            return Model(self._path, settings, self._control.cancelled)
+
+        for what, values in (("attention", _attentions(decided)), ("batch", _batches(decided))):
+            rounds: dict[str, list[_Speeds]] = {words: [] for words in values}
+            for number in range(self._work.rounds if len(values) > 1 else 0):
+                for words, chosen in values.items():
+                    yield Step(f"{what} {words}, round {number + 1}")
+                    with opened(chosen) as model:
+                        measured = self._speeds_of(model)
+                    if measured is None:
+                        return
+                    rounds[words].append(measured)
+            if len(values) > 1:
+                yield from _trials(what, rounds, best=next(reversed(rounds)))
 
     def _settings(self) -> LoadSettings:
         with load(self._path, self._options, self._control.cancelled).model as model:
@@ -128,37 +165,74 @@ class Tuning:
     def _choose(
         self, name: str, before: Any, speeds: Mapping[Any, Sequence[_Speeds]]
     ) -> Iterator[Trial]:
-        """Compare the values round by round: the noise of a busy machine changes slowly."""
-        gains = {
-            value: [
-                b.seconds / each.seconds - 1 for b, each in zip(speeds[before], rounds, strict=True)
-            ]
-            for value, rounds in speeds.items()
-        }
+        """Choose the best value, compared round by round."""
+        gains = _gains(speeds[before], speeds)
         medians = {value: statistics.median(each) for value, each in gains.items()}
         best = max(medians, key=medians.__getitem__)
         if medians[best] < _LEAST_GAINS.get(name, _LEAST_GAIN) or min(gains[best]) <= 0:
             best = before
         self.best[name] = best
         self._options = _with(self._options, name, best)
-        for value, rounds in speeds.items():
-            words, each = option_named(name).show(value), _median(rounds)
-            gain = medians[value]
-            yield Trial(name, words, each.prompt, each.generation, gain, best=value == best)
+        yield from _trials(name, speeds, best, option_named(name).show)
 
     def _speeds(self, options: LoadOptions) -> _Speeds | None:
         """Load the model with some options and measure it once; None if that was cancelled."""
+        with load(self._path, options, self._control.cancelled).model as model:
+            return self._speeds_of(model)
+
+    def _speeds_of(self, model: Model) -> _Speeds | None:
         work, cancelled = self._work, self._control.cancelled
-        with load(self._path, options, cancelled).model as model:
-            room = model.context_window // 2
-            read = min(work.prompt_tokens, room)
-            tokens = any_tokens(model.vocabulary.size, read + min(work.generated_tokens, room - 1))
-            model.evaluate(tokens[:1], cancelled)  # the first use of a context takes longer
-            prompt = prompt_speed(model, tokens[:read], 0, cancelled)
-            generation = generation_speed(model, tokens, read, cancelled)
+        room = model.context_window // 2
+        read = min(work.prompt_tokens, room)
+        tokens = any_tokens(model.vocabulary.size, read + min(work.generated_tokens, room - 1))
+        model.evaluate(tokens[:1], cancelled)  # the first use of a context takes longer
+        prompt = prompt_speed(model, tokens[:read], 0, cancelled)
+        generation = generation_speed(model, tokens, read, cancelled)
         if prompt is None or generation is None:
             return None
         return _Speeds(prompt, generation)
+
+
+def _gains(
+    before: Sequence[_Speeds], speeds: Mapping[_Value, Sequence[_Speeds]]
+) -> dict[_Value, list[float]]:
+    """Return how much faster each round is: the noise of a busy machine changes slowly."""
+    return {
+        value: [b.seconds / each.seconds - 1 for b, each in zip(before, rounds, strict=True)]
+        for value, rounds in speeds.items()
+    }
+
+
+def _trials(
+    name: str,
+    speeds: Mapping[_Value, Sequence[_Speeds]],
+    best: _Value,
+    show: Callable[[_Value], str] = str,
+) -> Iterator[Trial]:
+    """Yield what was measured of each value, compared with the first."""
+    gains = _gains(next(iter(speeds.values())), speeds)
+    for value, rounds in speeds.items():
+        each, gain = _median(rounds), statistics.median(gains[value])
+        yield Trial(name, show(value), each.prompt, each.generation, gain, best=value == best)
+
+
+def _attentions(decided: Calibration) -> dict[str, Calibration]:
+    """Return the attentions to compare by their names, the chosen one last."""
+    plain = replace(decided, flash_until=0, flash_prompts=False)
+    flash = always_flash(decided)
+    chosen = f"flash up to {decided.flash_until:,} tokens"
+    if decided.always_flash:
+        return {"plain": plain, "flash": decided}
+    if decided == plain:
+        return {"flash": flash, "plain": plain}
+    return {"plain": plain, "flash": flash, chosen: decided}
+
+
+def _batches(decided: Calibration) -> dict[str, Calibration]:
+    """Return the numbers of tokens to compute at once, by their names, the chosen one last."""
+    usual = replace(decided, flash_batch=BATCH_TOKENS, plain_batch=BATCH_TOKENS)
+    chosen = decided.flash_batch if decided.flash_prompts else decided.plain_batch
+    return {f"{BATCH_TOKENS}": usual, f"{chosen}": decided}
 
 
 def _with(options: LoadOptions, name: str, value: Any) -> LoadOptions:
@@ -187,6 +261,12 @@ def _threads(_options: LoadOptions, settings: LoadSettings) -> list[int]:
     return _distinct(settings.threads, 1, cores // 2 or 1, cores * 3 // 4 or 1, cores)
 
 
+def _prompt_threads(_options: LoadOptions, settings: LoadSettings) -> list[int]:
+    """Return the numbers of threads to try for prompts: what is in force, one, and all cores."""
+    cores = hardware.usable_cores()
+    return _distinct(settings.prompt_threads or settings.threads, 1, cores)
+
+
 def _kv_caches(options: LoadOptions, _settings: LoadSettings) -> list[Any]:
     return _distinct(options.kv_cache, "f16", "q8_0", "q4_0")
 
@@ -197,5 +277,10 @@ def _distinct(*values: Any) -> list[Any]:
 
 #: The options to try, in this order, and what gives their values, the one in force first.
 _CANDIDATES: Mapping[str, Callable[[LoadOptions, LoadSettings], list[Any]]] = MappingProxyType(
-    {"gpu-layers": _gpu_layers, "threads": _threads, "kv-cache": _kv_caches}
+    {
+        "gpu-layers": _gpu_layers,
+        "threads": _threads,
+        "prompt-threads": _prompt_threads,
+        "kv-cache": _kv_caches,
+    }
 )
