@@ -18,6 +18,7 @@ from r1local.config.kinds import (
     Switch,
     Text,
     Whole,
+    WordOr,
     as_text,
 )
 from r1local.config.option import Option
@@ -36,6 +37,7 @@ KINDS: tuple[Kind, ...] = (
     Text(),
     Pattern(),
     File(),
+    WordOr(("auto", "none"), "MODEL", "a model"),
 )
 
 

@@ -23,6 +23,8 @@ from testing.replies import HI, events_of, finished, generate, loaded
 NANO = ROOT / "r1local/nano.gguf"
 QUESTION = (Message("user", "What is 17 + 25? Think, and check it twice."),)
 REPLY = "Pack my box with five dozen liquor jugs!</think>\n\nThe quick fox jumps over a lazy dog."
+#: Nothing in it occurs twice.
+PROSE = bytes(65 + (n * n * 7 + n // 3) % 57 for n in range(500)).decode()
 NEARLY = REPLY.replace("five", "four").replace("lazy dog", "lame cat")
 
 
@@ -77,9 +79,9 @@ def test_most_of_what_a_similar_model_drafts_is_accepted(
 
 
 def test_a_draft_model_is_told_apart_by_its_worth(tmp_path: Path) -> None:
-    right = write_scripted_model(tmp_path / "right.gguf", REPLY * 4)
-    wrong = write_scripted_model(tmp_path / "wrong.gguf", "?" * 400)
-    large = write_scripted_model(tmp_path / "large.gguf", REPLY * 4, slow=True)
+    right = write_scripted_model(tmp_path / "right.gguf", PROSE)
+    wrong = write_scripted_model(tmp_path / "wrong.gguf", "?" * len(PROSE))
+    large = write_scripted_model(tmp_path / "large.gguf", PROSE, slow=True)
     shares = []
     for path in (right, wrong):
         with loaded(large, draft="given", draft_model=path) as model:
