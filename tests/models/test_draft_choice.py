@@ -71,7 +71,7 @@ def test_one_that_is_named(tmp_path: Path, seven: Selected) -> None:
 
 @pytest.mark.parametrize(
     ("name", "error", "hint"),
-    [("nonsense", UnknownModel, "r1local"), ("1.5b", ModelNotInstalled, "r1local pull")],
+    [("nonsense", UnknownModel, "hf:org/repo"), ("1.5b", ModelNotInstalled, "r1local pull")],
 )
 @pytest.mark.usefixtures("cache")
 def test_one_that_is_not_here(

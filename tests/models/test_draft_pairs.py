@@ -60,9 +60,7 @@ def test_why_not(write: Writer, large: Path, options: dict[str, object], words: 
     why_not = mismatch(read_gguf(large), read_gguf(draft))
     assert why_not is not None
     assert why_not.startswith(words)
-    with pytest.raises(
-        DraftModelError, match="small.gguf can't draft for large.gguf: its|it "
-    ) as e:
+    with pytest.raises(DraftModelError, match="can't draft for large") as e:
         draft_file(read_gguf(large), LoadOptions(draft=str(draft), draft_model=draft))
     assert "--draft" in e.value.hint
 
