@@ -8,12 +8,12 @@ from r1local.config.preferences import Settings
 from r1local.engine.library import log
 from r1local.models.draft_choice import loading_of
 from r1local.models.loading import load
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen, RemoteModel
 from r1local.replies.engine import Engine
 
 
 def open_engine(
-    selected: Selected,
+    selected: Chosen,
     settings: Settings,
     cancelled: Callable[[], bool],
     *,
@@ -30,9 +30,14 @@ def open_engine(
         meanwhile: entered while llama.cpp reads the model.
 
     Raises:
-        R1LocalError: the model can't be loaded as the settings say.
+        R1LocalError: the model can't be loaded as the settings say, or its server refuses.
         LoadingCancelled: `cancelled` returned True.
     """
+    if isinstance(selected, RemoteModel):
+        from r1local.endpoints.engine import RemoteEngine  # a model in a file needs no network
+
+        endpoint, model = selected.endpoint, selected.model
+        return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
     options = replace(loading_of(selected, settings), sequences=at_once)
     loaded = load(selected.path, options, cancelled, meanwhile)
     # A command may have this imported meanwhile, which takes some time.

@@ -30,6 +30,7 @@ FLOORS = (
     "hub",
     "models",
     "replies",
+    "endpoints",
     "opening",
     "voting",
     "measuring",
@@ -59,7 +60,7 @@ REACHES = {
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"config.user_files", "hub.layout", "sessions"},
-    "httpx2": {"hub"},
+    "httpx2": {"hub", "endpoints.client", "endpoints.faults"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
     "jsonschema": {"replies.json_validation"},
@@ -128,6 +129,7 @@ def within(module: str, rooms: set[str]) -> bool:
 #: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
 KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
 OF_ENGINES = {
+    "endpoints",
     "engine",
     "models.loading",
     "replies.generation",

@@ -8,6 +8,7 @@ from r1local.chat import session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
+from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
 from r1local.prompts.documents import documents_of, read_document
@@ -45,6 +46,7 @@ def _model(chat: Chat, argument: str) -> None:
     from r1local.models.store.search import installed_models
 
     names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
+    names += [f"{name}:" for name in read_config().endpoints]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
 

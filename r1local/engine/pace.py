@@ -14,6 +14,8 @@ _FIRST_SHARE, _SHARE, _MOST_TIMES = 1 / 2, 1 / 4, 3.0
 _STRIDE, _FORGOTTEN = 64, 0.05
 #: Steps to know before the first draft.
 _LEAST_STEPS = 2
+#: Seconds of a step below which looking for drafts, which takes 0.01 ms, costs more than it may.
+_QUICK_S = 1e-3
 #: Tokens' time that drafts may lose at first, for each token without one, and save up.
 _FIRST_STAKE, _STAKE, _MOST_STAKE = 1.0, 0.01, 32.0
 #: The gain for which a draft is worth trying.
@@ -33,6 +35,11 @@ class Pace:
         self._stake = _FIRST_STAKE
         #: The least confidence in a draft's first token for which one pays.
         self.least_confidence = 2.0
+
+    @property
+    def too_quick(self) -> bool:
+        """Whether the model is so quick that even looking for drafts would slow it down."""
+        return self._steps >= _LEAST_STEPS and self._seconds[1] < _QUICK_S
 
     def begin(self) -> None:
         """Begin a reply: what earlier ones lost or gained doesn't count."""

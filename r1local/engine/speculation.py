@@ -36,6 +36,7 @@ class Speculation:
         self._only_flash = only_flash
         self._last_step: tuple[Source, int, float, int] | None = None
         self._in_a_row = 0
+        self._off = False
         self.drafted = self.accepted = 0
         for source in sources:
             source.pace.begin()
@@ -43,11 +44,15 @@ class Speculation:
     def rewind(self, position: int) -> None:
         """Keep only the first `position` tokens, as `Model.rewind`."""
         self._model.rewind(position)
-        for source in self._sources:
-            source.drafter.rewind(position)
+        if not self._off:
+            for source in self._sources:
+                source.drafter.rewind(position)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens, unless they were evaluated as a draft, as `Model.advance`."""
+        if self._off:
+            self._model.advance(*tokens)
+            return
         for source in self._sources:
             source.drafter.feed(tokens)
         if self._model.accept(tokens):
@@ -76,6 +81,7 @@ class Speculation:
         self._in_a_row = 0
         for source in self._sources:
             source.pace.took(seconds)
+            self._off = source.pace.too_quick
 
     def _best(self) -> Source | None:
         """Return the source whose draft promises most, if any is worth its time."""

@@ -126,7 +126,7 @@ def _speculation(
     """Return what drafts a reply's tokens, if anything is to."""
     drafts = loaded.drafts
     exact = drafts and settings.sampler.repeatable and not drafts.asked_for
-    if drafts is None or (exact and not drafts.alike):
+    if drafts is None or drafts.pace.too_quick or (exact and not drafts.alike):
         return None
     sources = drafts.sources(prompt, control.cancelled)
     return Speculation(loaded.model, sources, only_flash=bool(exact))

@@ -28,6 +28,12 @@ PROSE = bytes(65 + (n * n * 7 + n // 3) % 57 for n in range(500)).decode()
 NEARLY = REPLY.replace("five", "four").replace("lazy dog", "lame cat")
 
 
+@pytest.fixture(autouse=True)
+def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripted models are quicker than looking for drafts."""
+    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 0.0)
+
+
 def drafted(model: LoadedModel, smaller: Model, length: int) -> LoadedModel:
     """Return a model for which another one drafts at each step, whatever that costs."""
     drafts = DraftsOfModel(smaller, model.model.vocabulary.size)

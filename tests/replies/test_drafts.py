@@ -32,6 +32,12 @@ LOOP = f"{THOUGHT}{'I am going in circles again and again. ' * 40}</think>\n\nNo
 QUESTION: tuple[Message, ...] = (Message("user", "What is 17 + 25? Think, and check it twice."),)
 
 
+@pytest.fixture(autouse=True)
+def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripted models are quicker than looking for drafts."""
+    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 0.0)
+
+
 class Guesses:
     """Drafts that are right as far as is known, and wrong at random."""
 
@@ -120,6 +126,17 @@ def test_without_repetition_nothing_is_drafted(scripted: Scripted) -> None:
 
 
 REPEATED = THOUGHT * 20
+
+
+def test_a_model_that_is_quicker_than_looking_for_drafts_has_none(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 10.0)
+    with loaded(scripted(REPEATED)) as model:
+        assert not drafted(model, SamplerSettings())
+        assert not drafted(model, SamplerSettings())
+
+
 REPEATABLE = [SamplerSettings(seed=1), SamplerSettings(temperature=0)]
 
 
