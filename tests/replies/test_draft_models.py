@@ -84,16 +84,19 @@ def test_most_of_what_a_similar_model_drafts_is_accepted(
     assert usage.accepted_tokens > usage.draft_tokens / 2 > 10
 
 
-def test_a_draft_model_is_told_apart_by_its_worth(tmp_path: Path) -> None:
+def test_what_a_draft_model_is_worth_is_learnt(tmp_path: Path) -> None:
     right = write_scripted_model(tmp_path / "right.gguf", PROSE)
     wrong = write_scripted_model(tmp_path / "wrong.gguf", "?" * len(PROSE))
-    large = write_scripted_model(tmp_path / "large.gguf", PROSE, slow=True)
-    shares = []
-    for path in (right, wrong):
-        with loaded(large, draft="given", draft_model=path) as model:
-            usage = finished(events_of(model)).usage
-            shares.append(usage.draft_tokens / (usage.thinking_tokens + usage.answer_tokens))
-    assert shares[0] > 0.5 > shares[1]
+    worth = []
+    with loaded(write_scripted_model(tmp_path / "large.gguf", PROSE)) as large:
+        for path in (right, wrong):
+            with loaded(path) as smaller:
+                both = drafted(large, smaller.model, 3)
+                events_of(both)
+                assert isinstance(both.drafts, DraftsOfModel)
+                worth.append(both.drafts.drafting.accuracy)
+    assert worth[0] > 0.95
+    assert worth[1] < 0.05
 
 
 def test_closing_frees_both(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def drafted(model: LoadedModel, sampler: SamplerSettings) -> bool:
 def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
     scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: False)
+    monkeypatch.setattr("r1local.models.drafting.rounds_alike", lambda _gguf: False)
     with loaded(scripted(REPEATED)) as model:
         assert not drafted(model, sampler)
         assert not drafted(model, sampler.with_seed())
@@ -160,7 +160,7 @@ def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
 def test_a_repeatable_reply_has_drafts_where_they_round_alike(
     scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    monkeypatch.setattr("r1local.models.drafting.rounds_alike", lambda _gguf: True)
     with loaded(scripted(REPEATED), kv_cache="q8_0") as model:
         assert drafted(model, sampler)
 
@@ -169,7 +169,7 @@ def test_a_repeatable_reply_has_drafts_where_they_round_alike(
 def test_they_round_alike_with_flash_attention_only(
     scripted: Scripted, flash: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    monkeypatch.setattr("r1local.models.drafting.rounds_alike", lambda _gguf: True)
     monkeypatch.setattr(Model, "flash", flash)
     with loaded(scripted(REPEATED)) as model:
         assert drafted(model, REPEATABLE[0]) == flash
