@@ -1,95 +1,107 @@
-"""Replies with drafts against replies without, of the same model in the same process."""
+"""Given texts, evaluated token by token with drafts and without, by the same model.
+
+SmolLM2-135M is too small to copy a file. So the texts are given: after each draw, the text's next
+token is evaluated instead of the one drawn. The time is that of a reply with this text.
+"""
 
 import json
 import os
 import socket
 import statistics
 import subprocess
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from r1local.conversation import Message
-from r1local.engine.sampler import SamplerSettings
-from r1local.events.reply import Finished, Usage
+from r1local.engine.drafts import Drafts
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
+from r1local.engine.sampler import Sampler, SamplerSettings
+from r1local.engine.speculation import Speculation
 from r1local.models.catalog import load_catalog
-from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.models.selection import select
-from r1local.replies.control import Control
-from r1local.replies.generation import reply_to, tokenised_prompt
-from r1local.replies.settings import ReplySettings
-from testing.models import smollm2, write_scripted_model
+from testing.command import ROOT
+from testing.models import smollm2
 from tools.benchmarks.harness import STORY, Options, compare, never
 
-_CODE = Path(__file__).with_name("memory.py").read_text(encoding="utf-8")
+_CODE = Path(__file__).with_name("memory.py").read_text(encoding="utf-8")[:1_200]
 _COPY = f"Rewrite this file with one change: rename `options` to `chosen`.\n\n{_CODE}"
 _QUOTE = f"Summarise this file and quote its lines word for word.\n\n{_CODE}"
+_QUOTES = "".join(
+    f"Another part of what it does is here, line {number} as I count them:\n> {line}\n"
+    for number, line in enumerate(_CODE.splitlines())
+    if len(line) > 40
+)
 _SUM = "What is 17 + 25? Think, and check it twice."
 _THOUGHT = "First I add the tens, 10 and 20, and then the units, 7 and 5. That makes 42. "
-_SCRIPT = f"{_THOUGHT}Is it right? I will see.</think>\n\n{_THOUGHT}So the answer is 42."
-_PROSE = bytes(33 + (n * n * 7 + n // 3) % 90 for n in range(1_500)).decode()
-_CONTEXT, _TOKENS = 4_096, 192
+_R1 = f"{_THOUGHT}Is it right? Let me see.</think>\n\n{_THOUGHT}So the answer is 42. "
+_PROSE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")[1_000:4_000]
+_CONTEXT, _TOKENS = 2_048, 192
 
 
 def compare_drafts(options: Options) -> None:
     """Compare both, and llama-server with drafts of its own where it is at hand."""
-    nano, tokens = select(None, load_catalog()).path, options.tokens or _TOKENS
-    with tempfile.TemporaryDirectory() as folder:
-        repeated = write_scripted_model(Path(folder, "repeated.gguf"), _SCRIPT)
-        prose = write_scripted_model(Path(folder, "prose.gguf"), _PROSE)
-        for title, path, question in (
-            ("scripted, the answer repeats the thought", repeated, _SUM),
-            ("scripted, nothing repeats", prose, _SUM),
-            ("nano, a sum", nano, _SUM),
-            ("nano, a story", nano, STORY),
-            ("SmolLM2, one change to a file", smollm2(), _COPY),
-            ("SmolLM2, a summary with quotes", smollm2(), _QUOTE),
-            ("SmolLM2, a story", smollm2(), STORY),
-        ):
-            _compare_one(title, path, question, options, tokens)
-    server = options.llama_bin / "llama-server"
-    if server.exists():
-        for title, question in (("one change to a file", _COPY), ("a story", STORY)):
-            speeds = [
-                _server_speed(server, question, tokens, options, more)
-                for more in ((), ("--spec-type", "ngram-mod"))
-            ]
-            compare(f"llama-server, SmolLM2, {title}", speeds[1], speeds[0], "tokens/s, no drafts")
+    compare_texts(options)
+    compare_servers(options)
 
 
-def _compare_one(title: str, path: Path, question: str, options: Options, tokens: int) -> None:
-    """Compare the tokens per second of two loads of a model, in alternating rounds.
+def compare_texts(options: Options) -> None:
+    """Compare the speeds of given texts."""
+    nano = select(None, load_catalog()).path
+    for name, path in (("SmolLM2", smollm2()), ("nano", nano)):
+        settings = LoadSettings(_CONTEXT, 0, options.threads or 2, "f16", flash_attention=True)
+        with Model(path, settings, never) as model:
+            for title, question, text in (
+                ("one change to a file", _COPY, _CODE.replace("options", "chosen")),
+                ("a summary with quotes", _QUOTE, _QUOTES),
+                ("an answer that repeats its thought", _SUM, _R1),
+                ("prose", STORY, _PROSE),
+            ):
+                _compare_text(f"{name}, {title}", model, question, text, options)
 
-    Each round reads the prompt anew, and forgets what earlier replies drafted.
+
+def compare_servers(options: Options) -> None:
+    """Compare what llama-server gains by drafts when SmolLM2 writes by itself."""
+    server, tokens = options.llama_bin / "llama-server", options.tokens or _TOKENS
+    for title, question in (("one change to a file", _COPY), ("a story", STORY)):
+        speeds = [
+            _server_speed(server, question, tokens, options, more)
+            for more in ((), ("--spec-type", "ngram-mod"))
+        ]
+        compare(f"llama-server, SmolLM2, {title}", speeds[1], speeds[0], "tokens/s, no drafts")
+
+
+def _compare_text(title: str, model: Model, question: str, text: str, options: Options) -> None:
+    """Compare the tokens per second of a text in alternating rounds.
+
+    Each round forgets what earlier ones have learnt.
     """
-    settings = ReplySettings(SamplerSettings(seed=int(options.seed or 1)), max_tokens=tokens)
-    wanted = LoadOptions(context=_CONTEXT, threads=options.threads)
-    if path not in (smollm2(), select(None, load_catalog()).path):
-        wanted = replace(wanted, context=None)
-    usages: list[tuple[Usage, Usage]] = []
+    prompt, reply = (model.vocabulary.tokenise([each]) for each in (question, text))
+    reply = reply[: options.tokens or _TOKENS]
+    rounds = []
     for _ in range(options.rounds):
-        pair = []
-        for draft in ("ngram", "none"):  # with a seed, `auto` has none where they round otherwise
-            loaded = load(path, replace(wanted, draft=draft), never)
-            with loaded.model:
-                pair.append(_usage(loaded, question, settings))
-        usages.append((pair[0], pair[1]))
-    ours, theirs = (statistics.median(each[n].tokens_per_s for each in usages) for n in (0, 1))
-    first = usages[0][0]
-    accepted = f"{first.accepted_tokens} of {first.draft_tokens}"
-    compare(f"{title} ({accepted} drafted accepted)", ours, theirs, "tokens/s, no drafts")
+        model.evaluate(prompt, never)
+        plain = _speed(model, model, reply)
+        model.evaluate(prompt, never)
+        drafts = Drafts()
+        speculation = Speculation(model, drafts.drafter(prompt), drafts.pace)
+        rounds.append((_speed(model, speculation, reply), plain))
+    ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
+    accepted = f"{speculation.accepted} of {speculation.drafted}"
+    ratios = sorted(drafted / plain for drafted, plain in rounds)
+    spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+    compare(f"{title} ({accepted} accepted; {spread})", ours, theirs, "tokens/s, no drafts")
 
 
-def _usage(loaded: LoadedModel, question: str, settings: ReplySettings) -> Usage:
-    prompt = tokenised_prompt(loaded, (Message("user", question),), settings)
-    events = list(reply_to(loaded, prompt, settings, Control()))
-    last = events[-1]
-    assert isinstance(last, Finished)
-    return last.usage
+def _speed(model: Model, steps: Model | Speculation, reply: Sequence[int]) -> float:
+    started = time.perf_counter()
+    with Sampler(SamplerSettings(seed=1)) as sampler:
+        for token in reply:
+            model.sample(sampler)
+            steps.advance(token)
+    return len(reply) / (time.perf_counter() - started)
 
 
 @contextmanager
