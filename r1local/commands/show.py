@@ -26,7 +26,7 @@ from r1local.machine.this_machine import survey_machine
 from r1local.measuring.estimates import Speeds
 from r1local.measuring.records import Record, find
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
-from r1local.models.draft_choice import path_of
+from r1local.models.draft_files import path_of
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import (
     CatalogReference,

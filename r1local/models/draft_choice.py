@@ -7,9 +7,9 @@ from r1local.config.options import DRAFT_WORDS
 from r1local.config.paths import user_models
 from r1local.config.preferences import Settings
 from r1local.errors import ModelNotInstalled, UnknownModel
-from r1local.models.catalog import Catalog, load_catalog
+from r1local.models.catalog import load_catalog
+from r1local.models.draft_files import path_of
 from r1local.models.load_options import LoadOptions, load_options
-from r1local.models.references import parse_reference
 from r1local.models.selection import Selected, select
 
 
@@ -34,11 +34,3 @@ def _file(selected: Selected, draft: str) -> Path | None:
         return select(draft, catalog).path
     except (UnknownModel, ModelNotInstalled) as error:
         raise type(error)(f"the draft model: {error.message}", error.hint) from error
-
-
-def path_of(draft: str, catalog: Catalog) -> Path | None:
-    """Return the file of a draft model that the catalog names, if it is on this machine."""
-    from r1local.models.store.search import find_installed  # most models have no draft
-
-    found = find_installed(parse_reference(draft, catalog), catalog)
-    return found.path if found else None

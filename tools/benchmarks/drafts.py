@@ -85,8 +85,7 @@ def _compare_text(title: str, model: Model, question: str, text: str, options: O
         model.evaluate(prompt, never)
         plain = _speed(model, model, reply)
         model.evaluate(prompt, never)
-        drafts = Drafts()
-        speculation = Speculation(model, drafts.drafter(prompt), drafts.pace)
+        speculation = Speculation(model, Drafts().sources(prompt, never))
         rounds.append((_speed(model, speculation, reply), plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted = f"{speculation.accepted} of {speculation.drafted}"
