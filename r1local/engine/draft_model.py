@@ -12,6 +12,7 @@ from r1local.engine.drafts import Drafts, Source
 from r1local.engine.model import Model
 from r1local.engine.pace import Pace
 from r1local.engine.sampler import Sampler, SamplerSettings
+from r1local.errors import InferenceError
 
 #: How likely a drafted token is right, until experience says otherwise.
 _PRIOR = 0.7
@@ -95,6 +96,7 @@ class ModelDrafter:
         self._cancelled = cancelled
         self._tokens = [*prompt]
         self._drafted: list[int] = []  # what is left of the last draft
+        self._failed = False
         #: Tokens of the text that the smaller model has evaluated.
         self._read = shared_prefix(self._model.evaluated, self._tokens)
         self._began, self._spent = time.perf_counter(), 0.0
@@ -108,7 +110,7 @@ class ModelDrafter:
 
     @property
     def _room(self) -> int:
-        return self._model.context_window - len(self._tokens)
+        return 0 if self._failed else self._model.context_window - len(self._tokens)
 
     def feed(self, tokens: Iterable[int]) -> None:
         """Take the next tokens of the text, and learn whether they were drafted."""
@@ -129,6 +131,16 @@ class ModelDrafter:
 
     def propose(self, most: int) -> Sequence[int]:
         """Return at most so many tokens that may come next, the likeliest each time."""
+        self._drafting.drafts += 1
+        try:
+            draft = self._likeliest(most)
+        except InferenceError:  # such as no memory: the reply goes on without it
+            self._failed, draft = True, []
+        self._drafted = draft.copy()
+        return draft
+
+    def _likeliest(self, most: int) -> list[int]:
+        """Have the smaller model go on with the text."""
         model, draft = self._model, list[int]()
         read = min(self._read, len(self._tokens) - 1)
         model.rewind(read)
@@ -143,8 +155,6 @@ class ModelDrafter:
             draft.append(token)
             if model.vocabulary.ends_reply(token):
                 break
-        self._drafting.drafts += 1
-        self._drafted = draft.copy()
         return draft
 
     def _compare(self, token: int) -> None:
@@ -176,8 +186,12 @@ class ModelDrafter:
     def _evaluate(self, end: int) -> None:
         """Evaluate the text up to a place, unless that is cancelled."""
         started, count = time.perf_counter(), end - self._read
-        self._model.rewind(self._read)
-        if self._model.evaluate(self._tokens[:end], self._cancelled) is not None:
+        try:
+            self._model.rewind(self._read)
+            whole = self._model.evaluate(self._tokens[:end], self._cancelled) is not None
+        except InferenceError:
+            self._failed, whole = True, False
+        if whole:
             self._read = end
             seconds = time.perf_counter() - started
             self._spent += seconds

@@ -208,7 +208,8 @@ def _unused(template: "ChatTemplate") -> Iterator[Notice]:
 
 def _details(gguf: GGUFFile, plan: Plan) -> str:
     place = f"GPU {plan.gpu_layers}/{plan.layers}" if plan.gpu_layers else "CPU"
-    return " · ".join(filter(None, (file_type(gguf), place)))
+    drafting = "draft model" if plan.draft else None
+    return " · ".join(filter(None, (file_type(gguf), place, drafting)))
 
 
 def recalibrate(

