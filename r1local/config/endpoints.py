@@ -81,12 +81,6 @@ class Endpoint:
         """Whether what is sent to it stays on this machine."""
         return _LOOPBACK.fullmatch(self.host) is not None
 
-    @property
-    def origin(self) -> tuple[str, str, int | None]:
-        """The only place that its key is sent to: scheme, host and port."""
-        parts = urlsplit(self.url)
-        return parts.scheme, parts.hostname or "", _port(parts)
-
     def reference(self, model: str) -> str:
         """Return what selects a model of it."""
         return f"{self.url}#{model}" if "://" in self.name else f"{self.name}:{model}"

@@ -31,7 +31,6 @@ class ReplyParts:
         self._blank = ""  # white space after it
         #: The tokens of each part: one for each message, or more where a message has much text.
         self.tokens: dict[Part, int] = {"thinking": 0, "answer": 0}
-        self.texts: dict[Part, list[str]] = {"thinking": [], "answer": []}
         self.tail = ""
 
     @property
@@ -43,10 +42,6 @@ class ReplyParts:
     def thinking_open(self) -> bool:
         """Whether a thought was begun and has not ended."""
         return self._splitter.thinking_open
-
-    def text(self, part: Part) -> str:
-        """Return the text of a part so far."""
-        return "".join(self.texts[part])
 
     def feed(self, thinking: str, text: str) -> Pieces:
         """Take what a message brings; return the text whose part is now certain."""
@@ -86,8 +81,6 @@ class ReplyParts:
             self.tokens["answer" if ends else before] += count
 
     def _given(self, pieces: Pieces) -> Pieces:
+        self._spoken = self._spoken or bool(pieces)
         clean: Pieces = [(part, text.replace(_END, "")) for part, text in pieces]
-        for part, text in clean:
-            self.texts[part].append(text)
-            self._spoken = True
         return [each for each in clean if each[1]]

@@ -140,6 +140,7 @@ def test_an_error_in_the_stream_is_told() -> None:
     assert "ended the reply with an error: no memory" in error.message
 
 
+@pytest.mark.slow
 def test_silence_has_two_limits() -> None:
     first, _came = failing(streamed(3.0, *end()), **{"first-byte-timeout": 1})
     assert (type(first), first.message) == (EndpointSilent, "lab sent nothing for 1 s")

@@ -104,6 +104,7 @@ def test_a_key_that_would_go_in_clear_is_warned_of(
             assert len([each for each in engine.notices if "unencrypted" in each.message]) == warned
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("lab_key")
 def test_a_key_is_in_no_session_no_log_and_no_list(
     run: Run, home: Path, caplog: pytest.LogCaptureFixture

@@ -6,23 +6,17 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from r1local.conversation import Part
-from r1local.endpoints.parts import ReplyParts
+from r1local.config.endpoints import Endpoint
+from r1local.endpoints.engine import RemoteEngine
 from r1local.engine.sampler import SamplerSettings
-from r1local.errors import UsageError
-from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta
-from r1local.events.vote import VoteResult
+from r1local.errors import LoadingCancelled, UsageError
+from r1local.events.reply import AnswerDelta, ThinkingDelta
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun
 from r1local.replies.settings import ReplySettings, ThinkingSettings
-from r1local.thinking.dialects import R1
 from r1local.thinking.limits import CLOSING
-from r1local.voting.election import hold_vote
-from r1local.voting.settings import VoteSettings
-from testing.endpoints import QUESTION, hear, remote
+from testing.endpoints import hear, remote
 from testing.loopback_endpoint import (
     LINGERING,
     Answer,
@@ -33,6 +27,7 @@ from testing.loopback_endpoint import (
     sse,
     streamed,
 )
+from testing.replies import never
 
 THOUGHT, ANSWER = "It is\neven, é 数.", "So **4**."
 
@@ -97,35 +92,6 @@ def test_half_a_pair_of_surrogates_is_no_text() -> None:
             heard = hear(engine)
     assert heard.reply.answer.isprintable() and heard.reply.answer.startswith("a")
     heard.reply.answer.encode()
-
-
-@given(
-    thought=st.text(st.characters(exclude_categories=["Cs"])),
-    answer=st.text(st.characters(exclude_categories=["Cs"])),
-    data=st.data(),
-)
-def test_the_same_text_comes_however_it_is_cut(
-    thought: str, answer: str, data: st.DataObject
-) -> None:
-    def read(*pieces: tuple[str, str]) -> dict[Part, str]:
-        parts = ReplyParts("none", R1)
-        told = [each for piece in pieces for each in parts.feed(*piece)] + parts.flush()
-        order = [part for part, _ in told]
-        assert order == sorted(order, reverse=True), "thinking never follows the answer"
-        assert all(text for _, text in told)
-        joined: dict[Part, str] = {"thinking": "", "answer": ""}
-        for part, text in told:
-            joined[part] += text
-        return joined
-
-    def cut(text: str) -> list[str]:
-        places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=5)))
-        return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
-
-    whole = read((thought, ""), ("", answer))
-    assert (
-        read(*((each, "") for each in cut(thought)), *(("", each) for each in cut(answer))) == whole
-    )
 
 
 def test_ollama_is_found_and_asked_in_its_own_words() -> None:
@@ -289,6 +255,23 @@ def test_vllm_goes_on_from_its_own_tokens() -> None:
     assert asked == ["Even.\n</think>\n\nSo", "Even"]
 
 
+def test_llama_server_goes_on_from_its_own_prompt() -> None:
+    props = {"total_slots": 3, "chat_template": "{{ '[THINK]' }}"}
+    with loopback_endpoint(owned_by="llamacpp", meta={"n_ctx": 2048}) as server:
+        server.script("/props", answered(props), answered({}, 500), answered([]))
+        server.script("/apply-template", answered({"prompt": "Q[/INST]"}))
+        done = {"choices": [{"index": 0, "text": " 4.", "finish_reason": "stop"}]}
+        server.script("/v1/completions", streamed(sse(done), b"data: [DONE]\n\n"))
+        with remote(f"{server.url}/v1") as engine:
+            assert (engine.context_window, engine.at_once) == (2048, 3)
+            heard = hear(engine, begun=Begun("Even.", "So", thinking_open=False))
+        for _ in range(2):
+            with remote(server.url) as engine:
+                assert engine.at_once == 8, "it is asked for no more than it says"
+    assert heard.reply.answer == " 4."
+    assert server.bodies("/v1/completions")[0]["prompt"] == "Q[/INST][THINK]Even.[/THINK]So"
+
+
 @pytest.mark.parametrize(("owner", "path"), [("sglang", "/v1"), ("deepseek", "/beta")])
 def test_others_go_on_from_a_last_message(owner: str, path: str) -> None:
     with loopback_endpoint(owned_by=owner) as server:
@@ -350,48 +333,6 @@ def test_every_delta_counts() -> None:
     assert counts == [1, 2, 3, 1, 2]
 
 
-def choices(count: int) -> Answer:
-    """A stream with several replies in turn."""
-    told = [
-        sse({"choices": [{"index": index, "delta": {"content": f"So {text}."}}]})
-        for index in range(count)
-        for text in ("four", "far")
-    ]
-    ends = [
-        sse({"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]})
-        for index in range(count)
-    ]
-    usage = sse({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 8 * count}})
-    return streamed(*told, *ends, usage, b"data: [DONE]\n\n")
-
-
-@pytest.mark.parametrize("made", [1, 4])
-def test_several_replies_come_by_one_request(made: int) -> None:
-    with loopback_endpoint(owned_by="vllm") as server:
-        server.chats(choices(made), choices(1))
-        with remote(server.url, parallel=4) as engine, closing(engine.together()) as replies:
-            prompt = engine.prepare(QUESTION, ReplySettings())
-            seeded = [ReplySettings(SamplerSettings(seed=seed)) for seed in range(5, 11)]
-            numbers = [replies.add(prompt, settings, Control()) for settings in seeded]
-            ended = list[int]()
-            while len(ended) < len(numbers):
-                for number, happening in replies.step():
-                    ended += [number] if isinstance(happening, Finished) else []
-    assert sorted(ended) == numbers
-    asked = [body.get("n", 1) for body in server.bodies()]
-    assert asked[0] == 4 and len(asked) == (3 if made == 4 else 6)
-    assert server.bodies()[0]["seed"] == 5
-
-
-def test_others_are_asked_in_parallel_up_to_a_limit() -> None:
-    with loopback_endpoint() as server:
-        server.chats(streamed(event(content=r"So \boxed{4}."), 0.05, *end()))
-        with remote(server.url, parallel=2) as engine:
-            *_events, result = hold_vote(engine, QUESTION, VoteSettings(7), Control(), "m")
-    assert isinstance(result, VoteResult) and result.answer == "4"
-    assert 4 <= len(server.bodies()) <= 5 and not any("n" in body for body in server.bodies())
-
-
 def test_a_reply_that_is_whole_needs_no_count() -> None:
     with loopback_endpoint() as server:
         server.chats(streamed(event(content="Four."), end()[0], 3.0))
@@ -406,3 +347,20 @@ def test_lm_studio_says_more_in_its_own_list() -> None:
         server.script("/api/v0/models", answered({"data": [more]}))
         with remote(server.url) as engine:
             assert (engine.context_window, engine.details[:15]) == (4096, "r1 on lm-studio")
+
+
+def test_an_engine_is_opened_again_but_not_larger() -> None:
+    with loopback_endpoint(max_model_len=4096) as server:
+        server.chats(streamed(event(content="Four."), *end()))
+        with remote(server.url, given={"context": 1024}) as engine:
+            assert (engine.context_window, engine.larger(lambda _: True)) == (1024, None)
+            with closing(engine.reopened(never)) as again:
+                assert engine.closed and not again.closed
+                assert hear(again).reply.answer == "Four."
+
+
+def test_opening_can_be_cancelled() -> None:
+    with loopback_endpoint() as server:
+        server.script("/v1/models", Answer([2.0, b"{}"]))
+        with pytest.raises(LoadingCancelled):
+            RemoteEngine.open(Endpoint("lab", server.url), None, {}, lambda: True)
