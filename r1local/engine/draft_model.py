@@ -19,12 +19,10 @@ _PRIOR = 0.7
 #: What a drafted token counts for in that experience, and how fast experience fades while nothing
 #: is drafted, so that it is tried again.
 _SHARE, _FADING = 1 / 16, 1 / 256
-#: Drafts after which what they were worth counts more than whether somebody asked for them.
-_TRIAL = 8
 #: Tokens that it may be behind for a draft to begin with them.
 _NEAR = 32
-#: The share of a reply's time in which it may read before it has proved to save any, and the
-#: tokens that it then reads at once.
+#: The share of a reply's time in which it may read on where it is far behind, besides the time
+#: that its drafts have saved, and the tokens that it then reads at once.
 _READING_SHARE, _SLICE = 0.01, 32
 
 
@@ -33,8 +31,7 @@ class DraftModel:
 
     Args:
         model: the smaller model, which this closes.
-        eager: let it draft from the first token, as somebody asked for it. Otherwise it reads a
-            hundredth of the time until it has caught up.
+        eager: have it read the first prompt at once, as somebody asked for it.
 
     Attributes:
         pace: what its drafts are worth; the seconds of drafting count.
@@ -54,10 +51,8 @@ class DraftModel:
 
     @property
     def trusted(self) -> bool:
-        """Whether it may take the time to catch up: it pays, or somebody said so."""
-        if self.drafts < _TRIAL:
-            return self._eager
-        return self.accuracy >= self.pace.least_confidence
+        """Whether it may take its time: somebody asked for it, and its drafts are still unknown."""
+        return self._eager and not self.drafts
 
     def learn(self, *, right: bool) -> None:
         """Learn whether a drafted token was right."""
@@ -167,24 +162,26 @@ class ModelDrafter:
         self._drafted = self._drafted[1:] if right else []
 
     def _catch_up(self) -> None:
-        """Have the smaller model read on, if it is far behind and the time for that is well spent.
+        """Have the smaller model read on where it is far behind, as far as it may take the time.
 
         The text's last token is left for the draft, which begins with its logits.
         """
-        end, drafting = len(self._tokens) - 1, self._drafting
-        if end - self._read < _NEAR or self._room <= 0:
-            return
-        if not drafting.trusted:
-            end = min(end, self._read + _SLICE)
-            passed = time.perf_counter() - self._began
-            if self._spent + (end - self._read) * drafting.seconds_a_token > (
-                _READING_SHARE * passed
-            ):
+        last = len(self._tokens) - 1
+        while last - self._read >= _NEAR and self._room > 0:
+            end = last if self._drafting.trusted else min(last, self._read + _SLICE)
+            if not (self._may_read(end - self._read) and self._evaluate(end)):
                 return
-        self._evaluate(end)
 
-    def _evaluate(self, end: int) -> None:
-        """Evaluate the text up to a place, unless that is cancelled."""
+    def _may_read(self, count: int) -> bool:
+        """Whether there is time to read so many tokens."""
+        seconds = count * self._drafting.seconds_a_token
+        allowed = _READING_SHARE * (time.perf_counter() - self._began)
+        if self._drafting.trusted or self._spent + seconds <= allowed:
+            return True
+        return self._drafting.pace.spend(seconds)
+
+    def _evaluate(self, end: int) -> bool:
+        """Evaluate the text up to a place; return whether that has succeeded."""
         started, count = time.perf_counter(), end - self._read
         try:
             self._model.rewind(self._read)
@@ -196,6 +193,7 @@ class ModelDrafter:
             seconds = time.perf_counter() - started
             self._spent += seconds
             self._drafting.seconds_a_token = seconds / count
+        return whole
 
 
 class DraftsOfModel(Drafts):

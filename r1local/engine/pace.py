@@ -59,6 +59,13 @@ class Pace:
         self._stake = min(self._stake + gain, _MOST_STAKE)
         self._judge()
 
+    def spend(self, seconds: float) -> bool:
+        """Take what a drafter needs otherwise from the stake; return whether it holds as much."""
+        if not self._seconds or seconds > self._stake * self._seconds[1]:
+            return False
+        self._stake -= seconds / self._seconds[1]
+        return True
+
     def length(self, confidence: float) -> int:
         """Return the length of a draft that promises the most tokens per second; 0 for none.
 
