@@ -18,7 +18,7 @@ from r1local.errors import InferenceError
 _PRIOR = 0.7
 #: What a drafted token counts for in that experience, and how fast experience fades while nothing
 #: is drafted, so that it is tried again.
-_SHARE, _FADING = 1 / 16, 1 / 256
+_SHARE, _FADING = 1 / 8, 1 / 256
 #: Tokens that it may be behind for a draft to begin with them.
 _NEAR = 32
 #: The share of a reply's time in which it may read on where it is far behind, besides the time
