@@ -43,6 +43,7 @@
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     │   └── OutOfMemory             memory ran out while loading or evaluating
     ├── InferenceError              llama.cpp failed while evaluating
+    ├── WarmEngineError             an engine can't be kept in memory, or not be reached there
     ├── BenchmarkError              another program that is compared with failed
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
@@ -247,6 +248,10 @@ class ClipboardError(R1LocalError):
 
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
+
+
+class WarmEngineError(R1LocalError):
+    """An engine can't be kept in memory, or can't be reached there."""
 
 
 class OutOfMemory(ModelLoadError, InferenceError):

@@ -1,14 +1,16 @@
 """From the model that was chosen to the engine that runs it; only here is known which one."""
 
+import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
-from r1local.config.preferences import Settings
+from r1local.config.paths import engines_folder
+from r1local.config.preferences import Settings, value_in
 from r1local.engine.library import log
-from r1local.models.draft_choice import loading_of
-from r1local.models.loading import load
-from r1local.models.selection import Chosen, RemoteModel
+from r1local.errors import WarmEngineError
+from r1local.events.reply import Notice
+from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
 
 
@@ -38,14 +40,70 @@ def open_engine(
 
         endpoint, model = selected.endpoint, selected.model
         return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
-    options = replace(loading_of(selected, settings), sequences=at_once)
-    loaded = load(selected.path, options, cancelled, meanwhile)
-    # A command may have this imported meanwhile, which takes some time.
-    from r1local.replies.local import LocalEngine
-
-    return LocalEngine(selected.path, loaded)
+    keep_alive = value_in(settings, "keep-alive")
+    if not value_in(settings, "no-daemon") and (keep_alive or _some_are_kept()):
+        try:
+            if engine := _warm(selected, settings, cancelled, at_once, keep_alive):
+                return engine
+        except WarmEngineError as error:
+            if keep_alive:
+                told = Notice("engine", f"{error.message}: the model isn't kept in memory")
+                return _local(selected, settings, cancelled, at_once, meanwhile, told)
+    return _local(selected, settings, cancelled, at_once, meanwhile)
 
 
 def show_log(show: Callable[[str], None] | None) -> None:
     """Have each line that an engine logs passed to `show`, or to nobody."""
     log.show = show
+
+
+def _local(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    at_once: int,
+    meanwhile: AbstractContextManager[object] | None,
+    *told: Notice,
+) -> Engine:
+    """Load the model in this process; `told` is said first."""
+    # Not for an engine that is elsewhere.
+    from r1local.models.draft_choice import loading_of
+    from r1local.models.loading import load
+
+    options = replace(loading_of(selected, settings), sequences=at_once)
+    loaded = load(selected.path, options, cancelled, meanwhile)
+    # A command may have this imported meanwhile, which takes some time.
+    from r1local.replies.local import LocalEngine
+
+    engine = LocalEngine(selected.path, loaded)
+    engine.notices = (*told, *engine.notices)
+    return engine
+
+
+def _warm(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    at_once: int,
+    keep_alive: float | None,
+) -> Engine | None:
+    """Find an engine that stays in memory, or start it; None if there is none, and none is to stay.
+
+    Raises:
+        WarmEngineError: there can't be one.
+    """
+    from r1local.warm.engine import WarmEngine
+    from r1local.warm.starting import NoneKept, Wanted, plain_settings
+
+    wanted = Wanted(selected.name, selected.path, plain_settings(settings), at_once, keep_alive)
+    try:
+        return WarmEngine.open(wanted, cancelled)
+    except NoneKept:
+        return None
+
+
+def _some_are_kept() -> bool:
+    """Return whether an engine may be in memory, at the cost of reading a folder's names."""
+    with suppress(OSError):
+        return any(name.endswith(".sock") for name in os.listdir(engines_folder()))  # noqa: PTH208
+    return False

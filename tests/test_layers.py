@@ -31,6 +31,7 @@ FLOORS = (
     "models",
     "replies",
     "endpoints",
+    "warm",
     "opening",
     "voting",
     "measuring",
@@ -136,6 +137,8 @@ OF_ENGINES = {
     "replies.local",
     "replies.request",
     "replies.scheduler",
+    "warm.engine",
+    "warm.starting",
 }
 
 
@@ -195,7 +198,17 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"], ["doctor"]],
+    [
+        [],
+        ["run"],
+        ["pull"],
+        ["list"],
+        ["bench"],
+        ["sessions"],
+        ["sessions", "search"],
+        ["doctor"],
+        ["ps"],
+    ],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

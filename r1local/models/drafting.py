@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from r1local.config.options import DRAFT_WORDS
 from r1local.engine.draft_model import DraftsOfModel
 from r1local.engine.drafts import Drafts
 from r1local.engine.model import Model
@@ -67,9 +68,8 @@ def drafts_of(
     asked_for, alike = options.draft != "auto", on_cpu and rounds_alike(gguf)
     alone = Drafts(asked_for=asked_for, alike=alike)
     if draft is None or made.draft is None:
-        several = asked_for and options.draft_model and options.sequences > 1
-        told = Notice("engine", "several replies at once are written without the draft model")
-        return alone, (told,) if several else ()
+        told = Notice("engine", "an engine for several replies at once has no draft model")
+        return alone, () if options.draft in DRAFT_WORDS else (told,)
     own = replace(options, kv_cache="f16", split_mode="layer", sequences=1)
     try:
         smaller = opened(draft, own, made.draft)

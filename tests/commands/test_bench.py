@@ -37,7 +37,7 @@ def test_a_table_a_plot_and_an_image(tmp_path: Path) -> None:
         "load, from memory",
         "a whole reply",
         "prompt at depth 1,024",
-        "votes: 4 at once",
+        "votes: 4 at once, with drafts",
     ):
         assert named[words][2] == "2"
     assert "Generation, tokens/s by depth" in rows
@@ -127,7 +127,7 @@ def test_no_llama_bench_and_one_that_fails(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-@pytest.mark.parametrize("step", ["a reply", "depth 0"])
+@pytest.mark.parametrize("step", ["a reply, copying", "depth 0"])
 def test_ctrl_c_keeps_what_was_measured(step: str) -> None:
     process = subprocess.Popen(
         [*COMMAND, "bench", "nano", "--runs", "100", "--minutes", "60", "--json"],

@@ -65,7 +65,7 @@ def test_several_replies_are_told_to_have_none(tmp_path: Path) -> None:
     large = write_scripted_model(tmp_path / "large.gguf", "Hi", slow=True)
     with loaded(large, draft=str(small), draft_model=small, sequences=2) as model:
         assert not isinstance(model.drafts, DraftsOfModel)
-        assert [each for each in model.notices if "without the draft model" in each.message]
+        assert [each for each in model.notices if "has no draft model" in each.message]
 
 
 def test_if_memory_runs_out_the_model_replies_without_it(tmp_path: Path, small: GGUFFile) -> None:

@@ -29,6 +29,7 @@ from tools.benchmarks.harness import Options
 BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "help": start_up.compare_help,
     "oneshot": start_up.compare_oneshot,
+    "kept": start_up.compare_kept,
     "overhead": speed.compare_overhead,
     "smollm2": speed.compare_smollm2,
     "threads": attention.compare_threads,
