@@ -5,7 +5,7 @@ save time: it is void from where the reply goes on in another way, and nothing i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from r1local.engine.drafts import Source
 from r1local.engine.model import Model
@@ -22,6 +22,7 @@ class Speculation:
         model: holds the prompt.
         sources: where drafts come from; their drafters were fed the prompt.
         only_flash: draft only while flash attention is used.
+        clock: tells the seconds by which steps are measured.
 
     Attributes:
         drafted: tokens of drafts that were evaluated.
@@ -29,11 +30,17 @@ class Speculation:
     """
 
     def __init__(
-        self, model: Model, sources: Sequence[Source], *, only_flash: bool = False
+        self,
+        model: Model,
+        sources: Sequence[Source],
+        *,
+        only_flash: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._model = model
         self._sources = sources
         self._only_flash = only_flash
+        self._clock = clock
         self._last_step: tuple[Source, int, float, int] | None = None
         self._in_a_row = 0
         self._off = False
@@ -68,16 +75,16 @@ class Speculation:
             source, length, seconds, accepted_before = self._last_step
             source.pace.drafted(length, seconds, 1 + self.accepted - accepted_before)
             self._last_step = None
-        started = time.perf_counter()
+        started = self._clock()
         if (best := self._best()) and (draft := self._draft(best)):
             self._model.speculate(token, draft)
-            self._last_step = best, len(draft), time.perf_counter() - started, self.accepted
+            self._last_step = best, len(draft), self._clock() - started, self.accepted
             self._in_a_row += 1
             self.drafted += len(draft)
             return
-        started = time.perf_counter()
+        started = self._clock()
         self._model.advance(token)
-        seconds = time.perf_counter() - started
+        seconds = self._clock() - started
         self._in_a_row = 0
         for source in self._sources:
             source.pace.took(seconds)

@@ -13,7 +13,7 @@ from r1local.engine.devices import gpus
 from r1local.engine.drafts import Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
-from r1local.errors import InvalidSetting, LoadingCancelled
+from r1local.errors import InvalidSetting, LoadingCancelled, PromptTooLong
 from r1local.events.benchmark import BenchmarkEvent, Figure, FigureKind, LeftOut, Step
 from r1local.gguf.file import read_gguf
 from r1local.machine import hardware
@@ -168,7 +168,11 @@ class Benchmark:
         for number, (what, question) in enumerate(QUESTIONS.items()):
             for drafts, opened in self._by_drafts(engine).items():
                 yield Step(f"a reply, {what}, {drafts}")
-                times = self._runs(partial(self._times_of, opened, question))
+                try:
+                    times = self._runs(partial(self._times_of, opened, question))
+                except PromptTooLong as error:
+                    yield LeftOut(f"a reply, {what}, {drafts}", error.message)
+                    continue
                 if times and not number and drafts == _WITHOUT:
                     firsts = tuple(each.first_token_s for each in times)
                     yield Figure("first_token", firsts, times[0].prompt_tokens)
