@@ -22,8 +22,9 @@ _SHARE, _FADING = 1 / 8, 1 / 256
 #: Tokens that it may be behind for a draft to begin with them.
 _NEAR = 32
 #: The share of a reply's time in which it may read on where it is far behind, besides the time
-#: that its drafts have saved, and the tokens that it then reads at once.
-_READING_SHARE, _SLICE = 0.01, 32
+#: that its drafts have saved, and the tokens that it then reads at once, at first to learn how
+#: long that takes.
+_READING_SHARE, _SLICE, _FIRST_SLICE = 0.01, 32, 4
 
 
 class DraftModel:
@@ -168,7 +169,8 @@ class ModelDrafter:
         """
         last = len(self._tokens) - 1
         while last - self._read >= _NEAR and self._room > 0:
-            end = last if self._drafting.trusted else min(last, self._read + _SLICE)
+            count = _SLICE if self._drafting.seconds_a_token else _FIRST_SLICE
+            end = last if self._drafting.trusted else min(last, self._read + count)
             if not (self._may_read(end - self._read) and self._evaluate(end)):
                 return
 

@@ -135,7 +135,7 @@ def test_one_that_was_not_asked_for_catches_up_in_time(
     smaller.rewind(0)
     drafter = drafter_of(DraftModel(smaller, eager=False))
     assert drafter.confidence == 0  # an hour's reading needs a hundred hours
-    for _ in range(400):
+    for _ in range(2_000):
         drafter.feed(b"")
     assert drafter.confidence > 0
 

@@ -53,8 +53,8 @@ def _compare_one(title: str, path: Path, draft: Path, options: Options) -> None:
             model.evaluate(prompt, never)
             plain = _speed(model, model, reply)
             model.evaluate(prompt, never)
-            sources = DraftsOfModel(smaller, model.vocabulary.size).sources(prompt, never)
-            speculation = Speculation(model, sources, clock=time.process_time)
+            _texts, drafts = DraftsOfModel(smaller, model.vocabulary.size).sources(prompt, never)
+            speculation = Speculation(model, [drafts], clock=time.process_time)
             rounds.append((_speed(model, speculation, reply), plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted = f"{speculation.accepted} of {speculation.drafted}"
