@@ -20,7 +20,7 @@ _PRIOR = 0.7
 #: is drafted, so that it is tried again.
 _SHARE, _FADING = 1 / 8, 1 / 256
 #: Tokens that it may be behind for a draft to begin with them.
-_NEAR = 32
+_NEAR = 16
 #: The share of a reply's time in which it may read on where it is far behind, besides the time
 #: that its drafts have saved, and the tokens that it then reads at once, at first to learn how
 #: long that takes.
@@ -163,12 +163,12 @@ class ModelDrafter:
         self._drafted = self._drafted[1:] if right else []
 
     def _catch_up(self) -> None:
-        """Have the smaller model read on where it is far behind, as far as it may take the time.
+        """Have the smaller model read on where it is behind, as far as it may take the time.
 
         The text's last token is left for the draft, which begins with its logits.
         """
         last = len(self._tokens) - 1
-        while last - self._read >= _NEAR and self._room > 0:
+        while last - self._read >= (1 if self._drafting.trusted else _NEAR) and self._room > 0:
             count = _SLICE if self._drafting.seconds_a_token else _FIRST_SLICE
             end = last if self._drafting.trusted else min(last, self._read + count)
             if not (self._may_read(end - self._read) and self._evaluate(end)):
