@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 from r1local.config.paths import engines_folder
 from r1local.config.preferences import Settings, value_in
@@ -12,6 +13,9 @@ from r1local.errors import WarmEngineError
 from r1local.events.reply import Notice
 from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
+
+#: Whether memory holds a model as it should run, with less context or slower, or not at all.
+Room: TypeAlias = Literal["enough", "less", "none"]
 
 
 def open_engine(
@@ -50,6 +54,25 @@ def open_engine(
                 told = Notice("engine", f"{error.message}: the model isn't kept in memory")
                 return _local(selected, settings, cancelled, at_once, meanwhile, told)
     return _local(selected, settings, cancelled, at_once, meanwhile)
+
+
+def room_for(selected: Selected, settings: Settings, *, at_once: int = 1) -> Room:
+    """Return whether memory has room for a model now, as the planner would load it.
+
+    Raises:
+        ModelFileError: its file is not a complete, valid GGUF file.
+    """
+    from r1local.gguf.file import read_gguf  # only a server of several models asks
+    from r1local.machine.memory import facts_of
+    from r1local.machine.planner import plan
+    from r1local.machine.this_machine import survey_machine
+    from r1local.models.loading import load_options
+
+    request = replace(load_options(settings), sequences=at_once).request
+    made = plan(facts_of(read_gguf(selected.path)), survey_machine(), request)
+    if made.refusal or made.kind == "no":
+        return "none"
+    return "less" if made.notices else "enough"
 
 
 def show_log(show: Callable[[str], None] | None) -> None:

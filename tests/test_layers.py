@@ -40,6 +40,7 @@ FLOORS = (
     "ui",
     "chat",
     "api",
+    "serving",
     "commands",
     "cli",
     "__main__",
@@ -64,7 +65,7 @@ KNOWN_BY = {
     "httpx2": {"hub", "endpoints.client", "endpoints.faults"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
-    "jsonschema": {"replies.json_validation"},
+    "jsonschema": {"replies.json_validation", "serving.schemas"},
     "llama_cpp": {"engine"},
     "markdown_it": {"sessions.export", "ui.markdown"},
     "math_verify": {"answers.algebra"},
@@ -74,9 +75,11 @@ KNOWN_BY = {
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
+    "starlette": {"serving.app", "serving.connection", "serving.guard", "serving.server"},
     "sympy": {"answers.algebra"},
     "tomlkit": {"config.editing"},
     "typer": {"cli"},
+    "uvicorn": {"serving.server"},
     "wcwidth": {"ui.cells"},
 }
 
@@ -128,7 +131,15 @@ def within(module: str, rooms: set[str]) -> bool:
 
 
 #: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
-KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
+KNOW_NO_ENGINE = {
+    "chat",
+    "commands.run",
+    "commands.vote",
+    "commands.chat",
+    "voting",
+    "sessions",
+    "serving",
+}
 OF_ENGINES = {
     "endpoints",
     "engine",

@@ -9,6 +9,7 @@ import typer
 
 # Help lists the commands in the order of these imports.
 from r1local.cli import chat, replies  # isort: skip
+from r1local.cli import serve  # isort: skip
 from r1local.cli import models, engines, speed, sessions, config, doctor  # isort: skip
 from r1local.cli.app import app
 from r1local.cli.calls import Command
@@ -25,6 +26,7 @@ __all__ = [
     "models",
     "parse_arguments",
     "replies",
+    "serve",
     "sessions",
     "speed",
 ]

@@ -65,13 +65,14 @@ def _reply(
     name: str, kind: Kind, help_: str, field: str, default: Any = None, **more: Any
 ) -> Option:
     """Return an option of how a model replies."""
-    places: dict[str, Any] = {"group": "reply", "commands": ("run", "chat"), "per_model": True}
+    commands = ("run", "chat", "serve")
+    places: dict[str, Any] = {"group": "reply", "commands": commands, "per_model": True}
     return Option(name, kind, help_, default, field=field, **places, **more)
 
 
 def _loading(name: str, kind: Kind, help_: str, default: Any = None, **more: Any) -> Option:
     """Return an option of how a model is loaded; by default it is named like its field."""
-    commands = ("run", "chat", "bench", "tune")
+    commands = ("run", "chat", "serve", "bench", "tune")
     places: dict[str, Any] = {"group": "loading", "commands": commands, "per_model": True}
     return Option(name, kind, help_, default, **places | more)
 
@@ -92,7 +93,7 @@ OPTIONS: tuple[Option, ...] = (
         Text(),
         "A name such as 7b:q5_k_m, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.",
         otherwise="the best one installed",
-        commands=("run", "chat"),
+        commands=("run", "chat", "serve"),
         short="-m",
     ),
     Option(
@@ -154,7 +155,7 @@ OPTIONS: tuple[Option, ...] = (
         "End a vote when the leader is this likely to stay ahead, e.g. 0.95.",
         otherwise="when nobody can catch up",
         group="vote",
-        commands=("run",),
+        commands=("run", "serve"),
         per_model=True,
     ),
     Option(
@@ -163,7 +164,7 @@ OPTIONS: tuple[Option, ...] = (
         "Find a vote's answer in replies without a \\boxed{…}.",
         otherwise="the reply's last line",
         group="vote",
-        commands=("run",),
+        commands=("run", "serve"),
         per_model=True,
     ),
     _reply(
@@ -392,13 +393,50 @@ OPTIONS: tuple[Option, ...] = (
         Switch(),
         "Show llama.cpp's own log on stderr.",
         False,
-        commands=("run", "chat"),
+        commands=("run", "chat", "serve"),
+    ),
+    Option("host", Text(), "Listen at this address.", "127.0.0.1", commands=("serve",)),
+    Option("port", Whole(0, 65_535), "Listen at this port; 0: any.", 11_435, commands=("serve",)),
+    Option(
+        "api-key-env",
+        Text(),
+        "Expect the key that this environment variable holds.",
+        commands=("serve",),
+    ),
+    Option(
+        "no-auth",
+        Switch(),
+        "Serve other machines without a key.",
+        False,
+        commands=("serve",),
+        preference=False,
+    ),
+    Option(
+        "allow-origin",
+        Text(),
+        "Let web pages of these origins use it, separated by commas.",
+        commands=("serve",),
+    ),
+    Option(
+        "parallel",
+        Whole(1, MOST_AT_ONCE),
+        "Write this many replies of a model at once.",
+        4,
+        commands=("serve",),
+    ),
+    Option(
+        "queue",
+        Whole(0, 10_000),
+        "Let this many more replies wait; 429 is the answer to others.",
+        64,
+        commands=("serve",),
     ),
     Option(
         "keep-alive",
         Duration(),
         "Keep the model in memory for this long afterwards, e.g. 5m.",
-        commands=("run", "chat"),
+        otherwise="none; 5m for serve",
+        commands=("run", "chat", "serve"),
         per_model=True,
     ),
     Option(

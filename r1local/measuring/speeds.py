@@ -104,4 +104,5 @@ def vote_speed(engine: LocalEngine, votes: int, most_tokens: int, control: Contr
 
 
 def _reply_settings(most_tokens: int) -> ReplySettings:
-    return ReplySettings(SamplerSettings(seed=_SEED), max_tokens=most_tokens)
+    # As of a reply for which nobody gave a seed: those may have drafts in more cases.
+    return ReplySettings(SamplerSettings(seed=_SEED, seed_drawn=True), max_tokens=most_tokens)

@@ -19,6 +19,7 @@ from tools.benchmarks import (
     memory,
     models,
     requests,
+    serving,
     sessions,
     speed,
     start_up,
@@ -49,6 +50,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
     "requests": requests.compare_requests,
+    "serve": serving.load_server,
     "accuracy": votes.count_right_answers,
 }
 
