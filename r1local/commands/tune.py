@@ -15,7 +15,7 @@ from r1local.config.preferences import settings_in_force
 from r1local.errors import EXIT_OK
 from r1local.events.benchmark import LeftOut, Step, Trial
 from r1local.measuring.tuning import QUICK, Tuning, TuningWork
-from r1local.models.draft_choice import loading_of
+from r1local.models.load_options import load_options
 from r1local.models.selection import Selected
 from r1local.replies.interruption import interruptible
 from r1local.ui.benchmarks.trials import print_trials
@@ -62,7 +62,7 @@ def tune(options: TuneOptions) -> int:
     err = console_for(sys.stderr)
     if model.note:
         print_notice(err, model.note)
-    loading = loading_of(model, settings_in_force(options.given, model.preferred))
+    loading = load_options(settings_in_force(options.given, model.preferred))
     with interruptible() as interruption:
         tuning = Tuning(model.path, loading, options.given, options.work, interruption)
         trials = _trials(tuning)
