@@ -222,6 +222,12 @@ class DraftsOfModel(Drafts):
         smaller = ModelDrafter(self.drafting, prompt, self._size, cancelled)
         return *super().sources(prompt, cancelled), Source(smaller, self.drafting.pace)
 
+    def renewed(self) -> "DraftsOfModel":
+        """Return drafts of the same model that know nothing yet."""
+        model = self.drafting.model
+        model.rewind(0)
+        return DraftsOfModel(model, self._size, asked_for=self.asked_for, alike=self.alike)
+
     def close(self) -> None:
         """Free the smaller model."""
         self.drafting.close()
