@@ -92,7 +92,8 @@ class Whole(NamedTuple):
     def check(self, name: str, value: int | None) -> None:
         if value is None and self.nothing:
             return
-        holds = value is not None and self.least <= value <= self.most
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        holds = whole and value is not None and self.least <= value <= self.most
         require(holds or (self.or_zero and value == 0), f"{name} {value}", self.range)
 
     def plain(self, value: int | None) -> Plain:
