@@ -290,8 +290,9 @@ class Address:
 
     def check(self, name: str, value: str) -> None:
         host, _, port = value.partition(":")
-        holds = host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 2**16
-        require(bool(holds), f"{name} {value}", self.range)
+        if not host or not port.isascii() or not port.isdecimal():
+            raise _no(name, value, self.range, f"{self.range}, as in desk:50052")
+        require(0 < int(port[:6]) < 2**16, f"the port of {name} {value}", "from 1 to 65535")
 
     def plain(self, value: str) -> str:
         return value
@@ -319,7 +320,7 @@ class Several(NamedTuple):
             return None if text.lower() == self.nothing else ()
         parts = [part.strip() for part in text.split(",")]
         if not all(parts):
-            raise _no(name, text, "a list", self.range)
+            raise InvalidSetting(f"{name} {text!r} lacks a value", f"it must be {self.range}")
         return tuple(self.each.parse(name, part) for part in parts)
 
     def check(self, name: str, value: tuple[Any, ...] | None) -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,14 @@ def test_ctrl_c_saves_nothing() -> None:
     assert process.returncode == 130
     assert "interrupted: nothing was saved" in err
     assert config("nano")["kv_cache"][1] == "built in"
+
+
+def test_what_was_found_is_shown_even_if_it_cannot_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").write_text("")  # where config.toml's lock would be
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    result = r1local("tune", "nano", "--quick", "--minutes", "0.5", "--save")
+    assert result.returncode == 1
+    assert result.stdout.startswith("SETTING")
+    assert "can't be written" in result.stderr
