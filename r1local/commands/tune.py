@@ -77,7 +77,7 @@ def tune(options: TuneOptions) -> int:
     if failure:
         raise failure
     if options.output_format == "text":
-        print_notice(err, _last_words(model, options, complete=complete))
+        print_notice(err, _last_words(model, options, tuning.best, complete=complete))
     return EXIT_OK if complete else interruption.exit_code
 
 
@@ -127,9 +127,13 @@ def _print_json(
     print(visible_json(json.dumps(described, ensure_ascii=False)))
 
 
-def _last_words(model: Selected, options: TuneOptions, *, complete: bool) -> str:
+def _last_words(
+    model: Selected, options: TuneOptions, best: Mapping[str, Any], *, complete: bool
+) -> str:
     if not complete:
         return "interrupted: nothing was saved"
+    if options.save and all(value is None for value in best.values()):
+        return "nothing to save: no setting was found to be faster than what r1local decides"
     if options.save:
         return f'saved in {config_file()}, for [models."{model.preference_name}"]'
     return "nothing was saved; --save writes the best values to config.toml for this model"
