@@ -45,6 +45,7 @@ class Reply:
         thinking_s, answer_s: seconds that each part took.
         seed: the seed of its sampler.
         valid: whether the answer matches its JSON schema, or None if that was not checked.
+        draft_tokens, accepted_tokens: tokens evaluated as drafts, and those of them it has.
     """
 
     thinking: str
@@ -59,6 +60,8 @@ class Reply:
     answer_s: float = 0.0
     seed: int = 0
     valid: bool | None = None
+    draft_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,14 @@
     │   ├── AccessDenied            gated, private, or a token that is not accepted
     │   ├── NotOnHub                no such repository, revision, file or quantization
     │   └── UnsafeName              a file name that could lead out of the cache
+    ├── EndpointError               a server elsewhere gives no reply, or not a whole one
+    │   ├── EndpointUnreachable     no network, no such host, a failing server
+    │   ├── EndpointMisconfigured   an unusable address, proxy, certificate or key file
+    │   ├── EndpointRefused         its key isn't accepted, or the account has no money
+    │   ├── EndpointLacks           it has no such model, or nothing at that address
+    │   ├── EndpointSilent          nothing came for longer than is set
+    │   ├── StreamCut               the reply broke off; what came is kept
+    │   └── EndpointAnswer          its answer is not what its protocol promises
     ├── DownloadError               a file did not arrive completely
     │   ├── DiskFull                no room; what came is kept
     │   └── ChecksumMismatch        the bytes differ from those on the hub
@@ -35,6 +43,7 @@
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     │   └── OutOfMemory             memory ran out while loading or evaluating
     ├── InferenceError              llama.cpp failed while evaluating
+    ├── WarmEngineError             an engine can't be kept in memory, or not be reached there
     ├── BenchmarkError              another program that is compared with failed
     ├── ChatTemplateError           missing, broken, unsafe or endless template
     ├── PromptTooLong               the prompt doesn't fit the context window
@@ -144,6 +153,38 @@ class UnsafeName(HubError):
     """A file's name or checksum could lead out of the cache."""
 
 
+class EndpointError(R1LocalError):
+    """A server elsewhere gives no reply, or not a whole one."""
+
+
+class EndpointUnreachable(EndpointError):
+    """There is no network, no such host, or the server fails."""
+
+
+class EndpointMisconfigured(EndpointError):
+    """What is set for an endpoint can't be used: address, proxy, certificates, key."""
+
+
+class EndpointRefused(EndpointError):
+    """The key isn't accepted, or its account may not ask any more."""
+
+
+class EndpointLacks(EndpointError):
+    """The server has no such model, or nothing at that address."""
+
+
+class EndpointSilent(EndpointError):
+    """Nothing came from the server for longer than is set."""
+
+
+class StreamCut(EndpointError):
+    """The reply broke off; what came of it is kept."""
+
+
+class EndpointAnswer(EndpointError):
+    """The server's answer is not what its protocol promises."""
+
+
 class DownloadError(R1LocalError):
     """A file did not arrive completely; what came is kept."""
 
@@ -210,6 +251,10 @@ class ClipboardError(R1LocalError):
 
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
+
+
+class WarmEngineError(R1LocalError):
+    """An engine can't be kept in memory, or can't be reached there."""
 
 
 class OutOfMemory(ModelLoadError, InferenceError):

@@ -1,18 +1,25 @@
 """From the model that was chosen to the engine that runs it; only here is known which one."""
 
+import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
-from r1local.config.preferences import Settings
+from r1local.config.paths import engines_folder
+from r1local.config.preferences import Settings, value_in
 from r1local.engine.library import log
-from r1local.models.loading import load, load_options
-from r1local.models.selection import Selected
+from r1local.errors import WarmEngineError
+from r1local.events.reply import Notice
+from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
+
+#: Whether memory holds a model as it should run, with less context or slower, or not at all.
+Room: TypeAlias = Literal["enough", "less", "none"]
 
 
 def open_engine(
-    selected: Selected,
+    selected: Chosen,
     settings: Settings,
     cancelled: Callable[[], bool],
     *,
@@ -29,17 +36,95 @@ def open_engine(
         meanwhile: entered while llama.cpp reads the model.
 
     Raises:
-        R1LocalError: the model can't be loaded as the settings say.
+        R1LocalError: the model can't be loaded as the settings say, or its server refuses.
         LoadingCancelled: `cancelled` returned True.
     """
-    options = replace(load_options(settings), sequences=at_once)
-    loaded = load(selected.path, options, cancelled, meanwhile)
-    # A command may have this imported meanwhile, which takes some time.
-    from r1local.replies.local import LocalEngine
+    if isinstance(selected, RemoteModel):
+        from r1local.endpoints.engine import RemoteEngine  # a model in a file needs no network
 
-    return LocalEngine(selected.path, loaded)
+        endpoint, model = selected.endpoint, selected.model
+        return RemoteEngine.open(endpoint, model, settings, cancelled, at_once)
+    keep_alive = value_in(settings, "keep-alive")
+    if not value_in(settings, "no-daemon") and (keep_alive or _some_are_kept()):
+        try:
+            if engine := _warm(selected, settings, cancelled, at_once, keep_alive):
+                return engine
+        except WarmEngineError as error:
+            if keep_alive:
+                told = Notice("engine", f"{error.message}: the model isn't kept in memory")
+                return _local(selected, settings, cancelled, at_once, meanwhile, told)
+    return _local(selected, settings, cancelled, at_once, meanwhile)
+
+
+def room_for(selected: Selected, settings: Settings, *, at_once: int = 1) -> Room:
+    """Return whether memory has room for a model now, as the planner would load it.
+
+    Raises:
+        ModelFileError: its file is not a complete, valid GGUF file.
+    """
+    from r1local.gguf.file import read_gguf  # only a server of several models asks
+    from r1local.machine.memory import facts_of
+    from r1local.machine.planner import plan
+    from r1local.machine.this_machine import survey_machine
+    from r1local.models.loading import load_options
+
+    request = replace(load_options(settings), sequences=at_once).request
+    made = plan(facts_of(read_gguf(selected.path)), survey_machine(), request)
+    if made.refusal or made.kind == "no":
+        return "none"
+    return "less" if made.notices else "enough"
 
 
 def show_log(show: Callable[[str], None] | None) -> None:
     """Have each line that an engine logs passed to `show`, or to nobody."""
     log.show = show
+
+
+def _local(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    at_once: int,
+    meanwhile: AbstractContextManager[object] | None,
+    *told: Notice,
+) -> Engine:
+    """Load the model in this process; `told` is said first."""
+    from r1local.models.loading import load, load_options  # not for an engine that is elsewhere
+
+    options = replace(load_options(settings), sequences=at_once)
+    loaded = load(selected.path, options, cancelled, meanwhile)
+    # A command may have this imported meanwhile, which takes some time.
+    from r1local.replies.local import LocalEngine
+
+    engine = LocalEngine(selected.path, loaded)
+    engine.notices = (*told, *engine.notices)
+    return engine
+
+
+def _warm(
+    selected: Selected,
+    settings: Settings,
+    cancelled: Callable[[], bool],
+    at_once: int,
+    keep_alive: float | None,
+) -> Engine | None:
+    """Find an engine that stays in memory, or start it; None if there is none, and none is to stay.
+
+    Raises:
+        WarmEngineError: there can't be one.
+    """
+    from r1local.warm.engine import WarmEngine
+    from r1local.warm.starting import NoneKept, Wanted, plain_settings
+
+    wanted = Wanted(selected.name, selected.path, plain_settings(settings), at_once, keep_alive)
+    try:
+        return WarmEngine.open(wanted, cancelled)
+    except NoneKept:
+        return None
+
+
+def _some_are_kept() -> bool:
+    """Return whether an engine may be in memory, at the cost of reading a folder's names."""
+    with suppress(OSError):
+        return any(name.endswith(".sock") for name in os.listdir(engines_folder()))  # noqa: PTH208
+    return False

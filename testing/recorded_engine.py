@@ -22,6 +22,7 @@ from r1local.replies.settings import ReplySettings
 #: Only what can be had from every server that streams.
 LITTLE = Abilities(
     budgets=False,
+    efforts=False,
     min_think=False,
     no_think=False,
     answer_now=False,

@@ -30,6 +30,8 @@ FLOORS = (
     "hub",
     "models",
     "replies",
+    "endpoints",
+    "warm",
     "opening",
     "voting",
     "measuring",
@@ -38,6 +40,7 @@ FLOORS = (
     "ui",
     "chat",
     "api",
+    "serving",
     "commands",
     "cli",
     "__main__",
@@ -59,10 +62,10 @@ REACHES = {
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
     "filelock": {"config.user_files", "hub.layout", "sessions"},
-    "httpx2": {"hub"},
+    "httpx2": {"hub", "endpoints.client", "endpoints.faults"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
-    "jsonschema": {"replies.json_validation"},
+    "jsonschema": {"replies.json_validation", "serving.schemas"},
     "llama_cpp": {"engine"},
     "markdown_it": {"sessions.export", "ui.markdown"},
     "math_verify": {"answers.algebra"},
@@ -72,9 +75,11 @@ KNOWN_BY = {
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
+    "starlette": {"serving.app", "serving.connection", "serving.guard", "serving.server"},
     "sympy": {"answers.algebra"},
     "tomlkit": {"config.editing"},
     "typer": {"cli"},
+    "uvicorn": {"serving.server"},
     "wcwidth": {"ui.cells"},
 }
 
@@ -126,14 +131,25 @@ def within(module: str, rooms: set[str]) -> bool:
 
 
 #: Those to whom every engine is the same, and what only `opening` and engines themselves may know.
-KNOW_NO_ENGINE = {"chat", "commands.run", "commands.vote", "commands.chat", "voting", "sessions"}
+KNOW_NO_ENGINE = {
+    "chat",
+    "commands.run",
+    "commands.vote",
+    "commands.chat",
+    "voting",
+    "sessions",
+    "serving",
+}
 OF_ENGINES = {
+    "endpoints",
     "engine",
     "models.loading",
     "replies.generation",
     "replies.local",
     "replies.request",
     "replies.scheduler",
+    "warm.engine",
+    "warm.starting",
 }
 
 
@@ -193,7 +209,17 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["run"], ["pull"], ["list"], ["bench"], ["sessions"], ["sessions", "search"], ["doctor"]],
+    [
+        [],
+        ["run"],
+        ["pull"],
+        ["list"],
+        ["bench"],
+        ["sessions"],
+        ["sessions", "search"],
+        ["doctor"],
+        ["ps"],
+    ],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     code = (

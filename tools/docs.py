@@ -44,6 +44,9 @@ A table `[models."NAME"]` applies to one model. NAME is what you type after `-m`
 catalog's names or aliases, in upper or lower case. The most specific name wins: `"7b:q5_k_m"`
 overrides `"7b"`.
 
+A table `[endpoints.NAME]` names a server elsewhere, and may have settings for all of its models;
+see [remote.md](remote.md).
+
 `r1local config` lists every setting, its value, and where the value comes from. `r1local config
 set think-budget 2000` writes a setting for you, and `r1local config unset think-budget` removes
 it; add `--model 7b` to do so for that model only. The rest of the file, comments included, stays
@@ -73,6 +76,7 @@ CONFIG_GROUPS: Mapping[Group, str] = {
     "reply": "Replies",
     "loading": "Loading models",
     "vote": "Votes",
+    "endpoint": "Servers elsewhere",
 }
 SCORES_HEAD = """DeepSeek measured these scores with full-precision weights; a quantization may
 score lower. The models of May 2025 (0528) were measured on other editions of LiveCodeBench and

@@ -20,7 +20,7 @@ from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import VoteEvent, VoteResult
 from r1local.models.catalog import load_catalog
-from r1local.models.selection import Selected, select
+from r1local.models.selection import Chosen, choose
 from r1local.opening import open_engine
 from r1local.prompts.documents import check_prompt_text
 from r1local.replies.control import Control
@@ -89,7 +89,7 @@ def opened(
     """
     given = values_of(options, ModelOptions)
     reference = model if model is None or isinstance(model, str) else str(Path(model).absolute())
-    selected = select(reference, load_catalog(user_models()))
+    selected = choose(reference, load_catalog(user_models()))
     chosen = settings_in_force(given, selected.preferred)
     return Model(selected, open_engine(selected, chosen, cancelled), given)
 
@@ -106,7 +106,7 @@ class Model:
         given: options that hold for all replies, by their names.
     """
 
-    def __init__(self, selected: Selected, engine: Engine, given: Mapping[str, Any]) -> None:
+    def __init__(self, selected: Chosen, engine: Engine, given: Mapping[str, Any]) -> None:
         self._shared = SharedEngine(selected, engine, given)
 
     @property

@@ -59,6 +59,7 @@ class ModelOptions(VoteOptions, total=False):
     numa: Literal["off", "distribute", "isolate", "numactl"] | None
     threads: int | None
     prompt_threads: int | None
+    draft: str | None
     kv_cache: KVType | None
     chat_template: str | Path | None
     template_arg: Mapping[str, object] | None

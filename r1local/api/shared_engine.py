@@ -14,7 +14,7 @@ from r1local.config.preferences import Settings, settings_in_force
 from r1local.engine.background import uninterrupted
 from r1local.engine.grammar import check_grammar
 from r1local.errors import LoadingCancelled, R1LocalError, UsageError
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings, reply_settings
@@ -33,7 +33,7 @@ class SharedEngine:
         given: options that hold for all replies, by their names.
     """
 
-    def __init__(self, selected: Selected, engine: Engine, given: Mapping[str, Any]) -> None:
+    def __init__(self, selected: Chosen, engine: Engine, given: Mapping[str, Any]) -> None:
         self.selected = selected
         self.engine = engine
         self._given = dict(given)

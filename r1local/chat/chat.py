@@ -23,7 +23,7 @@ from r1local.errors import (
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
-from r1local.models.selection import Selected, select
+from r1local.models.selection import Chosen, choose
 from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
@@ -124,9 +124,9 @@ class Chat:
         surface: Surface,
         commands: Mapping[str, SlashCommand["Chat"]],
         models: Catalog,
-        open_engine: Callable[[Selected, Control], Engine],
+        open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
-        settings_of: Callable[[Selected, Recorder], ReplySettings],
+        settings_of: Callable[[Chosen, Recorder], ReplySettings],
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
@@ -218,7 +218,7 @@ class Chat:
         Raises:
             UnknownModel, ModelNotInstalled: no model with that name is known, or installed.
         """
-        selected = select(reference, self.models)
+        selected = choose(reference, self.models)
 
         def work(control: Control) -> str:
             with _stoppable():

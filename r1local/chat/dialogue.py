@@ -11,7 +11,7 @@ from r1local.conversation import Conversation, Turn, messages_of
 from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun, Engine, PreparedPrompt, prepared, reply_to
 from r1local.replies.settings import ReplySettings
@@ -57,7 +57,7 @@ class Dialogue:
     """
 
     def __init__(
-        self, selected: Selected, engine: Engine, settings: ReplySettings, recorder: Recorder
+        self, selected: Chosen, engine: Engine, settings: ReplySettings, recorder: Recorder
     ) -> None:
         self.selected = selected
         self.engine = engine
@@ -252,7 +252,7 @@ class Dialogue:
         if schema and not self.turns:
             self.use_schema(schema)
 
-    def switch(self, selected: Selected, opening: Callable[[Selected], Engine]) -> int:
+    def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.
 
         The previous model is unloaded first, since memory may not hold both. If the new one

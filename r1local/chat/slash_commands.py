@@ -8,6 +8,7 @@ from r1local.chat import session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
+from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
 from r1local.prompts.documents import documents_of, read_document
@@ -45,6 +46,7 @@ def _model(chat: Chat, argument: str) -> None:
     from r1local.models.store.search import installed_models
 
     names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
+    names += [f"{name}:" for name in read_config().endpoints]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
 
@@ -229,12 +231,16 @@ def _stats(chat: Chat, _argument: str) -> None:
         f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
         for name, price in chat.models.prices.items()
     ]
+    drafted = sum(reply.draft_tokens for reply in all_replies)
+    accepted = sum(reply.accepted_tokens for reply in all_replies)
+    drafts = f"drafts     {accepted:,} of {token_count(drafted)} accepted\n"
     checked = [reply.valid for reply in all_replies if reply.valid is not None]
     by_schema = f"schema     {checked.count(True)} of {len(checked)} answers are valid\n"
     chat.surface.say(
         f"thinking   {token_count(thinking)} in {duration(thinking_s)}\n"
         f"answers    {token_count(answers)} in {duration(answer_s)}\n"
         f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
+        f"{drafts if drafted else ''}"
         f"{by_schema if checked else ''}"
         f"context    {_context_told(chat)} tokens\n"
         f"the same tokens at {', '.join(costs)}"

@@ -42,6 +42,7 @@ def run_command(
 
     def answer() -> int:
         from r1local.commands.run import RunOptions, run
+        from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
 
         chosen = settings_in_force(given)
@@ -54,7 +55,7 @@ def run_command(
         asked = RunOptions(
             prompt=prompt,
             files=tuple(files),
-            model=given.get("model"),
+            model=wanted_model(given),
             thinking=thinking,
             output_format=value_in(chosen, "format"),
             answer_only=value_in(chosen, "answer-only"),
@@ -95,6 +96,7 @@ def chat_command(
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
+        from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
 
         chosen = settings_in_force(given)
@@ -102,7 +104,7 @@ def chat_command(
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(
             ChatOptions(
-                model=given.get("model"),
+                model=wanted_model(given),
                 session=name or session,
                 resume=resume,
                 save=save,

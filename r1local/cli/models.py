@@ -14,7 +14,9 @@ from r1local.config.options import ModelFormat
 
 @app.command()
 def show(
-    model: Annotated[str, typer.Argument(help="A name, hf:org/repo, or a GGUF file.")],
+    model: Annotated[
+        str, typer.Argument(help="A name, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.")
+    ],
     output_format: Annotated[
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON object.")
     ] = "text",
@@ -69,7 +71,7 @@ def list_models(
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")
     ] = "text",
 ) -> Command:
-    """List the models on this machine, other programs' too."""
+    """List the models on this machine, other programs' too, and those of your endpoints."""
 
     return list_command(available, output_format)
 

@@ -9,7 +9,8 @@ import typer
 
 # Help lists the commands in the order of these imports.
 from r1local.cli import chat, replies  # isort: skip
-from r1local.cli import models, speed, sessions, config, doctor  # isort: skip
+from r1local.cli import serve  # isort: skip
+from r1local.cli import models, engines, speed, sessions, config, doctor  # isort: skip
 from r1local.cli.app import app
 from r1local.cli.calls import Command
 from r1local.errors import EXIT_USAGE
@@ -21,9 +22,11 @@ __all__ = [
     "chat",
     "config",
     "doctor",
+    "engines",
     "models",
     "parse_arguments",
     "replies",
+    "serve",
     "sessions",
     "speed",
 ]

@@ -12,10 +12,12 @@ def warn_of_unknown_variables() -> None:
         return
     from difflib import get_close_matches
 
+    from r1local.config.endpoints import KEY_VARIABLE
     from r1local.config.options import preferences
     from r1local.ui.console import console_for, print_notice
 
     known = {option.variable.removeprefix(_PREFIX) for option in preferences()}
+    known.add(KEY_VARIABLE.removeprefix(_PREFIX))
     for name in sorted(os.environ):
         own = name.removeprefix(_PREFIX)
         if own != name and own not in known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, assert_never
 
-from r1local.commands.model_choice import choose_model
+from r1local.commands.model_choice import choose_file
 from r1local.config.options import ModelFormat
 from r1local.config.preferences import settings_in_force
 from r1local.config.user_files import replace_text
@@ -82,7 +82,7 @@ def bench(options: BenchOptions) -> int:
     program = llama_bench.find_program() if options.compare else None
     if options.svg and options.svg.is_dir():
         raise UsageError(f"{options.svg} is a folder", "give a file's name for --svg")
-    model = choose_model(options.model)
+    model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:
         print_notice(err, model.note)

@@ -19,9 +19,10 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
-from r1local.config.preferences import settings_in_force
+from r1local.config.preferences import read_config, settings_in_force
 from r1local.errors import (
     EXIT_OK,
+    EndpointError,
     LoadingCancelled,
     ModelFileNotFound,
     ModelNotInstalled,
@@ -30,7 +31,7 @@ from r1local.errors import (
     UnknownModel,
 )
 from r1local.models.catalog import load_catalog
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
@@ -143,7 +144,7 @@ def _way_to_resume(options: ChatOptions, recorder: Recorder) -> Iterator[None]:
         yield
     except LoadingCancelled:
         raise KeyboardInterrupt from None
-    except (ModelFileNotFound, UnknownModel, ModelNotInstalled) as error:
+    except (ModelFileNotFound, UnknownModel, ModelNotInstalled, EndpointError) as error:
         if options.model or not recorder.transcript.model:
             raise
         hint = f"r1local chat --resume {shlex.quote(recorder.name)} -m MODEL goes on with another"
@@ -179,7 +180,7 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
     return Session.create() if name is None else Session.open(name)
 
 
-def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -> ReplySettings:
+def _settings_of(options: ChatOptions, selected: Chosen, recorder: Recorder) -> ReplySettings:
     """How a model replies: what a session was set to counts, but for what the flags say."""
     settings = reply_settings(settings_in_force(options.given, selected.preferred))
     for name, value in recorder.transcript.settings.items():
@@ -189,7 +190,7 @@ def _settings_of(options: ChatOptions, selected: Selected, recorder: Recorder) -
     return settings
 
 
-def _system(options: ChatOptions, selected: Selected, recorder: Recorder) -> str | None:
+def _system(options: ChatOptions, selected: Chosen, recorder: Recorder) -> str | None:
     """Return the system prompt: the command line's, or in a new session the preferred one."""
     if recorder.transcript.turns or recorder.transcript.system:
         system: str | None = options.given.get("system")
@@ -198,7 +199,7 @@ def _system(options: ChatOptions, selected: Selected, recorder: Recorder) -> str
     return setting.value if setting else None
 
 
-def _open_first(selected: Selected, options: ChatOptions) -> Engine:
+def _open_first(selected: Chosen, options: ChatOptions) -> Engine:
     """Open the model before there is a screen: Ctrl-C ends it, and notices are printed."""
     err = console_for(sys.stderr)
     show_log(partial(print_log, err) if options.verbose else None)
@@ -212,7 +213,7 @@ def _open_first(selected: Selected, options: ChatOptions) -> Engine:
     return engine
 
 
-def _open(options: ChatOptions, selected: Selected, control: Control) -> Engine:
+def _open(options: ChatOptions, selected: Chosen, control: Control) -> Engine:
     """Open a model as the command line asked for."""
     settings = settings_in_force(options.given, selected.preferred)
     return open_engine(selected, settings, control.cancelled)
@@ -242,7 +243,8 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         from r1local.models.store.search import installed_models
 
         here = installed_models(load_catalog(user_models()))
-        return {each.reference: "" for each in here if each.whole}
+        elsewhere = {f"{name}:": "" for name in read_config().endpoints}
+        return {each.reference: "" for each in here if each.whole} | elsewhere
 
     return {
         "model": models,

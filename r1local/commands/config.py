@@ -16,7 +16,13 @@ from r1local.config.preferences import OfModel, Settings, read_config, settings_
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UnknownModel, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
-from r1local.models.references import CatalogReference, PathReference, parse_reference
+from r1local.models.references import (
+    CatalogReference,
+    PathReference,
+    endpoint_reference,
+    parse_reference,
+)
+from r1local.models.selection import choose
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.tables import Column, print_table
 
@@ -121,7 +127,10 @@ def _of_model(model: str) -> OfModel:
     Raises:
         UnknownModel: the reference matches no model.
     """
-    meant = parse_reference(model, load_catalog(user_models()))
+    models = load_catalog(user_models())
+    if endpoint_reference(model, models):
+        return choose(model, models).preferred
+    meant = parse_reference(model, models)
     if isinstance(meant, CatalogReference):
         return of_model([model], meant.model, meant.quantization)
     if isinstance(meant, PathReference):
@@ -149,8 +158,10 @@ def _warn_if_overridden(option: Option) -> None:
 
 def _tell_if_unknown(model: str) -> None:
     """Say so where no model can be what was set."""
+    models = load_catalog(user_models())
     try:
-        parse_reference(model, load_catalog(user_models()))
+        if not endpoint_reference(model, models):
+            parse_reference(model, models)
     except UnknownModel as error:
         print_notice(console_for(sys.stderr), f"{error.message}; {error.hint}")
 

@@ -5,11 +5,12 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
-from r1local.errors import EXIT_OK, ModelFileError
+from r1local.config.preferences import read_config
+from r1local.errors import EXIT_OK, ModelFileError, R1LocalError
 from r1local.gguf.file import read_gguf
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, plan
@@ -24,6 +25,9 @@ from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
 from r1local.units import disk_size, file_time, speed_words
+
+if TYPE_CHECKING:
+    from r1local.endpoints.listing import RemoteRow
 
 #: Homes of models that are entries of the catalog themselves.
 _OWN = ("embedded", "imported")
@@ -62,7 +66,7 @@ def list_models(options: ListOptions) -> int:
     if options.available:
         _print_known(list(models.shown()), entries, machine, options)
     else:
-        _print_installed(_listed(entries), machine, options)
+        _print_installed(_listed(entries), _remote(), machine, options)
         if options.output_format == "text" and all(e.home == "embedded" for e in entries):
             print_notice(err, "no other model is installed; get one with: r1local pull 7b")
     return EXIT_OK
@@ -76,21 +80,56 @@ def _listed(entries: Sequence[Installed]) -> list[Installed]:
     return [e for e in entries if not (e.home in _OWN and e.known and e.known.hidden)]
 
 
-def _print_installed(entries: Sequence[Installed], machine: Machine, options: ListOptions) -> None:
+def _remote() -> "list[RemoteRow]":
+    """Return the models of all endpoints; say which of them can't be asked."""
+    endpoints = read_config().endpoints.values()
+    if not endpoints:
+        return []
+    from r1local.endpoints.listing import remote_models  # most people have no endpoint
+
+    rows: list[RemoteRow] = []
+    for _endpoint, answer in remote_models(endpoints):
+        if isinstance(answer, R1LocalError):
+            print_notice(console_for(sys.stderr), f"{answer.message}; {answer.hint}")
+        else:
+            rows += answer
+    return rows
+
+
+def _print_installed(
+    entries: Sequence[Installed],
+    remote: "Sequence[RemoteRow]",
+    machine: Machine,
+    options: ListOptions,
+) -> None:
     plans = [preferred_plan(entry, machine) for entry in entries]
     if options.output_format == "json":
-        _print_json([_described(*pair) for pair in zip(entries, plans, strict=True)])
+        here = [_described(*pair) for pair in zip(entries, plans, strict=True)]
+        _print_json([*here, *map(_remote_described, remote)])
         return
+    none = ["-"] * len(remote)
+    windows = [f"{each.context_window:,}" if each.context_window else "?" for each in remote]
     columns = (
-        Column("NAME", _names(entries), 7),
-        Column("QUANT", [entry.quantization or "?" for entry in entries], 4),
-        Column("SIZE", [_size(entry) for entry in entries], 6, right=True),
-        Column("WHERE", [entry.home for entry in entries], 2),
-        Column("CONTEXT", [_context(plan) for plan in plans], 3, right=True),
-        Column("FIT", [plan.kind if plan else "?" for plan in plans], 5),
-        Column("LAST USED", [_date(entry.last_used) for entry in entries], 1),
+        Column("NAME", [*_names(entries), *(each.reference for each in remote)], 7),
+        Column("QUANT", [*(entry.quantization or "?" for entry in entries), *none], 4),
+        Column("SIZE", [*map(_size, entries), *none], 6, right=True),
+        Column("WHERE", [*(entry.home for entry in entries), *["remote"] * len(remote)], 2),
+        Column("CONTEXT", [*map(_context, plans), *windows], 3, right=True),
+        Column("FIT", [*(plan.kind if plan else "?" for plan in plans), *none], 5),
+        Column("LAST USED", [*(_date(entry.last_used) for entry in entries), *none], 1),
     )
     print_table(console_for(sys.stdout), columns)
+
+
+def _remote_described(row: "RemoteRow") -> dict[str, Any]:
+    """Return a model of an endpoint as a JSON object."""
+    return {
+        "name": row.reference,
+        "reference": row.reference,
+        "home": "remote",
+        "server": row.server,
+        "context_window": row.context_window,
+    }
 
 
 def _names(entries: Sequence[Installed]) -> list[str]:

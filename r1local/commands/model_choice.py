@@ -1,27 +1,41 @@
 """The choice of the model that replies; a missing one can be downloaded first."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK, ModelNotInstalled
-from r1local.models.catalog import load_catalog
-from r1local.models.selection import Selected, select
+from r1local.models.catalog import Catalog, load_catalog
+from r1local.models.selection import Chosen, Selected, choose, select
 from r1local.ui.questions import agreed, can_ask
 
+ChosenT = TypeVar("ChosenT")
 
-def choose_model(reference: str | None) -> Selected:
-    """Return the model to run; offer to download a missing one, if the user can be asked.
+
+def choose_model(reference: str | None) -> Chosen:
+    """Return the model that is to reply; offer to download a missing one, if the user can be asked.
 
     Raises:
-        UnknownModel, ModelNotInstalled, InvalidSetting: as `select`.
+        UnknownModel, ModelNotInstalled, InvalidSetting: as `choose`.
         KeyboardInterrupt: the download was interrupted.
     """
+    return _choose(reference, choose)
+
+
+def choose_file(reference: str | None) -> Selected:
+    """Return the model to run, as `choose_model`; it is one on this machine."""
+    return _choose(reference, select)
+
+
+def _choose(reference: str | None, chosen: Callable[[str | None, Catalog], ChosenT]) -> ChosenT:
     models = load_catalog(user_models())
     try:
-        return select(reference, models)
+        return chosen(reference, models)
     except ModelNotInstalled as error:
         if reference is None or not can_ask() or not agreed(f"{error.message}; download it now?"):
             raise
     from r1local.commands.pull import PullOptions, pull  # imports much that a reply doesn't need
 
     if pull(PullOptions((reference,), False, None, "text")) == EXIT_OK:
-        return select(reference, models)
+        return chosen(reference, models)
     raise KeyboardInterrupt

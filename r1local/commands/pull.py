@@ -33,7 +33,8 @@ from r1local.models.catalog import Catalog, facts_of_known, load_catalog
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import CatalogReference, Reference, parse_reference
 from r1local.models.remote_files import HubModel, fits, on_hub, some_names
-from r1local.replies.interruption import Interruption, interruptible
+from r1local.replies.control import Control
+from r1local.replies.interruption import interruptible
 from r1local.ui.console import console_for
 from r1local.ui.models.downloads import DownloadDisplay, Offer, ask_which, display_for
 from r1local.units import disk_size
@@ -64,16 +65,36 @@ def pull(options: PullOptions) -> int:
     display = display_for(options.output_format)
     with interruptible() as interruption, display:
         for number, reference in enumerate(references):
-            meant = parse_reference(reference, models)
-            if isinstance(meant, CatalogReference) and meant.note:
-                display.notify(meant.note)
             try:
-                model, remotes = _ask_hub(meant, models, machine, interruption)
-                _pull(model, remotes, machine, options, display, interruption)
+                pull_one(reference, models, machine, options, display, interruption)
             except Cancelled:
                 display.notify(f"stopped; resume with: {_command(references[number:], options)}")
                 return 128 + (interruption.signal or signal.SIGINT)
     return EXIT_OK
+
+
+def pull_one(
+    reference: str,
+    models: Catalog,
+    machine: Machine,
+    options: PullOptions,
+    display: DownloadDisplay,
+    control: Control,
+) -> None:
+    """Download a model.
+
+    Args:
+        control: ends it.
+
+    Raises:
+        R1LocalError: it can't be downloaded; partial files are kept.
+        Cancelled: the control ended it.
+    """
+    meant = parse_reference(reference, models)
+    if isinstance(meant, CatalogReference) and meant.note:
+        display.notify(meant.note)
+    model, remotes = _ask_hub(meant, models, machine, control)
+    _pull(model, remotes, machine, options, display, control)
 
 
 def _command(references: Sequence[str], options: PullOptions) -> str:
@@ -103,7 +124,7 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
 
 
 def _ask_hub(
-    reference: Reference, models: Catalog, machine: Machine, interruption: Interruption
+    reference: Reference, models: Catalog, machine: Machine, control: Control
 ) -> tuple[HubModel, list[RemoteFile]]:
     """Ask the hub about a model, while the user can interrupt.
 
@@ -116,7 +137,7 @@ def _ask_hub(
         return model, model.files()
 
     def poll() -> None:
-        if interruption.cancelled():
+        if control.cancelled():
             raise Cancelled
 
     return call_within(ask, poll=poll)
@@ -128,7 +149,7 @@ def _pull(
     machine: Machine,
     options: PullOptions,
     display: DownloadDisplay,
-    interruption: Interruption,
+    control: Control,
 ) -> None:
     """Download every file of a model that is not on this machine yet."""
     missing = [remote for remote in remotes if cached_path(remote) is None]
@@ -143,7 +164,7 @@ def _pull(
     _check_disk(missing, options, display)
     display.begin([(remote.filename, remote.size) for remote in missing])
     for remote in missing:
-        _fetch(remote, model, options, display, interruption)
+        _fetch(remote, model, options, display, control)
     display.done(str(cached_path(remotes[0])))
 
 
@@ -152,13 +173,13 @@ def _fetch(
     model: HubModel,
     options: PullOptions,
     display: DownloadDisplay,
-    interruption: Interruption,
+    control: Control,
 ) -> None:
     notified = False
 
     def waiting() -> None:
         nonlocal notified
-        if interruption.cancelled():
+        if control.cancelled():
             raise Cancelled
         if not notified:
             display.notify(f"another program is downloading {remote.filename}: waiting for it")
@@ -171,7 +192,7 @@ def _fetch(
                 display.notify(f"{remote.filename} here differs from the hub's: fetching it again")
             display.file(remote.filename)
             connections = options.connections or value_of("connections")
-            fetch(remote, target, connections, display.report, interruption.cancelled)
+            fetch(remote, target, connections, display.report, control.cancelled)
         link_into_snapshot(remote, model.revision)
 
 

@@ -24,7 +24,7 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
 from r1local.replies.control import Control
@@ -94,7 +94,7 @@ class Prepared:
     """
 
     conversation: Conversation
-    model: Selected
+    model: Chosen
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting

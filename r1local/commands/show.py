@@ -2,11 +2,13 @@
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
+from r1local.config.preferences import settings_in_force
 from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import EXIT_OK, ChatTemplateError, HubError, ModelNotInstalled
@@ -25,11 +27,19 @@ from r1local.measuring.estimates import Speeds
 from r1local.measuring.records import Record, find
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
 from r1local.models.preferred import of_model, preferred_request
-from r1local.models.references import CatalogReference, Reference, parse_reference
+from r1local.models.references import (
+    CatalogReference,
+    EndpointReference,
+    Reference,
+    endpoint_reference,
+    parse_reference,
+)
 from r1local.models.remote_files import on_hub, read_remote_header
-from r1local.models.selection import select
+from r1local.models.selection import choose, select
+from r1local.opening import open_engine
 from r1local.prompts.chat_template import ChatTemplate
 from r1local.prompts.template_process import TemplateProgram
+from r1local.replies.abilities import able_words
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 from r1local.ui.safe_text import visible_json
@@ -75,18 +85,44 @@ def show(options: ShowOptions) -> int:
         HubError: the model is only on the hub, which can't be reached.
     """
     models = load_catalog(user_models())
+    if elsewhere := endpoint_reference(options.reference, models):
+        _print(_remote_card(elsewhere, models), options)
+        return EXIT_OK
     reference = parse_reference(options.reference, models)
     if isinstance(reference, CatalogReference) and reference.note:
         print_notice(console_for(sys.stderr), reference.note)
     machine = survey_machine(measure_bandwidth=True)
     for missing in machine.missing:
         print_notice(console_for(sys.stderr), f"{missing.message}; {missing.hint}")
-    card = _card(_find(options.reference, reference, models, machine), machine, models)
+    _print(_card(_find(options.reference, reference, models, machine), machine, models), options)
+    return EXIT_OK
+
+
+def _print(card: Card, options: ShowOptions) -> None:
     if options.output_format == "json":
         print(visible_json(json.dumps(asdict(card), ensure_ascii=False)))
     else:
         print_card(console_for(sys.stdout), card)
-    return EXIT_OK
+
+
+def _remote_card(reference: EndpointReference, models: Catalog) -> Card:
+    """Return the card of a model elsewhere: what its server says, and what it can do."""
+    chosen = choose(reference.endpoint.reference(reference.model or ""), models)
+    engine = open_engine(chosen, settings_in_force(model=chosen.preferred), lambda: False)
+    with closing(engine):
+        window = engine.context_window
+        facts = {
+            "address": reference.endpoint.url,
+            "runs as": engine.details,
+            "model": chosen.known.display_name if chosen.known else "",
+            "context": f"{window:,} tokens" if window else "unknown",
+            "replies at once": str(engine.at_once),
+            "can": ", ".join(able_words(engine.abilities, able=True)),
+            "can't": ", ".join(able_words(engine.abilities, able=False)),
+        }
+        facts |= {f"note {n}": each.message for n, each in enumerate(engine.notices, 1)}
+    shown = {label: value for label, value in facts.items() if value}
+    return Card(chosen.name, shown, _scores(chosen.known, models), "", (), 0, 0)
 
 
 def _find(text: str, reference: Reference, models: Catalog, machine: Machine) -> _Found:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any, assert_never
 
-from r1local.commands.model_choice import choose_model
+from r1local.commands.model_choice import choose_file
 from r1local.config.editing import set_preference
 from r1local.config.options import ModelFormat, option_named
 from r1local.config.paths import config_file
@@ -58,7 +58,7 @@ def tune(options: TuneOptions) -> int:
     Raises:
         R1LocalError: the model can't be loaded, llama.cpp fails, or config.toml can't be written.
     """
-    model = choose_model(options.model)
+    model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:
         print_notice(err, model.note)

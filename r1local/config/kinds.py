@@ -22,6 +22,11 @@ Plain: TypeAlias = str | int | float | bool
 
 _TRUTH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
+#: `1h30m`, `5m`, `90s`, or a number of seconds. Longer numbers than these are out of any range.
+_DURATION = re.compile(
+    r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?|(?P<bare>[0-9]{1,9})"
+)
+
 #: Variables that a chat template's prompt depends on, and words that mean an empty text.
 _OUR_VARIABLES = {"messages", "add_generation_prompt"}
 _JSON_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "none": None, "null": None}
@@ -143,6 +148,44 @@ class Number(NamedTuple):
 
     def plain(self, value: float | None) -> Plain:
         return _plain(value, self.nothing)
+
+
+class Duration(NamedTuple):
+    """Times in seconds, written as `90s`, `5m` or `1h30m`; 0 and a word stand for None."""
+
+    nothing: str = "none"
+    most: int = 366 * 24 * 3600
+
+    @property
+    def metavar(self) -> str:
+        return f"<time|{self.nothing}>"
+
+    @property
+    def range(self) -> str:
+        return f"a time such as 90s, 5m or 1h30m, at most a year, or {self.nothing}"
+
+    def parse(self, name: str, text: str) -> int | None:
+        written = text.strip().lower()
+        if written == self.nothing:
+            return None
+        found = _DURATION.fullmatch(written)
+        if not written or found is None:
+            raise _no(name, text, "a time", self.range)
+        given = {unit: int(number) for unit, number in found.groupdict("0").items()}
+        value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * given["h"])
+        self.check(name, value)
+        return value or None
+
+    def check(self, name: str, value: int | None) -> None:
+        holds = value is None or 0 <= value <= self.most
+        require(holds, f"{name} {self.plain(value)}", self.range)
+
+    def plain(self, value: int | None) -> str:
+        if not value:
+            return self.nothing
+        hours, minutes, seconds = value // 3600, value // 60 % 60, value % 60
+        parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
+        return "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 class Choice(NamedTuple):

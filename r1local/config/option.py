@@ -6,7 +6,7 @@ from r1local.config.kinds import File, Kind, Pattern, Plain, Several, Text, as_t
 from r1local.errors import InvalidSetting
 
 #: What an option is about, in the order of docs/config.md.
-Group: TypeAlias = Literal["program", "reply", "loading", "vote"]
+Group: TypeAlias = Literal["program", "reply", "loading", "vote", "endpoint"]
 
 
 class Option(NamedTuple):

@@ -11,6 +11,7 @@ from r1local.config.kinds import (
     Address,
     Assignments,
     Choice,
+    Duration,
     File,
     Kind,
     Number,
@@ -34,6 +35,9 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 
 #: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
+
+#: Where drafts come from: whatever pays, nothing, or the texts so far.
+DraftSource: TypeAlias = Literal["auto", "none", "ngram"]
 
 #: How several devices divide a model: by layers, by the rows of its matrices, so that all compute
 #: every layer together, or not at all.
@@ -60,13 +64,14 @@ def _reply(
     name: str, kind: Kind, help_: str, field: str, default: Any = None, **more: Any
 ) -> Option:
     """Return an option of how a model replies."""
-    places: dict[str, Any] = {"group": "reply", "commands": ("run", "chat"), "per_model": True}
+    commands = ("run", "chat", "serve")
+    places: dict[str, Any] = {"group": "reply", "commands": commands, "per_model": True}
     return Option(name, kind, help_, default, field=field, **places, **more)
 
 
 def _loading(name: str, kind: Kind, help_: str, default: Any = None, **more: Any) -> Option:
     """Return an option of how a model is loaded; by default it is named like its field."""
-    commands = ("run", "chat", "bench", "tune")
+    commands = ("run", "chat", "serve", "bench", "tune")
     places: dict[str, Any] = {"group": "loading", "commands": commands, "per_model": True}
     return Option(name, kind, help_, default, **places | more)
 
@@ -85,10 +90,18 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "model",
         Text(),
-        "A name such as 7b:q5_k_m, hf:org/repo, or a GGUF file.",
+        "A name such as 7b:q5_k_m, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.",
         otherwise="the best one installed",
-        commands=("run", "chat"),
+        commands=("run", "chat", "serve"),
         short="-m",
+    ),
+    Option(
+        "endpoint",
+        Text(),
+        "A server elsewhere, by its address or its name in config.toml.",
+        group="endpoint",
+        commands=("run", "chat"),
+        preference=False,
     ),
     Option(
         "system",
@@ -141,7 +154,7 @@ OPTIONS: tuple[Option, ...] = (
         "End a vote when the leader is this likely to stay ahead, e.g. 0.95.",
         otherwise="when nobody can catch up",
         group="vote",
-        commands=("run",),
+        commands=("run", "serve"),
         per_model=True,
     ),
     Option(
@@ -150,7 +163,7 @@ OPTIONS: tuple[Option, ...] = (
         "Find a vote's answer in replies without a \\boxed{…}.",
         otherwise="the reply's last line",
         group="vote",
-        commands=("run",),
+        commands=("run", "serve"),
         per_model=True,
     ),
     _reply(
@@ -337,6 +350,12 @@ OPTIONS: tuple[Option, ...] = (
         otherwise="as many as --threads",
         field="prompt_threads",
     ),
+    _loading(
+        "draft",
+        Choice.of(*get_args(DraftSource)),
+        "Guess tokens from the text so far and check several at once.",
+        "auto",
+    ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),
     _loading(
         "chat-template",
@@ -351,9 +370,78 @@ OPTIONS: tuple[Option, ...] = (
         field="template_arguments",
     ),
     Option(
+        "first-byte-timeout",
+        Whole(1, 86_400),
+        "Seconds that an endpoint may take until its reply begins.",
+        600,
+        group="endpoint",
+        commands=("run", "chat"),
+        per_model=True,
+    ),
+    Option(
+        "silence-timeout",
+        Whole(1, 86_400),
+        "Seconds that an endpoint may be silent in the middle of a reply.",
+        120,
+        group="endpoint",
+        commands=("run", "chat"),
+        per_model=True,
+    ),
+    Option(
         "verbose",
         Switch(),
         "Show llama.cpp's own log on stderr.",
+        False,
+        commands=("run", "chat", "serve"),
+    ),
+    Option("host", Text(), "Listen at this address.", "127.0.0.1", commands=("serve",)),
+    Option("port", Whole(0, 65_535), "Listen at this port; 0: any.", 11_435, commands=("serve",)),
+    Option(
+        "api-key-env",
+        Text(),
+        "Expect the key that this environment variable holds.",
+        commands=("serve",),
+    ),
+    Option(
+        "no-auth",
+        Switch(),
+        "Serve other machines without a key.",
+        False,
+        commands=("serve",),
+        preference=False,
+    ),
+    Option(
+        "allow-origin",
+        Text(),
+        "Let web pages of these origins use it, separated by commas.",
+        commands=("serve",),
+    ),
+    Option(
+        "parallel",
+        Whole(1, MOST_AT_ONCE),
+        "Write this many replies of a model at once.",
+        4,
+        commands=("serve",),
+    ),
+    Option(
+        "queue",
+        Whole(0, 10_000),
+        "Let this many more replies wait; 429 is the answer to others.",
+        64,
+        commands=("serve",),
+    ),
+    Option(
+        "keep-alive",
+        Duration(),
+        "Keep the model in memory for this long afterwards, e.g. 5m.",
+        otherwise="none; 5m for serve",
+        commands=("run", "chat", "serve"),
+        per_model=True,
+    ),
+    Option(
+        "no-daemon",
+        Switch(),
+        "Load the model in this process, even if another one has it in memory.",
         False,
         commands=("run", "chat"),
     ),

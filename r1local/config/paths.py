@@ -35,6 +35,14 @@ def state_folder() -> Path:
     return user_state_path("r1local")
 
 
+def engines_folder() -> Path:
+    """Return the folder of the sockets of engines that stay in memory; it need not exist."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):  # noqa: PTH117  (empty is no path)
+        return Path(runtime, "r1local")
+    return cache_folder() / "engines"
+
+
 def cache_folder() -> Path:
     """Return the folder of what can be found out again, such as speeds; it need not exist."""
     return user_cache_path("r1local")

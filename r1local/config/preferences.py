@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from r1local.config import options
+from r1local.config.endpoints import ENDPOINTS, KEYS, Endpoint, read_endpoint
 from r1local.config.option import Option
 from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
@@ -116,10 +117,14 @@ def _setting(name: str, raw: object, place: str, *, path: Path | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `config.toml` sets: for all models, and for each by its name in lower case."""
+    """What `config.toml` sets: for all models, and for each by its name in lower case.
+
+    What an endpoint's table sets for all of its models has the name of the endpoint and a colon.
+    """
 
     general: Settings
     models: Mapping[str, Settings]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
 
 
 def read_config() -> Config:
@@ -130,21 +135,42 @@ def read_config() -> Config:
     """
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
-    models = entries.pop(MODELS, {})
-    if not (isinstance(models, dict) and all(isinstance(each, dict) for each in models.values())):
-        raise InvalidSetting(f"{path}: {MODELS} must be tables", f'write [{MODELS}."7b"]')
+    models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
     if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
         written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
         raise InvalidSetting(f"{path}: {written} are the same model", "make them one table")
+    servers = _tables(
+        entries.pop(ENDPOINTS, {}), f"{path}: {ENDPOINTS}", f"write [{ENDPOINTS}.lab]"
+    )
+    of_models = {
+        f"{name}:": _of_one_model({k: v for k, v in table.items() if k not in KEYS}, path, place)
+        for name, table in servers.items()
+        for place in [f"{path.name} [{ENDPOINTS}.{name}]"]
+    } | {
+        name: _of_one_model(table, path, f'{path.name} [{MODELS}."{name}"]')
+        for name, table in models.items()
+    }
     return Config(
         _settings(entries, path, path.name, preferences()),
-        {name.lower(): _of_one_model(entries, path, name) for name, entries in models.items()},
+        {name.lower(): settings for name, settings in of_models.items()},
+        {name.lower(): _endpoint(name, table, path) for name, table in servers.items()},
     )
 
 
-def _of_one_model(entries: Mapping[str, object], path: Path, name: str) -> Settings:
+def _tables(value: object, place: str, hint: str) -> Mapping[str, Mapping[str, object]]:
+    if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
+        return value
+    raise InvalidSetting(f"{place} must be tables", hint)
+
+
+def _of_one_model(entries: Mapping[str, object], path: Path, place: str) -> Settings:
     possible = [option for option in preferences() if option.per_model]
-    return _settings(entries, path, f'{path.name} [{MODELS}."{name}"]', possible)
+    return _settings(entries, path, place, possible)
+
+
+def _endpoint(name: str, table: Mapping[str, object], path: Path) -> Endpoint:
+    place = f"{path} [{ENDPOINTS}.{name}]"
+    return read_endpoint(name, table, path.parent, place)
 
 
 def _settings(
@@ -155,5 +181,8 @@ def _settings(
     for key in entries:
         if key not in known:
             where = place.replace(path.name, str(path), 1)
+            if key == "api_key":
+                hint = "name its variable with api_key_env, or its file with api_key_file"
+                raise InvalidSetting(f"{where}: a key itself isn't read from here", hint)
             raise InvalidSetting(f"{where} has an unknown setting, {key}", nearest(key, known))
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}

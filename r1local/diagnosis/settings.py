@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from shlex import quote
 
+from r1local.config.endpoints import KEY_VARIABLE
 from r1local.config.kinds import as_text
 from r1local.config.options import option_named, preferences
 from r1local.config.paths import config_file, user_models
@@ -13,7 +14,7 @@ from r1local.errors import InvalidSetting, R1LocalError, nearest
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.gguf.file import read_gguf
 from r1local.models.catalog import load_catalog
-from r1local.models.selection import select
+from r1local.models.selection import Selected, choose
 
 _AREA = "settings"
 #: Characters of a value that are shown: a system prompt may have pages.
@@ -43,6 +44,8 @@ def _faults_of_files() -> Iterator[Finding]:
 def _faults_of_variables() -> Iterator[Finding]:
     known = {option.variable: option for option in preferences()}
     for name in sorted(each for each in os.environ if each.startswith("R1LOCAL_")):
+        if name == KEY_VARIABLE:
+            continue
         if name not in known:
             yield warning(_AREA, f"{name} is no setting", nearest(name, known), f"unset {name}")
         elif text := os.environ[name]:
@@ -58,7 +61,9 @@ def _fault_of_model() -> Iterator[Finding]:
     if chosen is None or not chosen.value:
         return
     try:
-        read_gguf(select(None, load_catalog(user_models())).path)
+        model = choose(None, load_catalog(user_models()))
+        if isinstance(model, Selected):
+            read_gguf(model.path)
     except R1LocalError as error:
         variable = option_named("model").variable
         unset = f"unset {variable}" if chosen.place == variable else "r1local config unset model"

@@ -14,7 +14,13 @@ from typing import Any
 from r1local.config.options import KVType
 from r1local.engine import kv_layout
 from r1local.engine.library import load_llama, log, with_fields
-from r1local.engine.limits import BATCH_TOKENS, GRAPH_BYTES, KV_CACHE_TYPES, whole_steps
+from r1local.engine.limits import (
+    BATCH_TOKENS,
+    GRAPH_BYTES,
+    KV_CACHE_TYPES,
+    MOST_DRAFTED,
+    whole_steps,
+)
 from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
 
 #: `enum llama_flash_attn_type`: llama.cpp decides, off, on.
@@ -42,7 +48,7 @@ class FlashStart:
 
 @dataclass(frozen=True, slots=True)
 class ContextSettings:
-    """What a context is made for; the same words as in `engine.model.LoadSettings`.
+    """What a context is made for; the same words as in `engine.load_settings.LoadSettings`.
 
     Args:
         tokens: tokens that the KV cache holds.
@@ -63,6 +69,7 @@ class Contexts:
     """The context that evaluates a model's tokens now, and its passing to the next one.
 
     Attributes:
+        limit: tokens in the cache beyond which another attention is used.
         handle: llama.cpp's context; None before it is opened.
         memory: its KV cache; None for models that have none.
     """
@@ -71,10 +78,15 @@ class Contexts:
         self._llama = load_llama()
         self._model: Any = None
         self._settings = settings
-        self._flash_tokens, self._limit = 0, sys.maxsize
+        self._flash_tokens, self.limit = 0, sys.maxsize
         self._abort_callback: Any = None
         self.handle: Any = None
         self.memory: Any = None
+
+    @property
+    def flash(self) -> bool:
+        """Whether flash attention is used now, where llama.cpp can."""
+        return bool(self._flash_tokens) or self._settings.flash_attention
 
     def open(self, model: Any) -> None:
         """Make the first context of a model that llama.cpp has loaded.
@@ -116,7 +128,7 @@ class Contexts:
         Raises:
             InferenceError: llama.cpp failed.
         """
-        if tokens > self._limit and not (reading and tokens <= self._flash_tokens):
+        if tokens > self.limit and not (reading and tokens <= self._flash_tokens):
             self._pass_on(0)
 
     def put(self, tokens: int, content: bytearray) -> int:
@@ -204,8 +216,8 @@ class Contexts:
             n_seq_max=settings.sequences,
             # One cache for all sequences, so that what they share is stored once.
             kv_unified=True,
-            # Only each sequence's last logits are read, so no others need room.
-            n_outputs_max=settings.sequences,
+            # Only the last logits of each sequence and those of a draft are read.
+            n_outputs_max=max(settings.sequences, 1 + MOST_DRAFTED),
             n_threads=settings.threads,
             n_threads_batch=settings.prompt_threads,
             flash_attn_type=_FLASH if flash_tokens else usual,
@@ -226,7 +238,7 @@ class Contexts:
         if self._abort_callback:
             self.abort_when(self._abort_callback)
         self._flash_tokens = flash_tokens
-        self._limit = start.until if start and flash_tokens else sys.maxsize
+        self.limit = start.until if start and flash_tokens else sys.maxsize
 
 
 def _is_free(size: int) -> bool:

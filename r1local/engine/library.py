@@ -173,18 +173,23 @@ _GGML_FUNCTIONS: tuple[tuple[str, Any, list[Any]], ...] = (
 
 def versions() -> dict[str, str]:
     """Return the versions of llama-cpp-python and llama.cpp, and the backends compiled in."""
-    from importlib.metadata import version  # imports the email package
-
     library = load_ggml()
     names = (
         library.ggml_backend_reg_name(library.ggml_backend_reg_get(index)).decode()
         for index in range(library.ggml_backend_reg_count())
     )
     return {
-        "llama-cpp-python": version("llama-cpp-python"),
+        "llama-cpp-python": binding_version(),
         "llama.cpp": load_llama().llama_version().decode(),
         "backends": ", ".join(names),
     }
+
+
+def binding_version() -> str:
+    """Return the version of llama-cpp-python, which comes with llama.cpp; nothing is loaded."""
+    from importlib.metadata import version  # takes long to import
+
+    return version("llama-cpp-python")
 
 
 def _import_low_level() -> ModuleType:

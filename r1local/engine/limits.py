@@ -9,6 +9,8 @@ KV_CACHE_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}
 BATCH_TOKENS = 512
 #: llama.cpp rounds a context window up to a multiple of this.
 CONTEXT_STEP = 256
+#: The most tokens of a draft: with the one before it, a batch of a size that suits matrix units.
+MOST_DRAFTED = 15
 #: Bytes on the heap that a context's graphs and scheduler take, at most, as measured.
 GRAPH_BYTES = 96 * 2**20
 

@@ -4,84 +4,21 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from r1local.config.options import KVType
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.background import begun
 from r1local.engine.batch import Batch, shared_prefix
-from r1local.engine.contexts import Contexts, ContextSettings, FlashStart
-from r1local.engine.library import (
-    ABORTED,
-    decode_error,
-    load_llama,
-    log,
-    with_fields,
-)
-from r1local.engine.limits import BATCH_TOKENS, whole_steps
-from r1local.engine.offload import AUTOMATIC, Offload, load_mode, offload_fields
+from r1local.engine.contexts import Contexts
+from r1local.engine.draft_batch import DraftBatch
+from r1local.engine.library import ABORTED, decode_error, load_llama, log, with_fields
+from r1local.engine.limits import BATCH_TOKENS
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.offload import load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
-
-
-@dataclass(frozen=True, slots=True)
-class LoadSettings:
-    """Settings that are fixed when a model is loaded.
-
-    Args:
-        context_window: most tokens of one sequence.
-        gpu_layers: layers to offload; -1 means all of them.
-        threads: CPU threads to generate with.
-        kv_cache: element type of the KV cache.
-        sequences: number of sequences that can be evaluated together (`batch`).
-        kv_tokens: tokens that the KV cache holds for all sequences together; a smaller
-            number than `context_window` counts as that.
-        flash_attention: use it where llama.cpp can; quantized KV caches need it.
-        micro_batch: tokens that are computed at once.
-        flash_start: use flash attention for the first tokens, although it isn't used later.
-        prompt_threads: CPU threads to read prompts with; None means as many as for generation.
-        weights: load the weights; without them everything but evaluation can be tried.
-        repack: copy the weights into the order that is fastest for the CPU.
-        offload: which part of the model goes where.
-        mapped: map the file instead of reading it.
-        lock: keep the weights in memory.
-        context_bytes: what the context is known to take of the CPU's memory.
-    """
-
-    context_window: int
-    gpu_layers: int
-    threads: int
-    kv_cache: KVType
-    sequences: int = 1
-    kv_tokens: int = 0
-    flash_attention: bool = True
-    micro_batch: int = BATCH_TOKENS
-    flash_start: FlashStart | None = None
-    prompt_threads: int | None = None
-    weights: bool = True
-    repack: bool = True
-    offload: Offload = AUTOMATIC
-    mapped: bool = True
-    lock: bool = False
-    context_bytes: int = 0
-
-    @property
-    def context(self) -> ContextSettings:
-        """What concerns the context; its KV cache holds at least one context window."""
-        return ContextSettings(
-            tokens=whole_steps(max(self.context_window, self.kv_tokens)),
-            sequences=self.sequences,
-            kv_cache=self.kv_cache,
-            micro_batch=self.micro_batch,
-            threads=self.threads,
-            prompt_threads=self.prompt_threads or self.threads,
-            flash_attention=self.flash_attention,
-            flash_start=self.flash_start,
-            context_bytes=self.context_bytes,
-        )
 
 
 class Model:
@@ -120,6 +57,7 @@ class Model:
             self.close()
             raise
         self._evaluated: list[int] = []
+        self._draft = DraftBatch()
         self._next_token = (ctypes.c_int32 * 1)()
         self._next_batch = self._llama.llama_batch_get_one(self._next_token, 1)
         self.settings = settings
@@ -170,6 +108,22 @@ class Model:
     def position(self) -> int:
         """Number of tokens in the KV cache."""
         return len(self._evaluated)
+
+    @property
+    def room(self) -> int:
+        """Number of tokens that can still be evaluated in the context window, by this attention."""
+        return min(self.context_window, self._contexts.limit) - self.position
+
+    @property
+    def flash(self) -> bool:
+        """Whether flash attention is used now, where llama.cpp can."""
+        return self._contexts.flash
+
+    @property
+    def can_draft(self) -> bool:
+        """Whether the cache can forget a part: recurrent models can't."""
+        llama, model = self._llama, self._model
+        return not (llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
 
     def evaluate(self, tokens: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
         """Evaluate a prompt, except for the beginning that the KV cache already holds.
@@ -222,6 +176,7 @@ class Model:
 
     def batch(self) -> Batch:
         """Return the model's sequences, to be evaluated together; the first is the model's own."""
+        self._drop_draft()
         self._contexts.begin(self.position, self.position)
         return Batch(
             self._contexts, self.sequences, self.kv_tokens, self._evaluated, self._abortable
@@ -229,6 +184,7 @@ class Model:
 
     def state_size(self) -> int:
         """Return the size in bytes of the content that `state` would return."""
+        self._drop_draft()
         size: int = self._llama.llama_state_seq_get_size(self._context, 0)
         return size
 
@@ -264,8 +220,8 @@ class Model:
         return False
 
     def sample(self, sampler: Sampler) -> int:
-        """Draw the next token from the logits of the last evaluated token."""
-        return sampler.draw(self._context)
+        """Draw the next token from the logits of the last token, drafts not counted."""
+        return sampler.draw(self._context, self._draft.row)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens. There must be room for them in the context window.
@@ -273,6 +229,7 @@ class Model:
         Raises:
             InferenceError: llama.cpp failed.
         """
+        self._drop_draft()
         if len(tokens) != 1:
             self._evaluate_rest([*self._evaluated, *tokens], lambda: False)
             return
@@ -282,11 +239,44 @@ class Model:
         code = self._llama.llama_decode(self._context, self._next_batch)
         if code:
             raise decode_error(code)
+        self.wait()  # so that steps can be timed
         self._evaluated.append(token)
 
     def wait(self) -> None:
         """Wait until everything has been computed; a GPU still computes when calls return."""
         self._llama.llama_synchronize(self._context)
+
+    def speculate(self, token: int, draft: Sequence[int]) -> None:
+        """Evaluate one more token, together with a draft of those that may follow.
+
+        The draft doesn't count until `accept`. There must be room for it.
+
+        Args:
+            token: what is evaluated.
+            draft: at most `MOST_DRAFTED` tokens.
+
+        Raises:
+            InferenceError: llama.cpp failed.
+        """
+        self._drop_draft()
+        if code := self._llama.llama_decode(self._context, self._draft.written(token, draft)):
+            self._keep(self.position)
+            raise decode_error(code)
+        self.wait()
+        self._evaluated.append(token)
+
+    def accept(self, tokens: Sequence[int]) -> bool:
+        """Count tokens as evaluated if the draft goes on with them; return whether it does."""
+        accepted = self._draft.accept(tokens)
+        if accepted:
+            self._evaluated += tokens
+        return accepted
+
+    def _drop_draft(self) -> None:
+        """Remove from the KV cache what is left of a draft."""
+        if self._draft.left:
+            self.rewind(self.position)
+        self._draft.clear()
 
     def _load(self, path: Path, settings: LoadSettings, cancelled: Callable[[], bool]) -> Any:
         # llama.cpp goes on as long as its progress callback returns true.
@@ -345,6 +335,7 @@ class Model:
 
     def _keep(self, count: int) -> int:
         """Keep the first `count` tokens in the KV cache; return how many were kept."""
+        self._draft.clear()
         if not self._llama.llama_memory_seq_rm(self._memory, 0, count, -1):
             # Recurrent models can't forget a part.
             self._llama.llama_memory_clear(self._memory, True)

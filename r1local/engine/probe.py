@@ -20,7 +20,8 @@ from typing import IO, TYPE_CHECKING
 from r1local.config.paths import state_folder
 from r1local.engine.library import load_llama
 from r1local.engine.limits import CONTEXT_STEP
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.errors import LoadingCancelled, ModelLoadError, R1LocalError
 from r1local.gguf.check import KNOWN_ARCHITECTURES
 from r1local.gguf.format import GGUFFile, shown

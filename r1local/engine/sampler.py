@@ -28,7 +28,8 @@ class SamplerSettings:
     """Sampler settings; the defaults are DeepSeek's recommendation for R1.
 
     Nothing is recommended for top_k and min_p, so they are neutral. A `seed` of None
-    means that one is drawn. `dry` makes repetitions less likely the longer they are.
+    means that one is drawn; `seed_drawn` that it was. `dry` makes repetitions less likely the
+    longer they are.
 
     Raises:
         InvalidSetting: a value is out of its range.
@@ -40,6 +41,7 @@ class SamplerSettings:
     min_p: float = default_of("min-p")
     seed: int | None = default_of("seed")
     dry: bool = False
+    seed_drawn: bool = False
 
     def __post_init__(self) -> None:
         check("temperature", self.temperature)
@@ -48,13 +50,16 @@ class SamplerSettings:
         check("min-p", self.min_p)
         check("seed", self.seed)
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same reply is expected each time: a seed was given, or nothing is random."""
+        return self.temperature == 0 or (self.seed is not None and not self.seed_drawn)
+
     def with_seed(self) -> "SamplerSettings":
         """Return the same settings, with a seed drawn if there was none."""
-        return (
-            self
-            if self.seed is not None
-            else replace(self, seed=SystemRandom().randrange(SEED_LIMIT))
-        )
+        if self.seed is not None:
+            return self
+        return replace(self, seed=SystemRandom().randrange(SEED_LIMIT), seed_drawn=True)
 
     def later(self, number: int) -> "SamplerSettings":
         """Return the settings of the `number`th reply after one with these settings and a seed."""

@@ -56,7 +56,8 @@ class Usage:
 
     `cached_tokens` is the part of `prompt_tokens` that was not evaluated again
     because the KV cache already held it. Tags count as thinking. The token that ends
-    the reply is not counted, and tokens of loops only count as discarded.
+    the reply is not counted, and tokens of loops only count as discarded. `draft_tokens`
+    were evaluated as drafts, and `accepted_tokens` of them are what the model wrote.
     """
 
     prompt_tokens: int
@@ -68,6 +69,8 @@ class Usage:
     thinking_s: float
     answer_s: float
     discarded_tokens: int = 0
+    draft_tokens: int = 0
+    accepted_tokens: int = 0
 
     @property
     def tokens_per_s(self) -> float:

@@ -78,6 +78,8 @@ class ReplyBuilder:
             prompt_tokens=before.prompt_tokens + usage.prompt_tokens,
             thinking_s=before.thinking_s + usage.thinking_s,
             answer_s=before.answer_s + usage.answer_s,
+            draft_tokens=before.draft_tokens + usage.draft_tokens,
+            accepted_tokens=before.accepted_tokens + usage.accepted_tokens,
             seed=end.seed,
             valid=end.valid,
         )

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from time import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -26,7 +25,14 @@ from r1local.hub.answers import (
     sha256_in,
 )
 from r1local.hub.errors import reason, translated
-from r1local.hub.limits import LEAST_SPEED, TimeLimitExceeded, TooSlow, call_within, paced
+from r1local.hub.limits import (
+    LEAST_SPEED,
+    TimeLimitExceeded,
+    TooSlow,
+    call_within,
+    paced,
+    retry_after,
+)
 from r1local.hub.setup import headers, is_web_address, session
 
 if TYPE_CHECKING:
@@ -331,22 +337,8 @@ def _check_status(response: "Response", remote: RemoteFile) -> None:
     if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         return
     if status in _RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        retry_after = _retry_after(response.headers.get("Retry-After"))
-        raise Interrupted(f"the server answered {status}", retry_after)
+        wait = retry_after(response.headers.get("Retry-After"))
+        raise Interrupted(f"the server answered {status}", wait)
     if status in _EXPIRED:
         raise LinkExpired
     raise HubUnreachable(f"the server answered {status} for {remote.filename}", "try again later")
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds to wait, given as a number or a date (RFC 9110, section 10.2.3)."""
-    from email.utils import parsedate_to_datetime
-
-    if not value:
-        return None
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (ValueError, OverflowError):
-        return None

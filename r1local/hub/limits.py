@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from math import inf
 from threading import Thread
-from time import monotonic
+from time import monotonic, time
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -86,3 +86,17 @@ def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
         elif waited >= PACE_S:
             raise TooSlow
         yield chunk
+
+
+def retry_after(value: str | None) -> float | None:
+    """Return the seconds to wait, given as a number or a date (RFC 9110, section 10.2.3)."""
+    from email.utils import parsedate_to_datetime
+
+    if not value:
+        return None
+    if value.isdecimal():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except (ValueError, OverflowError):
+        return None

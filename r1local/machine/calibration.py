@@ -20,7 +20,8 @@ from r1local.config.paths import cache_folder
 from r1local.config.user_files import replace_text
 from r1local.engine.library import load_llama
 from r1local.engine.limits import BATCH_TOKENS, whole_steps
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.timing import Timing
 from r1local.errors import R1LocalError
 from r1local.gguf.format import GGUFFile

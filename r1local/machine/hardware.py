@@ -93,6 +93,12 @@ def available_memory() -> int:
     return min([available, *(limit for limit in limits if limit is not None)])
 
 
+def resident_memory() -> int:
+    """Return the bytes of memory that this process has, a mapped file's included."""
+    resident: int = psutil.Process().memory_info().rss
+    return resident
+
+
 def total_memory() -> int:
     """Return the bytes of memory that this machine has."""
     total: int = psutil.virtual_memory().total

@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from r1local.config.options import KVType
-from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES
+from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, MOST_DRAFTED
 from r1local.errors import DeviceError
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
@@ -173,15 +173,17 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
     """Estimate llama.cpp's compute buffer with flash attention from above, in bytes.
 
     For each token of a batch there are the rows in use within a layer and a row of the
-    attention mask in f16; the logits come once. Measured with llama-cpp-python 0.3.36:
+    attention mask in f16; the logits come once for each token of a draft, in a buffer that grows
+    with the first one. Measured with llama-cpp-python 0.3.36, of which the logits are 3 and 9 MiB:
 
     | model, context | MiB | estimated |
     |---|---:|---:|
-    | SmolLM2-135M, 2,048 / 8,192 | 15.5 / 21.5 | 19.4 / 25.4 |
-    | R1-Distill-Qwen-7B, 4,096 / 32,768 / 131,072 | 143 / 171 / 267 | 149 / 177 / 273 |
+    | SmolLM2-135M, 2,048 / 8,192 | 18.5 / 24.5 | 22.2 / 28.2 |
+    | R1-Distill-Qwen-7B, 4,096 / 32,768 / 131,072 | 152 / 180 / 276 | 158 / 186 / 282 |
     """
     a_token = _row_bytes(facts) + _F16_BYTES * context_window
-    return BATCH_TOKENS * a_token + _F32_BYTES * facts.vocabulary_size
+    logits = (1 + MOST_DRAFTED) * _F32_BYTES * facts.vocabulary_size
+    return BATCH_TOKENS * a_token + logits
 
 
 def pipeline_bytes(facts: MemoryFacts, context_window: int) -> int:
@@ -189,7 +191,7 @@ def pipeline_bytes(facts: MemoryFacts, context_window: int) -> int:
 
     Where they take all layers, llama.cpp has them work on four batches at a time, and keeps four of
     what goes in: the attention mask and the embeddings (GGML_SCHED_MAX_COPIES). Measured with two
-    devices, at 8,192 tokens of SmolLM2-135M: 48.9 MiB each instead of 20.4, estimated 52.8.
+    devices, at 8,192 tokens of SmolLM2-135M: 48.9 MiB each instead of 20.4, estimated 55.6.
     """
     a_token = _F16_BYTES * context_window + _F32_BYTES * facts.embedding_length
     return _MORE_COPIES * BATCH_TOKENS * a_token

@@ -4,7 +4,7 @@ What `list`, `show` and `pull` announce is what loading does, because all of the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
@@ -104,7 +104,8 @@ class Plan:
     cpu_experts: int = 0
     devices: tuple[str, ...] | None = None
     shares: tuple[float, ...] = ()
-    context_bytes: int = 0
+    # It follows from the rest and the vocabulary, so it makes no other plan.
+    context_bytes: int = field(default=0, compare=False)
 
     @property
     def all_on_gpu(self) -> bool:

@@ -8,15 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from r1local.conversation import Conversation
 from r1local.engine.devices import gpus
-from r1local.engine.model import LoadSettings, Model
-from r1local.errors import InvalidSetting, LoadingCancelled
+from r1local.engine.drafts import Drafts
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
+from r1local.errors import InvalidSetting, LoadingCancelled, PromptTooLong
 from r1local.events.benchmark import BenchmarkEvent, Figure, FigureKind, LeftOut, Step
 from r1local.gguf.file import read_gguf
 from r1local.machine import hardware
 from r1local.measuring import page_cache
 from r1local.measuring.speeds import (
+    QUESTIONS,
     Measure,
+    ReplyTimes,
     any_tokens,
     generation_speed,
     prompt_speed,
@@ -36,6 +41,7 @@ _SHARE_OF_A_FIGURE, _SHARE_OF_DEPTHS = 0.08, 0.7
 #: How many times longer than at the previous depth a token may take at the next one.
 _SLOWER_WITH_DEPTH = 1.5
 _WARM_UP_TOKENS = 8
+_WITHOUT = "without drafts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +164,42 @@ class Benchmark:
                 yield Figure("gpu_memory", (float(used),), deepest)
 
     def _reply(self, engine: LocalEngine) -> Iterator[BenchmarkEvent]:
-        yield Step("a reply")
-        times = self._runs(lambda: reply_times(engine, self._work.reply_tokens, self._control))
-        if times:
-            yield Figure(
-                "first_token", tuple(t.first_token_s for t in times), times[0].prompt_tokens
-            )
-            yield Figure("reply", tuple(t.tokens_per_s for t in times))
+        """Measure whole replies: of new text and of copied text, without drafts and with them."""
+        for number, (what, question) in enumerate(QUESTIONS.items()):
+            for drafts, opened in self._by_drafts(engine).items():
+                yield Step(f"a reply, {what}, {drafts}")
+                try:
+                    times = self._runs(partial(self._times_of, opened, question))
+                except PromptTooLong as error:
+                    yield LeftOut(f"a reply, {what}, {drafts}", error.message)
+                    continue
+                if times and not number and drafts == _WITHOUT:
+                    firsts = tuple(each.first_token_s for each in times)
+                    yield Figure("first_token", firsts, times[0].prompt_tokens)
+                if times:
+                    speeds = tuple(each.tokens_per_s for each in times)
+                    yield Figure("reply", speeds, variant=f"{what}, {drafts}")
+
+    def _times_of(
+        self, opened: Callable[[], LocalEngine], question: Conversation
+    ) -> ReplyTimes | None:
+        return reply_times(opened(), question, self._work.reply_tokens, self._control)
+
+    def _votes_of(self, engine: LocalEngine, votes: int) -> float | None:
+        return vote_speed(engine, votes, self._work.reply_tokens, self._control)
+
+    def _by_drafts(self, engine: LocalEngine) -> dict[str, Callable[[], LocalEngine]]:
+        """Return what makes an engine of the same model, without drafts and with them.
+
+        Its drafts are new each time, so that they don't know the same reply of an earlier run.
+        """
+        loaded = engine.loaded
+        without = {_WITHOUT: lambda: LocalEngine(self._path, replace(loaded, drafts=None))}
+        if loaded.drafts is None:
+            return without
+        return without | {
+            "with drafts": lambda: LocalEngine(self._path, replace(loaded, drafts=Drafts()))
+        }
 
     def _depths(self, model: Model) -> Iterator[BenchmarkEvent]:
         window, depths = model.context_window, self._work.depths
@@ -227,8 +262,7 @@ class Benchmark:
                 yield LeftOut(words, error.message)
                 continue
             with closing(engine):
-                measure = partial(vote_speed, engine, votes, self._work.reply_tokens, self._control)
-                yield from self._figure("votes", measure, votes)
+                yield from self._figure("votes", partial(self._votes_of, engine, votes), votes)
 
     def _figure(
         self, kind: FigureKind, measure: Callable[[], float | None], at: int = 0

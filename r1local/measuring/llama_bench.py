@@ -12,7 +12,7 @@ from typing import Any
 
 from r1local.engine.amx import leave_out_broken_amx
 from r1local.engine.limits import BATCH_TOKENS
-from r1local.engine.model import LoadSettings
+from r1local.engine.load_settings import LoadSettings
 from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, FigureKind
 

@@ -5,11 +5,12 @@ A measurement that is cancelled returns None.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
-from r1local.conversation import Message
+from r1local.conversation import Conversation, Message
 from r1local.engine.model import Model
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta
@@ -21,8 +22,12 @@ from r1local.replies.settings import ReplySettings
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 
-#: A question that any model answers at length, so that there are enough tokens to count.
-QUESTION = (Message("user", "Write a long story about a lighthouse."),)
+#: Questions that any model answers at length, so that there are enough tokens to count: one for
+#: new text, and one for text that repeats the question.
+PROSE = (Message("user", "Write a long story about a lighthouse."),)
+_LINES = "\n".join(f"{n}. The keeper of lighthouse {n} lights lamp {n}." for n in range(1, 25))
+COPYING = (Message("user", f"Repeat these lines exactly:\n{_LINES}"),)
+QUESTIONS: Mapping[str, Conversation] = MappingProxyType({"prose": PROSE, "copying": COPYING})
 _SEED = 1
 
 
@@ -74,12 +79,14 @@ class ReplyTimes:
     tokens_per_s: float
 
 
-def reply_times(engine: LocalEngine, most_tokens: int, control: Control) -> ReplyTimes | None:
-    """Have an engine reply to `QUESTION`, with nothing of it in the cache; None if it is silent."""
+def reply_times(
+    engine: LocalEngine, question: Conversation, most_tokens: int, control: Control
+) -> ReplyTimes | None:
+    """Have an engine reply, with nothing of the question in its cache; None if it is silent."""
     engine.loaded.model.rewind(0)
     first: float | None = None
     started = time.perf_counter()
-    for event in generate(engine, QUESTION, _reply_settings(most_tokens), control):
+    for event in generate(engine, question, _reply_settings(most_tokens), control):
         if first is None and isinstance(event, ThinkingDelta | AnswerDelta):
             first = time.perf_counter() - started
         if isinstance(event, Finished) and event.reason != "cancelled" and first is not None:
@@ -88,13 +95,14 @@ def reply_times(engine: LocalEngine, most_tokens: int, control: Control) -> Repl
 
 
 def vote_speed(engine: LocalEngine, votes: int, most_tokens: int, control: Control) -> float | None:
-    """Let an engine vote on `QUESTION`; return the tokens per second of all replies together."""
+    """Let an engine vote on `PROSE`; return the tokens per second of all replies together."""
     settings = VoteSettings(votes, _reply_settings(most_tokens))
-    for event in hold_vote(engine, QUESTION, settings, control):
+    for event in hold_vote(engine, PROSE, settings, control):
         if isinstance(event, VoteResult) and event.ended != "cancelled":
             return event.tokens_per_s or None
     return None
 
 
 def _reply_settings(most_tokens: int) -> ReplySettings:
-    return ReplySettings(SamplerSettings(seed=_SEED), max_tokens=most_tokens)
+    # As of a reply for which nobody gave a seed: those may have drafts in more cases.
+    return ReplySettings(SamplerSettings(seed=_SEED, seed_drawn=True), max_tokens=most_tokens)

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,8 @@ from typing import Any, TypeVar
 from r1local.config.options import option_named
 from r1local.engine.devices import gpus
 from r1local.engine.limits import BATCH_TOKENS
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.benchmark import LeftOut, Step, Trial, TuningEvent
 from r1local.gguf.file import read_gguf
@@ -20,15 +22,24 @@ from r1local.machine.calibration import Calibration, always_flash
 from r1local.machine.memory import facts_of
 from r1local.machine.planner import plan
 from r1local.machine.this_machine import survey_machine
-from r1local.measuring.speeds import any_tokens, generation_speed, prompt_speed
+from r1local.measuring.speeds import (
+    QUESTIONS,
+    any_tokens,
+    generation_speed,
+    prompt_speed,
+    reply_times,
+)
 from r1local.models.loading import LoadOptions, load, recalibrate, settings_of
 from r1local.replies.control import Control
+from r1local.replies.local import LocalEngine
 
 _Value = TypeVar("_Value")
 
 #: A typical reply, by which values are compared: tokens of its prompt, and tokens generated.
 _PROMPT, _REPLY = 512, 1_024
-#: How much faster a value has to be to be chosen. Smaller KV caches cost some quality, and and
+#: Times as many tokens are generated where drafts are tried, which need some text to begin with.
+_DRAFTED = 4
+#: How much faster a value has to be to be chosen. Smaller KV caches cost some quality, and
 #: a value that isn't faster in every round is not chosen.
 _LEAST_GAIN, _LEAST_GAINS = 0.03, MappingProxyType({"kv-cache": 0.10})
 
@@ -150,7 +161,8 @@ class Tuning:
             for value in tuple(speeds):
                 yield Step(f"{name} {option_named(name).show(value)}, round {number + 1}")
                 try:
-                    measured = self._speeds(_with(self._options, name, value))
+                    measure = self._replies if name == "draft" else self._speeds
+                    measured = measure(_with(self._options, name, value))
                 except (InvalidSetting, ModelLoadError) as error:
                     del speeds[value]
                     yield LeftOut(f"{name} {option_named(name).show(value)}", error.message)
@@ -190,6 +202,19 @@ class Tuning:
         if prompt is None or generation is None:
             return None
         return _Speeds(prompt, generation)
+
+    def _replies(self, options: LoadOptions) -> _Speeds | None:
+        """Measure whole replies, which drafts make a difference to, as `_speeds`."""
+        seconds = 0.0
+        tokens = _DRAFTED * self._work.generated_tokens
+        with closing(LocalEngine.open(self._path, options, self._control.cancelled)) as engine:
+            for question in QUESTIONS.values():
+                times = reply_times(engine, question, tokens, self._control)
+                if times is None:
+                    return None
+                first = times.prompt_tokens / times.first_token_s
+                seconds += 1 / times.tokens_per_s
+        return _Speeds(first, len(QUESTIONS) / seconds)
 
 
 def _gains(
@@ -270,6 +295,10 @@ def _kv_caches(options: LoadOptions, _settings: LoadSettings) -> list[Any]:
     return _distinct(options.kv_cache, "f16", "q8_0", "q4_0")
 
 
+def _drafts(options: LoadOptions, _settings: LoadSettings) -> list[str]:
+    return _distinct(options.draft, "auto", "none")
+
+
 def _distinct(*values: Any) -> list[Any]:
     return list(dict.fromkeys(values))
 
@@ -281,5 +310,6 @@ _CANDIDATES: Mapping[str, Callable[[LoadOptions, LoadSettings], list[Any]]] = Ma
         "threads": _threads,
         "prompt-threads": _prompt_threads,
         "kv-cache": _kv_caches,
+        "draft": _drafts,
     }
 )

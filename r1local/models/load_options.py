@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from r1local.config.kinds import UNBOUNDED
-from r1local.config.options import KVType, Numa, SplitMode, check, in_group
+from r1local.config.options import DraftSource, KVType, Numa, SplitMode, check, in_group
 from r1local.config.preferences import Settings
 from r1local.machine.request import PlanRequest
 
@@ -23,6 +23,7 @@ class LoadOptions:
     threads: int | None = None
     prompt_threads: int | None = None
     kv_cache: KVType = "f16"
+    draft: DraftSource = "auto"
     chat_template: Path | None = None
     sequences: int = 1
     template_arguments: Mapping[str, object] = field(default_factory=dict)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from r1local.engine.contexts import FlashStart
+from r1local.engine.drafts import Drafts
 from r1local.engine.limits import CONTEXT_STEP
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.offload import Offload, lock_problem, spread_over_nodes
 from r1local.engine.probe import needs_probe, probe
+from r1local.engine.rounding import rounds_alike
 from r1local.engine.rpc import add_server
 from r1local.errors import ChatTemplateError, OutOfMemory
 from r1local.events.reply import Notice, NoticeKind
@@ -54,6 +57,7 @@ class LoadedModel:
         details: its quantization and the layers on GPUs, in a few words.
         options: what it was loaded with.
         holds: whether it was trained for a context of so many tokens, and memory has room.
+        drafts: what drafts are made from; None for none.
     """
 
     model: Model
@@ -63,6 +67,7 @@ class LoadedModel:
     details: str
     options: LoadOptions
     holds: Callable[[int], bool]
+    drafts: Drafts | None = None
 
 
 def load(
@@ -124,8 +129,9 @@ def load(
     without_effect = (Notice("offload", each) for each in vain)
     notices = (*made.notices, *without_effect, *unknown, *_unused(template))
     holds = partial(_holds, facts, machine, options.request)
-    load_s = time.monotonic() - started
-    return LoadedModel(model, template, notices, load_s, _details(gguf, made), options, holds)
+    drafts = _drafts(gguf, options, made) if model.can_draft else None
+    load_s, details = time.monotonic() - started, _details(gguf, made)
+    return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
 
 
 def _open(
@@ -158,6 +164,14 @@ def _extent(plan: Plan) -> str:
     layers = f"{plan.gpu_layers} of {plan.layers} layers on the GPU"
     apart = f", the experts of {plan.cpu_experts} on the CPU" if plan.cpu_experts else ""
     return f"{layers}{apart} and {context}"
+
+
+def _drafts(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> Drafts | None:
+    """Return what drafts are made from, if any are to be made."""
+    if options.draft == "none":
+        return None
+    on_cpu = not plan.gpu_layers and not options.rpc
+    return Drafts(asked_for=options.draft == "ngram", alike=on_cpu and rounds_alike(gguf))
 
 
 def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:

@@ -4,6 +4,7 @@
 hf:org/repo[:TAG or FILE][@rev]      a repository of the hub; also hf://…, hf.co/… and a pasted URL
 ollama:[HOST/][OWNER/]NAME[:TAG]     a model in Ollama's store, named as for Ollama itself
 ./model.gguf  ~/models/model.gguf    a file
+lab:MODEL  http://HOST:8000/v1#MODEL a model of a server elsewhere (`endpoint_reference`)
 """
 
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
+from r1local.config.endpoints import Endpoint, endpoint_for_once
+from r1local.config.preferences import read_config
 from r1local.errors import UnknownModel
 from r1local.gguf.parts import is_gguf
 from r1local.gguf.quantization import quantization_named
@@ -87,11 +90,37 @@ class PathReference:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointReference:
+    """A model of a server elsewhere; None is the one that it has."""
+
+    endpoint: Endpoint
+    model: str | None = None
+
+
 Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathReference
 
 
+def endpoint_reference(reference: str, catalog: Catalog) -> EndpointReference | None:
+    """Parse a reference to a model of a server elsewhere; return None if it is another one.
+
+    Raises:
+        InvalidSetting: the server's address or `config.toml` can't be used.
+    """
+    text = reference.strip()
+    if _in_catalog(text, catalog) or _HUB.match(text) or _endpoint().match(text):
+        return None
+    address, hash_, model = text.partition("#")
+    if hash_ and re.match(r"https?://", text, re.IGNORECASE):
+        endpoint = endpoint_for_once(address, read_config().endpoints)
+        return EndpointReference(endpoint, model or endpoint.model)
+    name, colon, model = text.partition(":")
+    known = read_config().endpoints.get(name.lower()) if colon else None
+    return EndpointReference(known, model or known.model) if known else None
+
+
 def parse_reference(reference: str, catalog: Catalog) -> Reference:
-    """Parse a reference; look up nothing except whether a path exists.
+    """Parse a reference to a model in a file; look up nothing except whether a path exists.
 
     Raises:
         UnknownModel: it has none of the forms above; the hint suggests similar names.
@@ -104,9 +133,15 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
         return _on_hub(text, text[hub.end() :], is_url=hub[0].lower() != "hf:")
     if text.lower().startswith(_OLLAMA):
         return _in_ollama(text)
-    if re.match(r"https?://", text, re.IGNORECASE):
+    if re.match(r"https?://[^#]+$", text, re.IGNORECASE):
         raise UnknownModel(
-            f"{reference!r} is not an address of the hub", "download it, and give the file's path"
+            f"{reference!r} is not an address of the hub",
+            "download it, and give the file's path; a server goes with --endpoint",
+        )
+    if endpoint_reference(text, catalog):
+        raise UnknownModel(
+            f"{reference} is a model of a server elsewhere, not in a file here",
+            f"it can reply: r1local chat -m {reference}",
         )
     path = _expanded(text)
     looks_like_a_path = path.suffix.lower() == ".gguf" or path.is_absolute() or text[:1] in ".~"

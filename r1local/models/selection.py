@@ -1,17 +1,24 @@
-"""Which model a command runs: the one named, or else the best one on this machine."""
+"""Which model replies: the one named, here or elsewhere, or else the best one on this machine."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from r1local.config.endpoints import Endpoint
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import ModelNotInstalled, UnknownModel
 from r1local.gguf.file import read_summary
 from r1local.gguf.quantization import quality_rank
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
 from r1local.models.preferred import of_model
-from r1local.models.references import CatalogReference, HubReference, PathReference, parse_reference
+from r1local.models.references import (
+    CatalogReference,
+    HubReference,
+    PathReference,
+    endpoint_reference,
+    parse_reference,
+)
 
 #: Metadata that names a file's model, or the model it was made from.
 _NAMES = ("general.basename", "general.name", "general.base_model.0.name")
@@ -59,8 +66,68 @@ class Selected:
         return self.known.name if self.known else str(self.path.resolve())
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A model of a server elsewhere; `model` is None where the server has only one.
+
+    The rest is as for `Selected`.
+    """
+
+    endpoint: Endpoint
+    model: str | None = None
+    known: CatalogModel | None = None
+    note: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.reference
+
+    @property
+    def preferred(self) -> OfModel:
+        """Settings that the user and the catalog may have for this model, or for its endpoint."""
+        chosen = of_model((self.reference,), self.known)
+        names = (self.reference, f"{self.endpoint.name}:", *chosen.names)
+        return OfModel(tuple(dict.fromkeys(names)), chosen.entry, chosen.place)
+
+    @property
+    def label(self) -> str:
+        """What is opened, for people."""
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """Reference that selects it again."""
+        return self.endpoint.reference(self.model or "")
+
+
+#: A model that can reply, wherever it is.
+Chosen: TypeAlias = Selected | RemoteModel
+
+
+def choose(reference: str | None, catalog: Catalog) -> Chosen:
+    """Return the model that is to reply, as `select`; it may be one of a server elsewhere.
+
+    Raises:
+        UnknownModel, ModelNotInstalled, InvalidSetting: as for `select`.
+    """
+    named = reference
+    if named is None and (set_ := settings_in_force().get("model")):
+        named = set_.value
+    if named and (meant := endpoint_reference(named, catalog)):
+        return RemoteModel(meant.endpoint, meant.model, _taught(meant.model or "", catalog))
+    return select(reference, catalog)
+
+
+def _taught(model: str, catalog: Catalog) -> CatalogModel | None:
+    """Return what the catalog knows of a model, by the name that a server has for it."""
+    name = model.rpartition("/")[2].lower()
+    titles = {each.display_name.lower(): each for each in catalog.models.values()}
+    return catalog.find(model) or catalog.find(name) or titles.get(name)
+
+
 def select(reference: str | None, catalog: Catalog) -> Selected:
-    """Return the model to run.
+    """Return the model on this machine to run.
 
     Without a reference, that is the model named by R1LOCAL_MODEL or `config.toml`, else the
     largest model of R1's family on this machine that fits in memory, else the embedded one. A

@@ -16,12 +16,27 @@ _STEERING: dict[SteeringCommand, str] = {
 }
 
 
+#: What an engine may be able to do, in the words of `show`, by the fields of `Abilities`.
+_WORDS = {
+    "budgets": "end a thought at a budget",
+    "answer_now": "answer now",
+    "min_think": "make a thought go on",
+    "no_think": "answer without thinking",
+    "continues": "go on with a reply that was cut",
+    "seeds": "repeat a reply by its seed",
+    "schema": "hold an answer to a JSON schema",
+    "grammar": "hold an answer to a grammar",
+    "loops": "lead a reply out of a loop",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What an engine can do; by default everything, as llama.cpp in this process can.
 
     Args:
         budgets: ends a thought after a number of tokens, and keeps room for the answer.
+        efforts: thinks less or more by a word, where it knows no number of tokens.
         min_think: lets a thought that ends early go on.
         no_think: answers without thinking.
         answer_now, think_more: follows these commands while a thought is written.
@@ -37,6 +52,7 @@ class Abilities:
     """
 
     budgets: bool = True
+    efforts: bool = True
     min_think: bool = True
     no_think: bool = True
     answer_now: bool = True
@@ -64,7 +80,8 @@ class Abilities:
     def options_lacking(self) -> Iterator[str]:
         """The names of the options of replies that have no effect on the engine."""
         groups = {
-            ("think-budget", "answer-reserve"): self.budgets,
+            ("think-budget",): self.budgets or self.efforts,
+            ("answer-reserve",): self.budgets,
             ("min-think", "max-waits"): self.min_think,
             ("no-think",): self.no_think,
             ("seed",): self.seeds,
@@ -109,6 +126,13 @@ def _form_within(
     else:
         told = f"{engine} can't hold the answer to the schema; it is checked at its end"
     return replace(settings, grammar=None, schema=None), (_notice(told),)
+
+
+def able_words(abilities: Abilities, *, able: bool) -> Iterator[str]:
+    """Yield what an engine can do, or what it can't, in words."""
+    for field, words in _WORDS.items():
+        if getattr(abilities, field) == able:
+            yield words
 
 
 def refusal(command: SteeringCommand, engine: str) -> Notice:

@@ -95,12 +95,8 @@ class ManyReplies(Protocol):
         """
 
 
-class Engine(Protocol):
-    """A model that replies. Close it in the end.
-
-    One thread at a time may use it. `reply` and `ManyReplies` take settings within its abilities:
-    use the functions of this module, which say what it can't do.
-    """
+class Replier(Protocol):
+    """What many replies are asked of: an engine, or one that others use at the same time."""
 
     @property
     def name(self) -> str:
@@ -111,16 +107,44 @@ class Engine(Protocol):
         """What it can do."""
 
     @property
+    def load_s(self) -> float:
+        """Seconds of opening it."""
+
+    @property
+    def at_once(self) -> int:
+        """The number of replies that it makes at the same time; others wait."""
+
+    def prepare(
+        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+    ) -> PreparedPrompt:
+        """Make the prompt of a reply, or of the rest of one.
+
+        Raises:
+            ChatTemplateError: it can't be rendered.
+            GrammarError: the answer that is to go on does not follow the grammar.
+        """
+
+    def together(self) -> ManyReplies:
+        """Begin to make many replies."""
+
+    def new_notices(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Return those notices that haven't been returned before: each is said once."""
+
+
+class Engine(Replier, Protocol):
+    """A model that replies. Close it in the end.
+
+    One thread at a time may use it. `reply` and `ManyReplies` take settings within its abilities:
+    use the functions of this module, which say what it can't do.
+    """
+
+    @property
     def notices(self) -> Sequence[Notice]:
         """What the user should know about how it was opened."""
 
     @property
     def details(self) -> str:
         """How and where the model runs, in a few words."""
-
-    @property
-    def load_s(self) -> float:
-        """Seconds of opening it."""
 
     @property
     def closed(self) -> bool:
@@ -135,22 +159,8 @@ class Engine(Protocol):
         """Tokens of the context window that its last prompt and reply take; None if unknown."""
 
     @property
-    def at_once(self) -> int:
-        """The number of replies that it makes at the same time; others wait."""
-
-    @property
     def kv_state(self) -> KVState | None:
         """Its KV cache, if that can be kept and put back."""
-
-    def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
-    ) -> PreparedPrompt:
-        """Make the prompt of a reply, or of the rest of one.
-
-        Raises:
-            ChatTemplateError: it can't be rendered.
-            GrammarError: the answer that is to go on does not follow the grammar.
-        """
 
     def reply(
         self, prompt: PreparedPrompt, settings: ReplySettings, control: Control
@@ -164,12 +174,6 @@ class Engine(Protocol):
             PromptTooLong: the prompt leaves no room for a reply.
             InferenceError: the engine failed.
         """
-
-    def together(self) -> ManyReplies:
-        """Begin to make many replies."""
-
-    def new_notices(self, notices: Sequence[Notice]) -> Sequence[Notice]:
-        """Return those notices that haven't been returned before: each is said once."""
 
     def larger(self, enough: Callable[[int], bool]) -> int | None:
         """Return a context size that is `enough` and that it can be opened with; None if none is.
@@ -221,7 +225,7 @@ def never_begun(settings: ReplySettings) -> Finished:
 
 
 def prepared(
-    engine: Engine,
+    engine: Replier,
     conversation: Conversation,
     settings: ReplySettings,
     begun: Begun | None = None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
 from r1local.engine.grammar import follows_grammar
+from r1local.engine.model import Model
+from r1local.engine.speculation import Speculation
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Notice
 from r1local.models.loading import LoadedModel
@@ -85,6 +87,8 @@ def reply_to(
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
+    speculation = _speculation(loaded, tokens, settings) if cached is not None else None
+    steps: Model | Speculation = speculation or model
     prompt_s = time.monotonic() - started
     with ReplyStream(
         model.vocabulary,
@@ -103,11 +107,28 @@ def reply_to(
                 doubtful = checker is not None and model.sample(checker) != token
                 yield from stream.feed(token, doubtful=doubtful)
                 if stream.rewind_to is not None:
-                    model.rewind(stream.rewind_to)
+                    steps.rewind(stream.rewind_to)
                 if stream.finished:
                     break
-                model.advance(*stream.next_tokens)
-        yield from stream.finish(cached_tokens=cached or 0, load_s=loaded.load_s, prompt_s=prompt_s)
+                steps.advance(*stream.next_tokens)
+        yield from stream.finish(
+            cached_tokens=cached or 0,
+            load_s=loaded.load_s,
+            prompt_s=prompt_s,
+            draft_tokens=speculation.drafted if speculation else 0,
+            accepted_tokens=speculation.accepted if speculation else 0,
+        )
+
+
+def _speculation(
+    loaded: LoadedModel, prompt: Sequence[int], settings: ReplySettings
+) -> Speculation | None:
+    """Return what drafts a reply's tokens, if anything is to."""
+    drafts = loaded.drafts
+    exact = drafts and settings.sampler.repeatable and not drafts.asked_for
+    if drafts is None or drafts.pace.too_quick or (exact and not drafts.alike):
+        return None
+    return Speculation(loaded.model, drafts.drafter(prompt), drafts.pace, only_flash=bool(exact))
 
 
 def prompt_of(

@@ -1,7 +1,7 @@
 """One reply as a state machine: it takes tokens and gives events, whoever draws the tokens."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from r1local.conversation import FinishReason
 from r1local.engine.grammar import GrammarSampler
@@ -20,7 +20,7 @@ from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
 from r1local.thinking.dialects import Dialect, tags_in
-from r1local.thinking.limits import CLOSING, WAIT, ClosedFor, ThoughtLimits
+from r1local.thinking.limits import CLOSING, WAIT, WHY_CLOSED, ThoughtLimits
 from r1local.thinking.loops import Loop, LoopGuard
 from r1local.thinking.splitter import Pieces, Start
 from r1local.units import token_count
@@ -31,11 +31,6 @@ _MOST_LOOPS = 2
 _STRETCH = 256
 #: Tokens at the end of a prompt in which the text of a possible loop is searched for.
 _QUESTION_TOKENS = 2_048
-_WHY_CLOSED: Mapping[ClosedFor, str] = {
-    "budget": ", its budget",
-    "answer": " to leave room for the answer",
-    "asked": " as you asked",
-}
 
 
 class ReplyStream:
@@ -154,7 +149,15 @@ class ReplyStream:
             return self._end("stop")
         return self._write((token,), drawn=True)
 
-    def finish(self, *, cached_tokens: int, load_s: float, prompt_s: float) -> list[Event]:
+    def finish(
+        self,
+        *,
+        cached_tokens: int,
+        load_s: float,
+        prompt_s: float,
+        draft_tokens: int = 0,
+        accepted_tokens: int = 0,
+    ) -> list[Event]:
         """End the reply; return what was held back, and the `Finished` event."""
         ended = time.monotonic()
         if self._text.part == "thinking":
@@ -173,6 +176,8 @@ class ReplyStream:
             thinking_s=self._answer_started - self._started,
             answer_s=ended - self._answer_started,
             discarded_tokens=self._discarded,
+            draft_tokens=draft_tokens,
+            accepted_tokens=accepted_tokens,
         )
         seed = self._sampler_settings.seed or 0
         reason = self._reason or "cancelled"
@@ -230,7 +235,7 @@ class ReplyStream:
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
         if closed_for and not text.cut:
-            notice = f"the thought was closed after {token_count(tokens)}{_WHY_CLOSED[closed_for]}"
+            notice = f"the thought was closed after {token_count(tokens)}{WHY_CLOSED[closed_for]}"
             return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
             return self._write((token,), drawn=True)

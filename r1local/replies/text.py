@@ -67,9 +67,7 @@ class ReplyText:
 
     def sentence_ends_before(self, piece: bytes) -> bool:
         """Return whether a sentence or a line has ended if `piece` comes next."""
-        if self._tail.endswith(_WIDE_STOPS):
-            return True
-        return piece[:1].isspace() and self._tail.rstrip(_CLOSING_MARKS).endswith(_STOPS)
+        return sentence_ends(self._tail, piece[:1].decode("ascii", "replace"))
 
     def feed(self, token: int) -> tuple[str, Pieces]:
         """Take a token; return the characters it completes, and the text whose part is certain."""
@@ -104,3 +102,10 @@ class ReplyText:
             self.tokens = {"thinking": counted + 1, "answer": 0}
         else:
             self.tokens[before] += 1
+
+
+def sentence_ends(text: str, following: str) -> bool:
+    """Return whether a sentence or a line ends between a text and the character after it."""
+    if text.endswith(_WIDE_STOPS):
+        return True
+    return following.isspace() and text.rstrip(_CLOSING_MARKS).endswith(_STOPS)

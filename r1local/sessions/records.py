@@ -57,6 +57,8 @@ class Ended:
     answer_s: float = 0.0
     seed: int = 0
     valid: bool | None = None
+    draft_tokens: int = 0
+    accepted_tokens: int = 0
     thinking: str | None = None
     answer: str | None = None
 

@@ -4,6 +4,7 @@ Closing at a budget follows the "budget forcing" of s1 (Muennighoff et al. 2025,
 arXiv:2501.19393, section 3.1), and so does the "Wait," that replaces an end tag.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 #: Written in place of the end of a thought (s1's own word).
@@ -16,6 +17,12 @@ _LEAST_GRACE = 16
 
 #: Why a thought is closed: its budget, the room needed for the answer, or the user's command.
 ClosedFor = Literal["budget", "answer", "asked"]
+#: The same as the end of a sentence.
+WHY_CLOSED: Mapping[ClosedFor, str] = {
+    "budget": ", its budget",
+    "answer": " to leave room for the answer",
+    "asked": " as you asked",
+}
 
 
 class ThoughtLimits:

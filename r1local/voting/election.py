@@ -20,14 +20,14 @@ from r1local.events.vote import (
 )
 from r1local.replies.abilities import AbleControl, within
 from r1local.replies.control import Control
-from r1local.replies.engine import Engine, ManyReplies, PreparedPrompt, prepared
+from r1local.replies.engine import ManyReplies, PreparedPrompt, Replier, prepared
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
 
 
 def hold_vote(
-    engine: Engine,
+    engine: Replier,
     conversation: Conversation,
     settings: VoteSettings,
     control: Control,
@@ -85,7 +85,7 @@ class _Election:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Replier,
         replies: ManyReplies,
         prompt: PreparedPrompt,
         settings: VoteSettings,

@@ -13,7 +13,7 @@ from r1local.errors import LoadingCancelled, ModelLoadError, SessionNotSaved
 from r1local.events.reply import Finished, Notice, ThinkingDelta
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadOptions
-from r1local.models.selection import Selected
+from r1local.models.selection import Chosen, Selected
 from r1local.prompts.chat_template import ChatTemplate, Prompt
 from r1local.replies.control import Control
 from r1local.replies.local import LocalEngine
@@ -253,8 +253,8 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
     with talking(scripted(REPLY)) as dialogue:
         before = dialogue.selected
 
-        def load_other(selected: Selected) -> LocalEngine:
-            if selected != before:
+        def load_other(selected: Chosen) -> LocalEngine:
+            if selected != before or not isinstance(selected, Selected):
                 raise ModelLoadError("broken", "give another")
             return LocalEngine.open(selected.path, LoadOptions(), never)
 
@@ -266,7 +266,7 @@ def test_a_model_that_cant_be_loaded_leaves_the_one_before(scripted: Scripted) -
 
 
 def test_without_any_model_a_question_ends_in_a_sentence(scripted: Scripted) -> None:
-    def broken(_selected: Selected) -> LocalEngine:
+    def broken(_selected: Chosen) -> LocalEngine:
         raise ModelLoadError("broken", "give another")
 
     path = scripted(REPLY)

@@ -86,7 +86,7 @@ def test_another_engine_replies_in_mid_conversation(scripted: Scripted) -> None:
     local = Selected("scripted", scripted("Hm.</think>\n\nFour.", context_length=2048))
     with talking(recorded, Session.create("talk")) as dialogue:
         ask(dialogue)
-        dialogue.switch(local, lambda to: LocalEngine.open(to.path, LoadOptions(), never))
+        dialogue.switch(local, lambda _: LocalEngine.open(local.path, LoadOptions(), never))
         assert recorded.closed and used(dialogue) > 0
         ask(dialogue)
         dialogue.switch(Selected("recorded", Path("recorded")), lambda _: RecordedEngine(REPLY))

@@ -28,7 +28,7 @@ def bench(*arguments: str | Path) -> Completed:
 
 def test_a_table_a_plot_and_an_image(tmp_path: Path) -> None:
     image = tmp_path / "speed.svg"
-    result = bench("--svg", image)
+    result = bench("--svg", image, "--minutes", "10")
     assert result.returncode == 0, result.stderr
     head, *rows = result.stdout.splitlines()
     assert head.split("\t") == ["MEASURED", "MEDIAN", "SPREAD", "RUNS"]
@@ -127,7 +127,7 @@ def test_no_llama_bench_and_one_that_fails(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-@pytest.mark.parametrize("step", ["a reply", "depth 0"])
+@pytest.mark.parametrize("step", ["a reply, copying", "depth 0"])
 def test_ctrl_c_keeps_what_was_measured(step: str) -> None:
     process = subprocess.Popen(
         [*COMMAND, "bench", "nano", "--runs", "100", "--minutes", "60", "--json"],

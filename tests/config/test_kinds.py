@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from r1local.config.kinds import (
     Address,
     Choice,
+    Duration,
     File,
     Kind,
     Number,
@@ -147,3 +148,26 @@ def test_what_is_wrong_with_an_address_or_a_list_is_said() -> None:
         assert caught.value.message == words
     with pytest.raises(InvalidSetting, match="device '' lacks a value"):
         Several(Text(), "CUDA0,CUDA1").parse("device", "")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h30m", 5_400), ("2H", 7_200), ("45", 45), ("1h1s", 3_601)],
+)
+def test_times_are_written_with_their_units(written: str, seconds: int) -> None:
+    kind = Duration()
+    assert kind.parse("keep-alive", written) == seconds
+    assert kind.parse("keep-alive", kind.plain(seconds)) == seconds
+
+
+@pytest.mark.parametrize("written", ["0", "0s", "none", "NONE", " none "])
+def test_no_time_is_none(written: str) -> None:
+    assert Duration().parse("keep-alive", written) is None
+    assert Duration().plain(None) == "none"
+
+
+@pytest.mark.parametrize("written", ["", "m", "5 m", "-5m", "5m5", "1.5h", "5d", "9999h", "٥m"])
+def test_other_times_are_refused(written: str) -> None:
+    with pytest.raises(InvalidSetting, match="keep-alive") as refused:
+        Duration().parse("keep-alive", written)
+    assert "such as 90s, 5m or 1h30m" in refused.value.hint

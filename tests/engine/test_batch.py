@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from r1local.engine.batch import Batch, Part
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.errors import InferenceError
 from testing.models import smollm2

@@ -9,7 +9,8 @@ import pytest
 
 from r1local.engine.batch import Batch, Part
 from r1local.engine.contexts import Contexts, FlashStart
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.errors import InferenceError, ModelLoadError
 from testing.models import smollm2

@@ -7,7 +7,8 @@ import pytest
 
 from r1local.engine.devices import gpus, handle_of
 from r1local.engine.library import log
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.offload import Offload
 from r1local.errors import DeviceError
 from testing.architectures import write_mixture

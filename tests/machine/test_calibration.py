@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.config.paths import cache_folder
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.gguf.file import read_gguf
 from r1local.machine import calibration, hardware
 from r1local.machine.calibration import (

@@ -9,7 +9,8 @@ import pytest
 
 from r1local.config.options import KVType
 from r1local.engine.library import log
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.gguf.file import GGUFFile, file_type, read_gguf, read_header, read_summary
 from r1local.machine.memory import (
     MemoryFacts,

@@ -40,6 +40,12 @@ def test_everything_is_measured_in_several_runs() -> None:
     depths = {(kind, depth) for kind in ("prompt", "generation") for depth in (0, 256)}
     assert depths | {("votes", 1), ("votes", 3), ("load_warm", 0), ("reply", 0)} <= found
     assert {kind for kind, _at in found} >= {"first_token", "memory"}
+    variants = {figure.variant for figure in figures if figure.kind == "reply"}
+    assert variants == {
+        f"{text}, {drafts}"
+        for text in ("prose", "copying")
+        for drafts in ("without drafts", "with drafts")
+    }
     assert all(0 < figure.least <= figure.median <= figure.most for figure in figures)
     assert all(len(figure.runs) == 2 for figure in figures if figure.kind != "memory")
     (memory,) = (figure for figure in figures if figure.kind == "memory")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from r1local.engine.model import LoadSettings
+from r1local.engine.load_settings import LoadSettings
 from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure
 from r1local.measuring import llama_bench

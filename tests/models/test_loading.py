@@ -12,7 +12,8 @@ import pytest
 from r1local.config.preferences import Setting
 from r1local.engine.contexts import FlashStart
 from r1local.engine.library import decode_error
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import ChatTemplateError, InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.reply import AnswerDelta
@@ -135,7 +136,7 @@ print(len(list(generate(loaded, [Message("user", "hi")], settings, Control()))))
 def test_less_memory_than_planned_halves_the_context() -> None:
     keep(read_gguf(smollm2()), 1, PLAIN)  # nothing is measured in so little memory
     command = [sys.executable, "-c", _IN_LITTLE_MEMORY, str(smollm2())]
-    done = subprocess.run([*command, "500"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, "540"], capture_output=True, text=True, check=True)
     said, events = done.stdout.splitlines()
     assert said.startswith("4096 llama.cpp can't make room for a context of 8,192 tokens")
     assert said.endswith("it is loaded with a context of 4,096 tokens on the CPU")

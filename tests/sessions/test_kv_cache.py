@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import config_folder
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.errors import InvalidSetting
 from r1local.models.catalog import load_catalog
@@ -28,7 +29,8 @@ TOKENS = [random.Random(1).randrange(10, 250) for _ in range(100)]
 GOING_ON = """
 import json, sys
 from pathlib import Path
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.sessions.kv_cache import restore_state
 path, state, tokens = sys.argv[1:]

@@ -13,10 +13,12 @@ from pathlib import Path
 from tools.benchmarks import (
     attention,
     chat,
+    drafts,
     loops,
     memory,
     models,
     requests,
+    serving,
     sessions,
     speed,
     start_up,
@@ -27,10 +29,12 @@ from tools.benchmarks.harness import Options
 BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "help": start_up.compare_help,
     "oneshot": start_up.compare_oneshot,
+    "kept": start_up.compare_kept,
     "overhead": speed.compare_overhead,
     "smollm2": speed.compare_smollm2,
     "threads": attention.compare_threads,
     "attention": attention.compare_attention,
+    "drafts": drafts.compare_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
@@ -44,6 +48,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
     "requests": requests.compare_requests,
+    "serve": serving.load_server,
     "accuracy": votes.count_right_answers,
 }
 

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from r1local.engine.limits import BATCH_TOKENS
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.engine.timing import Timing
 from r1local.gguf.file import read_gguf
 from r1local.machine import calibration

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from r1local.conversation import Reply
-from r1local.engine.model import LoadSettings, Model
+from r1local.engine.load_settings import LoadSettings
+from r1local.engine.model import Model
 from r1local.events.reply import ThinkingDelta
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.kv_cache import restore_state, save_state

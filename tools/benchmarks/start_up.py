@@ -1,4 +1,4 @@
-"""How long it takes until something appears: the help, and one token."""
+"""How long it takes until something appears: the help, and one token, cold and kept in memory."""
 
 from functools import partial
 
@@ -28,3 +28,24 @@ def compare_oneshot(options: Options) -> None:
     )
     compare("one token", seconds[0], seconds[1], "s, llama-cli -st")
     compare("one token", seconds[0], seconds[2], "s, llama-completion")
+
+
+def compare_kept(options: Options) -> None:
+    """Compare the same where the model is kept in memory, and an engine's first start."""
+    model = str(smollm2())
+    once = [INSTALLED, "run", "Hi", "-m", model, "--max-tokens", "1"]
+    kept = [*once, "--keep-alive", "5m"]
+    theirs = [str(options.llama_bin / "llama-completion"), "-m", model, "-p", "Hi", "-n", "1"]
+    stop = [INSTALLED, "stop", "--all"]
+    seconds_of(stop)
+    first = seconds_of(kept)
+    ours, cold, other = alternate(
+        options.rounds,
+        partial(seconds_of, kept),
+        partial(seconds_of, [*once, "--no-daemon"]),
+        partial(seconds_of, [*theirs, "-st"]),
+    )
+    seconds_of(stop)
+    print(f"the first start took {first:.3f} s")
+    compare("one token, kept in memory", ours, cold, "s, loaded for it")
+    compare("one token, kept in memory", ours, other, "s, llama-completion")

@@ -149,6 +149,8 @@ def _usage(usage: Usage) -> dict[str, int]:
         "thinking_tokens": usage.thinking_tokens,
         "answer_tokens": usage.answer_tokens,
         "discarded_tokens": usage.discarded_tokens,
+        "draft_tokens": usage.draft_tokens,
+        "accepted_tokens": usage.accepted_tokens,
     }
 
 

@@ -27,6 +27,8 @@ def test_json() -> None:
             "thinking_tokens": 2,
             "answer_tokens": 3,
             "discarded_tokens": 0,
+            "draft_tokens": 0,
+            "accepted_tokens": 0,
         },
         "timing": {
             "load_s": 0.1235,

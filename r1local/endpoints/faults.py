@@ -1,0 +1,146 @@
+"""What goes wrong with a server elsewhere, each fault as a sentence and a hint.
+
+What a server says about it is untrusted: it is cut short, and the key doesn't appear in it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from r1local.config.endpoints import Endpoint
+from r1local.endpoints.keys import Key
+from r1local.errors import (
+    EndpointAnswer,
+    EndpointError,
+    EndpointLacks,
+    EndpointMisconfigured,
+    EndpointRefused,
+    EndpointUnreachable,
+    PromptTooLong,
+    R1LocalError,
+)
+from r1local.hub.limits import retry_after
+
+#: Characters of a server's own words that are shown.
+_LONGEST_QUOTE = 300
+_OF_CONTEXT = re.compile(r"context (?:length|size|window)|maximum context|too long|max_model_len")
+#: Answers after which the same request may succeed.
+RETRIED = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+
+
+def refused(
+    endpoint: Endpoint, key: Key | None, status: int, headers: Mapping[str, str], body: bytes
+) -> R1LocalError:
+    """Return what an answer that isn't a reply means."""
+    name, said = endpoint.title, _said(body, key)
+    hint_of_key = "check api_key_env or api_key_file in config.toml" if key else _give_key(endpoint)
+    if status == HTTPStatus.UNAUTHORIZED:  # whose body may repeat the key in part
+        why = "doesn't accept the key" if key else "wants a key"
+        return EndpointRefused(f"{name} {why} (401)", hint_of_key)
+    if status == HTTPStatus.PAYMENT_REQUIRED:
+        return EndpointRefused(f"{name}: the account has no balance (402)", "top it up there")
+    if status == HTTPStatus.FORBIDDEN:
+        return EndpointRefused(f"{name} refuses access (403){said}", hint_of_key)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return EndpointMisconfigured(
+            f"{name} redirects elsewhere ({status}), where neither key nor question is sent",
+            "if you trust the other address, set url to it",
+        )
+    if status == HTTPStatus.NOT_FOUND:
+        return EndpointLacks(
+            f"{name} has no such model or address (404){said}",
+            f"see what it has: r1local list; or check url: {endpoint.url}",
+        )
+    too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if too_large or (status < HTTPStatus.INTERNAL_SERVER_ERROR and _OF_CONTEXT.search(said)):
+        return PromptTooLong(
+            f"the prompt is too long for {name} ({status}){said}",
+            "ask something shorter, or begin a new session",
+        )
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        return EndpointUnreachable(f"{name} gave up waiting (408)", "try again")
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = retry_after(headers.get("retry-after"))
+        hint = f"try again in {wait:.0f} s" if wait else "try again later"
+        return EndpointUnreachable(f"{name} gets too many requests (429){said}", hint)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return EndpointUnreachable(f"{name} fails ({status}){said}", "try again later")
+    return EndpointAnswer(f"{name} doesn't take the request ({status}){said}", "check its settings")
+
+
+def failed(endpoint: Endpoint, error: BaseException) -> EndpointError:
+    """Return why a server can't be reached, from an error of the HTTP client."""
+    import httpx2
+
+    name, host = endpoint.title, endpoint.host
+    text = str(error).lower()
+    if "certificate" in text or "ssl" in text or "tls" in text:
+        return EndpointUnreachable(
+            f"no safe connection to {host}: {_reason(error)}",
+            "check the clock; ca_file in config.toml names certificates of your own",
+        )
+    if isinstance(error, httpx2.ProxyError) or "socks" in text:
+        return EndpointUnreachable(
+            f"the proxy to {host} refuses: {_reason(error)}", "check HTTPS_PROXY and ALL_PROXY"
+        )
+    if "name or service" in text or "getaddrinfo" in text or "nodename" in text:
+        return EndpointUnreachable(f"there is no host {host}", f"check url: {endpoint.url}")
+    if isinstance(error, httpx2.ConnectTimeout):
+        return EndpointUnreachable(f"{host} doesn't answer", "check the network and the address")
+    if isinstance(error, httpx2.ConnectError):
+        return EndpointUnreachable(
+            f"{name} can't be reached: {_reason(error)}", f"is a server running at {endpoint.url}?"
+        )
+    return EndpointUnreachable(f"{name} broke off: {_reason(error)}", "try again")
+
+
+def not_json(endpoint: Endpoint, what: str) -> EndpointAnswer:
+    """Return the error of an answer that can't be read."""
+    return EndpointAnswer(
+        f"{endpoint.title} answers in a way that isn't understood: {what}",
+        f"is it an OpenAI-compatible server? check url: {endpoint.url}",
+    )
+
+
+def told_in_stream(endpoint: Endpoint, key: Key | None, error: object) -> EndpointError:
+    """Return the error that a server reports in the middle of a reply."""
+    said = _said(json.dumps({"error": error}).encode(), key)
+    return EndpointUnreachable(f"{endpoint.title} ended the reply with an error{said}", "try again")
+
+
+def _give_key(endpoint: Endpoint) -> str:
+    if "://" in endpoint.name:
+        return "give one in the environment: R1LOCAL_API_KEY"
+    return f"name its variable: api_key_env under [endpoints.{endpoint.name}] in config.toml"
+
+
+def _said(body: bytes, key: Key | None) -> str:
+    """Return a server's own words, for the end of a sentence."""
+    text = body.decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""  # a page of HTML, mostly
+    error = found.get("error", found) if isinstance(found, dict) else found
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail")
+    if not isinstance(error, str) or not error.strip():
+        return ""
+    error = key.hidden_in(error) if key else error
+    return f": {' '.join(error.split())[:_LONGEST_QUOTE]}"
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, without addresses, which may hold a proxy's password."""
+    text = str(error) or type(error).__name__
+    return re.sub(r"\w+://\S+", "the server", text)[:_LONGEST_QUOTE]

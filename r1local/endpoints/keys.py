@@ -1,0 +1,77 @@
+"""The key of an endpoint: from the environment or a file that nobody else can read."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from r1local.config.endpoints import KEY_VARIABLE, Endpoint
+from r1local.errors import EndpointMisconfigured
+
+#: Bytes read of a key's file; keys have a few hundred.
+_MOST_BYTES = 16_384
+
+
+class Key:
+    """A secret that doesn't appear when it is shown."""
+
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+
+    def __repr__(self) -> str:
+        return "Key(…)"
+
+    def hidden_in(self, text: str) -> str:
+        """Return a text with the key blotted out."""
+        return text.replace(self.secret, "…")
+
+
+def key_of(endpoint: Endpoint) -> Key | None:
+    """Return the key of an endpoint, if it has one.
+
+    Raises:
+        EndpointMisconfigured: it isn't where the table says, others can read it, or it is no key.
+    """
+    secret, place = _read(endpoint)
+    if not secret:
+        return None
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        raise EndpointMisconfigured(
+            f"{place} has characters that no key has", "copy the key there again"
+        )
+    return Key(secret)
+
+
+def _read(endpoint: Endpoint) -> tuple[str, str]:
+    """Return the key, and where it is from."""
+    if variable := endpoint.api_key_env:
+        secret = os.environ.get(variable, "").strip()
+        if not secret and variable != KEY_VARIABLE:
+            raise EndpointMisconfigured(
+                f"{variable}, which has the key of {endpoint.title}, isn't set",
+                f"set it: export {variable}=…",
+            )
+        return secret, variable
+    if path := endpoint.api_key_file:
+        return _read_file(path), str(path)
+    return "", ""
+
+
+def _read_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise EndpointMisconfigured(f"{path} is not a file", "put the key into a file")
+            if sys.platform != "win32" and mode & 0o077:
+                raise EndpointMisconfigured(
+                    f"other users can read the key in {path}", f"chmod 600 {path}"
+                )
+            return file.read(_MOST_BYTES).decode().strip()
+    except UnicodeDecodeError as error:
+        raise EndpointMisconfigured(f"{path} is not text", "put the key alone into it") from error
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise EndpointMisconfigured(
+            f"the key's file {path} can't be read: {why}", "check api_key_file in config.toml"
+        ) from error

@@ -1,0 +1,121 @@
+"""The HTTP server: listening, and stopping so that streams end and sockets close."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from r1local.errors import UsageError
+from r1local.serving.gateway import Gateway
+from r1local.serving.log import Log
+
+#: Seconds in which replies may end by themselves when the server stops; then they are ended, and
+#: have a few more for their last words.
+GRACE_S, _LAST_WORDS_S = 5.0, 5
+#: Connections that may wait to be accepted.
+_BACKLOG = 256
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        UsageError: it can't, as another program has the port.
+    """
+    try:
+        family, _kind, _protocol, _name, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise UsageError(
+            f"can't listen at {host} port {port}: {getattr(error, 'strerror', None) or error}",
+            "choose another one with --host and --port",
+        ) from error
+    return listening
+
+
+def serve_on(
+    listening: socket.socket,
+    make: Callable[[], tuple[ASGIApp, Gateway]],
+    log: Log,
+    grace_s: float = GRACE_S,
+) -> None:
+    """Serve an application until a signal ends it.
+
+    Args:
+        listening: where it is reached.
+        make: makes the application, in the event loop that serves it.
+        log: is told what the HTTP library has to say.
+        grace_s: seconds in which replies may end by themselves.
+    """
+    _log_to(log)
+    asyncio.run(_serve(listening, make, grace_s))
+
+
+async def _serve(
+    listening: socket.socket, make: Callable[[], tuple[ASGIApp, Gateway]], grace_s: float
+) -> None:
+    app, gateway = make()
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(grace_s) + _LAST_WORDS_S,
+    )
+    await _Server(config, gateway, grace_s).serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, grace_s: float) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+        self._grace_s = grace_s
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at signals; unlike uvicorn's own, this doesn't raise them again at the end."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        previous = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take on no more; let replies end, then end them."""
+        self._gateway.refuse_more()
+        asyncio.get_running_loop().call_later(self._grace_s, self._gateway.end_all)
+        await super().shutdown(sockets)
+
+
+class _ToLog(logging.Handler):
+    """Hands the HTTP library's warnings on: their kind, as their text may quote requests."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        self._log("http", level=record.levelname.lower(), message=str(record.msg)[:200], kind=kind)
+
+
+def _log_to(log: Log) -> None:
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_ToLog(log)], False

@@ -1,0 +1,83 @@
+"""Many replies from elsewhere at the same time."""
+
+import threading
+from contextlib import closing
+
+import pytest
+
+from r1local.engine.sampler import SamplerSettings
+from r1local.events.reply import Finished
+from r1local.events.vote import VoteResult
+from r1local.replies.control import Control
+from r1local.replies.settings import ReplySettings
+from r1local.voting.election import hold_vote
+from r1local.voting.settings import VoteSettings
+from testing.endpoints import QUESTION, remote
+from testing.loopback_endpoint import (
+    LINGERING,
+    Answer,
+    end,
+    event,
+    loopback_endpoint,
+    sse,
+    streamed,
+)
+
+
+def choices(count: int) -> Answer:
+    """A stream with several replies in turn."""
+    told = [
+        sse({"choices": [{"index": index, "delta": {"content": f"So {text}."}}]})
+        for index in range(count)
+        for text in ("four", "far")
+    ]
+    ends = [
+        sse({"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]})
+        for index in range(count)
+    ]
+    usage = sse({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 8 * count}})
+    return streamed(*told, *ends, usage, b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("made", [1, 4])
+def test_several_replies_come_by_one_request(made: int) -> None:
+    with loopback_endpoint(owned_by="vllm") as server:
+        server.chats(choices(made), choices(1))
+        with remote(server.url, parallel=4) as engine, closing(engine.together()) as replies:
+            prompt = engine.prepare(QUESTION, ReplySettings())
+            seeded = [ReplySettings(SamplerSettings(seed=seed)) for seed in range(5, 11)]
+            numbers = [replies.add(prompt, settings, Control()) for settings in seeded]
+            ended = list[int]()
+            while len(ended) < len(numbers):
+                for number, happening in replies.step():
+                    ended += [number] if isinstance(happening, Finished) else []
+    assert sorted(ended) == numbers
+    asked = [body.get("n", 1) for body in server.bodies()]
+    assert asked[0] == 4 and len(asked) == (3 if made == 4 else 6)
+    assert server.bodies()[0]["seed"] == 5
+
+
+def test_others_are_asked_in_parallel_up_to_a_limit() -> None:
+    with loopback_endpoint() as server:
+        server.chats(streamed(event(content=r"So \boxed{4}."), 0.05, *end()))
+        with remote(server.url, parallel=2) as engine:
+            *_events, result = hold_vote(engine, QUESTION, VoteSettings(7), Control(), "m")
+    assert isinstance(result, VoteResult) and result.answer == "4"
+    assert 4 <= len(server.bodies()) <= 5 and not any("n" in body for body in server.bodies())
+
+
+def test_a_vote_is_cancelled_with_those_that_wait() -> None:
+    control = Control()
+    with loopback_endpoint() as server:
+        server.chats(streamed(event(content="So"), *LINGERING, *end()))
+        threading.Timer(0.3, control.cancel).start()
+        with remote(server.url, parallel=2) as engine, closing(engine.together()) as replies:
+            prompt = engine.prepare(QUESTION, ReplySettings())
+            numbers = [replies.add(prompt, ReplySettings(), control) for _ in range(3)]
+            ended = dict[int, Finished]()
+            while len(ended) < 3:
+                for number, happening in replies.step():
+                    if isinstance(happening, Finished):
+                        ended[number] = happening
+    assert [ended[number].reason for number in numbers] == ["cancelled"] * 3
+    assert ended[3].usage.answer_tokens == 0

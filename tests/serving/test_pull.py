@@ -1,0 +1,31 @@
+"""Downloads by Ollama's protocol, from a hub on loopback: the model can be asked at once."""
+
+from contextlib import closing
+from pathlib import Path
+
+import ollama
+
+from testing.command import ROOT
+from testing.loopback_hub import loopback_hub
+from testing.servers import serving
+
+REPO, NAME = "org/small-GGUF", "small-Q8_0.gguf"
+
+
+def test_a_model_is_pulled_and_asked(tmp_path: Path) -> None:
+    with loopback_hub() as hub:
+        hub.add(REPO, NAME, (ROOT / "r1local" / "nano.gguf").read_bytes())
+        variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")}
+        with (
+            serving(tmp_path, "-m", "nano", environment=variables) as server,
+            closing(ollama.Client(server.url)) as ai,
+        ):
+            name = f"hf:{REPO}:Q8_0"
+            told = list(ai.pull(name, stream=True))
+            assert told[-1].status == "success"
+            progress = [each for each in told if each.total]
+            assert progress[-1].completed == progress[-1].total
+            assert ai.chat(name, [{"role": "user", "content": "1 + 1?"}]).done
+            missing = server.ask("/api/pull", {"model": "hf:org/nobody", "stream": False})
+            assert missing.status == 500
+            assert "error" in missing.json

@@ -1,0 +1,124 @@
+"""Replies that are steered, left, too many, or ended with the server."""
+
+import http.client
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testing.models import END_THINK, write_scripted_model
+from testing.servers import Server, serving
+
+QUESTION: Any = [{"role": "user", "content": "What is 27 + 58?"}]
+#: A thought that lasts some seconds, and an answer.
+LONG = "".join(f"Thought {number} of many. " for number in range(700)) + END_THINK + "Enough."
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose replies last, with room for one and one that waits."""
+    folder = tmp_path_factory.mktemp("slow")
+    path = write_scripted_model(folder / "slow.gguf", LONG, slow=True)
+    arguments = ("-m", path, "--parallel", "1", "--queue", "1", "--loop-repeats", "0")
+    with serving(folder, *arguments, "--loop-patience", "0") as running:
+        yield running
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+class Stream:
+    """A stream of a chat's reply that is read step by step."""
+
+    def __init__(self, server: Server, **fields: object) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        body = {"messages": QUESTION, "stream": True, **fields}
+        self.connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        self.response = self.connection.getresponse()
+
+    def event(self) -> dict[str, Any] | None:
+        """The next event; None at the end."""
+        while not (line := self.response.readline()).startswith(b"data:"):
+            assert line
+        return None if b"[DONE]" in line else json.loads(line[6:])
+
+    def rest(self) -> list[dict[str, Any]]:
+        events = []
+        while event := self.event():
+            events.append(event)
+        return events
+
+    def close(self) -> None:
+        self.response.close()
+        self.connection.close()
+
+
+@pytest.mark.slow
+def test_answer_now_ends_a_thought(slow: Server) -> None:
+    with closing(Stream(slow)) as stream:
+        first = stream.event()
+        assert first
+        while not (event := stream.event()) or "reasoning_content" not in json.dumps(event):
+            pass
+        control = {"id": first["id"], "action": "reasoning_end"}
+        assert slow.ask("/v1/chat/completions/control", control).json == {"success": True}
+        events = stream.rest()
+    assert any(event["choices"][0]["delta"].get("content") for event in events)
+    thought = "".join(e["choices"][0]["delta"].get("reasoning_content", "") for e in events)
+    assert "Thought 600" not in thought
+    assert slow.ask("/v1/chat/completions/control", control).error["code"] == "not_found"
+
+
+def test_a_client_that_leaves_cancels_its_reply(slow: Server) -> None:
+    stream = Stream(slow)
+    stream.event()
+    assert slow.metric("r1local_replies_in_progress") == 1
+    stream.close()
+    eventually(lambda: slow.metric("r1local_replies_in_progress") == 0)
+    waiting = http.client.HTTPConnection("127.0.0.1", slow.port)
+    waiting.request("POST", "/v1/chat/completions", json.dumps({"messages": QUESTION}))
+    eventually(lambda: slow.metric("r1local_replies_in_progress") == 1)
+    waiting.close()
+    eventually(lambda: slow.metric("r1local_replies_in_progress") == 0)
+
+
+def test_more_than_may_wait_are_told_to_come_again(slow: Server) -> None:
+    with closing(Stream(slow)) as first, closing(Stream(slow)) as second:
+        assert first.event() and second.event()
+        refused = slow.chat()
+        assert refused.status == 429
+        assert refused.error["code"] == "too_many_requests"
+        assert refused.headers["retry-after"]
+    eventually(lambda: slow.metric("r1local_replies_in_progress") == 0)
+
+
+@pytest.mark.slow
+def test_stopping_ends_streams_and_closes_sockets(tmp_path: Path) -> None:
+    path = write_scripted_model(tmp_path / "slow.gguf", LONG * 3, slow=True)
+    with serving(tmp_path, "-m", path, "--loop-repeats", "0", "--loop-patience", "0") as server:
+        with closing(Stream(server)) as stream:
+            stream.event()
+            started = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            events = stream.rest()
+            assert events[-1]["choices"][0]["finish_reason"] == "length"
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - started < 15
+        assert server.log[-1]["event"] == "stopped"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port), 5)
+
+
+def test_a_reader_that_stops_reading_keeps_nobody_waiting(server: Server) -> None:
+    with closing(Stream(server, n=16, think_budget=200)):
+        assert server.chat().status == 200
