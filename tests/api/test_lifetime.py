@@ -4,6 +4,7 @@ import gc
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from r1local.errors import (
     UsageError,
 )
 from r1local.replies.local import LocalEngine
-from testing.command import Scripted
+from testing.command import ROOT, Scripted
 
 LONG = "".join(f"Case {n}: {n * n} is {n} squared. " for n in range(60)) + "</think>done"
 
@@ -173,3 +174,19 @@ def test_errors_can_be_sent_to_another_process() -> None:
     error = pickle.loads(pickle.dumps(UsageError("there is none", "make one")))
     assert isinstance(error, R1LocalError)
     assert (str(error), error.message, error.hint) == ("there is none", "there is none", "make one")
+
+
+def test_several_threads_may_load_the_first_model_at_once(scripted: Scripted) -> None:
+    code = f"""
+import threading, r1local
+def use():
+    with r1local.load({str(scripted("Hm.</think>yes"))!r}) as model:
+        print(model.reply("Go").answer)
+threads = [threading.Thread(target=use) for _ in range(6)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["yes"] * 6, "")
