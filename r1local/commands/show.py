@@ -203,13 +203,13 @@ def _draft_models(model: CatalogModel | None, models: Catalog) -> dict[str, str]
 
 
 def _measured(record: Record) -> str:
-    """Describe what a benchmark measured of generation, by depth."""
+    """Describe what a benchmark measured of generation, by depth; empty if it got nowhere."""
     speeds = [
         f"{figure.median:,.1f} tokens/s at depth {figure.at:,}"
         for figure in sorted(record.figures, key=lambda figure: figure.at)
         if figure.kind == "generation"
     ]
-    return f"measured on {record.measured}: {', '.join(speeds)}"
+    return f"measured on {record.measured}: {', '.join(speeds)}" if speeds else ""
 
 
 def _licence(model: CatalogModel) -> str | None:

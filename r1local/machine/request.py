@@ -80,9 +80,9 @@ def without_effect(machine: Machine, request: PlanRequest, mixture: bool) -> Ite
     """
     count = len(_named(machine, request).gpus)
     if request.cpu_experts and not mixture:
-        yield "the model has no experts: --cpu-moe has no effect"
+        yield "the model has no experts: leaving them to the CPU has no effect"
     elif request.cpu_experts and not count:
-        yield "nothing is offloaded, so the experts are with the CPU: --cpu-moe has no effect"
+        yield "nothing is offloaded: the CPU has the experts in any case"
     several = {
         "--tensor-split": request.tensor_split is not None,
         "--split-mode": request.split_mode != "layer",

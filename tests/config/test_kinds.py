@@ -140,6 +140,18 @@ def test_a_list_of_toml_is_a_list() -> None:
     assert option_named("tensor-split").read([3, 1]) == (3, 1)
 
 
+def test_what_is_wrong_with_an_address_or_a_list_is_said() -> None:
+    for wrong, words in (
+        ("localhost", "rpc 'localhost' is not HOST:PORT"),
+        ("localhost:99999", "the port of rpc localhost:99999 is out of range"),
+    ):
+        with pytest.raises(InvalidSetting) as caught:
+            Address().parse("rpc", wrong)
+        assert caught.value.message == words
+    with pytest.raises(InvalidSetting, match="device '' lacks a value"):
+        Several(Text(), "CUDA0,CUDA1").parse("device", "")
+
+
 @pytest.mark.parametrize(
     ("written", "seconds"),
     [("90s", 90), ("5m", 300), ("1h30m", 5_400), ("2H", 7_200), ("45", 45), ("1h1s", 3_601)],
