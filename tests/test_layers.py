@@ -53,6 +53,7 @@ REACHES = {
         "conversation",
         "units",
         "config.options",
+        "config.loading_options",
         "config.option",
         "config.kinds",
         "answers.boxed",

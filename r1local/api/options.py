@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from r1local.config.kinds import Assignments
+from r1local.config.loading_options import KVType
 from r1local.config.option import Option
-from r1local.config.options import KVType, option_named
+from r1local.config.options import option_named
 from r1local.errors import InvalidSetting, nearest
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
 
-from r1local.config.options import KVType
+from r1local.config.loading_options import KVType
 from r1local.engine import kv_layout
 from r1local.engine.library import load_llama, log, with_fields
 from r1local.engine.limits import (

@@ -1,6 +1,6 @@
 """Limits and numbers of llama.cpp that planning memory depends on as well."""
 
-from r1local.config.options import KVType
+from r1local.config.loading_options import KVType
 
 #: The numbers of the KV cache's element types in `enum ggml_type`.
 KV_CACHE_TYPES: dict[KVType, int] = {"f16": 1, "q8_0": 8, "q4_0": 2}

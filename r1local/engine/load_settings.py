@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from r1local.config.options import KVType
+from r1local.config.loading_options import KVType
 from r1local.engine.contexts import ContextSettings, FlashStart
 from r1local.engine.limits import BATCH_TOKENS, whole_steps
 from r1local.engine.offload import AUTOMATIC, Offload

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from r1local.config.options import Numa, SplitMode
+from r1local.config.loading_options import Numa, SplitMode
 from r1local.engine.devices import gpus, handle_of
 from r1local.engine.library import load_ggml, load_llama, log
 from r1local.errors import DeviceError

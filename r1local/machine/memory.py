@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
 
-from r1local.config.options import KVType
+from r1local.config.loading_options import KVType
 from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, MOST_DRAFTED
 from r1local.errors import DeviceError
 from r1local.gguf.file import GGML_TYPES, GGUFFile

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from r1local.config.options import KVType, SplitMode
+from r1local.config.loading_options import KVType, SplitMode
 from r1local.errors import InvalidSetting
 from r1local.machine.memory import Machine, MemoryFacts
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from r1local.config.options import DRAFT_WORDS
+from r1local.config.loading_options import DRAFT_WORDS
 from r1local.config.paths import user_models
 from r1local.config.preferences import Settings
 from r1local.errors import ModelNotInstalled, UnknownModel

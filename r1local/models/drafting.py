@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from r1local.config.options import DRAFT_WORDS
+from r1local.config.loading_options import DRAFT_WORDS
 from r1local.engine.draft_model import DraftsOfModel
 from r1local.engine.drafts import Drafts
 from r1local.engine.model import Model

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from r1local.config.options import DRAFT_WORDS
+from r1local.config.loading_options import DRAFT_WORDS
 from r1local.config.paths import user_models
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import ModelFileError, UnknownModel

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
-from r1local.config.options import KVType
+from r1local.config.loading_options import KVType
 from r1local.engine.library import log
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
