@@ -84,6 +84,15 @@ class Unavailable(RequestError):
     status, code, retry_after = 503, "unavailable", 5
 
 
+class ServerBug(RequestError):
+    """A fault of r1local's own."""
+
+    status, code = 500, "server_error"
+
+    def __init__(self) -> None:
+        super().__init__("r1local has a bug", "please report it with the server's log")
+
+
 _OTHERS: tuple[tuple[type[R1LocalError], int, str], ...] = (
     (PromptTooLong, 400, "context_length_exceeded"),
     (UnknownModel, 404, "model_not_found"),
