@@ -81,9 +81,12 @@ class R1LocalError(Exception):
     exit_code: ClassVar[int] = EXIT_ERROR
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        super().__init__(message, hint)  # both, for a copy in another process
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class ModelFileError(R1LocalError):
@@ -264,6 +267,10 @@ class DeviceError(R1LocalError):
 
 class BenchmarkError(R1LocalError):
     """A program to compare with failed, or its figures can't be read."""
+
+
+class DraftModelError(R1LocalError):
+    """A model can't draft for another one."""
 
 
 class ChatTemplateError(R1LocalError):

@@ -89,9 +89,11 @@ def _local(
     *told: Notice,
 ) -> Engine:
     """Load the model in this process; `told` is said first."""
-    from r1local.models.loading import load, load_options  # not for an engine that is elsewhere
+    # Not for an engine that is elsewhere.
+    from r1local.models.draft_choice import loading_of
+    from r1local.models.loading import load
 
-    options = replace(load_options(settings), sequences=at_once)
+    options = replace(loading_of(selected, settings), sequences=at_once)
     loaded = load(selected.path, options, cancelled, meanwhile)
     # A command may have this imported meanwhile, which takes some time.
     from r1local.replies.local import LocalEngine

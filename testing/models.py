@@ -130,6 +130,7 @@ def write_scripted_model(
     tags: Mapping[str, int] = R1_TAGS,
     metadata: Mapping[str, MetadataValue] | None = None,
     slow: bool = False,
+    feed_forward: int | None = None,
 ) -> Path:
     """Write a model that answers with `reply` and the end-of-sentence token.
 
@@ -146,6 +147,7 @@ def write_scripted_model(
         tags: special tokens in addition to those of turns, and the type of each.
         metadata: entries to add, or to replace the usual ones.
         slow: generate only about two thousand tokens a second, so that tests can interrupt a reply.
+        feed_forward: the width of the layer whose zeros take that time, to choose another speed.
     """
     tokens = vocabulary(extra_tokens, tags)
     ids = tokens.encode(reply) if isinstance(reply, str | bytes) else list(reply)
@@ -156,7 +158,7 @@ def write_scripted_model(
         raise ValueError("the context has no room for the prompt")
     end = tokens.id(EOS)
     follows = [end] * (start - 1) + ids + [end] * max(0, length - start - len(ids) + 1)
-    feed_forward = _SLOW_FFN if slow else _WIDTH
+    feed_forward = feed_forward or (_SLOW_FFN if slow else _WIDTH)
     header = scripted_metadata(tokens, length, chat_template)
     header["gpt2.feed_forward_length"] = feed_forward
     header |= metadata or {}

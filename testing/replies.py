@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from r1local.conversation import Conversation, Message
@@ -29,7 +29,7 @@ def never() -> bool:
 @contextmanager
 def loaded(path: Path, **options: object) -> Iterator[LoadedModel]:
     model = load(path, LoadOptions(**options), never)  # type: ignore[arg-type]
-    with model.model:
+    with closing(model):
         yield model
 
 

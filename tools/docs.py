@@ -78,6 +78,11 @@ CONFIG_GROUPS: Mapping[Group, str] = {
     "vote": "Votes",
     "endpoint": "Servers elsewhere",
 }
+DRAFTS_HEAD = """\
+Smaller models that can draft for a larger one ([run.md](run.md#drafts)): `r1local pull NAME
+--with-draft` downloads the first of them as well. What isn't a name is a repository whose files
+nobody has checked here; whether its vocabulary is the model's is checked when it is loaded.
+"""
 SCORES_HEAD = """DeepSeek measured these scores with full-precision weights; a quantization may
 score lower. The models of May 2025 (0528) were measured on other editions of LiveCodeBench and
 Codeforces; those scores are left out here because they aren't comparable.
@@ -163,6 +168,9 @@ def models_page() -> str:
     pages += ["## Licences and sources\n"]
     heads = ("name", "base model", "licence", "licence of the base", "repository")
     pages.append(_table(heads, (_published(model) for model in shown if model.repo_id)))
+    pages += ["## Draft models\n", DRAFTS_HEAD]
+    drafts = ((f"`{each.name}`", _drafts(each)) for each in shown if each.drafts)
+    pages.append(_table(("name", "draft models"), drafts))
     pages += ["## Published scores\n", SCORES_HEAD]
     scored = [(f"`{model.name}`", model.scores) for model in shown if model.scores]
     scored += [(str(entry["display_name"]), dict(entry)) for entry in known.compared.values()]
@@ -173,6 +181,10 @@ def models_page() -> str:
 def _named(model: CatalogModel) -> tuple[str, ...]:
     also = ", ".join(f"`{alias}`" for alias in model.aliases)
     return f"`{model.name}`", also, model.display_name, model.summary
+
+
+def _drafts(model: CatalogModel) -> str:
+    return ", ".join(f"`{draft}`" for draft in model.drafts)
 
 
 def _published(model: CatalogModel) -> tuple[str, ...]:

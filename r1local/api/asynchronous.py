@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Generic, ParamSpec, Self, TypeVar, Unpack
 
 from r1local.api.chat import Chat
-from r1local.api.model import Model, Prompt, load
+from r1local.api.model import Model, Prompt, opened
 from r1local.api.options import ModelOptions, ReplyOptions, VoteOptions
 from r1local.api.shared_engine import Schema
-from r1local.api.stream import EventStream, Stream, VoteStream
+from r1local.api.stream import EventStream, Stream, VoteStream, result_of
 from r1local.conversation import Reply, Turn
+from r1local.errors import UsageError
 from r1local.events.reply import Event, Notice
 from r1local.events.vote import VoteEvent, VoteResult
 
@@ -26,11 +28,18 @@ class _Worker:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, "r1local")
+        self.closed = False
 
     async def call(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs
     ) -> ResultT:
-        """Call a function in the thread."""
+        """Call a function in the thread.
+
+        Raises:
+            UsageError: the model was closed, and the thread with it.
+        """
+        if self.closed:
+            raise UsageError("the model is closed", "load it again")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
 
@@ -41,6 +50,7 @@ class _Worker:
 
     def close(self) -> None:
         """End the thread after what is under way."""
+        self.closed = True
         self._executor.shutdown(wait=False)
 
 
@@ -121,21 +131,21 @@ class AsyncVoteStream(AsyncEventStream[VoteEvent]):
         return self._stream.result
 
     async def finish(self) -> VoteResult:
-        """Wait for the end, and return how the vote went."""
+        """Wait for the end, and return how the vote went; as `VoteStream.finish`."""
         async for _event in self:
             pass
-        assert self.result is not None
-        return self.result
+        return result_of(self._stream)
 
 
 async def load_async(
     model: str | os.PathLike[str] | None = None, **options: Unpack[ModelOptions]
 ) -> "AsyncModel":
     """Load a model without blocking the loop; the arguments and errors are those of `load`."""
-    worker = _Worker()
+    worker, given_up = _Worker(), threading.Event()
     try:
-        return AsyncModel(await worker.call(load, model, **options), worker)
+        return AsyncModel(await worker.call(opened, model, options, given_up.is_set), worker)
     except BaseException:
+        given_up.set()
         worker.close()
         raise
 
@@ -228,9 +238,10 @@ class AsyncModel:
         return AsyncChat(self._model.chat(save=save, schema=schema, **options), self._worker)
 
     async def aclose(self) -> None:
-        """Free the model, after what is under way."""
-        await self._worker.call(self._model.close)
-        self._worker.close()
+        """Free the model; further calls do nothing. A reply under way is cancelled first."""
+        if not self._worker.closed:
+            await self._worker.call(self._model.close)
+            self._worker.close()
 
     async def __aenter__(self) -> "AsyncModel":
         return self
@@ -273,7 +284,7 @@ class AsyncChat:
 
     async def retry(self, **options: Unpack[ReplyOptions]) -> Reply:
         """Return another reply to the last question, as `Chat.retry`."""
-        return await self._worker.call(self._chat.retry, **options)
+        return await AsyncStream(self._worker, self._chat.stream_retry(**options)).finish()
 
     async def undo(self) -> Turn:
         """Remove the last question and its reply, as `Chat.undo`."""

@@ -101,14 +101,18 @@ class Chat:
         return self._stream(replying, options)
 
     def retry(self, **options: Unpack[ReplyOptions]) -> Reply:
-        """Return another reply to the last question, in place of the one before.
+        """Return another reply to the last question; as `stream_retry`."""
+        return self.stream_retry(**options).finish()
+
+    def stream_retry(self, **options: Unpack[ReplyOptions]) -> Stream:
+        """Reply to the last question again, in place of the reply before; return the events.
 
         Raises:
             UsageError: nothing has been asked yet.
             R1LocalError: as for `stream`.
         """
         self._require_turn()
-        return self._stream(self._dialogue.retry, options).finish()
+        return self._stream(self._dialogue.retry, options)
 
     def undo(self) -> Turn:
         """Remove the last question and its reply from the conversation, and return them.
@@ -151,7 +155,7 @@ class Chat:
         kept = ReplyBuilder(self._shared.selected.name)
 
         def begin(control: Control) -> Generator[Event, None, None]:
-            with self._shared.alone():
+            with self._shared.alone(control):
                 self._dialogue.engine = self._shared.engine  # a vote may have loaded it again
                 self._dialogue.settings = settings
                 with closing(replying(control)) as events:

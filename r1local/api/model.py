@@ -1,11 +1,11 @@
 """A model that programs ask: for one reply, for a vote, or in a chat."""
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack, get_args
 
 from r1local.api.chat import Chat
 from r1local.api.options import ModelOptions, ReplyOptions, VoteOptions, values_of
@@ -13,7 +13,8 @@ from r1local.api.shared_engine import Schema, SharedEngine, schema_text
 from r1local.api.stream import Stream, VoteStream
 from r1local.config.paths import user_models
 from r1local.config.preferences import Settings, settings_in_force
-from r1local.conversation import Conversation, Message, Reply
+from r1local.conversation import Conversation, Message, Reply, Role
+from r1local.engine.background import uninterrupted
 from r1local.errors import UsageError
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
@@ -72,11 +73,25 @@ def load(model: str | os.PathLike[str] | None = None, **options: Unpack[ModelOpt
         ModelFileError, ModelLoadError: its file can't be used.
         InvalidSetting: an option is meaningless, out of range, or doesn't suit the model.
     """
+    return uninterrupted(lambda given_up: opened(model, options, given_up))
+
+
+def opened(
+    model: str | os.PathLike[str] | None,
+    options: Mapping[str, Any],
+    cancelled: Callable[[], bool],
+) -> "Model":
+    """Load a model as `load` does, in this thread.
+
+    Raises:
+        LoadingCancelled: `cancelled` returned True.
+        R1LocalError: as for `load`.
+    """
     given = values_of(options, ModelOptions)
     reference = model if model is None or isinstance(model, str) else str(Path(model).absolute())
     selected = choose(reference, load_catalog(user_models()))
     chosen = settings_in_force(given, selected.preferred)
-    return Model(selected, open_engine(selected, chosen, lambda: False), given)
+    return Model(selected, open_engine(selected, chosen, cancelled), given)
 
 
 class Model:
@@ -120,6 +135,7 @@ class Model:
         Raises:
             ChatTemplateError: the model's template can't render it.
         """
+        self._shared.require_open()
         settings, chosen = self._shared.settings(values_of({"system": system}, ReplyOptions))
         size = prepared(self._shared.engine, _conversation(prompt, chosen), settings).size
         return size.tokens if size else None
@@ -163,7 +179,7 @@ class Model:
         kept = ReplyBuilder(self.name)
 
         def begin(control: Control) -> Generator[Event, None, None]:
-            with self._shared.alone():
+            with self._shared.alone(control):
                 events = generate(self._shared.engine, conversation, settings, control)
                 with closing(checked(events, kept, settings.schema)) as events:
                     yield from events
@@ -205,7 +221,7 @@ class Model:
         settings, conversation = vote_settings(votes, reply, chosen), _conversation(prompt, chosen)
 
         def begin(control: Control) -> Generator[VoteEvent, None, None]:
-            with self._shared.alone():
+            with self._shared.alone(control):
                 self._shared.make_room_for(votes, control.cancelled)
                 held = hold_vote(self._shared.engine, conversation, settings, control, self.name)
                 with closing(held) as events:
@@ -235,8 +251,8 @@ class Model:
         return Chat(self._shared, given, save, schema_text(schema))
 
     def close(self) -> None:
-        """Free the model; further calls do nothing."""
-        self._shared.engine.close()
+        """Free the model; further calls do nothing. A reply under way is cancelled first."""
+        self._shared.close()
 
     def __enter__(self) -> "Model":
         return self
@@ -247,7 +263,7 @@ class Model:
 
 def _conversation(prompt: Prompt, chosen: Settings) -> Conversation:
     """Return the messages of a prompt, with the system prompt if one is set and none is there."""
-    messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+    messages = _messages(prompt)
     if not messages or messages[-1].role != "user":
         raise UsageError("a prompt ends with the user's message", "add one, with role user")
     system = chosen["system"].value if "system" in chosen else ""
@@ -255,4 +271,18 @@ def _conversation(prompt: Prompt, chosen: Settings) -> Conversation:
         messages = (Message("system", system), *messages)
     for message in messages:
         check_prompt_text(message.content)
+    return messages
+
+
+def _messages(prompt: Prompt) -> Conversation:
+    if isinstance(prompt, str):
+        return (Message("user", prompt),)
+    given: object = prompt  # a program without types may give anything
+    messages = tuple(given) if isinstance(given, Iterable) else (given,)
+    for message in messages:
+        if not isinstance(message, Message) or message.role not in get_args(Role):
+            raise UsageError(
+                f"{message!r:.60} is no message",
+                'a prompt is text, or messages such as r1local.Message("user", "…")',
+            )
     return messages

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from r1local.conversation import Reply
+from r1local.errors import UsageError
 from r1local.events.reply import Event
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import VoteEvent, VoteResult
@@ -97,13 +98,27 @@ class VoteStream(EventStream[VoteEvent]):
     result: VoteResult | None = None
 
     def finish(self) -> VoteResult:
-        """Wait for the end, and return how the vote went."""
+        """Wait for the end, and return how the vote went.
+
+        Raises:
+            UsageError: the vote was closed before it had ended.
+        """
         with self:
             for _event in self:
                 pass
-        assert self.result is not None
-        return self.result
+        return result_of(self)
 
     def _handle(self, event: VoteEvent) -> None:
         if isinstance(event, VoteResult):
             self.result = event
+
+
+def result_of(vote: VoteStream) -> VoteResult:
+    """Return how a vote went.
+
+    Raises:
+        UsageError: it was closed before it had ended.
+    """
+    if vote.result is None:
+        raise UsageError("the vote was closed before it had ended", "hold another one")
+    return vote.result

@@ -44,6 +44,9 @@ def pull(
     force: Annotated[
         bool, typer.Option("--force", help="Start even if the disk seems too small.")
     ] = False,
+    with_draft: Annotated[
+        bool, typer.Option("--with-draft", help="Download a draft model for each as well.")
+    ] = False,
     output_format: Annotated[
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON event per line.")
     ] = "text",
@@ -56,7 +59,9 @@ def pull(
         from r1local.commands.pull import PullOptions, pull
 
         return pull(
-            PullOptions(tuple(models or ()), force, given.get("connections"), output_format)
+            PullOptions(
+                tuple(models or ()), force, given.get("connections"), output_format, with_draft
+            )
         )
 
     return download

@@ -10,7 +10,7 @@ import typer
 
 from r1local.cli.calls import Command
 from r1local.cli.plain import switches, value_of
-from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch
+from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch, WordOr
 from r1local.config.option import Option
 from r1local.config.options import options_of
 
@@ -88,7 +88,7 @@ def _flags(option: Option) -> str:
 
 
 def _completion(kind: Kind) -> Callable[[str], list[str]] | None:
-    if not isinstance(kind, Choice):
+    if not isinstance(kind, Choice | WordOr):
         return None
-    words = list(kind.values)
+    words = [*kind.values] if isinstance(kind, Choice) else [*kind.words]
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]

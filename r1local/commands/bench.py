@@ -12,12 +12,12 @@ from r1local.commands.model_choice import choose_file
 from r1local.config.options import ModelFormat
 from r1local.config.preferences import settings_in_force
 from r1local.config.user_files import replace_text
-from r1local.errors import EXIT_OK, BenchmarkError
+from r1local.errors import EXIT_OK, BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, LeftOut, Step
 from r1local.gguf.file import read_gguf
 from r1local.measuring import llama_bench, records
 from r1local.measuring.benchmark import QUICK, Benchmark, Work
-from r1local.models.loading import load_options
+from r1local.models.draft_choice import loading_of
 from r1local.models.selection import Selected
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.benchmarks.plot import print_plot
@@ -76,15 +76,17 @@ def bench(options: BenchOptions) -> int:
     Ctrl-C ends it and keeps what was measured.
 
     Raises:
-        UsageError: there is no llama-bench to compare with.
+        UsageError: there is no llama-bench to compare with, or --svg is a folder.
         R1LocalError: the model can't be loaded, or llama.cpp fails.
     """
     program = llama_bench.find_program() if options.compare else None
+    if options.svg and options.svg.is_dir():
+        raise UsageError(f"{options.svg} is a folder", "give a file's name for --svg")
     model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:
         print_notice(err, model.note)
-    loading = load_options(settings_in_force(options.given, model.preferred))
+    loading = loading_of(model, settings_in_force(options.given, model.preferred))
     results = _Results()
     with interruptible() as interruption:
         benchmark = Benchmark(model.path, loading, options.work, interruption)
@@ -140,9 +142,14 @@ def _compared(
 
 def _show(model: Selected, options: BenchOptions, results: _Results, *, complete: bool) -> None:
     figures, others = results.figures, results.others
+    _print(model, options, results, complete=complete)
     if options.svg and figures:
         title = f"{model.name}{f' · {model.quantization}' if model.quantization else ''}"
         _write(options.svg, svg(title, figures, others))
+
+
+def _print(model: Selected, options: BenchOptions, results: _Results, *, complete: bool) -> None:
+    figures, others = results.figures, results.others
     if options.output_format == "json":
         print(visible_json(json.dumps(_described(model, results, complete), ensure_ascii=False)))
         return
@@ -153,7 +160,8 @@ def _show(model: Selected, options: BenchOptions, results: _Results, *, complete
     for each in results.left_out:
         print_notice(err, f"not measured: {each.what}: {each.why}")
     if not complete:
-        print_notice(err, "interrupted: these are the figures until then")
+        told = "these are the figures until then" if figures else "nothing was measured until then"
+        print_notice(err, f"interrupted: {told}")
 
 
 def _described(model: Selected, results: _Results, complete: bool) -> dict[str, object]:

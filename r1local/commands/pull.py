@@ -4,7 +4,7 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +45,16 @@ _DISK_MARGIN = 2**30
 
 @dataclass(frozen=True, slots=True)
 class PullOptions:
-    """The arguments of `pull`; if `connections` is None, the preference applies."""
+    """The arguments of `pull`; if `connections` is None, the preference applies.
+
+    `with_draft` has each model followed by the first draft model that the catalog names for it.
+    """
 
     references: tuple[str, ...]
     force: bool
     connections: int | None
     output_format: ModelFormat
+    with_draft: bool = False
 
 
 def pull(options: PullOptions) -> int:
@@ -61,6 +65,8 @@ def pull(options: PullOptions) -> int:
     """
     models = load_catalog(user_models())
     references = options.references or _ask(models, options)
+    if options.with_draft:
+        references = tuple(_with_drafts(references, models))
     machine = survey_machine(measure_bandwidth=True)
     display = display_for(options.output_format)
     with interruptible() as interruption, display:
@@ -71,6 +77,23 @@ def pull(options: PullOptions) -> int:
                 display.notify(f"stopped; resume with: {_command(references[number:], options)}")
                 return 128 + (interruption.signal or signal.SIGINT)
     return EXIT_OK
+
+
+def _with_drafts(references: Sequence[str], models: Catalog) -> Iterator[str]:
+    """Yield each reference, and that of a draft model.
+
+    Raises:
+        UsageError: the catalog names none for one of them.
+    """
+    for reference in references:
+        meant = parse_reference(reference, models)
+        if not isinstance(meant, CatalogReference) or not meant.model.drafts:
+            raise UsageError(
+                f"no draft model is known for {reference}",
+                "leave --with-draft out; r1local show NAME tells which ones are known",
+            )
+        yield reference
+        yield meant.model.drafts[0]
 
 
 def pull_one(

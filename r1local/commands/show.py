@@ -26,6 +26,7 @@ from r1local.machine.this_machine import survey_machine
 from r1local.measuring.estimates import Speeds
 from r1local.measuring.records import Record, find
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known, load_catalog
+from r1local.models.draft_files import path_of
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.references import (
     CatalogReference,
@@ -156,7 +157,7 @@ def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
             variants.append(_variant(name, facts, machine, found, speeds))
     return Card(
         name=found.name,
-        facts=_facts(found),
+        facts=_facts(found) | _draft_models(found.known, models),
         scores=_scores(found.known, models),
         source=str(found.known.scores.get("source", "")) if found.known else "",
         variants=tuple(sorted(variants, key=lambda variant: quality_rank(variant.quantization))),
@@ -191,14 +192,24 @@ def _facts(found: _Found) -> dict[str, str]:
     return {label: value for label, value in facts.items() if value}
 
 
+def _draft_models(model: CatalogModel | None, models: Catalog) -> dict[str, str]:
+    """Return which smaller models can draft for a model, and whether they are here."""
+    if model is None or not model.drafts:
+        return {}
+    here = {each: path_of(each, models) is not None for each in model.drafts}
+    named = ", ".join(f"{each} (here)" if there else each for each, there in here.items())
+    hint = "" if any(here.values()) else f"; r1local pull {model.name} --with-draft gets one"
+    return {"draft models": named + hint}
+
+
 def _measured(record: Record) -> str:
-    """Describe what a benchmark measured of generation, by depth."""
+    """Describe what a benchmark measured of generation, by depth; empty if it got nowhere."""
     speeds = [
         f"{figure.median:,.1f} tokens/s at depth {figure.at:,}"
         for figure in sorted(record.figures, key=lambda figure: figure.at)
         if figure.kind == "generation"
     ]
-    return f"measured on {record.measured}: {', '.join(speeds)}"
+    return f"measured on {record.measured}: {', '.join(speeds)}" if speeds else ""
 
 
 def _licence(model: CatalogModel) -> str | None:

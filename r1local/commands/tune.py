@@ -12,10 +12,10 @@ from r1local.config.editing import set_preference
 from r1local.config.options import ModelFormat, option_named
 from r1local.config.paths import config_file
 from r1local.config.preferences import settings_in_force
-from r1local.errors import EXIT_OK
+from r1local.errors import EXIT_OK, R1LocalError
 from r1local.events.benchmark import LeftOut, Step, Trial
 from r1local.measuring.tuning import QUICK, Tuning, TuningWork
-from r1local.models.loading import load_options
+from r1local.models.load_options import load_options
 from r1local.models.selection import Selected
 from r1local.replies.interruption import interruptible
 from r1local.ui.benchmarks.trials import print_trials
@@ -68,13 +68,16 @@ def tune(options: TuneOptions) -> int:
         trials = _trials(tuning)
         complete = not interruption.cancelled()
     saving = options.save and complete
-    if saving:
-        _save(model, tuning.best)
-    if options.output_format == "json":
-        _print_json(model, trials, tuning.best, complete=complete, saved=saving)
-    else:
+    if options.output_format == "text" and trials:  # first, since saving may fail
         print_trials(console_for(sys.stdout), trials)
-        print_notice(err, _last_words(model, options, complete=complete))
+    failure = _save(model, tuning.best) if saving else None
+    if options.output_format == "json":
+        saved = saving and failure is None
+        _print_json(model, trials, tuning.best, complete=complete, saved=saved)
+    if failure:
+        raise failure
+    if options.output_format == "text":
+        print_notice(err, _last_words(model, options, tuning.best, complete=complete))
     return EXIT_OK if complete else interruption.exit_code
 
 
@@ -98,10 +101,15 @@ def _trials(tuning: Tuning) -> list[Trial]:
     return trials
 
 
-def _save(model: Selected, best: Mapping[str, Any]) -> None:
-    for name, value in best.items():
-        if value is not None:  # what r1local decides by itself needs no setting
-            set_preference(option_named(name), value, model.preference_name)
+def _save(model: Selected, best: Mapping[str, Any]) -> R1LocalError | None:
+    """Write the best values into config.toml; return why that failed, if it did."""
+    try:
+        for name, value in best.items():
+            if value is not None:  # what r1local decides by itself needs no setting
+                set_preference(option_named(name), value, model.preference_name)
+    except R1LocalError as error:
+        return error
+    return None
 
 
 def _print_json(
@@ -119,9 +127,13 @@ def _print_json(
     print(visible_json(json.dumps(described, ensure_ascii=False)))
 
 
-def _last_words(model: Selected, options: TuneOptions, *, complete: bool) -> str:
+def _last_words(
+    model: Selected, options: TuneOptions, best: Mapping[str, Any], *, complete: bool
+) -> str:
     if not complete:
         return "interrupted: nothing was saved"
+    if options.save and all(value is None for value in best.values()):
+        return "nothing to save: no setting was found to be faster than what r1local decides"
     if options.save:
         return f'saved in {config_file()}, for [models."{model.preference_name}"]'
     return "nothing was saved; --save writes the best values to config.toml for this model"

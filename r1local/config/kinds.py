@@ -97,7 +97,8 @@ class Whole(NamedTuple):
     def check(self, name: str, value: int | None) -> None:
         if value is None and self.nothing:
             return
-        holds = value is not None and self.least <= value <= self.most
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        holds = whole and value is not None and self.least <= value <= self.most
         require(holds or (self.or_zero and value == 0), f"{name} {value}", self.range)
 
     def plain(self, value: int | None) -> Plain:
@@ -222,6 +223,33 @@ class Choice(NamedTuple):
         return next((word for word, stands_for in self.values.items() if stands_for == value), "")
 
 
+class WordOr(NamedTuple):
+    """Some words that stand for themselves in any case, or another text, as `range` says."""
+
+    words: tuple[str, ...]
+    other: str
+    other_range: str
+
+    @property
+    def metavar(self) -> str:
+        return f"<{'|'.join(self.words)}|{self.other}>"
+
+    @property
+    def range(self) -> str:
+        return f"{', '.join(self.words)}, or {self.other_range}"
+
+    def parse(self, name: str, text: str) -> str:
+        value = text.lower() if text.lower() in self.words else text
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: object) -> None:
+        require(isinstance(value, str) and bool(value.strip()), f"{name} {value!r}", self.range)
+
+    def plain(self, value: str) -> str:
+        return value
+
+
 class Switch:
     """Something that is either on or off."""
 
@@ -332,8 +360,9 @@ class Address:
 
     def check(self, name: str, value: str) -> None:
         host, _, port = value.partition(":")
-        holds = host and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 2**16
-        require(bool(holds), f"{name} {value}", self.range)
+        if not host or not port.isascii() or not port.isdecimal():
+            raise _no(name, value, self.range, f"{self.range}, as in desk:50052")
+        require(0 < int(port[:6]) < 2**16, f"the port of {name} {value}", "from 1 to 65535")
 
     def plain(self, value: str) -> str:
         return value
@@ -361,7 +390,7 @@ class Several(NamedTuple):
             return None if text.lower() == self.nothing else ()
         parts = [part.strip() for part in text.split(",")]
         if not all(parts):
-            raise _no(name, text, "a list", self.range)
+            raise InvalidSetting(f"{name} {text!r} lacks a value", f"it must be {self.range}")
         return tuple(self.each.parse(name, part) for part in parts)
 
     def check(self, name: str, value: tuple[Any, ...] | None) -> None:

@@ -20,6 +20,7 @@ from r1local.config.kinds import (
     Switch,
     Text,
     Whole,
+    WordOr,
 )
 from r1local.config.option import Group, Option
 from r1local.errors import InvalidSetting, nearest
@@ -36,8 +37,8 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 #: Element type of the KV cache; smaller types hold more context and cost some quality.
 KVType: TypeAlias = Literal["f16", "q8_0", "q4_0"]
 
-#: Where drafts come from: whatever pays, nothing, or the texts so far.
-DraftSource: TypeAlias = Literal["auto", "none", "ngram"]
+#: Where drafts come from: whatever pays, nothing, or the texts so far; otherwise from a model.
+DRAFT_WORDS = ("auto", "none", "ngram")
 
 #: How several devices divide a model: by layers, by the rows of its matrices, so that all compute
 #: every layer together, or not at all.
@@ -352,8 +353,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _loading(
         "draft",
-        Choice.of(*get_args(DraftSource)),
-        "Guess tokens from the text so far and check several at once.",
+        WordOr(DRAFT_WORDS, "MODEL", "a smaller model of the same vocabulary"),
+        "Guess tokens from the text so far, or with a smaller model, and check several at once.",
         "auto",
     ),
     _loading("kv-cache", Choice.of(*get_args(KVType)), "Element type of the KV cache.", "f16"),

@@ -2,9 +2,19 @@
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Closable(Protocol):
+    """Something that holds native memory until it is closed."""
+
+    def close(self) -> None:
+        """Free it."""
+
+
+ClosableT = TypeVar("ClosableT", bound=Closable)
 
 
 def begun(work: Callable[[], T]) -> Callable[[], T]:
@@ -32,3 +42,28 @@ def begun(work: Callable[[], T]) -> Callable[[], T]:
         return done[0]
 
     return outcome
+
+
+def uninterrupted(work: Callable[[Callable[[], bool]], ClosableT]) -> ClosableT:
+    """Do some work in a thread, and return or raise its outcome.
+
+    Ctrl-C, which Python raises in the main thread, would be lost there if it came while llama.cpp
+    calls back. While the main thread only waits, it isn't: the work is told
+    to end, and what it makes all the same is closed.
+
+    Args:
+        work: is given a function that returns True once it should end.
+    """
+    given_up = threading.Event()
+
+    def run() -> ClosableT:
+        made = work(given_up.is_set)
+        if given_up.is_set():
+            made.close()
+        return made
+
+    try:
+        return begun(run)()
+    except BaseException:
+        given_up.set()
+        raise

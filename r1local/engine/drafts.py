@@ -7,8 +7,8 @@ then, make good drafts without another model, as in SuffixDecoding (Oliaro et al
 in constant time on average: docs/benchmarks.md has how long.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from r1local.engine.pace import Pace
 
@@ -43,6 +43,13 @@ class Drafter(Protocol):
 
     def propose(self, most: int) -> Sequence[int]:
         """Return at most so many tokens that may come next."""
+
+
+class Source(NamedTuple):
+    """A source of drafts for one text, and what they are worth."""
+
+    drafter: Drafter
+    pace: Pace
 
 
 class SuffixAutomaton:
@@ -226,3 +233,14 @@ class Drafts:
         if len(self._automaton.links) > _MOST_STATES:
             self._automaton = SuffixAutomaton()
         return SuffixDrafter(self._automaton, self._experience, prompt)
+
+    def sources(
+        self,
+        prompt: Sequence[int],
+        cancelled: Callable[[], bool],  # noqa: ARG002  (others read the prompt, which takes time)
+    ) -> tuple[Source, ...]:
+        """Return the sources of drafts for a prompt and its reply."""
+        return (Source(self.drafter(prompt), self.pace),)
+
+    def close(self) -> None:
+        """Free what drafts are made with."""

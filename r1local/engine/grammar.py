@@ -29,6 +29,8 @@ def check_grammar(grammar: str) -> None:
     Raises:
         GrammarError: it is not GBNF, has no rule `root`, is left-recursive, or is too large.
     """
+    if not isinstance(grammar, str):  # a program without types may give anything
+        raise GrammarError(f"a grammar is text, and not {grammar!r:.60}", "give it as a string")
     source = grammar.encode()
     if len(source) > _MOST_BYTES:
         raise GrammarError(

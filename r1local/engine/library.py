@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from functools import cache
@@ -115,13 +116,22 @@ def with_fields(params: Any, **values: Any) -> Any:
     return params
 
 
-@cache
+#: Held while the library is loaded: a second log callback would free the one that llama.cpp calls.
+_LOADING = threading.RLock()
+
+
 def load_llama() -> Any:
-    """Load and initialise `llama_cpp.llama_cpp`, and redirect its log to `log`.
+    """Load and initialise `llama_cpp.llama_cpp` once, and redirect its log to `log`.
 
     Raises:
         ModelLoadError: llama-cpp-python is missing or its library can't be loaded.
     """
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
     try:
         module = _import_low_level()
     except (ImportError, OSError, RuntimeError) as error:

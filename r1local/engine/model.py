@@ -40,7 +40,8 @@ class Model:
         self._llama = load_llama()
         self._contexts = Contexts(settings.context)
         self._aborting: Callable[[], bool] = lambda: False
-        self._abort_callback = self._llama.ggml_abort_callback(lambda _data: self._aborting())
+        self._interruption: BaseException | None = None
+        self._abort_callback = self._llama.ggml_abort_callback(self._asked_to_abort)
         self._model: Any = self._load(path, settings, cancelled)
         try:
             self._expect_generator(path)
@@ -110,6 +111,11 @@ class Model:
         return len(self._evaluated)
 
     @property
+    def evaluated(self) -> Sequence[int]:
+        """The tokens in the KV cache, drafts not counted."""
+        return self._evaluated
+
+    @property
     def room(self) -> int:
         """Number of tokens that can still be evaluated in the context window, by this attention."""
         return min(self.context_window, self._contexts.limit) - self.position
@@ -173,6 +179,17 @@ class Model:
         finally:
             # Calling Python at every node of the graph would slow decoding down.
             self._contexts.abort_when(self._llama.ggml_abort_callback())
+        if error := self._interruption:
+            self._interruption = None
+            raise error
+
+    def _asked_to_abort(self, _data: object) -> bool:
+        """Answer llama.cpp, through which no exception passes, such as that of Ctrl-C."""
+        try:
+            return self._aborting()
+        except BaseException as error:
+            self._interruption = error
+            return True
 
     def batch(self) -> Batch:
         """Return the model's sequences, to be evaluated together; the first is the model's own."""

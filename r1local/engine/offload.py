@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from r1local.config.options import Numa, SplitMode
-from r1local.engine.devices import handle_of
+from r1local.engine.devices import gpus, handle_of
 from r1local.engine.library import load_ggml, load_llama, log
 from r1local.errors import DeviceError
 
@@ -55,7 +55,10 @@ def offload_fields(offload: Offload) -> tuple[dict[str, Any], list[Any]]:
         DeviceError: there is no device with one of the names.
     """
     kept: list[Any] = []
-    fields: dict[str, Any] = {"split_mode": _SPLIT_MODES[offload.split_mode]}
+    devices = gpus() if offload.devices is None else offload.devices
+    # llama.cpp refuses to divide a model by its tensors where there is nothing to divide it among.
+    split_mode = offload.split_mode if devices else "layer"
+    fields: dict[str, Any] = {"split_mode": _SPLIT_MODES[split_mode]}
     if offload.devices is not None:
         handles = [_handle(name) for name in offload.devices]
         kept.append((ctypes.c_void_p * (len(handles) + 1))(*handles, None))

@@ -59,6 +59,13 @@ class Pace:
         self._stake = min(self._stake + gain, _MOST_STAKE)
         self._judge()
 
+    def spend(self, seconds: float) -> bool:
+        """Take what a drafter needs otherwise from the stake; return whether it holds as much."""
+        if not self._seconds or seconds > self._stake * self._seconds[1]:
+            return False
+        self._stake -= seconds / self._seconds[1]
+        return True
+
     def length(self, confidence: float) -> int:
         """Return the length of a draft that promises the most tokens per second; 0 for none.
 
@@ -72,6 +79,10 @@ class Pace:
             if (gain := self._gain(each, confidence)) > best:
                 best, length = gain, each
         return length
+
+    def promise(self, confidence: float) -> float:
+        """Return the speed with the best draft, as a multiple of that without."""
+        return max(self._gain(each, confidence) for each in LENGTHS)
 
     def _gain(self, length: int, confidence: float) -> float:
         """Return the speed with a draft, as a multiple of that without."""

@@ -87,6 +87,7 @@ class Plan:
         shares: how much of the model each of them takes, in proportion; empty to let llama.cpp
             divide it by free memory.
         context_bytes: what the context takes of the CPU's memory.
+        draft: where the smaller model runs that drafts, if there is one.
     """
 
     kind: FitKind
@@ -106,6 +107,7 @@ class Plan:
     shares: tuple[float, ...] = ()
     # It follows from the rest and the vocabulary, so it makes no other plan.
     context_bytes: int = field(default=0, compare=False)
+    draft: "Plan | None" = None
 
     @property
     def all_on_gpu(self) -> bool:
@@ -129,9 +131,11 @@ def plan(facts: MemoryFacts, machine: Machine, request: PlanRequest = NO_REQUEST
     The whole model goes to the GPUs where that leaves a useful context, or else as many layers
     as they hold, or else the CPU. Of a mixture of experts all but some layers' experts go there if
     the CPU then has less to read for a token. A context that nobody asked for is reduced, down to
-    4,096 tokens, before layers are left out.
+    4,096 tokens, before layers are left out. A draft model runs as a whole where there is room, and
+    its memory is set aside first.
     """
-    return _Planner(facts, machine, request).plan()
+    alone = _Planner(facts, machine, request).plan()
+    return _beside_draft(facts, machine, request, alone) if request.draft else alone
 
 
 def retreat(
@@ -152,6 +156,37 @@ def retreat(
     else:
         return None
     return None if made.refusal else made
+
+
+def _beside_draft(facts: MemoryFacts, machine: Machine, request: PlanRequest, alone: Plan) -> Plan:
+    """Plan a model beside its draft model, which gets the same context.
+
+    On GPUs it is where there is most room, if that is twice what it takes: it is read more often
+    than the model, but each token of the model reads more.
+    """
+    assert request.draft
+    context = min(alone.context_window, request.draft.context_length or alone.context_window)
+    there = chosen(machine, request)
+    roomiest = max(range(len(there.gpus)), key=there.gpus.__getitem__, default=None)
+    needed = memory_bytes(request.draft, context)
+    on_gpu = roomiest is not None and alone.gpu_layers and 2 * needed <= there.gpus[roomiest]
+    place = there.keep([roomiest] if on_gpu and roomiest is not None else [])
+    wanted = PlanRequest(context, -1) if on_gpu else PlanRequest(context, devices=())
+    draft = _Planner(request.draft, place, wanted).plan()
+    made = _Planner(facts, _without(machine, place, needed), request).plan()
+    return replace(made, draft=draft)
+
+
+def _without(machine: Machine, place: Machine, taken: int) -> Machine:
+    """Return a machine less some bytes of a device, or of the CPU's memory."""
+    gpus = list(machine.gpus)
+    if place.gpus:
+        same = (place.devices or (None,))[0]
+        number = machine.devices.index(same) if same else machine.gpus.index(place.gpus[0])
+        gpus[number] -= taken
+    in_memory = not place.gpus or machine.shared
+    memory = max(0, machine.memory - taken) if in_memory else machine.memory
+    return replace(machine, memory=memory, gpus=tuple(gpus))
 
 
 class _Planner:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from r1local.config.options import KVType, SplitMode
 from r1local.errors import InvalidSetting
-from r1local.machine.memory import Machine
+from r1local.machine.memory import Machine, MemoryFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class PlanRequest:
         tensor_split: how much of the model each of the devices takes, in proportion.
         split_mode: how several devices divide the model.
         main_gpu: number of the only device to offload to, where the model is not divided.
+        draft: a smaller model that is loaded as well.
     """
 
     context: int | None = None
@@ -33,6 +34,7 @@ class PlanRequest:
     tensor_split: tuple[float, ...] | None = None
     split_mode: SplitMode = "layer"
     main_gpu: int | None = None
+    draft: MemoryFacts | None = None
 
 
 #: A request that leaves everything to the planner.
@@ -78,9 +80,9 @@ def without_effect(machine: Machine, request: PlanRequest, mixture: bool) -> Ite
     """
     count = len(_named(machine, request).gpus)
     if request.cpu_experts and not mixture:
-        yield "the model has no experts: --cpu-moe has no effect"
+        yield "the model has no experts: leaving them to the CPU has no effect"
     elif request.cpu_experts and not count:
-        yield "nothing is offloaded, so the experts are with the CPU: --cpu-moe has no effect"
+        yield "nothing is offloaded: the CPU has the experts in any case"
     several = {
         "--tensor-split": request.tensor_split is not None,
         "--split-mode": request.split_mode != "layer",

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from r1local.conversation import Conversation
 from r1local.engine.devices import gpus
+from r1local.engine.draft_model import DraftsOfModel
 from r1local.engine.drafts import Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
@@ -197,9 +198,14 @@ class Benchmark:
         without = {_WITHOUT: lambda: LocalEngine(self._path, replace(loaded, drafts=None))}
         if loaded.drafts is None:
             return without
-        return without | {
+        both = without | {
             "with drafts": lambda: LocalEngine(self._path, replace(loaded, drafts=Drafts()))
         }
+        if isinstance(smaller := loaded.drafts, DraftsOfModel):
+            both["with a draft model"] = lambda: LocalEngine(
+                self._path, replace(loaded, drafts=smaller.renewed())
+            )
+        return both
 
     def _depths(self, model: Model) -> Iterator[BenchmarkEvent]:
         window, depths = model.context_window, self._work.depths

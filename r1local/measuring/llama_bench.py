@@ -100,7 +100,7 @@ def _output(command: Sequence[str], cancelled: Callable[[], bool]) -> list[str]:
         err.seek(0)
         if code and not cancelled():
             last = err.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
-            raise _failed(f"exit code {code}: {last}")
+            raise _failed(f"exit code {code}{f': {last}' if last else ''}")
         return out.read().decode("utf-8", "replace").splitlines()
 
 

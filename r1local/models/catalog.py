@@ -48,7 +48,8 @@ class CatalogModel:
 
     Sizes are [bytes of the file, bytes read for one token] by quantization; the second may be
     missing. Scores are percentages (for Codeforces, ratings) and their `source`. Settings are
-    what its publisher recommends for options, by their names and in TOML's types.
+    what its publisher recommends for options, by their names and in TOML's types. Drafts are
+    references of smaller models of the same vocabulary that can draft for it, the best one first.
     """
 
     name: str
@@ -70,6 +71,7 @@ class CatalogModel:
     architecture: Architecture | None = None
     scores: dict[str, float | str] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
+    drafts: list[str] = field(default_factory=list)
     settings: Mapping[str, object] = field(default_factory=dict)
 
     @property

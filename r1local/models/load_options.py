@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from r1local.config.kinds import UNBOUNDED
-from r1local.config.options import DraftSource, KVType, Numa, SplitMode, check, in_group
+from r1local.config.options import KVType, Numa, SplitMode, check, in_group
 from r1local.config.preferences import Settings
 from r1local.machine.request import PlanRequest
 
@@ -15,7 +15,9 @@ class LoadOptions:
     """What the user wants of loading; None means that r1local decides.
 
     `sequences` is the number of replies that can be decoded at once, `template_arguments` are
-    values for the chat template's variables. The others are called as their options.
+    values for the chat template's variables, `draft_model` the file of a smaller model that drafts:
+    the one that `draft` names or, if that is "auto", one to use if that costs no context and no
+    layers on GPUs. The others are called as their options.
     """
 
     context: int | None = None
@@ -23,7 +25,8 @@ class LoadOptions:
     threads: int | None = None
     prompt_threads: int | None = None
     kv_cache: KVType = "f16"
-    draft: DraftSource = "auto"
+    draft: str = "auto"
+    draft_model: Path | None = None
     chat_template: Path | None = None
     sequences: int = 1
     template_arguments: Mapping[str, object] = field(default_factory=dict)

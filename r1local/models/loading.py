@@ -15,7 +15,6 @@ from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.offload import Offload, lock_problem, spread_over_nodes
 from r1local.engine.probe import needs_probe, probe
-from r1local.engine.rounding import rounds_alike
 from r1local.engine.rpc import add_server
 from r1local.errors import ChatTemplateError, OutOfMemory
 from r1local.events.reply import Notice, NoticeKind
@@ -25,6 +24,8 @@ from r1local.machine.calibration import CALIBRATED_CONTEXT, Calibration
 from r1local.machine.memory import Machine, MemoryFacts, facts_of, memory_bytes
 from r1local.machine.planner import Plan, PlanRequest, plan, retreat
 from r1local.machine.this_machine import survey_machine
+from r1local.models.draft_pairs import draft_file
+from r1local.models.drafting import drafts_of, request_of
 from r1local.models.load_options import LoadOptions, load_options
 from r1local.prompts.documents import read_document
 from r1local.prompts.template_process import TemplateProgram
@@ -69,6 +70,12 @@ class LoadedModel:
     holds: Callable[[int], bool]
     drafts: Drafts | None = None
 
+    def close(self) -> None:
+        """Free the model, and the one that drafts for it."""
+        if self.drafts:
+            self.drafts.close()
+        self.model.close()
+
 
 def load(
     path: Path,
@@ -76,14 +83,15 @@ def load(
     cancelled: Callable[[], bool],
     meanwhile: AbstractContextManager[object] | None = None,
 ) -> LoadedModel:
-    """Load the model in a GGUF file; the caller has to close `LoadedModel.model`.
+    """Load the model in a GGUF file; the caller has to close it.
 
     Args:
         cancelled: called now and then; True stops loading.
         meanwhile: entered while llama.cpp reads the file.
 
     Raises:
-        ModelFileError: the file is not a complete, valid GGUF file.
+        ModelFileError: the file is not a complete, valid GGUF file, or the draft model's isn't.
+        DraftModelError: the draft model doesn't fit the model, or there is no room for it.
         ChatTemplateError: it has no usable chat template.
         ModelLoadError: llama.cpp refuses it.
         OutOfMemory: memory ran out, and once more with less.
@@ -98,13 +106,16 @@ def load(
     for address in options.rpc or ():
         add_server(address)
     facts, machine = facts_of(gguf), survey_machine()
-    made = plan(facts, machine, options.request)
+    draft = draft_file(gguf, options)
+    request = request_of(facts, machine, options, draft)
+    made = plan(facts, machine, request)
     if made.refusal:
         raise made.refusal
-    if needs_probe(gguf):
-        probe(gguf, options.threads or _threads(gguf), cancelled)
+    for file in (gguf, draft):
+        if file and needs_probe(file):
+            probe(file, options.threads or _threads(file), cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
-    smaller = partial(retreat, facts, machine)
+    smaller = partial(retreat, facts, machine, request)
     with meanwhile or nullcontext():
         decided = calibration.find(gguf, options.sequences)
         if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
@@ -122,14 +133,15 @@ def load(
         thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
         arguments = options.template_arguments
         template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
+        opened = partial(_opened, cancelled)
+        drafts, without_draft = drafts_of(model, gguf, options, made, draft, opened)
     except BaseException:
         model.close()
         raise
     unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
     without_effect = (Notice("offload", each) for each in vain)
-    notices = (*made.notices, *without_effect, *unknown, *_unused(template))
-    holds = partial(_holds, facts, machine, options.request)
-    drafts = _drafts(gguf, options, made) if model.can_draft else None
+    notices = (*made.notices, *without_effect, *unknown, *_unused(template), *without_draft)
+    holds = partial(_holds, facts, machine, request)
     load_s, details = time.monotonic() - started, _details(gguf, made)
     return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
 
@@ -138,7 +150,7 @@ def _open(
     gguf: GGUFFile,
     options: LoadOptions,
     made: Plan,
-    smaller: Callable[[PlanRequest, Plan], Plan | None],
+    smaller: Callable[[Plan], Plan | None],
     decided: Calibration | None,
     cancelled: Callable[[], bool],
 ) -> tuple[Model, Plan]:
@@ -146,7 +158,7 @@ def _open(
     try:
         return Model(gguf.path, settings_of(gguf, options, made, decided), cancelled), made
     except OutOfMemory as error:
-        less = smaller(options.request, made)
+        less = smaller(made)
         if less is None:
             raise
         reason = f"{error.message.removesuffix(f' {gguf.path}')} with {_extent(made)}"
@@ -154,6 +166,14 @@ def _open(
     notice = Notice(kind, f"{reason}: it is loaded with {_extent(less)}")
     model = Model(gguf.path, settings_of(gguf, options, less, decided), cancelled)
     return model, replace(less, notices=(notice, *less.notices))
+
+
+def _opened(
+    cancelled: Callable[[], bool], gguf: GGUFFile, options: LoadOptions, made: Plan
+) -> Model:
+    """Load the model that drafts, with what an earlier use of it has decided."""
+    decided = calibration.find(gguf, options.sequences)
+    return Model(gguf.path, settings_of(gguf, options, made, decided), cancelled)
 
 
 def _extent(plan: Plan) -> str:
@@ -164,14 +184,6 @@ def _extent(plan: Plan) -> str:
     layers = f"{plan.gpu_layers} of {plan.layers} layers on the GPU"
     apart = f", the experts of {plan.cpu_experts} on the CPU" if plan.cpu_experts else ""
     return f"{layers}{apart} and {context}"
-
-
-def _drafts(gguf: GGUFFile, options: LoadOptions, plan: Plan) -> Drafts | None:
-    """Return what drafts are made from, if any are to be made."""
-    if options.draft == "none":
-        return None
-    on_cpu = not plan.gpu_layers and not options.rpc
-    return Drafts(asked_for=options.draft == "ngram", alike=on_cpu and rounds_alike(gguf))
 
 
 def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:
@@ -196,7 +208,8 @@ def _unused(template: "ChatTemplate") -> Iterator[Notice]:
 
 def _details(gguf: GGUFFile, plan: Plan) -> str:
     place = f"GPU {plan.gpu_layers}/{plan.layers}" if plan.gpu_layers else "CPU"
-    return " · ".join(filter(None, (file_type(gguf), place)))
+    drafting = "draft model" if plan.draft else None
+    return " · ".join(filter(None, (file_type(gguf), place, drafting)))
 
 
 def recalibrate(

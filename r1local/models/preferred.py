@@ -1,12 +1,18 @@
 """What is set for one model, by any of its names, and what of it concerns a plan."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from r1local.config.options import DRAFT_WORDS
+from r1local.config.paths import user_models
 from r1local.config.preferences import OfModel, settings_in_force
+from r1local.errors import ModelFileError, UnknownModel
+from r1local.gguf.file import read_gguf
 from r1local.gguf.quantization import quantization_named
+from r1local.machine.memory import MemoryFacts, facts_of
 from r1local.machine.request import PlanRequest
-from r1local.models.catalog import CatalogModel
+from r1local.models.catalog import CatalogModel, load_catalog
 from r1local.models.load_options import load_options
 
 
@@ -45,4 +51,18 @@ def preferred_request(model: OfModel) -> PlanRequest:
     Raises:
         InvalidSetting: a place has a value that can't be.
     """
-    return load_options(settings_in_force(model=model)).request
+    options = load_options(settings_in_force(model=model))
+    if options.draft in DRAFT_WORDS:  # one that nobody named is only loaded if it changes no plan
+        return options.request
+    return replace(options.request, draft=_facts_of_draft(options.draft))
+
+
+def _facts_of_draft(name: str) -> MemoryFacts | None:
+    """Return the facts of a draft model that is set; None if loading would refuse it."""
+    from r1local.models.draft_files import path_of  # hardly anybody sets one
+
+    try:
+        path = path_of(name, load_catalog(user_models()))
+        return facts_of(read_gguf(path)) if path else None
+    except (UnknownModel, ModelFileError):
+        return None

@@ -28,6 +28,7 @@ def question_with_documents(question: str, documents: Sequence[Document]) -> str
     The form is DeepSeek's own for uploaded files (DeepSeek-R1's README, "Official
     Prompts": the file template), repeated for several documents.
     """
+    check_prompt_text(question)
     blocks = (f"{_before(each.name)}{each.text}{_BEHIND}" for each in documents)
     return "".join(blocks) + question
 
@@ -110,6 +111,8 @@ def check_prompt_text(text: str) -> None:
     Raises:
         PromptInputError: it is not valid UTF-8.
     """
+    if not isinstance(text, str):  # a program without types may give anything
+        raise PromptInputError(f"a prompt is text, and not {text!r:.60}", "give it as a string")
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -87,7 +87,7 @@ def reply_to(
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
     cached = model.evaluate(tokens, control.cancelled)
-    speculation = _speculation(loaded, tokens, settings) if cached is not None else None
+    speculation = _speculation(loaded, tokens, settings, control) if cached is not None else None
     steps: Model | Speculation = speculation or model
     prompt_s = time.monotonic() - started
     with ReplyStream(
@@ -121,14 +121,15 @@ def reply_to(
 
 
 def _speculation(
-    loaded: LoadedModel, prompt: Sequence[int], settings: ReplySettings
+    loaded: LoadedModel, prompt: Sequence[int], settings: ReplySettings, control: Control
 ) -> Speculation | None:
     """Return what drafts a reply's tokens, if anything is to."""
     drafts = loaded.drafts
     exact = drafts and settings.sampler.repeatable and not drafts.asked_for
     if drafts is None or drafts.pace.too_quick or (exact and not drafts.alike):
         return None
-    return Speculation(loaded.model, drafts.drafter(prompt), drafts.pace, only_flash=bool(exact))
+    sources = drafts.sources(prompt, control.cancelled)
+    return Speculation(loaded.model, sources, only_flash=bool(exact))
 
 
 def prompt_of(

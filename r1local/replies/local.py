@@ -111,4 +111,4 @@ class LocalEngine:
 
     def close(self) -> None:
         """Free the model."""
-        self.loaded.model.close()
+        self.loaded.close()

@@ -22,8 +22,11 @@ from r1local.replies.generation import TokenisedPrompt, check_prompt
 from r1local.replies.request import Request
 from r1local.replies.settings import ReplySettings
 
-#: Prompt tokens in a step that also draws tokens, so that no stream falters for long.
-_PROMPT_TOKENS = 128
+#: Prompt tokens in a step that also draws tokens, so that no stream falters for long. GPUs read
+#: many in the time of a token. CPUs may take as long for each of them as for a drawn one, and more
+#: than in large steps (docs/benchmarks.md): there it is half as many as are drawn, at least these.
+#: Measuring would fit each machine better, but change a seed's text with what else it does.
+_GPU_PROMPT_TOKENS, _CPU_PROMPT_TOKENS = 128, 4
 #: Free tokens in the KV cache that each reply needs before another one may join.
 _ROOM_TO_JOIN = 256
 #: The least that is forgotten of a sequence when room is needed, so that it happens rarely.
@@ -271,11 +274,16 @@ class Scheduler:
         if reading:
             left = BATCH_TOKENS - len(parts)
             wanted = {number: self._to_stop(request) for number, request in reading.items()}
-            shares = shared_out(wanted, min(left, _PROMPT_TOKENS) if parts else left)
+            shares = shared_out(wanted, min(left, self._beside(len(parts))) if parts else left)
             parts += (
                 self._part(reading[number], share) for number, share in shares.items() if share
             )
         return parts
+
+    def _beside(self, drawn: int) -> int:
+        """Return how many prompt tokens a step reads that draws so many tokens."""
+        on_gpu = self._loaded.model.settings.gpu_layers
+        return _GPU_PROMPT_TOKENS if on_gpu else max(drawn // 2, _CPU_PROMPT_TOKENS)
 
     def _part(self, request: Request, length: int) -> Part:
         """Return the next tokens of a request; logits are needed after the last of all."""

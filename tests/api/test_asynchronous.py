@@ -6,7 +6,7 @@ import time
 import pytest
 
 import r1local
-from r1local.errors import InvalidSetting, ModelNotInstalled
+from r1local.errors import InvalidSetting, ModelNotInstalled, UsageError
 from testing.command import Scripted
 
 LONG = "".join(f"Case {n}: {n * n} is {n} squared. " for n in range(200)) + "</think>done"
@@ -83,5 +83,31 @@ def test_errors_come_out_where_they_are_awaited() -> None:
         async with await r1local.load_async("nano") as model:
             with pytest.raises(InvalidSetting):
                 await model.reply("What is 1 + 1?", temperature=-1)
+
+    asyncio.run(use())
+
+
+def test_cancelling_a_task_ends_its_second_reply_too(scripted: Scripted) -> None:
+    async def use() -> None:
+        model = await r1local.load_async(scripted(LONG, context_length=32_768))
+        async with model, model.chat() as chat:
+            await chat.ask("Go", max_tokens=5)
+            task = asyncio.create_task(chat.retry(min_think=20_000))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.wait_for(model.reply("Go", max_tokens=5), 5)
+
+    asyncio.run(use())
+
+
+def test_a_closed_model_says_so_and_can_be_closed_again(scripted: Scripted) -> None:
+    async def use() -> None:
+        model = await r1local.load_async(scripted("Hm.</think>yes"))
+        await model.aclose()
+        await model.aclose()
+        with pytest.raises(UsageError, match="closed"):
+            await model.reply("Go")
 
     asyncio.run(use())

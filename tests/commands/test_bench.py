@@ -160,6 +160,9 @@ def test_what_cannot_be_measured_or_written(scripted: Scripted, tmp_path: Path) 
     result = bench("--svg", tmp_path / "file" / "x.svg")
     assert result.returncode == 1
     assert "choose another file for --svg" in result.stderr
+    assert "generation at depth 0" in result.stdout  # what was measured isn't lost
+    result = bench("--svg", tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
     result = r1local("bench", scripted("A."), *TINY)  # the smallest context, and a short reply
     assert result.returncode == 0, result.stderr
     assert "generation at depth 0" in result.stdout

@@ -98,6 +98,21 @@ def test_a_model_arrives(hub: Hub, pull: Pull, cache: Path) -> None:
     assert hub.bytes_sent == len(DATA)
 
 
+def test_a_draft_model_comes_as_well(hub: Hub, pull: Pull, cache: Path) -> None:
+    smaller = "bartowski/DeepSeek-R1-Distill-Qwen-1.5B-GGUF"
+    hub.add(smaller, "DeepSeek-R1-Distill-Qwen-1.5B-Q4_K_M.gguf", DATA[:BLOCK])
+    assert pull("7b", "--with-draft").returncode == 0
+    assert arrived(cache)
+    assert [*cache.glob(f"models--{smaller.replace('/', '--')}/snapshots/*/*.gguf")]
+
+
+def test_no_draft_model_is_known_for_all(hub: Hub, pull: Pull) -> None:
+    result = pull("8b", "--with-draft")
+    assert result.returncode == 2
+    assert "no draft model is known for 8b" in result.stderr
+    assert not hub.bytes_sent
+
+
 def test_the_token_goes_to_the_hub_alone(hub: Hub, pull: Pull, cache: Path) -> None:
     assert pull("7b").returncode == 0
     asked = [headers for _, path, headers in hub.requests if path.startswith("/api/models/")]

@@ -43,6 +43,13 @@ def test_a_model_of_the_catalog() -> None:
     assert "\x1b" not in result.stdout
 
 
+def test_draft_models_are_named() -> None:
+    shown = show("7b").stdout
+    assert "draft models: r1-distill-qwen-1.5b, hf:alamios/" in shown
+    assert "r1local pull r1-distill-qwen-7b --with-draft gets one" in shown
+    assert "draft models" not in show("8b").stdout
+
+
 def test_json_has_the_plans() -> None:
     card = json.loads(show("7b", "--format", "json").stdout)
     plans = {variant["quantization"]: variant for variant in card["variants"]}

@@ -4,9 +4,16 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from r1local.commands.tune import TuneOptions, tune
+from r1local.config.paths import config_file, state_folder
+from r1local.errors import R1LocalError
+from r1local.events.benchmark import Trial
+from r1local.measuring.tuning import Tuning
 from testing.command import COMMAND
 from testing.homes import r1local
 
@@ -79,3 +86,34 @@ def test_ctrl_c_saves_nothing() -> None:
     assert process.returncode == 130
     assert "interrupted: nothing was saved" in err
     assert config("nano")["kv_cache"][1] == "built in"
+
+
+def found(monkeypatch: pytest.MonkeyPatch, best: dict[str, Any]) -> None:
+    """Let a tuning find something at once."""
+    trial = Trial("threads", "2", 100.0, 10.0, 0.5, best=True)
+
+    def events(tuning: Tuning) -> Iterator[Trial]:
+        tuning.best = best
+        yield trial
+
+    monkeypatch.setattr(Tuning, "events", events)
+
+
+def test_what_was_found_is_shown_even_if_it_cannot_be_saved(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(monkeypatch, {"threads": 2})
+    state_folder().parent.mkdir(parents=True, exist_ok=True)
+    state_folder().write_text("")  # where config.toml's lock would be
+    with pytest.raises(R1LocalError, match="can't be written"):
+        tune(TuneOptions("nano", True, None, True, "text", {}))
+    assert "threads\t2\t" in capsys.readouterr().out
+
+
+def test_what_needs_no_setting_is_not_said_to_be_saved(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(monkeypatch, {"threads": None})
+    assert tune(TuneOptions("nano", True, None, True, "text", {})) == 0
+    assert "nothing to save" in capsys.readouterr().err
+    assert not config_file().exists()

@@ -19,6 +19,7 @@ from r1local.config.kinds import (
     Switch,
     Text,
     Whole,
+    WordOr,
     as_text,
 )
 from r1local.config.option import Option
@@ -37,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     Text(),
     Pattern(),
     File(),
+    WordOr(("auto", "none"), "MODEL", "a model"),
 )
 
 
@@ -136,6 +138,18 @@ def test_an_address_has_a_host_and_a_port(wrong: str) -> None:
 def test_a_list_of_toml_is_a_list() -> None:
     assert option_named("device").read(["CUDA0", "CUDA1"]) == ("CUDA0", "CUDA1")
     assert option_named("tensor-split").read([3, 1]) == (3, 1)
+
+
+def test_what_is_wrong_with_an_address_or_a_list_is_said() -> None:
+    for wrong, words in (
+        ("localhost", "rpc 'localhost' is not HOST:PORT"),
+        ("localhost:99999", "the port of rpc localhost:99999 is out of range"),
+    ):
+        with pytest.raises(InvalidSetting) as caught:
+            Address().parse("rpc", wrong)
+        assert caught.value.message == words
+    with pytest.raises(InvalidSetting, match="device '' lacks a value"):
+        Several(Text(), "CUDA0,CUDA1").parse("device", "")
 
 
 @pytest.mark.parametrize(

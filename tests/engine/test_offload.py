@@ -66,6 +66,12 @@ def test_a_device_that_went_away_is_an_error(tmp_path: Path) -> None:
         logged(path, offload=Offload(devices=("CUDA99",)))
 
 
+@pytest.mark.parametrize("split_mode", ["layer", "row", "tensor", "none"])
+def test_without_a_device_every_way_to_divide_is_the_same(tmp_path: Path, split_mode: str) -> None:
+    path = write_small_model(tmp_path / "m.gguf", {})
+    assert logged(path, offload=Offload(devices=(), split_mode=split_mode))  # type: ignore[arg-type]
+
+
 def test_every_gpu_can_be_named() -> None:
     assert handle_of("CPU")
     assert all(handle_of(gpu.device) for gpu in gpus())

@@ -15,6 +15,7 @@ from r1local.models.catalog import load_catalog
 from r1local.models.loading import LoadOptions
 from r1local.models.selection import select
 from r1local.replies.control import Control
+from testing.models import write_scripted_model
 
 NANO = select("nano", load_catalog()).path
 TINY = Work(
@@ -94,3 +95,12 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     path.write_bytes(NANO.read_bytes()[:-4096])
     with pytest.raises(TruncatedGGUF):
         Benchmark(path, LoadOptions(), TINY, Control())
+
+
+def test_replies_with_a_draft_model_are_measured(tmp_path: Path) -> None:
+    large = write_scripted_model(tmp_path / "large.gguf", "Hello. " * 40, slow=True)
+    small = write_scripted_model(tmp_path / "small.gguf", "Hello. " * 40)
+    options = LoadOptions(threads=1, draft=str(small), draft_model=small)
+    events = Benchmark(large, options, replace(TINY, depths=(0,), votes=()), Control()).events()
+    replies = [e for e in events if isinstance(e, Figure) and e.kind == "reply"]
+    assert "prose, with a draft model" in {each.variant for each in replies}

@@ -59,6 +59,7 @@ def test_it_is_given_the_same_work(tmp_path: Path) -> None:
     ("script", "words"),
     [
         ("echo 'cannot load' >&2; exit 3", "exit code 3: cannot load"),
+        ("exit 3", "exit code 3"),
         ("echo '{\"n_prompt\": 1}'", "not that of a version that r1local knows"),
         ("echo '[]'", "not that of a version that r1local knows"),
     ],
@@ -72,6 +73,7 @@ def test_what_fails_is_told(tmp_path: Path, script: str, words: str) -> None:
     with pytest.raises(BenchmarkError) as failed:
         compare(program)
     assert words in failed.value.message
+    assert not failed.value.message.endswith(":")
 
 
 def test_a_cancelled_program_is_ended_and_its_whole_lines_count(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import config_file
+from r1local.gguf.file import read_gguf
+from r1local.machine.memory import facts_of
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model, preferred_request
+from testing.models import write_scripted_model
 
 
 def write_config(text: str) -> None:
@@ -28,3 +31,15 @@ def test_the_file_s_path_counts_before_every_name(tmp_path: Path) -> None:
     known = load_catalog().find("7b")
     assert preferred_request(of_model(["7b"], known, "Q4_K_M", path)).kv_cache == "q8_0"
     assert preferred_request(of_model(["7b"], known, "Q4_K_M")).kv_cache == "q4_0"
+
+
+def test_a_draft_model_that_is_set_counts_in_the_plan(tmp_path: Path) -> None:
+    small = write_scripted_model(tmp_path / "small.gguf", "Hi")
+    write_config(
+        f'[models."7b"]\ndraft = "{small.as_posix()}"\n[models."14b"]\ndraft = "gone.gguf"\n'
+    )
+    catalog = load_catalog()
+    request = preferred_request(of_model(["7b"], catalog.find("7b")))
+    assert request.draft == facts_of(read_gguf(small))
+    assert preferred_request(of_model(["14b"], catalog.find("14b"))).draft is None
+    assert preferred_request(of_model(["32b"], catalog.find("32b"))).draft is None

@@ -14,15 +14,14 @@ from r1local.engine.contexts import FlashStart
 from r1local.engine.drafts import Drafter, Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
-from r1local.engine.pace import Pace
 from r1local.engine.sampler import Sampler, SamplerSettings
-from r1local.events.reply import AnswerDelta, Event, Finished, Usage
+from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun
-from r1local.replies.settings import ReplySettings, ThinkingSettings
-from r1local.thinking.loops import LoopSettings
+from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
+from testing.drafts import Always, replies, told
 from testing.models import smollm2, write_scripted_model
 from testing.replies import HI, events_of, finished, generate, loaded, never, text_of
 
@@ -37,21 +36,6 @@ QUESTION: tuple[Message, ...] = (Message("user", "What is 17 + 25? Think, and ch
 def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripted models are quicker than looking for drafts."""
     monkeypatch.setattr("r1local.engine.pace._QUICK_S", 0.0)
-
-
-class Always(Pace):
-    """Drafts of the same length at every step, whatever they cost."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self._length = length
-        self.took(1.0)
-
-    def _judge(self) -> None:
-        self.least_confidence = 0.0
-
-    def length(self, confidence: float) -> int:
-        return self._length if confidence else 0
 
 
 class Guesses:
@@ -91,19 +75,6 @@ def without(model: LoadedModel) -> LoadedModel:
     return replace(model, drafts=None)
 
 
-def told(events: Sequence[Event]) -> list[object]:
-    """Return everything about a reply except times and drafts."""
-    return [
-        replace(event, usage=_tokens(event.usage)) if isinstance(event, Finished) else event
-        for event in events
-    ]
-
-
-def _tokens(usage: Usage) -> Usage:
-    untimed = replace(usage, load_s=0.0, prompt_s=0.0, thinking_s=0.0, answer_s=0.0)
-    return replace(untimed, draft_tokens=0, accepted_tokens=0, cached_tokens=0)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LoadedModel]]:
     """Models that copy, that loop, and that think about small problems.
@@ -119,31 +90,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Loade
         loaded(NANO, context=1024, kv_cache="q8_0") as three,
     ):
         yield {"copying": one, "looping": two, "nano": three}
-
-
-def replies() -> st.SearchStrategy[ReplySettings]:
-    """Return any settings of replies."""
-    sampler = st.builds(
-        SamplerSettings,
-        temperature=st.sampled_from([0.0, 0.6, 1.5]),
-        seed=st.integers(0, 9),
-        top_k=st.sampled_from([0, 40]),
-    )
-    thinking = st.builds(
-        ThinkingSettings,
-        budget=st.none() | st.integers(1, 120),
-        least=st.sampled_from([0, 0, 200]),
-        most_waits=st.integers(0, 3),
-    )
-    return st.builds(
-        ReplySettings,
-        sampler=sampler,
-        max_tokens=st.integers(1, 500),
-        only_thinking=st.booleans(),
-        thinking=thinking,
-        loops=st.builds(LoopSettings, least_repeats=st.sampled_from([0, 2, 3])),
-        grammar=st.sampled_from([None, None, 'root ::= [a-zA-Z .]+ "!"?', "root ::= [0-9]+"]),
-    )
 
 
 @pytest.mark.parametrize("name", ["copying", "looping", "nano"])
@@ -202,7 +148,7 @@ def drafted(model: LoadedModel, sampler: SamplerSettings) -> bool:
 def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
     scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: False)
+    monkeypatch.setattr("r1local.models.drafting.rounds_alike", lambda _gguf: False)
     with loaded(scripted(REPEATED)) as model:
         assert not drafted(model, sampler)
         assert not drafted(model, sampler.with_seed())
@@ -214,7 +160,7 @@ def test_a_repeatable_reply_has_no_drafts_where_they_round_otherwise(
 def test_a_repeatable_reply_has_drafts_where_they_round_alike(
     scripted: Scripted, sampler: SamplerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    monkeypatch.setattr("r1local.models.drafting.rounds_alike", lambda _gguf: True)
     with loaded(scripted(REPEATED), kv_cache="q8_0") as model:
         assert drafted(model, sampler)
 
@@ -223,7 +169,7 @@ def test_a_repeatable_reply_has_drafts_where_they_round_alike(
 def test_they_round_alike_with_flash_attention_only(
     scripted: Scripted, flash: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.models.loading.rounds_alike", lambda _gguf: True)
+    monkeypatch.setattr("r1local.models.drafting.rounds_alike", lambda _gguf: True)
     monkeypatch.setattr(Model, "flash", flash)
     with loaded(scripted(REPEATED)) as model:
         assert drafted(model, REPEATABLE[0]) == flash

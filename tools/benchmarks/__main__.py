@@ -13,6 +13,7 @@ from pathlib import Path
 from tools.benchmarks import (
     attention,
     chat,
+    draft_models,
     drafts,
     loops,
     memory,
@@ -35,6 +36,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "threads": attention.compare_threads,
     "attention": attention.compare_attention,
     "drafts": drafts.compare_drafts,
+    "draft-models": draft_models.compare_draft_models,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,

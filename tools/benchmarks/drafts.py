@@ -86,10 +86,8 @@ def _compare_text(title: str, model: Model, question: str, text: str, options: O
         model.evaluate(prompt, never)
         plain = _speed(model, model, reply)
         model.evaluate(prompt, never)
-        drafts = Drafts()
-        speculation = Speculation(
-            model, drafts.drafter(prompt), drafts.pace, clock=time.process_time
-        )
+        sources = Drafts().sources(prompt, never)
+        speculation = Speculation(model, sources, clock=time.process_time)
         rounds.append((_speed(model, speculation, reply), plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted = f"{speculation.accepted} of {speculation.drafted}"

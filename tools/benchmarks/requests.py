@@ -1,7 +1,8 @@
 """Several different requests at once: the scheduler against llama-server with as many slots.
 
 Both load the same libraries and model, get the same tokens at the same times, and may use the same
-number of threads. llama-server is asked over loopback, the scheduler in this process.
+number of threads. llama-server is asked over loopback, the scheduler in this process. With one
+thread, time is the processor time of the process that computes, which other programs hardly change.
 """
 
 import json
@@ -9,10 +10,11 @@ import os
 import socket
 import statistics
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +47,31 @@ SENTENCES = (0, 56, 8, 28)
 INTERVAL = 0.2
 
 
+class Clock:
+    """The seconds since a process began to serve, as it would have seen them on its own.
+
+    Args:
+        process: whose processor time counts; None for wall time.
+    """
+
+    def __init__(self, process: int | None) -> None:
+        # Linux makes the number of a process's clock from its own (CPUCLOCK_SCHED in the kernel).
+        self._number = time.CLOCK_MONOTONIC if process is None else ~process << 3 | 2
+        self._start = time.clock_gettime(self._number)
+        self._by_processor = process is not None
+
+    def now(self) -> float:
+        """Return the time."""
+        return time.clock_gettime(self._number) - self._start
+
+    def wait(self, until: float, *, idle: bool) -> None:
+        """Wait for a moment; if the process has nothing to do, `until` is at once."""
+        if idle and self._by_processor:
+            self._start -= max(0.0, until - self.now())
+        else:
+            time.sleep(0.001)
+
+
 @dataclass(slots=True)
 class Trace:
     """When a request came, when it got text, and how many tokens that was."""
@@ -57,6 +84,7 @@ class Trace:
 def compare_requests(options: Options) -> None:
     """Compare throughput and waiting times for 1, 4 and 16 requests."""
     threads, tokens = options.threads or 2, options.tokens or TOKENS
+    by_processor = threads == 1 and sys.platform == "linux"
     for count in REQUESTS:
         print_head(f"{count} requests", "scheduler", "llama-server", "ratio")
 
@@ -65,9 +93,11 @@ def compare_requests(options: Options) -> None:
             loaded = load(smollm2(), loading, never)
             with loaded.model:
                 prompts = [_prompt(loaded, number) for number in range(count)]
-                ours = _figures(scheduled(loaded, prompts, tokens))
-            with _server(options.llama_bin, count, threads) as url:
-                theirs = _figures(served(url, prompts, tokens))
+                clock = Clock(os.getpid() if by_processor else None)
+                ours = _figures(scheduled(loaded, prompts, tokens, clock))
+            with _server(options.llama_bin, count, threads) as (url, process):
+                clock = Clock(process if by_processor else None)
+                theirs = _figures(served(url, prompts, tokens, clock))
             return (*ours, *theirs)
 
         values = medians(options.rounds, measure, warm_up=False)
@@ -108,38 +138,37 @@ def _prompt(loaded: LoadedModel, number: int) -> TokenisedPrompt:
 
 
 def scheduled(
-    loaded: LoadedModel, prompts: Sequence[TokenisedPrompt], tokens: int
+    loaded: LoadedModel, prompts: Sequence[TokenisedPrompt], tokens: int, clock: Clock
 ) -> Sequence[Trace]:
     """Let a scheduler reply to requests as they come."""
-    start = time.perf_counter()
-    traces = [Trace(start + number * INTERVAL) for number in range(len(prompts))]
+    traces = [Trace(number * INTERVAL) for number in range(len(prompts))]
     with Scheduler(loaded) as scheduler:
         added = 0
         while added < len(prompts) or scheduler.busy:
-            while added < len(prompts) and traces[added].asked <= time.perf_counter():
+            while added < len(prompts) and traces[added].asked <= clock.now():
                 settings = ReplySettings(SamplerSettings(seed=added), max_tokens=tokens)
                 scheduler.add(prompts[added], settings, Control())
                 added += 1
             if not scheduler.busy:
-                time.sleep(0.001)
+                clock.wait(traces[added].asked, idle=True)
             for number, happening in scheduler.step():
                 trace = traces[number - 1]
                 if isinstance(happening, ThinkingDelta | AnswerDelta):
-                    trace.times.append(time.perf_counter())
+                    trace.times.append(clock.now())
                 elif isinstance(happening, Finished):
                     usage = happening.usage
                     trace.tokens = usage.thinking_tokens + usage.answer_tokens
     return traces
 
 
-def served(url: str, prompts: Sequence[TokenisedPrompt], tokens: int) -> Sequence[Trace]:
+def served(
+    url: str, prompts: Sequence[TokenisedPrompt], tokens: int, clock: Clock
+) -> Sequence[Trace]:
     """Let llama-server reply to the same requests, each with a connection of its own."""
-    start = time.perf_counter()
-    traces = [Trace(start + number * INTERVAL) for number in range(len(prompts))]
+    traces = [Trace(number * INTERVAL) for number in range(len(prompts))]
 
     def ask(number: int) -> None:
         trace = traces[number]
-        time.sleep(max(0.0, trace.asked - time.perf_counter()))
         body = {
             "prompt": list(prompts[number].tokens),
             "n_predict": tokens,
@@ -152,20 +181,19 @@ def served(url: str, prompts: Sequence[TokenisedPrompt], tokens: int) -> Sequenc
         }
         for event in _events(f"{url}/completion", body):
             if event.get("content"):
-                trace.times.append(time.perf_counter())
+                trace.times.append(clock.now())
             if event.get("stop"):
                 trace.tokens = event["tokens_predicted"]  # type: ignore[assignment]
 
-    _together(ask, len(prompts))
-    return traces
-
-
-def _together(ask: Callable[[int], None], count: int) -> None:
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
+    for number, trace in enumerate(traces):
+        while clock.now() < trace.asked:
+            clock.wait(trace.asked, idle=not any(thread.is_alive() for thread in threads))
+        threads.append(threading.Thread(target=ask, args=(number,)))
+        threads[-1].start()
     for thread in threads:
         thread.join()
+    return traces
 
 
 def _events(url: str, body: object) -> Iterator[dict[str, object]]:
@@ -177,8 +205,8 @@ def _events(url: str, body: object) -> Iterator[dict[str, object]]:
 
 
 @contextmanager
-def _server(folder: Path, slots: int, threads: int) -> Iterator[str]:
-    """Run llama-server on a free port of loopback, and yield its address."""
+def _server(folder: Path, slots: int, threads: int) -> Iterator[tuple[str, int]]:
+    """Run llama-server on a free port of loopback; yield its address and process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -195,7 +223,7 @@ def _server(folder: Path, slots: int, threads: int) -> Iterator[str]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(f"{url}/health", process)
-            yield url
+            yield url, process.pid
         finally:
             process.kill()
 
