@@ -55,6 +55,8 @@ from r1local.warm.runner import Runner
 
 #: Bytes that wait for a program that doesn't read; it gets no more, since others would wait too.
 _MOST_UNREAD = 64 * 2**20
+#: Tokens that no context window has.
+_MOST_CONTEXT = 2**31
 #: Seconds for which a new engine waits for the first program.
 _FIRST_WAIT_S = 30.0
 #: Prompts of a program that are kept as they were prepared: it sizes them, and then asks them.
@@ -328,6 +330,8 @@ class _Connection:
 
     def _larger(self, message: Message) -> None:
         least = int(message["least"])
+        if least > _MOST_CONTEXT:  # looking for one that is large enough would never end
+            raise ValueError("no context is that large")
 
         async def larger() -> Message:
             found = self._runner.call(lambda engine: engine.larger(lambda tokens: tokens >= least))
