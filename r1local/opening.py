@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1local.config.paths import engines_folder
 from r1local.config.preferences import Settings, value_in
@@ -13,6 +13,9 @@ from r1local.errors import WarmEngineError
 from r1local.events.reply import Notice
 from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
+
+if TYPE_CHECKING:  # a model that is loaded here needs no other process
+    from r1local.warm.places import Place
 
 #: Whether memory holds a model as it should run, with less context or slower, or not at all.
 Room: TypeAlias = Literal["enough", "less", "none"]
@@ -73,6 +76,18 @@ def room_for(selected: Selected, settings: Settings, *, at_once: int = 1) -> Roo
     if made.refusal or made.kind == "no":
         return "none"
     return "less" if made.notices else "enough"
+
+
+def place_in_memory(selected: Selected, settings: Settings) -> "Place":
+    """Return where `open_engine` finds such an engine if another process has it in memory.
+
+    Raises:
+        WarmEngineError: there can't be any.
+    """
+    from r1local.warm.places import place_for
+    from r1local.warm.starting import key_of, plain_settings
+
+    return place_for(key_of(selected.path, plain_settings(settings)))
 
 
 def show_log(show: Callable[[str], None] | None) -> None:

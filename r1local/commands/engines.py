@@ -49,13 +49,14 @@ def stop_engines(model: str | None, *, every: bool) -> int:
         # Those that don't answer, or are of another version, too.
         ended = [stop(place) for place in places()]
         print_notice(err, f"stopped {sum(ended)} of {len(ended)}" if ended else "there was none")
+        if not all(ended):
+            print_notice(err, "what is left may be in use by r1local serve: see r1local ps")
         return EXIT_OK if all(ended) else EXIT_ERROR
     failed = False
     for place, status in _meant(model):
         stopped = stop(place)
         failed = failed or not stopped
-        told = f"stopped {status.model}: {memory_size(status.memory)}"
-        print_notice(err, told if stopped else f"{status.model} (process {status.pid}) won't end")
+        print_notice(err, _told(status) if stopped else _told_why_not(status))
     return EXIT_ERROR if failed else EXIT_OK
 
 
@@ -79,11 +80,25 @@ def _is(status: Status, model: str) -> bool:
     return model.lower() == status.model.lower() or Path(model).absolute() == Path(status.path)
 
 
+def _told(status: Status) -> str:
+    if status.of_server:
+        return f"unloaded {status.model} from r1local serve (process {status.pid}), which goes on"
+    return f"stopped {status.model}: {memory_size(status.memory)}"
+
+
+def _told_why_not(status: Status) -> str:
+    if status.of_server:
+        told = f"r1local serve needs {status.model} for a request"
+        return f"{told}: ask again, or end the server with: kill {status.pid}"
+    return f"{status.model} (process {status.pid}) won't end"
+
+
 def _columns(found: Sequence[Status]) -> list[Column]:
     return [
         Column("MODEL", [each.model for each in found], 9),
         Column("MEMORY", [memory_size(each.memory) for each in found], 7, right=True),
         Column("STATE", [each.state for each in found], 6),
+        Column("KEPT BY", ["serve" if each.of_server else "itself" for each in found], 1),
         Column("CLIENTS", [str(each.clients) for each in found], 5, right=True),
         Column("IDLE SINCE", [_clock(each.idle_since) for each in found], 3),
         Column("UNTIL", [_clock(each.until) for each in found], 4),
@@ -109,6 +124,7 @@ def _facts(status: Status) -> dict[str, Any]:
         "context_window": status.context_window,
         "at_once": status.at_once,
         "pid": status.pid,
+        "of_serve": status.of_server,
         "r1local": status.versions.r1local,
         "llama_cpp_python": status.versions.llama_cpp,
     }

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from r1local.conversation import Conversation
@@ -15,6 +17,7 @@ from r1local.endpoints.wire import (
     schema_options,
     thinking_options,
 )
+from r1local.errors import R1LocalError
 from r1local.replies.engine import Begun
 from r1local.replies.settings import ReplySettings, is_by_default
 from r1local.thinking.dialects import Dialect
@@ -133,6 +136,16 @@ class Asking:
                 body = {**self._options, **self._thinking, **self._schema}
                 body["continue_final_message"] = True
                 return self._chat({**body, "messages": [*messages(self.conversation), last]})
+
+    def end_thought(self, called: str) -> None:
+        """Have the server end the thought of a reply, by its id, without waiting for that."""
+        body = {"id": called, "action": "reasoning_end"}
+
+        def tell() -> None:
+            with suppress(R1LocalError, RuntimeError):  # the reply may have ended, and all with it
+                self.client.ask(f"{self.found.api}/chat/completions/control", body)
+
+        Thread(target=tell, daemon=True).start()
 
     def _chat(self, body: dict[str, Any]) -> Call:
         return Call(f"{self.found.api}/chat/completions", body)

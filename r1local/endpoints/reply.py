@@ -83,7 +83,7 @@ class RemoteReply:
         self._spent = piece.spent or self._spent
         events: list[Event] = []
         if (piece.thinking or piece.text) and not self.done:
-            self._obey()
+            self._obey(piece.id)
             self._first = self._first or monotonic()
             if closed_for := self._closes(piece.thinking or piece.text):
                 return self._close(closed_for)
@@ -129,10 +129,14 @@ class RemoteReply:
         room -= self._closing_tokens
         return ThoughtLimits(budget=budget, room=room, least=0, most_waits=0, mend_blank=False)
 
-    def _obey(self) -> None:
+    def _obey(self, called: str) -> None:
         while command := self.control.next_command():
-            if command == "answer now" and self._limits and not self.tokens["answer"]:
+            if command != "answer now" or self.tokens["answer"]:
+                continue
+            if self._limits:
                 self._limits.answer_now()
+            elif self.asking.found.server.controls:
+                self.asking.end_thought(called)
 
     def _closes(self, following: str) -> ClosedFor | None:
         """Return why the thought has to be closed before a text, or None if it doesn't."""

@@ -30,6 +30,7 @@ class Server:
         continuing: how it goes on with a reply, if it does.
         many: makes several replies for one request, with `n`.
         switch: can be told not to think, by a field.
+        controls: ends the thought of a reply that is being written, if told so by its id.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Server:
     continuing: Continuing | None = None
     many: bool = False
     switch: bool = False
+    controls: bool = False
 
     @property
     def closes(self) -> bool:
@@ -60,7 +62,7 @@ class Server:
             efforts=True,
             min_think=False,
             no_think=self.closes or self.switch,
-            answer_now=self.closes,
+            answer_now=self.closes or self.controls,
             think_more=False,
             seeds=self.seeds,
             sampler=self.sampler,
@@ -88,6 +90,7 @@ _ALL = (
         continuing="open parts",
         many=True,
         switch=True,
+        controls=True,
     ),
     Server("lm-studio", sampler=_PLAIN | {"top-k"}),
     # Its reasoner ignores the parameters of sampling (api-docs.deepseek.com).

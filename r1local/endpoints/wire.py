@@ -49,6 +49,7 @@ class Piece:
         reason: why the reply ended, if it did.
         spent: tokens so far; the last one counts.
         error: what the server says has gone wrong.
+        id: what the server calls the request's replies, if it says so.
     """
 
     index: int = 0
@@ -57,6 +58,7 @@ class Piece:
     reason: FinishReason | None = None
     spent: Spent | None = None
     error: object = None
+    id: str = ""
 
 
 def effort_of(budget: int | None) -> str | None:
@@ -162,14 +164,14 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
         yield _of_ollama(message)
         return
     spent = _spent(message.get("usage"))
-    choices = message.get("choices") or []
+    choices, called = message.get("choices") or [], _clean(message.get("id"))
     for choice in choices:
         delta = choice if form == "text" else choice.get("delta") or {}
         text = delta.get("text") if form == "text" else delta.get("content")
         thinking = delta.get("reasoning_content") or delta.get("reasoning")
         index = choice.get("index") or 0
         reason = _reason(choice.get("finish_reason"))
-        yield Piece(int(index), _clean(thinking), _clean(text), reason, spent)
+        yield Piece(int(index), _clean(thinking), _clean(text), reason, spent, id=called)
     if not choices and spent:
         yield Piece(spent=spent)
 

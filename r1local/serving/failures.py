@@ -66,6 +66,15 @@ class TooSlow(RequestError):
     status, code = 408, "timeout"
 
 
+class ClientLeft(RequestError):
+    """The client left within its request; for the log, with nginx's status for it."""
+
+    status, code = 499, "client_left"
+
+    def __init__(self) -> None:
+        super().__init__("the client left within its request", "ask again")
+
+
 class TooLarge(RequestError):
     """The body of the request is too large."""
 

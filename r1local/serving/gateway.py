@@ -59,6 +59,10 @@ class Gateway:
         return {
             "r1local_replies_in_progress": ("Replies that are written or wait.", self._taken),
             "r1local_models_loaded": ("Models in memory.", len(self.models.loaded)),
+            "r1local_commands": (
+                "This user's own commands that have a model open.",
+                sum(len(each.door.clients) for each in self.models.loaded.values() if each.door),
+            ),
         }
 
     @asynccontextmanager
@@ -180,7 +184,8 @@ class Replies:
             part.notices += notices
             listener = partial(self._mailbox.put, number)
             own = replace(settings, sampler=first.later(number))
-            await asyncio.wrap_future(runner.reply(prompt, own, part.control, listener))
+            taken = runner.reply(lambda _: prompt, own, part.control, listener)
+            await asyncio.wrap_future(taken)
 
     def cancel(self) -> None:
         """End the replies between two tokens."""

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from r1local.errors import R1LocalError
 from r1local.serving import ollama, openai
-from r1local.serving.connection import ClientGone
 from r1local.serving.failures import (
     Forbidden,
     NotAuthorized,
@@ -138,8 +137,6 @@ class Guard:
             await self._pass_on(scope, receive, answer)
         except R1LocalError as error:
             await self._fail(scope, receive, answer, error_response(scope["path"], error))
-        except ClientGone:
-            pass  # nobody is there to be told
         except Exception as error:
             self._log("bug", kind=type(error).__name__, at=_place(error))
             await self._fail(scope, receive, answer, error_response(scope["path"], ServerBug()))

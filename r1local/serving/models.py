@@ -2,25 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from r1local.config.paths import user_models
 from r1local.config.preferences import Setting, Settings, settings_in_force, value_in
-from r1local.errors import LoadingCancelled, UnknownModel
+from r1local.errors import LoadingCancelled, UnknownModel, WarmEngineError
 from r1local.models.catalog import load_catalog
 from r1local.models.references import PathReference, parse_reference
 from r1local.models.selection import Selected, select
 from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
-from r1local.opening import open_engine, room_for
+from r1local.opening import open_engine, place_in_memory, room_for
+from r1local.replies.runner import Runner
+from r1local.serving.door import Door, open_door
 from r1local.serving.failures import Unavailable
 from r1local.serving.log import Log
-from r1local.serving.runner import Runner
+from r1local.warm.kept import stop_unused
+from r1local.warm.places import Place
 
 #: Seconds that a model stays loaded after its last reply, as Ollama's do.
 KEEP_ALIVE = 300.0
@@ -28,6 +31,7 @@ KEEP_ALIVE = 300.0
 _FIRST_WAIT_S = 5.0
 #: Names of models that needn't be looked up again.
 _MOST_NAMES = 1_000
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -39,8 +43,11 @@ class Loaded:
         settings: what is set for it.
         runner: the thread that uses its engine.
         keep_alive: seconds for which it stays when nobody uses it.
-        users: how many requests use it now; while there are any, it isn't unloaded.
+        users: how many requests use it now; this user's commands count as one. While there are
+            any, it isn't unloaded.
         idle_since: when the last one ended, in seconds since the epoch.
+        door: who of this user's commands has it open, if they can.
+        closing: closes the door.
     """
 
     selected: Selected
@@ -50,6 +57,8 @@ class Loaded:
     users: int = 0
     idle_since: float = field(default_factory=time.time)
     timer: asyncio.TimerHandle | None = None
+    door: Door | None = None
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def name(self) -> str:
@@ -65,8 +74,7 @@ class Loaded:
 class Models:
     """The set of loaded models, of one event loop. Close it in the end.
 
-    Whoever shares an engine by another door takes it from here: `using` pins a model, and
-    `loaded` has all of them.
+    Each of them has a door for this user's commands, so that a model is in memory once.
 
     Args:
         default: the reference of the model for requests that name none; None means the best one.
@@ -158,9 +166,7 @@ class Models:
     async def _pinned(self, selected: Selected) -> Loaded:
         while (loaded := self.loaded.get(_key(selected))) is None:
             # Who asked may leave in the meantime; the model is loaded all the same.
-            loading = asyncio.ensure_future(self._ensure(selected))
-            loading.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await asyncio.shield(loading)
+            await asyncio.shield(_in_background(self._ensure(selected)))
         self._pin(loaded)
         return loaded
 
@@ -188,11 +194,11 @@ class Models:
         loaded.timer = loop.call_later(seconds, self._expire, loaded.selected)
 
     def _expire(self, selected: Selected) -> None:
-        task = asyncio.ensure_future(self.unload(selected))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        _in_background(self.unload(selected))
 
     async def _load(self, selected: Selected) -> Loaded:
         settings = await asyncio.to_thread(settings_in_force, self._given, selected.preferred)
+        place = await asyncio.to_thread(self._place, selected, settings)
         await self._make_room(selected, settings)
         own = {**settings, "no-daemon": Setting(True, "serve")}  # this is the process that keeps it
         opening = partial(open_engine, selected, own, self._cancelled, at_once=self.at_once)
@@ -203,11 +209,46 @@ class Models:
             raise Unavailable("the server is stopping", "ask again when it runs") from None
         keep_alive = value_in(settings, "keep-alive") if "keep-alive" in settings else KEEP_ALIVE
         loaded = Loaded(selected, settings, Runner(engine), keep_alive or 0.0)
+        loaded.runner.start()
         self.loaded[_key(selected)] = loaded
         self._log("loaded", model=loaded.name, seconds=round(time.monotonic() - started, 3))
         for notice in engine.notices:
             self._log("notice", model=loaded.name, message=notice.message)
+        if place:
+            await self._open_door(loaded, place)
         return loaded
+
+    def _place(self, selected: Selected, settings: Settings) -> Place | None:
+        """Return where commands find the model, which no idle process has in memory any more."""
+        try:
+            place = place_in_memory(selected, settings)
+            stop_unused(place)
+        except WarmEngineError as error:
+            self._log("not shared", model=selected.name, message=error.message)
+            return None
+        return place
+
+    async def _open_door(self, loaded: Loaded, place: Place) -> None:
+        def use(begins: bool) -> None:
+            self._pin(loaded) if begins else self._release(loaded)
+
+        def unload() -> None:
+            _in_background(self._unload_unneeded(loaded))
+
+        door = Door(loaded.name, loaded.selected.path, use, lambda: loaded.users, unload)
+        try:
+            await loaded.closing.enter_async_context(open_door(place, door, loaded.runner))
+        except (WarmEngineError, OSError) as error:
+            self._log("not shared", model=loaded.name, message=str(error))
+        else:
+            loaded.door = door
+
+    async def _unload_unneeded(self, loaded: Loaded) -> None:
+        """Unload a model that at most commands use, who find another way."""
+        async with self._changing:
+            is_loaded = self.loaded.get(_key(loaded.selected)) is loaded
+            if is_loaded and not (loaded.door and loaded.door.needed):
+                await self._unload(loaded)
 
     async def _make_room(self, selected: Selected, settings: Settings) -> None:
         """Unload models that nobody uses, the longest idle first, until this one has room."""
@@ -228,6 +269,7 @@ class Models:
         del self.loaded[_key(loaded.selected)]
         if loaded.timer:
             loaded.timer.cancel()
+        await loaded.closing.aclose()
         await asyncio.to_thread(loaded.runner.close)
         self._log("unloaded", model=loaded.name)
 
@@ -246,6 +288,13 @@ class Models:
             # Whether a file exists isn't a request's to know.
             raise UnknownModel(f"no model is called {name!r}", "see /v1/models")
         return select(name, catalog)
+
+
+def _in_background(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    """Do something that goes on when nobody waits for it any more."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 def _key(selected: Selected) -> Path:

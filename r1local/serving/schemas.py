@@ -33,7 +33,8 @@ NAME: JSON = {"type": "string", "maxLength": 512}
 TOKENS: JSON = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 BUDGET: JSON = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 STOP: JSON = {"type": "string", "minLength": 1, "maxLength": 256}
-STOPS: JSON = {"anyOf": [STOP, {"type": "array", "maxItems": MOST_STOPS, "items": STOP}]}
+#: No `anyOf` here: that would look at all items before it says that there are too many.
+STOPS: JSON = {**STOP, "type": ["string", "array"], "maxItems": MOST_STOPS, "items": STOP}
 DRAWING: JSON = {
     "temperature": {"type": "number", "minimum": 0},
     "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
@@ -50,7 +51,7 @@ MESSAGE: JSON = {
     "type": "object",
     "properties": {
         "role": {"enum": ["system", "developer", "user", "assistant"]},
-        "content": {"anyOf": [TEXT, {"type": "array", "items": _PART}]},
+        "content": {"type": ["string", "array"], "items": _PART},
         "reasoning_content": TEXT,
         "reasoning": TEXT,
         "name": TEXT,
@@ -109,7 +110,7 @@ COMPLETION: JSON = {
     "type": "object",
     "properties": {
         **_OF_REPLIES,
-        "prompt": {"anyOf": [TEXT, {"type": "array", "minItems": 1, "maxItems": 1, "items": TEXT}]},
+        "prompt": {"type": ["string", "array"], "minItems": 1, "maxItems": 1, "items": TEXT},
     },
     "required": ["prompt"],
 }

@@ -120,18 +120,21 @@ class _Server(uvicorn.Server):
 
 
 class _ToLog(logging.Handler):
-    """Hands the HTTP library's warnings on: their kind, as their text may quote requests."""
+    """Hands a library's warnings on: their kind, as their text may quote requests."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, event: str) -> None:
         super().__init__(logging.WARNING)
         self._log = log
+        self._event = event
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        self._log("http", level=record.levelname.lower(), message=str(record.msg)[:200], kind=kind)
+        level, message = record.levelname.lower(), str(record.msg)[:200]
+        self._log(self._event, level=level, message=message, kind=kind)
 
 
 def _log_to(log: Log) -> None:
-    logger = logging.getLogger("uvicorn")
-    logger.handlers, logger.propagate = [_ToLog(log)], False
+    for name, event in (("uvicorn", "http"), ("r1local.warm", "socket")):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [_ToLog(log, event)], False

@@ -8,8 +8,8 @@ from r1local.events.reply import Finished, Notice
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.engine import Begun, Happening, ManyReplies, PreparedPrompt
+from r1local.replies.runner import Runner
 from r1local.replies.settings import ReplySettings
-from r1local.serving.runner import Runner
 
 
 class SharedReplier:
@@ -67,7 +67,8 @@ class _Share:
         """Ask for another reply."""
         self._added = number = self._added + 1
         withdrawable = self._withdrawn[number] = _Withdrawable(control)
-        self._runner.reply(prompt, settings, withdrawable, self._listener(number)).result()
+        listener = self._listener(number)
+        self._runner.reply(lambda _: prompt, settings, withdrawable, listener).result()
         return number
 
     def step(self) -> list[tuple[int, Happening]]:

@@ -53,6 +53,7 @@ class Connection:
         self._numbers = count(1)
         self._buffer = bytearray()
         self._lines: list[bytes] = []
+        self._of_server = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(_PATIENCE_S)
@@ -69,12 +70,12 @@ class Connection:
             EngineGone: the engine has gone.
             WarmEngineError: it doesn't say anything.
         """
-        greeting = self.receive(_PATIENCE_S)
-        if greeting is None:
+        message = self.receive(_PATIENCE_S)
+        if message is None:
             raise WarmEngineError(
                 f"the engine's process {self._pid} doesn't answer", "type: r1local stop --all"
             )
-        return read_or_gone(Greeting, greeting)
+        return read_or_gone(Greeting, message)
 
     def close(self) -> None:
         """Leave the engine."""
@@ -114,9 +115,11 @@ class Connection:
             if left < 0 or not self._fill(max(left, 0.001)):
                 return None
         try:
-            return decode(self._lines.pop(0))
+            message = decode(self._lines.pop(0))
         except ValueError as error:
             raise EngineGone from error
+        self._of_server = self._of_server or message.get("of_server") is True  # it greets
+        return message
 
     @property
     def pending(self) -> bool:
@@ -155,30 +158,43 @@ class Connection:
         return read_or_gone(Status, self.answer(number, lambda: False, _PATIENCE_S)["status"])
 
     def stop(self) -> bool:
-        """Have the engine's process end, whatever its version and state; return whether it did."""
+        """Have the engine's process end, whatever its version and state; return whether it did.
+
+        A server isn't ended: it gives the engine up, unless it needs it.
+        """
         with suppress(EngineGone):
             self.ask("stop")
         for number, seconds in ((signal.SIGTERM, _PATIENCE_S), (signal.SIGKILL, _LAST_WORDS_S)):
             if self._ends(seconds):
                 return True
+            if self._of_server:
+                return False
             if self._pid:
                 with suppress(OSError):  # it has just ended
                     os.kill(self._pid, number)
         return self._ends(_PATIENCE_S)
 
-    def leave(self) -> None:
-        """Have the engine's process end if no other program has it open, and wait for that."""
+    def leave(self) -> bool:
+        """Have the engine's process end if no other program has it open, and wait for that.
+
+        Returns:
+            Whether it does, as far as it says.
+        """
         with suppress(EngineGone):
             number = self.ask("stop", unless_open=True)
-            if self.answer(number, lambda: False, _PATIENCE_S)["stops"]:
-                self._ends(TIME_TO_END_S)
+            if not self.answer(number, lambda: False, _PATIENCE_S)["stops"]:
+                return False
+            self._ends(TIME_TO_END_S)
+        return True
 
     def _ends(self, seconds: float) -> bool:
-        """Return whether the engine's process ends its side in so many seconds."""
+        """Return whether the engine's process ends its side so soon; it may refuse."""
         deadline = time.monotonic() + seconds
         with suppress(EngineGone):
             while time.monotonic() < deadline:
-                self.receive(deadline - time.monotonic())
+                message = self.receive(deadline - time.monotonic())
+                if message and message.get("stops") is False:
+                    break
             return False
         return True
 

@@ -24,7 +24,7 @@ def kept_engines() -> list[tuple[Place, Status]]:
 
 
 def stop(place: Place) -> bool:
-    """End the process that has an engine; return whether there is none any more."""
+    """End the process that has an engine, or have a server unload it; return whether it's gone."""
     with connected(place) as connection:
         return connection is None or connection.stop()
 

@@ -11,7 +11,7 @@ The engine greets with its versions and the number of its process. Then come mes
 | `cancel`, `steer`: of that id | |
 | `larger`: tokens of context that are needed | `context`, or null |
 | `status` | `status` |
-| `stop` | its end |
+| `stop` | `stops`: whether it does; then its end |
 
 Both ends are of the same version of r1local, so that dataclasses go as their fields.
 """
@@ -76,10 +76,15 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The first message at a socket: who answers there."""
+    """The first message at a socket: who answers there.
+
+    Args:
+        of_server: it is a server, which gives up an engine and doesn't end by that.
+    """
 
     versions: Versions
     pid: int
+    of_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ class Status:
         details: how and where the model runs.
         context_window: most tokens of prompt and reply together.
         at_once: the number of replies that it makes at the same time.
+        of_server: its process is a server.
     """
 
     model: str
@@ -130,6 +136,7 @@ class Status:
     details: str = ""
     context_window: int | None = None
     at_once: int = 0
+    of_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)

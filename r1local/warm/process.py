@@ -22,6 +22,8 @@ from r1local.errors import LoadingCancelled, R1LocalError, WarmEngineError
 from r1local.warm.places import Place, lock
 from r1local.warm.task import READY, TAKEN, Task
 
+#: Seconds that the engine has to close.
+_TIME_TO_CLOSE_S = 2.0
 _log = logging.getLogger("r1local.warm")
 
 
@@ -65,7 +67,8 @@ def _leave_terminal(place: Place) -> int:
 
 
 async def _keep(task: Task, place: Place, ready: int) -> None:
-    from r1local.warm.server import Host, sharing
+    from r1local.warm.host import Host
+    from r1local.warm.server import sharing
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -78,13 +81,11 @@ async def _keep(task: Task, place: Place, ready: int) -> None:
         os.write(ready, READY)
         os.close(ready)
         cancelled: Callable[[], bool] = lambda: stopped.is_set() or host.abandoned  # noqa: E731
-        thread = Thread(target=_use, args=(task, place, host, cancelled, loop), daemon=True)
-        thread.start()
+        Thread(target=_use, args=(task, place, host, cancelled, loop), daemon=True).start()
         await stopped.wait()
         _log.info("ends")
     if host.runner:
-        host.runner.close()
-        await asyncio.to_thread(thread.join, 2)
+        await asyncio.to_thread(host.runner.close, _TIME_TO_CLOSE_S)
 
 
 def _use(
@@ -95,8 +96,8 @@ def _use(
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Load the engine, and use it for all who ask until it is to go."""
+    from r1local.replies.runner import Runner
     from r1local.warm.loading import load
-    from r1local.warm.runner import Runner
 
     try:
         engine = load(task, place, cancelled)

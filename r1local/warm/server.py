@@ -13,26 +13,26 @@ A process that has engines of its own shares one of them like this, in its event
 
 `run` and `chat` then find it for the same file and settings of loading, and `ps` lists it. It
 stays for as long as it is shared; `on_stop` is called when `r1local stop` asks it to go. What the
-process itself wants of the engine it asks the runner, too.
+process itself wants of the engine it asks the runner, too. `serving.door` is such a place.
 """
 
 import asyncio
 import logging
 import os
-import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from r1local.errors import InferenceError, R1LocalError, WarmEngineError
 from r1local.events.reply import Finished
-from r1local.machine.hardware import resident_memory
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.engine import Engine, Happening, PreparedPrompt
+from r1local.replies.runner import Listener, Runner
 from r1local.replies.settings import ReplySettings
+from r1local.warm.host import Host
 from r1local.warm.messages import (
     LONGEST,
     Greeting,
@@ -40,129 +40,23 @@ from r1local.warm.messages import (
     Opened,
     PromptFacts,
     Question,
-    State,
-    Status,
     decode,
     encode,
-    our_versions,
     plain,
     plain_error,
     plain_happening,
     read,
 )
 from r1local.warm.places import Place, check_peer
-from r1local.warm.runner import Runner
 
 #: Bytes that wait for a program that doesn't read; it gets no more, since others would wait too.
 _MOST_UNREAD = 64 * 2**20
 #: Tokens that no context window has.
 _MOST_CONTEXT = 2**31
-#: Seconds for which a new engine waits for the first program.
-_FIRST_WAIT_S = 30.0
 #: Prompts of a program that are kept as they were prepared: it sizes them, and then asks them.
 _PROMPTS_KEPT = 4
 _log = logging.getLogger(__name__)
 _Asked: TypeAlias = Callable[["_Connection", Message], None]
-
-
-class Host:
-    """An engine that programs share, and those that have it open. It belongs to one event loop.
-
-    Args:
-        model: the model's name, for people.
-        path: its file.
-        on_stop: called when the engine is asked to go, or when its time is up; once.
-        keep_alive: seconds for which it stays without a program, or None for ever.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        path: Path,
-        on_stop: Callable[[], None] = lambda: None,
-        keep_alive: float | None = None,
-    ) -> None:
-        self.model = model
-        self.path = path
-        self.keep_alive = keep_alive
-        self.connections: set[_Connection] = set()
-        self.versions = our_versions()
-        self.outcome: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
-        # Nobody may be there to hear why loading failed.
-        self.outcome.add_done_callback(lambda each: each.cancelled() or each.exception())
-        self._on_stop: Callable[[], None] | None = on_stop
-        self._wanted = False
-        self._idle_since: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self.watch()
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether every program that waited for the engine has gone before it was loaded."""
-        return self._wanted and not self.clients
-
-    @property
-    def clients(self) -> "list[_Connection]":
-        """The programs that have the engine open."""
-        return [each for each in self.connections if each.client]
-
-    def open(self, runner: Runner) -> None:
-        """Let programs ask the engine, which is loaded now."""
-        if not self.outcome.done():
-            self.outcome.set_result(runner)
-
-    def fail(self, error: Exception) -> None:
-        """Tell programs why the engine can't be loaded, and go."""
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
-        asyncio.get_running_loop().call_later(0.2, self.stop)
-
-    def stop(self) -> None:
-        """Ask whoever has the engine to go."""
-        if on_stop := self._on_stop:
-            self._on_stop = None
-            on_stop()
-
-    def watch(self) -> None:
-        """Note whether a program has the engine open; without one, its time runs."""
-        if self.clients:
-            self._wanted, self._idle_since = True, None
-            if self._timer:
-                self._timer.cancel()
-                self._timer = None
-        elif self._idle_since is None:
-            self._idle_since = time.time()
-            if self.keep_alive is not None:
-                # Whoever had it started may still be on the way.
-                seconds = self.keep_alive if self._wanted else max(self.keep_alive, _FIRST_WAIT_S)
-                self._timer = asyncio.get_running_loop().call_later(seconds, self.stop)
-
-    def status(self) -> Status:
-        """Return how the engine stands."""
-        idle, stays, runner = self._idle_since, self.keep_alive, self.runner
-        engine = runner.engine if runner else None
-        busy = runner is not None and runner.replying
-        loaded: State = "replying" if busy else "idle" if idle else "open"
-        return Status(
-            model=self.model,
-            path=str(self.path),
-            versions=self.versions,
-            pid=os.getpid(),
-            state=loaded if engine else "loading",
-            clients=len(self.clients),
-            memory=resident_memory(),
-            idle_since=idle,
-            until=idle + stays if idle is not None and stays is not None else None,
-            details=engine.details if engine else "",
-            context_window=engine.context_window if engine else None,
-            at_once=engine.at_once if engine else 0,
-        )
-
-    @property
-    def runner(self) -> Runner | None:
-        """The engine's user, once it is loaded."""
-        done = self.outcome.done() and not self.outcome.cancelled()
-        return self.outcome.result() if done and not self.outcome.exception() else None
 
 
 @asynccontextmanager
@@ -217,7 +111,7 @@ class _Connection:
             return
         host.connections.add(self)
         try:
-            self.send(plain(Greeting(host.versions, os.getpid())))
+            self.send(plain(Greeting(host.versions, os.getpid(), host.of_server)))
             while line := await reader.readline():
                 self._handle(decode(line))
         except (ValueError, KeyError) as error:
@@ -312,7 +206,8 @@ class _Connection:
             self._loop.call_soon_threadsafe(self._tell, number, happening)
 
         prepare = partial(self._prompt, read(Question, message["prompt"]))
-        self._runner.reply(prepare, settings, control, listener)
+        taken = self._runner.reply(prepare, settings, control, listener)
+        taken.add_done_callback(partial(_tell_refusal, listener))
 
     def _tell(self, number: int, happening: Happening) -> None:
         self.send({"id": number, **plain_happening(happening)})
@@ -344,15 +239,11 @@ class _Connection:
 
     def _stop(self, message: Message) -> None:
         """Have the host stop; unless others have the engine open, if that was said."""
-        stops = not (message.get("unless_open") and self._others)
+        others = any(each is not self for each in self._host.clients)
+        unless_open = bool(message.get("unless_open"))
+        stops = self._host.asked_to_stop(unless_open=unless_open, others=others)
+        _log.info("asked to stop%s", "" if stops else ", and stays")
         self.send({"id": message["id"], "stops": stops})
-        if stops:
-            _log.info("asked to stop")
-            self._host.stop()
-
-    @property
-    def _others(self) -> int:
-        return sum(each is not self for each in self._host.clients)
 
     @property
     def _runner(self) -> Runner:
@@ -384,6 +275,12 @@ _ASKED: dict[str, _Asked] = {
 }
 
 
+def _tell_refusal(listener: Listener, taken: "Future[int]") -> None:
+    """Tell why a reply wasn't taken on, if it wasn't."""
+    if error := taken.exception():
+        listener(error if isinstance(error, R1LocalError) else _bug(error))
+
+
 def _steer(control: Control, command: SteeringCommand) -> None:
     if command == "answer now":
         control.answer_now()
@@ -391,7 +288,7 @@ def _steer(control: Control, command: SteeringCommand) -> None:
         control.think_more()
 
 
-def _bug(error: Exception) -> InferenceError:
+def _bug(error: BaseException) -> InferenceError:
     return InferenceError(
         f"the engine has a bug: {type(error).__name__}", "leave it out with --no-daemon"
     )

@@ -104,7 +104,8 @@ def key_of(path: Path, settings: Mapping[str, Any]) -> str:
 def find(wanted: Wanted, cancelled: Callable[[], bool]) -> Found:
     """Return the engine that is wanted, after starting it if need be.
 
-    An idle engine of another version, or with room for too few replies, is replaced.
+    An idle engine of another version, or with room for too few replies, is replaced, unless it is
+    a server's.
 
     Raises:
         NoneKept: there is none, and none is to be started.
@@ -124,9 +125,9 @@ def find(wanted: Wanted, cancelled: Callable[[], bool]) -> Found:
                 replaced = versions
                 continue
             opened = _open(connection, wanted, cancelled)
-            if wanted.keep_alive is None or _enough(opened, wanted):
+            fits = wanted.keep_alive is None or _enough(opened, wanted)
+            if fits or not connection.leave():
                 return Found(connection, opened, replaced)
-            connection.leave()
         except EngineGone:
             pass  # its time was just up, or its process was killed
         except BaseException:

@@ -178,10 +178,10 @@ def test_errors_can_be_sent_to_another_process() -> None:
 
 def test_several_threads_may_load_the_first_model_at_once(scripted: Scripted) -> None:
     code = f"""
-import threading, r1local
+import sys, threading, r1local
 def use():
     with r1local.load({str(scripted("Hm.</think>yes"))!r}) as model:
-        print(model.reply("Go").answer)
+        sys.stdout.write(model.reply("Go").answer + "\\n")  # print writes the line's end apart
 threads = [threading.Thread(target=use) for _ in range(6)]
 [each.start() for each in threads]
 [each.join() for each in threads]

@@ -230,7 +230,7 @@ def test_our_own_server_is_told_what_it_knows() -> None:
             hear(engine, ReplySettings(thinking=ThinkingSettings(budget=9)))
             hear(engine, ReplySettings(thinking=ThinkingSettings(off=True)))
             rest = hear(engine, begun=Begun("Well", "", thinking_open=True)).reply
-            assert not engine.abilities.answer_now
+            assert engine.abilities.answer_now
     budget, off, opened = server.bodies()
     assert budget["thinking_token_budget"] == 9
     assert not any(off["chat_template_kwargs"].values())

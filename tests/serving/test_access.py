@@ -125,7 +125,7 @@ def test_who_leaves_within_a_request_is_no_fault(server: Server) -> None:
     deadline = time.monotonic() + 10
     while not (added := server.log[before:]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [each["event"] for each in added] == ["request"]
+    assert [(each["event"], each["status"]) for each in added] == [("request", 499)]
 
 
 def test_a_connection_without_a_request_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,8 @@ def test_unloading_ends_replies_with_an_error(
             prompt = await asyncio.wrap_future(
                 runner.call(lambda e: prepared(e, QUESTION, settings))
             )
-            await asyncio.wrap_future(runner.reply(prompt, settings, Control(), heard.append))
+            taken = runner.reply(lambda _: prompt, settings, Control(), heard.append)
+            await asyncio.wrap_future(taken)
             await served.models.close()
             assert isinstance(heard[-1], Finished | Exception)
             with pytest.raises(Exception, match="unloaded"):

@@ -12,10 +12,17 @@ from typing import Any
 
 import pytest
 
+from r1local.conversation import Message
+from r1local.events.reply import AnswerDelta, ThinkingDelta
+from r1local.replies.control import Control
+from r1local.replies.engine import generate
+from r1local.replies.settings import ReplySettings
+from testing.endpoints import remote
 from testing.models import END_THINK, write_scripted_model
 from testing.servers import Server, serving
 
 QUESTION: Any = [{"role": "user", "content": "What is 27 + 58?"}]
+ASKED = (Message("user", QUESTION[0]["content"]),)
 #: A thought that lasts some seconds, and an answer.
 LONG = "".join(f"Thought {number} of many. " for number in range(700)) + END_THINK + "Enough."
 
@@ -77,6 +84,22 @@ def test_answer_now_ends_a_thought(slow: Server) -> None:
     thought = "".join(e["choices"][0]["delta"].get("reasoning_content", "") for e in events)
     assert "Thought 600" not in thought
     assert slow.ask("/v1/chat/completions/control", control).error["code"] == "not_found"
+
+
+@pytest.mark.slow
+def test_another_r1local_has_it_answer_now(slow: Server) -> None:
+    control = Control()
+    thought, answer = "", ""
+    with remote(slow.url, "slow") as engine:
+        for event in generate(engine, ASKED, ReplySettings(), control):
+            if isinstance(event, ThinkingDelta):
+                if not thought:
+                    control.answer_now()
+                thought += event.text
+            elif isinstance(event, AnswerDelta):
+                answer += event.text
+    assert "Thought 600" not in thought
+    assert answer
 
 
 def test_a_client_that_leaves_cancels_its_reply(slow: Server) -> None:

@@ -19,15 +19,16 @@ from r1local.machine.memory import Machine
 from r1local.machine.this_machine import survey_machine
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, PreparedPrompt, generate
+from r1local.replies.runner import Runner
 from r1local.replies.settings import ReplySettings
 from r1local.warm import kept, loading
 from r1local.warm.client import Connection, EngineGone
 from r1local.warm.engine import WarmEngine
+from r1local.warm.host import Host
 from r1local.warm.kept import kept_engines
 from r1local.warm.messages import our_versions
 from r1local.warm.places import Place, lock
-from r1local.warm.runner import Runner
-from r1local.warm.server import Host, sharing
+from r1local.warm.server import sharing
 from r1local.warm.starting import NoneKept, Wanted
 from r1local.warm.task import Task
 from testing.recorded_engine import RecordedEngine, RecordedReplies, recording
@@ -64,13 +65,12 @@ def hosted(engine: Engine, place: Place | None = None) -> Iterator[Future[None]]
     async def share() -> None:
         host = Host("recorded", NANO, lambda: stopped.set_result(None))
         runner = Runner(engine)
-        thread = runner.start()
+        runner.start()
         host.open(runner)
         async with sharing(place or USED.place, host):
             ready.set()
             await asyncio.to_thread(done.wait)
-        runner.close()
-        await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(runner.close)
 
     thread = threading.Thread(target=lambda: asyncio.run(share()))
     thread.start()

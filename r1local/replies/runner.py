@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TypeAlias, TypeVar
 
 from r1local.errors import InferenceError, R1LocalError
@@ -21,8 +21,8 @@ T = TypeVar("T")
 class Runner:
     """The only user of an engine; all others ask it, from any thread.
 
-    Requests join and leave between two tokens, as the engine's `ManyReplies` lets them. Close the
-    runner in the end; that closes the engine.
+    Requests join and leave between two tokens, as the engine's `ManyReplies` lets them. Start the
+    runner, and close it in the end; that closes the engine.
 
     Args:
         engine: what is used.
@@ -33,14 +33,42 @@ class Runner:
         self._tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._replies = engine.together()
         self._listeners: dict[int, Listener] = {}
-        self._closing = self._closed = False
-        self._thread = Thread(target=self._run, name="engine", daemon=True)
-        self._thread.start()
+        self._closing = False
+        self._closed = Event()
 
-    def close(self) -> None:
-        """End all replies, which hear an error, close the engine, and wait until it is closed."""
+    @property
+    def replying(self) -> bool:
+        """Whether there are replies that have not ended."""
+        return bool(self._listeners)
+
+    def start(self) -> None:
+        """Use the engine in a thread of its own, until the runner is closed."""
+        Thread(target=self.run, name="engine", daemon=True).start()
+
+    def run(self) -> None:
+        """Use the engine in this thread, until the runner is closed."""
+        try:
+            while not self._closing:
+                while not self._closing and (not self._listeners or not self._tasks.empty()):
+                    self._tasks.get()()
+                if not self._closing:
+                    self._step()
+        finally:
+            self._closing = True
+            self._end_all(_unloaded())
+            self._replies.close()
+            self.engine.close()
+            self._closed.set()
+            self._do_tasks()
+
+    def close(self, wait_s: float | None = None) -> None:
+        """End all replies, which hear an error, and close the engine, between two tokens.
+
+        Args:
+            wait_s: the most seconds to wait until that is done; None means however long it takes.
+        """
         self._tasks.put(self._close)
-        self._thread.join()
+        self._closed.wait(wait_s)
 
     def call(self, ask: Callable[[Engine], T]) -> "Future[T]":
         """Ask the engine something, between two tokens."""
@@ -56,43 +84,32 @@ class Runner:
                 future.set_exception(error)
 
         self._tasks.put(task)
-        if self._closed:
+        if self._closed.is_set():
             self._do_tasks()
         return future
 
     def reply(
-        self, prompt: PreparedPrompt, settings: ReplySettings, control: Control, listener: Listener
+        self,
+        prepare: Callable[[Engine], PreparedPrompt],
+        settings: ReplySettings,
+        control: Control,
+        listener: Listener,
     ) -> "Future[int]":
         """Ask for a reply; the future has its number once it was taken on, or why it wasn't.
 
         Args:
-            prompt: of the same engine.
+            prepare: makes the prompt, in the engine's thread.
             settings: how the reply is made, within the engine's abilities.
             control: ends or steers it.
             listener: hears what happens; last a `Finished`, or the error that ended it.
         """
 
-        def add(_engine: Engine) -> int:
-            number = self._replies.add(prompt, settings, control)
+        def add(engine: Engine) -> int:
+            number = self._replies.add(prepare(engine), settings, control)
             self._listeners[number] = listener
             return number
 
         return self.call(add)
-
-    def _run(self) -> None:
-        try:
-            while not self._closing:
-                while not self._closing and (not self._listeners or not self._tasks.empty()):
-                    self._tasks.get()()
-                if not self._closing:
-                    self._step()
-        finally:
-            self._closing = True
-            self._end_all(_unloaded())
-            self._replies.close()
-            self.engine.close()
-            self._closed = True
-            self._do_tasks()
 
     def _close(self) -> None:
         self._closing = True
