@@ -87,6 +87,11 @@ def _key(chosen: Settings, host: str) -> str | None:
             raise UsageError(
                 f"the environment variable {name} has no key", f"set it: export {name}=…"
             )
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(
+                f"the key in {name} has characters that no program can send",
+                "take letters, digits and signs of ASCII",
+            )
         return key
     if not value_in(chosen, "no-auth") and not _is_loopback(host):
         raise UsageError(

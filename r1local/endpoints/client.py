@@ -29,6 +29,8 @@ _CONNECT_S, _ANSWER_S = 10.0, 20.0
 _MOST_ANSWER, _MOST_ERROR = 16 * 2**20, 2**16
 #: Tries for one reply, the seconds before the second one, which then double, and the most.
 _TRIES, _PAUSE_S, _LONGEST_PAUSE_S = 4, 1.0, 60.0
+#: What reading a message raises that isn't one; its numbers may be infinite.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 
 class Taking(Protocol):
@@ -204,7 +206,7 @@ class Stream:
                 continue
             try:
                 pieces = [*pieces_of(call.form, json.loads(data))]
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            except _UNREADABLE as error:
                 raise not_json(self._client.endpoint, "a message that is no JSON") from error
             for piece in pieces:
                 if piece.error:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The most models of a list that are kept; there are services with thousands.
 _MOST_MODELS = 5_000
+#: Characters of a model's name, and what no context or number of replies reaches.
+_LONGEST_NAME, _MOST = 512, 2**31
 #: Where servers say how many tokens of context a model has, in their lists of models.
 _WINDOWS = (
     "max_model_len",
@@ -118,9 +120,9 @@ def context_of(client: "Client", found: Found, entry: RemoteEntry) -> int | None
     with suppress(R1LocalError):
         shown = client.ask(f"{found.root}/api/show", {"model": entry.name})
         facts = shown.get("model_info") if isinstance(shown, dict) else None
-        for key, value in (facts or {}).items():
-            if key.endswith(".context_length") and isinstance(value, int) and value > 0:
-                return value
+        told = facts.items() if isinstance(facts, dict) else ()
+        windows = (_number(value) for key, value in told if key.endswith(".context_length"))
+        return next((each for each in windows if each), None)
     return None
 
 
@@ -145,9 +147,8 @@ def _with_ollamas(client: "Client", found: Found) -> Found:
     """Return what was found, with the models that Ollama has; it loads them when asked."""
     answer = client.ask(f"{found.root}/api/tags")
     tags = answer.get("models") if isinstance(answer, dict) else None
-    names = [each.get("name") for each in tags or [] if isinstance(each, dict)]
-    models = tuple(RemoteEntry(name) for name in names if isinstance(name, str))
-    return Found(found.server, found.api, found.root, models[:_MOST_MODELS])
+    models = tuple(RemoteEntry(each["name"]) for each in _named(tags, "name"))
+    return Found(found.server, found.api, found.root, models)
 
 
 def _with_props(client: "Client", found: Found) -> Found:
@@ -158,21 +159,26 @@ def _with_props(client: "Client", found: Found) -> Found:
         return found
     if not isinstance(props, dict):
         return found
-    slots, template = props.get("total_slots"), props.get("chat_template")
+    template = props.get("chat_template")
     return Found(
         found.server,
         found.api,
         found.root,
         found.models,
-        slots if isinstance(slots, int) and slots > 0 else None,
+        _number(props.get("total_slots")),
         (isinstance(template, str) and dialect_of(template, frozenset())) or R1,
     )
 
 
 def _listed(answer: object) -> Iterator[dict[str, Any]]:
-    data = answer.get("data") if isinstance(answer, dict) else None
-    for each in (data if isinstance(data, list) else [])[:_MOST_MODELS]:
-        if isinstance(each, dict) and isinstance(each.get("id"), str) and each["id"].isprintable():
+    return _named(answer.get("data") if isinstance(answer, dict) else None, "id")
+
+
+def _named(models: object, key: str) -> Iterator[dict[str, Any]]:
+    """Yield those of a list of models that have a name, which no control character is in."""
+    for each in (models if isinstance(models, list) else [])[:_MOST_MODELS]:
+        name = each.get(key) if isinstance(each, dict) else None
+        if isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_NAME:
             yield each
 
 
@@ -180,5 +186,11 @@ def _entry(listed: Mapping[str, Any]) -> RemoteEntry:
     meta = listed.get("meta")
     values = [listed.get(key) for key in _WINDOWS]
     values += [meta.get(key) for key in ("n_ctx", "n_ctx_train")] if isinstance(meta, dict) else []
-    windows = (value for value in values if isinstance(value, int) and value > 0)
-    return RemoteEntry(listed["id"], next(windows, None))
+    return RemoteEntry(listed["id"], next(filter(None, map(_number, values)), None))
+
+
+def _number(value: object) -> int | None:
+    """Return a plausible number of tokens or replies, or None."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 < value < _MOST else None

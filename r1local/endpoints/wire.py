@@ -153,7 +153,7 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
     """Yield what a message of a stream brings.
 
     Raises:
-        TypeError, KeyError, ValueError, AttributeError: it isn't one.
+        TypeError, KeyError, ValueError, AttributeError, OverflowError: it isn't one.
     """
     if not isinstance(message, dict):
         raise TypeError("a message is an object")

@@ -20,7 +20,7 @@ from r1local.serving import ollama, openai, schemas
 from r1local.serving.asked import Asked, Ended
 from r1local.serving.connection import MOST_BODY, Sending, body_of, while_connected
 from r1local.serving.descriptions import card, running, tag
-from r1local.serving.failures import NotFound
+from r1local.serving.failures import NotFound, ServerBug
 from r1local.serving.gateway import Gateway, Replies
 from r1local.serving.guard import Access, Guard, error_body, error_response
 from r1local.serving.log import Log
@@ -78,7 +78,7 @@ def make_app(
 
     app = Starlette(
         routes=routes.all(),
-        exception_handlers={HTTPException: _no_such_route, R1LocalError: _failed},
+        exception_handlers={HTTPException: _no_such_route, R1LocalError: _failed, Exception: _bug},
         lifespan=lifespan,
     )
     known = {route.path for route in routes.all()}
@@ -96,6 +96,11 @@ def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, R1LocalError)
     request.scope["r1local"]["error"] = type(error).__name__
     return error_response(request.url.path, error)
+
+
+def _bug(request: Request, _error: Exception) -> Response:
+    """Answer in the protocol's form; the guard, which gets the error next, logs where it arose."""
+    return error_response(request.url.path, ServerBug())
 
 
 def _no_such_route(request: Request, error: Exception) -> Response:

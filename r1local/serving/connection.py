@@ -5,10 +5,10 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Send
 
-from r1local.serving.failures import RequestError, TooLarge, TooSlow
+from r1local.serving.failures import ClientLeft, RequestError, TooLarge, TooSlow
 from r1local.serving.schemas import JSON
 
 #: Bytes of a request's body: more text than a context window holds.
@@ -81,6 +81,7 @@ async def body_of(request: Request, most: int) -> bytes:
 
     Raises:
         TooLarge, TooSlow: it is, or doesn't arrive.
+        ClientLeft: the client left before its end.
     """
     too_large = TooLarge(f"the body has more than {most:,} bytes", "send less text")
     length = request.headers.get("content-length", "0")
@@ -95,6 +96,8 @@ async def body_of(request: Request, most: int) -> bytes:
                     raise too_large
     except TimeoutError:
         raise TooSlow("the body of the request doesn't arrive", "send it at once") from None
+    except ClientDisconnect:
+        raise ClientLeft from None
     if not body:
         raise RequestError("the request has no body", "send a JSON object")
     return bytes(body)

@@ -66,6 +66,15 @@ class TooSlow(RequestError):
     status, code = 408, "timeout"
 
 
+class ClientLeft(RequestError):
+    """The client left within its request; for the log, with nginx's status for it."""
+
+    status, code = 499, "client_left"
+
+    def __init__(self) -> None:
+        super().__init__("the client left within its request", "ask again")
+
+
 class TooLarge(RequestError):
     """The body of the request is too large."""
 
@@ -82,6 +91,15 @@ class Unavailable(RequestError):
     """The server stops, or memory has no room for the model now."""
 
     status, code, retry_after = 503, "unavailable", 5
+
+
+class ServerBug(RequestError):
+    """A fault of r1local's own."""
+
+    status, code = 500, "server_error"
+
+    def __init__(self) -> None:
+        super().__init__("r1local has a bug", "please report it with the server's log")
 
 
 _OTHERS: tuple[tuple[type[R1LocalError], int, str], ...] = (

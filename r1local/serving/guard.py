@@ -22,6 +22,7 @@ from r1local.serving.failures import (
     Forbidden,
     NotAuthorized,
     RequestError,
+    ServerBug,
     Unavailable,
     sentence,
     status_of,
@@ -138,9 +139,7 @@ class Guard:
             await self._fail(scope, receive, answer, error_response(scope["path"], error))
         except Exception as error:
             self._log("bug", kind=type(error).__name__, at=_place(error))
-            told = RequestError("r1local has a bug", "please report it")
-            told.status, told.code = 500, "server_error"  # type: ignore[misc]
-            await self._fail(scope, receive, answer, error_response(scope["path"], told))
+            await self._fail(scope, receive, answer, error_response(scope["path"], ServerBug()))
         finally:
             self._active -= 1
             route = self._route_of(scope["path"])

@@ -6,18 +6,21 @@ A field that is `null` counts as absent, as in OpenAI's protocol.
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from r1local.config.options import MOST_VOTES
-from r1local.serving.failures import RequestError, Unsupported
+from r1local.serving.failures import RequestError, TooLarge, Unsupported
 
 JSON: TypeAlias = dict[str, Any]
 
 #: The most replies to one request, and stop texts of it (OpenAI has 128 and 4).
 MOST_REPLIES, MOST_STOPS = 16, 16
+#: Objects in a body, messages above all: more take minutes to look at, and no chat has them.
+MOST_OBJECTS = 10_000
 #: Characters of an error's sentence, which may quote the request.
 _LONGEST = 300
 
@@ -30,7 +33,8 @@ NAME: JSON = {"type": "string", "maxLength": 512}
 TOKENS: JSON = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 BUDGET: JSON = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 STOP: JSON = {"type": "string", "minLength": 1, "maxLength": 256}
-STOPS: JSON = {"anyOf": [STOP, {"type": "array", "items": STOP, "maxItems": MOST_STOPS}]}
+#: No `anyOf` here: that would look at all items before it says that there are too many.
+STOPS: JSON = {**STOP, "type": ["string", "array"], "maxItems": MOST_STOPS, "items": STOP}
 DRAWING: JSON = {
     "temperature": {"type": "number", "minimum": 0},
     "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
@@ -47,7 +51,7 @@ MESSAGE: JSON = {
     "type": "object",
     "properties": {
         "role": {"enum": ["system", "developer", "user", "assistant"]},
-        "content": {"anyOf": [TEXT, {"type": "array", "items": _PART}]},
+        "content": {"type": ["string", "array"], "items": _PART},
         "reasoning_content": TEXT,
         "reasoning": TEXT,
         "name": TEXT,
@@ -106,7 +110,7 @@ COMPLETION: JSON = {
     "type": "object",
     "properties": {
         **_OF_REPLIES,
-        "prompt": {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1}]},
+        "prompt": {"type": ["string", "array"], "minItems": 1, "maxItems": 1, "items": TEXT},
     },
     "required": ["prompt"],
 }
@@ -170,14 +174,22 @@ def read(body: bytes, schema: JSON) -> JSON:
     """Return the object in a request's body, without fields that are null.
 
     Raises:
-        RequestError: it isn't JSON, or not as the schema says.
+        RequestError: it isn't JSON, or not as the schema says, or too much.
     """
     try:
-        value = json.loads(body, parse_constant=_no_constant)
+        value = json.loads(
+            body, parse_constant=_no_constant, parse_float=_number, object_hook=_Counted()
+        )
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RequestError(
+            "the body has half a character", "send surrogates in pairs, or UTF-8"
+        ) from None
     except (ValueError, RecursionError) as error:  # RecursionError: brackets nested too deeply
         raise RequestError("the body is not JSON", f"send a JSON object ({error})") from None
     value = _without_nulls(value)
-    if mistake := best_match(_validator(json.dumps(schema)).iter_errors(value)):
+    # The first mistake: a body can have millions.
+    if mistake := next(_validator(json.dumps(schema)).iter_errors(value), None):
         raise _mistake(mistake)
     assert isinstance(value, dict)
     return value
@@ -222,6 +234,27 @@ def _without_nulls(value: object) -> object:
             for each in messages
         ]
     return fields
+
+
+def _number(text: str) -> float | int:
+    """Return a number; `1.0` is a whole one, as in JSON schemas, and some programs write it so."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is too large")
+    return int(number) if number.is_integer() else number
+
+
+class _Counted:
+    """Counts a body's objects as they are read."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def __call__(self, found: JSON) -> JSON:
+        self._seen += 1
+        if self._seen > MOST_OBJECTS:
+            raise TooLarge(f"the body has more than {MOST_OBJECTS:,} objects", "send less")
+        return found
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from r1local.errors import UsageError
 from r1local.serving.gateway import Gateway
@@ -17,6 +18,8 @@ from r1local.serving.log import Log
 #: Seconds in which replies may end by themselves when the server stops; then they are ended, and
 #: have a few more for their last words.
 GRACE_S, _LAST_WORDS_S = 5.0, 5
+#: Seconds for the head of a connection's first request; uvicorn would wait for ever.
+HEAD_S = 60.0
 #: Connections that may wait to be accepted.
 _BACKLOG = 256
 
@@ -67,7 +70,7 @@ async def _serve(
     app, gateway = make()
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -77,6 +80,19 @@ async def _serve(
         timeout_graceful_shutdown=int(grace_s) + _LAST_WORDS_S,
     )
     await _Server(config, gateway, grace_s).serve(sockets=[listening])
+
+
+class _Connection(H11Protocol):
+    """A connection that ends unless a request comes: idle ones could take all that there may be."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_S, self._expect_request)
+
+    def _expect_request(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

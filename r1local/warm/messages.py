@@ -22,7 +22,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NoReturn,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from r1local import __version__, errors
 from r1local.conversation import Conversation
@@ -163,12 +173,16 @@ def decode(line: bytes) -> Message:
         ValueError: it is none.
     """
     try:
-        message = json.loads(line)
+        message = json.loads(line, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(message, dict):
         raise ValueError("not an object")
     return message
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def plain(value: object) -> Any:

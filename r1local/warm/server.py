@@ -51,6 +51,8 @@ from r1local.warm.places import Place, check_peer
 
 #: Bytes that wait for a program that doesn't read; it gets no more, since others would wait too.
 _MOST_UNREAD = 64 * 2**20
+#: Tokens that no context window has.
+_MOST_CONTEXT = 2**31
 #: Prompts of a program that are kept as they were prepared: it sizes them, and then asks them.
 _PROMPTS_KEPT = 4
 _log = logging.getLogger(__name__)
@@ -223,6 +225,8 @@ class _Connection:
 
     def _larger(self, message: Message) -> None:
         least = int(message["least"])
+        if least > _MOST_CONTEXT:  # looking for one that is large enough would never end
+            raise ValueError("no context is that large")
 
         async def larger() -> Message:
             found = self._runner.call(lambda engine: engine.larger(lambda tokens: tokens >= least))

@@ -128,6 +128,7 @@ def test_a_stream_without_an_end_is_cut() -> None:
         streamed(b"data: " + b"[" * 100_000 + b"\n\n"),
         streamed(),
         answered({"choices": []}),
+        streamed(b'data: {"choices": [{"index": 1e999, "delta": {"content": "So"}}]}\n\n'),
         Answer([b"<html>Welcome</html>"], headers={"Content-Type": "text/html"}),
     ],
 )

@@ -47,7 +47,29 @@ def test_names_that_could_fool_a_terminal_are_not_listed() -> None:
     assert [row.reference for row in listed] == ["lab:ok"]
 
 
-@pytest.mark.parametrize("answer", [7, [], {"data": 7}, {"data": [7, {"id": 7}, {}]}])
+@pytest.mark.parametrize("told", [7, {"name": "a"}, [{"name": "a\x1b[2J"}, 7, {}, {"name": "ok"}]])
+def test_so_it_is_with_ollamas(told: object) -> None:
+    with loopback_endpoint() as server:
+        server.script("/api/tags", answered({"models": told}))
+        server.script("/api/show", answered({"model_info": [told]}))
+        endpoint = Endpoint("lab", server.url, kind="ollama")
+        (listed,) = [rows for _endpoint, rows in remote_models([endpoint])]
+    assert not isinstance(listed, R1LocalError)
+    assert [row.reference for row in listed] == (["lab:ok"] if isinstance(told, list) else [])
+
+
+@pytest.mark.parametrize("window", [0, -1, True, 2**63, 10**400, "4096"])
+def test_a_context_that_none_has_is_unknown(window: object) -> None:
+    with loopback_endpoint("ok", max_model_len=window) as server:
+        (listed,) = [rows for _endpoint, rows in remote_models([Endpoint("lab", server.url)])]
+    assert not isinstance(listed, R1LocalError)
+    assert [row.context_window for row in listed] == [None]
+
+
+STRANGE = [7, [], {"data": 7}, {"data": [7, {"id": 7}, {"id": ""}, {"id": "x" * 600}, {}]}]
+
+
+@pytest.mark.parametrize("answer", STRANGE)
 def test_a_strange_list_has_no_models(answer: object) -> None:
     with loopback_endpoint() as server:
         server.script("/v1/models", answered(answer))

@@ -1,8 +1,14 @@
 """Who may use a server, its limits, its log, and what its OpenAPI document promises."""
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from r1local.serving import server as server_module
+from r1local.serving.app import make_app
+from r1local.serving.gateway import Gateway
+from r1local.serving.guard import Access
+from r1local.serving.log import Log
+from r1local.serving.models import Models
 from testing.models import write_scripted_model
 from testing.servers import Server, serve_command, serving
 
@@ -90,6 +102,54 @@ def test_what_would_be_unsafe_or_impossible_is_refused(
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert told in result.stderr
+
+
+def test_a_key_that_cannot_be_sent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("s3\ncret", "schlüssel"):
+        monkeypatch.setenv("KEY", key)
+        command = serve_command("-m", "nano", "--api-key-env", "KEY")
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert result.returncode == 2
+        assert "no program can send" in result.stderr
+        assert key not in result.stderr
+
+
+def test_who_leaves_within_a_request_is_no_fault(server: Server) -> None:
+    before = len(server.log)
+    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+        head = (
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
+        )
+        connection.sendall(head)
+        time.sleep(0.2)
+    deadline = time.monotonic() + 10
+    while not (added := server.log[before:]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [(each["event"], each["status"]) for each in added] == [("request", 499)]
+
+
+def test_a_connection_without_a_request_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, ended = Log(StringIO()), list[bytes]()
+
+    def make() -> tuple[Any, Gateway]:
+        gateway = Gateway(Models("nano", {}, 1, log), 1, 1)
+        return make_app(gateway, Access(), log), gateway
+
+    monkeypatch.setattr(server_module, "HEAD_S", 0.2)
+    with server_module.listen("127.0.0.1", 0) as listening:
+        address = listening.getsockname()
+
+        def half_a_head() -> None:
+            with socket.create_connection(address, 10) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+                ended.append(connection.recv(1))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        client = threading.Thread(target=half_a_head)
+        client.start()
+        server_module.serve_on(listening, make, log, 0.1)
+        client.join(10)
+    assert ended == [b""]
 
 
 def test_without_its_libraries_serve_says_what_to_install() -> None:

@@ -1,6 +1,7 @@
 """What requests ask for, in both protocols, and what is refused."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -167,10 +168,39 @@ def test_a_mistake_is_named(fields: dict[str, Any]) -> None:
     assert raised.value.hint
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+        b'{"\\ud800": 1}',
+        b'{"messages": [], "user": "\\udc00"}',
+        b"[" * 100_000,
+    ],
+)
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError):
         schemas.read(body, schemas.CHAT)
+
+
+def test_whole_numbers_may_be_written_as_others() -> None:
+    body = b'{"messages": [{"role": "user", "content": "Why?"}], "n": 2.0, "max_tokens": 7e0}'
+    asked = openai.chat_request(schemas.read(body, schemas.CHAT))
+    assert asked.count == 2
+    assert settings_for(asked, ReplySettings()).max_tokens == 7
+
+
+@pytest.mark.parametrize("many", [b'{"role":"user"},', b"1,"], ids=["messages", "mistakes"])
+def test_a_body_of_very_many_messages_is_refused_at_once(many: bytes) -> None:
+    body = b'{"messages":[%b{}],"stop":[%b1]}' % (many * 300_000, b"1," * 300_000)
+    started = time.process_time()
+    with pytest.raises(RequestError):
+        schemas.read(body, schemas.CHAT)
+    assert time.process_time() - started < 3  # looking at all of them takes ten times as long
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def test_only_our_errors_are_raised(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"{", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"id": 1} {"id": 2}']
+    "line",
+    [b"", b"{", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"id": 1} {"id": 2}', b'{"id": NaN}'],
 )
 def test_what_is_no_message_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError):

@@ -134,6 +134,8 @@ def test_a_bug_is_an_error_without_what_was_asked(caplog: pytest.LogCaptureFixtu
         b'{"do": "reply", "id": 1}\n',
         b'{"do": "prepare", "id": 1, "prompt": {"conversation": 1}}\n',
         b'{"do": "open", "id": 1}\n',
+        b'{"do": "open", "id": 1, "keep_alive": NaN}\n',
+        b'{"do": "larger", "id": 1, "least": 1%s}\n' % (b"0" * 30),
         b"[" * 100_000 + b"\n",
         b"\xff\xfe\n",
     ],
