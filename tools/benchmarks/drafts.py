@@ -1,8 +1,8 @@
 """Given texts, evaluated token by token with drafts and without, by the same model.
 
 SmolLM2-135M is too small to copy a file. So the texts are given: after each draw, the text's next
-token is evaluated instead of the one drawn. The time is that of a reply with this text, by default
-the processor's with one thread, in which other programs matter least.
+token is evaluated instead of the one drawn. The time is that of a reply with this text: with one
+thread the processor's, in which other programs matter least.
 """
 
 import json
@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,16 +79,17 @@ def _compare_text(title: str, model: Model, question: str, text: str, options: O
 
     Each round forgets what earlier ones have learnt.
     """
+    clock = time.process_time if (options.threads or 1) == 1 else time.perf_counter
     prompt, reply = (model.vocabulary.tokenise([each]) for each in (question, text))
     reply = reply[: options.tokens or _TOKENS]
     rounds = []
     for _ in range(options.rounds):
         model.evaluate(prompt, never)
-        plain = _speed(model, model, reply)
+        plain = _speed(model, model, reply, clock)
         model.evaluate(prompt, never)
         sources = Drafts().sources(prompt, never)
-        speculation = Speculation(model, sources, clock=time.process_time)
-        rounds.append((_speed(model, speculation, reply), plain))
+        speculation = Speculation(model, sources, clock=clock)
+        rounds.append((_speed(model, speculation, reply, clock), plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted = f"{speculation.accepted} of {speculation.drafted}"
     ratios = sorted(drafted / plain for drafted, plain in rounds)
@@ -96,13 +97,18 @@ def _compare_text(title: str, model: Model, question: str, text: str, options: O
     compare(f"{title} ({accepted} accepted; {spread})", ours, theirs, "tokens/s, no drafts")
 
 
-def _speed(model: Model, steps: Model | Speculation, reply: Sequence[int]) -> float:
-    started = time.process_time()
+def _speed(
+    model: Model,
+    steps: Model | Speculation,
+    reply: Sequence[int],
+    clock: Callable[[], float],
+) -> float:
+    started = clock()
     with Sampler(SamplerSettings(seed=1)) as sampler:
         for token in reply:
             model.sample(sampler)
             steps.advance(token)
-    return len(reply) / (time.process_time() - started)
+    return len(reply) / (clock() - started)
 
 
 @contextmanager
