@@ -88,13 +88,13 @@ def test_a_vote_that_is_killed_leaves_its_replies() -> None:
 
 def test_what_is_said_during_a_vote_stands_above_its_table() -> None:
     with ChatTerminal("-m", "nano", "--temperature", "1.2", columns=120) as terminal:
-        terminal.send("/vote 400 What is 98 times 76?")
-        terminal.wait_for_text("of 400 votes")
+        terminal.send("/vote 1000 What is 98 times 76?")
+        terminal.wait_for_text("of 1,000 votes")
         terminal.send("/stats")
         terminal.wait_for_text("prompts  ")
         rows = terminal.shown.splitlines()
         stats = next(n for n, row in enumerate(rows) if "prompts  " in row)
-        assert any("of 400 votes" in row for row in rows[stats:])
+        assert any("of 1,000 votes" in row for row in rows[stats:])
         terminal.type("\x03")
         terminal.wait_for_text("then the vote was stopped")
         assert terminal.leave() == 0

@@ -35,7 +35,7 @@ def test_a_table_a_plot_and_an_image(tmp_path: Path) -> None:
     named = {row.split("\t")[0]: row.split("\t")[1:] for row in rows if "\t" in row}
     for words in (
         "load, from memory",
-        "a whole reply",
+        "a whole reply, prose, without drafts",
         "prompt at depth 1,024",
         "votes: 4 at once",
     ):
