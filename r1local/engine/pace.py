@@ -17,7 +17,7 @@ _LEAST_STEPS = 2
 #: Seconds of a step below which looking for drafts, which takes 0.01 ms, costs more than it may.
 _QUICK_S = 1e-3
 #: Tokens' time that drafts may lose at first, for each token without one, and save up.
-_FIRST_STAKE, _STAKE, _MOST_STAKE = 1.0, 0.01, 32.0
+_FIRST_STAKE, _STAKE, _MOST_STAKE = 3.0, 0.01, 32.0
 #: The gain for which a draft is worth trying.
 _LEAST_GAIN = 1.05
 
@@ -25,8 +25,8 @@ _LEAST_GAIN = 1.05
 class Pace:
     """The seconds of steps by their size, and from them the best length of a draft.
 
-    Drafts may lose at most a hundredth of a reply's time, and about one step's: they have a stake,
-    which each of them could lose, to which its gain is added.
+    Drafts may lose at most a hundredth of a reply's time, and that of three tokens: they have a
+    stake, which each of them could lose, to which its gain is added.
     """
 
     def __init__(self) -> None:

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -213,11 +214,13 @@ def test_programs_that_hang_are_not_waited_for(programs: FakePrograms) -> None:
     assert only(areas, "GPUs")["text"] == "nvidia-smi doesn't answer within 10 s"
 
 
-def test_on_a_terminal_it_fits_one_screen() -> None:
+def test_on_a_terminal_it_fits_one_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [*COMMAND, "doctor", "--offline"]
-    with PseudoTerminal(command, columns=80, lines=24) as terminal:
-        assert terminal.finish() == 0
-        shown = terminal.shown
+    with tempfile.TemporaryDirectory() as home:  # as short as people's: a test's own is longer
+        monkeypatch.setenv("HOME", home)
+        with PseudoTerminal(command, columns=80, lines=24) as terminal:
+            assert terminal.finish() == 0
+            shown = terminal.shown
     assert shown.startswith("ok   versions")
     assert "ok   self-test 27 + 58 = 85" in shown
 
