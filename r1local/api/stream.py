@@ -22,9 +22,14 @@ class EventStream(Generic[EventT]):
     thread may call `answer_now`, `think_more` and `cancel`.
     """
 
-    def __init__(self, begin: Callable[[Control], Generator[EventT, None, None]]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[Control], Generator[EventT, None, None]],
+        handle: Callable[[EventT], None],
+    ) -> None:
         self._control = Control()
         self._events = begin(self._control)
+        self._handle = handle
 
     def __iter__(self) -> Self:
         return self
@@ -61,10 +66,6 @@ class EventStream(Generic[EventT]):
     ) -> None:
         self.close()
 
-    def _handle(self, event: EventT) -> None:
-        """Keep what an event brings."""
-        raise NotImplementedError
-
 
 class Stream(EventStream[Event]):
     """The events of one reply (`events.reply`), of which `Finished` is the last."""
@@ -72,7 +73,7 @@ class Stream(EventStream[Event]):
     def __init__(
         self, kept: ReplyBuilder, begin: Callable[[Control], Generator[Event, None, None]]
     ) -> None:
-        super().__init__(begin)
+        super().__init__(begin, kept.handle)
         self._kept = kept
 
     @property
@@ -87,15 +88,15 @@ class Stream(EventStream[Event]):
                 pass
         return self.reply
 
-    def _handle(self, event: Event) -> None:
-        self._kept.handle(event)
-
 
 class VoteStream(EventStream[VoteEvent]):
     """The events of a vote (`events.vote`), of which `VoteResult` is the last."""
 
     #: How the vote went; None until it has ended.
     result: VoteResult | None = None
+
+    def __init__(self, begin: Callable[[Control], Generator[VoteEvent, None, None]]) -> None:
+        super().__init__(begin, self._keep)
 
     def finish(self) -> VoteResult:
         """Wait for the end, and return how the vote went.
@@ -108,7 +109,7 @@ class VoteStream(EventStream[VoteEvent]):
                 pass
         return result_of(self)
 
-    def _handle(self, event: VoteEvent) -> None:
+    def _keep(self, event: VoteEvent) -> None:
         if isinstance(event, VoteResult):
             self.result = event
 

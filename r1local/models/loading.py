@@ -117,10 +117,7 @@ def load(
     program = TemplateProgram(source)  # starts a process while the model is read
     smaller = partial(retreat, facts, machine, request)
     with meanwhile or nullcontext():
-        decided = calibration.find(gguf, options.sequences)
-        if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
-            with suppress(OutOfMemory):  # if it persists, the model says so
-                decided = _measured(gguf, options, made, cancelled)
+        decided = _decided(gguf, options, facts, machine, made, cancelled)
         model, made = _open(gguf, options, made, smaller, decided, cancelled)
     try:
         # A command may have these imported while llama.cpp reads the file.
@@ -144,6 +141,22 @@ def load(
     holds = partial(_holds, facts, machine, request)
     load_s, details = time.monotonic() - started, _details(gguf, made)
     return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
+
+
+def _decided(
+    gguf: GGUFFile,
+    options: LoadOptions,
+    facts: MemoryFacts,
+    machine: Machine,
+    made: Plan,
+    cancelled: Callable[[], bool],
+) -> Calibration | None:
+    """Return what was measured of a model, now if that is quick; None if nothing was."""
+    decided = calibration.find(gguf, options.sequences)
+    if decided is None and facts.weights <= _QUICK and _can_be_calibrated(facts, machine, made):
+        with suppress(OutOfMemory):  # if it persists, the model says so
+            decided = _measured(gguf, options, made, cancelled)
+    return decided
 
 
 def _open(

@@ -14,6 +14,9 @@ from r1local.replies.settings import ReplySettings, changed
 from r1local.replies.structured_output import structure_by
 from r1local.serving.failures import RequestError
 
+#: What both protocols call the end of a reply.
+FINISH_REASONS = {"stop": "stop", "length": "length", "loop": "length", "cancelled": "length"}
+
 #: Words for how hard to think that mean not at all.
 _NOT_AT_ALL = ("none", "off")
 #: OpenAI's other words, and the nearest ones here.

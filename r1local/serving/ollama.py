@@ -55,7 +55,6 @@ _DURATION = re.compile(r"(-?)(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?
 #: Seconds of a model that stays: a year.
 FOR_EVER = 366 * 24 * 3600.0
 _SECOND = 1_000_000_000
-_REASONS = {"stop": "stop", "length": "length", "loop": "length", "cancelled": "length"}
 
 
 # --- Requests -------------------------------------------------------------------
@@ -221,7 +220,7 @@ class ChatForm:
         notices = [each.message for each in ended.notices]
         return {
             "done": True,
-            "done_reason": _REASONS[ended.finished.reason],
+            "done_reason": common.FINISH_REASONS[ended.finished.reason],
             "total_duration": int((usage.prompt_s + written) * _SECOND),
             "load_duration": 0,
             "prompt_eval_count": usage.prompt_tokens,

@@ -60,7 +60,6 @@ _OF_MESSAGES: Mapping[str, Sequence[object] | None] = {
     "annotations": None,
     "audio": (),
 }
-_FINISH = {"stop": "stop", "length": "length", "loop": "length", "cancelled": "length"}
 
 
 # --- Requests -------------------------------------------------------------------
@@ -231,7 +230,9 @@ class ChatForm:
 
     def end(self, index: int, ended: Ended) -> Iterator[JSON]:
         """Yield the end of one reply."""
-        choice = self._choice(index, self._delta("content", None), _FINISH[ended.finished.reason])
+        choice = self._choice(
+            index, self._delta("content", None), common.FINISH_REASONS[ended.finished.reason]
+        )
         yield self._chunk(choice) | self._extra(ended)
 
     def last(self, replies: Sequence[Ended]) -> Iterator[JSON]:
@@ -243,7 +244,7 @@ class ChatForm:
         """Return all replies as one object."""
         choices = [
             {"index": index, **self._content(ended), "logprobs": None}
-            | {"finish_reason": _FINISH[ended.finished.reason]}
+            | {"finish_reason": common.FINISH_REASONS[ended.finished.reason]}
             for index, ended in enumerate(replies)
         ]
         extra = self._extra(replies[0]) if replies else {}
