@@ -124,7 +124,7 @@ def _rate(
     nearest = _most_similar(facts, [each for each in seen if each.bytes_per_s < least])
     if nearest:
         return _around(nearest.weights_per_s, end)
-    return max([usual, *(each.weights_per_s for each in seen)])
+    return max([usual, *(_around(each.weights_per_s, end) for each in seen)])
 
 
 def _gpu_bytes(

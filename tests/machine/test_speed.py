@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from r1local.gguf.file import read_gguf
@@ -111,6 +111,9 @@ def test_speed_is_unknown_without_a_bandwidth_or_enough_memory() -> None:
 COUNTS = st.integers(1, 10**12)
 
 
+@example(
+    [Reached(1, 2, 1, 1.0), Reached(93612485, 1, 86686681, 1e5, bandwidth=484.0)], 1, 474238967.0
+)
 @given(
     st.lists(
         st.builds(
