@@ -13,10 +13,19 @@ def main() -> None:
 
 
 def _run_command() -> int:
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        from r1local.cli.overview import print_overview
+
+        return print_overview()
+    if arguments[:1] == ["__complete"]:
+        from r1local.cli.completing import print_completions
+
+        return print_completions(arguments[1:])
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
 
-    command = plain_command(sys.argv[1:])
+    command = plain_command(arguments)
     if command is None:
         from r1local.cli.parser import parse_arguments
 
