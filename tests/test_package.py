@@ -72,17 +72,6 @@ def test_version_names_what_it_runs_on() -> None:
     assert "CPU" in lines[3]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a bash script")
-def test_shell_completion() -> None:
-    environment = os.environ | {
-        "_R1LOCAL_COMPLETE": "complete_bash",
-        "COMP_WORDS": "r1local ru",
-        "COMP_CWORD": "1",
-    }
-    result = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False)
-    assert result.stdout.split() == ["run"]
-
-
 def test_bugs_leave_a_report_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TypeAlias, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from r1local.cli.overview import COMMANDS
+
+#: A command, or a group of commands, as Typer makes it from its declaration.
+Declared: TypeAlias = TyperCommand | TyperGroup
 
 #: What asks for help, of each command.
 HELP = ("-h", "--help")
@@ -20,7 +24,7 @@ app = typer.Typer(
 )
 
 
-def command_of(words: Sequence[str]) -> tuple[TyperCommand | TyperGroup, Sequence[str]]:
+def command_of(words: Sequence[str]) -> tuple[Declared, Sequence[str]]:
     """Return the command that arguments begin with, and the names that lead to it.
 
     Only the module of that command is imported, and what it is reached through isn't parsed, for
@@ -30,9 +34,9 @@ def command_of(words: Sequence[str]) -> tuple[TyperCommand | TyperGroup, Sequenc
     names = words[:1] if words and words[0] in COMMANDS else COMMANDS
     for name in names:
         import_module(f"r1local.cli.{COMMANDS[name].module}")
-    command: TyperCommand | TyperGroup = typer.main.get_group(app)
+    command: Declared = typer.main.get_group(app)
     path = 0
     while isinstance(command, TyperGroup) and path < len(words) and words[path] in command.commands:
-        command = command.commands[words[path]]
+        command = cast(Declared, command.commands[words[path]])
         path += 1
     return command, words[:path]

@@ -27,9 +27,7 @@ GROUPS: Mapping[str, Mapping[str, Entry]] = {
             "Answer a question on stdout, with the thinking on stderr if that is a terminal.",
             "replies",
         ),
-        "sessions": Entry(
-            "List, show, export, search and remove saved conversations.", "sessions"
-        ),
+        "sessions": Entry("List, show, export, search and remove saved conversations.", "sessions"),
     },
     "Models": {
         "pull": Entry("Download models, or resume interrupted downloads.", "models"),
@@ -90,29 +88,27 @@ def overview() -> str:
 
 
 def _lines(width: int) -> Iterator[str]:
-    yield "Usage: r1local [OPTIONS] COMMAND [ARGS]..."
-    yield f"\n  {ABOUT}"
-    yield "  Without a command, it opens a chat.\n"
+    yield from _wrapped("Usage: r1local [OPTIONS] COMMAND [ARGS]...", width)
+    yield ""
+    yield from _wrapped(f"  {ABOUT}", width, 2)
+    yield from _wrapped("  Without a command, it opens a chat.", width, 2)
     for title, group in GROUPS.items():
-        yield f"{title}:"
-        yield from _table({name: entry.summary for name, entry in group.items()}, width)
-        yield ""
-    yield "Options:"
-    yield from _table(OPTIONS, width)
-    yield "\nr1local COMMAND --help describes a command and its options."
+        yield f"\n{title}:"
+        for name, entry in group.items():
+            yield from _wrapped(f"  {name:<12}{entry.summary}", width, 14)
+    yield "\nOptions:"
+    for flags, meaning in OPTIONS.items():
+        yield from _wrapped(f"  {flags:<12}{meaning}", width, 14)
+    yield ""
+    yield from _wrapped("r1local COMMAND --help describes a command and its options.", width)
 
 
-def _table(rows: Mapping[str, str], width: int) -> Iterator[str]:
-    """Yield the rows of two columns; the second is wrapped."""
-    indent = " " * 14
-    for name, text in rows.items():
-        line = f"  {name:<12}"
-        for word in text.split():
-            if len(line) + 1 + len(word) > width and line.strip():
-                yield line.rstrip()
-                line = indent
-            line += word + " "
-        yield line.rstrip()
+def _wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
+    """Yield a text's lines, the later ones indented; `textwrap` is slow to import."""
+    while len(text) > width and (cut := text.rfind(" ", indent, width + 1)) > indent:
+        yield text[:cut].rstrip()
+        text = " " * indent + text[cut + 1 :]
+    yield text
 
 
 def _columns() -> int:

@@ -1,7 +1,7 @@
 """Reading plainly written arguments without Typer, which takes 0.1 s to import and prepare.
 
 That is a third of what a small model takes for a short answer. What is read here means the same
-to Typer, which reads everything else: help, mistakes, completion, rarer options and commands.
+to Typer, which reads everything else: help, mistakes, rarer options and commands.
 """
 
 import os
@@ -15,8 +15,6 @@ from r1local.config.option import Option
 from r1local.config.options import options_of
 from r1local.errors import InvalidSetting, UsageError
 
-_COMPLETION = "_R1LOCAL_COMPLETE"
-
 
 def plain_command(arguments: Sequence[str]) -> Command | None:
     """Return what plain arguments of `run`, `chat` and `list` ask for; None leaves them to Typer.
@@ -24,7 +22,7 @@ def plain_command(arguments: Sequence[str]) -> Command | None:
     Raises:
         UsageError: a value is wrong, or options contradict each other.
     """
-    if os.name == "nt" or _COMPLETION in os.environ:  # Typer expands patterns on Windows
+    if os.name == "nt":  # Typer expands patterns on Windows
         return None
     name, rest = (arguments[0], arguments[1:]) if arguments else ("chat", ())
     if name == "list" and not rest:

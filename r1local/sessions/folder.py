@@ -56,6 +56,15 @@ def saved_sessions(folder: Path | None = None) -> list[SessionSummary]:
     return sorted((each for each in found if each), key=lambda each: each.last_used, reverse=True)
 
 
+def session_names(folder: Path) -> list[str]:
+    """Return the names of sessions without reading them, the one changed last first."""
+    dated = []
+    for path in _files(folder):
+        with suppress(OSError):
+            dated.append((path.stat().st_mtime, path.stem))
+    return [name for _time, name in sorted(dated, reverse=True)]
+
+
 def find_session(name: str, folder: Path | None = None) -> SessionSummary:
     """Return one session of the list.
 

@@ -92,8 +92,3 @@ def test_plain_arguments_need_no_typer(
 )
 def test_the_rest_is_left_to_typer(arguments: list[str]) -> None:
     assert plain.plain_command(arguments) is None
-
-
-def test_completion_is_left_to_typer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("_R1LOCAL_COMPLETE", "complete_bash")
-    assert plain.plain_command(["run", "Hi"]) is None
