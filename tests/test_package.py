@@ -31,6 +31,16 @@ def test_wheel_carries_the_catalog_the_model_and_the_types(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "tools/", "docs/"))]
 
 
+def test_wheel_carries_manual_pages_and_completion(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    data = f"r1local-{__version__}.data/data/share/man/man1"
+    pages = (ROOT / "docs/man").glob("*.1")
+    assert {f"{data}/{page.name}" for page in pages} <= names
+    assert f"{data}/r1local.1" in names
+    for script in ("bash.sh", "zsh.zsh", "fish.fish", "powershell.ps1"):
+        assert f"r1local/cli/shells/{script}" in names
+
+
 def test_embedded_model_is_small(wheel: Path) -> None:
     assert zipfile.ZipFile(wheel).getinfo("r1local/nano.gguf").file_size <= 6_000_000
 
