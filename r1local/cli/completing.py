@@ -1,9 +1,10 @@
 """What may come next on a command line that is being typed, for the shells' scripts.
 
 A script calls `r1local __complete SHELL WORD…`; the last word is the one being typed, and the
-others come before it. The answer's first line is `files` if the name of any file will do, else
-`values`; each further line has a value, a tab, and what the value means. `__complete bash` gets
-the line and bash's word breaks instead (see `bash_line`).
+others come before it. PowerShell, which may leave out an empty word, puts `=` before the last one;
+bash gives the line and its word breaks instead (see `bash_line`). The answer's first line is
+`files` if the name of any file will do, else `values`; each further line has a value, a tab, and
+what the value means.
 """
 
 import sys
@@ -38,6 +39,8 @@ def print_completions(arguments: Sequence[str]) -> int:
     """
     with suppress(Exception):
         shell, *words = arguments
+        if shell == "powershell":
+            words[-1] = words[-1].removeprefix("=")
         bash = shell == "bash"
         answer = _complete_in_bash(*words) if bash else complete(words[:-1], words[-1])
         lines = [f"{value}\t{_one_line(meaning)}" for value, meaning in answer.values]

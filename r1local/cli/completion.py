@@ -19,7 +19,14 @@ def completion(
 ) -> Command:
     """Print a script that completes commands in your shell.
 
-    The script begins with the line that your shell's configuration needs.
+    For bash, add this line to ~/.bashrc: eval "$(r1local completion bash)"
+
+    For zsh, to ~/.zshrc, after compinit: eval "$(r1local completion zsh)"
+
+    For fish: r1local completion fish > ~/.config/fish/completions/r1local.fish
+
+    For PowerShell, to the file $PROFILE: r1local completion powershell | Out-String |
+    Invoke-Expression
     """
 
     def printing() -> int:

@@ -102,6 +102,22 @@ def test_nonsense_is_answered_with_nothing(arguments: list[str]) -> None:
     assert done.stderr == b""
 
 
+def test_powershell_leaves_no_empty_word_out() -> None:
+    done = subprocess.run(
+        [*COMMAND, "__complete", "powershell", "run", "--effort", "="],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "values\nlow\t\nmedium\t\nhigh\t\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_each_shell_has_a_script(shell: str) -> None:
+    done = subprocess.run([*COMMAND, "completion", shell], capture_output=True, check=True)
+    assert f"__complete {shell} ".encode() in done.stdout
+
+
 def test_models_to_pull_have_quantizations() -> None:
     assert "7b" in offered("pull", "")
     assert "7b:q4_k_m" in offered("pull", "7b:")

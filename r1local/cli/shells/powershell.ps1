@@ -5,16 +5,20 @@ Register-ArgumentCompleter -Native -CommandName r1local -ScriptBlock {
     $program = $commandAst.CommandElements[0].Extent.Text.Trim('"', "'")
     $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
-        ForEach-Object { if ($null -ne $_.Value) { "$($_.Value)" } else { $_.Extent.Text } })
+        ForEach-Object {
+            if ($_ -is [Management.Automation.Language.StringConstantExpressionAst]) { $_.Value }
+            else { $_.Extent.Text }
+        })
     $typed = $wordToComplete -replace '^["'']' -replace '["'']$'
-    $before = [Console]::OutputEncoding
+    $encoding = [Console]::OutputEncoding
     try {
         [Console]::OutputEncoding = [Text.UTF8Encoding]::new()
-        $kind, $values = @(& $program __complete powershell @words "$typed" 2>$null)
+        # Without "=", versions before 7.3 would leave an empty word out.
+        $kind, $values = @(& $program __complete powershell @words "=$typed" 2>$null)
     } catch {
         return
     } finally {
-        [Console]::OutputEncoding = $before
+        [Console]::OutputEncoding = $encoding
     }
     if ($kind -eq 'files') {
         return [Management.Automation.CompletionCompleters]::CompleteFilename($typed)
