@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from r1local import __version__
+from r1local.config import paths
 from testing.command import COMMAND, ROOT
 
 
@@ -38,7 +39,7 @@ def test_wheel_carries_manual_pages_and_completion(wheel: Path) -> None:
     assert {f"{data}/{page.name}" for page in pages} <= names
     assert f"{data}/r1local.1" in names
     for script in ("bash.sh", "zsh.zsh", "fish.fish", "powershell.ps1"):
-        assert f"r1local/cli/shells/{script}" in names
+        assert f"r1local/commands/shells/{script}" in names
 
 
 def test_embedded_model_is_small(wheel: Path) -> None:
@@ -101,6 +102,20 @@ def test_bugs_leave_a_report_and_no_traceback(
     assert str(report) in errors
     assert "in broken" in report.read_text()
     assert report.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
+def test_readme_says_what_uninstalling_leaves(home: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    folders = (
+        paths.hub_cache_folder(),
+        paths.sessions_folder().parent,
+        paths.config_folder(),
+        paths.state_folder(),
+        paths.cache_folder(),
+    )
+    for folder in folders:
+        assert f"`~/{folder.relative_to(home)}`" in text
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

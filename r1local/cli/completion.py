@@ -1,21 +1,17 @@
 """The command that prints a shell's completion script."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from r1local.cli.app import app
-from r1local.cli.calls import Command
-
-_ENDINGS = {"bash": "sh", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
+from r1local.cli.calls import Command, completion_command
+from r1local.commands.completion import Shell
 
 
 @app.command()
 def completion(
-    shell: Annotated[
-        Literal["bash", "zsh", "fish", "powershell"], typer.Argument(help="Your shell.")
-    ],
+    shell: Annotated[Shell, typer.Argument(help="Your shell.")],
 ) -> Command:
     """Print a script that completes commands in your shell.
 
@@ -29,9 +25,4 @@ def completion(
     Invoke-Expression
     """
 
-    def printing() -> int:
-        script = Path(__file__).parent / "shells" / f"{shell}.{_ENDINGS[shell]}"
-        print(script.read_text(encoding="utf-8"), end="")
-        return 0
-
-    return printing
+    return completion_command(shell)

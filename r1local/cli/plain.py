@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1local.cli.calls import Command, chat_command, list_command, run_command
+from r1local.cli.calls import Command, chat_command, completion_command, list_command, run_command
 from r1local.config.kinds import Assignments, File, Kind, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
@@ -17,7 +17,7 @@ from r1local.errors import InvalidSetting, UsageError
 
 
 def plain_command(arguments: Sequence[str]) -> Command | None:
-    """Return what plain arguments of `run`, `chat` and `list` ask for; None leaves them to Typer.
+    """Return what plain arguments of frequent commands ask for; None leaves them to Typer.
 
     Raises:
         UsageError: a value is wrong, or options contradict each other.
@@ -27,6 +27,8 @@ def plain_command(arguments: Sequence[str]) -> Command | None:
     name, rest = (arguments[0], arguments[1:]) if arguments else ("chat", ())
     if name == "list" and not rest:
         return list_command()
+    if name == "completion":
+        return _completion(*rest)
     read = _read(options_of(name), rest) if name in ("run", "chat") else None
     if read is None:
         return None
@@ -35,6 +37,13 @@ def plain_command(arguments: Sequence[str]) -> Command | None:
         return None
     given = {option.name: value_of(option.name, option.kind, text) for option, text in texts}
     return chat_command(given) if name == "chat" else run_command(given, *words)
+
+
+def _completion(*words: str) -> Command | None:
+    """Return the command that every start of a shell may wait for."""
+    from r1local.commands.completion import SHELLS
+
+    return next((completion_command(shell) for shell in SHELLS if words == (shell,)), None)
 
 
 def value_of(name: str, kind: Kind, text: object) -> Any:
