@@ -1,9 +1,13 @@
 """`python -m r1local`, and the `r1local` command."""
 
+import os
 import sys
 
 from r1local.cli.error_handler import run_and_leave
 from r1local.ui import streams
+
+#: Set by the completion scripts of versions that had Typer's, which would get a chat for an answer.
+_OLD_COMPLETION = "_R1LOCAL_COMPLETE"
 
 
 def main() -> None:
@@ -18,6 +22,8 @@ def _run_command() -> int:
         from r1local.cli.overview import print_overview
 
         return print_overview()
+    if _OLD_COMPLETION in os.environ:
+        return 0
     if arguments[:1] == ["__complete"]:
         from r1local.cli.completing import print_completions
 

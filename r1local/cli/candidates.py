@@ -163,7 +163,7 @@ def _config() -> dict[str, Any]:
 
 
 #: Parameters whose values are files, though their declarations don't say so.
-FILES = frozenset({"json_schema"})
+FILES = frozenset({"file", "json_schema"})
 
 #: Where the values of parameters come from: those of one command, or all of that name.
 _SUPPLIES: Mapping[str, Supply] = {

@@ -118,6 +118,12 @@ def test_each_shell_has_a_script(shell: str) -> None:
     assert f"__complete {shell} ".encode() in done.stdout
 
 
+def test_scripts_of_older_versions_get_no_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_R1LOCAL_COMPLETE", "complete_bash")
+    done = subprocess.run(COMMAND, capture_output=True, check=True, timeout=20)
+    assert done.stdout == done.stderr == b""
+
+
 def test_models_to_pull_have_quantizations() -> None:
     assert "7b" in offered("pull", "")
     assert "7b:q4_k_m" in offered("pull", "7b:")
@@ -257,6 +263,17 @@ KEYS = {
 
 def shows(terminal: PseudoTerminal, text: str) -> bool:
     return text in terminal.text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
+def test_zsh_loads_the_script_when_it_is_wanted(workplace: Path) -> None:
+    script = subprocess.run([*COMMAND, "completion", "zsh"], capture_output=True, check=True).stdout
+    (workplace / "_r1local").write_bytes(script)
+    with PseudoTerminal(INTERACTIVE["zsh"], columns=100, lines=40) as terminal:
+        terminal.type("fpath=($PWD $fpath); autoload -U compinit; compinit -u -D\n")
+        terminal.type("r1local run --eff\tlo\t\n")
+        terminal.wait_for(partial(shows, terminal, "<run><--effort><low>"), 15)
 
 
 @pytest.mark.slow

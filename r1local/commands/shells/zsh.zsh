@@ -24,6 +24,8 @@ _r1local() {
     local found=$?
     compadd -V r1local -l -S '' -d open_shown -a open || return found
 }
-if (( $+functions[compdef] )); then
+if [[ $funcstack[1] == _r1local ]]; then
+    _r1local "$@"
+elif (( $+functions[compdef] )); then
     compdef _r1local r1local
 fi
