@@ -292,3 +292,30 @@ def test_tab_in_a_real_shell(shell: str) -> None:
         terminal.type("r1local run --effort \t\t")
         terminal.wait_for(lambda: "medium" in terminal.shown.replace("=medium", ""), 15)
         assert "error" not in terminal.text().lower()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.skipif(not shutil.which("pwsh"), reason="there is no PowerShell here")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("r1local run --eff", "--effort"),
+        ("r1local config set effort hi", "high"),
+        ("r1local pull 7b:q4", "7b:q4_k_m"),
+        ("r1local sessions show my", "'my first chat'"),
+        ("r1local sessions show don", "'don''t $x'"),
+    ],
+)
+def test_powershell_completes(line: str, expected: str) -> None:
+    quoted = line.replace("'", "''")
+    asked = f"(TabExpansion2 '{quoted}' {len(line)}).CompletionMatches.CompletionText"
+    script = f"r1local completion powershell | Out-String | Invoke-Expression; {asked}"
+    done = subprocess.run(
+        ["pwsh", "-NoProfile", "-Command", script],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines() == [expected]
