@@ -1,0 +1,125 @@
+"""The files in folders, and those that patterns match: without what is hidden, ignored or a link."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from glob import has_magic
+from pathlib import Path
+
+from r1local.attachments.ignoring import Ignoring
+from r1local.errors import PromptInputError
+
+#: The most files that one folder or pattern gives: more are a mistake, as no context holds them.
+MOST_FILES = 1_000
+#: The most entries that are looked at for them.
+_MOST_ENTRIES = 100_000
+
+
+@dataclass
+class Search:
+    """A search for files below a folder, in the order of their names.
+
+    Hidden entries are left out unless a pattern names them, as in a shell, and so is what
+    `.gitignore` files exclude. Symbolic links are left out: they may lead anywhere, also in circles.
+
+    Args:
+        base: the folder.
+        cancelled: called meanwhile; True ends it.
+
+    Attributes:
+        links: the links that were left out.
+    """
+
+    base: Path
+    cancelled: Callable[[], bool] = lambda: False
+    links: list[Path] = field(default_factory=list)
+    _seen: int = 0
+
+    def __post_init__(self) -> None:
+        self.base = self.base.resolve()
+        self._ignoring = Ignoring(self.base)
+
+    def all_files(self) -> list[Path]:
+        """Return all files, in folders within it as well.
+
+        Raises:
+            PromptInputError: there are too many, or a folder can't be read.
+        """
+        return self._limited(self._below(self.base))
+
+    def matching(self, pattern: tuple[str, ...]) -> list[Path]:
+        """Return the files that a pattern matches.
+
+        Args:
+            pattern: the parts of a path below the base: `*`, `?` and `[…]` match within a name,
+                and `**` any number of folders.
+
+        Raises:
+            PromptInputError: there are too many, or a folder can't be read.
+        """
+        return self._limited(self._matches(self.base, pattern))
+
+    def _limited(self, paths: Iterator[Path]) -> list[Path]:
+        found: dict[Path, None] = {}
+        for path in paths:
+            if path.is_file():  # a pipe or a device could keep us waiting
+                found[path] = None
+            if len(found) > MOST_FILES:
+                raise _too_many(self.base)
+        return [*found]
+
+    def _below(self, folder: Path) -> Iterator[Path]:
+        for path in self._entries(folder):
+            if path.is_dir():
+                yield from self._below(path)
+            else:
+                yield path
+
+    def _matches(self, folder: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
+        if not pattern:
+            yield folder
+            return
+        part, *rest = pattern
+        if part == "**":
+            yield from self._matches(folder, (*rest,) or ("*",))
+            for path in self._entries(folder):
+                if path.is_dir():
+                    yield from self._matches(path, pattern)
+        elif has_magic(part):
+            for path in self._entries(folder, hidden=part.startswith(".")):
+                if fnmatchcase(path.name, part) and (not rest or path.is_dir()):
+                    yield from self._matches(path, (*rest,))
+        elif (folder / part).exists():
+            yield from self._matches(folder / part, (*rest,))
+
+    def _entries(self, folder: Path, *, hidden: bool = False) -> list[Path]:
+        """Return what counts of a folder's entries."""
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError as error:
+            raise PromptInputError(
+                f"{folder} can't be read: {error.strerror or error}", "check its permissions"
+            ) from error
+        self._seen += len(paths)
+        if self._seen > _MOST_ENTRIES:
+            raise _too_many(self.base)
+        if self.cancelled():
+            raise PromptInputError("attaching was stopped", "nothing of it is attached")
+        shown = [path for path in paths if hidden or not path.name.startswith(".")]
+        kept = [each for each in shown if not self._ignoring.covers(each, folder=each.is_dir())]
+        self.links += [path for path in kept if path.is_symlink()]
+        return [path for path in kept if not path.is_symlink()]
+
+
+def split_pattern(pattern: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return the folder in which a pattern begins, and its parts from the first that isn't plain."""
+    parts = pattern.parts
+    plain = next(number for number, part in enumerate(parts) if has_magic(part))
+    return Path(*parts[:plain]), parts[plain:]
+
+
+def _too_many(base: Path) -> PromptInputError:
+    return PromptInputError(
+        f"there are more than {MOST_FILES:,} files to attach in {base}",
+        "name a folder within it, or a pattern such as 'src/**/*.py'",
+    )
