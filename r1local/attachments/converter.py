@@ -17,13 +17,13 @@ from r1local.confined.limits import forbid_contact, forbid_files, limited
 _LONGEST = 64 * 2**20
 _BLANKS = re.compile(r"\n{3,}")
 #: What no reader of a page sees.
-_UNSEEN = ("script", "style", "template", "noscript", "svg", "iframe", "object", "head")
+_UNSEEN = ("script", "style", "template", "noscript", "svg", "iframe", "object", "title")
 
 Answer = dict[str, Any]
 
 
 class _Unreadable(Exception):
-    """A document has no text that can be had; the arguments are the rest of a sentence and a hint."""
+    """A document whose text can't be had: the rest of a sentence, and a hint."""
 
 
 def main() -> None:
@@ -92,9 +92,7 @@ def _markdown(page: str | bytes, charset: str | None) -> str:
     from bs4 import BeautifulSoup, Comment
     from markdownify import MarkdownConverter
 
-    soup = BeautifulSoup(
-        page, "html.parser", from_encoding=charset if isinstance(page, bytes) else None
-    )
+    soup = BeautifulSoup(page, "html.parser", from_encoding=charset)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for each in _unseen(soup, Comment):
         each.extract()

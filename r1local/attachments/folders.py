@@ -1,4 +1,4 @@
-"""The files in folders, and those that patterns match: without what is hidden, ignored or a link."""
+"""The files in folders, and those that patterns match, without what is hidden or ignored."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from glob import has_magic
 from pathlib import Path
 
+from r1local.attachments.formats import stopped
 from r1local.attachments.ignoring import Ignoring
 from r1local.errors import PromptInputError
 
@@ -20,7 +21,7 @@ class Search:
     """A search for files below a folder, in the order of their names.
 
     Hidden entries are left out unless a pattern names them, as in a shell, and so is what
-    `.gitignore` files exclude. Symbolic links are left out: they may lead anywhere, also in circles.
+    `.gitignore` files exclude. Symbolic links are left out: they may lead anywhere, or in circles.
 
     Args:
         base: the folder.
@@ -104,7 +105,7 @@ class Search:
         if self._seen > _MOST_ENTRIES:
             raise _too_many(self.base)
         if self.cancelled():
-            raise PromptInputError("attaching was stopped", "nothing of it is attached")
+            raise stopped()
         shown = [path for path in paths if hidden or not path.name.startswith(".")]
         kept = [each for each in shown if not self._ignoring.covers(each, folder=each.is_dir())]
         self.links += [path for path in kept if path.is_symlink()]
@@ -112,7 +113,7 @@ class Search:
 
 
 def split_pattern(pattern: Path) -> tuple[Path, tuple[str, ...]]:
-    """Return the folder in which a pattern begins, and its parts from the first that isn't plain."""
+    """Return the folder in which a pattern begins, and the parts that follow it."""
     parts = pattern.parts
     plain = next(number for number, part in enumerate(parts) if has_magic(part))
     return Path(*parts[:plain]), parts[plain:]

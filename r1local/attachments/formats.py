@@ -33,7 +33,7 @@ TIME_LIMIT_S = 60.0
 _MEMORY_LIMIT, _MEMORY_PER_BYTE = 2**30, 8
 #: Seconds beyond its time in which the process may still end itself, and between two looks at it.
 _GRACE_S, _LOOK_INTERVAL_S = 2.0, 0.05
-#: A PDF may begin anywhere in its first kilobyte (Adobe's implementation notes to the PDF Reference).
+#: Where a PDF may begin (PDF Reference 1.7, appendix H, implementation note 13).
 _PDF_HEAD = 1024
 _PART = "it is damaged, hostile or very large: give a part of it, as text"
 
@@ -57,9 +57,13 @@ def require_reader(kind: Kind, name: str) -> None:
     missing = [each for each in libraries if find_spec(each) is None]
     if missing:
         raise PromptInputError(
-            f"{name} is {told}, and {' and '.join(missing)}, which would read it, isn't installed",
-            INSTALL,
+            f"{name} is {told}, and can't be read without {', '.join(missing)}", f"type: {INSTALL}"
         )
+
+
+def stopped() -> PromptInputError:
+    """Return the error of what was cancelled."""
+    return PromptInputError("attaching was stopped", "nothing of it is attached")
 
 
 def text_of(
@@ -98,8 +102,8 @@ def text_of(
             answered = _answer(process, request, memory, cancelled)
         finally:
             process.kill()
-    if error := answered.get("error"):
-        raise PromptInputError(f"{name} {error[0]}", error[1])
+    if failure := answered.get("error"):
+        raise PromptInputError(f"{name} {failure[0]}", failure[1])
     return str(answered["text"])
 
 
@@ -114,17 +118,18 @@ def _answer(
     given: bytes | None = request
     while time.monotonic() < deadline:
         try:
-            return _read(*process.communicate(given, timeout=_LOOK_INTERVAL_S), process.returncode)
+            told, _errors = process.communicate(given, timeout=_LOOK_INTERVAL_S)
+            return _read(told, process.returncode)
         except subprocess.TimeoutExpired:
             given = None  # it is being given already
         if memory_of(process) > memory:
             return {"error": ["takes too much memory to be read", _PART]}
         if cancelled():
-            raise PromptInputError("attaching was stopped", "nothing of it is attached")
+            raise stopped()
     return {"error": ["takes too much time to be read", _PART]}
 
 
-def _read(told: bytes, _errors: None, code: int) -> dict[str, Any]:
+def _read(told: bytes, code: int) -> dict[str, Any]:
     """Return the answer of a process that has ended."""
     try:
         answered = json.loads(told)

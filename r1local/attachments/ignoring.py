@@ -68,8 +68,8 @@ class _Patterns(Protocol):
 def _patterns(path: Path) -> _Patterns:
     if find_spec("pathspec") is None:
         raise PromptInputError(
-            f"{path} says what to leave out, and pathspec, which would read it, isn't installed",
-            f"{INSTALL}, or name the files themselves",
+            f"{path} can't be read without pathspec",
+            f"type: {INSTALL}; or name the files themselves",
         )
     from pathspec import GitIgnoreSpec
 

@@ -145,12 +145,11 @@ def _several(
                 f"the files in {search.base} have more than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
                 "no context window holds that much; name the part that matters",
             )
-    left_out += [f"{shown_name(link.name)} (a link)" for link in search.links]
+    if in_folder:
+        left_out += [f"{shown_name(link.name)} (a link)" for link in search.links]
     notices = (f"left out: {_listed(left_out)}",) if left_out else ()
     if not documents:
-        raise PromptInputError(
-            none, notices[0] if notices else "hidden and ignored ones don't count"
-        )
+        raise PromptInputError(none, *(notices or ("hidden and ignored ones don't count",)))
     return Attached(tuple(documents), notices)
 
 

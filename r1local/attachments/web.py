@@ -17,6 +17,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from r1local import __version__
+from r1local.attachments.formats import stopped
 from r1local.errors import PromptInputError
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ def fetch(url: str, *, private: bool, cancelled: Callable[[], bool]) -> Fetched:
             result = results.get(timeout=_LOOK_INTERVAL_S)
         except Empty:
             if cancelled():
-                raise PromptInputError(
-                    "attaching was stopped", "nothing of it is attached"
-                ) from None
+                raise stopped() from None
             continue
         if isinstance(result, Exception):
             raise result

@@ -5,6 +5,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from r1local.attachments.sources import without_repeats
 from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
@@ -12,13 +13,23 @@ from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1Lo
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.selection import Chosen
+from r1local.prompts.documents import Document
 from r1local.replies.control import Control
-from r1local.replies.engine import Begun, Engine, PreparedPrompt, prepared, reply_to
+from r1local.replies.engine import (
+    Begun,
+    Engine,
+    PreparedPrompt,
+    document_tokens,
+    prepared,
+    reply_to,
+)
 from r1local.replies.settings import ReplySettings
 from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import (
+    Attached,
     Continued,
+    Detached,
     Dropped,
     Ended,
     OfVoter,
@@ -82,6 +93,12 @@ class Dialogue:
         return self.recorder.transcript.schema
 
     @property
+    def documents(self) -> tuple[Document, ...]:
+        """The documents that go with the next question."""
+        waiting = self.recorder.transcript.waiting
+        return tuple(Document(each.name, each.text, each.origin or "") for each in waiting)
+
+    @property
     def dropped(self) -> int:
         """How many of the oldest turns the model is no longer given."""
         return self.recorder.transcript.dropped
@@ -104,6 +121,13 @@ class Dialogue:
         """
         prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
         return PreparedQuestion(question, prompt)
+
+    def tokens_of(self, documents: Sequence[Document]) -> tuple[list[int | None], bool]:
+        """Return what `document_tokens` does, as far as there is a model that knows."""
+        if not self.engine.closed:
+            with suppress(ChatTemplateError):
+                return document_tokens(self.engine, documents, self.settings)
+        return [None] * len(documents), False
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """Return what the model lacks to answer a question; None if it lacks nothing."""
@@ -236,21 +260,38 @@ class Dialogue:
     def move_to(self, recorder: Recorder) -> None:
         """Go on in another session, with its turns; a new one keeps the system prompt and schema.
 
+        Documents that wait go along.
+
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema = self.system, self.schema
+        system, schema, waiting = self.system, self.schema, self.documents
         try:
+            self.detach()
             self.recorder.save()
             self._leave_session()
         except BaseException:
+            self.attach(waiting)
             recorder.close()
             raise
         self._enter(recorder)
+        self.attach(without_repeats(waiting, self.documents).documents)
         if system and not self.turns:
             self.use_system(system)
         if schema and not self.turns:
             self.use_schema(schema)
+
+    def attach(self, documents: Sequence[Document]) -> None:
+        """Let documents wait for the next question, together with those that do."""
+        known = self.documents
+        for each in documents:
+            if each not in known:
+                self.recorder.append(Attached(each.name, each.text, each.origin or None))
+
+    def detach(self, number: int | None = None) -> None:
+        """Let the document with a number wait no more, or none of them."""
+        if self.documents:
+            self.recorder.append(Detached(number))
 
     def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.

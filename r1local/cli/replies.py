@@ -24,7 +24,7 @@ def run(
             "-f",
             "--file",
             metavar="FILE",
-            help="Attach a file, a folder, a pattern or a web address (- is stdin); may be repeated.",
+            help="Attach a file, folder, pattern or web address (- is stdin); may be repeated.",
         ),
     ] = None,
     json_schema: Annotated[

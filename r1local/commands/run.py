@@ -20,6 +20,7 @@ from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
     LoadingCancelled,
+    PromptTooLong,
     UsageError,
 )
 from r1local.events.reply import Event, Notice
@@ -29,7 +30,7 @@ from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
 from r1local.prompts.documents import Document
 from r1local.replies.control import Control
-from r1local.replies.engine import Engine, generate, never_begun
+from r1local.replies.engine import Engine, document_tokens, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.ui.progress import busy
@@ -247,10 +248,37 @@ def _events(
         return
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
-        with waiting("reading the prompt"):
+        _tell_tokens(engine, prepared)
+        with waiting("reading the prompt"), _naming_documents(engine, prepared):
             first = next(events)
         yield first
         yield from events
+
+
+def _tell_tokens(engine: Engine, prepared: Prepared) -> None:
+    """Say on a terminal what is attached, before anything is evaluated."""
+    if prepared.documents and sys.stderr.isatty():
+        tell(f"attached: {_with_tokens(engine, prepared)}")
+
+
+@contextmanager
+def _naming_documents(engine: Engine, prepared: Prepared) -> Iterator[None]:
+    """Say which documents it is that make a prompt too long."""
+    try:
+        yield
+    except PromptTooLong as error:
+        if not prepared.documents:
+            raise
+        told = f"leave out some of what is attached: {_with_tokens(engine, prepared)}"
+        raise PromptTooLong(error.message, f"{error.hint}; {told}") from error
+
+
+def _with_tokens(engine: Engine, prepared: Prepared) -> str:
+    from r1local.ui.wording import documents_told
+
+    names = [each.name for each in prepared.documents]
+    tokens, exact = document_tokens(engine, prepared.documents, prepared.settings)
+    return documents_told(names, tokens, exact=exact)
 
 
 @contextmanager

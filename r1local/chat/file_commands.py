@@ -1,0 +1,85 @@
+"""What the slash commands about documents do: what goes with the next question."""
+
+import re
+from collections.abc import Sequence
+
+from r1local.attachments.sources import attach
+from r1local.chat.chat import Chat
+from r1local.chat.slash import words_of
+from r1local.errors import UsageError
+from r1local.replies.control import Control
+from r1local.ui.wording import document_size, documents_told
+
+#: A document's number as `/file` takes it: -2
+_DROPPED = re.compile(r"-([0-9]{1,9})")
+
+
+def file(chat: Chat, argument: str) -> None:
+    """Attach what is named, or let documents go; say what then waits."""
+    words = words_of(argument)
+    drops = [int(match[1]) for word in words if (match := _DROPPED.fullmatch(word))]
+    if not words and not chat.dialogue.documents:
+        raise UsageError("there is no path", "type for example: /file notes.md")
+    if drops and len(drops) < len(words):
+        raise UsageError("/file -N takes nothing else", "type for example: /file -1")
+    if drops:
+        _drop(chat, drops)
+    elif argument == "none":
+        chat.dialogue.detach()
+    elif words:
+        attach_all(chat, words)
+        return
+    chat.surface.work("counting tokens", lambda _control: told_waiting(chat))
+
+
+def files(chat: Chat, _argument: str) -> None:
+    """List the documents that wait, with what each of them takes."""
+
+    def listed(_control: Control) -> str:
+        documents = chat.dialogue.documents
+        if not documents:
+            return "no file waits; /file PATH attaches one"
+        tokens, exact = chat.dialogue.tokens_of(documents)
+        column = max(len(each.name) for each in documents)
+        rows = (
+            f"{n:>2}  {each.name:<{column}}  {document_size(count, exact=exact)}".rstrip()
+            for n, (each, count) in enumerate(zip(documents, tokens, strict=True), 1)
+        )
+        told = "\n".join(("these go with the next question; /file -N lets one go:", *rows))
+        return told + chat.room_told()
+
+    chat.surface.work("counting tokens", listed)
+
+
+def attach_all(chat: Chat, sources: Sequence[str]) -> None:
+    """Attach files, folders, patterns and addresses to the next question; say what then waits."""
+
+    def work(control: Control) -> str:
+        attached = attach(
+            sources,
+            chat.dialogue.documents,
+            private=chat.fetches_private,
+            cancelled=control.cancelled,
+        )
+        chat.dialogue.attach(attached.documents)
+        return "\n".join((*attached.notices, told_waiting(chat)))
+
+    chat.surface.work("reading the files", work)
+
+
+def told_waiting(chat: Chat) -> str:
+    """Return a line on what goes with the next question, and another if it doesn't fit."""
+    documents = chat.dialogue.documents
+    if not documents:
+        return "goes with the next question: no file"
+    tokens, exact = chat.dialogue.tokens_of(documents)
+    told = documents_told([each.name for each in documents], tokens, exact=exact)
+    return f"goes with the next question: {told}{chat.room_told()}"
+
+
+def _drop(chat: Chat, numbers: Sequence[int]) -> None:
+    count = len(chat.dialogue.documents)
+    if missing := [each for each in numbers if not 0 < each <= count]:
+        raise UsageError(f"no file {missing[0]} waits", "/files lists those that do")
+    for number in sorted(set(numbers), reverse=True):
+        chat.dialogue.detach(number)
