@@ -44,8 +44,8 @@ def _answer(data: bytes, kind: str, charset: str | None) -> Answer:
             return {"error": ["has too much text", "give a part of it"]}
         # Half a surrogate pair, which a PDF may hold, is no text.
         return {"text": text.encode("utf-8", "replace").decode()}
-    except MemoryError:
-        return {"error": ["takes too much memory to be read", "give a part of it"]}
+    except MemoryError:  # no words could be found without memory: the process ends
+        raise
     except _Unreadable as error:
         return {"error": list(error.args)}
     except Exception as error:

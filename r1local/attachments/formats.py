@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from r1local.confined.process import memory_of, start, was_out_of_time
+from r1local.confined.process import lacked, memory_of, start
 from r1local.errors import PromptInputError
 
 #: The kinds of documents that a library turns into text.
@@ -137,5 +137,6 @@ def _read(told: bytes, code: int) -> dict[str, Any]:
         answered = None
     if isinstance(answered, dict):
         return answered
-    what = "takes too much time to be read" if was_out_of_time(code) else "crashes its reader"
+    used_up = lacked(code)
+    what = f"takes too much {used_up} to be read" if used_up else "crashes its reader"
     return {"error": [what, _PART]}

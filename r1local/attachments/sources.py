@@ -84,17 +84,25 @@ def document_of(
     name: str,
     origin: str = "",
     *,
+    told: str = "",
     kind: Kind | None = None,
     charset: str | None = None,
     cancelled: Cancelled = lambda: False,
 ) -> Document:
     """Return the document that bytes hold; PDF and Word are known by them.
 
+    Args:
+        told: what errors call it, if not by its name.
+        kind: what it is, if it isn't known by its bytes.
+        charset: the encoding of a web page, if its server says so.
+        cancelled: called meanwhile; True ends it.
+
     Raises:
         PromptInputError: they are no text, or can't be made one.
     """
     kind = kind or kind_of(data)
-    text = text_of(data, kind, name, charset, cancelled) if kind else text_in(data, name)
+    told = told or name
+    text = text_of(data, kind, told, charset, cancelled) if kind else text_in(data, told)
     return Document(name, text, origin)
 
 

@@ -263,8 +263,8 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "continue": SlashCommand("", "let a reply that was cut go on", _continue),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
     "file": SlashCommand(
-        "[PATH…|URL|-N|none]",
-        "send files, folders or web pages with the next question; -N lets one go",
+        "[PATH…|-N|none]",
+        "send files, folders or web addresses along; -N drops one",
         file_commands.file,
     ),
     "files": SlashCommand(

@@ -376,7 +376,7 @@ def _attached(files: Sequence[str], piped: bytes, options: RunOptions) -> tuple[
     for file in files:
         waiting = attached.documents
         if file == _STDIN:
-            attached = without_repeats([document_of(piped, "stdin")], waiting)
+            attached = without_repeats([document_of(piped, "stdin", told=_PIPED)], waiting)
         else:
             attached = attach([file], waiting, private=options.fetches_private)
         for notice in attached.notices:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: The exit code of a process whose time is up, as set by `faulthandler`.
-OUT_OF_TIME = 1
+#: The exit codes of a process whose time is up, as set by `faulthandler`, and that got no memory.
+OUT_OF_TIME, OUT_OF_MEMORY = 1, 71
 #: What no work on data needs: connections, other programs.
 _FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.system")
 

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Literal
 
 import psutil
 
-from r1local.confined.limits import OUT_OF_TIME
+from r1local.confined.limits import OUT_OF_MEMORY, OUT_OF_TIME
 
 #: The environment variables for the process: what Python needs to start and to know the time.
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
@@ -18,6 +19,8 @@ sys.path[:] = json.loads(sys.argv[1])
 try:
     from importlib import import_module
     import_module(sys.argv[2]).main()
+except MemoryError:
+    os._exit(71)
 except BaseException:
     os._exit(70)  # not 1, which means that the time is up
 """
@@ -53,6 +56,8 @@ def memory_of(process: "subprocess.Popen[bytes]") -> int:
         return 0
 
 
-def was_out_of_time(code: int) -> bool:
-    """Return whether a process that ended with a code had used up its time."""
-    return code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU)
+def lacked(code: int) -> Literal["time", "memory"] | None:
+    """Return what a process that ended with a code had used up; None if it ended otherwise."""
+    if code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU):
+        return "time"
+    return "memory" if code == OUT_OF_MEMORY else None

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
-from r1local.confined.process import memory_of, start, was_out_of_time
+from r1local.confined.process import lacked, memory_of, start
 from r1local.errors import ChatTemplateError
 from r1local.prompts.known_templates import KNOWN_TEMPLATES
 from r1local.prompts.template_messages import (
@@ -131,8 +131,8 @@ class _Worker:
             code = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             raise _too_large() from None  # as was its answer
-        if was_out_of_time(code):
-            raise _too_slow()
+        if used_up := lacked(code):
+            raise _too_slow() if used_up == "time" else _too_large()
         message = "the chat template crashed the process it ran in"
         raise ChatTemplateError(message, f"the process ended with {code}; {HINT}")
 

@@ -24,8 +24,8 @@ class Session:
     """An open session, a `Recorder`: nobody else writes it until it is closed.
 
     Its file appears with the first question or document, and all that is said is in it within a
-    second. A failed write doesn't end a reply (see `Writer`); it is reported when the reply ends, and
-    only once until writing works again.
+    second. A failed write doesn't end a reply (see `Writer`); it is reported when the reply ends,
+    and only once until writing works again.
 
     Attributes:
         transcript: everything that was said.
