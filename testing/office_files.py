@@ -63,7 +63,9 @@ def _encrypted(data: bytes, password: str) -> bytes:
     return written.getvalue()
 
 
-def docx(title: str, *paragraphs: str, table: Sequence[Sequence[str]] = (), body: str = "") -> bytes:
+def docx(
+    title: str, *paragraphs: str, table: Sequence[Sequence[str]] = (), body: str = ""
+) -> bytes:
     """Return a Word document with a heading, paragraphs, and perhaps a table.
 
     Args:

@@ -118,7 +118,8 @@ def _read(source: str, private: bool, cancelled: Cancelled) -> Attached:
         return Attached((_from_file(path, shown_name(path.name), cancelled),))
     base, pattern = split_pattern(path)
     search = Search(base, cancelled)
-    return _several(search.matching(pattern), search, f"no file matches {source}", cancelled)
+    found = search.matching(pattern) if search.base.is_dir() else []
+    return _several(found, search, f"no file matches {source}", cancelled)
 
 
 def _from_file(path: Path, name: str, cancelled: Cancelled, *, as_source: bool = False) -> Document:

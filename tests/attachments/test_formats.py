@@ -78,6 +78,7 @@ def test_a_missing_library_says_what_to_type(monkeypatch: pytest.MonkeyPatch) ->
     assert refused.value.hint == "type: pip install 'r1local[files]'"
 
 
+@pytest.mark.slow
 def test_a_bomb_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "_MEMORY_LIMIT", 200 * 2**20)
     bomb = docx("Bomb", body="<w:p/>" * 8_000_000)
