@@ -253,19 +253,14 @@ class Chat:
 
         self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
 
-    def room_told(self) -> str:
-        """Say, on a line of its own, that the documents which wait don't fit; empty if they do."""
+    def shortage_of_documents(self) -> Shortage | None:
+        """Return what even a short question about the documents that wait would lack."""
         if not self.dialogue.documents or self.dialogue.engine.closed:
-            return ""
+            return None
         try:
-            shortage = self.dialogue.shortage(self.dialogue.prepare(self._question("?", None)))
+            return self.dialogue.shortage(self.dialogue.prepare(self._question("?", None)))
         except (ChatTemplateError, GrammarError):  # said when a question is asked
-            return ""
-        if shortage is None:
-            return ""
-        larger = shortage.larger
-        helps = f"/context {larger} makes room" if larger else "/file -N lets one go"
-        return f"\nthat doesn't fit: {_needs(shortage)}; {helps}"
+            return None
 
     def tell_waiting(self) -> None:
         """Name the documents that wait, if any do: after a session is opened."""
@@ -343,7 +338,7 @@ class Chat:
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""
-        told = _needs(shortage)
+        told = shortage.told
         options = [*self._ways_without(shortage.oldest, typed)]
         if larger := shortage.larger:
             widen = partial(self.widen, larger, typed)
@@ -379,13 +374,6 @@ def _stoppable() -> Iterator[None]:
         yield
     except LoadingCancelled:
         raise LoadingStopped("loading was stopped", "the model is the one before") from None
-
-
-def _needs(shortage: Shortage) -> str:
-    return (
-        f"the next prompt needs {shortage.needed:,} tokens with room for a reply, and the"
-        f" context has {shortage.context_window:,}"
-    )
 
 
 def _evaluated(tokens: int) -> str:

@@ -40,13 +40,14 @@ def files(chat: Chat, _argument: str) -> None:
         if not documents:
             return "no file waits; /file PATH attaches one"
         tokens, exact = chat.dialogue.tokens_of(documents)
-        column = max(len(each.name) for each in documents)
+        sizes = [document_size(count, exact=exact) for count in tokens]
+        column = max(map(len, sizes))
         rows = (
-            f"{n:>2}  {each.name:<{column}}  {document_size(count, exact=exact)}".rstrip()
-            for n, (each, count) in enumerate(zip(documents, tokens, strict=True), 1)
+            f"{n:>2}  {size:>{column}}  {each.name}"
+            for n, (each, size) in enumerate(zip(documents, sizes, strict=True), 1)
         )
         told = "\n".join(("these go with the next question; /file -N lets one go:", *rows))
-        return told + chat.room_told()
+        return told + _room_told(chat, tokens)
 
     chat.surface.work("counting tokens", listed)
 
@@ -74,7 +75,18 @@ def told_waiting(chat: Chat) -> str:
         return "goes with the next question: no file"
     tokens, exact = chat.dialogue.tokens_of(documents)
     told = documents_told([each.name for each in documents], tokens, exact=exact)
-    return f"goes with the next question: {told}{chat.room_told()}"
+    return f"goes with the next question: {told}{_room_told(chat, tokens)}"
+
+
+def _room_told(chat: Chat, tokens: Sequence[int | None]) -> str:
+    """Return a line that says what to do if the documents don't fit; empty if they do."""
+    if (shortage := chat.shortage_of_documents()) is None:
+        return ""
+    largest = max(range(len(tokens)), key=lambda place: tokens[place] or 0)
+    helps = f"/file -{largest + 1} lets {chat.dialogue.documents[largest].name} go"
+    if shortage.larger:
+        helps = f"/context {shortage.larger} makes room, {helps}"
+    return f"\nthat doesn't fit: {shortage.told}; {helps}"
 
 
 def _drop(chat: Chat, numbers: Sequence[int]) -> None:

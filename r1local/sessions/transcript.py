@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from r1local.conversation import Part, Reply, Turn
+from r1local.conversation import Part, Reply, Turn, headline_of
 from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
@@ -78,7 +78,8 @@ class Transcript:
         with self._lock:
             if self._turns:
                 return self._turns[0].headline
-            return f"({', '.join(each.name for each in self.waiting)})" if self.waiting else ""
+            names = ", ".join(each.name for each in self.waiting)
+            return headline_of(f"({names})") if names else ""
 
     def handle(self, record: Record) -> None:
         """Apply another record to the conversation."""

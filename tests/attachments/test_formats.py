@@ -7,6 +7,7 @@ import pytest
 
 from r1local.attachments import formats
 from r1local.attachments.formats import Kind, kind_of, text_of
+from r1local.confined.process import start
 from r1local.errors import PromptInputError
 from testing.office_files import docx, pdf
 
@@ -106,7 +107,6 @@ def test_it_can_be_stopped() -> None:
 
 
 def test_a_process_that_crashes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = formats.start
     monkeypatch.setattr(formats, "start", lambda _module: start("r1local.no_such_module"))
     with pytest.raises(PromptInputError, match=r"a\.pdf crashes its reader"):
         text_of(pdf("x"), "pdf", "a.pdf")

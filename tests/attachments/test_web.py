@@ -2,11 +2,8 @@
 
 import gzip
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,47 +13,9 @@ from r1local.attachments.sources import attach
 from r1local.attachments.web import fetch, is_public
 from r1local.errors import PromptInputError
 from testing.office_files import pdf
+from testing.site import Site, running_site
 
-Answer = tuple[int, dict[str, str], bytes]
 PAGE = b"<html><head><title>News</title></head><body><p>The word is xyzzy.</p></body></html>"
-
-
-class Site:
-    """A web server on loopback, what it answers, and the requests that came."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.answers: dict[str, Answer] = {}
-        self.hosts: list[str] = []
-
-
-@contextmanager
-def running_site() -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.hosts.append(self.headers["Host"])
-            status, headers, body = site.answers.get(self.path, (404, {}, b""))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.path == "/slow":
-                time.sleep(1.5)
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site = Site(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
