@@ -248,6 +248,7 @@ def test_a_plain_question_waits_for_nothing_it_does_not_need() -> None:
         "assert plain_command(['run', 'Hi']) and plain_command(['list'])\n"
         "import r1local.commands.run\n"
         "heavy = {'typer', 'pydantic', 'rich', 'jinja2', 'jsonschema', 'wcwidth'}\n"
+        "heavy |= {'pypdf', 'mammoth', 'markdownify', 'bs4', 'pathspec'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_what_waits_is_listed_with_its_tokens_and_dropped_by_number(folder: Path) -> None:
+def test_what_waits_is_listed_and_dropped_by_number(folder: Path) -> None:  # noqa: ARG001
     with ChatTerminal("-m", "nano") as terminal:
         terminal.command_shows("/files", "no file waits; /file PATH attaches one")
         terminal.command_shows("/file docs", "docs/one.md (44 tokens), docs/two.md (45 tokens)")
