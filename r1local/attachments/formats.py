@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from r1local.confined.process import lacked, memory_of, start
@@ -33,18 +34,35 @@ TIME_LIMIT_S = 60.0
 _MEMORY_LIMIT, _MEMORY_PER_BYTE = 2**30, 8
 #: Seconds beyond its time in which the process may still end itself, and between two looks at it.
 _GRACE_S, _LOOK_INTERVAL_S = 2.0, 0.05
-#: Where a PDF may begin (PDF Reference 1.7, appendix H, implementation note 13).
-_PDF_HEAD = 1024
+#: Bytes in which a PDF must begin (PDF Reference 1.7, appendix H, implementation note 13).
+_HEAD = 1024
+#: How a zip archive begins, which a Word document is.
+_ZIP = b"PK\3\4"
 _PART = "it is damaged, hostile or very large: give a part of it, as text"
 
 
 def kind_of(data: bytes, name: str = "") -> Kind | None:
     """Return the kind of a file by its content, a web page's by its name; None if it is another."""
-    if b"%PDF-" in data[:_PDF_HEAD]:
+    if b"%PDF-" in data[:_HEAD]:
         return "pdf"
-    if data.startswith(b"PK\3\4") and b"word/document.xml" in data:
+    if data.startswith(_ZIP) and b"word/document.xml" in data:
         return "docx"
     return "html" if name.lower().endswith((".html", ".htm", ".xhtml")) else None
+
+
+def check_readable(path: Path, name: str) -> None:
+    """Refuse a file that can be no document by its beginning, before all of it is read.
+
+    Raises:
+        PromptInputError: it can't be.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:  # said when it is read
+        return
+    if b"\0" in head and not head.startswith(_ZIP) and b"%PDF-" not in head:
+        raise PromptInputError(f"{name} is a binary file, not text", "give a text file in UTF-8")
 
 
 def require_reader(kind: Kind, name: str) -> None:

@@ -7,7 +7,7 @@ from glob import has_magic
 from pathlib import Path
 
 from r1local.attachments.folders import Search, split_pattern
-from r1local.attachments.formats import Kind, kind_of, text_of
+from r1local.attachments.formats import Kind, check_readable, kind_of, stopped, text_of
 from r1local.errors import PromptInputError
 from r1local.prompts.documents import (
     DOCUMENT_SIZE_LIMIT,
@@ -17,7 +17,7 @@ from r1local.prompts.documents import (
     text_in,
 )
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)  # C:// is a drive
 #: Names that a notice lists before it counts.
 _MOST_NAMES = 5
 
@@ -141,7 +141,10 @@ def _several(
     above = search.base.parent if in_folder else search.base
     for path in paths:
         name = shown_name(path.relative_to(above).as_posix())
+        if cancelled():
+            raise stopped()
         try:
+            check_readable(path, name)
             documents.append(_from_file(path, name, cancelled, as_source=in_folder))
         except PromptInputError as error:
             if cancelled():

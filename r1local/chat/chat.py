@@ -280,8 +280,8 @@ class Chat:
 
         def show() -> None:
             self.surface.show_turns()
-            then()
             self.tell_waiting()
+            then()
 
         self.surface.work("opening the session", work, show)
 
