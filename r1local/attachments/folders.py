@@ -28,12 +28,12 @@ class Search:
         cancelled: called meanwhile; True ends it.
 
     Attributes:
-        links: the links that were left out.
+        left_out: what was left out without being asked, and why.
     """
 
     base: Path
     cancelled: Callable[[], bool] = lambda: False
-    links: list[Path] = field(default_factory=list)
+    left_out: dict[Path, str] = field(default_factory=dict)
     _seen: int = 0
 
     def __post_init__(self) -> None:
@@ -70,37 +70,44 @@ class Search:
         return [*found]
 
     def _below(self, folder: Path) -> Iterator[Path]:
-        for path in self._entries(folder):
-            if path.is_dir():
-                yield from self._below(path)
-            else:
+        """Yield what is in a folder and in those within it, which may be any number deep."""
+        levels = [iter(self._entries(folder))]
+        while levels:
+            if path := next(levels[-1], None):
                 yield path
+                if path.is_dir():
+                    levels.append(iter(self._entries(path)))
+            else:
+                levels.pop()
 
     def _matches(self, folder: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
         if not pattern:
             yield folder
             return
-        part, *rest = pattern
+        part, *others = pattern
+        rest = (*others,)
         if part == "**":
-            yield from self._matches(folder, (*rest,) or ("*",))
-            for path in self._entries(folder):
+            yield from self._matches(folder, rest or ("*",))
+            for path in self._below(folder):
                 if path.is_dir():
-                    yield from self._matches(path, pattern)
+                    yield from self._matches(path, rest or ("*",))
         elif has_magic(part):
             for path in self._entries(folder, hidden=part.startswith(".")):
                 if fnmatchcase(path.name, part) and (not rest or path.is_dir()):
-                    yield from self._matches(path, (*rest,))
+                    yield from self._matches(path, rest)
         elif (folder / part).exists():
-            yield from self._matches(folder / part, (*rest,))
+            yield from self._matches(folder / part, rest)
 
     def _entries(self, folder: Path, *, hidden: bool = False) -> list[Path]:
         """Return what counts of a folder's entries."""
         try:
             paths = sorted(folder.iterdir())
         except OSError as error:
-            raise PromptInputError(
-                f"{folder} can't be read: {error.strerror or error}", "check its permissions"
-            ) from error
+            reason = f"can't be read: {error.strerror or error}"
+            if folder == self.base:
+                raise PromptInputError(f"{folder} {reason}", "check its permissions") from error
+            self.left_out[folder] = reason
+            return []
         self._seen += len(paths)
         if self._seen > _MOST_ENTRIES:
             raise _too_many(self.base)
@@ -108,8 +115,8 @@ class Search:
             raise stopped()
         shown = [path for path in paths if hidden or not path.name.startswith(".")]
         kept = [each for each in shown if not self._ignoring.covers(each, folder=each.is_dir())]
-        self.links += [path for path in kept if path.is_symlink()]
-        return [path for path in kept if not path.is_symlink()]
+        self.left_out |= {path: "is a link" for path in kept if path.is_symlink()}
+        return [path for path in kept if path not in self.left_out]
 
 
 def split_pattern(pattern: Path) -> tuple[Path, tuple[str, ...]]:

@@ -158,7 +158,7 @@ def _several(
                 "no context window holds that much; name the part that matters",
             )
     if in_folder:
-        left_out += [f"{shown_name(link.name)} (a link)" for link in search.links]
+        left_out += [f"{shown_name(each.name)} ({why})" for each, why in search.left_out.items()]
     notices = (f"left out: {_listed(left_out)}",) if left_out else ()
     if not documents:
         raise PromptInputError(none, *(notices or ("hidden and ignored ones don't count",)))

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
+from r1local.chat.waiting import waiting_in
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
@@ -26,7 +27,7 @@ from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
 from r1local.models.selection import Chosen, choose
-from r1local.prompts.documents import check_prompt_text, question_with_documents
+from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
@@ -147,6 +148,11 @@ class Chat:
         self._unasked = ""
         self._warned = False
 
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """What goes with the next question."""
+        return waiting_in(self.dialogue.recorder)
+
     def at_once(self, text: str) -> bool:
         """Return whether a text is a command that needn't wait for the current reply."""
         command = split_command(text)
@@ -255,7 +261,7 @@ class Chat:
 
     def shortage_of_documents(self) -> Shortage | None:
         """Return what even a short question about the documents that wait would lack."""
-        if not self.dialogue.documents or self.dialogue.engine.closed:
+        if not self.documents or self.dialogue.engine.closed:
             return None
         try:
             return self.dialogue.shortage(self.dialogue.prepare(self._question("?", None)))
@@ -264,7 +270,7 @@ class Chat:
 
     def tell_waiting(self) -> None:
         """Name the documents that wait, if any do: after a session is opened."""
-        if names := [each.name for each in self.dialogue.documents]:
+        if names := [each.name for each in self.documents]:
             nothing_counted = documents_told(names, [None] * len(names), exact=False)
             self.surface.say(f"goes with the next question: {nothing_counted}; /files lists them")
 
@@ -313,7 +319,7 @@ class Chat:
         command.action(self, argument)
 
     def _question(self, text: str, votes: int | None) -> Question:
-        documents = self.dialogue.documents
+        documents = self.documents
         message = question_with_documents(text, documents)
         check_prompt_text(message)
         names = tuple(document.name for document in documents)
@@ -345,7 +351,7 @@ class Chat:
             options.append(Option(f"load the model with a context of {larger:,} tokens", widen))
         if not options:
             self.surface.type(typed)
-            hint = "; /file none lets the files go" if self.dialogue.documents else ""
+            hint = "; /file none lets the files go" if self.documents else ""
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
         self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))

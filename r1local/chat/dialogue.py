@@ -5,21 +5,19 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from r1local.attachments.sources import without_repeats
 from r1local.chat.shortage import Shortage, least_that_holds
+from r1local.chat.waiting import attach_to, detach_from, waiting_in
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
 from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
 from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.selection import Chosen
-from r1local.prompts.documents import Document
 from r1local.replies.control import Control
 from r1local.replies.engine import (
     Begun,
     Engine,
     PreparedPrompt,
-    document_tokens,
     prepared,
     reply_to,
 )
@@ -27,9 +25,7 @@ from r1local.replies.settings import ReplySettings
 from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import (
-    Attached,
     Continued,
-    Detached,
     Dropped,
     Ended,
     OfVoter,
@@ -93,12 +89,6 @@ class Dialogue:
         return self.recorder.transcript.schema
 
     @property
-    def documents(self) -> tuple[Document, ...]:
-        """The documents that go with the next question."""
-        waiting = self.recorder.transcript.waiting
-        return tuple(Document(each.name, each.text, each.origin or "") for each in waiting)
-
-    @property
     def dropped(self) -> int:
         """How many of the oldest turns the model is no longer given."""
         return self.recorder.transcript.dropped
@@ -121,13 +111,6 @@ class Dialogue:
         """
         prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
         return PreparedQuestion(question, prompt)
-
-    def tokens_of(self, documents: Sequence[Document]) -> tuple[list[int | None], bool]:
-        """Return what `document_tokens` does, as far as there is a model that knows."""
-        if not self.engine.closed:
-            with suppress(ChatTemplateError):
-                return document_tokens(self.engine, documents, self.settings)
-        return [None] * len(documents), False
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """Return what the model lacks to answer a question; None if it lacks nothing."""
@@ -265,33 +248,21 @@ class Dialogue:
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema, waiting = self.system, self.schema, self.documents
+        system, schema, waiting = self.system, self.schema, waiting_in(self.recorder)
         try:
-            self.detach()
+            detach_from(self.recorder)
             self.recorder.save()
             self._leave_session()
         except BaseException:
-            self.attach(waiting)
+            attach_to(self.recorder, waiting)
             recorder.close()
             raise
         self._enter(recorder)
-        self.attach(without_repeats(waiting, self.documents).documents)
+        attach_to(recorder, waiting)
         if system and not self.turns:
             self.use_system(system)
         if schema and not self.turns:
             self.use_schema(schema)
-
-    def attach(self, documents: Sequence[Document]) -> None:
-        """Let documents wait for the next question, together with those that do."""
-        known = self.documents
-        for each in documents:
-            if each not in known:
-                self.recorder.append(Attached(each.name, each.text, each.origin or None))
-
-    def detach(self, number: int | None = None) -> None:
-        """Let the document with a number wait no more, or none of them."""
-        if self.documents:
-            self.recorder.append(Detached(number))
 
     def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from r1local.attachments.sources import without_repeats
 from r1local.chat import file_commands, session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
+from r1local.chat.waiting import attach_to
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
@@ -163,8 +163,7 @@ def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
     names = turn.documents
     if names:
-        documents = documents_of(turn.question, turn.typed, names)
-        chat.dialogue.attach(without_repeats(documents, chat.dialogue.documents).documents)
+        attach_to(chat.dialogue.recorder, documents_of(turn.question, turn.typed, names))
     chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.type(turn.typed)

@@ -132,7 +132,7 @@ def _chat(options: ChatOptions) -> int:
             value_in(settings_in_force(options.given), "fetch-private"),
         )
         surface.run(talk)
-    if isinstance(dialogue.recorder, Session) and (dialogue.turns or dialogue.documents):
+    if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
         name = shlex.quote(dialogue.recorder.name)
         print_notice(err, f"saved; r1local chat --resume {name} goes on")
     return EXIT_OK

@@ -30,7 +30,7 @@ from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
 from r1local.prompts.documents import Document
 from r1local.replies.control import Control
-from r1local.replies.engine import Engine, document_tokens, generate, never_begun
+from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.ui.progress import busy
@@ -274,11 +274,9 @@ def _naming_documents(engine: Engine, prepared: Prepared) -> Iterator[None]:
 
 
 def _with_tokens(engine: Engine, prepared: Prepared) -> str:
-    from r1local.ui.wording import documents_told
+    from r1local.commands.attaching import with_tokens
 
-    names = [each.name for each in prepared.documents]
-    tokens, exact = document_tokens(engine, prepared.documents, prepared.settings)
-    return documents_told(names, tokens, exact=exact)
+    return with_tokens(engine, prepared.documents, prepared.settings)
 
 
 @contextmanager
@@ -367,21 +365,15 @@ def _asked(options: RunOptions) -> tuple[str, tuple[Document, ...]]:
 
 
 def _attached(files: Sequence[str], piped: bytes, options: RunOptions) -> tuple[Document, ...]:
-    """Read what is attached, in its order, and say what isn't as was asked."""
+    """Read what is attached, and say what isn't as was asked."""
     if not files:
         return ()
-    from r1local.attachments.sources import Attached, attach, document_of, without_repeats
+    from r1local.commands.attaching import attached
 
-    attached = Attached(())
-    for file in files:
-        waiting = attached.documents
-        if file == _STDIN:
-            attached = without_repeats([document_of(piped, "stdin", told=_PIPED)], waiting)
-        else:
-            attached = attach([file], waiting, private=options.fetches_private)
-        for notice in attached.notices:
-            tell(notice)
-    return attached.documents
+    read = attached(files, piped, private=options.fetches_private)
+    for notice in read.notices:
+        tell(notice)
+    return read.documents
 
 
 def _conversation(system: str, question: str) -> Conversation:

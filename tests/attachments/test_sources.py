@@ -132,6 +132,32 @@ def test_patterns_of_git_need_their_library(tree: Path, monkeypatch: pytest.Monk
 
 
 @posix_only
+def test_a_folder_may_be_very_deep(tmp_path: Path) -> None:
+    """Deeper than calls may be nested."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1_100):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    (tmp_path / "a.md").write_text("a")
+    assert names(attach([str(tmp_path)])) == [f"{tmp_path.name}/a.md"]
+    assert names(attach([str(tmp_path / "**" / "*.md")])) == ["a.md"]
+
+
+@posix_only
+@pytest.mark.skipif(sys.platform != "win32" and os.getuid() == 0, reason="root reads everything")
+def test_a_folder_within_that_cant_be_read_is_left_out(tree: Path) -> None:
+    (tree / "src" / "deep").chmod(0)
+    try:
+        attached = attach([str(tree)])
+    finally:
+        (tree / "src" / "deep").chmod(0o755)
+    assert "deep (can't be read: Permission denied)" in attached.notices[0]
+    assert "tree/src/a.py" in names(attached)
+
+
+@posix_only
 def test_links_and_pipes_are_left_out(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     (tree / "src" / "up").symlink_to(tree)
@@ -140,7 +166,7 @@ def test_links_and_pipes_are_left_out(tree: Path, tmp_path: Path) -> None:
     attached = attach([str(tree)])
     assert "secret" not in [each.text for each in attached.documents]
     assert len(attached.documents) == 5
-    assert "leak.txt (a link), up (a link)" in attached.notices[0]
+    assert "leak.txt (is a link), up (is a link)" in attached.notices[0]
     (linked,) = attach([str(tree / "leak.txt")]).documents
     assert linked.text == "secret", "this one was named"
 
