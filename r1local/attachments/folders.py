@@ -12,8 +12,8 @@ from r1local.errors import PromptInputError
 
 #: The most files that one folder or pattern gives: more are a mistake, as no context holds them.
 MOST_FILES = 1_000
-#: The most entries that are looked at for them.
-_MOST_ENTRIES = 100_000
+#: The most entries that are looked at for them, and the most folders within one another.
+_MOST_ENTRIES, _MOST_LEVELS = 100_000, 64
 
 
 @dataclass
@@ -70,12 +70,16 @@ class Search:
         return [*found]
 
     def _below(self, folder: Path) -> Iterator[Path]:
-        """Yield what is in a folder and in those within it, which may be any number deep."""
+        """Yield what is in a folder and in those within it."""
         levels = [iter(self._entries(folder))]
         while levels:
             if path := next(levels[-1], None):
                 yield path
-                if path.is_dir():
+                if not path.is_dir():
+                    continue
+                if len(levels) == _MOST_LEVELS:
+                    self.left_out[path] = "is too deep"
+                else:
                     levels.append(iter(self._entries(path)))
             else:
                 levels.pop()

@@ -37,8 +37,8 @@ class Ignoring:
             PromptInputError: there are patterns, but not the library that understands them.
         """
         for above in path.parents:
-            name = path.relative_to(above).as_posix() + "/" * folder
             for patterns in self._patterns_in(above):
+                name = path.relative_to(above).as_posix() + "/" * folder
                 verdict = patterns.check_file(name).include
                 if verdict is not None:
                     return verdict

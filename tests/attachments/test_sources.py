@@ -131,18 +131,11 @@ def test_patterns_of_git_need_their_library(tree: Path, monkeypatch: pytest.Monk
     assert "pip install 'r1local[files]'" in refused.value.hint
 
 
-@posix_only
-def test_a_folder_may_be_very_deep(tmp_path: Path) -> None:
-    """Deeper than calls may be nested."""
-    here = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(1_100):
-        os.mkdir("d", dir_fd=here)
-        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
-        os.close(above)
-    os.close(here)
-    (tmp_path / "a.md").write_text("a")
-    assert names(attach([str(tmp_path)])) == [f"{tmp_path.name}/a.md"]
-    assert names(attach([str(tmp_path / "**" / "*.md")])) == ["a.md"]
+def test_a_folder_has_an_end(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_MOST_LEVELS", 2)
+    attached = attach([str(tree)])
+    assert "tree/src/a.py" in names(attached) and "tree/src/deep/b.py" not in names(attached)
+    assert "deep (is too deep)" in attached.notices[0]
 
 
 @posix_only

@@ -67,7 +67,7 @@ def test_what_it_used_up_is_known(ended: Ended) -> None:
     assert lacked(ended("while True: pass")[1]) == "time"
     assert lacked(ended("import time; time.sleep(20)")[1]) == "time"
     assert lacked(ended("bytearray(2**29)")[1]) == "memory"
-    assert lacked(ended("raise ValueError")[1]) is None
+    assert lacked(ended("raise KeyError")[1]) is None
 
 
 def test_memory_of_a_process_that_is_gone_is_none() -> None:
