@@ -1,10 +1,12 @@
 """A web site on loopback."""
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -19,8 +21,12 @@ class Site:
 
 
 @contextmanager
-def running_site() -> Iterator[Site]:
-    """Serve what is put into `answers`, by path; `/slow` takes its time."""
+def running_site(encrypted: tuple[Path, Path] | None = None) -> Iterator[Site]:
+    """Serve what is put into `answers`, by path; `/slow` takes its time.
+
+    Args:
+        encrypted: a certificate and its key, for https.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -38,6 +44,10 @@ def running_site() -> Iterator[Site]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if encrypted:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*encrypted)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     site = Site(server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

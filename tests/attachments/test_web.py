@@ -1,9 +1,12 @@
 """Documents from the web: which addresses are fetched, and what of them."""
 
 import gzip
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,22 +126,49 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name server that answers differently the second time, "DNS rebinding", gains nothing."""
-    asked: list[str] = []
-    resolve = socket.getaddrinfo
-
-    def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
-        if host in ("rebind.test", b"rebind.test"):
-            asked.append("rebind.test")
-            return resolve("127.0.0.1", *arguments, **options)
-        return resolve(host, *arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    monkeypatch.setattr(web, "is_public", lambda address: address == "127.0.0.1")
+    asked = names_on_loopback(monkeypatch)
     url = site.url.replace("127.0.0.1", "rebind.test")
     (document,) = attach([f"{url}/page"]).documents
     assert "xyzzy" in document.text and document.name == f"{url}/page"
     assert asked == ["rebind.test"]
     assert site.hosts == [url.removeprefix("http://")]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs a certificate")
+def test_a_certificate_is_checked_for_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the connection goes to an address."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    named = ["-subj", "/CN=rebind.test", "-addext", "subjectAltName=DNS:rebind.test"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made.split(), *named, *files], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    names_on_loopback(monkeypatch)
+    with running_site((certificate, key)) as site:
+        site.answers["/page"] = (200, {"Content-Type": "text/plain"}, b"xyzzy")
+        port = site.url.rpartition(":")[2]
+        (document,) = attach([f"https://rebind.test:{port}/page"]).documents
+        assert document.text == "xyzzy"
+        with pytest.raises(PromptInputError, match="certificate"):
+            attach([f"https://other.test:{port}/page"])
+
+
+def names_on_loopback(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let names that end in `.test` be loopback, and that be public; return those asked for."""
+    asked: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
+        if str(host).endswith(".test"):
+            asked.append(host)
+            host = "127.0.0.1"
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setattr(web, "is_public", lambda address: address == "127.0.0.1")
+    return asked
 
 
 def test_one_private_address_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
