@@ -50,7 +50,7 @@ def attach(
     Raises:
         PromptInputError: a source can't be read; nothing is attached then.
     """
-    read = [_read(source, private, cancelled) for source in sources]
+    read = [_found(source, private, cancelled) for source in sources]
     new = [document for each in read for document in each.documents]
     once = without_repeats(new, waiting)
     return Attached(once.documents, (*(n for each in read for n in each.notices), *once.notices))
@@ -104,6 +104,19 @@ def document_of(
     told = told or name
     text = text_of(data, kind, told, charset, cancelled) if kind else text_in(data, told)
     return Document(name, text, origin)
+
+
+def _found(source: str, private: bool, cancelled: Cancelled) -> Attached:
+    if not source:
+        raise PromptInputError("an empty name was given to attach", "a dot is the present folder")
+    try:
+        return _read(source, private, cancelled)
+    except (OSError, ValueError, RuntimeError) as error:
+        # Names that no file can have, users that aren't known, links in circles, closed folders.
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise PromptInputError(
+            f"{source[:200]} can't be read: {reason}", "check its name and its permissions"
+        ) from error
 
 
 def _read(source: str, private: bool, cancelled: Cancelled) -> Attached:

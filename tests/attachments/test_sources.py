@@ -164,6 +164,19 @@ def test_links_and_pipes_are_left_out(tree: Path, tmp_path: Path) -> None:
     assert linked.text == "secret", "this one was named"
 
 
+@pytest.mark.parametrize(
+    "source", ["", "~nobody-here/*.md", "a\0b", "x" * 5000, "loop/*.md", "loop"]
+)
+def test_names_of_nothing_are_errors(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if sys.platform != "win32":
+        (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(PromptInputError):
+        attach([source])
+
+
 def test_too_many_files_are_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "MOST_FILES", 3)
     with pytest.raises(PromptInputError, match="more than 3 files to attach in") as refused:
