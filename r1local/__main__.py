@@ -1,9 +1,13 @@
 """`python -m r1local`, and the `r1local` command."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from r1local.cli.error_handler import run_and_leave
 from r1local.ui import streams
+
+if TYPE_CHECKING:
+    from r1local.config.theme import Theme
 
 
 def main() -> None:
@@ -15,14 +19,22 @@ def main() -> None:
 def _run_command() -> int:
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
+    from r1local.ui.appearance import theme_from
 
     command = plain_command(sys.argv[1:])
     if command is None:
         from r1local.cli.parser import parse_arguments
 
         command = parse_arguments()
+    theme_from(_theme)
     warn_of_unknown_variables()
     return command()
+
+
+def _theme() -> "Theme":
+    from r1local.config.preferences import read_config
+
+    return read_config().theme
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ REACHES = {
         "config.loading_options",
         "config.option",
         "config.kinds",
+        "config.keys",
+        "config.theme",
         "answers.boxed",
         "events",
     },

@@ -57,9 +57,9 @@ ACTIONS: Mapping[str, Action] = {
     "thought_page_down": Action("alt-pagedown", "scrolls it down"),
     "thought_up": Action("ctrl-up", "scrolls the thought one row up"),
     "thought_down": Action("ctrl-down", "scrolls it one row down"),
-    "repaint": Action("ctrl-l", "paints the screen anew"),
-    "suspend": Action("ctrl-z", "suspends"),
-    "leave": Action("ctrl-d", "leaves, if the input is empty"),
+    "repaint": Action("ctrl-l", "paints the screen anew", full_screen=False),
+    "suspend": Action("ctrl-z", "suspends", full_screen=False),
+    "leave": Action("ctrl-d", "leaves, if the input is empty", full_screen=False),
 }
 
 #: Keys with a name, in prompt_toolkit's words and as they are shown.
@@ -147,16 +147,16 @@ def read_keys(table: object, place: str, shown_place: str) -> KeyMap:
 
 def _checked(value: object, place: str) -> Iterator[str]:
     """Yield the keys of one entry, each checked."""
-    keys = value if isinstance(value, list) else [value]
-    if not all(isinstance(key, str) for key in keys):
-        raise InvalidSetting(f"{place} must be a key in quotes, or a list of them", _WRITE)
-    for key in keys:
-        if key != NO_KEY:
-            try:
-                sequence(key)
-            except InvalidSetting as error:
-                raise InvalidSetting(f"{place} = {key!r}: {error.message}", error.hint) from error
-            yield key
+    for key in value if isinstance(value, list) else [value]:
+        if not isinstance(key, str):
+            raise InvalidSetting(f"{place} must be a key in quotes, or a list of them", _WRITE)
+        if key == NO_KEY:
+            continue
+        try:
+            sequence(key)
+        except InvalidSetting as error:
+            raise InvalidSetting(f"{place} = {key!r}: {error.message}", error.hint) from error
+        yield key
 
 
 def _check_conflicts(

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from r1local.ui.appearance import prompt_toolkit_colour
 from r1local.ui.cells import cell_len
 from r1local.ui.markdown.blocks import JSON_FENCE, MAX_CHARACTERS, Block, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
@@ -244,6 +245,8 @@ def _style(style: Style) -> str:
 
 
 def _color(color: Color) -> str:
-    if color.type == ColorType.STANDARD:
-        return f"ansi{color.name.replace('_', '')}"
-    return color.get_truecolor().hex
+    return prompt_toolkit_colour(
+        color.name.replace("_", "-")
+        if color.type == ColorType.STANDARD
+        else color.get_truecolor().hex
+    )
