@@ -19,19 +19,26 @@ def main() -> None:
 def _run_command() -> int:
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
-    from r1local.ui.appearance import theme_from
 
     command = plain_command(sys.argv[1:])
     if command is None:
         from r1local.cli.parser import parse_arguments
 
         command = parse_arguments()
+    from r1local.ui.appearance import theme_from  # `--help` has left by now
+
     theme_from(_theme)
     warn_of_unknown_variables()
     return command()
 
 
 def _theme() -> "Theme":
+    """Return the user's theme; without a config.toml, no time is spent on importing its reader."""
+    from r1local.config.paths import config_file
+    from r1local.config.theme import built_in_theme
+
+    if not config_file().exists():
+        return built_in_theme()
     from r1local.config.preferences import read_config
 
     return read_config().theme
