@@ -42,13 +42,13 @@ ACTIONS: Mapping[str, Action] = {
     "editor": Action("ctrl-x ctrl-e", "opens $EDITOR", full_screen=False),
     "help": Action("f1", "shows the commands and keys"),
     "toggle_thought": Action("f2", "opens or folds the thought"),
-    "answer_now": Action("f3", "answer now"),
-    "think_more": Action("f4", "think on"),
-    "show_source": Action("f5", "answers as written"),
+    "answer_now": Action("f3", "ends the thought: the model answers"),
+    "think_more": Action("f4", "makes the model think on"),
+    "show_source": Action("f5", "shows answers as they were written"),
     "move_pane": Action("f6", "moves the thinking pane"),
     "shrink_pane": Action("f7", "makes it smaller"),
     "grow_pane": Action("f8", "makes it larger"),
-    "fold_pane": Action("f9", "fold, keep or hide it"),
+    "fold_pane": Action("f9", "folds, keeps or hides it"),
     "page_up": Action("pageup", "scrolls the conversation up"),
     "page_down": Action("pagedown", "scrolls it down"),
     "go_to_start": Action("ctrl-home", "goes to its start"),
@@ -168,7 +168,7 @@ def _check_conflicts(
     for name in sorted(written, key=lambda name: name in table):
         for key in written[name]:
             keys = sequence(key)
-            for others, other, other_key in used:
+            for others, other, other_key in (each for each in used if each[1] != name):
                 if keys == others:
                     told = f"{place}: {shown(key)} would do both {name} and {other}"
                 elif keys[: len(others)] == others or others[: len(keys)] == keys:

@@ -331,7 +331,8 @@ class ChatScreen:
 
     def _thinking_keys(self) -> str:
         """Return the keys that steer a thought, and what they do."""
-        hints = (self._keys.hint(action) for action in ("answer_now", "think_more"))
+        hint = self._keys.hint
+        hints = (hint("answer_now", "answer now"), hint("think_more", "think on"))
         return " · ".join(filter(None, hints))
 
     def _interrupt_or_leave(self) -> None:
