@@ -90,7 +90,7 @@ error = "bold bright-red"
 | `auto` | the default: the terminal's own colours, which suit its background |
 | `dark` | for dark backgrounds, whatever the terminal's own colours are |
 | `light` | for light ones |
-| `high-contrast` | no colours, nothing dim: bold, italics, underlines and reverse tell things apart |
+| `high-contrast` | no colours, nothing dim: bold, italics, underlines, reverse tell things apart |
 | `none` | no colours, and nothing dim |
 
 The colours of `dark` and `light` have a contrast of at least 4.5 against usual backgrounds, as
