@@ -24,7 +24,7 @@ def print_turns(
     for number, turn in enumerate(turns):
         if number:
             console.print()
-        console.print(Text(f"❯ {wrapped(console, visible(turn.labelled), 2)}", "question"))
+        console.print(Text(f"❯ {visible(turn.labelled)}", "question"))
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
@@ -37,15 +37,14 @@ def print_thought(console: Console, thought: str) -> None:
     console.file.write(painted(console, text, "thinking") + "\n")
 
 
-def wrapped(console: Console, text: str, indent: int = 0) -> str:
+def wrapped(console: Console, text: str) -> str:
     """Return a text with line breaks for the width that text is limited to, if it is.
 
     Otherwise the terminal wraps it, and joins the rows again when it becomes wider.
     """
     if not console.is_terminal or not is_limited():
         return text
-    rows = wrap(Text(text), max(text_width(console.width) - indent, 1))
-    return f"\n{' ' * indent}".join(row.plain for row in rows)
+    return "\n".join(row.plain for row in wrap(Text(text), text_width(console.width)))
 
 
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:

@@ -24,7 +24,14 @@ toggle_thought = "alt-t"
 """
 #: `thinking` above, as terminals with all colours get it, and `accent` of the theme.
 THINKING, ACCENT = "38;2;18;52;86m", "38;2;95;215;255m"
-WORDS = "word " * 30
+WORDS = " ".join(f"word{number}" for number in range(30))
+
+
+def left(terminal: ChatTerminal) -> int:
+    """Leave with the key that is bound to it, once the prompt takes it; return the exit code."""
+    terminal.wait_for(lambda: terminal.rows[terminal.screen.cursor.y].startswith("❯"), 15)
+    terminal.type("\x11")
+    return terminal.finish(15)
 
 
 @pytest.fixture(autouse=True)
@@ -42,15 +49,14 @@ def test_the_full_screen(scripted: Scripted) -> None:
     with ChatTerminal("-m", model, columns=120, COLORTERM="truecolor") as terminal:
         terminal.wait_for_text("Ctrl-Q leaves.")
         terminal.send("How many?")
-        terminal.wait_for_text("code", "word word")
+        terminal.wait_for_text("code", "word1 word2")
         assert widest(terminal.shown) <= 40
         terminal.type("\x1bt")
         terminal.wait_for_text("Thought for", "Let me see.")
         assert THINKING in terminal.stream and ACCENT in terminal.stream
         terminal.type(chats.F1)
         terminal.wait_for_text("Alt-t opens or folds", "Ctrl-T answer now", "Ctrl-Q leaves")
-        terminal.type("\x11")
-        assert terminal.finish() == 0
+        assert left(terminal) == 0
 
 
 def test_the_scrollback(scripted: Scripted) -> None:
@@ -66,17 +72,17 @@ def test_the_scrollback(scripted: Scripted) -> None:
         terminal.type(chats.CTRL_D)
         terminal.send("/help leave")
         terminal.wait_for_text("there is no /leave")
-        terminal.type("\x11")
-        assert terminal.finish() == 0
+        assert left(terminal) == 0
 
 
-@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_color_and_dumb_terminals_win(environ: dict[str, str], scripted: Scripted) -> None:
-    with ChatTerminal("-m", scripted(chats.REPLY), **environ) as terminal:
+@pytest.mark.parametrize("variable, value", [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_no_color_and_dumb_terminals_win(variable: str, value: str, scripted: Scripted) -> None:
+    environ = {variable: value}
+    with ChatTerminal("-m", scripted(chats.REPLY), prompt="leaves.", **environ) as terminal:  # type: ignore[arg-type]
         terminal.send("How many?")
         terminal.wait_for_text("four", "print")
-        terminal.type("\x11" if "NO_COLOR" in environ else "/quit\r")
-        assert terminal.finish() == 0
+        terminal.send("/quit")
+        assert terminal.finish(15) == 0
     assert not re.search(r"\x1b\[[\d;]*\b(3[0-8]|4[0-8]|9[0-7])\b[\d;]*m", terminal.stream)
 
 
@@ -93,10 +99,9 @@ def test_run(arguments: tuple[str, ...], most: int, scripted: Scripted) -> None:
 @pytest.mark.parametrize("command", [("show", "--thoughts"), ("export",)])
 def test_sessions(command: tuple[str, ...], scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(f"{WORDS}</think>{WORDS}"), "--session", "one") as terminal:
-        terminal.send(WORDS)
+        terminal.send("How many?")
         terminal.wait_for_text("▸ thought for")
-        terminal.type("\x11")
-        assert terminal.finish() == 0
+        assert left(terminal) == 0
     shown = [*COMMAND, "sessions", command[0], "one", *command[1:]]
     with PseudoTerminal(shown, columns=120) as terminal:
         assert terminal.finish() == 0

@@ -212,7 +212,7 @@ def test_colours_and_keys_are_set_and_unset() -> None:
     assert "keys.help" not in listed("--model", "nano")
     assert config("unset", "keys.answer_now").returncode == 0
     assert "doesn't set keys.answer_now" in config("unset", "keys.answer_now").stderr
-    text = config_file().read_text()
+    text = config_file().read_text().rstrip() + "\n"
     assert text == "# mine\n[theme]\nbase = 'dark'  # at night\nerror = \"bold #f00\"\n"
 
 

@@ -10,8 +10,7 @@ from r1local.conversation import Reply, Turn
 from r1local.errors import InvalidSetting
 from r1local.ui import appearance
 from r1local.ui.appearance import limit_text, prompt_toolkit_style, theme_from
-from r1local.ui.chat.items import MarkdownText, text_of
-from r1local.ui.chat.pane import Pane
+from r1local.ui.chat.items import MarkdownText, PlainText, text_of
 from r1local.ui.chat.style import chat_style
 from r1local.ui.console import painted, print_notice
 from r1local.ui.markdown.view import MarkdownView
@@ -114,12 +113,14 @@ def test_answers_are_wrapped_at_the_width(monkeypatch: pytest.MonkeyPatch) -> No
     assert max(map(len, terminal.rows)) <= 20
 
 
-def test_panes_wrap_at_the_width_and_keep_theirs() -> None:
+@pytest.mark.parametrize("kind", [MarkdownText, PlainText])
+def test_panes_wrap_answers_and_thoughts_at_the_width(
+    kind: type[MarkdownText] | type[PlainText],
+) -> None:
     limit_text(20)
-    pane = Pane()
-    pane.replace([MarkdownText("one two three four five six seven")])
-    assert text_of(pane.rows_in_view(60, 10)[0]) == "one two three four"
-    assert pane.width == 60
+    item = kind("one two three four five six seven\n\none two three four five six seven")
+    rows = [*item.finished(60), *item.live(60)]
+    assert [text_of(row) for row in rows].count("one two three four") == 2
 
 
 @pytest.mark.parametrize("width, widest", [(None, 60), (24, 24)])
@@ -128,7 +129,7 @@ def test_transcripts_are_wrapped_only_if_asked(
 ) -> None:
     limit_text(width)
     words = "word " * 11 + "end"
-    turn = Turn(words, Reply(words, words, thinking_open=False, reason="stop", model="nano"))
+    turn = Turn("How many?", Reply(words, words, thinking_open=False, reason="stop", model="nano"))
     terminal = Terminal(80)
     print_turns(console_on(terminal, monkeypatch), [turn], thoughts=True)
     lengths = [len(row) for row in terminal.rows if "word" in row]

@@ -14,7 +14,6 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
-from r1local.ui.appearance import text_width
 from r1local.ui.cells import cell_len, clusters, cut, fitted
 from r1local.ui.chat.items import Item, Row, text_of
 from r1local.ui.chat.painting import write_row
@@ -88,14 +87,13 @@ class Pane:
         if width != self._size[0]:
             self.reset()
         self._size = (width, height)
-        wrapped = text_width(width)
-        self._collect(wrapped)
+        self._collect(width)
         if self._seeking:
             self._seeking = False
             self._go_to(self._first_found() - height // 2)
         if (item := self._to_read) is not None:
             self._to_read = None
-            rows = len(item.finished(wrapped)) + len(item.live(wrapped))
+            rows = len(item.finished(width)) + len(item.live(width))
             if self.items and self.items[-1] is item and rows > height:
                 self._go_to(self._count() - rows)
         last = max(self._count() - height, 0)
