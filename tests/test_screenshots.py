@@ -81,8 +81,8 @@ def test_what_is_said_does(row: str, other: str) -> None:
 
 
 def test_of_a_tally_only_the_winner_counts() -> None:
-    rows = ["5535 · 7 votes", "4735 · 2 votes", "8 · 1 vote", "10 replies · rest", ""]
-    assert steady(rows) == ["5535 · N votes", "10 replies · rest"]
+    rows = ["5535 · 7 votes", "4735 · 2 votes", "8 · 1 vote", "10 replies · 9 tokens", ""]
+    assert steady(rows) == ["5535 · N votes", "N replies · 9 tokens"]
 
 
 def test_readme_shows_every_picture_on_both_backgrounds() -> None:

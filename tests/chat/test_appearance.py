@@ -46,7 +46,7 @@ def widest(shown: str) -> int:
 
 def test_the_full_screen(scripted: Scripted) -> None:
     model = scripted(f"Let me see.</think>`code`\n\n{WORDS}")
-    with ChatTerminal("-m", model, columns=120, COLORTERM="truecolor") as terminal:
+    with ChatTerminal("-m", model, columns=160, lines=80, COLORTERM="truecolor") as terminal:
         terminal.wait_for_text("Ctrl-Q leaves.")
         terminal.send("How many?")
         terminal.wait_for_text("code", "word1 word2")

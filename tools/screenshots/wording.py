@@ -14,7 +14,7 @@ _VARIES = (
     # A model's card is about this machine's memory and speed.
     (re.compile(r"^Free here: .*"), "Free here: N"),
     (re.compile(r"(?<=\d) (?:GPU|part|CPU|no)\b"), " fits"),
-    (re.compile(r"(?<=\s)~?[\d.]+(?:-[\d.]+)?$"), "N"),
+    (re.compile(r"(?<= fits)\s+~?[\d.]+(?:-[\d.]+)?$"), " N"),
     # The widths of columns and panes follow from the numbers in them.
     (re.compile(r"─+"), "─"),
     (re.compile(r"\s+"), " "),
