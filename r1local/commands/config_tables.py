@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from r1local.config.editing import change_table
-from r1local.config.keys import ACTIONS, KEYS, NO_KEY, read_keys
+from r1local.config.keys import ACTIONS, KEYS, read_keys
 from r1local.config.paths import config_file
 from r1local.config.preferences import read_config
 from r1local.config.theme import BASE, ROLES, THEME, read_theme
@@ -39,13 +39,9 @@ def table_entries() -> Iterator[Entry]:
         InvalidSetting: `config.toml` can't be read, or has something that isn't allowed there.
     """
     config = read_config()
-    theme, keys = config.theme, config.keys
-    yield Entry(f"{THEME}.{BASE}", theme.base, theme.places.get(BASE))
-    for role, look in theme.looks.items():
-        yield Entry(f"{THEME}.{role}", str(look), theme.places.get(role))
-    for action, written in keys.written.items():
-        words = ", ".join(written) or NO_KEY
-        yield Entry(f"{KEYS}.{action}", words, keys.places.get(action))
+    for table, read in ((THEME, config.theme), (KEYS, config.keys)):
+        for key, words in read.words().items():
+            yield Entry(f"{table}.{key}", words, read.places.get(key))
 
 
 def set_entry(key: str, text: str) -> None:

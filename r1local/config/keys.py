@@ -103,6 +103,10 @@ class KeyMap(NamedTuple):
     written: Mapping[str, tuple[str, ...]]
     places: Mapping[str, str]
 
+    def words(self) -> Mapping[str, str]:
+        """Return what each key of the table says, or would say."""
+        return {name: ", ".join(keys) or NO_KEY for name, keys in self.written.items()}
+
     def bound(self, action: str) -> tuple[Sequence, ...]:
         """Return the keys of an action in prompt_toolkit's words; none if it has no key."""
         return tuple(sequence(each) for each in self.written[action])

@@ -101,8 +101,8 @@ BASES: Mapping[str, Mapping[str, str]] = {
         "border": "default",
         "status": "default",
         "success": "bold",
-        "warning": "bold underline",
-        "error": "bold reverse",
+        "warning": "underline",
+        "error": "bold underline",
         "highlight": "reverse",
     },
     "none": {
@@ -149,6 +149,10 @@ class Theme(NamedTuple):
     base: str
     looks: Mapping[str, Look]
     places: Mapping[str, str]
+
+    def words(self) -> Mapping[str, str]:
+        """Return what each key of the table says, or would say."""
+        return {BASE: self.base} | {role: str(look) for role, look in self.looks.items()}
 
 
 def built_in_theme(base: str = AUTO) -> Theme:
