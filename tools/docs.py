@@ -76,7 +76,8 @@ In the tables below, *a model* in the last column means that a model's table can
 THEME_HEAD = """## Colours
 
 The table `[theme]` has a `base` and colours of your own on top of it. They hold for the chat and
-for everything else on a terminal.
+for everything else on a terminal. `r1local config` lists all of them and all
+keys below; `r1local config set theme.base dark` or `set keys.help f10` writes one.
 
 ```toml
 [theme]
