@@ -58,6 +58,8 @@ REACHES = {
         "config.loading_options",
         "config.option",
         "config.kinds",
+        "config.keys",
+        "config.theme",
         "answers.boxed",
         "events",
     },

@@ -47,8 +47,10 @@ def run_command(
         from r1local.commands.run import RunOptions, run
         from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         thinking = value_in(chosen, "thinking")
         conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
         if thinking == "only" and conflicts:
@@ -102,8 +104,10 @@ def chat_command(
         from r1local.commands.chat import ChatOptions, chat
         from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         # Someone who names a session wants it saved, whatever the preference says.
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(
