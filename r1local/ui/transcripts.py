@@ -59,8 +59,12 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
 
 def _print_answer(console: Console, answer: str, *, json: bool) -> None:
     if can_repaint(console):
-        from r1local.ui.markdown.view import MarkdownView  # a search doesn't need it
+        from r1local.ui.markdown.view import MarkdownView, finished_rows  # a search needs neither
 
+        if not console.file.isatty():  # a pager, which moves no cursor
+            for row in finished_rows(answer, max(console.width - 1, 1), json=json):
+                console.print(row)
+            return
         view = MarkdownView(console, json=json)
         view.feed(answer)
         view.close()
