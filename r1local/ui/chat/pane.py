@@ -5,20 +5,24 @@ only once from what is shown, and only those in view are looked at.
 """
 
 import re
-from collections.abc import Iterable
-from itertools import chain
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.layout import Container, Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
-from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
+from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
 from r1local.ui.cells import cell_len, clusters, cut, fitted
 from r1local.ui.chat.items import Item, Row, text_of
 from r1local.ui.chat.painting import write_row
+from r1local.ui.chat.selection import Selection, selected, text_in
 
 _WHEEL_ROWS = 3
+#: Above everything that floats, which prompt_toolkit draws at 10**8 at most.
+_LAST = 10**9
 _BELOW = " ↓ new "
 
 
@@ -33,11 +37,14 @@ class Pane:
         self.following = True
         self._top = 0
         self._words = ""
-        self._seeking = False
+        self._sought: tuple[Item | None, int] | None = None
+        self._selection: Selection | None = None
         self._to_read: Item | None = None
         self._rows: list[Row] = []
         self._live: list[Row] = []
         self._done = self._taken = 0
+        #: The first row of each item so far.
+        self._starts: list[int] = []
         self._size = (0, 0)
 
     @property
@@ -52,7 +59,8 @@ class Pane:
 
     def reset(self) -> None:
         """Take every item's rows again, after one of the items changed in its middle."""
-        self._rows, self._done, self._taken = [], 0, 0
+        self._rows, self._starts, self._done, self._taken = [], [], 0, 0
+        self._selection = None
 
     def scroll(self, rows: int) -> None:
         """Go down by the given number of rows, or up if it is negative."""
@@ -74,13 +82,52 @@ class Pane:
         """Go to the end, and follow it."""
         self.following = True
 
-    def find(self, words: str) -> None:
-        """Highlight words wherever they occur, and bring the first row that has them to the middle.
+    def find(self, words: str, item: Item | None = None, nth: int = 0) -> None:
+        """Highlight words wherever they occur, and bring a row that has them to the middle.
 
         Without any words, nothing is highlighted.
+
+        Args:
+            item: where to look for the row; None looks everywhere.
+            nth: which occurrence in it, counted from 0; the last one if there are fewer.
         """
         self._words = words
-        self._seeking = bool(words)
+        self._sought = (item, nth) if words else None
+
+    def press(self, row: int, cell: int) -> None:
+        """Begin a selection at a row in view."""
+        place = self._top + row, cell
+        self._selection = Selection(place, place)
+
+    def drag(self, row: int, cell: int) -> None:
+        """Select up to a row in view; one beyond the pane's ends is scrolled to."""
+        if self._selection is None:
+            return
+        height = self._size[1]
+        if not 0 <= row < height:
+            self.scroll(-1 if row < 0 else 1)
+        place = self._top + min(max(row, 0), height - 1), max(cell, 0)
+        self._selection = Selection(self._selection.pressed, place)
+
+    @property
+    def selected_text(self) -> str:
+        """The selected text, as it is on the screen; empty if it is less than two cells."""
+        chosen = self._selection
+        if chosen is None or chosen.pressed == chosen.now:
+            return ""
+        rows = (row for row in chosen.rows if row < self._count())
+        return "\n".join(text_in(self._row(row), *chosen.cells(row)) for row in rows).strip("\n")
+
+    def unselect(self) -> None:
+        """Let the selection go."""
+        self._selection = None
+
+    def item_at(self, row: int) -> Item | None:
+        """Return what is at a row in view."""
+        row += self._top
+        if not 0 <= row < self._count():
+            return None
+        return self.items[bisect_right(self._starts, row) - 1]
 
     def rows_in_view(self, width: int, height: int) -> list[Row]:
         """Return the rows to paint, at most `height` of them."""
@@ -88,9 +135,9 @@ class Pane:
             self.reset()
         self._size = (width, height)
         self._collect(width)
-        if self._seeking:
-            self._seeking = False
-            self._go_to(self._first_found() - height // 2)
+        if self._sought:
+            self._go_to(self._found_row(*self._sought) - height // 2)
+            self._sought = None
         if (item := self._to_read) is not None:
             self._to_read = None
             rows = len(item.finished(width)) + len(item.live(width))
@@ -109,6 +156,8 @@ class Pane:
         self._live = []
         while self._done < len(self.items):
             item = self.items[self._done]
+            if self._done == len(self._starts):
+                self._starts.append(len(self._rows))
             finished = item.finished(width)
             self._rows += finished[self._taken :]
             self._taken = len(finished)
@@ -120,15 +169,33 @@ class Pane:
             self._done, self._taken = self._done + 1, 0
 
     def _row_at(self, number: int) -> Row:
-        finished = len(self._rows)
-        row = self._rows[number] if number < finished else self._live[number - finished]
-        return _highlighted(row, self._words) if self._words else row
+        row = self._row(number)
+        row = _highlighted(row, self._words) if self._words else row
+        return selected(row, *self._selection.cells(number)) if self._selection else row
 
-    def _first_found(self) -> int:
-        """Return the first row that has the words, which may be wrapped over two rows."""
-        wanted = self._words.casefold()
-        rows = enumerate(chain(self._rows, self._live))
-        return next((n for n, row in rows if wanted in text_of(row).casefold()), 0)
+    def _row(self, number: int) -> Row:
+        finished = len(self._rows)
+        return self._rows[number] if number < finished else self._live[number - finished]
+
+    def _found_row(self, item: Item | None, nth: int) -> int:
+        """Return a row that has the words, which may be wrapped over two; else the item's first."""
+        first, end = self._rows_of(item)
+        texts = [text_of(self._row(number)).strip().casefold() for number in range(first, end)]
+        wanted = re.escape(" ".join(self._words.casefold().split()))
+        for between in (" ", ""):  # the latter where lines are broken between any two characters
+            places = [found.start() for found in re.finditer(wanted, between.join(texts))]
+            if places:
+                starts = [0, *accumulate(len(text) + len(between) for text in texts)]
+                return first + bisect_right(starts, places[min(nth, len(places) - 1)]) - 1
+        return first
+
+    def _rows_of(self, item: Item | None) -> tuple[int, int]:
+        """Return an item's first row, and the one behind its last; of all items for None."""
+        places = [n for n, each in enumerate(self.items) if each is item]
+        if not places or places[0] >= len(self._starts):
+            return 0, self._count()
+        starts = [*self._starts, self._count()]
+        return starts[places[0]], starts[places[0] + 1]
 
     def _count(self) -> int:
         return len(self._rows) + len(self._live)
@@ -140,10 +207,22 @@ class Pane:
 
 
 class PaneWindow(Container):
-    """Where a pane is on the screen."""
+    """Where a pane is on the screen.
 
-    def __init__(self, pane: Pane) -> None:
+    Args:
+        pane: what is there.
+        copy: called with a text that was selected with the mouse.
+        click: called with an item that was clicked at.
+    """
+
+    def __init__(
+        self, pane: Pane, copy: Callable[[str], None], click: Callable[[Item], None]
+    ) -> None:
         self._pane = pane
+        self._copy = copy
+        self._click = click
+        self._corner = (0, 0)
+        self._pressed = False
 
     def reset(self) -> None:
         """Do nothing: the pane stays where it was scrolled to."""
@@ -175,18 +254,45 @@ class PaneWindow(Container):
         for number, row in enumerate(self._pane.rows_in_view(width, height)):
             write_row(screen, x, y + number, width, row, parent_style)
         screen.width, screen.height = max(screen.width, x + width), max(screen.height, y + height)
-        mouse_handlers.set_mouse_handler_for_range(x, x + width, y, y + height, self._scroll)
+        self._corner = (x, y)
+        mouse_handlers.set_mouse_handler_for_range(x, x + width, y, y + height, self._mouse)
+        if self._pressed:  # wherever the mouse is until it is released
 
-    def _scroll(self, event: MouseEvent) -> object:
-        """Scroll by the wheel."""
-        if event.event_type == MouseEventType.SCROLL_UP:
-            self._pane.scroll(-_WHEEL_ROWS)
-        elif event.event_type == MouseEventType.SCROLL_DOWN:
-            self._pane.scroll(_WHEEL_ROWS)
-        else:
-            return NotImplemented
+            def grab() -> None:
+                all_of_it = 0, screen.width, 0, screen.height
+                mouse_handlers.set_mouse_handler_for_range(*all_of_it, self._mouse)
+
+            screen.draw_with_z_index(_LAST, grab)
+
+    def _mouse(self, event: MouseEvent) -> object:
+        """Scroll by the wheel, select while the left button is pressed, and tell clicks."""
+        row, cell = event.position.y - self._corner[1], event.position.x - self._corner[0]
+        match event.event_type:
+            case MouseEventType.SCROLL_UP:
+                self._pane.scroll(-_WHEEL_ROWS)
+            case MouseEventType.SCROLL_DOWN:
+                self._pane.scroll(_WHEEL_ROWS)
+            case MouseEventType.MOUSE_DOWN if event.button is MouseButton.LEFT:
+                self._pressed = True
+                self._pane.press(row, cell)
+            case MouseEventType.MOUSE_MOVE if self._pressed:
+                self._pane.drag(row, cell)
+            case MouseEventType.MOUSE_UP if self._pressed:
+                self._release(row, cell)
+            case _:
+                return NotImplemented
         get_app().invalidate()
         return None
+
+    def _release(self, row: int, cell: int) -> None:
+        self._pressed = False
+        self._pane.drag(row, cell)
+        if text := self._pane.selected_text:
+            self._copy(text)
+            return
+        self._pane.unselect()
+        if item := self._pane.item_at(row):
+            self._click(item)
 
 
 def _with_end(row: Row, end: str, width: int) -> Row:

@@ -13,6 +13,7 @@ CHAT_STYLE = Style.from_dict(
         "title": "dim",
         "new": "reverse",
         "found": "reverse",
+        "selected": "reverse",
         "status": "dim",
         "warning": "nodim bold ansired",
         "busy": "nodim",
