@@ -65,6 +65,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("vi", Switch(), "Edit with vi keys instead of Emacs keys.", False, commands=("chat",)),
     Option(
+        "reply-numbers",
+        Switch(),
+        "Number questions and replies, as /think 3 and /copy 3 count them.",
+        False,
+        commands=("chat",),
+    ),
+    Option(
         "model",
         Text(),
         "A name such as 7b:q5_k_m, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.",

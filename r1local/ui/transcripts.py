@@ -13,17 +13,24 @@ from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
 
 
 def print_turns(
-    console: Console, turns: Sequence[Turn], *, thoughts: bool, notices: Console | None = None
+    console: Console,
+    turns: Sequence[Turn],
+    *,
+    thoughts: bool,
+    notices: Console | None = None,
+    number: int | None = None,
 ) -> None:
     """Print questions, answers as rendered Markdown, and thoughts, in full or as one line each.
 
-    r1local's own notices go to `notices`, to keep them apart from the conversation.
+    r1local's own notices go to `notices`, to keep them apart from the conversation. `number` is
+    that of the first turn; without it they aren't numbered.
     """
     notices = notices or console
-    for number, turn in enumerate(turns):
-        if number:
+    for before, turn in enumerate(turns):
+        if before:
             console.print()
-        console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
+        mark = "❯" if number is None else f"{number + before} ❯"
+        console.print(Text(f"{mark} {visible(turn.labelled)}", "bold"))
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:

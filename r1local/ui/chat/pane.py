@@ -5,8 +5,9 @@ only once from what is shown, and only those in view are looked at.
 """
 
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 
 from prompt_toolkit.application import get_app
@@ -51,6 +52,11 @@ class Pane:
     def width(self) -> int:
         """The number of columns at the last paint."""
         return self._size[0]
+
+    @property
+    def words(self) -> str:
+        """The words that are highlighted."""
+        return self._words
 
     def replace(self, items: Iterable[Item]) -> None:
         """Show other items."""
@@ -170,7 +176,7 @@ class Pane:
 
     def _row_at(self, number: int) -> Row:
         row = self._row(number)
-        row = _highlighted(row, self._words) if self._words else row
+        row = highlighted(row, self._words) if self._words else row
         return selected(row, *self._selection.cells(number)) if self._selection else row
 
     def _row(self, number: int) -> Row:
@@ -206,26 +212,25 @@ class Pane:
         self.following = False
 
 
-class PaneWindow(Container):
-    """Where a pane is on the screen.
+class RowsWindow(Container, ABC):
+    """Rows on a part of the screen that take what room there is.
 
     Args:
-        pane: what is there.
-        copy: called with a text that was selected with the mouse.
-        click: called with an item that was clicked at.
+        rows: returns those to draw, given the width and the height.
     """
 
-    def __init__(
-        self, pane: Pane, copy: Callable[[str], None], click: Callable[[Item], None]
-    ) -> None:
-        self._pane = pane
-        self._copy = copy
-        self._click = click
+    def __init__(self, rows: Callable[[int, int], Sequence[Row]]) -> None:
+        self._rows = rows
         self._corner = (0, 0)
-        self._pressed = False
+        #: Whether the mouse's events are this window's, wherever the mouse is.
+        self.grabbing = False
+
+    @abstractmethod
+    def mouse(self, event: MouseEvent, row: int, cell: int) -> bool:
+        """Act on an event of the mouse at a row and cell here; False if it means nothing."""
 
     def reset(self) -> None:
-        """Do nothing: the pane stays where it was scrolled to."""
+        """Do nothing: what is shown stays where it was scrolled to."""
 
     def preferred_width(self, max_available_width: int) -> Dimension:  # noqa: ARG002
         """Take all the width there is."""
@@ -249,43 +254,65 @@ class PaneWindow(Container):
         z_index: int | None,  # noqa: ARG002
     ) -> None:
         """Draw the rows in view."""
-        x, y = write_position.xpos, write_position.ypos
+        x, y = self._corner = write_position.xpos, write_position.ypos
         width, height = write_position.width, write_position.height
-        for number, row in enumerate(self._pane.rows_in_view(width, height)):
+        for number, row in enumerate(self._rows(width, height)):
             write_row(screen, x, y + number, width, row, parent_style)
         screen.width, screen.height = max(screen.width, x + width), max(screen.height, y + height)
-        self._corner = (x, y)
-        mouse_handlers.set_mouse_handler_for_range(x, x + width, y, y + height, self._mouse)
-        if self._pressed:  # wherever the mouse is until it is released
+        mouse_handlers.set_mouse_handler_for_range(x, x + width, y, y + height, self._at)
 
-            def grab() -> None:
-                all_of_it = 0, screen.width, 0, screen.height
-                mouse_handlers.set_mouse_handler_for_range(*all_of_it, self._mouse)
+        def grab() -> None:
+            everywhere = 0, screen.width, 0, screen.height
+            mouse_handlers.set_mouse_handler_for_range(*everywhere, self._at)
 
+        if self.grabbing:
             screen.draw_with_z_index(_LAST, grab)
 
-    def _mouse(self, event: MouseEvent) -> object:
+    def _at(self, event: MouseEvent) -> object:
+        x, y = self._corner
+        if not self.mouse(event, event.position.y - y, event.position.x - x):
+            return NotImplemented
+        get_app().invalidate()
+        return None
+
+
+class PaneWindow(RowsWindow):
+    """Where a pane is on the screen.
+
+    Args:
+        pane: what is there.
+        copy: called with a text that was selected with the mouse.
+        click: called with an item that was clicked at.
+    """
+
+    def __init__(
+        self, pane: Pane, copy: Callable[[str], None], click: Callable[[Item], None]
+    ) -> None:
+        super().__init__(pane.rows_in_view)
+        self._pane = pane
+        self._copy = copy
+        self._click = click
+
+    def mouse(self, event: MouseEvent, row: int, cell: int) -> bool:
         """Scroll by the wheel, select while the left button is pressed, and tell clicks."""
-        row, cell = event.position.y - self._corner[1], event.position.x - self._corner[0]
         match event.event_type:
             case MouseEventType.SCROLL_UP:
                 self._pane.scroll(-_WHEEL_ROWS)
             case MouseEventType.SCROLL_DOWN:
                 self._pane.scroll(_WHEEL_ROWS)
             case MouseEventType.MOUSE_DOWN if event.button is MouseButton.LEFT:
-                self._pressed = True
+                self.grabbing = True
                 self._pane.press(row, cell)
-            case MouseEventType.MOUSE_MOVE if self._pressed:
+            case MouseEventType.MOUSE_MOVE if self.grabbing:
                 self._pane.drag(row, cell)
-            case MouseEventType.MOUSE_UP if self._pressed:
+            case MouseEventType.MOUSE_UP if self.grabbing:
                 self._release(row, cell)
             case _:
-                return NotImplemented
-        get_app().invalidate()
-        return None
+                return False
+        return True
 
     def _release(self, row: int, cell: int) -> None:
-        self._pressed = False
+        self.grabbing = False
         self._pane.drag(row, cell)
         if text := self._pane.selected_text:
             self._copy(text)
@@ -302,7 +329,7 @@ def _with_end(row: Row, end: str, width: int) -> Row:
     return [(style, fitted(text_of(row), width - cell_len(end))), ("class:new", end)]
 
 
-def _highlighted(row: Row, words: str) -> Row:
+def highlighted(row: Row, words: str) -> Row:
     """Return a row with `words` highlighted, which replaces their styles."""
     text = text_of(row)
     found = [match.span() for match in re.finditer(re.escape(words), text, re.IGNORECASE)]

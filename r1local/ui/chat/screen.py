@@ -31,6 +31,7 @@ from prompt_toolkit.key_binding import (
     KeyPressEvent,
     merge_key_bindings,
 )
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.layout import (
     AnyContainer,
     ConditionalContainer,
@@ -205,6 +206,7 @@ class ChatScreen:
     def pick(self, picker: Picker | None) -> None:
         """Show a picker in place of everything else, or with None the chat again."""
         self._picker = picker
+        self.app.vi_state.input_mode = InputMode.INSERT
         self.app.layout.focus(picker.buffer if picker else self._buffer)
         self.app.invalidate()
 
@@ -366,8 +368,9 @@ class ChatScreen:
         on("c-down", lambda: talk.thinking.scroll(+1))
         on("escape", lambda: actions.find_again(+1), "n", when=emacs_mode)
         on("escape", lambda: actions.find_again(-1), "p", when=emacs_mode)
-        on("n", lambda: actions.find_again(+1), when=vi_navigation_mode)
-        on("N", lambda: actions.find_again(-1), when=vi_navigation_mode)
+        finding = Condition(lambda: talk.finding)
+        on("n", lambda: actions.find_again(+1), when=vi_navigation_mode & finding)
+        on("N", lambda: actions.find_again(-1), when=vi_navigation_mode & finding)
         on("c-z", self._suspension.suspend)
         on("c-l", lambda: self.app.renderer.clear())
 

@@ -14,6 +14,8 @@ CHAT_STYLE = Style.from_dict(
         "new": "reverse",
         "found": "reverse",
         "selected": "reverse",
+        "chosen": "reverse",
+        "about": "dim",
         "status": "dim",
         "warning": "nodim bold ansired",
         "busy": "nodim",

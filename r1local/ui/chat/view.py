@@ -64,6 +64,11 @@ class ChatView:
         return self._meter.tokens_per_s
 
     @property
+    def finding(self) -> bool:
+        """Whether words that were looked for are highlighted."""
+        return bool(self.conversation.words or self.thinking.words)
+
+    @property
     def title(self) -> tuple[str, ...]:
         """What the thinking pane shows, in parts; the last ones can be left out."""
         meter = self._meter
