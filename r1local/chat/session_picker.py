@@ -99,28 +99,30 @@ class SessionPicker:
 
     def _entry(self, match: Match) -> Entry:
         here = " · open here" if match.session.name == self._current else ""
-        return Entry(match.session.name, match.title, about(match) + here)
+        return Entry(match.session.name, match.title, used(match), about(match) + here)
 
     def _show_preview(self, match: Match, turns: Sequence[Turn], text: str) -> None:
         hit = match.hit
         first = hit.turn - 1 if hit else max(len(turns) - _MOST_TURNS, 0)
         view = ChatView()
         view.show_turns([_shortened(turn) for turn in turns[first : first + _MOST_TURNS]], 0)
-        items = view.conversation.items
-        words = text.split() or [""]
         # The words may be anywhere in the text: the pane can only go to one of them.
-        self.picker.show_preview(items, words[0], items[0] if hit and items else None)
+        word = text.split()[0] if text.split() else ""
+        self.picker.show_preview(view.conversation.items, word, at_words=hit is not None)
+
+
+def used(match: Match) -> str:
+    """Return when a session was used last, in local time."""
+    return f"{match.session.last_used.astimezone():%Y-%m-%d %H:%M}"
 
 
 def about(match: Match) -> str:
-    """Return a line about a session: when it was used, and by which model, or where words are."""
+    """Return a line about a session: where the words are, or its model and length."""
     session, hit = match.session, match.hit
-    facts = [f"{session.last_used.astimezone():%Y-%m-%d %H:%M}"]
     if hit:
         part = "thought" if hit.part == "thinking" else hit.part
-        return f"{facts[0]} · {part} {hit.place}: {hit.excerpt}"
-    if session.model:
-        facts.append(session.model)
+        return f"{part} {hit.place}: {hit.excerpt}"
+    facts = [session.model] if session.model else []
     facts.append(turn_count(session.turns) if session.title else "can't be read")
     if match.title != session.title and session.title:
         facts.append(session.title)
@@ -129,7 +131,7 @@ def about(match: Match) -> str:
 
 def described(match: Match) -> str:
     """Return a session's title and what there is to say about it, in one line."""
-    return f"{match.title}  {about(match)}"
+    return f"{match.title}  {used(match)} · {about(match)}"
 
 
 def _shortened(turn: Turn) -> Turn:

@@ -48,8 +48,8 @@ class SessionBrowser:
         """Yield the sessions that match, until cancelled: by name and title, then by their texts.
 
         Without a query, yield all of them, the one used last first. Names and titles are matched
-        loosely: the letters of the query must occur in its order and close to each other. A text
-        must have all words.
+        loosely: those that have the query come first, as they are read, then those that have its
+        letters in its order and close to each other. A text must have all words.
         """
         found = set[str]()
         for match in self._by_label(query, cancelled):
@@ -73,16 +73,23 @@ class SessionBrowser:
         return turns
 
     def _by_label(self, query: str, cancelled: Callable[[], bool]) -> Iterator[Match]:
-        if not query.split():
-            yield from map(Match, self._known)
-        for session in self._unread:
-            self._known.append(session)
-            if cancelled():
-                return
-            if not query.split():
+        distance = _distance_from(query)
+        loose = []
+        for session in self._all(cancelled):
+            away = distance(f"{session.title}\n{session.name}")
+            if away == 0:
                 yield Match(session)
-        if query.split():
-            yield from _nearest(query, self._known)
+            elif away is not None:
+                loose.append((away, session))
+        for _away, session in sorted(loose, key=lambda each: each[0]):
+            yield Match(session)
+
+    def _all(self, cancelled: Callable[[], bool]) -> Iterator[SessionSummary]:
+        """Yield the sessions that are known, and read the others until cancelled."""
+        yield from tuple(self._known)
+        while not cancelled() and (session := next(self._unread, None)):
+            self._known.append(session)
+            yield session
 
     def _hit(self, session: SessionSummary, words: Sequence[str]) -> Hit | None:
         return next(hits_in(session.name, self.turns_of(session.name), words), None)
@@ -96,18 +103,22 @@ class SessionBrowser:
             self._turns[name] = turns
 
 
-def _nearest(query: str, sessions: Sequence[SessionSummary]) -> list[Match]:
-    """Return the sessions whose names or titles match a query, the closest first."""
-    letters = [re.escape(letter) for letter in folded("".join(query.split()))]
+def _distance_from(query: str) -> Callable[[str], int | None]:
+    """Return what tells how far a label is from a query: 0 if it has it, None if it is too far."""
+    wanted = folded(query.strip())
+    letters = [re.escape(letter) for letter in wanted if not letter.isspace()]
+    anywhere = re.compile(".*?".join(letters), re.DOTALL)
     # The lookahead finds the closest letters, not only those that begin first.
-    pattern = re.compile(f"(?=({'.*?'.join(letters)}))", re.DOTALL)
+    each = re.compile(f"(?=({anywhere.pattern}))", re.DOTALL)
     most = len(letters) * _APART + _BETWEEN
-    ranked = []
-    for session in sessions:
-        label = folded(f"{session.title}\n{session.name}")
-        span = min((len(each[1]) for each in pattern.finditer(label)), default=most + 1)
-        if folded(query) in label:
-            span = 0
-        if span <= most:
-            ranked.append((span, Match(session)))
-    return [match for _span, match in sorted(ranked, key=lambda each: each[0])]
+
+    def distance(label: str) -> int | None:
+        label = folded(label)
+        if wanted in label:
+            return 0
+        if not anywhere.search(label):
+            return None
+        closest = min(len(found[1]) for found in each.finditer(label))
+        return closest if closest <= most else None
+
+    return distance

@@ -87,6 +87,7 @@ class Pane:
     def scroll_to_end(self) -> None:
         """Go to the end, and follow it."""
         self.following = True
+        self._sought = None
 
     def find(self, words: str, item: Item | None = None, nth: int = 0) -> None:
         """Highlight words wherever they occur, and bring a row that has them to the middle.

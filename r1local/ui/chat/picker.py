@@ -29,15 +29,18 @@ from r1local.ui.safe_text import visible_line
 
 #: The rows of each entry: its title, and what there is to say about it.
 _ENTRY_ROWS = 2
-_KEYS = ("Enter takes it", "Esc goes back", "↑ ↓ choose", "PageUp PageDown scroll the preview")
+#: The narrowest list that has times.
+_LEAST_WITH_TIMES = 40
+_KEYS = ("Enter takes it", "Esc leaves", "↑ ↓ choose", "PageUp PageDown scroll the preview")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something to choose: its key, and untrusted texts about it."""
+    """Something to choose: its key, and untrusted texts about it; `when` is left out first."""
 
     key: str
     title: str
+    when: str
     about: str
 
 
@@ -73,6 +76,8 @@ class Picker:
         self._told = ""
         self._preview = Pane()
         self._previewed: tuple[str, str] | None = None
+        #: Whether the entries are still those of another text, and one of the new is to be taken.
+        self._stale = self._takes_next = False
         self.buffer = Buffer(multiline=False, on_text_changed=lambda _buffer: self._changed())
         self.container = self._root()
 
@@ -85,14 +90,17 @@ class Picker:
 
     def show(self, entries: Sequence[Entry], told: str = "") -> None:
         """Show entries; `told` says how many there are in all, or that they are being read."""
-        self._entries, self._told = entries, told
+        self._entries, self._told, self._stale = entries, told, False
         self._choose(self._chosen)
+        if self._takes_next and (entries or not told):
+            self._takes_next = False
+            self._take()
 
-    def show_preview(self, items: Iterable[Item], words: str, item: Item | None) -> None:
-        """Show what an entry is about, at the first of the words in an item, if it is given."""
+    def show_preview(self, items: Iterable[Item], words: str, *, at_words: bool) -> None:
+        """Show what an entry is about, with words highlighted: at the first of them, or the end."""
         self._preview.replace(items)
-        self._preview.find(words, item)
-        if not item:
+        self._preview.find(words)
+        if not at_words:
             self._preview.scroll_to_end()
 
     def rows_in_view(self, width: int, height: int) -> list[Row]:
@@ -106,8 +114,12 @@ class Picker:
     def _rows(self, number: int, entry: Entry, width: int) -> list[Row]:
         here = self._top + number == self._chosen
         title, about = ("class:chosen", "class:chosen") if here else ("", "class:about")
+        when = f" {entry.when} " if width >= _LEAST_WITH_TIMES else ""
         rows: list[Row] = [
-            [(title, fitted(f" {visible_line(entry.title)}", width))],
+            [
+                (title, fitted(f" {visible_line(entry.title)}", width - cell_len(when))),
+                (about, when),
+            ],
             [(about, fitted(f"   {visible_line(entry.about)}", width))],
         ]
         text = self.buffer.text.strip()
@@ -168,6 +180,7 @@ class Picker:
 
     def _changed(self) -> None:
         self._chosen = self._top = 0
+        self._stale, self._takes_next = True, False
         self._actions.search(self.buffer.text)
 
     def _choose(self, number: int) -> None:
@@ -182,7 +195,9 @@ class Picker:
             self._actions.preview(*wanted)
 
     def _take(self) -> None:
-        if self._entries:
+        if self._stale:
+            self._takes_next = True
+        elif self._entries:
             self._actions.take(self._entries[self._chosen].key)
 
     def mouse(self, event: MouseEvent, row: int) -> bool:
