@@ -9,7 +9,7 @@ from r1local.conversation import Reply, Turn
 from r1local.sessions.browser import Match, SessionBrowser
 from r1local.ui.chat.picker import Entry, Picker
 from r1local.ui.chat.view import ChatView
-from r1local.ui.wording import turn_count
+from r1local.ui.wording import session_count, turn_count
 
 #: How often the list grows while sessions are being read, in seconds.
 _SHOWN_EVERY_S = 0.05
@@ -41,7 +41,7 @@ class SessionPicker:
         self._previewing = LatestJob(failed)
         self._browser = SessionBrowser()
         self._found: dict[str, Match] = {}
-        self.picker = Picker("sessions", self)
+        self.picker = Picker(session_count, self)
 
     # As the picker's actions
 

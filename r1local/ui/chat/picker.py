@@ -64,12 +64,12 @@ class Picker:
     """The list, its preview, and the line to search in.
 
     Args:
-        what: the plural of what is listed.
+        counted: returns a number of entries in words.
         actions: look for entries, and take the choice.
     """
 
-    def __init__(self, what: str, actions: PickerActions) -> None:
-        self._what = what
+    def __init__(self, counted: Callable[[int], str], actions: PickerActions) -> None:
+        self._counted = counted
         self._actions = actions
         self._entries: Sequence[Entry] = ()
         self._chosen = self._top = self._height = 0
@@ -153,8 +153,7 @@ class Picker:
 
     def _status(self) -> StyleAndTextTuples:
         width = get_app().output.get_size().columns
-        found = f"{len(self._entries):,}" if self._entries else "no"
-        parts = [f"{found} {self._what} {self._told}".rstrip(), *_KEYS]
+        parts = [f"{self._counted(len(self._entries))} {self._told}".rstrip(), *_KEYS]
         while len(parts) > 1 and cell_len(" · ".join(parts)) > width:
             parts.pop()
         return [("", cut(" · ".join(parts), width))]
