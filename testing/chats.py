@@ -123,8 +123,7 @@ class ChatTerminal(PseudoTerminal):
         return self.finish()
 
     def _at_prompt(self) -> bool:
-        row = self.rows[self.screen.cursor.y].lstrip("0123456789 ")
-        return row.startswith(("❯", ">"))
+        return bool(re.match(r"(\d+ )?[❯>]", self.rows[self.screen.cursor.y]))
 
     @property
     def child(self) -> psutil.Process:

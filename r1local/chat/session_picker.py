@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from time import monotonic
 
 from r1local.chat.latest_job import LatestJob
@@ -98,8 +99,8 @@ class SessionPicker:
         self._post(show)
 
     def _entry(self, match: Match) -> Entry:
-        here = " · open here" if match.session.name == self._current else ""
-        return Entry(match.session.name, match.title, used(match), about(match) + here)
+        here = "open here · " if match.session.name == self._current else ""
+        return Entry(match.session.name, match.title, used(match), here + about(match))
 
     def _show_preview(self, match: Match, turns: Sequence[Turn], text: str) -> None:
         hit = match.hit
@@ -122,7 +123,8 @@ def about(match: Match) -> str:
     if hit:
         part = "thought" if hit.part == "thinking" else hit.part
         return f"{part} {hit.place}: {hit.excerpt}"
-    facts = [session.model] if session.model else []
+    model = session.model or ""
+    facts = [PurePath(model).name if model.endswith(".gguf") else model] if model else []
     facts.append(turn_count(session.turns) if session.title else "can't be read")
     if match.title != session.title and session.title:
         facts.append(session.title)

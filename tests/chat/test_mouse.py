@@ -29,18 +29,20 @@ def select(terminal: ChatTerminal, start: tuple[int, int], end: tuple[int, int])
 
 @pytest.mark.parametrize("columns", [60, 120])
 def test_a_click_on_a_folded_thought_opens_that_one(scripted: Scripted, columns: int) -> None:
-    with ChatTerminal("-m", scripted(REPLY), columns=columns, lines=50) as terminal:
-        for question in ("first", "second"):
+    with ChatTerminal("-m", scripted(REPLY), columns=columns, lines=60) as terminal:
+        for count, question in enumerate(("first", "second"), 1):
             terminal.send(question)
-            terminal.wait_for(lambda: terminal.shown.count("│ 4 │") == len(terminal.copied) + 1)
-            terminal.send("/clear" if question == "never" else "")
-            if question == "first":
-                break
+            terminal.wait_for(lambda count=count: terminal.shown.count("│ 4 │") == count)  # type: ignore[misc]
+        terminal.wait_for(lambda: not chats.replying())
         click(terminal, "▸ thought for")
         terminal.wait_for_text("─ Thought 1", "Let me list the primes")
-        click(terminal, "❯ first")
+        row = max(n for n, each in enumerate(terminal.rows) if "▸ thought for" in each)
+        terminal.press(0, row)
+        terminal.release(0, row)
+        terminal.wait_for_text("─ Thought 2")
+        click(terminal, "❯ second")
         terminal.type(chats.F2)
-        terminal.wait_without("─ Thought 1")
+        terminal.wait_without("─ Thought 2")
         assert terminal.copied == []
         assert terminal.leave() == 0
 
