@@ -132,7 +132,7 @@ class FullScreen:
     def _picked(self, name: str | None) -> None:
         self._screen.pick(None)
         if name:
-            self._typed(f"/resume {shlex.quote(name)}")
+            self._act_on(f"/resume {shlex.quote(name)}")
 
     def _thought_pane_is_free(self) -> bool:
         """Open the thinking pane; say why not if the thought in it is being written."""
@@ -250,6 +250,10 @@ class FullScreen:
 
     def _typed(self, text: str) -> None:
         self._screen.catch_up()  # a command applies to what is there by now
+        self._act_on(text)
+
+    def _act_on(self, text: str) -> None:
+        """Do what was typed, or let it wait for the reply that is being written."""
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:

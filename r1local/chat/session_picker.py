@@ -118,13 +118,13 @@ def used(match: Match) -> str:
 
 
 def about(match: Match) -> str:
-    """Return a line about a session: where the words are, or its model and length."""
+    """Return a line about a session: its model, and where the words are or how long it is."""
     session, hit = match.session, match.hit
-    if hit:
-        part = "thought" if hit.part == "thinking" else hit.part
-        return f"{part} {hit.place}: {hit.excerpt}"
     model = session.model or ""
     facts = [PurePath(model).name if model.endswith(".gguf") else model] if model else []
+    if hit:
+        part = "thought" if hit.part == "thinking" else hit.part
+        return " · ".join([*facts, f"{part} {hit.place}: {hit.excerpt}"])
     facts.append(turn_count(session.turns) if session.title else "can't be read")
     if match.title != session.title and session.title:
         facts.append(session.title)

@@ -120,21 +120,17 @@ class Pane:
     def selected_text(self) -> str:
         """The selected text, as it is on the screen; empty if it is less than two cells."""
         chosen = self._selection
-        if chosen is None or chosen.pressed == chosen.now:
+        if chosen is None or chosen.is_click:
             return ""
         rows = (row for row in chosen.rows if row < self._count())
         return "\n".join(text_in(self._row(row), *chosen.cells(row)) for row in rows).strip("\n")
 
-    def unselect(self) -> None:
-        """Let the selection go."""
-        self._selection = None
-
-    def item_at(self, row: int) -> Item | None:
-        """Return what is at a row in view."""
-        row += self._top
-        if not 0 <= row < self._count():
+    def clicked(self) -> Item | None:
+        """Return the item that the mouse was pressed and released at, and select nothing."""
+        chosen, self._selection = self._selection, None
+        if chosen is None or not chosen.is_click or chosen.pressed[0] >= self._count():
             return None
-        return self.items[bisect_right(self._starts, row) - 1]
+        return self.items[bisect_right(self._starts, chosen.pressed[0]) - 1]
 
     def rows_in_view(self, width: int, height: int) -> list[Row]:
         """Return the rows to paint, at most `height` of them."""
@@ -304,9 +300,9 @@ class PaneWindow(RowsWindow):
             case MouseEventType.MOUSE_DOWN if event.button is MouseButton.LEFT:
                 self.grabbing = True
                 self._pane.press(row, cell)
-            case MouseEventType.MOUSE_MOVE if self.grabbing:
+            case MouseEventType.MOUSE_MOVE if self.grabbing and event.button is MouseButton.LEFT:
                 self._pane.drag(row, cell)
-            case MouseEventType.MOUSE_UP if self.grabbing:
+            case MouseEventType.MOUSE_MOVE | MouseEventType.MOUSE_UP if self.grabbing:
                 self._release(row, cell)
             case _:
                 return False
@@ -317,9 +313,7 @@ class PaneWindow(RowsWindow):
         self._pane.drag(row, cell)
         if text := self._pane.selected_text:
             self._copy(text)
-            return
-        self._pane.unselect()
-        if item := self._pane.item_at(row):
+        elif item := self._pane.clicked():
             self._click(item)
 
 

@@ -14,6 +14,11 @@ class Selection:
     now: tuple[int, int]
 
     @property
+    def is_click(self) -> bool:
+        """Whether the mouse is where it was pressed."""
+        return self.pressed == self.now
+
+    @property
     def rows(self) -> range:
         """The rows that have a part of it."""
         first, last = sorted((self.pressed, self.now))
