@@ -297,7 +297,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "file": SlashCommand("[PATH…|none]", "send text files with the next question", _file),
     "copy": SlashCommand(
         "[N] [thinking|code M]",
-        "copy the last answer or that of reply N, its thought or code",
+        "copy an answer, its thought, or its code",
         _copy,
         at_once=True,
     ),
