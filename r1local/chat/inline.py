@@ -24,7 +24,7 @@ from r1local.ui.replies.text import text_renderer
 from r1local.ui.safe_text import visible
 from r1local.ui.transcripts import print_turns
 from r1local.ui.votes.text import vote_renderer_for
-from r1local.ui.wording import known, thought_for
+from r1local.ui.wording import known, thought_for, turn_count
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
@@ -84,7 +84,7 @@ class Inline:
             self.say(_WELCOME)
             return
         if len(turns) > 1:
-            self.say(f"{len(turns) - 1} turns came before:")
+            self.say(f"{turn_count(len(turns) - 1)} came before:")
         number = len(turns) if self._numbered else None
         print_turns(self._out, turns[-1:], thoughts=False, notices=self._err, number=number)
 
