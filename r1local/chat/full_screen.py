@@ -125,7 +125,9 @@ class FullScreen:
     def pick_session(self, words: str) -> None:
         """Open the picker."""
         current = self._chat.dialogue.recorder.name
-        sessions = SessionPicker(current, self._screen.post, self._picked, self._fail)
+        sessions = SessionPicker(
+            current, self._screen.post, self.copy_selection, self._picked, self._fail
+        )
         self._screen.pick(sessions.picker)
         sessions.picker.begin(words)
 

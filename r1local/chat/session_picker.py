@@ -16,6 +16,8 @@ from r1local.ui.wording import session_count, turn_count
 _SHOWN_EVERY_S = 0.05
 #: How much of a session a preview has: drawing more would hold up the keys.
 _MOST_TURNS, _MOST_CHARACTERS = 5, 4_000
+#: The most characters of a line about a session: anybody may have written the file.
+_LONGEST_ABOUT = 300
 
 
 class SessionPicker:
@@ -24,6 +26,7 @@ class SessionPicker:
     Args:
         current: the name of the session that is open.
         post: has something done in the screen's thread; callable from any thread.
+        copy: copies a text that was selected with the mouse.
         taken: called with the name of the session chosen, or None if none was.
         failed: called with what went wrong in a thread, which is a bug.
     """
@@ -32,11 +35,13 @@ class SessionPicker:
         self,
         current: str,
         post: Callable[[Callable[[], None]], None],
+        copy: Callable[[str], None],
         taken: Callable[[str | None], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._current = current
         self._post = post
+        self.copy_selection = copy
         self._taken = taken
         self._searching = LatestJob(failed)
         self._previewing = LatestJob(failed)
@@ -124,11 +129,12 @@ def about(match: Match) -> str:
     facts = [PurePath(model).name if model.endswith(".gguf") else model] if model else []
     if hit:
         part = "thought" if hit.part == "thinking" else hit.part
-        return " · ".join([*facts, f"{part} {hit.place}: {hit.excerpt}"])
+        facts.append(f"{part} {hit.place}: {hit.excerpt}")
+        return " · ".join(facts)[:_LONGEST_ABOUT]
     facts.append(turn_count(session.turns) if session.title else "can't be read")
     if match.title != session.title and session.title:
         facts.append(session.title)
-    return " · ".join(facts)
+    return " · ".join(facts)[:_LONGEST_ABOUT]
 
 
 def described(match: Match) -> str:

@@ -26,7 +26,8 @@ Ctrl-C stops the reply, empties the input, or twice leaves · Ctrl-D leaves · C
 PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
 F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
 F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it
-Alt-N Alt-P go on with /find · the mouse opens thoughts and copies what it selects"""
+Alt-N Alt-P go on with /find · the mouse opens thoughts, and copies what it selects
+Shift with the mouse selects as the terminal does"""
 
 
 def _help(chat: Chat, argument: str) -> None:

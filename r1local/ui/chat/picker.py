@@ -53,6 +53,9 @@ class PickerActions(Protocol):
     def preview(self, key: str, text: str) -> None:
         """Look for the preview of an entry found by a text; `show_preview` is given it."""
 
+    def copy_selection(self, text: str) -> None:
+        """Put a text that was selected with the mouse on the clipboard."""
+
     def take(self, key: str) -> None:
         """End with a choice."""
 
@@ -127,7 +130,7 @@ class Picker:
 
     def _root(self) -> AnyContainer:
         entries = _Entries(self)
-        preview = PaneWindow(self._preview, lambda _text: None, lambda _item: None)
+        preview = PaneWindow(self._preview, self._actions.copy_selection, lambda _item: None)
         rule = Window(char="│", width=1, style="class:rule")
         line = Window(char="─", height=1, style="class:rule")
         beside = VSplit(
