@@ -8,6 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 
 from prompt_toolkit.application import get_app
@@ -258,19 +259,22 @@ class RowsWindow(Container, ABC):
         screen.width, screen.height = max(screen.width, x + width), max(screen.height, y + height)
         mouse_handlers.set_mouse_handler_for_range(x, x + width, y, y + height, self._at)
 
-        def grab() -> None:
-            everywhere = 0, screen.width, 0, screen.height
-            mouse_handlers.set_mouse_handler_for_range(*everywhere, self._at)
-
-        if self.grabbing:
-            screen.draw_with_z_index(_LAST, grab)
+        if self.grabbing:  # once all other windows have their parts of the screen
+            screen.draw_with_z_index(_LAST, partial(self._grab, mouse_handlers))
 
     def _at(self, event: MouseEvent) -> object:
-        x, y = self._corner
+        (x, y), app = self._corner, get_app()
         if not self.mouse(event, event.position.y - y, event.position.x - x):
             return NotImplemented
-        get_app().invalidate()
+        if self.grabbing:  # the next event may come before the next paint
+            self._grab(app.renderer.mouse_handlers)
+        app.invalidate()
         return None
+
+    def _grab(self, mouse_handlers: MouseHandlers) -> None:
+        """Take all events of the mouse until the next paint."""
+        size = get_app().output.get_size()
+        mouse_handlers.set_mouse_handler_for_range(0, size.columns, 0, size.rows, self._at)
 
 
 class PaneWindow(RowsWindow):
