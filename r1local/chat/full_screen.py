@@ -10,6 +10,7 @@ from threading import Thread
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
 from r1local.chat.finding import Hit
+from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
 from r1local.chat.slash_commands import find_again
@@ -23,11 +24,9 @@ from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
 
-_WELCOME = "Ask anything. Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
-
 
 class FullScreen:
-    """A surface with panes.
+    """A surface with panes; `keys` are those that its screen has.
 
     Args:
         editing: how questions are typed.
@@ -35,6 +34,8 @@ class FullScreen:
         keep_layout: called when the layout changes.
         numbered: whether questions and replies have their numbers.
     """
+
+    full_screen = True
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class FullScreen:
         )
         self._talk = self._screen.talk
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: deque[str] = deque()
         self._busy = ""
@@ -68,6 +70,7 @@ class FullScreen:
         worker = Thread(target=self._work)
         worker.start()
         self.show_turns()
+        chat.tell_waiting()
         try:
             self._screen.run()
         finally:
@@ -87,14 +90,14 @@ class FullScreen:
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
-        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
+        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:error", "! "))
 
     def show_turns(self) -> None:
         """Show all turns again."""
         turns = self._chat.dialogue.turns
         self._talk.show_turns(turns, self._chat.dialogue.dropped)
         if not turns:
-            self.say(_WELCOME)
+            self.say(first_line(self.keys, full_screen=True))
 
     def show_undone(self) -> None:
         """Remove the last turn from the screen; notices stay."""

@@ -9,6 +9,7 @@ from functools import partial
 
 from r1local.chat.chat import NO_REPLY, Chat, Option, Replying, Voting, Work
 from r1local.chat.finding import Hit
+from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import described
 from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
@@ -18,11 +19,10 @@ from r1local.sessions.browser import SessionBrowser
 from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
-from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
+from r1local.ui.console import can_repaint, console_for, print_error, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.replies.text import text_renderer
-from r1local.ui.safe_text import visible
-from r1local.ui.transcripts import print_turns
+from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.ui.wording import known, thought_for, turn_count
 
@@ -30,20 +30,22 @@ from r1local.ui.wording import known, thought_for, turn_count
 _LONGEST_QUESTION = 4 * 2**20
 #: The most sessions that are listed at once.
 _MOST_LISTED = 20
-_WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
 
 
 class Inline:
-    """A surface that only adds lines.
+    """A surface that only adds lines; `keys` are those that its prompt has.
 
     Args:
         editing: how questions are typed.
         numbered: whether questions and replies have their numbers.
     """
 
+    full_screen = False
+
     def __init__(self, editing: Editing, *, numbered: bool = False) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._typed_next = ""
         self._numbered = numbered
         self._left = False
@@ -55,6 +57,7 @@ class Inline:
         """Chat until the user leaves, or the input ends."""
         self._chat = chat
         self.show_turns()
+        chat.tell_waiting()
         if sys.platform != "win32":
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
@@ -81,7 +84,7 @@ class Inline:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
-            self.say(_WELCOME)
+            self.say(first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
             self.say(f"{turn_count(len(turns) - 1)} came before:")
@@ -99,7 +102,7 @@ class Inline:
     def open_thought(self, name: str, reply: Reply) -> None:
         """Print a thought."""
         self.say(f"thought {name}:")
-        self._err.file.write(dim(self._err, visible(reply.thinking)) + "\n")
+        print_thought(self._err, reply.thinking)
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
 
     def show_found(self, hit: Hit, words: str, told: str) -> None:  # noqa: ARG002
@@ -213,7 +216,7 @@ class Inline:
         if self._session is None:
             return self._read_line()
         try:
-            text = self._session.prompt(self._prompt(), default=typed)
+            text = self._session.prompt([("class:question", self._prompt())], default=typed)
         except KeyboardInterrupt:
             return "" if self._session.default_buffer.text else self._ctrl_c()
         except EOFError:

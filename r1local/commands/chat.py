@@ -19,7 +19,7 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
-from r1local.config.preferences import read_config, settings_in_force
+from r1local.config.preferences import read_config, settings_in_force, value_in
 from r1local.errors import (
     EXIT_OK,
     EndpointError,
@@ -131,9 +131,10 @@ def _chat(options: ChatOptions) -> int:
             partial(_open, options),
             partial(_session, options),
             settings_of,
+            value_in(settings_in_force(options.given), "fetch-private"),
         )
         surface.run(talk)
-    if isinstance(dialogue.recorder, Session) and dialogue.turns:
+    if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
         name = shlex.quote(dialogue.recorder.name)
         print_notice(err, f"saved; r1local chat --resume {name} goes on")
     return EXIT_OK
@@ -226,7 +227,7 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
-    editing = Editing(completer, history, pastes, options.vi)
+    editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
         return Inline(editing, numbered=options.numbered)
     place = state_folder() / "panes.json"
