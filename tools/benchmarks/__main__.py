@@ -47,6 +47,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "resume": sessions.compare_resume,
     "sessions": sessions.time_list,
     "search": sessions.time_search,
+    "finding": sessions.time_finding,
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
     "requests": requests.compare_requests,
