@@ -1,6 +1,6 @@
 """Replies with drafts: the same tokens as without, whatever the drafts and the settings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -35,7 +35,7 @@ QUESTION: tuple[Message, ...] = (Message("user", "What is 17 + 25? Think, and ch
 @pytest.fixture(autouse=True)
 def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripted models are quicker than looking for drafts."""
-    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 0.0)
+    monkeypatch.setattr("r1local.engine.pace.QUICK_S", 0.0)
 
 
 class Guesses:
@@ -63,7 +63,7 @@ class Forced(Drafts):
         self.pace = Always(length)
         self._random, self._size = Random(seed), vocabulary
 
-    def drafter(self, prompt: Iterable[int]) -> Drafter:
+    def drafter(self, prompt: Sequence[int]) -> Drafter:
         return Guesses(super().drafter(prompt), self._random, self._size)
 
 
@@ -131,7 +131,7 @@ REPEATED = THOUGHT * 20
 def test_a_model_that_is_quicker_than_looking_for_drafts_has_none(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 10.0)
+    monkeypatch.setattr("r1local.engine.pace.QUICK_S", 10.0)
     with loaded(scripted(REPEATED)) as model:
         assert not drafted(model, SamplerSettings())
         assert not drafted(model, SamplerSettings())
