@@ -30,12 +30,3 @@ def alike_up_to(settings: LoadSettings) -> int:
     another order: llama.cpp does so from 512 cells on, and counts cells in steps of 256.
     """
     return _UNDIVIDED if settings.kv_cache == "f16" and settings.threads > 1 else sys.maxsize
-
-
-def alike_together(settings: LoadSettings) -> bool:
-    """Return whether it holds in any step of any number of replies, whatever was written before.
-
-    Steps of 64 tokens and more use another flash attention for an f16 cache. Measured with a
-    quantized one in steps of 1 to 128 tokens of 1 to 8 replies, up to 700 tokens in the cache.
-    """
-    return settings.flash_attention and settings.kv_cache != "f16"

@@ -102,10 +102,11 @@ class Request:
 
         Then it has been evaluated, and the next token can be drawn.
         """
-        assert self.stream
+        if not (self.draft and self.drafts and self.stream) or self.stream.rewind_to is not None:
+            return False
         added = [*self.stream.next_tokens]
-        count, rewound = len(added), self.stream.rewind_to is not None
-        if rewound or not self.drafts or self.draft[:count] != added:
+        count = len(added)
+        if self.draft[:count] != added:
             return False
         del self.draft[:count]
         self.drafts.accepted += count

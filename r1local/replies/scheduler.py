@@ -342,7 +342,8 @@ class Scheduler:
             return False
         if request.follows_draft() and not request.cancelled:
             return True
-        self._forget_draft(request, stream.rewind_to)
+        if request.draft or stream.rewind_to is not None:
+            self._forget_draft(request, stream.rewind_to)
         return False
 
     def _start(self, request: Request) -> ReplyStream:

@@ -1,15 +1,18 @@
 """The drafts of replies that are written together, in the steps that they share."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from r1local.engine.batch import Batch, Part
 from r1local.engine.drafts import Drafts, Source
 from r1local.engine.limits import MOST_DRAFTED
 from r1local.engine.reply_drafts import ReplyDrafts
-from r1local.engine.rounding import alike_together
 from r1local.models.loading import LoadedModel
 from r1local.replies.request import Request
+
+#: Tokens by which a voter may be ahead of another one and still have drafts: a vote takes as long
+#: as its slowest replies, and the fewer are left, the less a step does for its time.
+_MOST_AHEAD = 4
 
 
 class SharedDrafts:
@@ -42,11 +45,11 @@ class SharedDrafts:
             replies: how many are written, with this one. A draft model has only one text, that
                 of a reply that begins alone.
         """
-        drafts, settings = self._loaded.drafts, self._loaded.model.settings
+        drafts = self._loaded.drafts
         if drafts is None or _too_quick(drafts, replies):
             return
-        exact = request.settings.sampler.repeatable and not drafts.asked_for
-        if exact and not (drafts.alike and alike_together(settings)):
+        # What was drafted in vain leaves gaps in the KV cache, and attention adds up in its order.
+        if request.settings.sampler.repeatable and not drafts.asked_for:
             return
         prompt = request.prompt.tokens
         if replies == 1:
@@ -116,7 +119,7 @@ class SharedDrafts:
                     request.drafts.off = True
             self._requests = ()
             return
-        confidences = [each.drafts.confidence if each.drafts else 0.0 for each in requests]
+        confidences = [*map(_confidence, requests, _leads(requests))]
         for request, length in zip(requests, pace.lengths(confidences, most), strict=False):
             if request.drafts and length:
                 request.draft = [*request.drafts.propose(min(length, self._room(request)))]
@@ -129,6 +132,20 @@ class SharedDrafts:
 
 def _too_quick(drafts: Drafts, replies: int) -> bool:
     return drafts.pace.too_quick if replies == 1 else drafts.shared_pace.too_quick(replies)
+
+
+def _leads(requests: Sequence[Request]) -> Iterator[int]:
+    """Yield by how many tokens each request is ahead of the slowest with the same prompt."""
+    least: dict[int, int] = {}
+    for each in requests:
+        prompt, length = id(each.prompt), len(each.tokens)
+        least[prompt] = min(length, least.get(prompt, length))
+    return (len(each.tokens) - least[id(each.prompt)] for each in requests)
+
+
+def _confidence(request: Request, lead: int) -> float:
+    """Return how likely the first token of a request's draft is right; 0 if it is to have none."""
+    return request.drafts.confidence if request.drafts and lead <= _MOST_AHEAD else 0.0
 
 
 def _accepted(requests: Sequence[Request]) -> int:
