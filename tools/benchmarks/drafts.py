@@ -84,17 +84,31 @@ def _compare_text(title: str, model: Model, question: str, text: str, options: O
     reply = reply[: options.tokens or _TOKENS]
     rounds = []
     for _ in range(options.rounds):
-        model.evaluate(prompt, never)
-        plain = _speed(model, model, reply, clock)
-        model.evaluate(prompt, never)
-        sources = Drafts().sources(prompt, never)
-        speculation = Speculation(model, sources, clock=clock)
-        rounds.append((_speed(model, speculation, reply, clock), plain))
+        plain = plain_speed(model, prompt, reply, clock)
+        drafted, speculation = drafted_speed(model, prompt, reply, clock)
+        rounds.append((drafted, plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted = f"{speculation.accepted} of {speculation.drafted}"
     ratios = sorted(drafted / plain for drafted, plain in rounds)
     spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
     compare(f"{title} ({accepted} accepted; {spread})", ours, theirs, "tokens/s, no drafts")
+
+
+def plain_speed(
+    model: Model, prompt: Sequence[int], reply: Sequence[int], clock: Callable[[], float]
+) -> float:
+    """Return the tokens per second of a given reply without drafts."""
+    model.evaluate(prompt, never)
+    return _speed(model, model, reply, clock)
+
+
+def drafted_speed(
+    model: Model, prompt: Sequence[int], reply: Sequence[int], clock: Callable[[], float]
+) -> tuple[float, Speculation]:
+    """Return the same with drafts, which know nothing but the prompt, and what they were."""
+    model.evaluate(prompt, never)
+    speculation = Speculation(model, Drafts().sources(prompt, never), clock=clock)
+    return _speed(model, speculation, reply, clock), speculation
 
 
 def _speed(

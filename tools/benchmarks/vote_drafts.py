@@ -27,7 +27,7 @@ from r1local.replies.settings import ReplySettings
 from r1local.replies.shared_drafts import SharedDrafts
 from testing.command import ROOT
 from testing.models import smollm2
-from tools.benchmarks.drafts import CODE, COPY
+from tools.benchmarks.drafts import COPY
 from tools.benchmarks.harness import STORY, Options, compare, never
 
 _VOTES, _CONTEXT, _TOKENS = 8, 2_048, 256
@@ -57,7 +57,7 @@ class _Given(Scheduler):
 
 def compare_vote_drafts(options: Options) -> None:
     """Compare votes of nano, and given texts of SmolLM2."""
-    copies = [f"{_BEGIN * number}{CODE.replace('options', 'chosen')}" for number in range(_VOTES)]
+    copies = copies_of_a_file(_VOTES)
     thoughts = [f"{_BEGIN * number}{_AGAIN * 9}" for number in range(_VOTES)]
     prose = [_PROSE[1_000 * number :] for number in range(_VOTES)]
     _compare("nano", select(None, load_catalog()).path, _SUMS, [""] * _VOTES, options)
@@ -80,8 +80,8 @@ def _compare(title: str, path: Path, question: str, texts: Sequence[str], option
         tokens = [tokenise([each])[: options.tokens or _TOKENS] if each else () for each in texts]
         clock = time.process_time if threads == 1 else time.perf_counter
         for _ in range(options.rounds):
-            plain, _usages = _vote(replace(loaded, drafts=None), prompt, tokens, clock)
-            drafted, usages = _vote(replace(loaded, drafts=Drafts()), prompt, tokens, clock)
+            plain, _usages = speed_of_vote(replace(loaded, drafts=None), prompt, tokens, clock)
+            drafted, usages = speed_of_vote(replace(loaded, drafts=Drafts()), prompt, tokens, clock)
             rounds.append((drafted, plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted, proposed = (
@@ -97,7 +97,7 @@ def _compare(title: str, path: Path, question: str, texts: Sequence[str], option
     )
 
 
-def _vote(
+def speed_of_vote(
     loaded: LoadedModel,
     prompt: TokenisedPrompt,
     texts: Sequence[Sequence[int]],
