@@ -69,6 +69,11 @@ def compare_vote_drafts(options: Options) -> None:
         _compare(f"SmolLM2, {title}", smollm2(), question, texts, options)
 
 
+def copies_of_a_file(votes: int) -> list[str]:
+    """Return what voters write that change one thing in a file, some later than others."""
+    return [f"{_BEGIN * number}{CODE.replace('options', 'chosen')}" for number in range(votes)]
+
+
 def _compare(title: str, path: Path, question: str, texts: Sequence[str], options: Options) -> None:
     """Compare the tokens per second of a vote in alternating rounds."""
     threads = options.threads or 1
