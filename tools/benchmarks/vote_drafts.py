@@ -27,7 +27,7 @@ from r1local.replies.settings import ReplySettings
 from r1local.replies.shared_drafts import SharedDrafts
 from testing.command import ROOT
 from testing.models import smollm2
-from tools.benchmarks.drafts import COPY
+from tools.benchmarks.drafts import CODE, COPY
 from tools.benchmarks.harness import STORY, Options, compare, never
 
 _VOTES, _CONTEXT, _TOKENS = 8, 2_048, 256
