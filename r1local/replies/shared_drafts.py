@@ -13,6 +13,8 @@ from r1local.replies.request import Request
 #: Tokens by which a voter may be ahead of another one and still have drafts: a vote takes as long
 #: as its slowest replies, and the fewer are left, the less a step does for its time.
 _MOST_AHEAD = 4
+#: Tokens by which one is behind that began later, when another one had ended.
+_TOGETHER = 64
 
 
 class SharedDrafts:
@@ -37,6 +39,8 @@ class SharedDrafts:
         self._requests: Sequence[Request] = ()
         self._began = self._seconds = 0.0
         self._length = self._accepted_before = 0
+        if loaded.drafts:
+            loaded.drafts.shared_pace.begin()
 
     def begin(self, request: Request, replies: int) -> None:
         """Draft for a reply that begins, if it may have drafts.
@@ -119,7 +123,7 @@ class SharedDrafts:
                     request.drafts.off = True
             self._requests = ()
             return
-        confidences = [*map(_confidence, requests, _leads(requests))]
+        confidences = [*map(_confidence, requests, leads(requests))]
         for request, length in zip(requests, pace.lengths(confidences, most), strict=False):
             if request.drafts and length:
                 request.draft = [*request.drafts.propose(min(length, self._room(request)))]
@@ -134,13 +138,12 @@ def _too_quick(drafts: Drafts, replies: int) -> bool:
     return drafts.pace.too_quick if replies == 1 else drafts.shared_pace.too_quick(replies)
 
 
-def _leads(requests: Sequence[Request]) -> Iterator[int]:
-    """Yield by how many tokens each request is ahead of the slowest with the same prompt."""
-    least: dict[int, int] = {}
+def leads(requests: Sequence[Request]) -> Iterator[int]:
+    """Yield by how many tokens each request is ahead of others that began with it."""
     for each in requests:
-        prompt, length = id(each.prompt), len(each.tokens)
-        least[prompt] = min(length, least.get(prompt, length))
-    return (len(each.tokens) - least[id(each.prompt)] for each in requests)
+        alike = (other for other in requests if other.prompt is each.prompt)
+        ahead = (len(each.tokens) - len(other.tokens) for other in alike)
+        yield max(lead for lead in ahead if lead <= _TOGETHER)
 
 
 def _confidence(request: Request, lead: int) -> float:

@@ -15,10 +15,12 @@ from r1local.events.reply import Event, Finished, ThinkingDelta, Usage
 from r1local.events.vote import VoteResult
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
-from r1local.replies.generation import tokenised_prompt
+from r1local.replies.generation import TokenisedPrompt, tokenised_prompt
 from r1local.replies.local import LocalEngine
+from r1local.replies.request import Request
 from r1local.replies.scheduler import Scheduler
 from r1local.replies.settings import ReplySettings
+from r1local.replies.shared_drafts import leads
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings
 from testing.command import ROOT, Scripted
@@ -164,6 +166,14 @@ def test_a_cancelled_voter_leaves_nothing_of_its_draft(models: dict[str, LoadedM
                 if number == numbers[1] and isinstance(happening, Finished):
                     assert happening.reason == "stop"
     assert model.model.position <= len(prompt.tokens)
+
+
+def test_voters_that_began_together_are_compared() -> None:
+    prompts = [TokenisedPrompt([1], "none") for _ in range(2)]
+    requests = [Request(0, prompts[n > 4], ReplySettings(), Control()) for n in range(7)]
+    for request, length in zip(requests, (100, 103, 110, 20, 25, 500, 510), strict=True):
+        request.tokens = [1] * length
+    assert [*leads(requests)] == [0, 3, 10, 0, 5, 0, 10]
 
 
 def test_a_full_cache_pauses_no_voter_for_a_draft(models: dict[str, LoadedModel]) -> None:
