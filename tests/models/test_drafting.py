@@ -10,9 +10,8 @@ from r1local.engine.drafts import Drafts
 from r1local.engine.model import Model
 from r1local.errors import DraftModelError, OutOfMemory
 from r1local.gguf.file import GGUFFile, read_gguf
-from r1local.machine.memory import Machine, memory_bytes
+from r1local.machine.memory import Machine, facts_of, memory_bytes
 from r1local.machine.planner import plan
-from r1local.machine.this_machine import survey_machine
 from r1local.models import drafting
 from r1local.models.drafting import drafts_of, planned, request_of
 from r1local.models.load_options import LoadOptions
@@ -75,14 +74,15 @@ def test_where_both_have_no_room_nothing_is_planned(
 ) -> None:
     small = write_scripted_model(tmp_path / "small.gguf", "Hi")
     large = write_scripted_model(tmp_path / "large.gguf", "Hi", slow=True)
-    options = LoadOptions(draft=str(small), draft_model=small, sequences=2)
+    options = LoadOptions(512, draft=str(small), draft_model=small, sequences=2)
     with_room = planned(large, options)
     assert with_room
     assert with_room.draft
-    survey = survey_machine()
-    monkeypatch.setattr(drafting, "survey_machine", lambda: replace(survey, memory=2**26))
+    tight = Machine(memory_bytes(facts_of(read_gguf(large)), 512) + MIB)
+    monkeypatch.setattr(drafting, "survey_machine", lambda: tight)
     alone = planned(large, replace(options, draft="none", draft_model=None))
     assert alone
+    assert alone.kind != "no"
     assert planned(large, options) is None
 
 
