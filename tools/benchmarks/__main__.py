@@ -23,6 +23,7 @@ from tools.benchmarks import (
     sessions,
     speed,
     start_up,
+    vote_drafts,
     votes,
 )
 from tools.benchmarks.harness import Options
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "attention": attention.compare_attention,
     "drafts": drafts.compare_drafts,
     "draft-models": draft_models.compare_draft_models,
+    "vote-drafts": vote_drafts.compare_vote_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
