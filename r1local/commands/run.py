@@ -32,6 +32,7 @@ from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.ui.progress import busy
+from r1local.ui.reading import reading_shown
 
 if TYPE_CHECKING:
     from r1local.replies.structured_output import Structure
@@ -52,7 +53,7 @@ _STDIN = Path("-")
 _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
 #: Says, while it lasts, what is being waited for.
-Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
+Waiting: TypeAlias = Callable[[str | Callable[[], str]], AbstractContextManager[object]]
 #: Of a reply, or of a vote.
 EventT = TypeVar("EventT")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
@@ -239,10 +240,7 @@ def _events(
         return
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
-        with waiting("reading the prompt"):
-            first = next(events)
-        yield first
-        yield from events
+        yield from reading_shown(events, waiting)
 
 
 @contextmanager

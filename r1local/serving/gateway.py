@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from r1local.errors import R1LocalError
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Reading, ThinkingDelta, Usage
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import VoteResult
 from r1local.replies.abilities import within
@@ -312,7 +312,9 @@ class Mailbox:
         self._new = asyncio.Event()
 
     def put(self, number: int, told: Told) -> None:
-        """Tell something of a reply; from any thread."""
+        """Tell something of a reply; from any thread. HTTP has no words for a prompt being read."""
+        if isinstance(told, Reading):
+            return
         with self._lock:
             self._told.append((number, told))
             first = len(self._told) == 1

@@ -11,8 +11,10 @@ _INTERVAL_S = 0.5
 
 
 @contextmanager
-def busy(stream: IO[str], what: str) -> Iterator[None]:
+def busy(stream: IO[str], what: str | Callable[[], str]) -> Iterator[None]:
     """Show what the program is busy with, and for how long; leave no trace of it afterwards.
+
+    What it is may change: then it is a function, which another thread calls.
 
     A thread paints, because the work is a call into llama.cpp that blocks until it is
     done. Nothing else may write on the stream meanwhile.
@@ -20,7 +22,7 @@ def busy(stream: IO[str], what: str) -> Iterator[None]:
     if not stream.isatty():
         yield
         return
-    with _painted(stream, lambda: what):
+    with _painted(stream, what if callable(what) else lambda: what):
         yield
 
 

@@ -19,6 +19,7 @@ from r1local.events.reply import (
     Event,
     Finished,
     Notice,
+    Reading,
     Rewound,
     ThinkingDelta,
 )
@@ -234,8 +235,10 @@ def test_alone_a_prompt_is_read_in_the_largest_parts() -> None:
     ):
         log = Log(scheduler)
         number = scheduler.add(of_length(model, 1_000), GREEDY, Control())
-        log.step(2)
-        assert log.first_step(number) == 1
+        log.step(3)  # the first one only says that it begins
+        assert log.first_step(number) == 2
+        told = [each for each in chain(*log.steps) if isinstance(each[1], Reading)]
+        assert told == [(number, Reading(0, 1_000)), (number, Reading(512, 1_000))]
 
 
 @pytest.mark.slow
