@@ -80,6 +80,9 @@ class Surface(Protocol):
     def vote(self, question: str | None, votes: int, voting: Voting) -> None:
         """Let `votes` replies vote on the answer to a question; None: again, on the last one."""
 
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere that nothing goes on before a choice."""
+
     def answer_now(self) -> None:
         """End the thought of the current reply."""
 
@@ -314,6 +317,7 @@ class Chat:
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
         self.surface.say(f"{told}. Type a number:\n{listed}")
+        self.surface.need_choice(told)
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""

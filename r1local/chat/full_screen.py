@@ -12,6 +12,7 @@ from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
@@ -29,6 +30,7 @@ class FullScreen:
         editing: how questions are typed.
         layout: of the panes, as the user left it.
         keep_layout: called when the layout changes.
+        attention: of who chats, and may look elsewhere.
     """
 
     def __init__(
@@ -36,9 +38,13 @@ class FullScreen:
         editing: Editing,
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        attention: Attention,
     ) -> None:
         buffer = input_buffer(editing, self._typed)
-        self._screen = ChatScreen(self, buffer, editing, self._status, layout, keep_layout)
+        self._screen = ChatScreen(
+            self, buffer, editing, self._status, layout, keep_layout, attention
+        )
+        self._attention = attention
         self._talk = self._screen.talk
         self._pastes = editing.pastes
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -115,6 +121,7 @@ class FullScreen:
         dialogue = self._chat.dialogue
         budget, json = dialogue.settings.thinking.budget, dialogue.schema is not None
         self._talk.begin(question, begun, budget, json=json)
+        self._attention.begin(budget)
 
         def job() -> None:
             with closing(replying(control)) as events:
@@ -128,11 +135,12 @@ class FullScreen:
         control = self._control = Control()
         question = question or self._last_question_again()
         self._talk.begin_vote(question, votes)
+        self._attention.begin(votes=votes)
 
         def job() -> None:
             with closing(voting(control)) as events:
                 for event in events:
-                    self._screen.post(partial(self._talk.handle_vote, event))
+                    self._screen.post(partial(self._screen.handle_vote, event))
 
         self._put(job)
 
@@ -140,14 +148,20 @@ class FullScreen:
         """Do something in the other thread."""
         control = self._control = Control()
         self._busy = label
+        self._attention.begin()
 
         def job() -> None:
             told = work(control)
             if told:
                 self._screen.post(partial(self.say, told))
             self._then = then
+            self._screen.post(partial(self._attention.done, label))
 
         self._put(job)
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere."""
+        self._attention.choice(question)
 
     def answer_now(self) -> None:
         """End the thought."""
@@ -234,11 +248,15 @@ class FullScreen:
             try:
                 job()
             except R1LocalError as error:
-                self._screen.post(lambda error=error: self.say_error(error))  # type: ignore[misc]
+                self._screen.post(partial(self._failed, error))
             except Exception as error:
                 self._failure = error
                 self._screen.post(self._screen.leave)
             self._screen.post(self._job_ended)
+
+    def _failed(self, error: R1LocalError) -> None:
+        self.say_error(error)
+        self._attention.failed(error)
 
     def _job_ended(self) -> None:
         self._control = None

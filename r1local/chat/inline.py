@@ -4,17 +4,20 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
 from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
 from r1local.ui.progress import busy
+from r1local.ui.reading import reading_shown
 from r1local.ui.replies.text import text_renderer
 from r1local.ui.safe_text import visible
 from r1local.ui.transcripts import print_turns
@@ -31,10 +34,13 @@ class Inline:
 
     Args:
         editing: how questions are typed.
+        attention: of who chats, and may look elsewhere.
     """
 
-    def __init__(self, editing: Editing) -> None:
+    def __init__(self, editing: Editing, attention: Attention) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
+        self._attention = attention
+        self._reading = partial(busy, self._err.file)
         self._pastes = editing.pastes
         self._typed_next = ""
         self._left = False
@@ -50,7 +56,9 @@ class Inline:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
         while not self._left:
-            if (text := self._read()) is not None:
+            text = self._read()
+            self._attention.touched()
+            if text is not None:
                 chat.handle(text)
             elif sys.stdin.isatty():
                 chat.leave()
@@ -103,13 +111,15 @@ class Inline:
         begun: Reply | None = None,  # noqa: ARG002
     ) -> None:
         """Print the reply as it comes."""
-        renderer = text_renderer(self._out, self._err, json=self._chat.dialogue.schema is not None)
+        dialogue = self._chat.dialogue
+        renderer = text_renderer(self._out, self._err, json=dialogue.schema is not None)
         with (
             interruptible() as interruption,
             closing(renderer),
             closing(replying(interruption)) as events,
         ):
-            for event in events:
+            watched = self._attention.watched(events, dialogue.settings.thinking.budget)
+            for event in reading_shown(watched, self._reading):
                 renderer.handle(event)
         self._end_if_killed(interruption)
 
@@ -134,19 +144,26 @@ class Inline:
             closing(renderer),
             closing(voting(interruption)) as events,
         ):
-            for event in events:
+            watched = self._attention.watched(events, votes=votes)
+            for event in reading_shown(watched, self._reading):
                 renderer.handle(event)
         self._end_if_killed(interruption)
 
     def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do something, and say on the terminal what is being done."""
+        self._attention.begin()
         with interruptible() as interruption, busy(self._err.file, label):
             told = work(interruption)
         self._end_if_killed(interruption)
+        self._attention.done(label)
         if told:
             self.say(told)
         if then and not self._left:
             then()
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere."""
+        self._attention.choice(question)
 
     def answer_now(self) -> None:
         """Say why that can't be done here."""

@@ -1,5 +1,6 @@
 """`r1local chat`: a conversation on the terminal."""
 
+import os
 import shlex
 import signal
 import sys
@@ -19,7 +20,7 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
-from r1local.config.preferences import read_config, settings_in_force
+from r1local.config.preferences import read_config, settings_in_force, value_in
 from r1local.errors import (
     EXIT_OK,
     EndpointError,
@@ -40,6 +41,9 @@ from r1local.replies.settings import ReplySettings, changed, reply_settings
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
+from r1local.ui.attention.attention import Attention, attention_on
+from r1local.ui.attention.sequences import restoring
+from r1local.ui.attention.terminal import abilities_of
 from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
 from r1local.ui.chat.terminal_guard import guarded_terminal
@@ -91,7 +95,8 @@ def chat(options: ChatOptions) -> int:
     if not on_terminal:
         return work()
     killed = partial(_tell_killed, options, datetime.now(UTC))
-    return guarded_terminal(work, full_screen=not inline, killed=killed)
+    told = restoring(terminal) if (terminal := abilities_of(os.environ)) else ""
+    return guarded_terminal(work, full_screen=not inline, killed=killed, told=told)
 
 
 def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
@@ -107,6 +112,7 @@ def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
 
 
 def _chat(options: ChatOptions) -> int:
+    attention = _attention(options)
     recorder = _recorder(options)
     err = console_for(sys.stderr)
     with _way_to_resume(options, recorder):
@@ -119,8 +125,8 @@ def _chat(options: ChatOptions) -> int:
     dialogue = Dialogue(selected, engine, settings, recorder)
     if (system := _system(options, selected, recorder)) is not None:
         dialogue.use_system(system or None)
-    with closing(dialogue):
-        surface = _surface(options)
+    with closing(dialogue), closing(attention):
+        surface = _surface(options, attention)
         talk = Chat(
             dialogue,
             surface,
@@ -219,17 +225,23 @@ def _open(options: ChatOptions, selected: Chosen, control: Control) -> Engine:
     return open_engine(selected, settings, control.cancelled)
 
 
-def _surface(options: ChatOptions) -> FullScreen | Inline:
+def _attention(options: ChatOptions) -> Attention:
+    settings = settings_in_force(options.given)
+    stream = sys.stderr if sys.stderr.isatty() and options.inline else sys.stdout
+    return attention_on(stream, value_in(settings, "notify"), value_in(settings, "notify-after"))
+
+
+def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi)
     if options.inline:
-        return Inline(editing)
+        return Inline(editing, attention)
     place = state_folder() / "panes.json"
     keep = partial(keep_layout, place) if options.save else _keep_nothing
-    return FullScreen(editing, read_layout(place), keep)
+    return FullScreen(editing, read_layout(place), keep, attention)
 
 
 def _keep_nothing(_layout: PaneLayout) -> None:

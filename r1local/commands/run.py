@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.config.preferences import Settings, settings_in_force
+from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.conversation import Conversation, Message, Reply
 from r1local.errors import (
     EXIT_NO_ANSWER,
@@ -24,6 +24,7 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
+from r1local.events.vote import VoteEvent
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
@@ -31,6 +32,7 @@ from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
+from r1local.ui.attention.attention import Attention, attention_on
 from r1local.ui.progress import busy
 from r1local.ui.reading import reading_shown
 
@@ -54,8 +56,7 @@ _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str | Callable[[], str]], AbstractContextManager[object]]
-#: Of a reply, or of a vote.
-EventT = TypeVar("EventT")
+EventT = TypeVar("EventT", bound=Event | VoteEvent)
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
@@ -92,6 +93,8 @@ class Prepared:
         chosen: what is set of all options.
         at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
+        attention: of who asked, and may look elsewhere.
+        votes: the number of voters in a vote.
     """
 
     conversation: Conversation
@@ -99,7 +102,9 @@ class Prepared:
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting
+    attention: Attention
     at_once: int = 1
+    votes: int | None = None
 
 
 class EventRenderer(Protocol[EventT_contra]):
@@ -183,7 +188,12 @@ def prepare(options: RunOptions) -> Prepared:
     waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
     show_log(_log_printer() if options.verbose else None)
     conversation = _conversation(system, question)
-    return Prepared(conversation, model, settings, chosen, waiting)
+    attention = attention_on(
+        sys.stderr if sys.stderr.isatty() else sys.stdout,
+        value_in(chosen, "notify"),
+        value_in(chosen, "notify-after"),
+    )
+    return Prepared(conversation, model, settings, chosen, waiting, attention)
 
 
 def show_events(
@@ -240,7 +250,10 @@ def _events(
         return
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
-        yield from reading_shown(events, waiting)
+        budget = prepared.settings.thinking.budget
+        with closing(prepared.attention) as attention:
+            watched = attention.watched(events, budget, prepared.votes)
+            yield from reading_shown(watched, waiting)
 
 
 @contextmanager

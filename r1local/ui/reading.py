@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 from time import monotonic
 from typing import TypeVar
 
-from r1local.events.reply import Reading
+from r1local.events.reply import Event, Reading
+from r1local.events.vote import VoteEvent
 from r1local.ui.wording import duration
 
 #: Shows, while it lasts, words that may change.
 Shown = Callable[[Callable[[], str]], AbstractContextManager[object]]
-EventT = TypeVar("EventT")
+EventT = TypeVar("EventT", bound=Event | VoteEvent)
 
 
 class ReadingMeter:
@@ -65,7 +66,7 @@ class ReadingMeter:
         return min(done + self._pace * (self._clock() - at), max(done, self._total - 1))
 
 
-def reading_shown(events: Iterator[EventT | Reading], shown: Shown) -> Iterator[EventT]:
+def reading_shown(events: Iterator[EventT], shown: Shown) -> Iterator[EventT]:
     """Yield the events of a reply or a vote, without those of reading, which are shown."""
     meter = ReadingMeter()
     with shown(lambda: meter.words):
@@ -77,7 +78,7 @@ def reading_shown(events: Iterator[EventT | Reading], shown: Shown) -> Iterator[
                 yield event
 
 
-def _after_reading(events: Iterator[EventT | Reading], meter: ReadingMeter) -> EventT | None:
+def _after_reading(events: Iterator[EventT], meter: ReadingMeter) -> EventT | None:
     for event in events:
         if not isinstance(event, Reading):
             return event

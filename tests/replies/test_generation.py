@@ -46,8 +46,8 @@ def test_thinking_and_answer_times_add_up(scripted: Scripted) -> None:
 
 
 def test_a_long_prompt_tells_how_far_it_is_read(scripted: Scripted) -> None:
-    model = scripted("ok", prompt=64, chat_template=R1_TEMPLATE, context_length=4_096)
-    with loaded(model) as model:
+    path = scripted("ok", prompt=64, chat_template=R1_TEMPLATE, context_length=4_096)
+    with loaded(path) as model:
         short = events_of(model, (Message("user", "one"),))
         long = events_of(model, (Message("user", "one" + "x" * 1_200),))
     assert not any(isinstance(event, Reading) for event in short)

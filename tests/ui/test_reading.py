@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1local.events.reply import AnswerDelta, Reading
+from r1local.events.reply import AnswerDelta, Event, Reading
 from r1local.ui.reading import ReadingMeter, reading_shown
 from testing.terminals import Clock
 
@@ -73,8 +73,8 @@ def test_events_of_reading_are_shown_and_all_others_passed_on(readings: int) -> 
         yield
         seen.append(words())
 
-    told = [Reading(512 * n, 5_120) for n in range(readings)]
-    deltas = [AnswerDelta("a", 1), AnswerDelta("b", 2)]
+    told: list[Event] = [Reading(512 * n, 5_120) for n in range(readings)]
+    deltas: list[Event] = [AnswerDelta("a", 1), AnswerDelta("b", 2)]
     assert [*reading_shown(iter([*told, *deltas]), shown)] == deltas
     assert seen[0].startswith("reading the prompt")
     assert ("%" in seen[0]) == bool(readings)

@@ -24,6 +24,7 @@ from prompt_toolkit.key_binding import (
     KeyPressEvent,
     merge_key_bindings,
 )
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import (
     AnyContainer,
     ConditionalContainer,
@@ -39,10 +40,12 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.widgets import SearchToolbar
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.events.vote import VoteEvent
+from r1local.ui.attention.attention import Attention
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
-from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.painting import FOCUS_IN, FOCUS_OUT, SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
 from r1local.ui.chat.prompt import Editing, input_keys, vi_mode
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
@@ -93,6 +96,7 @@ class ChatScreen:
         status: returns what the status line is to say.
         layout: where the thinking pane was last time.
         keep_layout: called when it changes.
+        attention: of who looks at the screen, or not.
     """
 
     def __init__(
@@ -103,8 +107,10 @@ class ChatScreen:
         status: Callable[[], Status],
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        attention: Attention,
     ) -> None:
         self.talk = ChatView()
+        self._attention = attention
         self._actions = actions
         self._status = status
         self._buffer = buffer
@@ -112,12 +118,12 @@ class ChatScreen:
         self._keep_layout = keep_layout
         self._leaving = LeavingKey()
         self._forced: bool | None = None
-        self._suspension = Suspension()
+        self._suspension = Suspension(attention.close)
         self._posted: deque[Posted] = deque()
         self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
-        self._output = steady_output()
+        self._output = steady_output(reports_focus=True)
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
             key_bindings=merge_key_bindings(
@@ -129,6 +135,8 @@ class ChatScreen:
             output=self._output,
             editing_mode=editing.mode,
         )
+
+        self.app.key_processor.before_key_press += lambda _keys: attention.touched()
 
     def run(self) -> None:
         """Show the screen until `leave`; the terminal is restored whatever ends it.
@@ -163,6 +171,12 @@ class ChatScreen:
                 what()
             else:
                 self.talk.handle(what)
+                self._attention.handle(what)
+
+    def handle_vote(self, event: VoteEvent) -> None:
+        """Take the next event of a vote."""
+        self.talk.handle_vote(event)
+        self._attention.handle(event)
 
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
@@ -318,6 +332,11 @@ class ChatScreen:
         on("c-down", lambda: talk.thinking.scroll(+1))
         on("c-z", self._suspension.suspend)
         on("c-l", lambda: self.app.renderer.clear())
+
+        @keys.add(Keys.Ignore)
+        def _focused(event: KeyPressEvent) -> None:
+            if event.data in (FOCUS_IN, FOCUS_OUT):
+                self._attention.focused = event.data == FOCUS_IN
 
         @keys.add("c-c", filter=~is_searching)
         def _ctrl_c(_event: KeyPressEvent) -> None:
