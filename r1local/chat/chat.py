@@ -23,6 +23,7 @@ from r1local.errors import (
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
+from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
 from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
@@ -40,8 +41,14 @@ Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 #: Does something slow, until the control ends it; returns what there is to say.
 Work: TypeAlias = Callable[[Control], str]
 
+#: Downloads a model by its name, and says on the surface how far it is, until the control ends it.
+Pull: TypeAlias = Callable[[str, "Surface", Control], None]
+
 #: Said where there is no thought to end or to prolong.
 NO_REPLY = "no reply is being written"
+
+#: Said where there is nothing to stop.
+NOTHING_GOES_ON = "there is nothing to stop"
 
 #: A choice as people type it: 2, 2. or 2)
 _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
@@ -79,6 +86,15 @@ class Surface(Protocol):
 
     def vote(self, question: str | None, votes: int, voting: Voting) -> None:
         """Let `votes` replies vote on the answer to a question; None: again, on the last one."""
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is, in place of its label; from any thread."""
+
+    def tell(self, text: str) -> None:
+        """Show a message while work goes on; from any thread."""
+
+    def stop(self) -> None:
+        """End the reply or the work that goes on."""
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere that nothing goes on before a choice."""
@@ -119,6 +135,7 @@ class Chat:
         open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
+        pull: downloads a model.
     """
 
     def __init__(
@@ -130,6 +147,7 @@ class Chat:
         open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
+        pull: Pull,
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
@@ -141,6 +159,7 @@ class Chat:
         self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
+        self._pull = pull
         self._options: Sequence[Option] = ()
         self._unasked = ""
         self._warned = False
@@ -232,6 +251,21 @@ class Chat:
             return f"{selected.name} replies from here on{_evaluated(again)}{self._notices}"
 
         self.surface.work(f"loading {selected.name}", work)
+
+    def pull(self, reference: str) -> None:
+        """Download a model, and let it reply from then on.
+
+        Raises:
+            UnknownModel: nothing is meant by the reference.
+        """
+        parse_reference(reference, self.models)
+
+        def work(control: Control) -> str:
+            self._pull(reference, self.surface, control)
+            return ""
+
+        then = partial(self.handle, f"/model {reference}")
+        self.surface.work(f"downloading {reference}", work, then)
 
     def widen(self, context: int, typed: str = "") -> None:
         """Load the model again, with a context of the given size, and then act on what was typed.

@@ -7,8 +7,9 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.chat import NO_REPLY, NOTHING_GOES_ON, Chat, Replying, Voting, Work
 from r1local.chat.slash import in_chat
+from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
@@ -20,7 +21,7 @@ from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
 
-_WELCOME = "Ask anything. Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
+_KEYS = "Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
 
 
 class FullScreen:
@@ -91,7 +92,7 @@ class FullScreen:
         turns = self._chat.dialogue.turns
         self._talk.show_turns(turns, self._chat.dialogue.dropped)
         if not turns:
-            self.say(_WELCOME)
+            welcome(self._chat, _KEYS)
 
     def show_undone(self) -> None:
         """Remove the last turn from the screen; notices stay."""
@@ -158,6 +159,25 @@ class FullScreen:
             self._screen.post(partial(self._attention.done, label))
 
         self._put(job)
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is, in the status line."""
+
+        def show() -> None:
+            if self._busy:
+                self._busy = words
+                self._attention.show("downloading", share)
+
+        self._screen.post(show)
+
+    def tell(self, text: str) -> None:
+        """Put a note into the conversation soon."""
+        self._screen.post(partial(self.say, text))
+
+    def stop(self) -> None:
+        """End the reply or the work that goes on."""
+        if not self.interrupt():
+            self.say(NOTHING_GOES_ON)
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
+from time import monotonic
 
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.chat import NO_REPLY, NOTHING_GOES_ON, Chat, Replying, Voting, Work
 from r1local.chat.slash import in_chat
+from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
@@ -26,7 +28,9 @@ from r1local.ui.wording import known, thought_for
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
-_WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
+_KEYS = "/help shows the rest, Ctrl-D leaves."
+#: Seconds between two lines about a download.
+_LINE_INTERVAL_S = 60.0
 
 
 class Inline:
@@ -41,6 +45,8 @@ class Inline:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
         self._attention = attention
         self._reading = partial(busy, self._err.file)
+        self._label, self._next_line = "", 0.0
+        self._above: Callable[[str], None] = self.say
         self._pastes = editing.pastes
         self._typed_next = ""
         self._left = False
@@ -80,7 +86,7 @@ class Inline:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
-            self.say(_WELCOME)
+            welcome(self._chat, _KEYS)
             return
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
@@ -152,7 +158,11 @@ class Inline:
     def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do something, and say on the terminal what is being done."""
         self._attention.begin()
-        with interruptible() as interruption, busy(self._err.file, label):
+        self._label, self._next_line = label, monotonic() + _LINE_INTERVAL_S
+        with (
+            interruptible() as interruption,
+            busy(self._err.file, lambda: self._label) as self._above,
+        ):
             told = work(interruption)
         self._end_if_killed(interruption)
         self._attention.done(label)
@@ -160,6 +170,22 @@ class Inline:
             self.say(told)
         if then and not self._left:
             then()
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is; where nothing can be painted over, now and then."""
+        self._label = words
+        self._attention.show("downloading", share)
+        if not can_repaint(self._err) and monotonic() >= self._next_line:
+            self._next_line = monotonic() + _LINE_INTERVAL_S
+            self.tell(words)
+
+    def tell(self, text: str) -> None:
+        """Print a note above what is painted."""
+        self._above(text)
+
+    def stop(self) -> None:
+        """Say that nothing goes on: otherwise nobody could type."""
+        self.say(NOTHING_GOES_ON)
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""

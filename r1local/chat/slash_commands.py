@@ -7,6 +7,7 @@ from pathlib import Path
 from r1local.chat import session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
+from r1local.chat.welcome import FIRST_MODEL
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
@@ -49,6 +50,16 @@ def _model(chat: Chat, argument: str) -> None:
     names += [f"{name}:" for name in read_config().endpoints]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
+
+
+def _pull(chat: Chat, argument: str) -> None:
+    if not argument:
+        raise UsageError("no model is named", f"type for example: /pull {FIRST_MODEL}")
+    chat.pull(argument)
+
+
+def _stop(chat: Chat, _argument: str) -> None:
+    chat.surface.stop()
 
 
 def _context(chat: Chat, argument: str) -> None:
@@ -254,6 +265,7 @@ def _quit(chat: Chat, _argument: str) -> None:
 SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "help": SlashCommand("[COMMAND]", "the commands and the keys", _help, at_once=True),
     "model": SlashCommand("[NAME]", "let another model reply; the conversation stays", _model),
+    "pull": SlashCommand("NAME", "download a model, which replies from then on", _pull),
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
@@ -266,6 +278,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "find": SlashCommand("[WORDS]", "search the thoughts; again, the next", _find, at_once=True),
     "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
     "more": SlashCommand("", "think on for longer", _more, at_once=True),
+    "stop": SlashCommand("", "stop the reply or the download, as Ctrl-C does", _stop, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
     "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
     "edit": SlashCommand("", "the last question in the input again", _edit),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from r1local.chat.chat import Chat
+from r1local.chat.chat import Chat, Surface
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
@@ -23,6 +23,7 @@ from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import read_config, settings_in_force, value_in
 from r1local.errors import (
     EXIT_OK,
+    DownloadStopped,
     EndpointError,
     LoadingCancelled,
     ModelFileNotFound,
@@ -31,6 +32,7 @@ from r1local.errors import (
     SessionNotFound,
     UnknownModel,
 )
+from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
@@ -135,6 +137,7 @@ def _chat(options: ChatOptions) -> int:
             partial(_open, options),
             partial(_session, options),
             settings_of,
+            _pull,
         )
         surface.run(talk)
     if isinstance(dialogue.recorder, Session) and dialogue.turns:
@@ -184,6 +187,23 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
     if not options.save:
         return NoSession()
     return Session.create() if name is None else Session.open(name)
+
+
+def _pull(reference: str, surface: Surface, control: Control) -> None:
+    """Download a model, in the thread of the chat's work."""
+    from r1local.commands.pull import PullOptions, pull_one
+    from r1local.hub.transfer import Cancelled
+    from r1local.ui.models.downloads import LineDisplay
+
+    options = PullOptions((reference,), False, None, "text")
+    machine = survey_machine(measure_bandwidth=True)
+    display = LineDisplay(surface.show_progress, surface.tell)
+    try:
+        pull_one(reference, load_catalog(user_models()), machine, options, display, control)
+    except Cancelled:
+        raise DownloadStopped(
+            "the download was stopped; what has arrived is kept", f"/pull {reference} goes on"
+        ) from None
 
 
 def _settings_of(options: ChatOptions, selected: Chosen, recorder: Recorder) -> ReplySettings:

@@ -100,18 +100,18 @@ class Attention:
         """Take the next event of a reply or of a vote."""
         match event:
             case Reading(done, total):
-                self._show("reading", done / total)
+                self.show("reading", done / total)
             case ThinkingDelta(_, tokens):
-                self._show("thinking", min(tokens / self._budget, 1) if self._budget else None)
+                self.show("thinking", min(tokens / self._budget, 1) if self._budget else None)
             case AnswerDelta(text):
                 if len(self._answer) < _MOST_OF_ANSWER:
                     self._answer += text
-                self._show("answering", None)
+                self.show("answering", None)
             case VoterReply():
                 self._voted += 1
             case VoterEvent() | Paused():
                 share = self._voted / self._votes if self._votes else None
-                self._show(f"{self._voted} of {self._votes} votes", share)
+                self.show(f"{self._voted} of {self._votes} votes", share)
             case Finished(reason):
                 self._end(news.of_reply(reason, self._seconds, self._answer), reason == "cancelled")
             case VoteResult():
@@ -153,8 +153,8 @@ class Attention:
         """Seconds for which the user has waited, or has done nothing if that is all to go by."""
         return self._clock() - (self._touched if self.focused is None else self._began)
 
-    def _show(self, state: str, share: float | None) -> None:
-        """Say in the title what goes on, and how much of it is done."""
+    def show(self, state: str, share: float | None) -> None:
+        """Say in the title what goes on, in r1local's own words, and how much of it is done."""
         if self._terminal is None or (now := self._clock()) < self._next:
             return
         self._next = now + _INTERVAL_S
