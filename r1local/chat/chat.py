@@ -31,6 +31,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
+from r1local.ui.chat.help import HelpSection
 
 #: Lets the model reply; the control ends or steers the reply from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
@@ -74,6 +75,9 @@ class Surface(Protocol):
 
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
         """Show the thought of the reply with that name, with `words` highlighted in it."""
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show what there is to type and to press, from its top."""
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""

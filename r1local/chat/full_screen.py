@@ -1,7 +1,7 @@
 """The chat on a screen of its own: the model replies in a thread while people type."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from queue import SimpleQueue
@@ -15,6 +15,7 @@ from r1local.errors import R1LocalError
 from r1local.replies.control import Control
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.help import HelpSection
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.prompt import Editing, input_buffer
@@ -110,6 +111,10 @@ class FullScreen:
             return
         self._screen.show_thinking()
         self._talk.open_thought(name, reply, words)
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show the help over the whole screen."""
+        self._screen.show_help(sections)
 
     def type(self, text: str) -> None:
         """Put a text into the input, once the command that asks for it has been cleared from it."""

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from time import monotonic
@@ -15,6 +15,7 @@ from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.help import HelpSection, help_rows
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
@@ -105,6 +106,10 @@ class Inline:
         self.say(f"thought {name}:")
         self._err.file.write(dim(self._err, visible(reply.thinking)) + "\n")
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Print the help, as wide as the terminal."""
+        self.say("\n".join(help_rows(sections, self._err.width)))
 
     def type(self, text: str) -> None:
         """Put a text into the next input."""

@@ -19,21 +19,25 @@ from r1local.ui.chat.items import Item, Row, text_of
 from r1local.ui.chat.painting import write_row
 
 _WHEEL_ROWS = 3
-_BELOW = " ↓ new "
 
 
 class Pane:
     """Items, one below the other. The pane follows its end until it is scrolled up.
 
     `following` says whether it does.
+
+    Args:
+        below: stands in the corner while there is more below.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, below: str = " ↓ new ") -> None:
+        self._below = below
         self.items: list[Item] = []
         self.following = True
         self._top = 0
         self._words = ""
         self._seeking = False
+        self._found = -1
         self._to_read: Item | None = None
         self._rows: list[Row] = []
         self._live: list[Row] = []
@@ -80,7 +84,17 @@ class Pane:
         Without any words, nothing is highlighted.
         """
         self._words = words
+        self._found = -1
         self._seeking = bool(words)
+
+    def find_next(self) -> None:
+        """Bring the next row that has the words to the middle; after the last one, the first."""
+        self._seeking = bool(self._words)
+
+    @property
+    def lacks_words(self) -> bool:
+        """Whether no row had the words that were looked for, at the last paint."""
+        return bool(self._words) and self._found < 0
 
     def rows_in_view(self, width: int, height: int) -> list[Row]:
         """Return the rows to paint, at most `height` of them."""
@@ -90,7 +104,8 @@ class Pane:
         self._collect(width)
         if self._seeking:
             self._seeking = False
-            self._go_to(self._first_found() - height // 2)
+            self._found = self._next_found()
+            self._go_to(self._found - height // 2)
         if (item := self._to_read) is not None:
             self._to_read = None
             rows = len(item.finished(width)) + len(item.live(width))
@@ -101,7 +116,7 @@ class Pane:
         self.following = self._top == last
         shown = [self._row_at(self._top + n) for n in range(min(height, self._count()))]
         if not self.following and shown:
-            shown[-1] = _with_end(shown[-1], _BELOW, width)
+            shown[-1] = _with_end(shown[-1], self._below, width)
         return shown
 
     def _collect(self, width: int) -> None:
@@ -124,11 +139,15 @@ class Pane:
         row = self._rows[number] if number < finished else self._live[number - finished]
         return _highlighted(row, self._words) if self._words else row
 
-    def _first_found(self) -> int:
-        """Return the first row that has the words, which may be wrapped over two rows."""
+    def _next_found(self) -> int:
+        """Return the next row that has the words, or the first; -1 if there is none.
+
+        Words may be wrapped over two rows, and aren't found there.
+        """
         wanted = self._words.casefold()
         rows = enumerate(chain(self._rows, self._live))
-        return next((n for n, row in rows if wanted in text_of(row).casefold()), 0)
+        found = [n for n, row in rows if wanted in text_of(row).casefold()]
+        return next((n for n in found if n > self._found), found[0] if found else -1)
 
     def _count(self) -> int:
         return len(self._rows) + len(self._live)

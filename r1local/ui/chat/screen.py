@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -43,6 +43,8 @@ from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
 from r1local.events.vote import VoteEvent
 from r1local.ui.attention.attention import Attention
 from r1local.ui.cells import cell_len, cut
+from r1local.ui.chat.help import HelpSection
+from r1local.ui.chat.help_screen import HelpScreen
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
 from r1local.ui.chat.painting import FOCUS_IN, FOCUS_OUT, SteadyRows, steady_output
@@ -124,10 +126,15 @@ class ChatScreen:
         self._wake = asyncio.Event()
         self._paint_s = 0.0
         self._output = steady_output(reports_focus=True)
+        self._help = HelpScreen(lambda: self._output.get_size().columns)
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
             key_bindings=merge_key_bindings(
-                [input_keys(editing.pastes, self.talk.note), self._screen_keys()]
+                [
+                    input_keys(editing.pastes, self.talk.note),
+                    self._screen_keys(),
+                    self._help.keys(lambda: self.app.layout.focus(buffer)),
+                ]
             ),
             style=CHAT_STYLE,
             full_screen=True,
@@ -181,6 +188,10 @@ class ChatScreen:
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
         self._forced = True
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show a help over the whole screen, until a key closes it."""
+        self._help.open(sections, self.app.layout)
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
@@ -263,7 +274,10 @@ class ChatScreen:
             ]
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
-        return SteadyRows(FloatContainer(rows, [menu]))
+        all_but_help = FloatContainer(rows, [menu])
+        return SteadyRows(
+            DynamicContainer(lambda: self._help.container if self._help.shown else all_but_help)
+        )
 
     def _side_by_side(self) -> bool:
         return self._layout.side_by_side(self._output.get_size().columns)
