@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from r1local.hub.journal import BLOCK
 from testing.chats import CTRL_C, ChatTerminal
-from testing.command import COMMAND, ROOT
+from testing.command import COMMAND, ROOT, Scripted
 from testing.loopback_hub import Hub, loopback_hub
 
 pytestmark = pytest.mark.slow
@@ -54,12 +55,15 @@ def test_a_model_is_pulled_and_replies(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("stops", ["/stop\r", CTRL_C])
-def test_a_stopped_download_goes_on_later(hub: Hub, stops: str) -> None:
-    hub.faults.bytes_per_s = 500_000
+def test_a_stopped_download_goes_on_later(hub: Hub, scripted: Scripted, stops: str) -> None:
+    large = scripted("a</think>b", feed_forward=50_000).read_bytes()
+    assert len(large) > 3 * BLOCK
+    hub.add(REPO, NAME, large)
+    hub.faults.bytes_per_s = 4e6
     with ChatTerminal(columns=100, R1LOCAL_CONNECTIONS="1") as terminal:
         terminal.send(f"/pull {REFERENCE}")
         terminal.wait_for_text("MB/s")
-        terminal.wait_for(lambda: hub.bytes_sent > 3 * 2**19)
+        terminal.wait_for(lambda: hub.bytes_sent > 1.5 * BLOCK)
         terminal.type(stops)
         terminal.wait_for_text("the download was stopped; what has arrived is kept")
         terminal.wait_for_text(f"/pull {REFERENCE} goes on")
@@ -69,7 +73,7 @@ def test_a_stopped_download_goes_on_later(hub: Hub, stops: str) -> None:
         before = hub.bytes_sent
         terminal.send(f"/pull {REFERENCE}")
         terminal.wait_for_text("replies from here on")
-        assert hub.bytes_sent - before < len(NANO)
+        assert hub.bytes_sent - before < len(large) - BLOCK / 2
         assert terminal.leave() == 0
 
 
