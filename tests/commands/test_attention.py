@@ -11,6 +11,7 @@ import pytest
 
 from testing.chats import ChatTerminal, steps
 from testing.command import COMMAND, Scripted
+from testing.models import smollm2
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 KEEP, RESTORE = "\x1b[22;0t", "\x1b[23;0t"
 GHOSTTY = {"TERM_PROGRAM": "ghostty", "R1LOCAL_NOTIFY_AFTER": "0"}
 #: Slow enough for a thought of three seconds.
-_FFN = 40_000
+_FFN = 160_000
 
 
 @pytest.fixture(autouse=True)
@@ -97,11 +98,10 @@ def test_a_program_that_is_not_there_is_said_before_anything_is_loaded(scripted:
     assert "there is no program 'atuo'" in done.stderr and "auto" in done.stderr
 
 
-def test_a_long_prompt_tells_its_percentage(scripted: Scripted, tmp_path: Path) -> None:
+def test_a_long_prompt_tells_its_percentage(tmp_path: Path) -> None:
     document = tmp_path / "long.txt"
-    document.write_text("x" * 4_000)
-    model = scripted("a</think>b", prompt=5_000, context_length=8_192, feed_forward=400_000)
-    command = run_on(model, "-f", str(document))
+    document.write_text("There was a word. " * 1_400)
+    command = run_on(smollm2(), "-f", str(document), "--threads", "1", "--context", "8192")
     with PseudoTerminal(command, **GHOSTTY) as terminal:
         terminal.wait_for(lambda: "reading the prompt: " in terminal.shown)
         terminal.wait_for(lambda: " left … " in terminal.shown)
