@@ -3,11 +3,7 @@
 from typing import TYPE_CHECKING
 
 from r1local.config.preferences import read_config
-from r1local.machine.planner import plan
-from r1local.machine.this_machine import survey_machine
-from r1local.measuring.estimates import Speeds
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, facts_of_known
-from r1local.models.preferred import of_model, preferred_request
 from r1local.replies.control import Control
 from r1local.units import disk_size
 
@@ -53,6 +49,12 @@ def _another(models: Catalog) -> str:
 
 def _prospect(models: Catalog) -> str:
     """Say how large the first model is, and how it should run here."""
+    # Only a chat with nano alone needs these.
+    from r1local.machine.planner import plan
+    from r1local.machine.this_machine import survey_machine
+    from r1local.measuring.estimates import Speeds
+    from r1local.models.preferred import of_model, preferred_request
+
     model = models.find(FIRST_MODEL)
     assert model is not None
     quantization = model.default_quantization

@@ -32,7 +32,6 @@ from r1local.errors import (
     SessionNotFound,
     UnknownModel,
 )
-from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
@@ -193,6 +192,7 @@ def _pull(reference: str, surface: Surface, control: Control) -> None:
     """Download a model, in the thread of the chat's work."""
     from r1local.commands.pull import PullOptions, pull_one
     from r1local.hub.transfer import Cancelled
+    from r1local.machine.this_machine import survey_machine
     from r1local.ui.models.downloads import LineDisplay
 
     options = PullOptions((reference,), False, None, "text")

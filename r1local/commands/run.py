@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
-from r1local.config.options import OutputFormat, ThinkingMode
+from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
 from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.conversation import Conversation, Message, Reply
 from r1local.errors import (
@@ -24,7 +24,6 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.events.vote import VoteEvent
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
@@ -32,12 +31,12 @@ from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.replies.settings import ReplySettings, reply_settings
-from r1local.ui.attention.attention import Attention, attention_on
 from r1local.ui.progress import busy
-from r1local.ui.reading import reading_shown
 
 if TYPE_CHECKING:
+    from r1local.events.vote import VoteEvent
     from r1local.replies.structured_output import Structure
+    from r1local.ui.attention.attention import Attention
 
 #: What a reply needs that a model being loaded doesn't; imported meanwhile.
 _NEEDED_TO_REPLY = (
@@ -45,6 +44,8 @@ _NEEDED_TO_REPLY = (
     "r1local.prompts.template_sandbox",
     "r1local.replies.local",
     "r1local.replies.structured_output",
+    "r1local.ui.attention.attention",
+    "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
@@ -56,7 +57,7 @@ _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str | Callable[[], str]], AbstractContextManager[object]]
-EventT = TypeVar("EventT", bound=Event | VoteEvent)
+EventT = TypeVar("EventT", bound="Event | VoteEvent")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
@@ -93,7 +94,6 @@ class Prepared:
         chosen: what is set of all options.
         at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
-        attention: of who asked, and may look elsewhere.
         votes: the number of voters in a vote.
     """
 
@@ -102,7 +102,6 @@ class Prepared:
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting
-    attention: Attention
     at_once: int = 1
     votes: int | None = None
 
@@ -188,12 +187,9 @@ def prepare(options: RunOptions) -> Prepared:
     waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
     show_log(_log_printer() if options.verbose else None)
     conversation = _conversation(system, question)
-    attention = attention_on(
-        sys.stderr if sys.stderr.isatty() else sys.stdout,
-        value_in(chosen, "notify"),
-        value_in(chosen, "notify-after"),
-    )
-    return Prepared(conversation, model, settings, chosen, waiting, attention)
+    if value_in(chosen, "notify") not in NOTIFY_WORDS:
+        _attention(chosen)  # refuses a command that there isn't, before the model is loaded
+    return Prepared(conversation, model, settings, chosen, waiting)
 
 
 def show_events(
@@ -248,12 +244,22 @@ def _events(
     except LoadingCancelled:
         yield cancelled()
         return
+    from r1local.ui.reading import reading_shown  # imported while the model was loaded
+
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
         budget = prepared.settings.thinking.budget
-        with closing(prepared.attention) as attention:
+        with closing(_attention(prepared.chosen)) as attention:
             watched = attention.watched(events, budget, prepared.votes)
             yield from reading_shown(watched, waiting)
+
+
+def _attention(chosen: Settings) -> "Attention":
+    """Return the attention of who asked, and may look elsewhere."""
+    from r1local.ui.attention.attention import attention_on
+
+    stream = sys.stderr if sys.stderr.isatty() else sys.stdout
+    return attention_on(stream, value_in(chosen, "notify"), value_in(chosen, "notify-after"))
 
 
 @contextmanager

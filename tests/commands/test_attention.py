@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from testing.pseudo_terminal import PseudoTerminal
 pytestmark = pytest.mark.slow
 
 KEEP, RESTORE = "\x1b[22;0t", "\x1b[23;0t"
-GHOSTTY = {"TERM_PROGRAM": "ghostty", "R1LOCAL_NOTIFY_AFTER": "0"}
+GHOSTTY: dict[str, Any] = {"TERM_PROGRAM": "ghostty", "R1LOCAL_NOTIFY_AFTER": "0"}
 #: Slow enough for a thought of three seconds.
 _FFN = 160_000
 
