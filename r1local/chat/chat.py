@@ -43,13 +43,10 @@ Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 Work: TypeAlias = Callable[[Control], str]
 
 #: Downloads a model by its name, and says on the surface how far it is, until the control ends it.
-Pull: TypeAlias = Callable[[str, "Surface", Control], None]
+Pull: TypeAlias = Callable[[str, "Surface", Control], str]
 
 #: Said where there is no thought to end or to prolong.
 NO_REPLY = "no reply is being written"
-
-#: Said where there is nothing to stop.
-NOTHING_GOES_ON = "there is nothing to stop"
 
 #: A choice as people type it: 2, 2. or 2)
 _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
@@ -96,6 +93,9 @@ class Surface(Protocol):
 
     def tell(self, text: str) -> None:
         """Show a message while work goes on; from any thread."""
+
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Show a message that takes a moment to find out, if possible without keeping anybody."""
 
     def stop(self) -> None:
         """End the reply or the work that goes on."""
@@ -263,11 +263,7 @@ class Chat:
             UnknownModel: nothing is meant by the reference.
         """
         parse_reference(reference, self.models)
-
-        def work(control: Control) -> str:
-            self._pull(reference, self.surface, control)
-            return ""
-
+        work = partial(self._pull, reference, self.surface)
         then = partial(self.handle, f"/model {reference}")
         self.surface.work(f"downloading {reference}", work, then)
 

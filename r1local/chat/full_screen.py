@@ -7,7 +7,7 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 
-from r1local.chat.chat import NO_REPLY, NOTHING_GOES_ON, Chat, Replying, Voting, Work
+from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
 from r1local.chat.slash import in_chat
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
@@ -179,10 +179,21 @@ class FullScreen:
         """Put a note into the conversation soon."""
         self._screen.post(partial(self.say, text))
 
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Put a note into the conversation once another thread has found out."""
+
+        def work() -> None:
+            try:
+                self.tell(find_out())
+            except R1LocalError as error:
+                self._screen.post(partial(self.say_error, error))
+
+        Thread(target=work, daemon=True).start()
+
     def stop(self) -> None:
         """End the reply or the work that goes on."""
         if not self.interrupt():
-            self.say(NOTHING_GOES_ON)
+            self.say(NO_REPLY)
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 from time import monotonic
 
-from r1local.chat.chat import NO_REPLY, NOTHING_GOES_ON, Chat, Replying, Voting, Work
+from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
 from r1local.chat.slash import in_chat
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
@@ -188,9 +188,13 @@ class Inline:
         """Print a note above what is painted."""
         self._above(text)
 
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Print a note."""
+        self.say(find_out())
+
     def stop(self) -> None:
         """Say that nothing goes on: otherwise nobody could type."""
-        self.say(NOTHING_GOES_ON)
+        self.say(NO_REPLY)
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from r1local.config.preferences import read_config
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, facts_of_known
-from r1local.replies.control import Control
 from r1local.units import disk_size
 
 if TYPE_CHECKING:
@@ -25,14 +24,10 @@ def welcome(chat: "Chat", keys: str) -> None:
         keys: how the rest is found, in the words of the surface.
     """
     known = chat.dialogue.selected.known
-    if known is None or known.name != EMBEDDED_MODEL:
+    if known and known.name == EMBEDDED_MODEL:
+        chat.surface.tell_later(lambda: f"{_NANO}\n{_another(chat.models)}\n{keys}")
+    else:
         chat.surface.say(f"Ask anything. {keys}")
-        return
-
-    def work(_control: Control) -> str:
-        return f"{_NANO}\n{_another(chat.models)}\n{keys}"
-
-    chat.surface.work("looking at this machine", work)
 
 
 def _another(models: Catalog) -> str:

@@ -188,8 +188,8 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
     return Session.create() if name is None else Session.open(name)
 
 
-def _pull(reference: str, surface: Surface, control: Control) -> None:
-    """Download a model, in the thread of the chat's work."""
+def _pull(reference: str, surface: Surface, control: Control) -> str:
+    """Download a model, in the thread of the chat's work; there is nothing to say then."""
     from r1local.commands.pull import PullOptions, pull_one
     from r1local.hub.transfer import Cancelled
     from r1local.machine.this_machine import survey_machine
@@ -204,6 +204,7 @@ def _pull(reference: str, surface: Surface, control: Control) -> None:
         raise DownloadStopped(
             "the download was stopped; what has arrived is kept", f"/pull {reference} goes on"
         ) from None
+    return ""
 
 
 def _settings_of(options: ChatOptions, selected: Chosen, recorder: Recorder) -> ReplySettings:
@@ -278,8 +279,13 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         elsewhere = {f"{name}:": "" for name in read_config().endpoints}
         return {each.reference: "" for each in here if each.whole} | elsewhere
 
+    def to_pull() -> dict[str, str]:
+        known = load_catalog(user_models()).shown()
+        return {[*each.aliases, each.name][0]: each.summary for each in known if each.repo_id}
+
     return {
         "model": models,
+        "pull": to_pull,
         "resume": lambda: {each.name: each.title for each in saved_sessions()},
         "set": _settings,
         "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},

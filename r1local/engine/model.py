@@ -19,6 +19,7 @@ from r1local.engine.offload import load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
+from r1local.events.reply import Reading
 
 
 class Model:
@@ -154,17 +155,13 @@ class Model:
 
     def reading(
         self, tokens: Sequence[int], cancelled: Callable[[], bool]
-    ) -> Generator[int, None, int | None]:
-        """Evaluate a prompt as `evaluate` does, with a stop before each batch if there are several.
-
-        Yields:
-            The number of its tokens that are in the KV cache.
-        """
+    ) -> Generator[Reading, None, int | None]:
+        """Evaluate a prompt as `evaluate` does; before each of several batches, tell how far."""
         cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
         self._contexts.begin(cached, len(tokens))
         while (position := self.position) < len(tokens):
             if len(tokens) - cached > BATCH_TOKENS:
-                yield position
+                yield Reading(position, len(tokens))
             if not self._evaluate_rest(tokens[: position + BATCH_TOKENS], cancelled):
                 return None
         return cached

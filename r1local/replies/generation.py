@@ -9,7 +9,7 @@ from r1local.engine.grammar import follows_grammar
 from r1local.engine.model import Model
 from r1local.engine.speculation import Speculation
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
-from r1local.events.reply import Event, Notice, Reading
+from r1local.events.reply import Event, Notice
 from r1local.models.loading import LoadedModel
 from r1local.prompts.chat_template import OF_THOUGHTS_TO_BEGIN, ChatTemplate, Prompt
 from r1local.replies.control import Control
@@ -86,7 +86,7 @@ def reply_to(
     model, tokens = loaded.model, prompt.tokens
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
-    cached = yield from _read(model, tokens, control)
+    cached = yield from model.reading(tokens, control.cancelled)
     speculation = _speculation(loaded, tokens, settings, control) if cached is not None else None
     steps: Model | Speculation = speculation or model
     prompt_s = time.monotonic() - started
@@ -118,19 +118,6 @@ def reply_to(
             draft_tokens=speculation.drafted if speculation else 0,
             accepted_tokens=speculation.accepted if speculation else 0,
         )
-
-
-def _read(
-    model: Model, tokens: Sequence[int], control: Control
-) -> Generator[Event, None, int | None]:
-    """Evaluate a prompt as `Model.evaluate` does; tell how far it is."""
-    reading = model.reading(tokens, control.cancelled)
-    while True:
-        try:
-            yield Reading(next(reading), len(tokens))
-        except StopIteration as end:
-            cached: int | None = end.value
-            return cached
 
 
 def _speculation(

@@ -380,18 +380,11 @@ class ChatScreen:
     def _change_showing(self) -> None:
         self._change_layout(self._layout.shown())
         self._forced = None
-        self.talk.note(f"thinking pane: {_SHOWING[self._layout.showing]}")
+        self.talk.note(f"thinking pane: {self._layout.showing_words}")
 
     def _change_layout(self, layout: PaneLayout) -> None:
         self._layout = layout
         self._keep_layout(layout)
-
-
-_SHOWING = {
-    "auto": "folds when the answer starts",
-    "open": "stays open",
-    "hidden": "hidden",
-}
 
 
 def _title_of(parts: tuple[str, ...]) -> str:
