@@ -145,7 +145,7 @@ def test_a_long_prompt_is_said_to_be_read(tmp_path: Path) -> None:
     document.write_text("word " * 6000)
     command = run_on(smollm2(), "-f", str(document), "--max-tokens", "1")
     with PseudoTerminal(command, columns=60) as terminal:
-        terminal.wait_for(lambda: "reading the prompt …" in terminal.text())
+        terminal.wait_for(lambda: "reading the prompt: 0 % of " in terminal.text())
         terminal.type("\x03")
         assert terminal.finish() == 130
     assert "reading" not in terminal.text()
