@@ -218,7 +218,8 @@ class Replies:
         conversation, control = self._asked.conversation, self.controls[0]
         try:
             for event in hold_vote(replier, conversation, settings, control, self.model):
-                put(event if isinstance(event, Notice | VoteResult) else "started")
+                if not isinstance(event, Reading):
+                    put(event if isinstance(event, Notice | VoteResult) else "started")
         except R1LocalError as error:
             put(error)
 

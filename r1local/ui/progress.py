@@ -24,22 +24,27 @@ def busy(stream: IO[str], what: str | Callable[[], str]) -> Iterator[Callable[[s
     Yields:
         Prints a notice above what is shown.
     """
-    if not stream.isatty():
-        yield partial(_print, stream)
-        return
     above: SimpleQueue[str] = SimpleQueue()
+    if not stream.isatty():
+        yield partial(_tell, stream, above)
+        return
     try:
         with _painted(stream, what if callable(what) else lambda: what, above):
-            yield above.put
+            yield partial(_tell, stream, above)
     finally:
         while not above.empty():
-            _print(stream, above.get())
+            _tell(stream, None, above.get())
 
 
-def _print(stream: IO[str], line: str) -> None:
-    from r1local.ui.console import console_for, print_notice
+def _tell(stream: IO[str], above: SimpleQueue[str] | None, line: str) -> None:
+    """Print a notice, by the painter if there is one."""
+    from r1local.ui.console import can_repaint, console_for, print_notice
 
-    print_notice(console_for(stream), line)
+    console = console_for(stream)
+    if above and can_repaint(console):
+        above.put(line)
+    else:
+        print_notice(console, line)
 
 
 @contextmanager
