@@ -88,6 +88,7 @@ def test_in_the_scrollback_the_download_is_a_line_that_goes(hub: Hub) -> None:
         terminal.send(f"/pull {REFERENCE}")
         terminal.wait_for_text("replies from here on")
         assert "downloading: " not in terminal.shown
+        assert terminal.shown.count("3.4 MB from org/small-GGUF") == 2
         assert terminal.leave() == 0
 
 

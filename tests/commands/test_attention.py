@@ -149,8 +149,10 @@ def test_in_the_scrollback_a_thought_is_told_of(thoughtful: Path) -> None:
 
 
 def test_a_vote_counts_in_the_title(scripted: Scripted) -> None:
-    model = scripted(rf"{steps(90)}</think>\boxed{{4}}", context_length=6_144, feed_forward=_FFN)
-    command = run_on(model, "--votes", "3", "--context", "18432")
+    model = scripted(
+        rf"{steps(90)}</think>\boxed{{4}}", context_length=6_144, feed_forward=_FFN // 2
+    )
+    command = run_on(model, "--votes", "3")
     with PseudoTerminal(command, **GHOSTTY) as terminal:
         assert terminal.finish() == 0
     assert "\x1b]2;r1local: 0 of 3 votes 0 %\x07" in terminal.stream
