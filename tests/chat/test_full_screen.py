@@ -334,7 +334,11 @@ HOSTILE_REPLIES = {
 def test_nothing_a_model_writes_is_obeyed(kind: str, scripted: Scripted) -> None:
     model = scripted(HOSTILE_REPLIES[kind], context_length=3 * ROOM)
     with ChatTerminal(
-        "-m", model, R1LOCAL_LOOP_REPEATS="0", R1LOCAL_ANSWER_RESERVE="1"
+        "-m",
+        model,
+        R1LOCAL_LOOP_REPEATS="0",
+        R1LOCAL_ANSWER_RESERVE="1",
+        R1LOCAL_NOTIFY="off",  # the title is r1local's own where a reply takes long
     ) as terminal:
         terminal.send("hi")
         terminal.wait_for_text("after", "tokens/s")

@@ -20,6 +20,12 @@ REPLY = "Ones: 7 + 8 = 15.\nWait, check.</think>\n\nIt is **85**:\n\n- `27`\n- 5
 HOSTILE = "\x1b]0;evil\x07\x1b[2J\x9b31m\r\u202eabc\x1b[?1049h"
 
 
+@pytest.fixture(autouse=True)
+def untitled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Have the title alone, which is r1local's own where a reply takes long."""
+    monkeypatch.setenv("R1LOCAL_NOTIFY", "off")
+
+
 def run_on(model: Path, *arguments: str) -> list[str]:
     return [*COMMAND, "run", "hi", "-m", str(model), *arguments]
 
