@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.key_help import first_line
 from r1local.chat.slash import in_chat
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
@@ -22,11 +23,9 @@ from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
 
-_KEYS = "Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
-
 
 class FullScreen:
-    """A surface with panes.
+    """A surface with panes; `keys` are those that its screen has.
 
     Args:
         editing: how questions are typed.
@@ -34,6 +33,8 @@ class FullScreen:
         keep_layout: called when the layout changes.
         attention: of who chats, and may look elsewhere.
     """
+
+    full_screen = True
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class FullScreen:
         self._attention = attention
         self._talk = self._screen.talk
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: deque[str] = deque()
         self._busy = ""
@@ -67,6 +69,7 @@ class FullScreen:
         worker = Thread(target=self._work)
         worker.start()
         self.show_turns()
+        chat.tell_waiting()
         try:
             self._screen.run()
         finally:
@@ -86,14 +89,14 @@ class FullScreen:
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
-        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
+        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:error", "! "))
 
     def show_turns(self) -> None:
         """Show all turns again."""
         turns = self._chat.dialogue.turns
         self._talk.show_turns(turns, self._chat.dialogue.dropped)
         if not turns:
-            welcome(self._chat, _KEYS)
+            welcome(self._chat, first_line(self.keys, full_screen=True))
 
     def show_undone(self) -> None:
         """Remove the last turn from the screen; notices stay."""

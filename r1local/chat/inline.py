@@ -8,6 +8,7 @@ from functools import partial
 from time import monotonic
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.key_help import first_line
 from r1local.chat.slash import in_chat
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
@@ -18,29 +19,29 @@ from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.help import HelpSection, help_rows
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
-from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
+from r1local.ui.console import can_repaint, console_for, print_error, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.reading import reading_shown
 from r1local.ui.replies.text import text_renderer
-from r1local.ui.safe_text import visible
-from r1local.ui.transcripts import print_turns
+from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.ui.wording import known, thought_for
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
-_KEYS = "/help shows the rest, Ctrl-D leaves."
 #: Seconds between two lines about a download.
 _LINE_INTERVAL_S = 60.0
 
 
 class Inline:
-    """A surface that only adds lines.
+    """A surface that only adds lines; `keys` are those that its prompt has.
 
     Args:
         editing: how questions are typed.
         attention: of who chats, and may look elsewhere.
     """
+
+    full_screen = False
 
     def __init__(self, editing: Editing, attention: Attention) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
@@ -49,6 +50,7 @@ class Inline:
         self._label, self._next_line = "", 0.0
         self._above: Callable[[str], None] = self.say
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._typed_next = ""
         self._left = False
         self._leaving = LeavingKey()
@@ -59,6 +61,7 @@ class Inline:
         """Chat until the user leaves, or the input ends."""
         self._chat = chat
         self.show_turns()
+        chat.tell_waiting()
         if sys.platform != "win32":
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
@@ -87,7 +90,7 @@ class Inline:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
-            welcome(self._chat, _KEYS)
+            welcome(self._chat, first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
@@ -104,7 +107,7 @@ class Inline:
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:  # noqa: ARG002
         """Print a thought."""
         self.say(f"thought {name}:")
-        self._err.file.write(dim(self._err, visible(reply.thinking)) + "\n")
+        print_thought(self._err, reply.thinking)
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
 
     def show_help(self, sections: Sequence[HelpSection]) -> None:
@@ -231,7 +234,7 @@ class Inline:
         if self._session is None:
             return self._read_line()
         try:
-            text = self._session.prompt("❯ ", default=typed)
+            text = self._session.prompt([("class:question", "❯ ")], default=typed)
         except KeyboardInterrupt:
             return "" if self._session.default_buffer.text else self._ctrl_c()
         except EOFError:

@@ -23,7 +23,7 @@ def run_command(
     given: Mapping[str, Any],
     prompt: str | None = None,
     *,
-    files: Sequence[Path] = (),
+    files: Sequence[str] = (),
     json_schema: str | None = None,
     grammar: Path | None = None,
 ) -> Command:
@@ -44,8 +44,10 @@ def run_command(
         from r1local.commands.run import RunOptions, run
         from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         thinking = value_in(chosen, "thinking")
         conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
         if thinking == "only" and conflicts:
@@ -64,6 +66,7 @@ def run_command(
             json_schema=json_schema,
             grammar=grammar,
             reads_stdin=not value_in(chosen, "no-stdin"),
+            fetches_private=value_in(chosen, "fetch-private"),
         )
         if "votes" not in given:
             return run(asked)
@@ -98,8 +101,10 @@ def chat_command(
         from r1local.commands.chat import ChatOptions, chat
         from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         # Someone who names a session wants it saved, whatever the preference says.
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(

@@ -137,9 +137,10 @@ def _chat(options: ChatOptions) -> int:
             partial(_session, options),
             settings_of,
             _pull,
+            value_in(settings_in_force(options.given), "fetch-private"),
         )
         surface.run(talk)
-    if isinstance(dialogue.recorder, Session) and dialogue.turns:
+    if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
         name = shlex.quote(dialogue.recorder.name)
         print_notice(err, f"saved; r1local chat --resume {name} goes on")
     return EXIT_OK
@@ -257,7 +258,7 @@ def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
-    editing = Editing(completer, history, pastes, options.vi)
+    editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
         return Inline(editing, attention)
     place = state_folder() / "panes.json"

@@ -46,8 +46,8 @@ class HelpScreen:
         self.shown = True
         layout.focus(self._input)
 
-    def keys(self, closed: Callable[[], None]) -> KeyBindings:
-        """Return the keys of the help; `closed` is called when it is closed by one of them."""
+    def keys(self, close: Callable[[], None]) -> KeyBindings:
+        """Return the keys of the help, some of which `close` it."""
         keys = KeyBindings()
         shown = Condition(lambda: self.shown)
         pane = self._pane
@@ -59,11 +59,7 @@ class HelpScreen:
                 def _pressed(_event: KeyPressEvent) -> None:
                     action()
 
-        def close() -> None:
-            self.shown = False
-            closed()
-
-        on(close, "f1", "c-c", "c-d")
+        on(close, "c-c", "c-d")
         on(close, "escape", eager=True)
         on(pane.find_next, "enter")
         on(lambda: pane.scroll(-1), "up", "c-up")

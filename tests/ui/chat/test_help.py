@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from r1local.chat.help_text import help_sections
 from r1local.chat.slash_commands import SLASH_COMMANDS
+from r1local.config.keys import built_in_keys
 from r1local.ui.cells import cell_len
 from r1local.ui.chat.help import HelpSection, HelpText, help_rows
 from r1local.ui.chat.items import text_of
 
-SECTIONS = help_sections(SLASH_COMMANDS)
+SECTIONS = help_sections(SLASH_COMMANDS, built_in_keys(), full_screen=True)
 WORDS = st.text("abcé漢字👍 ", min_size=1, max_size=60)
 
 
