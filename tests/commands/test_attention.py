@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 KEEP, RESTORE = "\x1b[22;0t", "\x1b[23;0t"
 GHOSTTY: dict[str, Any] = {"TERM_PROGRAM": "ghostty", "R1LOCAL_NOTIFY_AFTER": "0"}
 #: Slow enough for a thought of three seconds.
-_FFN = 160_000
+_FFN = 100_000
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ def test_a_killed_chat_leaves_the_terminal_its_title(thoughtful: Path) -> None:
 def test_in_the_scrollback_a_thought_is_told_of(thoughtful: Path) -> None:
     with ChatTerminal("--inline", "-m", thoughtful, "--draft", "none", **GHOSTTY) as terminal:
         terminal.send("hi")
-        terminal.wait_for(lambda: "\x1b]9;r1local: answered after " in terminal.stream)
+        terminal.wait_for(lambda: "\x1b]9;r1local: answered after " in terminal.stream, 120)
         terminal.wait_for(lambda: "\x1b]2;r1local: answered\x07" in terminal.stream)
         terminal.wait_for_text("evil␇ four\n")
         assert terminal.leave() == 0
