@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
@@ -70,6 +71,9 @@ class Surface(Protocol):
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
+
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Let the user edit a file in an editor; go on when it is closed, unless it failed."""
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply to a question that is new on the screen, or go on with a reply."""
@@ -152,16 +156,23 @@ class Chat:
     def handle(self, text: str) -> None:
         """Act on what was typed: a choice, a slash command, or a question."""
         self._warned = False
+        self.carry_out(partial(self._act_on, text))
+
+    def carry_out(self, action: Callable[[], None]) -> None:
+        """Do something; show what goes wrong."""
         try:
-            if self._options and (number := _NUMBER.fullmatch(text)):
-                self._choose(int(number[1]))
-            elif command := split_command(text):
-                self._command(text, *command)
-            elif text.strip():
-                self._pass_over()
-                self.ask(text)
+            action()
         except R1LocalError as error:
             self.surface.say_error(error)
+
+    def _act_on(self, text: str) -> None:
+        if self._options and (number := _NUMBER.fullmatch(text)):
+            self._choose(int(number[1]))
+        elif command := split_command(text):
+            self._command(text, *command)
+        elif text.strip():
+            self._pass_over()
+            self.ask(text)
 
     def ask(self, text: str, votes: int | None = None) -> None:
         """Ask the model a question, about the documents attached.
@@ -190,6 +201,13 @@ class Chat:
         else:
             self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
 
+    def show(self, number: int) -> None:
+        """Show the branch that ends with a turn: its number is the transcript's."""
+        try:
+            self.dialogue.show(number)
+        finally:
+            self.surface.show_turns()
+
     def retry(self) -> None:
         """Ask for another reply to the last question, which must exist, or for another vote."""
         if votes := self.dialogue.turns[-1].voted:
@@ -204,7 +222,7 @@ class Chat:
                 self.dialogue.recorder.save()
             except SessionNotSaved as error:
                 self._warned = True
-                self._offer(
+                self.offer(
                     f"{error.message}; /export PATH writes the conversation elsewhere",
                     Option("try again to save it, and leave", self.leave),
                     Option("leave, and lose what isn't saved", self.surface.leave),
@@ -309,7 +327,7 @@ class Chat:
 
         self.surface.vote(question, votes, voting)
 
-    def _offer(self, told: str, *options: Option) -> None:
+    def offer(self, told: str, *options: Option) -> None:
         """Say what is to be decided; the next number typed decides it."""
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
@@ -330,7 +348,7 @@ class Chat:
             hint = "; /file none lets the files go" if self.attached else ""
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
-        self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))
+        self.offer(told, *options, Option("don't ask it: have it in the input again", take_back))
         self._unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:

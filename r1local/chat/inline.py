@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
 from r1local.chat.slash import in_chat
@@ -11,18 +12,20 @@ from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.editor import edit_file
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
-from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
+from r1local.ui.console import can_repaint, console_for, print_error, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.replies.text import text_renderer
-from r1local.ui.safe_text import visible
-from r1local.ui.transcripts import print_turns
+from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
-from r1local.ui.wording import known, thought_for
+from r1local.ui.wording import known, thought_for, which
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
+#: What Alt with a key does while nothing is typed.
+_KEYS = {"left": "/branches previous", "right": "/branches next"}
 _WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
 
 
@@ -40,7 +43,7 @@ class Inline:
         self._left = False
         self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
-        self._session = line_prompt(editing, self._told_below, self.say) if edits else None
+        self._session = line_prompt(editing, self._told_below, self.say, _KEYS) if edits else None
 
     def run(self, chat: Chat) -> None:
         """Chat until the user leaves, or the input ends."""
@@ -76,7 +79,8 @@ class Inline:
             return
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
-        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
+        places = self._chat.dialogue.recorder.transcript.alternatives[-1:]
+        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err, places=places)
 
     def show_undone(self) -> None:
         """Print the turn that is now the last."""
@@ -89,20 +93,29 @@ class Inline:
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:  # noqa: ARG002
         """Print a thought."""
         self.say(f"thought {name}:")
-        self._err.file.write(dim(self._err, visible(reply.thinking)) + "\n")
-        self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
+        print_thought(self._err, reply)
+        edited = bool(reply.edited)
+        self.say(thought_for(reply.thinking_s, reply.thinking_tokens, edited=edited))
 
     def type(self, text: str) -> None:
         """Put a text into the next input."""
         self._typed_next = "\n".join(filter(None, (text, self._typed_next)))
 
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Wait for the editor; Ctrl-C is its own meanwhile."""
+        with interruptible():
+            edit_file(path)
+        then()
+
     def reply(
         self,
         question: str | None,  # noqa: ARG002  (it stands where it was typed)
         replying: Replying,
-        begun: Reply | None = None,  # noqa: ARG002
+        begun: Reply | None = None,
     ) -> None:
-        """Print the reply as it comes."""
+        """Print the reply as it comes; before that, the thought that it goes on from."""
+        if begun and begun.edited:
+            print_thought(self._err, begun)
         renderer = text_renderer(self._out, self._err, json=self._chat.dialogue.schema is not None)
         with (
             interruptible() as interruption,
@@ -112,6 +125,8 @@ class Inline:
             for event in events:
                 renderer.handle(event)
         self._end_if_killed(interruption)
+        if told := which(self._chat.dialogue.recorder.transcript.alternatives[-1]):
+            self.say(told)
 
     def vote(
         self,

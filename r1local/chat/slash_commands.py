@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from r1local.chat import session_commands
+from r1local.chat import branch_commands, session_commands
 from r1local.chat.chat import Chat
+from r1local.chat.rethinking import rethink
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
@@ -173,7 +174,7 @@ def _edit(chat: Chat, _argument: str) -> None:
 
 def _continue(chat: Chat, _argument: str) -> None:
     reply = chat.dialogue.turns[_last_number(chat) - 1].reply
-    if reply is None or reply.reason == "stop":
+    if reply is None or (reply.reason == "stop" and not reply.thinking_open):
         raise UsageError("the last reply is whole", "/retry asks for another one")
     chat.surface.reply(None, chat.dialogue.go_on, reply)
 
@@ -182,7 +183,7 @@ def _undo(chat: Chat, _argument: str) -> None:
     _last_number(chat)
     turn = chat.dialogue.undo()
     chat.surface.show_undone()
-    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
+    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}; /redo brings it back")
 
 
 def _file(chat: Chat, argument: str) -> None:
@@ -267,10 +268,19 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
     "more": SlashCommand("", "think on for longer", _more, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
-    "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
-    "edit": SlashCommand("", "the last question in the input again", _edit),
-    "continue": SlashCommand("", "let a reply that was cut go on", _continue),
+    "retry": SlashCommand(
+        "", "another reply to the last question, with a new seed; this one stays", _retry
+    ),
+    "edit": SlashCommand("", "the last question in the input again, for a branch", _edit),
+    "continue": SlashCommand("", "let a reply that was cut go on, also in its thought", _continue),
+    "rethink": SlashCommand("", "edit the last thought in $EDITOR, and go on from there", rethink),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
+    "redo": SlashCommand("", "bring back what was taken back", branch_commands.redo),
+    "branches": SlashCommand(
+        "[N|next|previous]",
+        "other replies and questions that there were: list them, or show one",
+        branch_commands.branches,
+    ),
     "file": SlashCommand("[PATH…|none]", "send text files with the next question", _file),
     "copy": SlashCommand(
         "[thinking|code N]",

@@ -109,12 +109,15 @@ class Transcript:
             return tuple(self._tree.beside(number))
 
     def end_from(self, number: int) -> int:
-        """Return the end of the branch that was shown last of those that begin with a turn.
-
-        From the last turn that is shown (0: before the first), it ends with what was undone.
-        """
+        """Return the end of the branch that was shown last of those that a turn is in."""
         with self._lock:
             return self._tree.end_from(number)
+
+    @property
+    def undone(self) -> int | None:
+        """The number of the turn that was shown last after those that are shown now."""
+        with self._lock:
+            return self._tree.shown_last_after(self._tree.tip)
 
     def records_to(self, number: int) -> Sequence[Record]:
         """Return the records that show the branch up to the turn with that number.
@@ -185,9 +188,7 @@ class Transcript:
                 self._ask(record)
             case Ended():
                 if self._open:
-                    self._tree.last = replace(
-                        self._tree.last, reply=_reply_of(record, self._open)
-                    )
+                    self._tree.last = replace(self._tree.last, reply=_reply_of(record, self._open))
                     self._open = None
             case Retry() | Continued() | Undo():
                 if self._tree.path:

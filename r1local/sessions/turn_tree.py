@@ -68,9 +68,13 @@ class TurnTree:
 
     def end_from(self, number: int) -> int:
         """Return the end of the branch that was shown last of those that begin with a turn."""
-        while number in self._shown_last:
-            number = self._shown_last[number]
+        while after := self.shown_last_after(number):
+            number = after
         return number
+
+    def shown_last_after(self, number: int) -> int | None:
+        """Return which of the turns that come after one was shown last; None if there is none."""
+        return self._shown_last.get(number)
 
     def add(self, turn: Turn) -> None:
         """Begin a turn after the last one that is shown."""
@@ -100,4 +104,6 @@ class TurnTree:
 
 def parting(path: list[int], other: list[int]) -> int:
     """Return how many turns two paths begin with in common."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(path, other, strict=False)))
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(path, other, strict=False))
+    )

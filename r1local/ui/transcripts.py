@@ -9,25 +9,45 @@ from r1local.conversation import Reply, Turn
 from r1local.ui.console import can_repaint, dim, print_notice
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
-from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for, which
 
 
 def print_turns(
-    console: Console, turns: Sequence[Turn], *, thoughts: bool, notices: Console | None = None
+    console: Console,
+    turns: Sequence[Turn],
+    *,
+    thoughts: bool,
+    notices: Console | None = None,
+    places: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Print questions, answers as rendered Markdown, and thoughts, in full or as one line each.
 
-    r1local's own notices go to `notices`, to keep them apart from the conversation.
+    r1local's own notices go to `notices`, to keep them apart from the conversation. `places` says
+    which alternative each turn is, and of how many.
     """
     notices = notices or console
     for number, turn in enumerate(turns):
         if number:
             console.print()
         console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
+        if places and (told := which(places[number])):
+            print_notice(notices, told)
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
             _print_reply(console, notices, turn.reply, thoughts=thoughts)
+
+
+def print_thought(console: Console, reply: Reply) -> None:
+    """Print a thought, on a terminal dim and with the passages underlined that were edited."""
+    pieces, done = [], 0
+    for start, end in reply.edited if can_repaint(console) else ():
+        if done <= start < end:
+            pieces.append(dim(console, visible(reply.thinking[done:start])))
+            pieces.append(f"\x1b[4m{visible(reply.thinking[start:end])}\x1b[24m")
+            done = end
+    pieces.append(dim(console, visible(reply.thinking[done:])))
+    console.file.write("".join(pieces) + "\n")
 
 
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
@@ -43,11 +63,10 @@ def print_hit(console: Console, session: str, place: str, part: str, excerpt: st
 def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:
     if reply.thinking:
         if thoughts:
-            console.file.write(dim(console, visible(reply.thinking)) + "\n")
-        unfinished = reply.thinking_open
-        print_notice(
-            notices, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)
-        )
+            print_thought(console, reply)
+        unfinished, edited = reply.thinking_open, bool(reply.edited)
+        seconds, count = reply.thinking_s, reply.thinking_tokens
+        print_notice(notices, thought_for(seconds, count, unfinished=unfinished, edited=edited))
     if reply.answer:
         notices.print()
         _print_answer(console, reply.answer, json=reply.valid is not None)

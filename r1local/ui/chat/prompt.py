@@ -2,8 +2,6 @@
 
 import os
 import re
-import shlex
-import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -31,6 +29,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.layout.utils import explode_text_fragments
 
+from r1local.ui.chat.editor import missing_editor
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.safe_text import visible, visible_line
 
@@ -185,19 +184,30 @@ class Editing:
 
 
 def line_prompt(
-    editing: Editing, toolbar: Callable[[], str], say: Callable[[str], None]
+    editing: Editing,
+    toolbar: Callable[[], str],
+    say: Callable[[str], None],
+    shortcuts: Mapping[str, str],
 ) -> PromptSession[str]:
-    """Return a prompt in the scrollback, with one row below it; messages appear above it."""
+    """Return a prompt in the scrollback, with one row below it; messages appear above it.
+
+    `shortcuts` are texts that Alt with a key sends while nothing is typed.
+    """
 
     def say_above(text: str) -> None:
         run_in_terminal(lambda: say(text))
 
+    keys = input_keys(editing.pastes, say_above)
+    for key, text in shortcuts.items():
+        keys.add("escape", key, filter=Condition(lambda: not session.default_buffer.text))(
+            lambda event, text=text: event.app.exit(result=text)
+        )
     session: PromptSession[str] = PromptSession(
         completer=editing.completer,
         history=editing.history,
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
-        key_bindings=input_keys(editing.pastes, say_above),
+        key_bindings=keys,
         editing_mode=editing.mode,
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
@@ -257,7 +267,7 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
     async def _edit(event: KeyPressEvent) -> None:
         # Not prompt_toolkit's own, which also sends what an editor left unsaved; and in a separate
         # buffer, since keys typed ahead change this one.
-        if missing := _missing_editor():
+        if missing := missing_editor():
             say(f"the editor {missing} can't be run: set VISUAL or EDITOR to another one")
             return
         before = event.current_buffer.document
@@ -280,16 +290,6 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
         change_word(event, whole=True)
 
     return keys
-
-
-def _missing_editor() -> str | None:
-    """Return the editor asked for if it isn't installed: prompt_toolkit would use another."""
-    asked = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    try:
-        words = shlex.split(asked)
-    except ValueError:  # a quote that isn't closed
-        words = [asked]
-    return words[0] if words and not shutil.which(words[0]) else None
 
 
 def change_word(event: KeyPressEvent, *, whole: bool) -> None:

@@ -9,15 +9,17 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.filters import Condition, FilterOrBool, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import (
     KeyBindings,
@@ -76,6 +78,9 @@ class Actions(Protocol):
     def think_more(self) -> None:
         """Make the model keep thinking."""
 
+    def show_beside(self, step: int) -> None:
+        """Show the next alternative to the last reply that has some; -1: the one before."""
+
     def help(self) -> None:
         """Show the keys and the commands."""
 
@@ -108,6 +113,7 @@ class ChatScreen:
         self._actions = actions
         self._status = status
         self._buffer = buffer
+        self._empty = Condition(lambda: not buffer.text)
         self._layout = layout
         self._keep_layout = keep_layout
         self._leaving = LeavingKey()
@@ -172,6 +178,20 @@ class ChatScreen:
         """Put a text into the input, in front of what is typed there."""
         self._buffer.text = "\n".join(filter(None, (text, self._buffer.text)))
         self._buffer.cursor_position = len(self._buffer.text)
+
+    def lend_terminal(self, borrow: Callable[[], None]) -> None:
+        """Give the terminal to another program until it ends; called from another thread.
+
+        Raises:
+            Exception: what `borrow` raises.
+        """
+
+        async def lend() -> None:
+            await run_in_terminal(borrow, in_executor=True)
+
+        if self.app.loop is not None:
+            with suppress(CancelledError):  # the screen is left
+                asyncio.run_coroutine_threadsafe(lend(), self.app.loop).result()
 
     # The stream
 
@@ -294,8 +314,10 @@ class ChatScreen:
         keys = KeyBindings()
         talk, actions = self.talk, self._actions
 
-        def on(key: str, action: Callable[[], object], *more: str) -> None:
-            @keys.add(key, *more)
+        def on(
+            key: str, action: Callable[[], object], *more: str, filter: FilterOrBool = True
+        ) -> None:
+            @keys.add(key, *more, filter=filter)
             def _pressed(_event: KeyPressEvent) -> None:
                 action()
 
@@ -316,6 +338,9 @@ class ChatScreen:
         on("escape", lambda: talk.thinking.scroll_page(+1), "pagedown")
         on("c-up", lambda: talk.thinking.scroll(-1))
         on("c-down", lambda: talk.thinking.scroll(+1))
+        for step, arrow in ((-1, "left"), (+1, "right")):
+            # With text in the input these move by words.
+            on("escape", partial(actions.show_beside, step), arrow, filter=self._empty)
         on("c-z", self._suspension.suspend)
         on("c-l", lambda: self.app.renderer.clear())
 
@@ -323,7 +348,7 @@ class ChatScreen:
         def _ctrl_c(_event: KeyPressEvent) -> None:
             self._interrupt_or_leave()
 
-        @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
+        @keys.add("c-d", filter=self._empty)
         def _end_of_input(_event: KeyPressEvent) -> None:
             actions.quit()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Literal, assert_never
 
-from r1local.conversation import Reply, Turn
+from r1local.conversation import Reply, Span, Turn
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.vote import VoteEvent, VoteResult
 from r1local.ui.chat.items import Item, JsonText, MarkdownText, Passage, PlainText, Row
@@ -12,7 +12,7 @@ from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
 from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
-from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for, which
 from r1local.units import token_count
 
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
@@ -26,6 +26,8 @@ _WAYS_ON = {
     "lost": "/continue lets it go on",
 }
 _NOT_VALID = f"{NOT_VALID}; /retry tries another way"
+#: The keys that show them.
+_OTHERS = "Alt-← Alt-→"
 _VOTE_LOST = f"{ENDINGS['lost']}; /edit has the question again"
 
 
@@ -95,7 +97,7 @@ class ChatView:
         self.state = "reading"
         self._meter = Meter(self._clock)
         self._begun, self._budget, self._fold = reply, budget, None
-        self._thought = _thought(reply.thinking if reply else "")
+        self._thought = _thought_of(reply)
         self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
@@ -196,9 +198,18 @@ class ChatView:
         self._answer = None
         self._end_votes()
 
-    def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
-        """Show a conversation from its start, in place of what was shown."""
-        self._turns = [self._turn_items(number, turn) for number, turn in enumerate(turns, 1)]
+    def show_turns(
+        self, turns: Sequence[Turn], dropped: int, places: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Show a conversation from its start, in place of what was shown.
+
+        `places` says which alternative each turn is, and of how many.
+        """
+        marks = [[_Mark(place)] * (place[1] > 1) for place in places] or [[]] * len(turns)
+        self._turns = [
+            self._turn_items(number, turn, mark)
+            for number, (turn, mark) in enumerate(zip(turns, marks, strict=True), 1)
+        ]
         items: list[Item] = [item for turn in self._turns[:dropped] for item in turn]
         if 0 < dropped < len(turns):
             items.append(Passage("the model is no longer given what is above", "class:note"))
@@ -216,6 +227,18 @@ class ChatView:
         self.conversation.scroll_to_end()
         self._show_last_thought(before)
 
+    def mark(self, place: tuple[int, int]) -> None:
+        """Say which of several alternatives the last turn is, unless that is said already."""
+        *_, turn = self._turns or [[]]
+        items = self.conversation.items
+        if place[1] < 2 or any(isinstance(item, _Mark) for item in turn):
+            return
+        if turn and turn[0] in items:
+            mark = _Mark(place)
+            turn.insert(1, mark)
+            items.insert(items.index(turn[0]) + 1, mark)
+            self.conversation.reset()
+
     def keep_turns(self, count: int) -> None:
         """Treat what is shown after `count` turns as notices: an error came before the question."""
         del self._turns[count:]
@@ -229,14 +252,14 @@ class ChatView:
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
         """Show the thought of the reply with that name, from `words` on if they are given."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
-        self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
+        self._show_thought(_thought_of(reply), f"Thought {name} · {told}")
         self.thinking.scroll_to_start()
         self.thinking.find(words)
 
     def _show_last_thought(self, reply: Reply | None) -> None:
         """Put the thought of a complete reply into its pane, where the key opens it."""
         line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
-        self._show_thought(_thought(reply.thinking if reply else ""), line)
+        self._show_thought(_thought_of(reply), line)
 
     def _show_thought(self, thought: PlainText, title: str) -> None:
         self._title = title
@@ -290,7 +313,8 @@ class ChatView:
     def _fold_line(self, seconds: float, count: int, *, unfinished: bool) -> Passage:
         if before := self._begun:
             seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
-        line = thought_for(seconds, count, unfinished=unfinished)
+        edited = bool(before and before.edited)
+        line = thought_for(seconds, count, unfinished=unfinished, edited=edited)
         self._title = line.capitalize()
         return _folded(line)
 
@@ -308,8 +332,8 @@ class ChatView:
         if ending := _ending(event.reason):
             self._note_of_turn(ending)
 
-    def _turn_items(self, number: int, turn: Turn) -> list[Item]:
-        items: list[Item] = [_question(turn.labelled)]
+    def _turn_items(self, number: int, turn: Turn, mark: Sequence[Item]) -> list[Item]:
+        items: list[Item] = [_question(turn.labelled), *mark]
         if turn.voters:
             told = f"{reply_count(len(turn.voters))} voted; /think {number}.1 opens one"
             items.append(_folded(told))
@@ -348,7 +372,8 @@ def _ending(reason: str) -> str | None:
 
 def _thought_line(reply: Reply) -> str:
     count, seconds = reply.thinking_tokens, reply.thinking_s
-    return thought_for(seconds, count, unfinished=reply.thinking_open)
+    unfinished, edited = reply.thinking_open, bool(reply.edited)
+    return thought_for(seconds, count, unfinished=unfinished, edited=edited)
 
 
 def _note(text: str) -> Passage:
@@ -359,8 +384,19 @@ def _folded(line: str) -> Passage:
     return Passage(line, "class:fold", "▸ ")
 
 
-def _thought(text: str) -> PlainText:
-    return PlainText(text, "class:thought")
+def _thought(text: str, edited: Sequence[Span] = ()) -> PlainText:
+    return PlainText(text, "class:thought", edited)
+
+
+def _thought_of(reply: Reply | None) -> PlainText:
+    return _thought(reply.thinking, reply.edited) if reply else _thought("")
+
+
+class _Mark(Passage):
+    """Which of several alternatives a turn is."""
+
+    def __init__(self, place: tuple[int, int]) -> None:
+        super().__init__(f"{which(place)}  {_OTHERS}", "class:fold", spaced=False)
 
 
 class _Votes:
