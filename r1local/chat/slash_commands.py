@@ -25,7 +25,8 @@ Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-
 Ctrl-C stops the reply, empties the input, or twice leaves · Ctrl-D leaves · Ctrl-Z suspends
 PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
 F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
-F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it"""
+F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it
+Alt-← Alt-→, with an empty input, show the other replies that there were"""
 
 
 def _help(chat: Chat, argument: str) -> None:
@@ -221,8 +222,8 @@ def _clear(chat: Chat, _argument: str) -> None:
 
 
 def _stats(chat: Chat, _argument: str) -> None:
-    turns = chat.dialogue.turns
-    all_replies = [reply for turn in turns for _voter, reply in turn.distinct_replies]
+    everything = chat.dialogue.recorder.transcript.everything
+    all_replies = [reply for each in everything for _voter, reply in each.turn.distinct_replies]
     thinking = sum(reply.thinking_tokens for reply in all_replies)
     answers = sum(reply.answer_tokens for reply in all_replies)
     prompts = sum(reply.prompt_tokens for reply in all_replies)
@@ -268,17 +269,15 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
     "more": SlashCommand("", "think on for longer", _more, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
-    "retry": SlashCommand(
-        "", "another reply to the last question, with a new seed; this one stays", _retry
-    ),
-    "edit": SlashCommand("", "the last question in the input again, for a branch", _edit),
+    "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
+    "edit": SlashCommand("", "the last question in the input again, to begin a branch", _edit),
     "continue": SlashCommand("", "let a reply that was cut go on, also in its thought", _continue),
     "rethink": SlashCommand("", "edit the last thought in $EDITOR, and go on from there", rethink),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
     "redo": SlashCommand("", "bring back what was taken back", branch_commands.redo),
     "branches": SlashCommand(
         "[N|next|previous]",
-        "other replies and questions that there were: list them, or show one",
+        "the conversation's branches: list them, or show one",
         branch_commands.branches,
     ),
     "file": SlashCommand("[PATH…|none]", "send text files with the next question", _file),
@@ -292,7 +291,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "[NAME]", "where the session is saved, or give it a name", session_commands.save
     ),
     "export": SlashCommand(
-        "[PATH] [--no-thoughts] [--force]",
+        "[PATH] [--no-thoughts] [--all-branches] [--force]",
         "write the conversation to a .md or .json file",
         session_commands.export,
     ),

@@ -68,13 +68,18 @@ def export(
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    all_branches: Annotated[
+        bool, typer.Option("--all-branches", help="Export what isn't shown any more as well.")
+    ] = False,
 ) -> Command:
     """Export a conversation as a document."""
 
     def exporting() -> int:
         from r1local.commands.sessions import ExportOptions, export_session
 
-        return export_session(ExportOptions(name, output_format, not no_thoughts, output, force))
+        thoughts = not no_thoughts
+        options = ExportOptions(name, output_format, thoughts, output, force, all_branches)
+        return export_session(options)
 
     return exporting
 

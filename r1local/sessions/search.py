@@ -11,6 +11,8 @@ from typing import Literal
 from r1local.conversation import Part, Turn, place
 from r1local.errors import SessionError
 from r1local.sessions.folder import read_session, saved_sessions
+from r1local.sessions.transcript import Transcript
+from r1local.sessions.turn_tree import Placed
 
 #: The most characters in an excerpt: before the first word found, and overall.
 _BEFORE, _EXCERPT = 30, 160
@@ -20,7 +22,8 @@ _BEFORE, _EXCERPT = 30, 160
 class Hit:
     """A text that has all the words: its session, its turn (from 1), and an excerpt around one.
 
-    `voter` is the number of the voter whose reply it is, in a vote that another voter won.
+    `voter` is the number of the voter whose reply it is, in a vote that another voter won. What is
+    not `shown` is in another branch of the conversation.
     """
 
     session: str
@@ -28,6 +31,7 @@ class Hit:
     part: Literal["question"] | Part
     excerpt: str
     voter: int | None = None
+    shown: bool = True
 
     @property
     def place(self) -> str:
@@ -44,12 +48,23 @@ def search_texts(words: Sequence[str], folder: Path | None = None) -> Iterator[H
     wanted = [_folded(word) for word in words]
     for summary in saved_sessions(folder):
         with suppress(SessionError):
-            for number, turn in enumerate(read_session(summary.name, folder).turns, 1):
-                for voter, part, text in _texts(turn):
-                    folded = _folded(text)
-                    if all(word in folded for word in wanted):
-                        excerpt = _excerpt(text, folded, min(map(folded.find, wanted)))
-                        yield Hit(summary.name, number, part, excerpt, voter)
+            for each, voter, part, text in _texts_of(read_session(summary.name, folder)):
+                folded = _folded(text)
+                if all(word in folded for word in wanted):
+                    excerpt = _excerpt(text, folded, min(map(folded.find, wanted)))
+                    yield Hit(summary.name, each.position, part, excerpt, voter, each.shown)
+
+
+def _texts_of(
+    transcript: Transcript,
+) -> Iterator[tuple[Placed, int | None, Literal["question"] | Part, str]]:
+    """Yield the texts of all branches; a question that has several replies is yielded once."""
+    asked = set()
+    for each in sorted(transcript.everything, key=lambda each: (each.position, not each.shown)):
+        for voter, part, text in _texts(each.turn):
+            if part != "question" or (each.after, text) not in asked:
+                yield each, voter, part, text
+        asked.add((each.after, each.turn.question))
 
 
 def _texts(turn: Turn) -> Iterator[tuple[int | None, Literal["question"] | Part, str]]:

@@ -28,7 +28,7 @@ from r1local.sessions.records import (
     ended,
     of_voter,
 )
-from r1local.sessions.turn_tree import TurnTree, parting
+from r1local.sessions.turn_tree import Placed, TurnTree, parting
 
 #: Where files from before 2026-12 have the names of documents: in a line below the question.
 _NAMES = re.compile(r"\n\(([^\n]+)\)\Z")
@@ -73,6 +73,16 @@ class Transcript:
         with self._lock:
             shown = self._tree.shown
             return (*shown[:-1], self._last_so_far()) if shown else ()
+
+    @property
+    def everything(self) -> tuple[Placed, ...]:
+        """The turns of all branches, by their numbers."""
+        with self._lock:
+            last = self._last_so_far() if self._tree.path else None
+            placed, tip = self._tree.everything, self._tree.tip
+        return tuple(
+            replace(each, turn=last) if last and each.number == tip else each for each in placed
+        )
 
     @property
     def numbers(self) -> tuple[int, ...]:

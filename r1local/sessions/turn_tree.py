@@ -1,9 +1,29 @@
 """All turns of a conversation, and the ones among them that are shown."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import takewhile
 
 from r1local.conversation import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A turn and its place among all of a conversation.
+
+    Args:
+        number: its own, from 1.
+        after: the number of the turn that it comes after; 0 if it is the first of its branch.
+        position: its place in its branch, from 1.
+        shown: whether it is in the branch that is shown.
+        turn: what was said.
+    """
+
+    number: int
+    after: int
+    position: int
+    shown: bool
+    turn: Turn
 
 
 class TurnTree:
@@ -56,6 +76,17 @@ class TurnTree:
     def ends(self) -> tuple[int, ...]:
         """The numbers of the turns that none comes after: a branch ends with each of them."""
         return tuple(number for number in self._turns if number not in self._after)
+
+    @property
+    def everything(self) -> tuple[Placed, ...]:
+        """All turns by their numbers."""
+        positions, shown = {0: 0}, set(self.path)
+        for number, after in self._before.items():
+            positions[number] = positions[after] + 1
+        return tuple(
+            Placed(number, self._before[number], positions[number], number in shown, turn)
+            for number, turn in self._turns.items()
+        )
 
     def beside(self, number: int) -> list[int]:
         """Return a turn's alternatives, itself among them."""

@@ -83,6 +83,8 @@ bursts = st.one_of(
     st.lists(deltas, min_size=2, max_size=4),
     st.lists(st.builds(OfVoter, st.integers(1, 2), deltas), min_size=2, max_size=4),
 )
+
+
 @dataclass(frozen=True)
 class Show:
     """Show one of the turns that there are, and so its branch."""
