@@ -78,7 +78,8 @@ class Inline:
             self.say(_WELCOME)
             return
         if len(turns) > 1:
-            self.say(f"{len(turns) - 1} turns came before:")
+            before = len(turns) - 1
+            self.say("1 turn came before:" if before == 1 else f"{before} turns came before:")
         places = self._chat.dialogue.recorder.transcript.alternatives[-1:]
         print_turns(self._out, turns[-1:], thoughts=False, notices=self._err, places=places)
 

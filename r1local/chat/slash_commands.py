@@ -291,8 +291,8 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "[NAME]", "where the session is saved, or give it a name", session_commands.save
     ),
     "export": SlashCommand(
-        "[PATH] [--no-thoughts] [--all-branches] [--force]",
-        "write the conversation to a .md or .json file",
+        "[PATH] [OPTION…]",
+        "write a .md or .json file; --no-thoughts, --all-branches, --force",
         session_commands.export,
     ),
     "sessions": SlashCommand("", "the saved sessions", session_commands.sessions, at_once=True),

@@ -1,15 +1,20 @@
 """A thought that is being edited: a file that outlives the chat, and what was changed in it."""
 
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import takewhile
+from difflib import SequenceMatcher
+from itertools import accumulate
 from pathlib import Path
 
 from r1local.conversation import Reply, Span
 from r1local.errors import SessionError
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+#: Words, and single characters between them; writing without spaces is compared by characters.
+_WORDS = re.compile(r"[A-Za-z0-9]+|.", re.DOTALL)
 
 
 class Draft:
@@ -75,26 +80,36 @@ class Draft:
 def edited_passages(before: Reply, thought: str) -> tuple[Span, ...]:
     """Return the passages of an edited thought that people wrote, or cut out something at.
 
-    What was changed now is one passage, from the first to the last change. Those from before
-    are kept where they lie outside of it.
+    Those of earlier edits stay marked, wherever they are now. Words are compared, and characters
+    in writing that doesn't part words.
     """
-    old = before.thinking
-    start = _alike(old, thought)
-    same = min(_alike(old[::-1], thought[::-1]), len(old) - start, len(thought) - start)
-    moved, tail = len(thought) - len(old), len(old) - same
-    earlier = [(a, b) for a, b in before.edited if b < start]
-    later = [(a + moved, b + moved) for a, b in before.edited if a > tail]
-    return (*earlier, _joined(before, start, tail, len(thought) - same), *later)
+    old, new = _WORDS.findall(before.thinking), _WORDS.findall(thought)
+    old_at, new_at = ([0, *accumulate(map(len, words))] for words in (old, new))
+    passages: list[Span] = []
+    for what, first, last, new_first, new_last in _changes(old, new):
+        start, end, moved = new_at[new_first], new_at[new_last], new_at[new_first] - old_at[first]
+        if what != "equal":
+            passages.append((start, end))
+        for a, b in before.edited if what == "equal" else ():
+            if old_at[first] <= b and a <= old_at[last]:
+                passages.append((max(a + moved, start), min(b + moved, end)))
+    return tuple(_joined(passages))
 
 
-def _joined(before: Reply, start: int, tail: int, end: int) -> Span:
-    """Return the passage that was changed, with earlier ones that it touches."""
-    touched = [(a, b) for a, b in before.edited if b >= start and a <= tail]
-    first = min([start, *(a for a, _ in touched)])
-    return first, max([end, *(b + end - tail for _, b in touched)])
+def _changes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
+    """Return difflib's account of how one list of words becomes another."""
+    return SequenceMatcher(None, old, new).get_opcodes()
 
 
-def _alike(one: str, other: str) -> int:
-    """Return how many characters two texts begin with in common."""
-    pairs = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+def _joined(passages: list[Span]) -> Iterator[Span]:
+    """Yield passages in their order, those that touch as one."""
+    start, end = -1, -1
+    for a, b in sorted(passages):
+        if a <= end:
+            end = max(end, b)
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = a, b
+    if start >= 0:
+        yield start, end
