@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
+from r1local.engine.batch import as_evaluated
 from r1local.engine.grammar import follows_grammar
 from r1local.engine.model import Model
 from r1local.engine.speculation import Speculation
@@ -67,6 +68,9 @@ def tokenised_prompt(
                 "the answer was begun in another form than is asked for now",
                 "ask for another one, or leave the form free",
             )
+    elif begun:
+        # What the model wrote may be other tokens than a tokenizer makes of the same text.
+        tokens = as_evaluated(tokens, loaded.model.evaluated, vocabulary.piece)
     return TokenisedPrompt(tokens, prompt.start, prompt.notices, answer)
 
 

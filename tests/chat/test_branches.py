@@ -44,6 +44,7 @@ def test_keys_go_through_the_replies_that_there_were(
         terminal.type(f"one two{ALT_LEFT}X")
         terminal.wait_for_text("❯ one Xtwo")
         terminal.type("\x03")
+        terminal.wait_for(lambda: terminal.rows[terminal.screen.cursor.y].strip() == "❯")
         assert terminal.leave() == 0
     kept = read_session("talk")
     assert kept.alternatives == ((2, 3),)
@@ -94,7 +95,10 @@ def test_an_edited_question_begins_a_branch_and_nothing_is_lost(
 
 
 def test_a_pipe_has_branches_too(scripted: Scripted) -> None:
-    typed = "/redo\n/branches\nfirst\n/retry\n/branches previous\nsecond\n/branches\n1\n/branches 2\n/branches 1\n/branches 9\n"
+    typed = (
+        "/redo\n/branches\nfirst\n/retry\n/branches previous\nsecond\n/branches\n1\n"
+        "/branches 2\n/branches 1\n/branches 9\n"
+    )
     result = subprocess.run(
         [*COMMAND, "chat", "-m", str(scripted(REPLY, context_length=2048)), "--session", "talk"],
         input=typed,

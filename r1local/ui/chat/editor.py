@@ -13,6 +13,7 @@ from r1local.errors import UsageError
 
 #: What is tried where no editor is set.
 _EDITORS = ("editor", "nano", "vi", "emacs", "notepad")
+_TERMINAL = Path("/dev/tty")
 _SET_IT = "set VISUAL or EDITOR to another one"
 
 
@@ -68,7 +69,7 @@ def _stdin(files: ExitStack) -> IO[bytes] | int | None:
     if sys.stdin.isatty():
         return None
     try:
-        return files.enter_context(Path("/dev/tty").open("rb"))
+        return files.enter_context(_TERMINAL.open("rb"))
     except OSError:
         if not _editor_set():
             hint = "set EDITOR to a program that changes a file by itself"
