@@ -63,7 +63,7 @@ def export_json(
             {
                 "number": each.number,
                 "after": each.after or None,
-                "shown": each.shown,
+                "current": each.shown,
                 **_turn_data(each.turn, thoughts=thoughts),
             }
             for each in everything

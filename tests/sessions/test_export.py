@@ -100,7 +100,7 @@ def test_all_branches() -> None:
     assert "*Edited in this thought:*\n\n> Because\n\n*Something was cut out" in shown
     data = json.loads(export_json(transcript.turns, **of_all))  # type: ignore[arg-type]
     assert [each["reply"]["answer"] for each in data["turns"]] == ["Two."]
-    places = [(each["number"], each["after"], each["shown"]) for each in data["all_turns"]]
+    places = [(each["number"], each["after"], each["current"]) for each in data["all_turns"]]
     assert places == [(1, None, False), (2, 1, False), (3, None, True)]
     assert data["all_turns"][2]["reply"]["edited"] == [[0, 7], [8, 8]]
     without = export_json(transcript.turns, **of_all | {"thoughts": False})  # type: ignore[arg-type]
