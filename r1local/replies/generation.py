@@ -58,7 +58,7 @@ def tokenised_prompt(
     """
     prompt = prompt_of(loaded.template, conversation, settings, begun)
     vocabulary = loaded.model.vocabulary
-    tokens = vocabulary.tokenise(prompt.parts)
+    tokens: Sequence[int] = vocabulary.tokenise(prompt.parts)
     answer: Sequence[int] = ()
     if begun and begun.answer and settings.grammar is not None:
         in_front = prompt.parts[: -len(loaded.template.as_data(begun.answer))]

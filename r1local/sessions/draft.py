@@ -85,8 +85,9 @@ def edited_passages(before: Reply, thought: str) -> tuple[Span, ...]:
     """
     old, new = _WORDS.findall(before.thinking), _WORDS.findall(thought)
     old_at, new_at = ([0, *accumulate(map(len, words))] for words in (old, new))
+    changes = SequenceMatcher(None, old, new)
     passages: list[Span] = []
-    for what, first, last, new_first, new_last in _changes(old, new):
+    for what, first, last, new_first, new_last in changes.get_opcodes():
         start, end, moved = new_at[new_first], new_at[new_last], new_at[new_first] - old_at[first]
         if what != "equal":
             passages.append((start, end))
@@ -94,11 +95,6 @@ def edited_passages(before: Reply, thought: str) -> tuple[Span, ...]:
             if old_at[first] <= b and a <= old_at[last]:
                 passages.append((max(a + moved, start), min(b + moved, end)))
     return tuple(_joined(passages))
-
-
-def _changes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
-    """Return difflib's account of how one list of words becomes another."""
-    return SequenceMatcher(None, old, new).get_opcodes()
 
 
 def _joined(passages: list[Span]) -> Iterator[Span]:

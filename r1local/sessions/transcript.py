@@ -7,11 +7,13 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from r1local.conversation import Part, Reply, Turn
+from r1local.conversation import Part, Reply, Turn, headline_of
 from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
+    Attached,
     Continued,
+    Detached,
     Dropped,
     Ended,
     Head,
@@ -51,6 +53,7 @@ class Transcript:
         model: the name of the model used last.
         settings: the latest values, by setting.
         dropped: how many of the oldest turns are left out of the prompt.
+        waiting: the documents that go with the next question.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -60,6 +63,7 @@ class Transcript:
         self.model: str | None = None
         self.settings: dict[str, str] = {}
         self.dropped = 0
+        self.waiting: tuple[Attached, ...] = ()
         self._tree = TurnTree()
         self._open: ReplyBuilder | None = None
         self._voters: dict[int, ReplyBuilder] = {}
@@ -104,9 +108,12 @@ class Transcript:
 
     @property
     def title(self) -> str:
-        """The first question on one short line; empty until there is one."""
+        """The first question on one short line; until there is one, the documents that wait."""
         with self._lock:
-            return self._tree[self._tree.path[0]].headline if self._tree.path else ""
+            if self._tree.path:
+                return self._tree[self._tree.path[0]].headline
+            names = ", ".join(each.name for each in self.waiting)
+            return headline_of(f"({names})") if names else ""
 
     def turn(self, number: int) -> Turn:
         """Return the turn with that number, which there must be."""
@@ -196,6 +203,11 @@ class Transcript:
             case Question():
                 self._settle()
                 self._ask(record)
+            case Attached():
+                self.waiting = _with(self.waiting, record)
+            case Detached(number):
+                kept = enumerate(self.waiting, 1)
+                self.waiting = tuple(each for n, each in kept if number not in (n, None))
             case Ended():
                 if self._open:
                     self._tree.last = replace(self._tree.last, reply=_reply_of(record, self._open))
@@ -248,6 +260,7 @@ class Transcript:
         if self._returns(record.turn, _turn(record)):
             return
         self._tree.add(_turn(record))
+        self.waiting = ()
         self._begin(None)
 
     def _retry(self, record: Retry) -> None:
@@ -294,6 +307,13 @@ def _restated(turn: Turn) -> Iterator[Record]:
         yield of_voter(voter, ended(reply, streamed=False))
     if turn.reply:
         yield ended(turn.reply, streamed=False)
+
+
+def _with(waiting: tuple[Attached, ...], new: Attached) -> tuple[Attached, ...]:
+    """Return the documents that wait, with another one or another state of one of them."""
+    if new.origin and any(each.origin == new.origin for each in waiting):
+        return tuple(new if each.origin == new.origin else each for each in waiting)
+    return (*waiting, new)
 
 
 def _turn(record: Question) -> Turn:
