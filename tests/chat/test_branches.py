@@ -21,7 +21,7 @@ ALT_LEFT, ALT_RIGHT = "\x1b[1;3D", "\x1b[1;3C"
 
 
 def _last_mark(terminal: ChatTerminal) -> str:
-    return re.findall(r"‹ \d/\d ›", terminal.text())[-1]
+    return str(re.findall(r"‹ \d/\d ›", terminal.text())[-1])
 
 
 def answered(terminal: ChatTerminal, count: int) -> None:
@@ -41,6 +41,8 @@ def test_keys_go_through_the_replies_that_there_were(
             terminal.send("/retry")
             answered(terminal, count)
             terminal.wait_for_text(f"‹ {count}/{count} ›")
+        terminal.send("/context")  # which waits for the end of the reply
+        terminal.wait_for_text("tokens of context are in use")
         for key, place in ((ALT_LEFT, "‹ 2/3 ›"), (ALT_LEFT, "‹ 1/3 ›"), (ALT_RIGHT, "‹ 2/3 ›")):
             terminal.type(key)
             # In the scrollback the last turn is printed again.
