@@ -12,6 +12,7 @@ from r1local.chat.dialogue import Dialogue
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.waiting import waiting_in
+from r1local.config.keys import KeyMap
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
@@ -54,6 +55,11 @@ _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
 
 class Surface(Protocol):
     """A form of chat: how it shows things and how it carries them out."""
+
+    #: The keys that are bound.
+    keys: KeyMap
+    #: Whether it has panes, and the keys that are about them.
+    full_screen: bool
 
     def say(self, text: str) -> None:
         """Show a message of r1local's own; untrusted text in it is made harmless."""

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.key_help import first_line
 from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
@@ -24,26 +25,33 @@ from r1local.ui.wording import known, thought_for, which
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
-#: What Alt with a key does while nothing is typed.
-_KEYS = {"left": "/branches previous", "right": "/branches next"}
-_WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
+#: What keys send while nothing is typed.
+_SHORTCUTS = {
+    "previous_alternative": "/branches previous",
+    "next_alternative": "/branches next",
+}
 
 
 class Inline:
-    """A surface that only adds lines.
+    """A surface that only adds lines; `keys` are those that its prompt has.
 
     Args:
         editing: how questions are typed.
     """
 
+    full_screen = False
+
     def __init__(self, editing: Editing) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._typed_next = ""
         self._left = False
         self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
-        self._session = line_prompt(editing, self._told_below, self.say, _KEYS) if edits else None
+        self._session = (
+            line_prompt(editing, self._told_below, self.say, _SHORTCUTS) if edits else None
+        )
 
     def run(self, chat: Chat) -> None:
         """Chat until the user leaves, or the input ends."""
@@ -76,7 +84,7 @@ class Inline:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
-            self.say(_WELCOME)
+            self.say(first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
             before = len(turns) - 1
@@ -196,7 +204,7 @@ class Inline:
         if self._session is None:
             return self._read_line()
         try:
-            text = self._session.prompt("❯ ", default=typed)
+            text = self._session.prompt([("class:question", "❯ ")], default=typed)
         except KeyboardInterrupt:
             return "" if self._session.default_buffer.text else self._ctrl_c()
         except EOFError:

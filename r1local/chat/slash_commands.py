@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from r1local.chat import branch_commands, file_commands, session_commands
 from r1local.chat.chat import Chat
+from r1local.chat.key_help import keys_told
 from r1local.chat.rethinking import rethink
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.chat.waiting import attach_to
@@ -20,13 +21,6 @@ from r1local.ui.wording import duration, known, reply_count
 from r1local.units import token_count
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
-_KEYS = """\
-Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-X Ctrl-E $EDITOR
-Ctrl-C stops the reply, empties the input, or twice leaves · Ctrl-D leaves · Ctrl-Z suspends
-PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
-F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
-F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it
-Alt-← Alt-→, with an empty input, show the other replies that there were"""
 
 
 def _help(chat: Chat, argument: str) -> None:
@@ -38,7 +32,8 @@ def _help(chat: Chat, argument: str) -> None:
     lines = [(f"/{name} {each.usage}".rstrip(), each.told) for name, each in chat.commands.items()]
     column = max(len(usage) for usage, _ in lines)
     listed = "\n".join(f"{usage:<{column}}  {told}" for usage, told in lines)
-    chat.surface.say(f"{listed}\n\n{_KEYS}")
+    told = keys_told(chat.surface.keys, full_screen=chat.surface.full_screen)
+    chat.surface.say(f"{listed}\n\n{told}")
 
 
 def _model(chat: Chat, argument: str) -> None:

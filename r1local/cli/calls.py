@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+
+if TYPE_CHECKING:
+    from r1local.commands.completion import Shell
 
 #: A parsed command: runs it and returns the exit code.
 Command: TypeAlias = Callable[[], int]
@@ -44,8 +47,10 @@ def run_command(
         from r1local.commands.run import RunOptions, run
         from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         thinking = value_in(chosen, "thinking")
         conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
         if thinking == "only" and conflicts:
@@ -99,8 +104,10 @@ def chat_command(
         from r1local.commands.chat import ChatOptions, chat
         from r1local.config.endpoints import wanted_model
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         # Someone who names a session wants it saved, whatever the preference says.
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(
@@ -128,6 +135,17 @@ def list_command(available: bool = False, output_format: ModelFormat = "text") -
         return list_models(ListOptions(available, output_format))
 
     return listing
+
+
+def completion_command(shell: "Shell") -> Command:
+    """Return a call of `completion`."""
+
+    def printing() -> int:
+        from r1local.commands.completion import print_script
+
+        return print_script(shell)
+
+    return printing
 
 
 def _conflict(message: str) -> UsageError:

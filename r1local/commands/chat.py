@@ -225,7 +225,7 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
-    editing = Editing(completer, history, pastes, options.vi)
+    editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
         return Inline(editing)
     place = state_folder() / "panes.json"

@@ -65,6 +65,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("vi", Switch(), "Edit with vi keys instead of Emacs keys.", False, commands=("chat",)),
     Option(
+        "max-width",
+        Whole(20, 1_000, nothing="none"),
+        "Wrap thoughts and answers on a terminal at this many columns.",
+        otherwise="the terminal's width",
+        commands=("run", "chat", "sessions show", "sessions export"),
+    ),
+    Option(
         "model",
         Text(),
         "A name such as 7b:q5_k_m, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.",

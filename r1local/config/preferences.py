@@ -14,9 +14,12 @@ from typing import Any, TypeAlias
 
 from r1local.config import options
 from r1local.config.endpoints import ENDPOINTS, KEYS, Endpoint, read_endpoint
+from r1local.config.keys import KEYS as KEYS_TABLE
+from r1local.config.keys import KeyMap, built_in_keys, read_keys
 from r1local.config.option import Option
 from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
+from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, nearest
 
@@ -125,6 +128,8 @@ class Config:
     general: Settings
     models: Mapping[str, Settings]
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    theme: Theme = field(default_factory=built_in_theme)
+    keys: KeyMap = field(default_factory=built_in_keys)
 
 
 def read_config() -> Config:
@@ -135,6 +140,7 @@ def read_config() -> Config:
     """
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
+    theme, keys = _appearance(entries, path)
     models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
     if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
         written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
@@ -154,6 +160,18 @@ def read_config() -> Config:
         _settings(entries, path, path.name, preferences()),
         {name.lower(): settings for name, settings in of_models.items()},
         {name.lower(): _endpoint(name, table, path) for name, table in servers.items()},
+        theme,
+        keys,
+    )
+
+
+def _appearance(entries: dict[str, Any], path: Path) -> tuple[Theme, KeyMap]:
+    """Take the tables of colours and keys out of a file's entries."""
+    return (
+        read_theme(entries.pop(THEME, {}), f"{path} [{THEME}]", f"{path.name} [{THEME}]"),
+        read_keys(
+            entries.pop(KEYS_TABLE, {}), f"{path} [{KEYS_TABLE}]", f"{path.name} [{KEYS_TABLE}]"
+        ),
     )
 
 

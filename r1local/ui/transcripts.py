@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.conversation import Reply, Turn
-from r1local.ui.console import can_repaint, dim, print_notice
+from r1local.ui.appearance import is_limited, role_style, text_width
+from r1local.ui.console import can_repaint, painted, print_notice
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
 from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for, which
@@ -29,7 +30,7 @@ def print_turns(
     for number, turn in enumerate(turns):
         if number:
             console.print()
-        console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
+        console.print(Text(f"❯ {visible(turn.labelled)}", "question"))
         if places and (told := which(places[number])):
             print_notice(notices, told)
         if turn.voters:
@@ -39,22 +40,35 @@ def print_turns(
 
 
 def print_thought(console: Console, reply: Reply) -> None:
-    """Print a thought, on a terminal dim and with the passages underlined that were edited."""
+    """Print a whole thought, with the passages underlined that were edited, where that can be."""
     pieces, done = [], 0
-    for start, end in reply.edited if can_repaint(console) else ():
+    for start, end in reply.edited if can_repaint(console) and not is_limited() else ():
         if done <= start < end:
-            pieces.append(dim(console, visible(reply.thinking[done:start])))
+            pieces.append(painted(console, visible(reply.thinking[done:start]), "thinking"))
             pieces.append(f"\x1b[4m{visible(reply.thinking[start:end])}\x1b[24m")
             done = end
-    pieces.append(dim(console, visible(reply.thinking[done:])))
+    text = wrapped(console, visible(reply.thinking[done:]))
+    pieces.append(painted(console, text, "thinking"))
     console.file.write("".join(pieces) + "\n")
+
+
+def wrapped(console: Console, text: str) -> str:
+    """Return a text with line breaks for the width that text is limited to, if it is.
+
+    Otherwise the terminal wraps it, and joins the rows again when it becomes wider.
+    """
+    if not console.is_terminal or not is_limited():
+        return text
+    return "\n".join(row.plain for row in wrap(Text(text), text_width(console.width)))
 
 
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
     """Print where a text was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
         console.print(f"{visible_line(session)} · turn {place} · {part}")
-        for row in wrap(Text(visible_line(excerpt), "dim"), max(console.width - 3, 1)):
+        for row in wrap(
+            Text(visible_line(excerpt), role_style("note")), text_width(console.width - 3)
+        ):
             console.print(Text("  ") + row)
     else:
         console.file.write(f"{session}\t{place}\t{part}\t{unbroken(excerpt)}\n")
