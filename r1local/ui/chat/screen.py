@@ -108,7 +108,8 @@ class ChatScreen:
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
     ) -> None:
-        self.talk = ChatView()
+        others = editing.keys.shown("previous_alternative", "next_alternative")
+        self.talk = ChatView(others=others)
         self._actions = actions
         self._status = status
         self._buffer = buffer

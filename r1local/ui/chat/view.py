@@ -26,8 +26,6 @@ _WAYS_ON = {
     "lost": "/continue lets it go on",
 }
 _NOT_VALID = f"{NOT_VALID}; /retry tries another way"
-#: The keys that show them.
-_OTHERS = "Alt-← Alt-→"
 _VOTE_LOST = f"{ENDINGS['lost']}; /edit has the question again"
 
 
@@ -38,14 +36,16 @@ class ChatView:
 
     Args:
         clock: gives seconds.
+        others: the keys that show alternatives.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, others: str = "") -> None:
         self.conversation = Pane()
         self.thinking = Pane()
         self.raw = False
         self.state: ReplyState = "idle"
         self._clock = clock
+        self._others = others
         self._meter = Meter(clock)
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
@@ -205,7 +205,9 @@ class ChatView:
 
         `places` says which alternative each turn is, and of how many.
         """
-        marks = [[_Mark(place)] * (place[1] > 1) for place in places] or [[]] * len(turns)
+        marks = [[_Mark(place, self._others)] * (place[1] > 1) for place in places] or [[]] * len(
+            turns
+        )
         self._turns = [
             self._turn_items(number, turn, mark)
             for number, (turn, mark) in enumerate(zip(turns, marks, strict=True), 1)
@@ -234,7 +236,7 @@ class ChatView:
         if place[1] < 2 or any(isinstance(item, _Mark) for item in turn):
             return
         if turn and turn[0] in items:
-            mark = _Mark(place)
+            mark = _Mark(place, self._others)
             turn.insert(1, mark)
             items.insert(items.index(turn[0]) + 1, mark)
             self.conversation.reset()
@@ -395,8 +397,8 @@ def _thought_of(reply: Reply | None) -> PlainText:
 class _Mark(Passage):
     """Which of several alternatives a turn is."""
 
-    def __init__(self, place: tuple[int, int]) -> None:
-        super().__init__(f"{which(place)}  {_OTHERS}", "class:fold", spaced=False)
+    def __init__(self, place: tuple[int, int], others: str) -> None:
+        super().__init__(f"{which(place)}  {others}".rstrip(), "class:fold", spaced=False)
 
 
 class _Votes:
