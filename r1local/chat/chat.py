@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
+from r1local.chat.finding import Finding, Hit
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.waiting import waiting_in
@@ -76,8 +77,14 @@ class Surface(Protocol):
     def clear(self) -> None:
         """Empty the screen."""
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply with that name, with `words` highlighted in it."""
+    def open_thought(self, name: str, reply: Reply) -> None:
+        """Show the thought of the reply with that name."""
+
+    def show_found(self, hit: Hit, words: str, told: str) -> None:
+        """Show a place that has the words, and tell where it is."""
+
+    def pick_session(self, words: str) -> None:
+        """Let the user go on with one of the saved sessions, found by words if there are any."""
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
@@ -149,8 +156,7 @@ class Chat:
         self.commands = commands
         self.models = models
         self.fetches_private = fetches_private
-        #: What `/find` looked for, and the replies still to be shown.
-        self.found: tuple[str, list[str]] = ("", [])
+        self.finding = Finding()
         self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
@@ -173,23 +179,27 @@ class Chat:
     def handle(self, text: str) -> None:
         """Act on what was typed: a choice, a slash command, or a question."""
         self._warned = False
-        self.carry_out(partial(self._act_on, text))
+        with self.errors_said():
+            if self._options and (number := _NUMBER.fullmatch(text)):
+                self._choose(int(number[1]))
+            elif command := split_command(text):
+                self._command(text, *command)
+            elif text.strip():
+                self._pass_over()
+                self.ask(text)
 
-    def carry_out(self, action: Callable[[], None]) -> None:
-        """Do something; show what goes wrong."""
+    @contextmanager
+    def errors_said(self) -> Iterator[None]:
+        """Say what goes wrong, and go on."""
         try:
-            action()
+            yield
         except R1LocalError as error:
             self.surface.say_error(error)
 
-    def _act_on(self, text: str) -> None:
-        if self._options and (number := _NUMBER.fullmatch(text)):
-            self._choose(int(number[1]))
-        elif command := split_command(text):
-            self._command(text, *command)
-        elif text.strip():
-            self._pass_over()
-            self.ask(text)
+    def carry_out(self, action: Callable[[], None]) -> None:
+        """Do something; say what goes wrong."""
+        with self.errors_said():
+            action()
 
     def ask(self, text: str, votes: int | None = None) -> None:
         """Ask the model a question, about the documents attached.
@@ -305,7 +315,7 @@ class Chat:
             recorder = self._new_session(name)
             self.dialogue.move_to(recorder)
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
-            self.found = ("", [])
+            self.finding = Finding()
             return ""
 
         def show() -> None:

@@ -61,6 +61,8 @@ ACTIONS: Mapping[str, Action] = {
         "alt-left", "with an empty input: the reply before, of several", full_screen=False
     ),
     "next_alternative": Action("alt-right", "the next of them", full_screen=False),
+    "find_next": Action("alt-n", "goes to the next place that /find found"),
+    "find_previous": Action("alt-p", "goes to the one before"),
     "repaint": Action("ctrl-l", "paints the screen anew", full_screen=False),
     "suspend": Action("ctrl-z", "suspends", full_screen=False),
     "leave": Action("ctrl-d", "leaves, if the input is empty", full_screen=False),
