@@ -163,17 +163,22 @@ class Dialogue:
         settings = replace(self._settings, only_thinking=False)
         return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
 
-    def vote(self, question: Question, control: Control) -> Generator[VoteEvent, None, None]:
+    def vote(
+        self, question: Question, control: Control, settings: VoteSettings | None = None
+    ) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times, and keep the winning reply.
 
         Without a winner, the first voter's reply is kept.
+
+        Args:
+            settings: how; None is what `vote_settings` says.
 
         Raises:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.
         """
         assert question.votes is not None
         conversation = self._messages(self.turns, question.text)
-        settings = self.vote_settings(question.votes)
+        settings = settings or self.vote_settings(question.votes)
         self.recorder.append(question)
         yield from self._vote(conversation, control, settings)
 
@@ -304,8 +309,8 @@ class Dialogue:
 
     @property
     def _settings(self) -> ReplySettings:
-        """How the next reply is made: the current settings, with the session's schema."""
-        if self.schema is None:
+        """How the next reply is made: in the form that is set, or else by the session's schema."""
+        if self.schema is None or self.settings.grammar:
             return self.settings
         try:
             grammar = structure_by(self.schema).grammar

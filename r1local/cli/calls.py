@@ -16,6 +16,8 @@ _WANT_AN_ANSWER = {
     "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
     "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
     "votes": "--votes compares answers, but --thinking only leaves them out",
+    "extract": "-x prints the answer's code, but --thinking only leaves the answer out",
+    "xl": "--xl prints the answer's code, but --thinking only leaves the answer out",
 }
 
 
@@ -39,11 +41,22 @@ def run_command(
         raise _conflict("--json-schema and --grammar can't be combined")
     if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
         raise _conflict("--confidence and --answer-pattern need --votes")
+    in_session = bool(given.get("continue") or given.get("session"))
+    if in_session and given.get("log") is False:
+        raise _conflict("--no-log keeps nothing, but -c and --session go on with a session")
+    extracts = bool(given.get("extract") or given.get("xl"))
+    form = {"--answer-only": given.get("answer-only"), "--votes": "votes" in given}
+    form |= {"--json-schema": json_schema is not None, "--grammar": grammar is not None}
+    if extracts and (other := next((name for name, on in form.items() if on), None)):
+        raise _conflict(f"-x and --xl print a code block, which {other} leaves no room for")
 
     def answer() -> int:
-        from r1local.commands.run import RunOptions, run
+        from r1local.commands.asking import RunOptions
+        from r1local.commands.run import run
         from r1local.config.endpoints import wanted_model
+        from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.replies.code import CodeWanted
 
         chosen = settings_in_force(given)
         thinking = value_in(chosen, "thinking")
@@ -64,6 +77,11 @@ def run_command(
             json_schema=json_schema,
             grammar=grammar,
             reads_stdin=not value_in(chosen, "no-stdin"),
+            preset=preset_question(given),
+            log=value_in(chosen, "log"),
+            session=given.get("session"),
+            goes_on=given.get("continue", False),
+            code=CodeWanted(given.get("xl")) if extracts else None,
         )
         if "votes" not in given:
             return run(asked)

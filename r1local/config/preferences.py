@@ -19,6 +19,7 @@ from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
 from r1local.config.presets import (
     ALIASES,
+    NO_PRESET,
     PRESETS,
     PROMPT,
     PromptTemplate,
@@ -103,7 +104,7 @@ def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     yield config.general
     for name in reversed(model.names):
         yield config.models.get(name.lower(), {})
-    if preset := given.get("preset"):
+    if (preset := given.get("preset")) and preset.lower() != NO_PRESET:
         yield _preset_in(config, preset).settings
     yield dict(_environment())
     yield {name: Setting(value, "the command line") for name, value in given.items()}
@@ -251,5 +252,7 @@ def _settings(
             if key == "api_key":
                 hint = "name its variable with api_key_env, or its file with api_key_file"
                 raise InvalidSetting(f"{where}: a key itself isn't read from here", hint)
-            raise InvalidSetting(f"{where} has an unknown setting, {key}", nearest(key, (*known, *others)))
+            raise InvalidSetting(
+                f"{where} has an unknown setting, {key}", nearest(key, (*known, *others))
+            )
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}

@@ -139,8 +139,8 @@ def select(
     """Return the model on this machine to run.
 
     Without a reference, that is the model named by R1LOCAL_MODEL, the preset in `given` or
-    `config.toml`, else the largest model of R1's family on this machine that fits in memory, else the embedded one. A
-    model of another family must be named.
+    `config.toml`, else the largest model of R1's family on this machine that fits in memory, else
+    the embedded one. A model of another family must be named.
 
     Raises:
         UnknownModel: the reference matches no model.

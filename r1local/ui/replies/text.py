@@ -322,9 +322,7 @@ class PartOfAnswer:
         wanted: the part.
     """
 
-    def __init__(
-        self, out: Console, err: Console, reply: ReplyBuilder, wanted: WantedPart
-    ) -> None:
+    def __init__(self, out: Console, err: Console, reply: ReplyBuilder, wanted: WantedPart) -> None:
         self._out = out
         self._err = err
         self._reply = reply
