@@ -5,12 +5,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.config.options import MOST_AT_ONCE, check
+from r1local.config.presets import PresetQuestion
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
     LoadingCancelled,
@@ -116,6 +117,10 @@ class Chat:
         open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
+        given: the values on the command line, by the names of options.
+        preset: the preset into whose prompt questions are put.
+        first: what is asked first.
+        attached: documents for the next question.
     """
 
     def __init__(
@@ -127,12 +132,20 @@ class Chat:
         open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
+        *,
+        given: Mapping[str, Any] | None = None,
+        preset: PresetQuestion | None = None,
+        first: str = "",
+        attached: Sequence[Document] = (),
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
         self.commands = commands
         self.models = models
-        self.attached: list[Document] = []
+        self.attached = list(attached)
+        self.given = given or {}
+        self.preset = preset
+        self.first = first
         #: What `/find` looked for, and the replies still to be shown.
         self.found: tuple[str, list[str]] = ("", [])
         self._open_engine = open_engine
@@ -148,6 +161,16 @@ class Chat:
         return command is not None and (
             command[0] not in self.commands or self.commands[command[0]].at_once
         )
+
+    def begin(self) -> None:
+        """Act on what the command line says, once the conversation is on the screen."""
+        if self.preset and self.preset.takes_input:
+            self.surface.say(f"questions are put into the prompt of preset {self.preset.preset}")
+        if self.attached and not self.first:
+            names = ", ".join(document.name for document in self.attached)
+            self.surface.say(f"goes with the next question: {names}")
+        if self.first:
+            self.handle(self.first)
 
     def handle(self, text: str) -> None:
         """Act on what was typed: a choice, a slash command, or a question."""
@@ -256,6 +279,8 @@ class Chat:
             recorder = self._new_session(name)
             self.dialogue.move_to(recorder)
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
+            if self.preset and self.preset.preset != recorder.transcript.preset:
+                self.preset = None
             self.found = ("", [])
             return ""
 
@@ -264,6 +289,20 @@ class Chat:
             then()
 
         self.surface.work("opening the session", work, show)
+
+    def filled(self, text: str) -> str:
+        """Return a question as it is asked: in the preset's prompt, if that takes questions.
+
+        Raises:
+            UsageError: there is nothing to put there.
+        """
+        asked = self.preset.ask(text) if self.preset and self.preset.takes_input else text
+        return asked or ""
+
+    def settle(self) -> None:
+        """Let the model reply as the session says now, after something in it was chosen."""
+        dialogue = self.dialogue
+        dialogue.settings = self._settings_of(dialogue.selected, dialogue.recorder)
 
     @property
     def _notices(self) -> str:
@@ -293,10 +332,11 @@ class Chat:
         command.action(self, argument)
 
     def _question(self, text: str, votes: int | None) -> Question:
-        message = question_with_documents(text, self.attached)
+        message = question_with_documents(self.filled(text), self.attached)
         check_prompt_text(message)
         names = tuple(document.name for document in self.attached)
-        return Question(message, text if names else None, names or None, votes)
+        whole = message == text
+        return Question(message, None if whole else text, None if whole else names, votes)
 
     def _hold_vote(self, question: str | None, votes: int, hold: Voting) -> None:
         def voting(control: Control) -> Generator[VoteEvent, None, None]:

@@ -233,18 +233,24 @@ class Dialogue:
         self.recorder.append(Setting(name, value))
         self.settings = settings
 
+    def use_preset(self, name: str) -> None:
+        """Record that another preset holds from here on; its settings are the caller's to use."""
+        self.recorder.append(Setting("preset", name))
+
     def drop_oldest(self, count: int) -> None:
         """Leave `count` more of the oldest turns out; they stay on the screen and on the disk."""
         self.recorder.append(Dropped(count))
         self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps the system prompt and schema.
+        """Go on in another session, with its turns.
+
+        A new one keeps the system prompt, the schema and the preset.
 
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema = self.system, self.schema
+        system, schema, preset = self.system, self.schema, self.recorder.transcript.preset
         try:
             self.recorder.save()
             self._leave_session()
@@ -256,6 +262,8 @@ class Dialogue:
             self.use_system(system)
         if schema and not self.turns:
             self.use_schema(schema)
+        if preset and not self.turns:
+            self.use_preset(preset)
 
     def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.

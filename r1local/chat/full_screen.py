@@ -59,6 +59,7 @@ class FullScreen:
         worker = Thread(target=self._work)
         worker.start()
         self.show_turns()
+        self._screen.post(chat.begin)
         try:
             self._screen.run()
         finally:

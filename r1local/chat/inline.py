@@ -46,9 +46,12 @@ class Inline:
         """Chat until the user leaves, or the input ends."""
         self._chat = chat
         self.show_turns()
+        if chat.first and sys.stdin.isatty():
+            self.say(f"❯ {chat.first}")
         if sys.platform != "win32":
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+        chat.begin()
         while not self._left:
             if (text := self._read()) is not None:
                 chat.handle(text)

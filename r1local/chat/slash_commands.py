@@ -1,10 +1,9 @@
 """What the slash commands do."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from r1local.chat import session_commands
+from r1local.chat import preset_commands, session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.config.options import settable
@@ -15,10 +14,10 @@ from r1local.prompts.documents import documents_of, read_document
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
+from r1local.ui.markdown.fences import code_blocks
 from r1local.ui.wording import duration, known, reply_count
 from r1local.units import token_count
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 _KEYS = """\
 Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-X Ctrl-E $EDITOR
 Ctrl-C stops the reply, empties the input, or twice leaves · Ctrl-D leaves · Ctrl-Z suspends
@@ -46,7 +45,7 @@ def _model(chat: Chat, argument: str) -> None:
     from r1local.models.store.search import installed_models
 
     names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
-    names += [f"{name}:" for name in read_config().endpoints]
+    names += [*(f"{name}:" for name in read_config().endpoints), *read_config().aliases]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
 
@@ -163,7 +162,7 @@ def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
     names = turn.documents
     if names:
-        chat.attached[:0] = documents_of(turn.question, turn.typed, names)
+        chat.attached[:0] = documents_of(turn.question, chat.filled(turn.typed), names)
     chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.type(turn.typed)
@@ -202,7 +201,7 @@ def _copy(chat: Chat, argument: str) -> None:
         text, what = (reply.thinking if reply else ""), "the thought"
     elif argument.split()[:1] == ["code"]:
         number = whole_number(argument[4:].strip() or "1", "/copy code 1")
-        blocks = [match[2] for match in _FENCE.finditer(text)]
+        blocks = [block.code for block in code_blocks(text)]
         if not 0 < number <= len(blocks):
             raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
         text, what = blocks[number - 1], f"code block {number}"
@@ -257,6 +256,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "preset": SlashCommand(
+        "[NAME|none [FIELD=VALUE…]]", "the presets, or use one from here on", preset_commands.preset
+    ),
     "schema": SlashCommand(
         "[FILE|TEXT|none]", "show or change the JSON schema that answers are held to", _schema
     ),

@@ -94,27 +94,39 @@ def run_command(
 
 def chat_command(
     given: Mapping[str, Any],
-    name: str | None = None,
+    first: str | None = None,
+    second: str | None = None,
+    *,
     resume: bool = False,
     session: str | None = None,
+    files: Sequence[Path] = (),
 ) -> Command:
     """Return a call of `chat`.
 
     Args:
         given: the values of options, by their names.
-        name: the session to resume.
+        first: the session to resume, if one is resumed, or else the first question.
+        second: the first question behind the name of a session.
+        session: the session to go on with, or to begin.
+        files: go with the first question.
 
     Raises:
         UsageError: the options contradict each other.
     """
-    if name and (session or not resume):
+    name, question = (first, second) if resume else (None, first)
+    if not resume and second is not None:
+        raise UsageError("a chat begins with one question", "put it in quotes")
+    if name and session:
         raise UsageError(f"{name!r} names a session: give it with --resume alone", _CHAT_HINT)
     if given.get("no-save") and (resume or session):
         raise UsageError("--no-save can't be combined with --resume or --session", _CHAT_HINT)
+    if Path("-") in files:
+        raise UsageError("a chat reads questions from stdin, not files", "leave -f - out")
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
         from r1local.config.endpoints import wanted_model
+        from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
 
         chosen = settings_in_force(given)
@@ -130,6 +142,9 @@ def chat_command(
                 vi=value_in(chosen, "vi"),
                 verbose=value_in(chosen, "verbose"),
                 given=given,
+                question=question,
+                files=tuple(files),
+                preset=preset_question(given),
             )
         )
 

@@ -1,6 +1,7 @@
 """The command that opens a chat, which `r1local` without a command does too."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,18 +12,29 @@ from r1local.cli.options import takes_options
 
 
 @app.command()
-@takes_options("chat")
+@takes_options("chat", before={"file": "system"})
 def chat(
-    name: Annotated[
+    first: Annotated[
         str | None,
-        typer.Argument(help="With --resume: the session to continue.", show_default="the last"),
+        typer.Argument(
+            metavar="[QUESTION]",
+            help="What is asked first; with --resume NAME, behind the name.",
+            show_default=False,
+        ),
     ] = None,
+    second: Annotated[str | None, typer.Argument(hidden=True)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a session: the last one, or NAME.")
     ] = False,
     session: Annotated[
         str | None,
         typer.Option(help="Continue the session of this name, or start it.", show_default=False),
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-f", "--file", help="Attach a text file to the first question; may be repeated."
+        ),
     ] = None,
     *,
     given: Mapping[str, Any],
@@ -31,4 +43,4 @@ def chat(
 
     The conversation is saved as you go.
     """
-    return chat_command(given, name, resume, session)
+    return chat_command(given, first, second, resume=resume, session=session, files=file or ())

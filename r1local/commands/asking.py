@@ -124,20 +124,20 @@ def _prepared_in(
     recorder: "Recorder", options: RunOptions, asked: Asked, votes: int | None
 ) -> Prepared:
     """Do as `_prepared` in a session, which has its own model, settings and system prompt."""
-    from r1local.commands import session_choice
+    from r1local.chat import session_settings
     from r1local.commands.logged import Exchange, command_for
     from r1local.sessions.records import Question
 
-    session_choice.keep_preset(options.given, recorder)
-    if gone := session_choice.missing_preset(recorder):
+    session_settings.keep_preset(options.given, recorder)
+    if gone := session_settings.missing_preset(recorder):
         tell(f"config.toml no longer has the session's preset, {gone}")
     again = command_for(recorder.name, named=options.session is not None)
-    with session_choice.way_to_go_on(options.model, recorder, again):
-        named = session_choice.session_model(options.model, options.given, recorder)
+    with session_settings.way_to_go_on(options.model, recorder, again):
+        named = session_settings.session_model(options.model, options.given, recorder)
         model = choose_model(named, options.given)
-    chosen = settings_in_force(session_choice.given_in(options.given, recorder), model.preferred)
-    system = session_choice.system_of(options.given, model, recorder)
-    settings = session_choice.settings_of(options.given, model, recorder)
+    chosen = settings_in_force(session_settings.given_in(options.given, recorder), model.preferred)
+    system = session_settings.system_of(options.given, model, recorder)
+    settings = session_settings.settings_of(options.given, model, recorder)
     prepared = _made_ready(options, asked, model, chosen, settings, system or "")
     question = Question(asked.text, asked.typed, asked.documents if asked.typed else None, votes)
     exchange = Exchange(question, model, prepared.settings, system, recorder)

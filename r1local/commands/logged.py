@@ -6,14 +6,14 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from r1local.chat.dialogue import Dialogue
-from r1local.commands.session_choice import name_of_last, open_or_create
-from r1local.errors import PromptTooLong
+from r1local.errors import PromptTooLong, SessionNotFound
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
+from r1local.sessions.folder import last_session
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
 from r1local.sessions.session import Session
@@ -83,9 +83,17 @@ def open_session(name: str | None, *, goes_on: bool) -> Session:
         SessionNotFound: there is none.
         SessionError: it can't be opened, or is open elsewhere.
     """
-    if goes_on:
-        return Session.open(name or name_of_last('r1local run --log "…", or r1local chat'))
-    return open_or_create(name) if name else Session.create()
+    if goes_on and (name := name or last_session()) is None:
+        hint = 'begin one: r1local run --log "…", or r1local chat'
+        raise SessionNotFound("no session is saved yet", hint)
+    if name is None:
+        return Session.create()
+    try:
+        return Session.open(name)
+    except SessionNotFound:
+        if goes_on:
+            raise
+        return Session.create(name)
 
 
 def command_for(name: str, *, named: bool) -> str:

@@ -135,6 +135,15 @@ class Preset:
     settings: Settings
     prompt: PromptTemplate | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it sets, each in a few words: the model first, its prompt's fields last."""
+        options = [option_named(name) for name in sorted(self.settings, key="model".__ne__)]
+        values = {each.name: each.show(self.settings[each.name].value) for each in options}
+        words = [value if name == "model" else f"{name} {value}" for name, value in values.items()]
+        fields = " ".join(f"{{{field}}}" for field in self.prompt.fields) if self.prompt else ""
+        return (*words, *([f"prompt {fields}".rstrip()] if self.prompt else []))
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -84,8 +84,11 @@ class PresetQuestion:
     template: PromptTemplate | None
     values: Mapping[str, str]
 
-    def check(self) -> None:
+    def check(self, flag: str = "-F ") -> None:
         """Refuse values that are missing, or that no field takes.
+
+        Args:
+            flag: what stands before a value where the user gives it, for the hint.
 
         Raises:
             UsageError: as said.
@@ -93,10 +96,10 @@ class PresetQuestion:
         fields = [each for each in self.template.fields if each != INPUT] if self.template else []
         for name in self.values:
             if name not in fields:
-                hint = nearest(name, fields) if fields else "leave --field out"
+                hint = nearest(name, fields) if fields else "leave it out: there are no fields"
                 raise UsageError(f"preset {self.preset} has no field {name}", hint)
         if missing := [name for name in fields if name not in self.values]:
-            flags = " ".join(f"-F {name}=…" for name in missing)
+            flags = " ".join(f"{flag}{name}=…" for name in missing)
             names = " and ".join(missing)
             raise UsageError(f"preset {self.preset} needs a value for {names}", f"give it: {flags}")
 

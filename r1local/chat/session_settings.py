@@ -1,60 +1,31 @@
-"""Which session a command goes on with, and how a model replies there."""
+"""How a model replies in a session: by the command line, the preset, and what was set there."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from r1local.config.options import settable
+from r1local.config.options import in_group, settable
 from r1local.config.preferences import preset_named, read_config, settings_in_force
 from r1local.config.presets import NO_PRESET
 from r1local.errors import (
     EndpointError,
     ModelFileNotFound,
     ModelNotInstalled,
-    SessionNotFound,
     UnknownModel,
 )
 from r1local.models.selection import Chosen
 from r1local.replies.settings import ReplySettings, changed, reply_settings
-from r1local.sessions.folder import last_session
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Setting
-from r1local.sessions.session import Session
 
-#: The name under which a session keeps the preset that was chosen last, among its settings.
+#: The option, and what a session's file calls the setting.
 _PRESET = "preset"
-
-
-def name_of_last(begin: str) -> str:
-    """Return the name of the session that was written last.
-
-    Args:
-        begin: the command that begins one, for the hint.
-
-    Raises:
-        SessionNotFound: there is none.
-    """
-    if (name := last_session()) is None:
-        raise SessionNotFound("no session is saved yet", f"begin one: {begin}")
-    return name
-
-
-def open_or_create(name: str) -> Session:
-    """Go on with the session of a name, or begin it.
-
-    Raises:
-        SessionError, InvalidSetting: as `Session.open` and `Session.create`.
-    """
-    try:
-        return Session.open(name)
-    except SessionNotFound:
-        return Session.create(name)
 
 
 def keep_preset(given: Mapping[str, Any], recorder: Recorder) -> None:
     """Record the preset that the command line chooses, so that the session goes on with it."""
     name = given.get(_PRESET)
-    if name and recorder.transcript.settings.get(_PRESET, NO_PRESET) != name:
+    if name and (recorder.transcript.preset or NO_PRESET) != name:
         recorder.append(Setting(_PRESET, name))
 
 
@@ -64,15 +35,15 @@ def given_in(given: Mapping[str, Any], recorder: Recorder) -> Mapping[str, Any]:
     One that `config.toml` no longer has is left out.
     """
     others = {name: value for name, value in given.items() if name != _PRESET}
-    name = recorder.transcript.settings.get(_PRESET, NO_PRESET)
-    return {**others, _PRESET: name} if name.lower() in read_config().presets else others
+    name = recorder.transcript.preset
+    known = name and name.lower() in read_config().presets
+    return {**others, _PRESET: name} if known else others
 
 
 def missing_preset(recorder: Recorder) -> str | None:
     """Return the session's preset if `config.toml` no longer has it."""
-    name = recorder.transcript.settings.get(_PRESET, NO_PRESET)
-    gone = name.lower() not in (NO_PRESET, *read_config().presets)
-    return name if gone else None
+    name = recorder.transcript.preset
+    return name if name and name.lower() not in read_config().presets else None
 
 
 def settings_of(given: Mapping[str, Any], selected: Chosen, recorder: Recorder) -> ReplySettings:
@@ -114,6 +85,13 @@ def system_of(given: Mapping[str, Any], selected: Chosen, recorder: Recorder) ->
         return None
     system: str = setting.value
     return None if (system or None) == recorder.transcript.system else system
+
+
+def loading_of(given: Mapping[str, Any], selected: Chosen) -> Mapping[str, object]:
+    """Return the options that a model is loaded with."""
+    settings = settings_in_force(given, selected.preferred)
+    names = [option.name for option in in_group("loading")]
+    return {name: settings[name].value for name in names if name in settings}
 
 
 def session_model(model: str | None, given: Mapping[str, Any], recorder: Recorder) -> str | None:
