@@ -278,7 +278,7 @@ class Chat:
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
             self.dialogue.move_to(recorder)
-            self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
+            self.settle()
             if self.preset and self.preset.preset != recorder.transcript.preset:
                 self.preset = None
             self.found = ("", [])
@@ -291,18 +291,14 @@ class Chat:
         self.surface.work("opening the session", work, show)
 
     def filled(self, text: str) -> str:
-        """Return a question as it is asked: in the preset's prompt, if that takes questions.
-
-        Raises:
-            UsageError: there is nothing to put there.
-        """
+        """Return a question as it is asked: in the preset's prompt, if that takes questions."""
         asked = self.preset.ask(text) if self.preset and self.preset.takes_input else text
         return asked or ""
 
     def settle(self) -> None:
         """Let the model reply as the session says now, after something in it was chosen."""
-        dialogue = self.dialogue
-        dialogue.settings = self._settings_of(dialogue.selected, dialogue.recorder)
+        recorder = self.dialogue.recorder
+        self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
 
     @property
     def _notices(self) -> str:

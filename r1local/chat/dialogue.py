@@ -168,10 +168,8 @@ class Dialogue:
     ) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times, and keep the winning reply.
 
-        Without a winner, the first voter's reply is kept.
-
-        Args:
-            settings: how; None is what `vote_settings` says.
+        Without a winner, the first voter's reply is kept. Without `settings`, those of
+        `vote_settings` are used.
 
         Raises:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.

@@ -94,9 +94,7 @@ def run_command(
 
 def chat_command(
     given: Mapping[str, Any],
-    first: str | None = None,
-    second: str | None = None,
-    *,
+    *words: str,
     resume: bool = False,
     session: str | None = None,
     files: Sequence[Path] = (),
@@ -105,16 +103,16 @@ def chat_command(
 
     Args:
         given: the values of options, by their names.
-        first: the session to resume, if one is resumed, or else the first question.
-        second: the first question behind the name of a session.
+        words: the first question; if a session is resumed, its name, and then the question.
         session: the session to go on with, or to begin.
         files: go with the first question.
 
     Raises:
         UsageError: the options contradict each other.
     """
-    name, question = (first, second) if resume else (None, first)
-    if not resume and second is not None:
+    name = words[0] if resume and words else None
+    asked = words[1:] if resume else words
+    if len(asked) > 1:
         raise UsageError("a chat begins with one question", "put it in quotes")
     if name and session:
         raise UsageError(f"{name!r} names a session: give it with --resume alone", _CHAT_HINT)
@@ -142,7 +140,7 @@ def chat_command(
                 vi=value_in(chosen, "vi"),
                 verbose=value_in(chosen, "verbose"),
                 given=given,
-                question=question,
+                question=asked[0] if asked else None,
                 files=tuple(files),
                 preset=preset_question(given),
             )

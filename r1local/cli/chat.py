@@ -14,15 +14,14 @@ from r1local.cli.options import takes_options
 @app.command()
 @takes_options("chat", before={"file": "system"})
 def chat(
-    first: Annotated[
-        str | None,
+    words: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[QUESTION]",
-            help="What is asked first; with --resume NAME, behind the name.",
+            metavar="QUESTION",
+            help="What is asked first; with --resume, the session's NAME may stand before it.",
             show_default=False,
         ),
     ] = None,
-    second: Annotated[str | None, typer.Argument(hidden=True)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a session: the last one, or NAME.")
     ] = False,
@@ -43,4 +42,4 @@ def chat(
 
     The conversation is saved as you go.
     """
-    return chat_command(given, first, second, resume=resume, session=session, files=file or ())
+    return chat_command(given, *(words or ()), resume=resume, session=session, files=file or ())
