@@ -54,6 +54,7 @@ REACHES = {
         "units",
         "config.options",
         "config.loading_options",
+        "config.asking_options",
         "config.option",
         "config.kinds",
         "answers.boxed",

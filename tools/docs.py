@@ -109,6 +109,7 @@ COMMANDS = (
     *(("sessions", name) for name in SESSIONS),
     ("config",),
     *(("config", name) for name in CONFIG),
+    ("presets",),
     ("doctor",),
 )
 

@@ -4,7 +4,7 @@ from r1local.chat.chat import Chat
 from r1local.chat.session_settings import given_in, loading_of, system_of
 from r1local.chat.slash import words_of
 from r1local.config.paths import config_file
-from r1local.config.preferences import Preset, preset_named, read_config
+from r1local.config.preferences import preset_named, read_config
 from r1local.config.presets import NO_PRESET, PRESETS, PresetQuestion
 from r1local.errors import UsageError
 from r1local.models.selection import choose
@@ -34,14 +34,9 @@ def _list(chat: Chat) -> None:
         hint = f"write a table [{PRESETS}.NAME] in {config_file()}"
         raise UsageError("there is no preset yet", hint)
     column = max(len(each.name) for each in presets)
-    lines = [f"{each.name:<{column}}  {described(each)}".rstrip() for each in presets]
+    lines = [f"{each.name:<{column}}  {' · '.join(each.words)}".rstrip() for each in presets]
     current = chat.dialogue.recorder.transcript.preset
     chat.surface.say("\n".join([*lines, f"in use: {current or NO_PRESET}"]))
-
-
-def described(preset: Preset) -> str:
-    """Return what a preset sets, on one line."""
-    return " · ".join(preset.words)
 
 
 def _field(word: str) -> tuple[str, str]:

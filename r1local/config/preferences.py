@@ -31,6 +31,8 @@ from r1local.errors import InvalidSetting, UsageError, nearest
 
 #: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
+#: Characters of a value in a list of what a preset sets.
+_HEADLINE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Preset:
     def words(self) -> tuple[str, ...]:
         """What it sets, each in a few words: the model first, its prompt's fields last."""
         options = [option_named(name) for name in sorted(self.settings, key="model".__ne__)]
-        values = {each.name: each.show(self.settings[each.name].value) for each in options}
+        values = {o.name: _headline(o.show(self.settings[o.name].value)) for o in options}
         words = [value if name == "model" else f"{name} {value}" for name, value in values.items()]
         fields = " ".join(f"{{{field}}}" for field in self.prompt.fields) if self.prompt else ""
         return (*words, *([f"prompt {fields}".rstrip()] if self.prompt else []))
@@ -195,6 +197,16 @@ def read_config() -> Config:
     )
 
 
+def _headline(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _HEADLINE else f"{line[: _HEADLINE - 1]}…"
+
+
+def of_presets() -> tuple[Option, ...]:
+    """Return the options that a preset can set."""
+    return tuple(each for each in preferences() if {"run", "chat"} & set(each.commands))
+
+
 def preset_named(name: str) -> Preset:
     """Return a preset by its name, in upper or lower case.
 
@@ -226,7 +238,6 @@ def _of_one_model(entries: Mapping[str, object], path: Path, place: str) -> Sett
 
 def _preset(name: str, table: Mapping[str, object], path: Path) -> Preset:
     place = f"{path.name} [{PRESETS}.{name}]"
-    possible = [each for each in preferences() if {"run", "chat"} & set(each.commands)]
     settings = {key: value for key, value in table.items() if key != PROMPT}
     template = None
     if PROMPT in table:
@@ -234,7 +245,7 @@ def _preset(name: str, table: Mapping[str, object], path: Path) -> Preset:
         if not isinstance(text, str) or not text.strip():
             raise InvalidSetting(f"{where}: {PROMPT} must be text", "write it in quotes")
         template = PromptTemplate.read(text, f"{where}: {PROMPT}")
-    return Preset(name, _settings(settings, path, place, possible, PROMPT), template)
+    return Preset(name, _settings(settings, path, place, of_presets(), PROMPT), template)
 
 
 def _endpoint(name: str, table: Mapping[str, object], path: Path) -> Endpoint:

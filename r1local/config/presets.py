@@ -27,12 +27,14 @@ _PIECE = re.compile(r"\{\{|\}\}|\{(?P<field>[^\W\d]\w*)\}|[{}]|[^{}]+")
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
-    """The text of a question with fields in it, as texts and the fields that follow them.
+    """The text of a question with fields in it.
 
     Args:
+        text: as it was written.
         pieces: texts, each with the field behind it; None behind the last.
     """
 
+    text: str
     pieces: tuple[tuple[str, str | None], ...]
 
     @classmethod
@@ -57,7 +59,7 @@ class PromptTemplate:
                 )
             else:
                 literal += found[0][0] if found[0] in ("{{", "}}") else found[0]
-        return cls((*pieces, (literal, None)))
+        return cls(text, (*pieces, (literal, None)))
 
     @property
     def fields(self) -> tuple[str, ...]:
