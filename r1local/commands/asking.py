@@ -81,6 +81,7 @@ class Prepared:
         at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
         exchange: the same as a session keeps it, if one does.
+        opening: entered while the model is opened; may say more of an error.
     """
 
     conversation: Conversation
@@ -90,6 +91,7 @@ class Prepared:
     waiting: Waiting
     at_once: int = 1
     exchange: "Exchange | None" = None
+    opening: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 @contextmanager
@@ -132,7 +134,8 @@ def _prepared_in(
     if gone := session_settings.missing_preset(recorder):
         tell(f"config.toml no longer has the session's preset, {gone}")
     again = command_for(recorder.name, named=options.session is not None)
-    with session_settings.way_to_go_on(options.model, recorder, again):
+    opening = partial(session_settings.way_to_go_on, options.model, recorder, again)
+    with opening():
         named = session_settings.session_model(options.model, options.given, recorder)
         model = choose_model(named, options.given)
     chosen = settings_in_force(session_settings.given_in(options.given, recorder), model.preferred)
@@ -141,7 +144,7 @@ def _prepared_in(
     prepared = _made_ready(options, asked, model, chosen, settings, system or "")
     question = Question(asked.text, asked.typed, asked.documents if asked.typed else None, votes)
     exchange = Exchange(question, model, prepared.settings, system, recorder)
-    return replace(prepared, exchange=exchange)
+    return replace(prepared, exchange=exchange, opening=opening)
 
 
 def _made_ready(

@@ -151,7 +151,7 @@ def _events(
     """Load the model and let it reply."""
     model, waiting = prepared.model, prepared.waiting
     try:
-        with waiting(f"loading {model.label}"):
+        with waiting(f"loading {model.label}"), prepared.opening():
             engine = open_engine(
                 model,
                 prepared.chosen,

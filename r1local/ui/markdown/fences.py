@@ -13,7 +13,7 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 class CodeBlock(NamedTuple):
-    """A code block: its content, ended by a line break unless it is empty.
+    """A code block: its content, ended by a line break unless the text ends there.
 
     `language` is the first word behind a fence, in lower case; `ended` says that nothing is missing
     at the end of a fenced block, and `fenced` that it is one.
