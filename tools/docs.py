@@ -74,8 +74,8 @@ In the tables below, *a model* in the last column means that a model's table can
 """.replace("CATALOG", ", ".join(f"`{option.key}`" for option in in_catalog()))
 CONFIG_FOOT = """## Presets
 
-A preset has a name, and what you would otherwise type each time: a model, a system prompt, settings,
-and the text of the question.
+A preset has a name, and what you would otherwise type each time: a model, a system prompt,
+settings, and the text of the question.
 
 ```toml
 [presets.review]
@@ -83,10 +83,10 @@ model = "7b"
 system = "You review code."
 temperature = 0.3
 effort = "medium"
-prompt = """ + '"""' + """
+prompt = '''
 Review this {language} code. Answer with a list, as {{"line": number, "remark": text}}.
 
-{input}""" + '"""' + """
+{input}'''
 
 [presets.joke]
 prompt = "Tell me a joke."
@@ -96,26 +96,27 @@ prompt = "Tell me a joke."
 $ git diff | r1local run -p review -F language=Python
 $ r1local run -p review -F language=Rust "fn main() { loop {} }"
 $ r1local chat -p review -F language=C
-$ r1local presets                                    # all of them, and the aliases; --json for programs
+$ r1local presets                                    # and the aliases; --json for programs
 $ r1local config set presets.review.temperature 0.2  # or edit the file: r1local config edit
 $ r1local config unset presets.joke
 ```
 
-A preset may set what `run` or `chat` can set by the tables above, and `prompt`. In a prompt, `{input}`
-stands for your question: the argument, or what is piped in if there is no argument. Every other
-`{name}` is a field that you fill in with `-F name=value`; one that lacks its value is an error that
-says so. `{{` and `}}` are braces, as JSON in a prompt has them; braces in what you ask and pipe in
-mean nothing. A prompt without `{input}` is a question by itself; an argument is added below it, and
-what is piped in is a document that it is about.
+A preset may set what `run` or `chat` can set by the tables above, and `prompt`. In a prompt,
+`{input}` stands for your question: the argument, or what is piped in if there is no argument.
+Every other `{name}` is a field that you fill in with `-F name=value`; one that lacks its value is
+an error that says so. `{{` and `}}` are braces, as JSON in a prompt has them; braces in what you
+ask and pipe in mean nothing. A prompt without `{input}` is a question by itself; an argument is
+added below it, and what is piped in is a document that it is about.
 
-In a chat, a prompt with `{input}` takes every question that you type, and one without is asked first.
-`/preset` lists the presets, and `/preset review language=C` chooses one ([chat.md](chat.md)). A session keeps the
-preset's name, so that its system prompt and settings hold when you go on; its prompt only where you
-name it again. `-p none` and `/preset none` leave a session's preset.
+In a chat, a prompt with `{input}` takes every question that you type, and one without is asked
+first. `/preset` lists the presets, and `/preset review language=C` chooses one
+([chat.md](chat.md)). A session keeps the preset's name, so that its system prompt and settings
+hold when you go on; its prompt only where you name it again. `-p none` and `/preset none` leave a
+session's preset.
 
-A setting of the command line or of the environment counts more than a preset's, and a preset's more
-than those for a model. So `R1LOCAL_MODEL` overrides the model of a preset; when you go on with a
-session, a preset that you name counts more than the session's own model and settings.
+A setting of the command line or of the environment counts more than a preset's, and a preset's
+more than those for a model. So `R1LOCAL_MODEL` overrides the model of a preset; when you go on
+with a session, a preset that you name counts more than the session's own model and settings.
 
 ## Aliases
 
@@ -125,10 +126,10 @@ fast = "1.5b:q4_k_m"
 work = "lab:deepseek-r1"
 ```
 
-An alias stands for a whole name of a model wherever one is taken: `-m fast`, `r1local show fast`, `r1local pull
-fast`, `model = "fast"`, `/model fast`. It may not have the name of a model that the catalog knows; if
-it does, that is an error as soon as the name is used. Tables `[models."NAME"]` have the model's own
-name.
+An alias stands for a whole name of a model wherever one is taken: `-m fast`, `r1local show fast`,
+`r1local pull fast`, `model = "fast"`, `/model fast`. It may not have the name of a model that the
+catalog knows; if it does, that is an error as soon as the name is used. Tables `[models."NAME"]`
+have the model's own name.
 """
 CONFIG_GROUPS: Mapping[Group, str] = {
     "program": "The program",

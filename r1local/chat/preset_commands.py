@@ -8,6 +8,7 @@ from r1local.config.preferences import preset_named, read_config
 from r1local.config.presets import NO_PRESET, PRESETS, PresetQuestion
 from r1local.errors import UsageError
 from r1local.models.selection import choose
+from r1local.ui.cells import cell_len, fitted
 
 
 def preset(chat: Chat, argument: str) -> None:
@@ -33,8 +34,8 @@ def _list(chat: Chat) -> None:
     if not presets:
         hint = f"write a table [{PRESETS}.NAME] in {config_file()}"
         raise UsageError("there is no preset yet", hint)
-    column = max(len(each.name) for each in presets)
-    lines = [f"{each.name:<{column}}  {' · '.join(each.words)}".rstrip() for each in presets]
+    column = max(cell_len(each.name) for each in presets)
+    lines = [f"{fitted(each.name, column)}  {' · '.join(each.words)}" for each in presets]
     current = chat.dialogue.recorder.transcript.preset
     chat.surface.say("\n".join([*lines, f"in use: {current or NO_PRESET}"]))
 

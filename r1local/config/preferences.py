@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from r1local.config import options
 from r1local.config.endpoints import ENDPOINTS, KEYS, Endpoint, read_endpoint
@@ -129,8 +129,7 @@ def _setting(name: str, raw: object, place: str, *, path: Path | None = None) ->
     return Setting(path.parent / value if path and isinstance(value, Path) else value, place)
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(NamedTuple):
     """What a table `[presets.NAME]` says: settings, and the text of the question if it has one."""
 
     name: str

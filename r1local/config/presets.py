@@ -1,14 +1,15 @@
 """Presets and aliases: the tables `[presets.NAME]` and `[aliases]` of `config.toml`.
 
 A preset is a system prompt, a model, settings and the text of a question, under one name; what it
-sets is read in `config.preferences`. An alias is another name for a model.
+sets is read in `config.preferences`. An alias is another name for a model. (Named tuples, for the
+reason that `config.kinds` gives.)
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from r1local.errors import InvalidSetting, UsageError, nearest
 
@@ -25,8 +26,7 @@ _NAME = re.compile(r"\w[\w.-]*")
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<field>[^\W\d]\w*)\}|[{}]|[^{}]+")
 
 
-@dataclass(frozen=True, slots=True)
-class PromptTemplate:
+class PromptTemplate(NamedTuple):
     """The text of a question with fields in it.
 
     Args:
@@ -72,8 +72,7 @@ class PromptTemplate:
         return "".join(chain.from_iterable(parts))
 
 
-@dataclass(frozen=True, slots=True)
-class PresetQuestion:
+class PresetQuestion(NamedTuple):
     """A preset's prompt, and the values given for its fields.
 
     Args:
