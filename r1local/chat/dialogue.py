@@ -5,6 +5,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from r1local.chat.session_settings import given_in
 from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
@@ -161,7 +162,8 @@ class Dialogue:
         """
         self._require_model()
         settings = replace(self._settings, only_thinking=False)
-        return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
+        chosen = settings_in_force(given_in({}, self.recorder), self.selected.preferred)
+        return vote_settings(votes, settings, chosen)
 
     def vote(
         self, question: Question, control: Control, settings: VoteSettings | None = None

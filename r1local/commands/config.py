@@ -8,12 +8,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local.commands.presets import is_named, set_entry, tell_unless_known, unset_entry
+from r1local.commands.presets import (
+    check_aliases,
+    is_named,
+    set_entry,
+    tell_unless_known,
+    unset_entry,
+)
 from r1local.config.editing import ensure_config_file, set_preference, unset_preference
 from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
-from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
+from r1local.config.preferences import OfModel, Settings, settings_in_force
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
@@ -118,7 +124,7 @@ def edit_config() -> int:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         told = f"the editor {editor!r} can't be started: {why}"
         raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
-    read_config()
+    check_aliases()
     return EXIT_OK if code == 0 else EXIT_ERROR
 
 

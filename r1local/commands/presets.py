@@ -29,9 +29,8 @@ def list_presets(output_format: ModelFormat) -> int:
     Raises:
         InvalidSetting: `config.toml` has something that isn't allowed, or an alias hides a model.
     """
-    config, models = read_config(), load_catalog(user_models())
-    for alias in config.aliases:
-        unaliased(alias, models)
+    config = read_config()
+    check_aliases()
     presets = list(config.presets.values())
     if output_format == "json":
         found = {"presets": [_described(each) for each in presets], "aliases": config.aliases}
@@ -44,6 +43,17 @@ def list_presets(output_format: ModelFormat) -> int:
     _print("PRESET", {each.name: " · ".join(each.words) for each in presets}, "SETS")
     _print("ALIAS", config.aliases, "MODEL")
     return EXIT_OK
+
+
+def check_aliases() -> None:
+    """Refuse aliases that have the name of a model.
+
+    Raises:
+        InvalidSetting: there is one.
+    """
+    models = load_catalog(user_models())
+    for alias in read_config().aliases:
+        unaliased(alias, models)
 
 
 def _print(head: str, rows: Mapping[str, str], second: str) -> None:

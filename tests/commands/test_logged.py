@@ -137,6 +137,14 @@ def test_what_is_written_survives_kill_9(scripted: Scripted) -> None:
     assert turn.reply.thinking and steps(600).startswith(turn.reply.thinking)
 
 
+def test_what_cannot_be_kept_is_answered_and_told(run: Run) -> None:
+    sessions_folder().parent.mkdir(parents=True)
+    sessions_folder().touch()
+    result = run(ONE, "--log", "--temperature", "0")
+    assert result.returncode == 1 and "4" in result.stdout
+    assert "can't be saved" in result.stderr and "is lost" in result.stderr
+
+
 # --- What is told ---------------------------------------------------------------------------
 
 

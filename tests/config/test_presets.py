@@ -1,5 +1,7 @@
 """Presets and aliases as `config.toml` has them: what is read, what counts, what is refused."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from r1local.config.paths import config_file
 from r1local.config.preferences import OfModel, preset_named, read_config, settings_in_force
 from r1local.config.presets import PresetQuestion, PromptTemplate
 from r1local.errors import InvalidSetting, UsageError
+from testing.command import ROOT
 
 
 def write_config(text: str) -> None:
@@ -143,6 +146,14 @@ def test_what_is_wrong_is_told_with_file_and_key(text: str, words: str, hint: st
     assert words in caught.value.message and str(config_file()) in caught.value.message
     assert hint in caught.value.hint
     assert preset_names() == alias_names() == ()
+
+
+def test_the_examples_in_the_documents_are_read() -> None:
+    page = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+    write_config("\n".join(re.findall(r"```toml\n(.*?)```", page, re.S)[1:]))
+    assert list(read_config().aliases) == ["fast", "work"]
+    asked = preset_question({"preset": "review", "field": {"language": "C"}})
+    assert asked and '{"line": number' in (asked.ask("x") or "")
 
 
 def test_names_for_menus() -> None:
