@@ -243,9 +243,7 @@ class Dialogue:
         self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns.
-
-        A new one keeps the system prompt, the schema and the preset.
+        """Go on in another session; a new one keeps the system prompt, the schema and the preset.
 
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
