@@ -105,7 +105,7 @@ def _reply(options: RunOptions, prepared: Prepared) -> int:
     if reply.reason == "cancelled":
         return interruption.exit_code
     code, why_none = _outcome(reply, options)
-    if why_none and not options.answer_only and not (options.code and reply.answer.strip()):
+    if why_none and not options.answer_only:
         tell(f"no answer: {why_none}")
     return code
 
@@ -197,8 +197,11 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
     thought_only = options.thinking == "only"
     if thought_only:
         got = bool(reply.thinking) and not reply.thinking_open
-    elif options.code:
-        got = options.code.find(reply) is not None
+    elif options.code and reply.answer.strip():
+        if options.code.find(reply) is None:
+            said = options.output_format == "text"
+            return EXIT_NO_ANSWER, None if said else options.code.why_none(reply)
+        got = True
     elif options.answer_only:
         got = final_answer(reply.answer) is not None
     else:

@@ -134,6 +134,12 @@ class PresetQuestion(NamedTuple):
         return text if self.takes_input or not question else f"{text}\n\n{question}"
 
 
+def can_be_name(text: str) -> bool:
+    """Return whether a text may be the name of a preset or an alias."""
+    usable = _NAME.fullmatch(text) is not None
+    return usable and text.lower() != NO_PRESET and not text.lower().endswith(".gguf")
+
+
 def checked_names(names: Iterable[str], table: str, place: str) -> None:
     """Refuse names of presets or aliases that can't be typed, or that mean the same.
 
@@ -142,7 +148,7 @@ def checked_names(names: Iterable[str], table: str, place: str) -> None:
     """
     given = list(names)
     for name in given:
-        if not _NAME.fullmatch(name) or name.lower() == NO_PRESET or name.lower().endswith(".gguf"):
+        if not can_be_name(name):
             hint = "write one like review: letters, digits, hyphens"
             raise InvalidSetting(f"{place}: {name!r} can't be a name in [{table}]", hint)
     twice = [name for name, count in Counter(map(str.lower, given)).items() if count > 1]

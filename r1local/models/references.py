@@ -20,7 +20,7 @@ from r1local.config.endpoints import Endpoint, endpoint_for_once
 from r1local.config.named import alias_names
 from r1local.config.paths import config_file
 from r1local.config.preferences import read_config
-from r1local.config.presets import ALIASES
+from r1local.config.presets import ALIASES, can_be_name
 from r1local.errors import InvalidSetting, UnknownModel
 from r1local.gguf.parts import is_gguf
 from r1local.gguf.quantization import quantization_named
@@ -113,9 +113,18 @@ def unaliased(reference: str, catalog: Catalog) -> str:
         InvalidSetting: the catalog has a model of the alias's name, or `config.toml` can't be used.
     """
     text = reference.strip()
-    if (meant := read_config().aliases.get(text.lower())) is None:
+    if not can_be_name(text):
         return text
-    if _in_catalog(text, catalog):
+    named = _in_catalog(text, catalog)
+    try:
+        meant = read_config().aliases.get(text.lower())
+    except InvalidSetting:
+        if named:  # which needs no configuration
+            return text
+        raise
+    if meant is None:
+        return text
+    if named:
         told = f"{config_file()} [{ALIASES}]: {text} is the name of a model already"
         raise InvalidSetting(told, "give the alias another name")
     return meant

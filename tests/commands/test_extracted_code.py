@@ -50,6 +50,7 @@ def test_json_has_it_besides_the_answer(run: Run, scripted: Scripted) -> None:
     assert json.loads(lines[-1])["code"] == "print('hi')\n"
     result = run("hi", "-m", model, "--xl", "c", "--format", "json")
     assert result.returncode == 3 and json.loads(result.stdout)["code"] is None
+    assert result.stderr.startswith("no answer: the answer has no code block in c, but in")
     assert "code" not in json.loads(run("hi", "-m", model, "--format", "json").stdout)
 
 
