@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+
+if TYPE_CHECKING:
+    from r1local.ui.replies.code import CodeWanted
 
 #: A parsed command: runs it and returns the exit code.
 Command: TypeAlias = Callable[[], int]
@@ -56,7 +59,6 @@ def run_command(
         from r1local.config.endpoints import wanted_model
         from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
-        from r1local.ui.replies.code import CodeWanted
 
         chosen = settings_in_force(given)
         thinking = value_in(chosen, "thinking")
@@ -81,7 +83,7 @@ def run_command(
             log=value_in(chosen, "log"),
             session=given.get("session"),
             goes_on=given.get("continue", False),
-            code=CodeWanted(given.get("xl")) if extracts else None,
+            code=_code(given) if extracts else None,
         )
         if "votes" not in given:
             return run(asked)
@@ -90,6 +92,12 @@ def run_command(
         return vote(asked, given["votes"])
 
     return answer
+
+
+def _code(given: Mapping[str, Any]) -> "CodeWanted":
+    from r1local.ui.replies.code import CodeWanted
+
+    return CodeWanted(given.get("xl"))
 
 
 def chat_command(

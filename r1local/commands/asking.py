@@ -18,12 +18,12 @@ from r1local.opening import show_log
 from r1local.prompts import documents
 from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.ui.progress import busy
-from r1local.ui.replies.code import CodeWanted
 
 if TYPE_CHECKING:  # most questions need none of these
     from r1local.commands.logged import Exchange
     from r1local.replies.structured_output import Structure
     from r1local.sessions.recorder import Recorder
+    from r1local.ui.replies.code import CodeWanted
 
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
@@ -61,7 +61,7 @@ class RunOptions:
     log: bool = False
     session: str | None = None
     goes_on: bool = False
-    code: CodeWanted | None = None
+    code: "CodeWanted | None" = None
 
 
 class Asked(NamedTuple):

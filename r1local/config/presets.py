@@ -21,9 +21,11 @@ PROMPT = "prompt"
 INPUT = "input"
 #: The word that chooses no preset.
 NO_PRESET = "none"
-#: Nothing that a shell, a reference to a model (`lab:`, `hf:`) or a path would read otherwise.
-_NAME = re.compile(r"\w[\w.-]*")
-_PIECE = re.compile(r"\{\{|\}\}|\{(?P<field>[^\W\d]\w*)\}|[{}]|[^{}]+")
+#: Signs that a name may have besides letters and digits: none that a shell, a reference to a model
+#: (`lab:`, `hf:`) or a path would read otherwise.
+_SIGNS = "_.-"
+#: Compiled when it is needed: most commands have no preset.
+_PIECE = r"\{\{|\}\}|\{(?P<field>[^\W\d]\w*)\}|[{}]|[^{}]+"
 
 
 class PromptTemplate(NamedTuple):
@@ -48,7 +50,7 @@ class PromptTemplate(NamedTuple):
             InvalidSetting: a brace is neither.
         """
         pieces, literal = list[tuple[str, str | None]](), ""
-        for found in _PIECE.finditer(text):
+        for found in re.finditer(_PIECE, text):
             if field := found["field"]:
                 pieces.append((literal, field))
                 literal = ""
@@ -136,7 +138,7 @@ class PresetQuestion(NamedTuple):
 
 def can_be_name(text: str) -> bool:
     """Return whether a text may be the name of a preset or an alias."""
-    usable = _NAME.fullmatch(text) is not None
+    usable = all(each.isalnum() or each in _SIGNS for each in text) and text[:1] not in (*".-", "")
     return usable and text.lower() != NO_PRESET and not text.lower().endswith(".gguf")
 
 

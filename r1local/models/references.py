@@ -17,7 +17,6 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from r1local.config.endpoints import Endpoint, endpoint_for_once
-from r1local.config.named import alias_names
 from r1local.config.paths import config_file
 from r1local.config.preferences import read_config
 from r1local.config.presets import ALIASES, can_be_name
@@ -287,7 +286,8 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
         return wrong[0]
     if alias and catalog.find(alias):
         return f"{quantization!r} is not a quantization; Q4_K_M, for example, is one"
-    near = difflib.get_close_matches(text.lower(), alias_names(), n=1, cutoff=0.55)
+    aliases = read_config().aliases
+    near = difflib.get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
     near += catalog.near(alias or text)
     if near:
         return f"did you mean {' or '.join(near)}?"
