@@ -1,9 +1,13 @@
 """`python -m r1local`, and the `r1local` command."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from r1local.cli.error_handler import run_and_leave
 from r1local.ui import streams
+
+if TYPE_CHECKING:
+    from r1local.config.theme import Theme
 
 
 def main() -> None:
@@ -21,8 +25,23 @@ def _run_command() -> int:
         from r1local.cli.parser import parse_arguments
 
         command = parse_arguments()
+    from r1local.ui.appearance import theme_from  # `--help` has left by now
+
+    theme_from(_theme)
     warn_of_unknown_variables()
     return command()
+
+
+def _theme() -> "Theme":
+    """Return the user's theme; without a config.toml, no time is spent on importing its reader."""
+    from r1local.config.paths import config_file
+    from r1local.config.theme import built_in_theme
+
+    if not config_file().exists():
+        return built_in_theme()
+    from r1local.config.preferences import read_config
+
+    return read_config().theme
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from r1local.config.keys import ACTIONS
 from r1local.config.option import Group, Option
 from r1local.config.options import in_catalog, in_group
+from r1local.config.theme import BASES, ROLES
 from r1local.models.catalog import CatalogModel, load_catalog
 
 ROOT = Path(__file__).parents[1]
@@ -131,6 +133,58 @@ An alias stands for a whole name of a model wherever one is taken: `-m fast`, `r
 catalog knows; if it does, that is an error as soon as the name is used. Tables `[models."NAME"]`
 have the model's own name.
 """
+THEME_HEAD = """## Colours
+
+The table `[theme]` has a `base` and colours of your own on top of it. They hold for the chat and
+for everything else on a terminal. `r1local config` lists all of them and all
+keys below; `r1local config set theme.base dark` or `set keys.help f10` writes one.
+
+```toml
+[theme]
+base = "dark"
+thinking = "italic #a0a0ff"
+error = "bold bright-red"
+```
+
+| base | what it is |
+|---|---|
+| `auto` | the default: the terminal's own colours, which suit its background |
+| `dark` | for dark backgrounds, whatever the terminal's own colours are |
+| `light` | for light ones |
+| `high-contrast` | no colours, nothing dim: bold, italics, underlines, reverse tell things apart |
+| `none` | no colours, and nothing dim |
+
+The colours of `dark` and `light` have a contrast of at least 4.5 against usual backgrounds, as
+WCAG 2.2 asks for; a test computes it. No colour has much more against both black and white, which
+is why `high-contrast` has none.
+
+A value is a colour, attributes, or both: `black`, `red`, `green`, `yellow`, `blue`, `magenta`,
+`cyan`, `white`, each also with `bright-`, `#5fd7ff`, or `default`; `bold`, `dim`, `italic`,
+`underline`, `reverse`. A terminal with fewer colours shows the nearest it has. With `NO_COLOR` or
+`TERM=dumb` there are no colours, whatever is set here.
+"""
+KEYS_HEAD = """## Keys
+
+The table `[keys]` gives the chat's actions other keys: one, a list of them, or `"none"`. The
+chat's help and status line tell the keys that are bound.
+
+```toml
+[keys]
+answer_now = "ctrl-t"
+leave = ["ctrl-d", "f10"]
+editor = "alt-e"
+move_pane = "none"
+```
+
+A key is a character or one of `enter`, `tab`, `backspace`, `delete`, `insert`, `home`, `end`,
+`pageup`, `pagedown`, `up`, `down`, `left`, `right`, `space`, `f1` to `f24`, after `ctrl-`, `alt-`
+or `shift-`. Several with spaces between are pressed one after the other: `ctrl-x ctrl-e`.
+prompt_toolkit's names (`c-t`) are understood too.
+
+Refused are keys that a terminal can't send, such as `ctrl-i`, which is `tab` to it, keys that are
+needed for typing, and a key for two actions, also where one begins with the other. `Ctrl-C` always
+stops the reply. A key of yours counts before the editing keys of Emacs and vi.
+"""
 CONFIG_GROUPS: Mapping[Group, str] = {
     "program": "The program",
     "reply": "Replies",
@@ -206,7 +260,27 @@ def config_page() -> str:
     for group, title in CONFIG_GROUPS.items():
         options = [option for option in in_group(group) if option.preference]
         pages += [f"## {title}\n", _table(heads, map(_preference, options))]
-    return "\n".join([*pages, CONFIG_FOOT])
+    pages += [CONFIG_FOOT, THEME_HEAD, _theme_table(), KEYS_HEAD, _keys_table()]
+    return "\n".join(pages)
+
+
+def _theme_table() -> str:
+    """Return what has a colour of its own, and how it looks in the themes that have colours."""
+    bases = ("auto", "dark", "light")
+    rows = (
+        (f"`{role}`", told, *(f"`{BASES[base][role]}`" for base in bases))
+        for role, told in ROLES.items()
+    )
+    return _table(("key", "what it is for", *bases), rows)
+
+
+def _keys_table() -> str:
+    """Return what keys can do, and the keys that do it if none are set."""
+    rows = (
+        (f"`{name}`", f"`{each.key}`", each.told, "full screen" if each.full_screen else "every")
+        for name, each in ACTIONS.items()
+    )
+    return _table(("key", "built in", "what it does", "chat"), rows)
 
 
 def _preference(option: Option) -> tuple[str, ...]:

@@ -10,10 +10,14 @@ from typing import Any, Protocol, TypeAlias
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
+from r1local.chat.waiting import waiting_in
+from r1local.config.keys import KeyMap
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
+    ChatTemplateError,
+    GrammarError,
     LoadingCancelled,
     LoadingStopped,
     PromptTooLong,
@@ -31,6 +35,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
+from r1local.ui.wording import documents_told
 
 #: Lets the model reply; the control ends or steers the reply from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
@@ -50,6 +55,11 @@ _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
 
 class Surface(Protocol):
     """A form of chat: how it shows things and how it carries them out."""
+
+    #: The keys that are bound.
+    keys: KeyMap
+    #: Whether it has panes, and the keys that are about them.
+    full_screen: bool
 
     def say(self, text: str) -> None:
         """Show a message of r1local's own; untrusted text in it is made harmless."""
@@ -117,10 +127,10 @@ class Chat:
         open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
+        fetches_private: attached addresses may be ones of this machine and its networks.
         given: the values on the command line, by the names of options.
         preset: the preset into whose prompt questions are put.
         first: what is asked first.
-        attached: documents for the next question.
     """
 
     def __init__(
@@ -132,17 +142,17 @@ class Chat:
         open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
+        fetches_private: bool = False,
         *,
         given: Mapping[str, Any] | None = None,
         preset: PresetQuestion | None = None,
         first: str = "",
-        attached: Sequence[Document] = (),
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
         self.commands = commands
         self.models = models
-        self.attached = list(attached)
+        self.fetches_private = fetches_private
         self.given = given or {}
         self.preset = preset
         self.first = first
@@ -155,6 +165,11 @@ class Chat:
         self._unasked = ""
         self._warned = False
 
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """What goes with the next question."""
+        return waiting_in(self.dialogue.recorder)
+
     def at_once(self, text: str) -> bool:
         """Return whether a text is a command that needn't wait for the current reply."""
         command = split_command(text)
@@ -166,9 +181,8 @@ class Chat:
         """Act on what the command line says, once the conversation is on the screen."""
         if self.preset and self.preset.takes_input:
             self.surface.say(f"questions are put into the prompt of preset {self.preset.preset}")
-        if self.attached and not self.first:
-            names = ", ".join(document.name for document in self.attached)
-            self.surface.say(f"goes with the next question: {names}")
+        if not self.first:
+            self.tell_waiting()
         if self.first:
             self.handle(self.first)
 
@@ -206,7 +220,6 @@ class Chat:
         if shortage := self.dialogue.shortage(prepared):
             self._offer_room(shortage, text if votes is None else f"/vote {votes} {text}")
             return
-        self.attached.clear()
         labelled = labelled_question(text, question.documents or ())
         if votes is None:
             self.surface.reply(labelled, partial(self.dialogue.ask, prepared))
@@ -272,6 +285,21 @@ class Chat:
 
         self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
 
+    def shortage_of_documents(self) -> Shortage | None:
+        """Return what even a short question about the documents that wait would lack."""
+        if not self.documents or self.dialogue.engine.closed:
+            return None
+        try:
+            return self.dialogue.shortage(self.dialogue.prepare(self._question("?", None)))
+        except (ChatTemplateError, GrammarError):  # said when a question is asked
+            return None
+
+    def tell_waiting(self) -> None:
+        """Name the documents that wait, if any do: after a session is opened."""
+        if names := [each.name for each in self.documents]:
+            nothing_counted = documents_told(names, [None] * len(names), exact=False)
+            self.surface.say(f"goes with the next question: {nothing_counted}; /files lists them")
+
     def begin_session(self, name: str | None, then: Callable[[], None]) -> None:
         """Go on in a new session, or in the one with that name."""
 
@@ -286,6 +314,7 @@ class Chat:
 
         def show() -> None:
             self.surface.show_turns()
+            self.tell_waiting()
             then()
 
         self.surface.work("opening the session", work, show)
@@ -328,9 +357,10 @@ class Chat:
         command.action(self, argument)
 
     def _question(self, text: str, votes: int | None) -> Question:
-        message = question_with_documents(self.filled(text), self.attached)
+        documents = self.documents
+        message = question_with_documents(self.filled(text), documents)
         check_prompt_text(message)
-        names = tuple(document.name for document in self.attached)
+        names = tuple(document.name for document in documents)
         whole = message == text
         return Question(message, None if whole else text, None if whole else names, votes)
 
@@ -353,17 +383,14 @@ class Chat:
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""
-        told = (
-            f"the next prompt needs {shortage.needed:,} tokens with room for a reply, and the"
-            f" context has {shortage.context_window:,}"
-        )
+        told = shortage.told
         options = [*self._ways_without(shortage.oldest, typed)]
         if larger := shortage.larger:
             widen = partial(self.widen, larger, typed)
             options.append(Option(f"load the model with a context of {larger:,} tokens", widen))
         if not options:
             self.surface.type(typed)
-            hint = "; /file none lets the files go" if self.attached else ""
+            hint = "; /file none lets the files go" if self.documents else ""
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
         self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))

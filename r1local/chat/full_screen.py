@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.key_help import first_line
 from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import R1LocalError
@@ -19,17 +20,17 @@ from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
 
-_WELCOME = "Ask anything. Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
-
 
 class FullScreen:
-    """A surface with panes.
+    """A surface with panes; `keys` are those that its screen has.
 
     Args:
         editing: how questions are typed.
         layout: of the panes, as the user left it.
         keep_layout: called when the layout changes.
     """
+
+    full_screen = True
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class FullScreen:
         self._screen = ChatScreen(self, buffer, editing, self._status, layout, keep_layout)
         self._talk = self._screen.talk
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: deque[str] = deque()
         self._busy = ""
@@ -79,14 +81,14 @@ class FullScreen:
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
-        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
+        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:error", "! "))
 
     def show_turns(self) -> None:
         """Show all turns again."""
         turns = self._chat.dialogue.turns
         self._talk.show_turns(turns, self._chat.dialogue.dropped)
         if not turns:
-            self.say(_WELCOME)
+            self.say(first_line(self.keys, full_screen=True))
 
     def show_undone(self) -> None:
         """Remove the last turn from the screen; notices stay."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.key_help import first_line
 from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
@@ -13,29 +14,30 @@ from r1local.replies.interruption import Interruption, interruptible
 from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
-from r1local.ui.console import can_repaint, console_for, dim, print_error, print_notice
+from r1local.ui.console import can_repaint, console_for, print_error, print_notice
 from r1local.ui.progress import busy
 from r1local.ui.replies.text import text_renderer
-from r1local.ui.safe_text import visible
-from r1local.ui.transcripts import print_turns
+from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
 from r1local.ui.wording import known, thought_for
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
-_WELCOME = "Ask anything. /help shows the rest, Ctrl-D leaves."
 
 
 class Inline:
-    """A surface that only adds lines.
+    """A surface that only adds lines; `keys` are those that its prompt has.
 
     Args:
         editing: how questions are typed.
     """
 
+    full_screen = False
+
     def __init__(self, editing: Editing) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._typed_next = ""
         self._left = False
         self._leaving = LeavingKey()
@@ -75,7 +77,7 @@ class Inline:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
-            self.say(_WELCOME)
+            self.say(first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
             self.say(f"{len(turns) - 1} turns came before:")
@@ -92,7 +94,7 @@ class Inline:
     def open_thought(self, name: str, reply: Reply, words: str = "") -> None:  # noqa: ARG002
         """Print a thought."""
         self.say(f"thought {name}:")
-        self._err.file.write(dim(self._err, visible(reply.thinking)) + "\n")
+        print_thought(self._err, reply.thinking)
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
 
     def type(self, text: str) -> None:
@@ -182,7 +184,7 @@ class Inline:
         if self._session is None:
             return self._read_line()
         try:
-            text = self._session.prompt("❯ ", default=typed)
+            text = self._session.prompt([("class:question", "❯ ")], default=typed)
         except KeyboardInterrupt:
             return "" if self._session.default_buffer.text else self._ctrl_c()
         except EOFError:

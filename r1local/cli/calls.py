@@ -28,7 +28,7 @@ def run_command(
     given: Mapping[str, Any],
     prompt: str | None = None,
     *,
-    files: Sequence[Path] = (),
+    files: Sequence[str] = (),
     json_schema: str | None = None,
     grammar: Path | None = None,
 ) -> Command:
@@ -59,8 +59,10 @@ def run_command(
         from r1local.config.endpoints import wanted_model
         from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         thinking = value_in(chosen, "thinking")
         conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
         if thinking == "only" and conflicts:
@@ -84,6 +86,7 @@ def run_command(
             session=given.get("session"),
             goes_on=given.get("continue", False),
             code=_code(given) if extracts else None,
+            fetches_private=value_in(chosen, "fetch-private"),
         )
         if "votes" not in given:
             return run(asked)
@@ -105,7 +108,7 @@ def chat_command(
     *words: str,
     resume: bool = False,
     session: str | None = None,
-    files: Sequence[Path] = (),
+    files: Sequence[str] = (),
 ) -> Command:
     """Return a call of `chat`.
 
@@ -126,7 +129,7 @@ def chat_command(
         raise UsageError(f"{name!r} names a session: give it with --resume alone", _CHAT_HINT)
     if given.get("no-save") and (resume or session):
         raise UsageError("--no-save can't be combined with --resume or --session", _CHAT_HINT)
-    if Path("-") in files:
+    if "-" in files:
         raise UsageError("a chat reads questions from stdin, not files", "leave -f - out")
 
     def talk() -> int:
@@ -134,8 +137,10 @@ def chat_command(
         from r1local.config.endpoints import wanted_model
         from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         # Someone who names a session wants it saved, whatever the preference says.
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(

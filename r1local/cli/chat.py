@@ -1,7 +1,6 @@
 """The command that opens a chat, which `r1local` without a command does too."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,9 +29,11 @@ def chat(
         typer.Option(help="Continue the session of this name, or start it.", show_default=False),
     ] = None,
     file: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            "-f", "--file", help="Attach a text file to the first question; may be repeated."
+            "-f",
+            "--file",
+            help="Attach a file, folder or address to the first question.",
         ),
     ] = None,
     *,

@@ -1,13 +1,14 @@
 """The commands that manage saved conversations."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from r1local.cli.app import app
 from r1local.cli.calls import Command
-from r1local.cli.options import one_of
+from r1local.cli.options import one_of, takes_options
 from r1local.config.options import ModelFormat
 
 _sessions = typer.Typer(rich_markup_mode=None)
@@ -39,21 +40,26 @@ def list_sessions(output_format: _Format = "text") -> Command:
 
 
 @_sessions.command()
+@takes_options("sessions show")
 def show(
     name: _Name,
     thoughts: Annotated[bool, typer.Option("--thoughts", help="Show the thoughts too.")] = False,
+    *,
+    given: Mapping[str, Any],
 ) -> Command:
     """Show a conversation; as Markdown if the output is piped."""
 
     def reading() -> int:
         from r1local.commands.sessions import show_session
 
+        _limit_text(given)
         return show_session(name, thoughts=thoughts)
 
     return reading
 
 
 @_sessions.command()
+@takes_options("sessions export")
 def export(
     name: _Name,
     output_format: Annotated[
@@ -68,12 +74,15 @@ def export(
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    *,
+    given: Mapping[str, Any],
 ) -> Command:
     """Export a conversation as a document."""
 
     def exporting() -> int:
         from r1local.commands.sessions import ExportOptions, export_session
 
+        _limit_text(given)
         return export_session(ExportOptions(name, output_format, not no_thoughts, output, force))
 
     return exporting
@@ -107,3 +116,10 @@ def rm(
         return remove_session(name, yes=yes)
 
     return removal
+
+
+def _limit_text(given: Mapping[str, Any]) -> None:
+    from r1local.config.preferences import value_of
+    from r1local.ui.appearance import limit_text
+
+    limit_text(value_of("max-width", given))

@@ -38,7 +38,9 @@ class RunOptions:
         given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
+        files: what is attached: paths, patterns, addresses, or `-` for stdin.
         reads_stdin: what stdin holds counts.
+        fetches_private: addresses may be ones of this machine and its networks.
         preset: the preset whose prompt the question is put into.
         log: keep the question and its reply as a session.
         session: the session's name; None is a new one, or the last one if it `goes_on`.
@@ -47,7 +49,7 @@ class RunOptions:
     """
 
     prompt: str | None
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     model: str | None
     thinking: ThinkingMode
     output_format: OutputFormat
@@ -57,6 +59,7 @@ class RunOptions:
     json_schema: str | None = None
     grammar: Path | None = None
     reads_stdin: bool = True
+    fetches_private: bool = False
     preset: PresetQuestion | None = None
     log: bool = False
     session: str | None = None
@@ -65,11 +68,11 @@ class RunOptions:
 
 
 class Asked(NamedTuple):
-    """A question: the whole text, as it was typed if that differs, and its documents' names."""
+    """A question: the whole text, as it was typed if that differs, and its documents."""
 
     text: str
     typed: str | None = None
-    documents: tuple[str, ...] = ()
+    documents: tuple[documents.Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Prepared:
 
     Args:
         chosen: what is set of all options.
+        documents: what is attached to the question.
         at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
         exchange: the same as a session keeps it, if one does.
@@ -89,6 +93,7 @@ class Prepared:
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting
+    documents: tuple[documents.Document, ...] = ()
     at_once: int = 1
     exchange: "Exchange | None" = None
     opening: Callable[[], AbstractContextManager[object]] = nullcontext
@@ -142,7 +147,8 @@ def _prepared_in(
     system = session_settings.system_of(options.given, model, recorder)
     settings = session_settings.settings_of(options.given, model, recorder)
     prepared = _made_ready(options, asked, model, chosen, settings, system or "")
-    question = Question(asked.text, asked.typed, asked.documents if asked.typed else None, votes)
+    names = tuple(document.name for document in asked.documents)
+    question = Question(asked.text, asked.typed, names if asked.typed else None, votes)
     exchange = Exchange(question, model, prepared.settings, system, recorder)
     return replace(prepared, exchange=exchange, opening=opening)
 
@@ -173,7 +179,7 @@ def _made_ready(
     waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
     show_log(_log_printer() if options.verbose else None)
     conversation = _conversation(system, asked.text)
-    return Prepared(conversation, model, settings, chosen, waiting)
+    return Prepared(conversation, model, settings, chosen, waiting, asked.documents)
 
 
 def _structure(options: RunOptions) -> "Structure | None":

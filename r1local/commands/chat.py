@@ -8,9 +8,9 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from r1local.attachments.sources import attach
 from r1local.chat.chat import Chat
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.full_screen import FullScreen
@@ -25,12 +25,13 @@ from r1local.chat.session_settings import (
     way_to_go_on,
 )
 from r1local.chat.slash_commands import SLASH_COMMANDS
+from r1local.chat.waiting import attach_to
 from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.named import preset_names
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
-from r1local.config.preferences import read_config, settings_in_force
+from r1local.config.preferences import read_config, settings_in_force, value_in
 from r1local.config.presets import NO_PRESET, PresetQuestion
 from r1local.errors import (
     EXIT_OK,
@@ -41,7 +42,6 @@ from r1local.errors import (
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
-from r1local.prompts.documents import read_document
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.interruption import interruptible
@@ -88,7 +88,7 @@ class ChatOptions:
     verbose: bool
     given: Mapping[str, Any]
     question: str | None = None
-    files: tuple[Path, ...] = ()
+    files: tuple[str, ...] = ()
     preset: PresetQuestion | None = None
 
 
@@ -121,7 +121,8 @@ def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
 
 
 def _chat(options: ChatOptions) -> int:
-    attached = [read_document(path) for path in options.files]
+    private = value_in(settings_in_force(options.given), "fetch-private")
+    read = attach(options.files, private=private)
     recorder = _recorder(options)
     keep_preset(options.given, recorder)
     err = console_for(sys.stderr)
@@ -136,6 +137,9 @@ def _chat(options: ChatOptions) -> int:
         settings = settings_of(options.given, selected, recorder)
         engine = _open_first(selected, recorder, options)
     dialogue = Dialogue(selected, engine, settings, recorder)
+    attach_to(recorder, read.documents)
+    for notice in read.notices:
+        print_notice(err, notice)
     if (system := system_of(options.given, selected, recorder)) is not None:
         dialogue.use_system(system or None)
     with closing(dialogue):
@@ -148,13 +152,13 @@ def _chat(options: ChatOptions) -> int:
             lambda chosen, control: _open(options, dialogue.recorder, chosen, control),
             partial(_session, options),
             partial(settings_of, options.given),
+            value_in(settings_in_force(options.given), "fetch-private"),
             given=options.given,
             preset=options.preset,
             first=_first(options),
-            attached=attached,
         )
         surface.run(talk)
-    if isinstance(dialogue.recorder, Session) and dialogue.turns:
+    if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
         name = shlex.quote(dialogue.recorder.name)
         print_notice(err, f"saved; r1local chat --resume {name} goes on")
     return EXIT_OK
@@ -222,7 +226,7 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
-    editing = Editing(completer, history, pastes, options.vi)
+    editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
         return Inline(editing)
     place = state_folder() / "panes.json"

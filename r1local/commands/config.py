@@ -8,13 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from r1local.commands.presets import (
-    check_aliases,
-    is_named,
-    set_entry,
-    tell_unless_known,
-    unset_entry,
-)
+from r1local.commands import presets
+from r1local.commands.config_tables import Entry, is_entry, set_entry, table_entries, unset_entry
 from r1local.config.editing import ensure_config_file, set_preference, unset_preference
 from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
@@ -54,14 +49,21 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
     """
     chosen = settings_in_force(model=_of_model(model) if model else None)
     possible = [each for each in preferences() if each.per_model or model is None]
+    entries = [*table_entries()] if model is None else []
     if output_format == "json":
-        print(json.dumps([_described(each, chosen) for each in possible], indent=2))
+        described = [_described(each, chosen) for each in possible]
+        described += [_described_entry(entry) for entry in entries]
+        print(json.dumps(described, indent=2))
         return EXIT_OK
     rows = [_row(each, chosen) for each in possible]
     columns = (
-        Column("SETTING", [row.option.key for row in rows], 3),
-        Column("VALUE", [row.words for row in rows], 2),
-        Column("FROM", [row.place for row in rows], 1),
+        Column("SETTING", [*(row.option.key for row in rows), *(each.key for each in entries)], 3),
+        Column("VALUE", [*(row.words for row in rows), *(each.words for each in entries)], 2),
+        Column(
+            "FROM",
+            [*(row.place for row in rows), *(each.place or _BUILT_IN for each in entries)],
+            1,
+        ),
     )
     print_table(console_for(sys.stdout), columns)
     return EXIT_OK
@@ -74,9 +76,13 @@ def set_config(key: str, text: str, model: str | None) -> int:
         UsageError: there is no such key, it can't be set for one model, or the value is invalid.
         UnknownModel: there is no such model.
     """
-    if is_named(key):
+    if presets.is_named(key):
         _refuse_model(key, model)
-        return set_entry(key, text)
+        return presets.set_entry(key, text)
+    if is_entry(key):
+        _refuse_model(key, model)
+        set_entry(key, text)
+        return EXIT_OK
     try:
         option = _preference(key, model)
         value = option.parse(text)
@@ -85,7 +91,7 @@ def set_config(key: str, text: str, model: str | None) -> int:
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
     _warn_if_overridden(option)
     if option.name == "model" and value:
-        tell_unless_known(value, load_catalog(user_models()))
+        presets.tell_unless_known(value, load_catalog(user_models()))
     return EXIT_OK
 
 
@@ -96,9 +102,14 @@ def unset_config(key: str, model: str | None) -> int:
         UsageError: there is no such key, or it can't be set for one model.
         UnknownModel: there is no such model.
     """
-    if is_named(key):
+    if presets.is_named(key):
         _refuse_model(key, model)
-        return unset_entry(key)
+        return presets.unset_entry(key)
+    if is_entry(key):
+        _refuse_model(key, model)
+        if not unset_entry(key):
+            print_notice(console_for(sys.stderr), f"{config_file()} doesn't set {key}")
+        return EXIT_OK
     try:
         option = _preference(key, model)
     except InvalidSetting as error:
@@ -124,7 +135,7 @@ def edit_config() -> int:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         told = f"the editor {editor!r} can't be started: {why}"
         raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
-    check_aliases()
+    presets.check_aliases()
     return EXIT_OK if code == 0 else EXIT_ERROR
 
 
@@ -188,3 +199,7 @@ def _described(option: Option, chosen: Settings) -> dict[str, object]:
     setting = chosen.get(option.name)
     value = option.plain(setting.value if setting else option.default)
     return {"key": option.key, "value": value if value != "" else None, "from": row.place}
+
+
+def _described_entry(entry: Entry) -> dict[str, object]:
+    return {"key": entry.key, "value": entry.words, "from": entry.place or _BUILT_IN}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from itertools import chain
-from pathlib import Path
 from threading import Thread, Timer
 from typing import Protocol, TypeVar
 
@@ -18,12 +17,14 @@ from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
     LoadingCancelled,
+    PromptTooLong,
     UsageError,
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.opening import open_engine
 from r1local.prompts import documents
+from r1local.prompts.documents import Document
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
@@ -39,7 +40,9 @@ _NEEDED_TO_REPLY = (
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
 _QUICK_SWITCH_S = 1e-4
 #: The file name that stands for stdin.
-_STDIN = Path("-")
+_STDIN = "-"
+#: What errors call what stdin holds.
+_PIPED = "the text piped in"
 #: Seconds after which it is said that stdin is being waited for.
 _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
@@ -164,10 +167,35 @@ def _events(
         return
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
-        with waiting("reading the prompt"):
+        _tell_tokens(engine, prepared)
+        with waiting("reading the prompt"), _naming_documents(engine, prepared):
             first = next(events)
         yield first
         yield from events
+
+
+def _tell_tokens(engine: Engine, prepared: Prepared) -> None:
+    """Say on a terminal what is attached, before anything is evaluated."""
+    if prepared.documents and sys.stderr.isatty():
+        tell(f"attached: {_with_tokens(engine, prepared)}")
+
+
+@contextmanager
+def _naming_documents(engine: Engine, prepared: Prepared) -> Iterator[None]:
+    """Say which documents it is that make a prompt too long."""
+    try:
+        yield
+    except PromptTooLong as error:
+        if not prepared.documents:
+            raise
+        told = f"leave out some of what is attached: {_with_tokens(engine, prepared)}"
+        raise PromptTooLong(error.message, f"{error.hint}; {told}") from error
+
+
+def _with_tokens(engine: Engine, prepared: Prepared) -> str:
+    from r1local.commands.attaching import with_tokens
+
+    return with_tokens(engine, prepared.documents, prepared.settings)
 
 
 @contextmanager
@@ -218,21 +246,19 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
 
 
 def question_of(options: RunOptions) -> Asked:
-    """Return the prompt, in the preset's if there is one, with the documents it is about."""
-    piped = _piped_text() if options.reads_stdin else ""
+    """Return the prompt, in the preset's if there is one, and the documents that it is about."""
     if _STDIN in options.files and not options.reads_stdin:
         raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
-    from_stdin = documents.Document("stdin", piped)
-    attached = [
-        from_stdin if path == _STDIN else documents.read_document(path) for path in options.files
-    ]
-    question, preset = options.prompt, options.preset
+    piped = _piped() if options.reads_stdin else b""
+    question, preset, files = options.prompt, options.preset, options.files
     begins = preset is not None and preset.begins
-    if question is None and _STDIN not in options.files and not begins:
-        question = piped
-    elif piped and _STDIN not in options.files:
-        attached.insert(0, from_stdin)
-        told = f"stdin is attached as a document of {len(piped):,} characters"
+    if question is None and _STDIN not in files and not begins:
+        question = documents.text_in(piped, _PIPED)
+    elif piped and _STDIN not in files:
+        files = (_STDIN, *files)
+    attached = _attached(files, piped, options)
+    if files != options.files:
+        told = f"stdin is attached as a document of {len(attached[0].text):,} characters"
         tell(f"{told}; --no-stdin leaves it out")
     typed = question
     if preset:
@@ -242,18 +268,29 @@ def question_of(options: RunOptions) -> Asked:
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
     text = documents.question_with_documents(question, attached)
-    names = tuple(document.name for document in attached)
-    return Asked(text, (typed or question) if text != typed else None, names)
+    return Asked(text, (typed or question) if text != typed else None, attached)
 
 
-def _piped_text() -> str:
+def _attached(files: Sequence[str], piped: bytes, options: RunOptions) -> tuple[Document, ...]:
+    """Read what is attached, and say what isn't as was asked."""
+    if not files:
+        return ()
+    from r1local.commands.attaching import attached
+
+    read = attached(files, piped, private=options.fetches_private)
+    for notice in read.notices:
+        tell(notice)
+    return read.documents
+
+
+def _piped() -> bytes:
     """Read stdin, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
-        return ""
+        return b""
     waiting = Timer(_PATIENCE_S, tell, (_WAITS_FOR_STDIN,))
     waiting.daemon = True
     waiting.start()
     try:
-        return documents.read_text(sys.stdin.buffer, "the text piped in")
+        return documents.read_bytes(sys.stdin.buffer, _PIPED)
     finally:
         waiting.cancel()

@@ -23,7 +23,7 @@ from r1local.ui.console import console_for, print_notice
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.safe_text import visible, visible_json
 from r1local.ui.tables import Column, print_table
-from r1local.ui.transcripts import print_hit, print_turns
+from r1local.ui.transcripts import print_hit, print_turns, wrapped
 from r1local.units import disk_size
 
 
@@ -90,7 +90,9 @@ def export_session(options: ExportOptions) -> int:
     if options.output_format == "json":
         document = visible_json(document)
     if options.output is None:
-        sys.stdout.write(visible(document) if sys.stdout.isatty() else document)
+        console = console_for(sys.stdout)
+        shown = wrapped(console, visible(document)) if console.is_terminal else document
+        sys.stdout.write(shown)
         return EXIT_OK
     write_document(options.output, document, force=options.force)
     return EXIT_OK

@@ -106,6 +106,31 @@ def unset_named(keys: Sequence[str]) -> bool:
         return True
 
 
+def change_table(name: str, key: str, value: object | None) -> bool:
+    """Write a value into a table of `config.toml`, or remove its key; return whether it was there.
+
+    A table that becomes empty is removed too.
+
+    Raises:
+        InvalidSetting: as for `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        table: Any = document.setdefault(name, tomlkit.table())
+        if not isinstance(table, dict):
+            raise InvalidSetting(f"{config_file()}: {name} must be a table", f"remove {name}")
+        was_there = key in table
+        if value is not None:
+            table[key] = value
+        elif was_there:
+            del table[key]
+        if not table:
+            del document[name]
+        if value is not None or was_there:
+            _write(document)
+    return was_there
+
+
 def ensure_config_file() -> Path:
     """Return the path of `config.toml`, which is created if necessary.
 

@@ -66,6 +66,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("vi", Switch(), "Edit with vi keys instead of Emacs keys.", False, commands=("chat",)),
     Option(
+        "max-width",
+        Whole(20, 1_000, nothing="none"),
+        "Wrap thoughts and answers on a terminal at this many columns.",
+        otherwise="the terminal's width",
+        commands=("run", "chat", "sessions show", "sessions export"),
+    ),
+    Option(
         "model",
         Text(),
         "A name such as 7b:q5_k_m, hf:org/repo, a GGUF file, or ENDPOINT:MODEL.",
@@ -119,6 +126,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=("run",),
     ),
     *ASKING,
+    Option(
+        "fetch-private",
+        Switch(),
+        "Let attached web addresses be ones of this machine and its network.",
+        False,
+        commands=("run", "chat"),
+    ),
     Option(
         "votes",
         Whole(1, MOST_VOTES),

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from r1local.config import options
 from r1local.config.endpoints import ENDPOINTS, KEYS, Endpoint, read_endpoint
+from r1local.config.keys import KEYS as KEYS_TABLE
+from r1local.config.keys import KeyMap, built_in_keys, read_keys
 from r1local.config.option import Option
 from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
@@ -26,6 +28,7 @@ from r1local.config.presets import (
     checked_names,
     read_aliases,
 )
+from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, UsageError, nearest
 
@@ -159,6 +162,8 @@ class Config:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     presets: Mapping[str, Preset] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    theme: Theme = field(default_factory=built_in_theme)
+    keys: KeyMap = field(default_factory=built_in_keys)
 
 
 def read_config() -> Config:
@@ -169,6 +174,7 @@ def read_config() -> Config:
     """
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
+    theme, keys = _appearance(entries, path)
     models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
     if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
         written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
@@ -193,6 +199,18 @@ def read_config() -> Config:
         {name.lower(): _endpoint(name, table, path) for name, table in servers.items()},
         {name.lower(): _preset(name, table, path) for name, table in presets.items()},
         aliases,
+        theme,
+        keys,
+    )
+
+
+def _appearance(entries: dict[str, Any], path: Path) -> tuple[Theme, KeyMap]:
+    """Take the tables of colours and keys out of a file's entries."""
+    return (
+        read_theme(entries.pop(THEME, {}), f"{path} [{THEME}]", f"{path.name} [{THEME}]"),
+        read_keys(
+            entries.pop(KEYS_TABLE, {}), f"{path} [{KEYS_TABLE}]", f"{path.name} [{KEYS_TABLE}]"
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Files and piped text that accompany a question."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,14 +12,21 @@ from r1local.errors import PromptInputError
 DOCUMENT_SIZE_LIMIT = 64 * 1024 * 1024
 
 _BEHIND = "\n[file content end]\n"
+#: Zero-width characters that belong to words and emoji.
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text, with the name under which the model sees it."""
+    """A text, with the name under which the model sees it.
+
+    Args:
+        origin: the file or address that it came from; empty if that isn't known.
+    """
 
     name: str
     text: str
+    origin: str = field(default="", compare=False)
 
 
 def question_with_documents(question: str, documents: Sequence[Document]) -> str:
@@ -60,13 +67,32 @@ def read_document(path: Path) -> Document:
     Raises:
         PromptInputError: it can't be read, is too large or is not UTF-8 text.
     """
+    return Document(shown_name(path.name), text_in(read_file(path), str(path)))
+
+
+def read_file(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        PromptInputError: it can't be read, or is too large.
+    """
     try:
         with path.open("rb") as file:
-            text = read_text(file, str(path))
+            return _read(file, str(path))
     except OSError as error:
         raise _unreadable(str(path), error) from error
-    # A name that isn't UTF-8 contains surrogates, which no tokenizer accepts.
-    return Document(path.name.encode("utf-8", "replace").decode(), text)
+
+
+def read_bytes(file: BinaryIO, name: str) -> bytes:
+    """Return all that a stream holds.
+
+    Raises:
+        PromptInputError: it can't be read, or is too large.
+    """
+    try:
+        return _read(file, name)
+    except OSError as error:
+        raise _unreadable(name, error) from error
 
 
 def read_text(file: BinaryIO, name: str) -> str:
@@ -75,15 +101,15 @@ def read_text(file: BinaryIO, name: str) -> str:
     Raises:
         PromptInputError: it can't be read, is too large or is not UTF-8 text.
     """
-    try:
-        data = file.read(DOCUMENT_SIZE_LIMIT + 1)
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    if len(data) > DOCUMENT_SIZE_LIMIT:
-        raise PromptInputError(
-            f"{name} is larger than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
-            "no context window holds that much; give the part that matters",
-        )
+    return text_in(read_bytes(file, name), name)
+
+
+def text_in(data: bytes, name: str) -> str:
+    """Return a document's bytes as text; a byte order mark is dropped.
+
+    Raises:
+        PromptInputError: they are not UTF-8 text.
+    """
     if b"\0" in data:
         raise PromptInputError(f"{name} is a binary file, not text", "give a text file in UTF-8")
     try:
@@ -93,6 +119,23 @@ def read_text(file: BinaryIO, name: str) -> str:
             f"{name} is not valid UTF-8 (byte {error.start:,})",
             "convert it first, for example with: iconv -t UTF-8",
         ) from error
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name as a model can see it: on one line, and as text."""
+    # A name that isn't UTF-8 contains surrogates, which no tokenizer accepts.
+    text = name.encode("utf-8", "replace").decode()
+    return "".join(each if each.isprintable() or each in _JOINERS else "?" for each in text)
+
+
+def _read(file: BinaryIO, name: str) -> bytes:
+    data = file.read(DOCUMENT_SIZE_LIMIT + 1)
+    if len(data) > DOCUMENT_SIZE_LIMIT:
+        raise PromptInputError(
+            f"{name} is larger than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
+            "no context window holds that much; give the part that matters",
+        )
+    return data
 
 
 def _before(name: str) -> str:

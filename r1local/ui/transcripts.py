@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.conversation import Reply, Turn
-from r1local.ui.console import can_repaint, dim, print_notice
+from r1local.ui.appearance import is_limited, role_style, text_width
+from r1local.ui.console import can_repaint, painted, print_notice
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
 from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
@@ -23,18 +24,36 @@ def print_turns(
     for number, turn in enumerate(turns):
         if number:
             console.print()
-        console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
+        console.print(Text(f"❯ {visible(turn.labelled)}", "question"))
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
             _print_reply(console, notices, turn.reply, thoughts=thoughts)
 
 
+def print_thought(console: Console, thought: str) -> None:
+    """Print a whole thought, harmless on a terminal."""
+    text = wrapped(console, visible(thought))
+    console.file.write(painted(console, text, "thinking") + "\n")
+
+
+def wrapped(console: Console, text: str) -> str:
+    """Return a text with line breaks for the width that text is limited to, if it is.
+
+    Otherwise the terminal wraps it, and joins the rows again when it becomes wider.
+    """
+    if not console.is_terminal or not is_limited():
+        return text
+    return "\n".join(row.plain for row in wrap(Text(text), text_width(console.width)))
+
+
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
     """Print where a text was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
         console.print(f"{visible_line(session)} · turn {place} · {part}")
-        for row in wrap(Text(visible_line(excerpt), "dim"), max(console.width - 3, 1)):
+        for row in wrap(
+            Text(visible_line(excerpt), role_style("note")), text_width(console.width - 3)
+        ):
             console.print(Text("  ") + row)
     else:
         console.file.write(f"{session}\t{place}\t{part}\t{unbroken(excerpt)}\n")
@@ -43,7 +62,7 @@ def print_hit(console: Console, session: str, place: str, part: str, excerpt: st
 def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:
     if reply.thinking:
         if thoughts:
-            console.file.write(dim(console, visible(reply.thinking)) + "\n")
+            print_thought(console, reply.thinking)
         unfinished = reply.thinking_open
         print_notice(
             notices, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)

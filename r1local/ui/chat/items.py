@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from r1local.ui.appearance import prompt_toolkit_colour, text_width
 from r1local.ui.cells import cell_len
 from r1local.ui.markdown.blocks import JSON_FENCE, MAX_CHARACTERS, Block, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
@@ -112,7 +113,7 @@ class _Growing(ABC, Generic[Piece]):
             self._width, self._rows, self._drawn = width, [], 0
         while self._drawn < len(self._pieces):
             before = self._pieces[self._drawn - 1] if self._drawn else None
-            self._rows += self._draw(self._pieces[self._drawn], before, width)
+            self._rows += self._draw(self._pieces[self._drawn], before, text_width(width))
             self._drawn += 1
         return self._rows
 
@@ -141,7 +142,7 @@ class PlainText(_Growing[str]):
 
     def live(self, width: int) -> list[Row]:
         """Return the rows of the line that is being written."""
-        return self._draw(self._open, None, width) if self._open else []
+        return self._draw(self._open, None, text_width(width)) if self._open else []
 
     def _cut(self, text: str) -> Iterable[str]:
         *lines, last = (self._open + text).expandtabs(4).split("\n")
@@ -172,7 +173,7 @@ class MarkdownText(_Growing[Block]):
         """Return the rows of the block being written; they are kept, since keys repaint as well."""
         if self._live[:2] != (self._changes, width):
             after = self._pieces[-1].kind if self._pieces else None
-            rows = [_row(text) for text in draw(self._blocks.pending(), after, width)]
+            rows = [_row(text) for text in draw(self._blocks.pending(), after, text_width(width))]
             self._live = self._changes, width, rows
         return self._live[2]
 
@@ -244,6 +245,8 @@ def _style(style: Style) -> str:
 
 
 def _color(color: Color) -> str:
-    if color.type == ColorType.STANDARD:
-        return f"ansi{color.name.replace('_', '')}"
-    return color.get_truecolor().hex
+    return prompt_toolkit_colour(
+        color.name.replace("_", "-")
+        if color.type == ColorType.STANDARD
+        else color.get_truecolor().hex
+    )

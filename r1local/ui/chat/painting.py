@@ -66,8 +66,13 @@ def steady_output() -> Output:
     """Return the terminal of the chat."""
     if sys.platform == "win32" or not sys.stdout.isatty():
         return create_output()
-    depth = ColorDepth.from_env()
-    return SteadyOutput.from_pty(sys.stdout, os.environ.get("TERM"), depth)
+    return SteadyOutput.from_pty(sys.stdout, os.environ.get("TERM"), _colour_depth())
+
+
+def _colour_depth() -> ColorDepth | None:
+    """Return how many colours there are, if variables tell: consoles know COLORTERM as well."""
+    has_all = os.environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit")
+    return ColorDepth.from_env() or (ColorDepth.TRUE_COLOR if has_all else None)
 
 
 class SteadyRows(Container):

@@ -7,8 +7,9 @@ import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
@@ -18,20 +19,23 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import (
     Condition,
-    emacs_mode,
+    FilterOrBool,
     has_selection,
     is_searching,
     vi_navigation_mode,
 )
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.key_bindings import KeyHandlerCallable
 from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.layout.utils import explode_text_fragments
 
+from r1local.config.keys import KeyMap, built_in_keys
 from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.style import chat_style
 from r1local.ui.safe_text import visible, visible_line
 
 #: A paste beyond either limit is shown as one word: a lot of text slows the editor down.
@@ -39,6 +43,8 @@ _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
 _LONGEST_IN_HISTORY = 20_000
 _STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
 
+#: Does what a key is for.
+KeyHandler = TypeVar("KeyHandler", bound=KeyHandlerCallable)
 #: Returns the words that an argument may be, each with a description.
 Words = Callable[[], Mapping[str, str]]
 
@@ -177,6 +183,7 @@ class Editing:
     history: History
     pastes: Pastes
     vi: bool
+    keys: KeyMap = field(default_factory=built_in_keys)
 
     @property
     def mode(self) -> EditingMode:
@@ -197,11 +204,13 @@ def line_prompt(
         history=editing.history,
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
-        key_bindings=input_keys(editing.pastes, say_above),
+        key_bindings=merge_key_bindings(
+            [input_keys(editing, say_above), _prompt_keys(editing.keys)]
+        ),
         editing_mode=editing.mode,
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
-        enable_suspend=True,
+        style=chat_style(),
         input_processors=[VisibleInput()],
         output=steady_output(),
     )
@@ -229,16 +238,53 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
     return buffer
 
 
-def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
+def _prompt_keys(bound: KeyMap) -> KeyBindings:
+    """Return the keys that leave the prompt, suspend the program, or paint the screen anew."""
+    keys = KeyBindings()
+    is_empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("c-d", filter=is_empty)  # prompt_toolkit's own leaves, whatever is bound
+    def _end_of_input(_event: KeyPressEvent) -> None:
+        pass
+
+    @bind(keys, bound, "leave", filter=is_empty)
+    def _leave(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
+
+    @bind(keys, bound, "suspend")
+    def _suspend(event: KeyPressEvent) -> None:
+        event.app.suspend_to_background()
+
+    @bind(keys, bound, "repaint")
+    def _repaint(event: KeyPressEvent) -> None:
+        event.app.renderer.clear()
+
+    return keys
+
+
+def bind(
+    keys: KeyBindings, bound: KeyMap, action: str, *, filter: FilterOrBool = True
+) -> Callable[[KeyHandler], KeyHandler]:
+    """Return a decorator that binds a handler to all keys of an action."""
+
+    def decorate(handler: KeyHandler) -> KeyHandler:
+        for sequence in bound.bound(action):
+            keys.add(*sequence, filter=filter)(handler)
+        return handler
+
+    return decorate
+
+
+def input_keys(editing: Editing, say: Callable[[str], None]) -> KeyBindings:
     """Return the keys of the input.
 
-    Enter sends, Alt-Enter or a trailing backslash breaks the line, and Ctrl-X Ctrl-E (v in vi
-    mode) opens an editor, or says why it can't.
+    One sends, one or a trailing backslash breaks the line, and one (v in vi mode) opens an editor,
+    or says why it can't.
     """
-    keys = KeyBindings()
+    keys, pastes = KeyBindings(), editing.pastes
 
-    @keys.add("enter", filter=~is_searching)
-    def _enter(event: KeyPressEvent) -> None:
+    @bind(keys, editing.keys, "send", filter=~is_searching)
+    def _send(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.complete_state and buffer.complete_state.current_completion:
             buffer.complete_state = None
@@ -248,11 +294,11 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    @keys.add("escape", "enter")
-    def _alt_enter(event: KeyPressEvent) -> None:
+    @bind(keys, editing.keys, "new_line", filter=~is_searching)
+    def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("c-x", "c-e", filter=emacs_mode & ~has_selection)
+    @bind(keys, editing.keys, "editor", filter=~has_selection)
     @keys.add("v", filter=vi_navigation_mode)
     async def _edit(event: KeyPressEvent) -> None:
         # Not prompt_toolkit's own, which also sends what an editor left unsaved; and in a separate

@@ -44,9 +44,9 @@ from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
-from r1local.ui.chat.prompt import Editing, input_keys, vi_mode
+from r1local.ui.chat.prompt import Editing, bind, input_keys, vi_mode
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
-from r1local.ui.chat.style import CHAT_STYLE
+from r1local.ui.chat.style import chat_style
 from r1local.ui.chat.suspension import Suspension
 from r1local.ui.chat.view import ChatView
 from r1local.ui.chat.windows import arranged, input_window
@@ -58,7 +58,6 @@ _PAINT_SHARE = 1 / 20
 #: second, such as when a question of a megabyte is wrapped into rows.
 _LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
-_THINKING_KEYS = " F3 answer now · F4 think on ─"
 
 #: An event to show, or something to do in the screen's own thread.
 Posted: TypeAlias = Event | Callable[[], None]
@@ -108,6 +107,7 @@ class ChatScreen:
         self._actions = actions
         self._status = status
         self._buffer = buffer
+        self._keys = editing.keys
         self._layout = layout
         self._keep_layout = keep_layout
         self._leaving = LeavingKey()
@@ -121,9 +121,9 @@ class ChatScreen:
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
             key_bindings=merge_key_bindings(
-                [input_keys(editing.pastes, self.talk.note), self._screen_keys()]
+                [input_keys(editing, self.talk.note), self._screen_keys()]
             ),
-            style=CHAT_STYLE,
+            style=chat_style(),
             full_screen=True,
             mouse_support=True,
             output=self._output,
@@ -272,8 +272,8 @@ class ChatScreen:
         while len(parts) > 1 and cell_len(_title_of(parts)) > width:
             parts = parts[:-1]
         title = cut(_title_of(parts), width)
-        keys = _THINKING_KEYS if self.talk.state == "thinking" else ""
-        if cell_len(title) + cell_len(keys) > width:
+        keys = f" {self._thinking_keys()} ─" if self.talk.state == "thinking" else ""
+        if not self._thinking_keys() or cell_len(title) + cell_len(keys) > width:
             keys = ""
         return [("", title + "─" * (width - cell_len(title) - cell_len(keys)) + keys)]
 
@@ -285,7 +285,7 @@ class ChatScreen:
         if self._leaving.half_pressed and not status.busy:
             status = replace(status, busy=LEAVES_AGAIN)
         if self.talk.state == "thinking" and self._side_by_side():
-            status = replace(status, hint=_THINKING_KEYS.strip(" ─"))
+            status = replace(status, hint=self._thinking_keys())
         status = replace(status, mode=vi_mode().removesuffix(" · "))
         return status_row(status, self._output.get_size().columns)
 
@@ -295,40 +295,46 @@ class ChatScreen:
         keys = KeyBindings()
         talk, actions = self.talk, self._actions
 
-        def on(key: str, action: Callable[[], object], *more: str) -> None:
-            @keys.add(key, *more)
+        def on(action: str, do: Callable[[], object]) -> None:
+            @bind(keys, self._keys, action)
             def _pressed(_event: KeyPressEvent) -> None:
-                action()
+                do()
 
-        on("f1", actions.help)
-        on("f2", self._toggle_thinking)
-        on("f3", actions.answer_now)
-        on("f4", actions.think_more)
-        on("f5", lambda: talk.show_raw(not talk.raw))
-        on("f6", lambda: self._change_layout(self._layout.moved()))
-        on("f7", lambda: self._change_layout(self._layout.resized(-1)))
-        on("f8", lambda: self._change_layout(self._layout.resized(+1)))
-        on("f9", self._change_showing)
-        on("pageup", lambda: talk.conversation.scroll_page(-1))
-        on("pagedown", lambda: talk.conversation.scroll_page(+1))
-        on("c-home", talk.conversation.scroll_to_start)
-        on("c-end", talk.conversation.scroll_to_end)
-        on("escape", lambda: talk.thinking.scroll_page(-1), "pageup")
-        on("escape", lambda: talk.thinking.scroll_page(+1), "pagedown")
-        on("c-up", lambda: talk.thinking.scroll(-1))
-        on("c-down", lambda: talk.thinking.scroll(+1))
-        on("c-z", self._suspension.suspend)
-        on("c-l", lambda: self.app.renderer.clear())
+        on("help", actions.help)
+        on("toggle_thought", self._toggle_thinking)
+        on("answer_now", actions.answer_now)
+        on("think_more", actions.think_more)
+        on("show_source", lambda: talk.show_raw(not talk.raw))
+        on("move_pane", lambda: self._change_layout(self._layout.moved()))
+        on("shrink_pane", lambda: self._change_layout(self._layout.resized(-1)))
+        on("grow_pane", lambda: self._change_layout(self._layout.resized(+1)))
+        on("fold_pane", self._change_showing)
+        on("page_up", lambda: talk.conversation.scroll_page(-1))
+        on("page_down", lambda: talk.conversation.scroll_page(+1))
+        on("go_to_start", talk.conversation.scroll_to_start)
+        on("go_to_end", talk.conversation.scroll_to_end)
+        on("thought_page_up", lambda: talk.thinking.scroll_page(-1))
+        on("thought_page_down", lambda: talk.thinking.scroll_page(+1))
+        on("thought_up", lambda: talk.thinking.scroll(-1))
+        on("thought_down", lambda: talk.thinking.scroll(+1))
+        on("suspend", self._suspension.suspend)
+        on("repaint", lambda: self.app.renderer.clear())
 
         @keys.add("c-c", filter=~is_searching)
         def _ctrl_c(_event: KeyPressEvent) -> None:
             self._interrupt_or_leave()
 
-        @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
+        @bind(keys, self._keys, "leave", filter=Condition(lambda: not self._buffer.text))
         def _end_of_input(_event: KeyPressEvent) -> None:
             actions.quit()
 
         return keys
+
+    def _thinking_keys(self) -> str:
+        """Return the keys that steer a thought, and what they do."""
+        hint = self._keys.hint
+        hints = (hint("answer_now", "answer now"), hint("think_more", "think on"))
+        return " · ".join(filter(None, hints))
 
     def _interrupt_or_leave(self) -> None:
         """Handle Ctrl-C: stop the reply, else empty the input, else leave if pressed twice."""

@@ -338,7 +338,7 @@ def _answer_item(text: str, *, raw: bool, json: bool) -> MarkdownText | PlainTex
     """Return an answer as Markdown or as it was written; JSON looks the same either way."""
     if json:
         return JsonText(text)
-    return PlainText(text) if raw else MarkdownText(text)
+    return PlainText(text, "class:answer") if raw else MarkdownText(text)
 
 
 def _ending(reason: str) -> str | None:

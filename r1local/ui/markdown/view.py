@@ -5,6 +5,7 @@ from time import monotonic
 
 from rich.console import Console
 
+from r1local.ui.appearance import text_width
 from r1local.ui.console import LiveRows
 from r1local.ui.markdown.blocks import JSON_FENCE, Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
@@ -54,7 +55,7 @@ class MarkdownView:
 
     def _paint(self, pending: list[Block]) -> None:
         begun = self._clock()
-        width = max(self._console.width - 1, 1)
+        width = text_width(self._console.width - 1)
         finished = draw(self._unpainted, self._last_kind, width)
         if self._unpainted:
             self._last_kind = self._unpainted[-1].kind

@@ -206,7 +206,7 @@ class BarDisplay:
         self._totals = _Totals()
 
     def notify(self, message: str) -> None:
-        self._console.print(visible_line(message), style="dim", soft_wrap=False)
+        self._console.print(visible_line(message), style="note", soft_wrap=False)
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
         self._sizes = dict(files)

@@ -18,7 +18,8 @@ from r1local.conversation import Reply
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui import streams
-from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
+from r1local.ui.appearance import text_width
+from r1local.ui.console import LiveRows, can_repaint, live_line, painted, print_notice
 from r1local.ui.markdown.wrapping import WordStream
 from r1local.ui.meter import Meter
 from r1local.ui.replies.code import CodeWanted
@@ -202,13 +203,13 @@ class PlainPart:
 
 
 class StreamedThinking:
-    """Renderer of the thought as it comes, dim, between a header and a footer."""
+    """Renderer of the thought as it comes, between a header and a footer."""
 
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
         self._err = err
         self._meter = Meter(clock)
         self._visible = VisibleStream()
-        self._words = WordStream(lambda: err.width)
+        self._words = WordStream(lambda: text_width(err.width))
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
@@ -224,7 +225,7 @@ class StreamedThinking:
         self._show(self._words.flush())
         if self._inside_line:
             self._err.file.write("\n")
-            self._words = WordStream(lambda: self._err.width)
+            self._words = WordStream(lambda: text_width(self._err.width))
         self._inside_line = False
 
     def end(self, *, unfinished: bool) -> None:
@@ -235,7 +236,7 @@ class StreamedThinking:
 
     def _show(self, text: str) -> None:
         if text:
-            self._err.file.write(dim(self._err, text))
+            self._err.file.write(painted(self._err, text, "thinking"))
             self._err.file.flush()
 
 
@@ -264,7 +265,7 @@ class FoldedThinking:
 
     def end(self, *, unfinished: bool) -> None:
         """Replace the line by the footer, if there is to be one."""
-        footer = [Text(_footer(self._meter, unfinished), "dim"), Text()]
+        footer = [Text(_footer(self._meter, unfinished), "note"), Text()]
         self._rows.update(footer if self._with_footer else [], [])
 
 

@@ -10,6 +10,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
+from r1local.config.keys import read_keys
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta, Usage
 from r1local.ui.chat import screen
 from r1local.ui.chat.layout import PaneLayout
@@ -48,13 +49,14 @@ class Asked:
 class Shown:
     """A screen, the terminal it is on, and what was asked for with its keys."""
 
-    def __init__(self, keys: PipeInput, terminal: Terminal) -> None:
+    def __init__(self, keys: PipeInput, terminal: Terminal, **bound: str) -> None:
         self._keys = keys
         self._terminal = terminal
         self.asked = Asked()
         self.layouts: list[PaneLayout] = []
         self.buffer = Buffer()
-        editing = Editing(SlashCompleter({}, {}, ()), InMemoryHistory(), Pastes(), vi=False)
+        completer, own = SlashCompleter({}, {}, ()), read_keys(bound, "", "")
+        editing = Editing(completer, InMemoryHistory(), Pastes(), vi=False, keys=own)
         self.screen = ChatScreen(
             self.asked,
             self.buffer,
@@ -89,17 +91,42 @@ class Shown:
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+def shown(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Shown]:
+    bound: dict[str, str] = getattr(request, "param", {})
     terminal = Terminal(60, 20)
     output = SteadyOutput(terminal, lambda: Size(20, 60), term="xterm-256color")
     monkeypatch.setattr(screen, "steady_output", lambda: output)  # stdout is no terminal here
     with create_pipe_input() as keys, create_app_session(input=keys, output=output):
-        yield Shown(keys, terminal)
+        yield Shown(keys, terminal, **bound)
 
 
 def test_keys_ask_for_what_they_are_for(shown: Shown) -> None:
     shown.run("\x1bOP", "\x1bOR", "\x1bOS", "\x03")
     assert shown.asked.names == ["help", "answer now", "think more", "interrupt"]
+
+
+@pytest.mark.parametrize(
+    "shown", [{"help": "ctrl-g", "answer_now": "alt-a", "think_more": "none"}], indirect=True
+)
+def test_keys_can_be_others(shown: Shown) -> None:
+    shown.screen.talk.begin("Why?")
+    shown.screen.talk.handle(ThinkingDelta("Hm", 1))
+    rows = shown.run("\x07", "\x1ba", "\x1bOP", "\x1bOR", "\x1bOS")
+    assert shown.asked.names == ["help", "answer now"]
+    assert any(row.endswith("─ Alt-a answer now ─") for row in rows)
+
+
+@pytest.mark.parametrize("shown", [{"send": "alt-enter", "new_line": "enter"}], indirect=True)
+def test_enter_can_break_the_line(shown: Shown) -> None:
+    sent: list[str] = []
+
+    def accept(buffer: Buffer) -> bool:
+        sent.append(buffer.text)
+        return False
+
+    shown.buffer.accept_handler = accept
+    shown.run("a\rb", "\x1b\r")
+    assert sent == ["a\nb"]
 
 
 def test_ctrl_c_stops_the_reply(shown: Shown) -> None:
