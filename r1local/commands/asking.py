@@ -16,6 +16,7 @@ from r1local.conversation import Conversation, Message
 from r1local.models.selection import Chosen
 from r1local.opening import show_log
 from r1local.prompts import documents
+from r1local.prompts.documents import Document
 from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.ui.progress import busy
 
@@ -72,7 +73,7 @@ class Asked(NamedTuple):
 
     text: str
     typed: str | None = None
-    documents: tuple[documents.Document, ...] = ()
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Prepared:
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting
-    documents: tuple[documents.Document, ...] = ()
+    documents: tuple[Document, ...] = ()
     at_once: int = 1
     exchange: "Exchange | None" = None
     opening: Callable[[], AbstractContextManager[object]] = nullcontext
