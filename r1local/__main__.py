@@ -1,5 +1,6 @@
 """`python -m r1local`, and the `r1local` command."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from r1local.ui import streams
 if TYPE_CHECKING:
     from r1local.config.theme import Theme
 
+#: Set by the completion scripts of versions that had Typer's, which would get a chat for an answer.
+_OLD_COMPLETION = "_R1LOCAL_COMPLETE"
+
 
 def main() -> None:
     """Run the command line."""
@@ -17,10 +21,21 @@ def main() -> None:
 
 
 def _run_command() -> int:
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        from r1local.cli.overview import print_overview
+
+        return print_overview()
+    if _OLD_COMPLETION in os.environ:
+        return 0
+    if arguments[:1] == ["__complete"]:
+        from r1local.cli.completing import print_completions
+
+        return print_completions(arguments[1:])
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
 
-    command = plain_command(sys.argv[1:])
+    command = plain_command(arguments)
     if command is None:
         from r1local.cli.parser import parse_arguments
 

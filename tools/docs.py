@@ -1,20 +1,25 @@
 """Generate documents from the code, or check that they are up to date.
 
-python -m tools.docs            write docs/cli.md, docs/config.md and docs/models.md
+python -m tools.docs            write docs/cli.md, config.md and models.md, and docs/man/
 python -m tools.docs --check    fail if one of them is stale
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from typer.core import TyperGroup
+
+from r1local.cli.app import command_of
+from r1local.cli.overview import COMMANDS
 from r1local.config.keys import ACTIONS
 from r1local.config.option import Group, Option
 from r1local.config.options import in_catalog, in_group
 from r1local.config.theme import BASES, ROLES
 from r1local.models.catalog import CatalogModel, load_catalog
+from tools.man_pages import man_pages
 
 ROOT = Path(__file__).parents[1]
 MODELS_HEAD = """# Models
@@ -149,22 +154,6 @@ SCORES = {
     "livecodebench": "LiveCodeBench",
     "codeforces": "Codeforces",
 }
-MODELS = ("pull", "list", "show", "rm", "import", "verify")
-CONFIG = ("set", "unset", "edit", "path")
-SESSIONS = ("list", "show", "export", "search", "rm")
-COMMANDS = (
-    (),
-    ("chat",),
-    ("run",),
-    *((name,) for name in MODELS),
-    ("bench",),
-    ("tune",),
-    ("sessions",),
-    *(("sessions", name) for name in SESSIONS),
-    ("config",),
-    *(("config", name) for name in CONFIG),
-    ("doctor",),
-)
 
 
 def main() -> int:
@@ -172,6 +161,10 @@ def main() -> int:
     checking = "--check" in sys.argv[1:]
     stale = []
     pages = {"cli.md": cli_page(), "config.md": config_page(), "models.md": models_page()}
+    pages |= {f"man/{name}": text for name, text in man_pages().items()}
+    for path in (ROOT / "docs/man").glob("*"):
+        if f"man/{path.name}" not in pages:
+            stale.append(f"man/{path.name}")
     for name, text in pages.items():
         path = ROOT / "docs" / name
         if checking and (not path.exists() or path.read_text(encoding="utf-8") != text):
@@ -186,10 +179,20 @@ def main() -> int:
 def cli_page() -> str:
     """Return the page with every command's help."""
     pages = ["# The command line\n\nGenerated from `--help` by `python -m tools.docs`.\n"]
-    for command in COMMANDS:
-        title = " ".join(("r1local", *command))
-        pages.append(f"## {title}\n\n```text\n{_help(command)}\n```\n")
+    for path in ((), *_commands(COMMANDS)):
+        title = " ".join(("r1local", *path))
+        pages.append(f"## {title}\n\n```text\n{_help(path)}\n```\n")
     return "\n".join(pages)
+
+
+def _commands(names: Iterable[str], group: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words that lead to each command, those in groups included."""
+    for name in names:
+        path = (*group, name)
+        yield path
+        command, _path = command_of(path)
+        if isinstance(command, TyperGroup):
+            yield from _commands(command.commands, path)
 
 
 def config_page() -> str:

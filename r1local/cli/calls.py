@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+
+if TYPE_CHECKING:
+    from r1local.commands.completion import Shell
 
 #: A parsed command: runs it and returns the exit code.
 Command: TypeAlias = Callable[[], int]
@@ -133,6 +136,17 @@ def list_command(available: bool = False, output_format: ModelFormat = "text") -
         return list_models(ListOptions(available, output_format))
 
     return listing
+
+
+def completion_command(shell: "Shell") -> Command:
+    """Return a call of `completion`."""
+
+    def printing() -> int:
+        from r1local.commands.completion import print_script
+
+        return print_script(shell)
+
+    return printing
 
 
 def _conflict(message: str) -> UsageError:

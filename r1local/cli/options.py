@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from r1local.cli.calls import Command
+from r1local.cli.candidates import values_of, words_of
 from r1local.cli.plain import switches, value_of
-from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch, WordOr
+from r1local.config.kinds import Assignments, Choice, File, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
 
@@ -61,7 +62,7 @@ def one_of(name: str, *words: str, help_: str) -> Any:
         f"--{name}",
         parser=lambda text: value_of(name, kind, text),
         metavar=kind.metavar,
-        autocompletion=_completion(kind),
+        autocompletion=lambda: [*words_of(kind)],
         help=help_,
     )
 
@@ -72,7 +73,7 @@ def _parameter(option: Option) -> Parameter:
     info = typer.Option(
         *filter(None, (option.short, _flags(option))),
         metavar=option.kind.metavar or None,
-        autocompletion=_completion(option.kind),
+        autocompletion=lambda: [*values_of(option)],
         help=option.help,
         show_default=(not switch and option.default_words) or False,
     )
@@ -85,10 +86,3 @@ def _parameter(option: Option) -> Parameter:
 
 def _flags(option: Option) -> str:
     return "/".join(switches(option)) if isinstance(option.kind, Switch) else f"--{option.name}"
-
-
-def _completion(kind: Kind) -> Callable[[str], list[str]] | None:
-    if not isinstance(kind, Choice | WordOr):
-        return None
-    words = [*kind.values] if isinstance(kind, Choice) else [*kind.words]
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from r1local.config.paths import is_device_name, sessions_folder
 from r1local.errors import (
@@ -26,6 +25,9 @@ from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
 from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript
 from r1local.units import file_time
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: Endings of a session's file, of the KV cache kept beside it, and of one that was not finished.
 SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
@@ -62,6 +64,15 @@ def each_session(folder: Path | None = None) -> Iterator[SessionSummary]:
     for path in sorted(_files(folder or sessions_folder()), key=_changed, reverse=True):
         if summary := _summary(path):
             yield summary
+
+
+def session_names(folder: Path) -> list[str]:
+    """Return the names of sessions without reading them, the one changed last first."""
+    dated = []
+    for path in _files(folder):
+        with suppress(OSError):
+            dated.append((path.stat().st_mtime, path.stem))
+    return [name for _time, name in sorted(dated, reverse=True)]
 
 
 def find_session(name: str, folder: Path | None = None) -> SessionSummary:
@@ -200,7 +211,7 @@ def free_names(name: str, folder: Path) -> Iterator[str]:
     return (each for each in names if not os.path.lexists(folder / f"{each}{SESSION}"))
 
 
-def lock(name: str, folder: Path) -> FileLock:
+def lock(name: str, folder: Path) -> "FileLock":
     """Be the only one to write a session until `unlock`, or until this process ends.
 
     The folder is created if need be, accessible only to its owner.
@@ -209,6 +220,8 @@ def lock(name: str, folder: Path) -> FileLock:
         SessionInUse: somebody else is writing it.
         OSError: nothing can be locked there.
     """
+    from filelock import FileLock, Timeout  # slow to import, and reading needs none
+
     locks = folder / ".locks"
     for private in (folder, locks):
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -225,7 +238,7 @@ def lock(name: str, folder: Path) -> FileLock:
     return held
 
 
-def unlock(held: FileLock, *, gone: bool = False) -> None:
+def unlock(held: "FileLock", *, gone: bool = False) -> None:
     """Let others write the session; `gone` says that it no longer has that name."""
     if gone:
         with suppress(OSError):  # Windows removes no open file
