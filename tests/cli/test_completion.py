@@ -30,6 +30,8 @@ FREE = {
     "max_waits",
     "minutes",
     "name",
+    "new",
+    "older_than",
     "path",
     "port",
     "prompt",
