@@ -79,7 +79,7 @@ def read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return _read(file, str(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError: a name that no file can have
         raise _unreadable(str(path), error) from error
 
 
@@ -142,10 +142,9 @@ def _before(name: str) -> str:
     return f"[file name]: {name}\n[file content begin]\n"
 
 
-def _unreadable(name: str, error: OSError) -> PromptInputError:
-    return PromptInputError(
-        f"{name} can't be read: {error.strerror or error}", "check its name and its permissions"
-    )
+def _unreadable(name: str, error: OSError | ValueError) -> PromptInputError:
+    reason = (isinstance(error, OSError) and error.strerror) or error
+    return PromptInputError(f"{name} can't be read: {reason}", "check its name and its permissions")
 
 
 def check_prompt_text(text: str) -> None:
