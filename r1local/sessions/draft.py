@@ -52,7 +52,8 @@ class Draft:
             raise SessionError(
                 f"the thought can't be read: {told}", f"look at {self.path}"
             ) from error
-        text = text.replace("\r\n", "\n")
+        if "\r\n" not in self._thought:
+            text = text.replace("\r\n", "\n")
         # Editors end the last line.
         return text if self._thought.endswith("\n") else text.removesuffix("\n")
 
