@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
+from r1local.chat.finding import Finding, Hit
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.waiting import waiting_in
@@ -75,8 +76,14 @@ class Surface(Protocol):
     def clear(self) -> None:
         """Empty the screen."""
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply with that name, with `words` highlighted in it."""
+    def open_thought(self, name: str, reply: Reply) -> None:
+        """Show the thought of the reply with that name."""
+
+    def show_found(self, hit: Hit, words: str, told: str) -> None:
+        """Show a place that has the words, and tell where it is."""
+
+    def pick_session(self, words: str) -> None:
+        """Let the user go on with one of the saved sessions, found by words if there are any."""
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
@@ -145,8 +152,7 @@ class Chat:
         self.commands = commands
         self.models = models
         self.fetches_private = fetches_private
-        #: What `/find` looked for, and the replies still to be shown.
-        self.found: tuple[str, list[str]] = ("", [])
+        self.finding = Finding()
         self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
@@ -169,7 +175,7 @@ class Chat:
     def handle(self, text: str) -> None:
         """Act on what was typed: a choice, a slash command, or a question."""
         self._warned = False
-        try:
+        with self.errors_said():
             if self._options and (number := _NUMBER.fullmatch(text)):
                 self._choose(int(number[1]))
             elif command := split_command(text):
@@ -177,6 +183,12 @@ class Chat:
             elif text.strip():
                 self._pass_over()
                 self.ask(text)
+
+    @contextmanager
+    def errors_said(self) -> Iterator[None]:
+        """Say what goes wrong, and go on."""
+        try:
+            yield
         except R1LocalError as error:
             self.surface.say_error(error)
 
@@ -220,7 +232,7 @@ class Chat:
                 self.dialogue.recorder.save()
             except SessionNotSaved as error:
                 self._warned = True
-                self._offer(
+                self.offer(
                     f"{error.message}; /export PATH writes the conversation elsewhere",
                     Option("try again to save it, and leave", self.leave),
                     Option("leave, and lose what isn't saved", self.surface.leave),
@@ -287,7 +299,7 @@ class Chat:
             recorder = self._new_session(name)
             self.dialogue.move_to(recorder)
             self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
-            self.found = ("", [])
+            self.finding = Finding()
             return ""
 
         def show() -> None:
@@ -342,7 +354,7 @@ class Chat:
 
         self.surface.vote(question, votes, voting)
 
-    def _offer(self, told: str, *options: Option) -> None:
+    def offer(self, told: str, *options: Option) -> None:
         """Say what is to be decided; the next number typed decides it."""
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
@@ -360,7 +372,7 @@ class Chat:
             hint = "; /file none lets the files go" if self.documents else ""
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
-        self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))
+        self.offer(told, *options, Option("don't ask it: have it in the input again", take_back))
         self._unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:

@@ -1,5 +1,6 @@
 """The chat on a screen of its own: the model replies in a thread while people type."""
 
+import shlex
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
@@ -8,9 +9,12 @@ from queue import SimpleQueue
 from threading import Thread
 
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
+from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
-from r1local.conversation import Reply
+from r1local.chat.slash_commands import find_again
+from r1local.conversation import Reply, place
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
 from r1local.ui.chat.clipboard import copied_by_program, osc52
@@ -28,6 +32,7 @@ class FullScreen:
         editing: how questions are typed.
         layout: of the panes, as the user left it.
         keep_layout: called when the layout changes.
+        numbered: whether questions and replies have their numbers.
     """
 
     full_screen = True
@@ -37,9 +42,13 @@ class FullScreen:
         editing: Editing,
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        *,
+        numbered: bool = False,
     ) -> None:
         buffer = input_buffer(editing, self._typed)
-        self._screen = ChatScreen(self, buffer, editing, self._status, layout, keep_layout)
+        self._screen = ChatScreen(
+            self, buffer, editing, self._status, layout, keep_layout, numbered=numbered
+        )
         self._talk = self._screen.talk
         self._pastes = editing.pastes
         self.keys = editing.keys
@@ -99,13 +108,44 @@ class FullScreen:
         """Empty the conversation's pane, except for what is being written."""
         self._talk.clear()
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
+    def open_thought(self, name: str, reply: Reply) -> None:
         """Open a thought in its pane."""
+        if self._thought_pane_is_free():
+            self._talk.open_thought(name, reply)
+
+    def show_found(self, hit: Hit, words: str, told: str) -> None:
+        """Go to a place in the conversation, or open the thought that has the words."""
+        self._screen.tell(told)
+        if hit.voter is None and hit.part != "thinking":
+            if not self._talk.find(hit.turn, hit.part, words, hit.nth):  # the screen was cleared
+                self.show_turns()
+                self._talk.find(hit.turn, hit.part, words, hit.nth)
+        elif hit.reply and self._thought_pane_is_free():
+            name = place(hit.turn, hit.voter)
+            opening = self._talk.open_thought if hit.part == "thinking" else self._talk.open_answer
+            opening(name, hit.reply, words, hit.nth)
+
+    def pick_session(self, words: str) -> None:
+        """Open the picker."""
+        current = self._chat.dialogue.recorder.name
+        sessions = SessionPicker(
+            current, self._screen.post, self.copy_selection, self._picked, self._fail
+        )
+        self._screen.pick(sessions.picker)
+        sessions.picker.begin(words)
+
+    def _picked(self, name: str | None) -> None:
+        self._screen.pick(None)
+        if name:
+            self._act_on(f"/resume {shlex.quote(name)}")
+
+    def _thought_pane_is_free(self) -> bool:
+        """Open the thinking pane; say why not if the thought in it is being written."""
         if self._talk.state == "thinking":
             self.say("the thought of the present reply is open")
-            return
+            return False
         self._screen.show_thinking()
-        self._talk.open_thought(name, reply, words)
+        return True
 
     def type(self, text: str) -> None:
         """Put a text into the input, once the command that asks for it has been cleared from it."""
@@ -195,12 +235,30 @@ class FullScreen:
         """Show the commands and keys."""
         self._chat.handle("/help")
 
+    def find_again(self, step: int) -> None:
+        """Go on with what `/find` looked for."""
+        with self._chat.errors_said():
+            find_again(self._chat, step)
+
+    def open_thought_of(self, turn: int) -> None:
+        """Open a thought that was clicked at."""
+        self._chat.handle(f"/think {turn}")
+
+    def copy_selection(self, text: str) -> None:
+        """Copy what was selected with the mouse."""
+        copied = "copied" if self.copy(text) else "asked the terminal to copy"
+        self._screen.tell(f"{copied} {len(text):,} characters")
+
     def quit(self) -> None:
         """Leave, if nothing is lost by it or the user confirms."""
         self._chat.leave()
 
     def _typed(self, text: str) -> None:
         self._screen.catch_up()  # a command applies to what is there by now
+        self._act_on(text)
+
+    def _act_on(self, text: str) -> None:
+        """Do what was typed, or let it wait for the reply that is being written."""
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:
@@ -239,9 +297,13 @@ class FullScreen:
             except R1LocalError as error:
                 self._screen.post(lambda error=error: self.say_error(error))  # type: ignore[misc]
             except Exception as error:
-                self._failure = error
-                self._screen.post(self._screen.leave)
+                self._fail(error)
             self._screen.post(self._job_ended)
+
+    def _fail(self, error: Exception) -> None:
+        """Leave because of a bug, which `run` raises."""
+        self._failure = error
+        self._screen.post(self._screen.leave)
 
     def _job_ended(self) -> None:
         self._control = None

@@ -1,16 +1,21 @@
 """The chat in the terminal's own scrollback, or with no terminal at all."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.chat import NO_REPLY, Chat, Option, Replying, Voting, Work
+from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
+from r1local.chat.session_picker import described
 from r1local.chat.slash import in_chat
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
+from r1local.sessions.browser import SessionBrowser
 from r1local.ui.chat.clipboard import copied_by_program, osc52
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
@@ -19,10 +24,12 @@ from r1local.ui.progress import busy
 from r1local.ui.replies.text import text_renderer
 from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
-from r1local.ui.wording import known, thought_for
+from r1local.ui.wording import known, thought_for, turn_count
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
+#: The most sessions that are listed at once.
+_MOST_LISTED = 20
 
 
 class Inline:
@@ -30,15 +37,17 @@ class Inline:
 
     Args:
         editing: how questions are typed.
+        numbered: whether questions and replies have their numbers.
     """
 
     full_screen = False
 
-    def __init__(self, editing: Editing) -> None:
+    def __init__(self, editing: Editing, *, numbered: bool = False) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
         self._pastes = editing.pastes
         self.keys = editing.keys
         self._typed_next = ""
+        self._numbered = numbered
         self._left = False
         self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
@@ -78,8 +87,9 @@ class Inline:
             self.say(first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
-            self.say(f"{len(turns) - 1} turns came before:")
-        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err)
+            self.say(f"{turn_count(len(turns) - 1)} came before:")
+        number = len(turns) if self._numbered else None
+        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err, number=number)
 
     def show_undone(self) -> None:
         """Print the turn that is now the last."""
@@ -89,11 +99,35 @@ class Inline:
         """Clear the terminal."""
         self._out.clear()
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:  # noqa: ARG002
+    def open_thought(self, name: str, reply: Reply) -> None:
         """Print a thought."""
         self.say(f"thought {name}:")
         print_thought(self._err, reply.thinking)
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
+
+    def show_found(self, hit: Hit, words: str, told: str) -> None:  # noqa: ARG002
+        """Print the text around a place."""
+        self.say(f"{told}\n  {hit.excerpt}")
+
+    def pick_session(self, words: str) -> None:
+        """List the sessions; on a terminal the number of one goes on with it."""
+        matches = list(SessionBrowser().search(words, lambda: False))
+        if not matches:
+            self.say(f"no session matches: {words}" if words else "no session is saved yet")
+            return
+        lines = [described(match) for match in matches[:_MOST_LISTED]]
+        rest = len(matches) - len(lines)
+        more = f"and {rest:,} more: /sessions WORDS finds them" if rest else ""
+        if not sys.stdin.isatty():  # the next line of a pipe is a question, whatever it is
+            self.say("\n".join(filter(None, (*lines, more))))
+            return
+        resuming = [f"/resume {shlex.quote(each.session.name)}" for each in matches[:_MOST_LISTED]]
+        options = [
+            Option(line, partial(self._chat.handle, command))
+            for line, command in zip(lines, resuming, strict=True)
+        ]
+        told = "sessions to go on with"
+        self._chat.offer(f"{told}, {more}" if more else told, *options)
 
     def type(self, text: str) -> None:
         """Put a text into the next input."""
@@ -182,12 +216,15 @@ class Inline:
         if self._session is None:
             return self._read_line()
         try:
-            text = self._session.prompt([("class:question", "❯ ")], default=typed)
+            text = self._session.prompt([("class:question", self._prompt())], default=typed)
         except KeyboardInterrupt:
             return "" if self._session.default_buffer.text else self._ctrl_c()
         except EOFError:
             return None
         return self._pastes.whole(text)
+
+    def _prompt(self) -> str:
+        return f"{len(self._chat.dialogue.turns) + 1} ❯ " if self._numbered else "❯ "
 
     def _read_line(self) -> str | None:
         """Read a line from a pipe or a terminal that can't edit; a backslash joins the next.

@@ -25,6 +25,7 @@ _LINES = (
         (("think_more",), "think on"),
         (("show_source",), "answers as written"),
     ),
+    ((("find_next", "find_previous"), "go on with /find"),),
     (
         (("move_pane",), "moves the thinking pane"),
         (("shrink_pane", "grow_pane"), "resize it"),

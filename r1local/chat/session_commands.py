@@ -52,12 +52,9 @@ def export(chat: Chat, argument: str) -> None:
     chat.surface.say(f"written to {path}")
 
 
-def sessions(chat: Chat, _argument: str) -> None:
-    """List the sessions."""
-    kept = saved_sessions()
-    lines = [f"{each.name}  {each.title}" for each in kept[:20]]
-    more = f"\nand {len(kept) - 20} more: r1local sessions" if len(kept) > 20 else ""
-    chat.surface.say("\n".join(lines) + more if lines else "no session is saved yet")
+def sessions(chat: Chat, argument: str) -> None:
+    """Find a session, and go on with it."""
+    chat.surface.pick_session(argument)
 
 
 def resume(chat: Chat, argument: str) -> None:

@@ -1,10 +1,11 @@
 """What the slash commands do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from r1local.chat import file_commands, session_commands
 from r1local.chat.chat import Chat
+from r1local.chat.finding import Finding
 from r1local.chat.key_help import keys_told
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.chat.waiting import attach_to
@@ -21,6 +22,8 @@ from r1local.units import token_count
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 
+_MOUSE = "the mouse opens thoughts, and copies what it selects; with Shift the terminal selects"
+
 
 def _help(chat: Chat, argument: str) -> None:
     if argument:
@@ -32,6 +35,8 @@ def _help(chat: Chat, argument: str) -> None:
     column = max(len(usage) for usage, _ in lines)
     listed = "\n".join(f"{usage:<{column}}  {told}" for usage, told in lines)
     told = keys_told(chat.surface.keys, full_screen=chat.surface.full_screen)
+    if chat.surface.full_screen:
+        told += f"\n{_MOUSE}"
     chat.surface.say(f"{listed}\n\n{told}")
 
 
@@ -113,26 +118,27 @@ def _think(chat: Chat, argument: str) -> None:
 
 
 def _find(chat: Chat, argument: str) -> None:
-    words, left = chat.found
-    if argument and argument != words:
-        words, left = argument, []
+    if argument and argument != chat.finding.words:
+        chat.finding = Finding(argument)
+    find_again(chat, +1)
+
+
+def find_again(chat: Chat, step: int) -> None:
+    """Go to the next place that has the words looked for last, or with -1 to the one before.
+
+    Raises:
+        UsageError: nothing was looked for yet.
+    """
+    words = chat.finding.words
     if not words:
         raise UsageError("there is nothing to find", "type for example: /find prime")
-    holding = {
-        place(number, voter): reply
-        for number, turn in enumerate(chat.dialogue.turns, 1)
-        for voter, reply in turn.distinct_replies
-        if words.casefold() in reply.thinking.casefold()
-    }
-    left = [name for name in left if name in holding] or list(holding)
-    if not left:
-        chat.surface.say(f"no thought holds: {words}")
+    found = chat.finding.go(chat.dialogue.turns, step)
+    if found is None:
+        chat.surface.say(f"nothing here holds: {words}")
         return
-    name, *rest = left
-    chat.found = words, rest
-    chat.surface.open_thought(name, holding[name], words)
-    others = f"; /find shows the next of {len(holding)}" if len(holding) > 1 else ""
-    chat.surface.say(f"thought {name} holds: {words}{others}")
+    hit, number, count = found
+    others = f"; {number:,} of {count:,}, /find shows the next" if count > 1 else ""
+    chat.surface.show_found(hit, words, f"{hit.name} holds: {words}{others}")
 
 
 def _answer(chat: Chat, _argument: str) -> None:
@@ -182,23 +188,41 @@ def _undo(chat: Chat, _argument: str) -> None:
 
 
 def _copy(chat: Chat, argument: str) -> None:
-    reply = chat.dialogue.turns[_last_number(chat) - 1].reply
-    text, what = (reply.answer if reply else ""), "the answer"
-    if argument == "thinking":
-        text, what = (reply.thinking if reply else ""), "the thought"
-    elif argument.split()[:1] == ["code"]:
-        number = whole_number(argument[4:].strip() or "1", "/copy code 1")
-        blocks = [match[2] for match in _FENCE.finditer(text)]
-        if not 0 < number <= len(blocks):
-            raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
-        text, what = blocks[number - 1], f"code block {number}"
-    elif argument:
-        raise UsageError(f"{argument!r} can't be copied", "/copy, /copy thinking, or /copy code N")
+    words = argument.split()
+    replies = _replies(chat)
+    name = str(_last_number(chat))
+    if words and words[0][0].isdecimal():
+        name = words.pop(0)
+        if name not in replies:
+            there = ", ".join(each for each in replies if "." not in each)
+            raise UsageError(f"there is no reply {name}", f"replies there are: {there or 'none'}")
+    text, what = _part_to_copy(replies.get(name), words)
     if not text:
         other = "/copy thinking" if what == "the answer" else "/copy"
         raise UsageError(f"{what} is empty", f"{other} copies the rest of the reply")
     copied = "copied" if chat.surface.copy(text) else "asked the terminal to copy"
-    chat.surface.say(f"{copied} {what}: {len(text):,} characters")
+    which = f" of reply {name}" if argument[:1].isdecimal() else ""
+    chat.surface.say(f"{copied} {what}{which}: {len(text):,} characters")
+
+
+def _part_to_copy(reply: Reply | None, words: Sequence[str]) -> tuple[str, str]:
+    """Return a part of a reply as `/copy` names it, and what it is in words."""
+    answer = reply.answer if reply else ""
+    match words:
+        case []:
+            return answer, "the answer"
+        case ["thinking"]:
+            return reply.thinking if reply else "", "the thought"
+        case ["code", *rest] if len(rest) < 2:
+            number = whole_number(rest[0] if rest else "1", "/copy code 1")
+            blocks = [match[2] for match in _FENCE.finditer(answer)]
+            if not 0 < number <= len(blocks):
+                told = f"the answer has {len(blocks)}"
+                raise UsageError(f"there is no code block {number}", told)
+            return blocks[number - 1], f"code block {number}"
+    raise UsageError(
+        f"{' '.join(words)!r} can't be copied", "/copy, /copy thinking, or /copy code N"
+    )
 
 
 def _clear(chat: Chat, _argument: str) -> None:
@@ -249,7 +273,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "think": SlashCommand(
         "[N[.VOTER]]", "open the last thought, or that of reply N", _think, at_once=True
     ),
-    "find": SlashCommand("[WORDS]", "search the thoughts; again, the next", _find, at_once=True),
+    "find": SlashCommand(
+        "[WORDS]", "search questions, thoughts and answers; again, the next", _find, at_once=True
+    ),
     "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
     "more": SlashCommand("", "think on for longer", _more, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
@@ -266,8 +292,8 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "", "what goes with the next question, and its tokens", file_commands.files
     ),
     "copy": SlashCommand(
-        "[thinking|code N]",
-        "copy the answer, its thought, or its code",
+        "[N] [thinking|code M]",
+        "copy an answer, its thought, or its code",
         _copy,
         at_once=True,
     ),
@@ -279,7 +305,12 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "write the conversation to a .md or .json file",
         session_commands.export,
     ),
-    "sessions": SlashCommand("", "the saved sessions", session_commands.sessions, at_once=True),
+    "sessions": SlashCommand(
+        "[WORDS]",
+        "find a saved session, and go on with it",
+        session_commands.sessions,
+        at_once=True,
+    ),
     "resume": SlashCommand(
         "[NAME]", "go on with another session, or the last", session_commands.resume
     ),

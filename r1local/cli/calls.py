@@ -118,6 +118,7 @@ def chat_command(
                 save=save,
                 inline=value_in(chosen, "inline"),
                 vi=value_in(chosen, "vi"),
+                numbered=value_in(chosen, "reply-numbers"),
                 verbose=value_in(chosen, "verbose"),
                 given=given,
             )

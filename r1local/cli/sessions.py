@@ -9,6 +9,8 @@ import typer
 from r1local.cli.app import app
 from r1local.cli.calls import Command
 from r1local.cli.options import one_of, takes_options
+from r1local.cli.plain import value_of
+from r1local.config.kinds import Duration
 from r1local.config.options import ModelFormat
 
 _sessions = typer.Typer(rich_markup_mode=None)
@@ -20,7 +22,7 @@ _Format = Annotated[ModelFormat, one_of("format", "text", "json", help_="Text, o
 
 @_sessions.callback(invoke_without_command=True)
 def sessions(context: typer.Context) -> Command | None:
-    """List, show, export, search and remove saved conversations.
+    """List, show, export, search, rename and remove saved conversations.
 
     Without a command, list them.
     """
@@ -47,7 +49,7 @@ def show(
     *,
     given: Mapping[str, Any],
 ) -> Command:
-    """Show a conversation; as Markdown if the output is piped."""
+    """Show a conversation, in a pager; as Markdown if the output is piped."""
 
     def reading() -> int:
         from r1local.commands.sessions import show_session
@@ -104,16 +106,39 @@ def search(
 
 
 @_sessions.command()
+def rename(
+    name: _Name, new: Annotated[str, typer.Argument(help="What to call it from now on.")]
+) -> Command:
+    """Give a conversation another name."""
+
+    def renaming() -> int:
+        from r1local.commands.sessions import rename_session
+
+        return rename_session(name, new)
+
+    return renaming
+
+
+@_sessions.command()
 def rm(
-    name: _Name,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names, as `r1local sessions` lists them.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            help="Remove those that weren't used for this long, e.g. 30d.", metavar="<time>"
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
 ) -> Command:
-    """Remove a conversation for good."""
+    """Remove conversations for good, after asking."""
+    seconds = None if older_than is None else value_of("older-than", Duration(), older_than) or 0
 
     def removal() -> int:
-        from r1local.commands.sessions import remove_session
+        from r1local.commands.sessions import remove_sessions
 
-        return remove_session(name, yes=yes)
+        return remove_sessions(names or (), seconds, yes=yes)
 
     return removal
 

@@ -66,6 +66,7 @@ class ChatOptions:
         vi: edit as vi does, not as Emacs.
         verbose: show llama.cpp's log while the model is loaded.
         given: the values that the command line has, by the names of options.
+        numbered: show the numbers of questions and replies.
     """
 
     model: str | None
@@ -76,6 +77,7 @@ class ChatOptions:
     vi: bool
     verbose: bool
     given: Mapping[str, Any]
+    numbered: bool = False
 
 
 def chat(options: ChatOptions) -> int:
@@ -227,10 +229,10 @@ def _surface(options: ChatOptions) -> FullScreen | Inline:
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
-        return Inline(editing)
+        return Inline(editing, numbered=options.numbered)
     place = state_folder() / "panes.json"
     keep = partial(keep_layout, place) if options.save else _keep_nothing
-    return FullScreen(editing, read_layout(place), keep)
+    return FullScreen(editing, read_layout(place), keep, numbered=options.numbered)
 
 
 def _keep_nothing(_layout: PaneLayout) -> None:

@@ -57,6 +57,8 @@ ACTIONS: Mapping[str, Action] = {
     "thought_page_down": Action("alt-pagedown", "scrolls it down"),
     "thought_up": Action("ctrl-up", "scrolls the thought one row up"),
     "thought_down": Action("ctrl-down", "scrolls it one row down"),
+    "find_next": Action("alt-n", "goes to the next place that /find found"),
+    "find_previous": Action("alt-p", "goes to the one before"),
     "repaint": Action("ctrl-l", "paints the screen anew", full_screen=False),
     "suspend": Action("ctrl-z", "suspends", full_screen=False),
     "leave": Action("ctrl-d", "leaves, if the input is empty", full_screen=False),

@@ -22,9 +22,10 @@ Plain: TypeAlias = str | int | float | bool
 
 _TRUTH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
-#: `1h30m`, `5m`, `90s`, or a number of seconds. Longer numbers than these are out of any range.
+#: `30d`, `1h30m`, `5m`, `90s`, or a number of seconds. Longer numbers are out of any range.
 _DURATION = re.compile(
-    r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?|(?P<bare>[0-9]{1,9})"
+    r"(?:(?P<d>[0-9]{1,9})d)?(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?"
+    r"|(?P<bare>[0-9]{1,9})"
 )
 
 #: Variables that a chat template's prompt depends on, and words that mean an empty text.
@@ -151,7 +152,7 @@ class Number(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """Times in seconds, written as `90s`, `5m` or `1h30m`; 0 and a word stand for None."""
+    """Times in seconds, written as `90s`, `1h30m` or `30d`; 0 and a word stand for None."""
 
     nothing: str = "none"
     most: int = 366 * 24 * 3600
@@ -162,7 +163,7 @@ class Duration(NamedTuple):
 
     @property
     def range(self) -> str:
-        return f"a time such as 90s, 5m or 1h30m, at most a year, or {self.nothing}"
+        return f"a time such as 90s, 5m, 1h30m or 30d, at most a year, or {self.nothing}"
 
     def parse(self, name: str, text: str) -> int | None:
         written = text.strip().lower()
@@ -172,7 +173,7 @@ class Duration(NamedTuple):
         if not written or found is None:
             raise _no(name, text, "a time", self.range)
         given = {unit: int(number) for unit, number in found.groupdict("0").items()}
-        value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * given["h"])
+        value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * (given["h"] + 24 * given["d"]))
         self.check(name, value)
         return value or None
 

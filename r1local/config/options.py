@@ -65,6 +65,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("vi", Switch(), "Edit with vi keys instead of Emacs keys.", False, commands=("chat",)),
     Option(
+        "reply-numbers",
+        Switch(),
+        "Number questions and replies, as /think 3 and /copy 3 count them.",
+        False,
+        commands=("chat",),
+    ),
+    Option(
         "max-width",
         Whole(20, 1_000, nothing="none"),
         "Wrap thoughts and answers on a terminal at this many columns.",

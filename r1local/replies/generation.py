@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from r1local.conversation import Conversation
 from r1local.engine.grammar import follows_grammar
 from r1local.engine.model import Model
+from r1local.engine.rounding import alike_up_to
 from r1local.engine.speculation import Speculation
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Notice
@@ -125,11 +126,14 @@ def _speculation(
 ) -> Speculation | None:
     """Return what drafts a reply's tokens, if anything is to."""
     drafts = loaded.drafts
-    exact = drafts and settings.sampler.repeatable and not drafts.asked_for
-    if drafts is None or drafts.pace.too_quick or (exact and not drafts.alike):
+    if drafts is None or drafts.pace.too_quick:
+        return None
+    exact = settings.sampler.repeatable and not drafts.asked_for
+    if exact and not drafts.alike:
         return None
     sources = drafts.sources(prompt, control.cancelled)
-    return Speculation(loaded.model, sources, only_flash=bool(exact))
+    alike = alike_up_to(loaded.model.settings) if exact else None
+    return Speculation(loaded.model, sources, alike_up_to=alike)
 
 
 def prompt_of(

@@ -133,6 +133,8 @@ class Gateway:
             add("r1local_tokens_total", usage.cached_tokens, kind="cached")
             add("r1local_tokens_total", usage.thinking_tokens, kind="thinking")
             add("r1local_tokens_total", usage.answer_tokens, kind="answer")
+            add("r1local_tokens_total", usage.draft_tokens, kind="drafted")
+            add("r1local_tokens_total", usage.accepted_tokens, kind="accepted")
 
 
 class Replies:
@@ -294,6 +296,8 @@ def _of_winner(result: VoteResult) -> Iterator[Event]:
         result.prompt_s,
         0.0,
         result.voting_s,
+        draft_tokens=sum(each.draft_tokens for each in ballots),
+        accepted_tokens=sum(each.accepted_tokens for each in ballots),
     )
     reason = reply.reason if reply and reply.reason != "lost" else "cancelled"
     yield Finished(reason, usage, reply.seed if reply else 0, False, reply.valid if reply else None)

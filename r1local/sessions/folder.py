@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
 #: The most bytes of a name in UTF-8: with a number and an ending it must fit every file system.
 _LONGEST_NAME = 200
+#: What `new_name` returns, perhaps with a number after it.
+_NAMED_BY_TIME = re.compile(r"\d{4}-\d\d-\d\d-\d{4}-\d\d(-\d+)?")
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 
 
@@ -54,8 +56,14 @@ class SessionSummary:
 
 def saved_sessions(folder: Path | None = None) -> list[SessionSummary]:
     """Return the sessions on this machine, most recently used first."""
-    found = [_summary(path) for path in _files(folder or sessions_folder())]
-    return sorted((each for each in found if each), key=lambda each: each.last_used, reverse=True)
+    return list(each_session(folder))
+
+
+def each_session(folder: Path | None = None) -> Iterator[SessionSummary]:
+    """Yield the sessions of `saved_sessions` as they are read."""
+    for path in sorted(_files(folder or sessions_folder()), key=_changed, reverse=True):
+        if summary := _summary(path):
+            yield summary
 
 
 def session_names(folder: Path) -> list[str]:
@@ -191,6 +199,11 @@ def new_name() -> str:
     return f"{datetime.now():%Y-%m-%d-%H%M-%S}"
 
 
+def is_given_name(name: str) -> bool:
+    """Tell whether a session was given its name by a person, not by `new_name`."""
+    return not _NAMED_BY_TIME.fullmatch(name)
+
+
 def free_names(name: str, folder: Path) -> Iterator[str]:
     """Yield a name, then the same with numbers added, skipping those that sessions have."""
     short = name.encode()[: _LONGEST_NAME - 10].decode(errors="ignore")  # leaves room for numbers
@@ -243,6 +256,13 @@ def _files(folder: Path) -> Iterator[Path]:
         for path in folder.glob(f"*{SESSION}"):
             with suppress(InvalidSetting):
                 yield path_of(path.stem, folder)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was changed, in seconds; 0 if it has been deleted meanwhile."""
+    with suppress(OSError):
+        return path.lstat().st_mtime
+    return 0.0
 
 
 def _summary(path: Path) -> SessionSummary | None:

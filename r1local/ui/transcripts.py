@@ -14,17 +14,24 @@ from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
 
 
 def print_turns(
-    console: Console, turns: Sequence[Turn], *, thoughts: bool, notices: Console | None = None
+    console: Console,
+    turns: Sequence[Turn],
+    *,
+    thoughts: bool,
+    notices: Console | None = None,
+    number: int | None = None,
 ) -> None:
     """Print questions, answers as rendered Markdown, and thoughts, in full or as one line each.
 
-    r1local's own notices go to `notices`, to keep them apart from the conversation.
+    r1local's own notices go to `notices`, to keep them apart from the conversation. `number` is
+    that of the first turn; without it they aren't numbered.
     """
     notices = notices or console
-    for number, turn in enumerate(turns):
-        if number:
+    for before, turn in enumerate(turns):
+        if before:
             console.print()
-        console.print(Text(f"❯ {visible(turn.labelled)}", "question"))
+        mark = "❯" if number is None else f"{number + before} ❯"
+        console.print(Text(f"{mark} {visible(turn.labelled)}", "question"))
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
@@ -78,8 +85,12 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
 
 def _print_answer(console: Console, answer: str, *, json: bool) -> None:
     if can_repaint(console):
-        from r1local.ui.markdown.view import MarkdownView  # a search doesn't need it
+        from r1local.ui.markdown.view import MarkdownView, finished_rows  # a search needs neither
 
+        if not console.file.isatty():  # a pager, which moves no cursor
+            for row in finished_rows(answer, max(console.width - 1, 1), json=json):
+                console.print(row)
+            return
         view = MarkdownView(console, json=json)
         view.feed(answer)
         view.close()

@@ -30,6 +30,16 @@ def reply_count(count: int) -> str:
     return "1 reply" if count == 1 else f"{count:,} replies"
 
 
+def turn_count(count: int) -> str:
+    """Return a number of turns in words: `1 turn`, `16 turns`."""
+    return "1 turn" if count == 1 else f"{count:,} turns"
+
+
+def session_count(count: int) -> str:
+    """Return a number of sessions in words: `1 session`, `16 sessions`."""
+    return "1 session" if count == 1 else f"{count:,} sessions"
+
+
 def effort(seconds: float, count: int) -> str:
     """Return a duration and a number of tokens: `42 s · 1,203 tokens`."""
     return f"{duration(seconds)} · {token_count(count)}"

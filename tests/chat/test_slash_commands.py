@@ -9,12 +9,14 @@ import pytest
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
-from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal, of_type, records
+from testing.chats import ANSWER, ESCAPE, REPLY, THOUGHT, ChatTerminal, of_type, records
 from testing.command import ROOT, Scripted
 from testing.homes import Homes
 from testing.models import write_scripted_model
 
 pytestmark = pytest.mark.slow
+
+CODE = 'print("four")\n'
 
 
 @pytest.fixture
@@ -48,7 +50,10 @@ def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
         for command in ("/retry", "/edit", "/undo", "/continue", "/copy"):
             terminal.command_shows(command, "nothing was asked yet", "type a question")
         terminal.command_shows("/think", "there is no thought yet", "type a question")
-        terminal.command_shows("/sessions", "no session is saved yet")
+        terminal.send("/sessions")
+        terminal.wait_for_text("0 sessions", "search ❯")
+        terminal.type(ESCAPE)
+        terminal.wait_without("search ❯")
         terminal.command_shows("/resume", "there is no other session")
         terminal.command_shows("/stats", "0 tokens in 0.0 s")
         terminal.send("/quit")
@@ -68,7 +73,7 @@ WRONG = {
     "/think 7": ("there is no thought 7", "thoughts there are: 1"),
     "/think x": ("there is no thought x",),
     "/find": ("there is nothing to find",),
-    "/find zebra": ("no thought holds: zebra",),
+    "/find zebra": ("nothing here holds: zebra",),
     "/set nonsense 1": ("there is no setting 'nonsense'", "temperature"),
     "/set temperature hot": ("temperature 'hot' is not a number",),
     "/set temperature -1": ("out of range",),
@@ -81,6 +86,9 @@ WRONG = {
     "/file missing.txt": ("missing.txt",),
     "/copy soup": ("'soup' can't be copied",),
     "/copy code 3": ("there is no code block 3", "the answer has 1"),
+    "/copy 2": ("there is no reply 2", "replies there are: 1"),
+    "/copy 1 soup": ("'soup' can't be copied",),
+    "/copy ²": ("'²' can't be copied",),
     "/export /nowhere/at/all.md": ("can't be written", "give another path"),
     "/model no-such-model": ("no-such-model",),
     "/resume nowhere": ("there is no session nowhere", "see which there are: /sessions"),
@@ -220,8 +228,13 @@ def test_copies_go_to_the_terminals_clipboard(scripted: Scripted) -> None:
         terminal.command_shows("/copy", "asked the terminal to copy the answer")
         terminal.command_shows("/copy thinking", f"copy the thought: {len(THOUGHT)} characters")
         terminal.command_shows("/copy code", "copy code block 1: 14 characters")
+        terminal.send("Again?")
+        terminal.wait_for_text("❯ Again?", "│ 4 │")
+        terminal.command_shows("/copy 1", "copy the answer of reply 1")
+        terminal.command_shows("/copy 2 thinking", "copy the thought of reply 2")
+        terminal.command_shows("/copy 1 code 1", "copy code block 1 of reply 1")
         terminal.leave()
-        assert terminal.copied == [ANSWER, THOUGHT, 'print("four")\n']
+        assert terminal.copied == [ANSWER, THOUGHT, CODE, ANSWER, THOUGHT, CODE]
 
 
 def test_exports(scripted: Scripted, folder: Path) -> None:
@@ -290,9 +303,9 @@ def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
         terminal.wait_for_text("Done.")
         terminal.send("two")
         terminal.wait_for(lambda: terminal.shown.count("Done.") == 2)
-        terminal.command_shows("/find needle", "thought 1 holds: needle; /find shows the next of 2")
+        terminal.command_shows("/find needle", "thought 1 holds: needle; 1 of 2, /find shows the")
         terminal.wait_for_text("─ Thought 1", "Here is a Needle.")
-        terminal.command_shows("/find", "thought 2 holds: needle", "─ Thought 2")
+        terminal.command_shows("/find", "thought 2 holds: needle; 2 of 2", "─ Thought 2")
         terminal.send("/think 1")
         terminal.wait_for_text("─ Thought 1", "│Line 0 of")
         assert "↓ new" in terminal.shown
@@ -333,7 +346,10 @@ def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
         terminal.command_shows("/new", "a new session")
         ask(terminal, "of squares")
         terminal.command_shows("/save squares", "squares.jsonl")
-        terminal.command_shows("/sessions", "squares  of squares", "primes  of primes")
+        terminal.send("/sessions")
+        terminal.wait_for_text(" squares ", " primes ", "1 turn · of primes", "search ❯")
+        terminal.type(ESCAPE)
+        terminal.wait_without("search ❯")
         terminal.command_shows(
             "/resume primes", "❯ of primes", "this is session primes", "· primes"
         )

@@ -29,6 +29,8 @@ FREE = {
     "host",
     "max_waits",
     "minutes",
+    "new",
+    "older_than",
     "name",
     "path",
     "port",

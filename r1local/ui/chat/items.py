@@ -70,6 +70,13 @@ class Passage:
         return []
 
 
+class Fold(Passage):
+    """A line that stands for a thought, and opens it when it is clicked at."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "class:fold", "▸ ")
+
+
 Piece = TypeVar("Piece", str, Block)
 
 

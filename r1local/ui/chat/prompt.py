@@ -14,7 +14,13 @@ from typing import TypeVar
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.completion import (
+    CompleteEvent,
+    Completer,
+    Completion,
+    PathCompleter,
+    ThreadedCompleter,
+)
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import (
@@ -201,6 +207,7 @@ def line_prompt(
 
     session: PromptSession[str] = PromptSession(
         completer=editing.completer,
+        complete_in_thread=True,  # which reads all sessions
         history=editing.history,
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
@@ -229,7 +236,7 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
         return buffer.text.startswith("/")
 
     buffer = Buffer(
-        completer=editing.completer,
+        completer=ThreadedCompleter(editing.completer),  # which reads all sessions
         complete_while_typing=Condition(begins_with_slash),
         history=editing.history,
         multiline=True,

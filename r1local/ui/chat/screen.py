@@ -17,13 +17,20 @@ from typing import Any, Protocol, TypeAlias
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.filters import (
+    Condition,
+    FilterOrBool,
+    is_searching,
+    vi_navigation_mode,
+)
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import (
+    ConditionalKeyBindings,
     KeyBindings,
     KeyPressEvent,
     merge_key_bindings,
 )
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.layout import (
     AnyContainer,
     ConditionalContainer,
@@ -40,10 +47,12 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
 from r1local.ui.cells import cell_len, cut
+from r1local.ui.chat.items import Item
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
+from r1local.ui.chat.picker import Picker
 from r1local.ui.chat.prompt import Editing, bind, input_keys, vi_mode
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
 from r1local.ui.chat.style import chat_style
@@ -58,6 +67,8 @@ _PAINT_SHARE = 1 / 20
 #: second, such as when a question of a megabyte is wrapped into rows.
 _LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
+#: For so long the status line says what was just done.
+_TOLD_S = 6.0
 
 #: An event to show, or something to do in the screen's own thread.
 Posted: TypeAlias = Event | Callable[[], None]
@@ -78,6 +89,15 @@ class Actions(Protocol):
     def help(self) -> None:
         """Show the keys and the commands."""
 
+    def find_again(self, step: int) -> None:
+        """Go to the next place that has the words looked for last, or with -1 to the one before."""
+
+    def open_thought_of(self, turn: int) -> None:
+        """Open the thought of a turn, counted from 1."""
+
+    def copy_selection(self, text: str) -> None:
+        """Put a text that was selected with the mouse on the clipboard."""
+
     def quit(self) -> None:
         """Leave, if nothing is lost by it or the user confirms."""
 
@@ -92,6 +112,7 @@ class ChatScreen:
         status: returns what the status line is to say.
         layout: where the thinking pane was last time.
         keep_layout: called when it changes.
+        numbered: whether questions have their numbers.
     """
 
     def __init__(
@@ -102,8 +123,10 @@ class ChatScreen:
         status: Callable[[], Status],
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        *,
+        numbered: bool = False,
     ) -> None:
-        self.talk = ChatView()
+        self.talk = ChatView(numbered=numbered)
         self._actions = actions
         self._status = status
         self._buffer = buffer
@@ -117,11 +140,14 @@ class ChatScreen:
         self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
+        self._told, self._told_until = "", 0.0
+        self._picker: Picker | None = None
         self._output = steady_output()
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=merge_key_bindings(
-                [input_keys(editing, self.talk.note), self._screen_keys()]
+            key_bindings=ConditionalKeyBindings(
+                merge_key_bindings([input_keys(editing, self.talk.note), self._screen_keys()]),
+                Condition(lambda: self._picker is None),
             ),
             style=chat_style(),
             full_screen=True,
@@ -167,6 +193,19 @@ class ChatScreen:
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
         self._forced = True
+
+    def tell(self, text: str) -> None:
+        """Say something in the status line for a few seconds."""
+        self._told, self._told_until = text, perf_counter() + _TOLD_S
+        if self.app.loop:
+            self.app.loop.call_later(_TOLD_S, self.app.invalidate)
+
+    def pick(self, picker: Picker | None) -> None:
+        """Show a picker in place of everything else, or with None the chat again."""
+        self._picker = picker
+        self.app.vi_state.input_mode = InputMode.INSERT
+        self.app.layout.focus(picker.buffer if picker else self._buffer)
+        self.app.invalidate()
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
@@ -225,8 +264,9 @@ class ChatScreen:
     # The layout
 
     def _root(self) -> AnyContainer:
-        conversation = PaneWindow(self.talk.conversation)
-        thinking = PaneWindow(self.talk.thinking)
+        copy, click = self._actions.copy_selection, self._click
+        conversation = PaneWindow(self.talk.conversation, copy, click)
+        thinking = PaneWindow(self.talk.thinking, copy, click)
         title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
         stacked, beside = arranged(conversation, title, thinking, lambda: self._layout.share)
 
@@ -248,7 +288,10 @@ class ChatScreen:
             ]
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
-        return SteadyRows(FloatContainer(rows, [menu]))
+        chat = FloatContainer(rows, [menu])
+        return SteadyRows(
+            DynamicContainer(lambda: self._picker.container if self._picker else chat)
+        )
 
     def _side_by_side(self) -> bool:
         return self._layout.side_by_side(self._output.get_size().columns)
@@ -281,6 +324,8 @@ class ChatScreen:
 
     def _status_row(self) -> StyleAndTextTuples:
         status = self._status()
+        if perf_counter() < self._told_until and not status.busy:
+            status = replace(status, busy=self._told)
         if self._leaving.half_pressed and not status.busy:
             status = replace(status, busy=LEAVES_AGAIN)
         if self.talk.state == "thinking" and self._side_by_side():
@@ -294,8 +339,8 @@ class ChatScreen:
         keys = KeyBindings()
         talk, actions = self.talk, self._actions
 
-        def on(action: str, do: Callable[[], object]) -> None:
-            @bind(keys, self._keys, action)
+        def on(action: str, do: Callable[[], object], when: FilterOrBool = True) -> None:
+            @bind(keys, self._keys, action, filter=when)
             def _pressed(_event: KeyPressEvent) -> None:
                 do()
 
@@ -316,8 +361,16 @@ class ChatScreen:
         on("thought_page_down", lambda: talk.thinking.scroll_page(+1))
         on("thought_up", lambda: talk.thinking.scroll(-1))
         on("thought_down", lambda: talk.thinking.scroll(+1))
+        finding = Condition(lambda: talk.finding)
+        on("find_next", lambda: actions.find_again(+1), finding)
+        on("find_previous", lambda: actions.find_again(-1), finding)
         on("suspend", self._suspension.suspend)
         on("repaint", lambda: self.app.renderer.clear())
+
+        for key, step in (("n", +1), ("N", -1)):
+            keys.add(key, filter=vi_navigation_mode & finding)(
+                lambda _event, step=step: actions.find_again(step)
+            )
 
         @keys.add("c-c", filter=~is_searching)
         def _ctrl_c(_event: KeyPressEvent) -> None:
@@ -345,6 +398,11 @@ class ChatScreen:
             self._actions.quit()
         else:
             asyncio.get_running_loop().call_later(SECOND_PRESS_S, self.app.invalidate)
+
+    def _click(self, item: Item) -> None:
+        """Open the thought that an item stands for."""
+        if turn := self.talk.turn_of(item):
+            self._actions.open_thought_of(turn)
 
     def _toggle_thinking(self) -> None:
         self._forced = not self._thinking_shown()

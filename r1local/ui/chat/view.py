@@ -7,7 +7,7 @@ from typing import Literal, assert_never
 from r1local.conversation import Reply, Turn
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.vote import VoteEvent, VoteResult
-from r1local.ui.chat.items import Item, JsonText, MarkdownText, Passage, PlainText, Row
+from r1local.ui.chat.items import Fold, Item, JsonText, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
 from r1local.ui.safe_text import visible_line
@@ -36,14 +36,16 @@ class ChatView:
 
     Args:
         clock: gives seconds.
+        numbered: whether questions have their numbers, which are also those of their replies.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, *, numbered: bool = False) -> None:
         self.conversation = Pane()
         self.thinking = Pane()
         self.raw = False
         self.state: ReplyState = "idle"
         self._clock = clock
+        self._numbered = numbered
         self._meter = Meter(clock)
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
@@ -60,6 +62,11 @@ class ChatView:
     def tokens_per_s(self) -> float:
         """Tokens per second of the current reply, or of the last one; 0 if not known yet."""
         return self._meter.tokens_per_s
+
+    @property
+    def finding(self) -> bool:
+        """Whether words that were looked for are highlighted."""
+        return bool(self.conversation.words or self.thinking.words)
 
     @property
     def title(self) -> tuple[str, ...]:
@@ -99,7 +106,7 @@ class ChatView:
         self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
-                self._show_of_turn(_folded(_thought_line(reply)))
+                self._show_of_turn(Fold(_thought_line(reply)))
             self._begin_answer(reply.answer)
         self._show_thought(self._thought, "")
 
@@ -152,7 +159,7 @@ class ChatView:
 
     def _show_elected(self, elected: VoteResult) -> None:
         tally = "\n".join(tally_lines(elected))
-        self._show_of_turn(_folded(tally))
+        self._show_of_turn(Fold(tally))
         if elected.winner:
             self._show_of_turn(_answer_of(elected.winner.reply, raw=self.raw))
             self._show_last_thought(elected.winner.reply)
@@ -226,12 +233,38 @@ class ChatView:
         self.conversation.replace([growing] if growing else [])
         self.conversation.scroll_to_end()
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply with that name, from `words` on if they are given."""
+    def open_thought(self, name: str, reply: Reply, words: str = "", nth: int = 0) -> None:
+        """Show the thought of the reply with that name, from the words' nth occurrence on."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
-        self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
+        self._open(reply.thinking, f"Thought {name} · {told}", words, nth)
+
+    def open_answer(self, name: str, reply: Reply, words: str, nth: int) -> None:
+        """Show an answer that isn't in the conversation, since it lost a vote, like a thought."""
+        self._open(reply.answer, f"Answer {name}", words, nth)
+
+    def _open(self, text: str, title: str, words: str, nth: int) -> None:
+        self._show_thought(_thought(text), title)
         self.thinking.scroll_to_start()
-        self.thinking.find(words)
+        self.thinking.find(words, None, nth)
+
+    def find(self, turn: int, part: Literal["question", "answer"], words: str, nth: int) -> bool:
+        """Go to the words' nth occurrence in a turn's question or answer; False if it isn't there.
+
+        Turns are counted from 1.
+        """
+        items = self._turns[turn - 1] if turn <= len(self._turns) else []
+        texts = items[:1] if part == "question" else items[1:]
+        wanted = Passage if part == "question" else MarkdownText | PlainText
+        for item in reversed(texts):
+            if isinstance(item, wanted) and any(item is each for each in self.conversation.items):
+                self.conversation.find(words, item, nth)
+                return True
+        return False
+
+    def turn_of(self, item: Item) -> int | None:
+        """Return the turn, counted from 1, whose thought an item stands for; None if for none."""
+        turns = (n for n, turn in enumerate(self._turns, 1) if any(item is each for each in turn))
+        return next(turns, None) if isinstance(item, Fold) else None
 
     def _show_last_thought(self, reply: Reply | None) -> None:
         """Put the thought of a complete reply into its pane, where the key opens it."""
@@ -260,9 +293,13 @@ class ChatView:
         self._show_of_turn(answer)
         self._answer = answer
 
+    def _question(self, number: int, text: str) -> Passage:
+        return Passage(text, "class:question", f"{number} ❯ " if self._numbered else "❯ ")
+
     def _begin_turn(self, question: str) -> None:
+        self.conversation.find("")
         self._turns.append([])
-        self._show_of_turn(_question(question))
+        self._show_of_turn(self._question(len(self._turns), question))
         self.conversation.scroll_to_end()
 
     def _replace(self, others: Mapping[int, Item]) -> None:
@@ -292,7 +329,7 @@ class ChatView:
             seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
         line = thought_for(seconds, count, unfinished=unfinished)
         self._title = line.capitalize()
-        return _folded(line)
+        return Fold(line)
 
     def _finish(self, event: Finished) -> None:
         if self.state == "thinking":
@@ -309,10 +346,10 @@ class ChatView:
             self._note_of_turn(ending)
 
     def _turn_items(self, number: int, turn: Turn) -> list[Item]:
-        items: list[Item] = [_question(turn.labelled)]
+        items: list[Item] = [self._question(number, turn.labelled)]
         if turn.voters:
             told = f"{reply_count(len(turn.voters))} voted; /think {number}.1 opens one"
-            items.append(_folded(told))
+            items.append(Fold(told))
         if turn.reply:
             items += self._reply_items(turn.reply)
         elif turn.voters:
@@ -320,7 +357,7 @@ class ChatView:
         return items
 
     def _reply_items(self, reply: Reply) -> list[Item]:
-        items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
+        items: list[Item] = [Fold(_thought_line(reply))] if reply.thinking else []
         if reply.answer:
             items.append(_answer_of(reply, raw=self.raw))
         if reply.valid is False:
@@ -355,10 +392,6 @@ def _note(text: str) -> Passage:
     return Passage(text, "class:note", spaced=False)
 
 
-def _folded(line: str) -> Passage:
-    return Passage(line, "class:fold", "▸ ")
-
-
 def _thought(text: str) -> PlainText:
     return PlainText(text, "class:thought")
 
@@ -376,7 +409,3 @@ class _Votes:
     def live(self, width: int) -> list[Row]:
         lines = self._table.lines(width, _MOST_VOTE_ROWS)
         return [[], *([("class:fold", visible_line(line))] for line in lines)]
-
-
-def _question(text: str) -> Passage:
-    return Passage(text, "class:question", "❯ ")

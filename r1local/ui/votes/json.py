@@ -57,6 +57,8 @@ class JsonVotes:
                 "cached_tokens": elected.cached_tokens,
                 "thinking_tokens": sum(one.reply.thinking_tokens for one in elected.ballots),
                 "answer_tokens": sum(one.reply.answer_tokens for one in elected.ballots),
+                "draft_tokens": sum(one.reply.draft_tokens for one in elected.ballots),
+                "accepted_tokens": sum(one.reply.accepted_tokens for one in elected.ballots),
             },
             "timing": _timing(elected),
         }
@@ -148,6 +150,8 @@ def _summary(ballot: VoterReply) -> dict[str, object]:
         "valid": ballot.reply.valid,
         "thinking_tokens": reply.thinking_tokens,
         "answer_tokens": reply.answer_tokens,
+        "draft_tokens": reply.draft_tokens,
+        "accepted_tokens": reply.accepted_tokens,
         "seed": reply.seed,
     }
 

@@ -42,6 +42,15 @@ class Asked:
     def help(self) -> None:
         self.names.append("help")
 
+    def find_again(self, step: int) -> None:
+        self.names.append(f"find again {step}")
+
+    def open_thought_of(self, turn: int) -> None:
+        self.names.append(f"open thought of {turn}")
+
+    def copy_selection(self, text: str) -> None:
+        self.names.append(f"copy {text}")
+
     def quit(self) -> None:
         self.names.append("quit")
 
