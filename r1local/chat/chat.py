@@ -28,6 +28,7 @@ from r1local.errors import (
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
+from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
 from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
@@ -35,6 +36,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
+from r1local.ui.chat.help import HelpSection
 from r1local.ui.wording import documents_told
 
 #: Lets the model reply; the control ends or steers the reply from outside.
@@ -45,6 +47,9 @@ Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 
 #: Does something slow, until the control ends it; returns what there is to say.
 Work: TypeAlias = Callable[[Control], str]
+
+#: Downloads a model by its name, and says on the surface how far it is, until the control ends it.
+Pull: TypeAlias = Callable[[str, "Surface", Control], str]
 
 #: Said where there is no thought to end or to prolong.
 NO_REPLY = "no reply is being written"
@@ -85,6 +90,9 @@ class Surface(Protocol):
     def pick_session(self, words: str) -> None:
         """Let the user go on with one of the saved sessions, found by words if there are any."""
 
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show what there is to type and to press, from its top."""
+
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
 
@@ -96,6 +104,21 @@ class Surface(Protocol):
 
     def vote(self, question: str | None, votes: int, voting: Voting) -> None:
         """Let `votes` replies vote on the answer to a question; None: again, on the last one."""
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is, in place of its label; from any thread."""
+
+    def tell(self, text: str) -> None:
+        """Show a message while work goes on; from any thread."""
+
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Show a message that takes a moment to find out, if possible without keeping anybody."""
+
+    def stop(self) -> None:
+        """End the reply or the work that goes on."""
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere that nothing goes on before a choice."""
 
     def answer_now(self) -> None:
         """End the thought of the current reply."""
@@ -133,6 +156,7 @@ class Chat:
         open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
+        pull: downloads a model.
         fetches_private: attached addresses may be ones of this machine and its networks.
     """
 
@@ -145,6 +169,7 @@ class Chat:
         open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
+        pull: Pull,
         fetches_private: bool = False,
     ) -> None:
         self.dialogue = dialogue
@@ -156,6 +181,7 @@ class Chat:
         self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
+        self._pull = pull
         self._options: Sequence[Option] = ()
         self._unasked = ""
         self._warned = False
@@ -258,6 +284,17 @@ class Chat:
 
         self.surface.work(f"loading {selected.name}", work)
 
+    def pull(self, reference: str) -> None:
+        """Download a model, and let it reply from then on.
+
+        Raises:
+            UnknownModel: nothing is meant by the reference.
+        """
+        parse_reference(reference, self.models)
+        work = partial(self._pull, reference, self.surface)
+        then = partial(self.handle, f"/model {reference}")
+        self.surface.work(f"downloading {reference}", work, then)
+
     def widen(self, context: int, typed: str = "") -> None:
         """Load the model again, with a context of the given size, and then act on what was typed.
 
@@ -359,6 +396,7 @@ class Chat:
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
         self.surface.say(f"{told}. Type a number:\n{listed}")
+        self.surface.need_choice(told)
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""

@@ -10,7 +10,7 @@ from r1local.chat.waiting import attach_to, detach_from, waiting_in
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
 from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
-from r1local.events.reply import Event, Finished
+from r1local.events.reply import Event, Finished, Reading, Written
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
@@ -377,7 +377,7 @@ class Dialogue:
                 for event in events:
                     if isinstance(event, Finished):
                         finished = event
-                    else:
+                    elif not isinstance(event, Reading):
                         self.recorder.append(event)
                     yield event
         finally:
@@ -388,7 +388,7 @@ class Dialogue:
         """Return the tokens of a context that a prompt may take; up to half is the reply's."""
         return window - min(self.settings.thinking.reserve(window), window // 2)
 
-    def _append_of_voter(self, voter: int, event: Event) -> None:
+    def _append_of_voter(self, voter: int, event: Written) -> None:
         record = self._ended(event, voter) if isinstance(event, Finished) else event
         self.recorder.append(OfVoter(voter, record))
 

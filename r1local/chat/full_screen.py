@@ -2,7 +2,7 @@
 
 import shlex
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from queue import SimpleQueue
@@ -14,10 +14,13 @@ from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
 from r1local.chat.slash_commands import find_again
+from r1local.chat.welcome import welcome
 from r1local.conversation import Reply, place
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.help import HelpSection
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.prompt import Editing, input_buffer
@@ -33,6 +36,7 @@ class FullScreen:
         layout: of the panes, as the user left it.
         keep_layout: called when the layout changes.
         numbered: whether questions and replies have their numbers.
+        attention: of who chats, and may look elsewhere.
     """
 
     full_screen = True
@@ -42,13 +46,15 @@ class FullScreen:
         editing: Editing,
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        attention: Attention,
         *,
         numbered: bool = False,
     ) -> None:
         buffer = input_buffer(editing, self._typed)
         self._screen = ChatScreen(
-            self, buffer, editing, self._status, layout, keep_layout, numbered=numbered
+            self, buffer, editing, self._status, layout, keep_layout, attention, numbered=numbered
         )
+        self._attention = attention
         self._talk = self._screen.talk
         self._pastes = editing.pastes
         self.keys = editing.keys
@@ -97,7 +103,7 @@ class FullScreen:
         turns = self._chat.dialogue.turns
         self._talk.show_turns(turns, self._chat.dialogue.dropped)
         if not turns:
-            self.say(first_line(self.keys, full_screen=True))
+            welcome(self._chat, first_line(self.keys, full_screen=True))
 
     def show_undone(self) -> None:
         """Remove the last turn from the screen; notices stay."""
@@ -147,6 +153,10 @@ class FullScreen:
         self._screen.show_thinking()
         return True
 
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show the help over the whole screen."""
+        self._screen.show_help(sections)
+
     def type(self, text: str) -> None:
         """Put a text into the input, once the command that asks for it has been cleared from it."""
         self._screen.post(partial(self._screen.type, text))
@@ -158,6 +168,7 @@ class FullScreen:
         dialogue = self._chat.dialogue
         budget, json = dialogue.settings.thinking.budget, dialogue.schema is not None
         self._talk.begin(question, begun, budget, json=json)
+        self._attention.begin(budget)
 
         def job() -> None:
             with closing(replying(control)) as events:
@@ -171,11 +182,12 @@ class FullScreen:
         control = self._control = Control()
         question = question or self._last_question_again()
         self._talk.begin_vote(question, votes)
+        self._attention.begin(votes=votes)
 
         def job() -> None:
             with closing(voting(control)) as events:
                 for event in events:
-                    self._screen.post(partial(self._talk.handle_vote, event))
+                    self._screen.post(partial(self._screen.handle_vote, event))
 
         self._put(job)
 
@@ -183,14 +195,50 @@ class FullScreen:
         """Do something in the other thread."""
         control = self._control = Control()
         self._busy = label
+        self._attention.begin()
 
         def job() -> None:
             told = work(control)
             if told:
                 self._screen.post(partial(self.say, told))
             self._then = then
+            self._screen.post(partial(self._attention.done, label))
 
         self._put(job)
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is, in the status line."""
+
+        def show() -> None:
+            if self._busy:
+                self._busy = words
+                self._attention.show("downloading", share)
+
+        self._screen.post(show)
+
+    def tell(self, text: str) -> None:
+        """Put a note into the conversation soon."""
+        self._screen.post(partial(self.say, text))
+
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Put a note into the conversation once another thread has found out."""
+
+        def work() -> None:
+            try:
+                self.tell(find_out())
+            except R1LocalError as error:
+                self._screen.post(partial(self.say_error, error))
+
+        Thread(target=work, daemon=True).start()
+
+    def stop(self) -> None:
+        """End the reply or the work that goes on."""
+        if not self.interrupt():
+            self.say(NO_REPLY)
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere."""
+        self._attention.choice(question)
 
     def answer_now(self) -> None:
         """End the thought."""
@@ -295,7 +343,7 @@ class FullScreen:
             try:
                 job()
             except R1LocalError as error:
-                self._screen.post(lambda error=error: self.say_error(error))  # type: ignore[misc]
+                self._screen.post(partial(self._failed, error))
             except Exception as error:
                 self._fail(error)
             self._screen.post(self._job_ended)
@@ -304,6 +352,10 @@ class FullScreen:
         """Leave because of a bug, which `run` raises."""
         self._failure = error
         self._screen.post(self._screen.leave)
+
+    def _failed(self, error: R1LocalError) -> None:
+        self.say_error(error)
+        self._attention.failed(error)
 
     def _job_ended(self) -> None:
         self._control = None

@@ -3,24 +3,29 @@
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from time import monotonic
 
 from r1local.chat.chat import NO_REPLY, Chat, Option, Replying, Voting, Work
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import described
 from r1local.chat.slash import in_chat
+from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.sessions.browser import SessionBrowser
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.help import HelpSection, help_rows
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, print_error, print_notice
 from r1local.ui.progress import busy
+from r1local.ui.reading import reading_shown
 from r1local.ui.replies.text import text_renderer
 from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
@@ -30,6 +35,8 @@ from r1local.ui.wording import known, thought_for, turn_count
 _LONGEST_QUESTION = 4 * 2**20
 #: The most sessions that are listed at once.
 _MOST_LISTED = 20
+#: Seconds between two lines about a download.
+_LINE_INTERVAL_S = 60.0
 
 
 class Inline:
@@ -38,12 +45,17 @@ class Inline:
     Args:
         editing: how questions are typed.
         numbered: whether questions and replies have their numbers.
+        attention: of who chats, and may look elsewhere.
     """
 
     full_screen = False
 
-    def __init__(self, editing: Editing, *, numbered: bool = False) -> None:
+    def __init__(self, editing: Editing, attention: Attention, *, numbered: bool = False) -> None:
         self._out, self._err = console_for(sys.stdout), console_for(sys.stderr)
+        self._attention = attention
+        self._reading = partial(busy, self._err.file)
+        self._label, self._next_line = "", 0.0
+        self._above: Callable[[str], None] = self.say
         self._pastes = editing.pastes
         self.keys = editing.keys
         self._typed_next = ""
@@ -62,7 +74,9 @@ class Inline:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
         while not self._left:
-            if (text := self._read()) is not None:
+            text = self._read()
+            self._attention.touched()
+            if text is not None:
                 chat.handle(text)
             elif sys.stdin.isatty():
                 chat.leave()
@@ -84,7 +98,7 @@ class Inline:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
         turns = self._chat.dialogue.turns
         if not turns:
-            self.say(first_line(self.keys, full_screen=False))
+            welcome(self._chat, first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
             self.say(f"{turn_count(len(turns) - 1)} came before:")
@@ -129,6 +143,10 @@ class Inline:
         told = "sessions to go on with"
         self._chat.offer(f"{told}, {more}" if more else told, *options)
 
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Print the help, as wide as the terminal."""
+        self.say("\n".join(help_rows(sections, self._err.width)))
+
     def type(self, text: str) -> None:
         """Put a text into the next input."""
         self._typed_next = "\n".join(filter(None, (text, self._typed_next)))
@@ -140,13 +158,15 @@ class Inline:
         begun: Reply | None = None,  # noqa: ARG002
     ) -> None:
         """Print the reply as it comes."""
-        renderer = text_renderer(self._out, self._err, json=self._chat.dialogue.schema is not None)
+        dialogue = self._chat.dialogue
+        renderer = text_renderer(self._out, self._err, json=dialogue.schema is not None)
         with (
             interruptible() as interruption,
             closing(renderer),
             closing(replying(interruption)) as events,
         ):
-            for event in events:
+            watched = self._attention.watched(events, dialogue.settings.thinking.budget)
+            for event in reading_shown(watched, self._reading):
                 renderer.handle(event)
         self._end_if_killed(interruption)
 
@@ -171,19 +191,50 @@ class Inline:
             closing(renderer),
             closing(voting(interruption)) as events,
         ):
-            for event in events:
+            watched = self._attention.watched(events, votes=votes)
+            for event in reading_shown(watched, self._reading):
                 renderer.handle(event)
         self._end_if_killed(interruption)
 
     def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
         """Do something, and say on the terminal what is being done."""
-        with interruptible() as interruption, busy(self._err.file, label):
+        self._attention.begin()
+        self._label, self._next_line = label, monotonic() + _LINE_INTERVAL_S
+        with (
+            interruptible() as interruption,
+            busy(self._err.file, lambda: self._label) as self._above,
+        ):
             told = work(interruption)
         self._end_if_killed(interruption)
+        self._attention.done(label)
         if told:
             self.say(told)
         if then and not self._left:
             then()
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is; where nothing can be painted over, now and then."""
+        self._label = words
+        self._attention.show("downloading", share)
+        if not can_repaint(self._err) and monotonic() >= self._next_line:
+            self._next_line = monotonic() + _LINE_INTERVAL_S
+            self.tell(words)
+
+    def tell(self, text: str) -> None:
+        """Print a note above what is painted."""
+        self._above(text)
+
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Print a note."""
+        self.say(find_out())
+
+    def stop(self) -> None:
+        """Say that nothing goes on: otherwise nobody could type."""
+        self.say(NO_REPLY)
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere."""
+        self._attention.choice(question)
 
     def answer_now(self) -> None:
         """Say why that can't be done here."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from r1local.chat import file_commands, session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.finding import Finding
-from r1local.chat.key_help import keys_told
+from r1local.chat.help_text import help_sections
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.chat.waiting import attach_to
+from r1local.chat.welcome import FIRST_MODEL
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
@@ -22,8 +23,6 @@ from r1local.units import token_count
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 
-_MOUSE = "the mouse opens thoughts, and copies what it selects; with Shift the terminal selects"
-
 
 def _help(chat: Chat, argument: str) -> None:
     if argument:
@@ -31,13 +30,9 @@ def _help(chat: Chat, argument: str) -> None:
         name = argument.removeprefix("/")
         chat.surface.say(f"/{name} {command.usage}".rstrip() + f"\n{command.told}")
         return
-    lines = [(f"/{name} {each.usage}".rstrip(), each.told) for name, each in chat.commands.items()]
-    column = max(len(usage) for usage, _ in lines)
-    listed = "\n".join(f"{usage:<{column}}  {told}" for usage, told in lines)
-    told = keys_told(chat.surface.keys, full_screen=chat.surface.full_screen)
-    if chat.surface.full_screen:
-        told += f"\n{_MOUSE}"
-    chat.surface.say(f"{listed}\n\n{told}")
+    surface = chat.surface
+    sections = help_sections(chat.commands, surface.keys, full_screen=surface.full_screen)
+    surface.show_help(sections)
 
 
 def _model(chat: Chat, argument: str) -> None:
@@ -50,6 +45,16 @@ def _model(chat: Chat, argument: str) -> None:
     names += [f"{name}:" for name in read_config().endpoints]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
+
+
+def _pull(chat: Chat, argument: str) -> None:
+    if not argument:
+        raise UsageError("no model is named", f"type for example: /pull {FIRST_MODEL}")
+    chat.pull(argument)
+
+
+def _stop(chat: Chat, _argument: str) -> None:
+    chat.surface.stop()
 
 
 def _context(chat: Chat, argument: str) -> None:
@@ -264,6 +269,7 @@ def _quit(chat: Chat, _argument: str) -> None:
 SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "help": SlashCommand("[COMMAND]", "the commands and the keys", _help, at_once=True),
     "model": SlashCommand("[NAME]", "let another model reply; the conversation stays", _model),
+    "pull": SlashCommand("NAME", "download a model, which replies from then on", _pull),
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
@@ -278,6 +284,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     ),
     "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
     "more": SlashCommand("", "think on for longer", _more, at_once=True),
+    "stop": SlashCommand("", "stop the reply or the download, as Ctrl-C does", _stop, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
     "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
     "edit": SlashCommand("", "the last question in the input again", _edit),

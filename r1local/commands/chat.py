@@ -1,5 +1,6 @@
 """`r1local chat`: a conversation on the terminal."""
 
+import os
 import shlex
 import signal
 import sys
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from r1local.chat.chat import Chat
+from r1local.chat.chat import Chat, Surface
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
@@ -22,6 +23,7 @@ from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import read_config, settings_in_force, value_in
 from r1local.errors import (
     EXIT_OK,
+    DownloadStopped,
     EndpointError,
     LoadingCancelled,
     ModelFileNotFound,
@@ -40,6 +42,9 @@ from r1local.replies.settings import ReplySettings, changed, reply_settings
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
+from r1local.ui.attention.attention import Attention, attention_on
+from r1local.ui.attention.sequences import restoring
+from r1local.ui.attention.terminal import abilities_of
 from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
 from r1local.ui.chat.terminal_guard import guarded_terminal
@@ -93,7 +98,8 @@ def chat(options: ChatOptions) -> int:
     if not on_terminal:
         return work()
     killed = partial(_tell_killed, options, datetime.now(UTC))
-    return guarded_terminal(work, full_screen=not inline, killed=killed)
+    told = restoring(terminal) if (terminal := abilities_of(os.environ)) else ""
+    return guarded_terminal(work, full_screen=not inline, killed=killed, told=told)
 
 
 def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
@@ -109,6 +115,7 @@ def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
 
 
 def _chat(options: ChatOptions) -> int:
+    attention = _attention(options)
     recorder = _recorder(options)
     err = console_for(sys.stderr)
     with _way_to_resume(options, recorder):
@@ -121,8 +128,8 @@ def _chat(options: ChatOptions) -> int:
     dialogue = Dialogue(selected, engine, settings, recorder)
     if (system := _system(options, selected, recorder)) is not None:
         dialogue.use_system(system or None)
-    with closing(dialogue):
-        surface = _surface(options)
+    with closing(dialogue), closing(attention):
+        surface = _surface(options, attention)
         talk = Chat(
             dialogue,
             surface,
@@ -131,6 +138,7 @@ def _chat(options: ChatOptions) -> int:
             partial(_open, options),
             partial(_session, options),
             settings_of,
+            _pull,
             value_in(settings_in_force(options.given), "fetch-private"),
         )
         surface.run(talk)
@@ -183,6 +191,25 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
     return Session.create() if name is None else Session.open(name)
 
 
+def _pull(reference: str, surface: Surface, control: Control) -> str:
+    """Download a model, in the thread of the chat's work; there is nothing to say then."""
+    from r1local.commands.pull import PullOptions, pull_one
+    from r1local.hub.transfer import Cancelled
+    from r1local.machine.this_machine import survey_machine
+    from r1local.ui.models.downloads import LineDisplay
+
+    options = PullOptions((reference,), False, None, "text")
+    machine = survey_machine(measure_bandwidth=True)
+    display = LineDisplay(surface.show_progress, surface.tell)
+    try:
+        pull_one(reference, load_catalog(user_models()), machine, options, display, control)
+    except Cancelled:
+        raise DownloadStopped(
+            "the download was stopped; what has arrived is kept", f"/pull {reference} goes on"
+        ) from None
+    return ""
+
+
 def _settings_of(options: ChatOptions, selected: Chosen, recorder: Recorder) -> ReplySettings:
     """How a model replies: what a session was set to counts, but for what the flags say."""
     settings = reply_settings(settings_in_force(options.given, selected.preferred))
@@ -222,17 +249,23 @@ def _open(options: ChatOptions, selected: Chosen, control: Control) -> Engine:
     return open_engine(selected, settings, control.cancelled)
 
 
-def _surface(options: ChatOptions) -> FullScreen | Inline:
+def _attention(options: ChatOptions) -> Attention:
+    settings = settings_in_force(options.given)
+    stream = sys.stderr if sys.stderr.isatty() and options.inline else sys.stdout
+    return attention_on(stream, value_in(settings, "notify"), value_in(settings, "notify-after"))
+
+
+def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
-        return Inline(editing, numbered=options.numbered)
+        return Inline(editing, attention, numbered=options.numbered)
     place = state_folder() / "panes.json"
     keep = partial(keep_layout, place) if options.save else _keep_nothing
-    return FullScreen(editing, read_layout(place), keep, numbered=options.numbered)
+    return FullScreen(editing, read_layout(place), keep, attention, numbered=options.numbered)
 
 
 def _keep_nothing(_layout: PaneLayout) -> None:
@@ -249,8 +282,13 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         elsewhere = {f"{name}:": "" for name in read_config().endpoints}
         return {each.reference: "" for each in here if each.whole} | elsewhere
 
+    def to_pull() -> dict[str, str]:
+        known = load_catalog(user_models()).shown()
+        return {[*each.aliases, each.name][0]: each.summary for each in known if each.repo_id}
+
     return {
         "model": models,
+        "pull": to_pull,
         "resume": lambda: {each.name: each.title for each in saved_sessions()},
         "set": _settings,
         "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},

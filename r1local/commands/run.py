@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from r1local.answers.boxed import final_answer
 from r1local.commands.model_choice import choose_model
-from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.config.preferences import Settings, settings_in_force
+from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
+from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.conversation import Conversation, Message, Reply
 from r1local.errors import (
     EXIT_NO_ANSWER,
@@ -36,7 +36,9 @@ from r1local.replies.settings import ReplySettings, reply_settings
 from r1local.ui.progress import busy
 
 if TYPE_CHECKING:
+    from r1local.events.vote import VoteEvent
     from r1local.replies.structured_output import Structure
+    from r1local.ui.attention.attention import Attention
 
 #: What a reply needs that a model being loaded doesn't; imported meanwhile.
 _NEEDED_TO_REPLY = (
@@ -44,6 +46,8 @@ _NEEDED_TO_REPLY = (
     "r1local.prompts.template_sandbox",
     "r1local.replies.local",
     "r1local.replies.structured_output",
+    "r1local.ui.attention.attention",
+    "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
@@ -56,9 +60,8 @@ _PIPED = "the text piped in"
 _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
 #: Says, while it lasts, what is being waited for.
-Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
-#: Of a reply, or of a vote.
-EventT = TypeVar("EventT")
+Waiting: TypeAlias = Callable[[str | Callable[[], str]], AbstractContextManager[object]]
+EventT = TypeVar("EventT", bound="Event | VoteEvent")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 
@@ -99,6 +102,7 @@ class Prepared:
         documents: what is attached to the question.
         at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
+        votes: the number of voters in a vote.
     """
 
     conversation: Conversation
@@ -108,6 +112,7 @@ class Prepared:
     waiting: Waiting
     documents: tuple[Document, ...] = ()
     at_once: int = 1
+    votes: int | None = None
 
 
 class EventRenderer(Protocol[EventT_contra]):
@@ -190,6 +195,8 @@ def prepare(options: RunOptions) -> Prepared:
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
     show_log(_log_printer() if options.verbose else None)
+    if value_in(chosen, "notify") not in NOTIFY_WORDS:
+        _attention(chosen)  # refuses a command that there isn't, before the model is loaded
     conversation = _conversation(system, documents.question_with_documents(question, attached))
     return Prepared(conversation, model, settings, chosen, waiting, attached)
 
@@ -246,13 +253,24 @@ def _events(
     except LoadingCancelled:
         yield cancelled()
         return
+    from r1local.ui.reading import reading_shown  # imported while the model was loaded
+
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
         _tell_tokens(engine, prepared)
-        with waiting("reading the prompt"), _naming_documents(engine, prepared):
-            first = next(events)
-        yield first
-        yield from events
+        budget = prepared.settings.thinking.budget
+        with closing(_attention(prepared.chosen)) as attention:
+            watched = attention.watched(events, budget, prepared.votes)
+            with _naming_documents(engine, prepared):
+                yield from reading_shown(watched, waiting)
+
+
+def _attention(chosen: Settings) -> "Attention":
+    """Return the attention of who asked, and may look elsewhere."""
+    from r1local.ui.attention.attention import attention_on
+
+    stream = sys.stderr if sys.stderr.isatty() else sys.stdout
+    return attention_on(stream, value_in(chosen, "notify"), value_in(chosen, "notify-after"))
 
 
 def _tell_tokens(engine: Engine, prepared: Prepared) -> None:

@@ -25,7 +25,7 @@ def vote(options: RunOptions, votes: int) -> int:
     """
     prepared = prepare(options)
     settings = vote_settings(votes, prepared.settings, prepared.chosen)
-    prepared = replace(prepared, at_once=min(votes, MOST_AT_ONCE))
+    prepared = replace(prepared, at_once=min(votes, MOST_AT_ONCE), votes=votes)
     model = prepared.model.name
     renderer = partial(
         vote_renderer_for,

@@ -16,6 +16,7 @@ from r1local.config.kinds import (
     Switch,
     Text,
     Whole,
+    WordOr,
 )
 from r1local.config.loading_options import LOADING
 from r1local.config.option import Group, Option
@@ -29,6 +30,9 @@ OutputFormat: TypeAlias = Literal["text", "json", "jsonl"]
 
 #: How the commands about models print: text for people, JSON for programs.
 ModelFormat: TypeAlias = Literal["text", "json"]
+
+#: How people are told that a reply is done: not at all, as the terminal can, or by one of its ways.
+NOTIFY_WORDS = ("auto", "off", "bell", "osc9", "osc99", "osc777")
 
 #: How hard to think, in tokens of thought; None means as long as the answer has room.
 EFFORTS: Mapping[str, int | None] = {"low": 1_024, "medium": 4_096, "high": None}
@@ -288,6 +292,20 @@ OPTIONS: tuple[Option, ...] = (
         group="endpoint",
         commands=("run", "chat"),
         per_model=True,
+    ),
+    Option(
+        "notify",
+        WordOr(NOTIFY_WORDS, "COMMAND", "a command, which is run without a shell"),
+        "Tell that a long reply is done if nobody looks: by the terminal, or by a command.",
+        "auto",
+        commands=("run", "chat"),
+    ),
+    Option(
+        "notify-after",
+        Whole(0, 86_400),
+        "Seconds that a reply must have taken to be told of.",
+        20,
+        commands=("run", "chat"),
     ),
     Option(
         "verbose",

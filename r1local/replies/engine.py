@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from r1local.conversation import Conversation, Message
 from r1local.errors import R1LocalError, UsageError
-from r1local.events.reply import Event, Finished, Notice, Usage
+from r1local.events.reply import Event, Finished, Notice, Reading, Usage
 from r1local.kv_state import KVState
 from r1local.prompts.documents import Document, question_with_documents
 from r1local.replies.abilities import Abilities, AbleControl, within
@@ -169,7 +169,7 @@ class Engine(Replier, Protocol):
         """Generate the reply to a prompt; close the generator if you don't exhaust it.
 
         Yields:
-            Events in the order that `events` promises, with the prompt's notices first.
+            Events in the order that `events` promises, with the prompt's notices once it was read.
 
         Raises:
             PromptTooLong: the prompt leaves no room for a reply.
@@ -284,7 +284,8 @@ def _with_notices(
     """Yield a reply's events, and between them what hasn't been said of what is in vain."""
     with closing(events):
         for event in events:
-            yield from engine.new_notices((*notices, *able.refused()))
+            if not isinstance(event, Reading):  # which comes before all else
+                yield from engine.new_notices((*notices, *able.refused()))
             yield event
 
 

@@ -87,7 +87,7 @@ def reply_to(
     model, tokens = loaded.model, prompt.tokens
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
-    cached = model.evaluate(tokens, control.cancelled)
+    cached = yield from model.reading(tokens, control.cancelled)
     speculation = _speculation(loaded, tokens, settings, control) if cached is not None else None
     steps: Model | Speculation = speculation or model
     prompt_s = time.monotonic() - started

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from r1local.engine.batch import Part, shared_prefix
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.errors import InferenceError, R1LocalError
+from r1local.events.reply import Reading
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
 from r1local.replies.engine import Happening, PreparedPrompt
@@ -65,6 +66,8 @@ class Scheduler:
         self._idle = list(range(self._batch.sequences))
         self._at_once = self._batch.sequences
         self._full = False
+        #: A prompt begins to be read that takes long.
+        self._reading = False
         self._happenings: list[tuple[int, Happening]] = []
 
     def close(self, keep: PreparedPrompt | None = None) -> None:
@@ -136,6 +139,9 @@ class Scheduler:
             if request.cancelled:
                 self._finish(request)
         self._let_join()
+        if self._reading:  # told before the step, which takes long
+            self._reading = False
+            return self._happenings
         self._catch_up()
         if parts := self._parts_with_room():
             self._evaluate(parts)
@@ -155,6 +161,10 @@ class Scheduler:
             request.join()
             self._waiting.remove(request)
             self._running[request.sequence] = request
+            position = self._batch.position(request.sequence)
+            if request.leader is None and len(request.tokens) - position > BATCH_TOKENS:
+                self._tell_reading(request)
+                self._reading = True
 
     def _find_place(self, request: Request) -> bool:
         """Give a request a sequence and what is known of its prompt, if there is room for it."""
@@ -227,6 +237,12 @@ class Scheduler:
 
     def _finish(self, request: Request) -> None:
         self._end(request, *request.finish(self._loaded))
+
+    def _tell_reading(self, request: Request) -> None:
+        """Tell how far the prompt of a reply has been read that hasn't begun."""
+        if request.stream is None and not request.paused:
+            position = self._batch.position(request.sequence)
+            self._tell(request, Reading(position, len(request.tokens)))
 
     def _tell(self, request: Request, *happenings: Happening) -> None:
         self._happenings += ((request.number, each) for each in happenings)
@@ -317,7 +333,13 @@ class Scheduler:
         for part, request in zip(parts, requests, strict=True):
             while part.outputs and self._draw(request):
                 pass  # as long as the draft is right
+            if not part.outputs and self._has_read_much(part):
+                self._tell_reading(request)
         self._drafts.learn()
+
+    def _has_read_much(self, part: Part) -> bool:
+        """Tell whether a part completes another batch's worth of its prompt."""
+        return self._batch.position(part.sequence) % BATCH_TOKENS < len(part.tokens)
 
     def _all_cancelled(self) -> bool:
         return all(request.cancelled for request in self._running.values())

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from r1local.errors import R1LocalError
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Reading, ThinkingDelta, Usage
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import VoteResult
 from r1local.replies.abilities import within
@@ -220,7 +220,8 @@ class Replies:
         conversation, control = self._asked.conversation, self.controls[0]
         try:
             for event in hold_vote(replier, conversation, settings, control, self.model):
-                put(event if isinstance(event, Notice | VoteResult) else "started")
+                if not isinstance(event, Reading):
+                    put(event if isinstance(event, Notice | VoteResult) else "started")
         except R1LocalError as error:
             put(error)
 
@@ -316,7 +317,9 @@ class Mailbox:
         self._new = asyncio.Event()
 
     def put(self, number: int, told: Told) -> None:
-        """Tell something of a reply; from any thread."""
+        """Tell something of a reply; from any thread. HTTP has no words for a prompt being read."""
+        if isinstance(told, Reading):
+            return
         with self._lock:
             self._told.append((number, told))
             first = len(self._told) == 1

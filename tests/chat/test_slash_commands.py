@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
 from testing.chats import ANSWER, ESCAPE, REPLY, THOUGHT, ChatTerminal, of_type, records
-from testing.command import ROOT, Scripted
+from testing.command import COMMAND, ROOT, Scripted
 from testing.homes import Homes
 from testing.models import write_scripted_model
 
@@ -33,16 +34,53 @@ def ask(terminal: ChatTerminal, question: str = "How many?") -> None:
 
 
 def test_help_tells_every_command_and_key(scripted: Scripted) -> None:
-    with ChatTerminal("-m", scripted(REPLY), lines=60) as terminal:
+    with ChatTerminal("-m", scripted(REPLY), lines=70, columns=120) as terminal:
         terminal.send("/help")
-        terminal.wait_for_text("/quit", "F9 fold, keep or hide it")
+        terminal.wait_for_text("/quit", "F9", "keep or hide the thinking pane")
         for name, command in SLASH_COMMANDS.items():
             assert f"/{name} {command.usage}".rstrip() in terminal.shown
             assert command.told in terminal.shown
+        terminal.type("\x1b")
         terminal.command_shows("/help retry", "another reply to the last question")
         assert "/rename" not in terminal.shown
         terminal.type(chats.F1)
         terminal.wait_for_text("/rename")
+        terminal.type(chats.F1)
+        terminal.wait_without("/rename")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_help_is_read_from_its_top_and_searched(scripted: Scripted, columns: int) -> None:
+    with ChatTerminal("-m", scripted(REPLY), columns=columns, lines=24) as terminal:
+        terminal.type(f"half a question{chats.F1}")
+        terminal.wait_for_text("─ Help", "/help [COMMAND]", "find:", "↓ more")
+        assert terminal.rows[1].strip() == "Commands"
+        terminal.type("thinking pane")
+        terminal.wait_for_text("F6", "moves the thinking pane")
+        terminal.type("\r")
+        terminal.wait_for_text("F7", "resize the thinking pane")
+        terminal.type("zzz")
+        terminal.wait_for_text("not found: thinking panezzz")
+        terminal.type(chats.CTRL_HOME)
+        terminal.wait_for_text("/help [COMMAND]")
+        terminal.type(chats.PAGE_DOWN)
+        terminal.wait_without("/help [COMMAND]")
+        terminal.type(chats.CTRL_END)
+        terminal.wait_for_text("paints the screen anew")
+        terminal.type("\x1b")
+        terminal.wait_for_text("❯ half a question")
+        terminal.type(chats.CTRL_C)
+        assert terminal.leave() == 0
+
+
+def test_help_in_a_pipe_is_the_same(scripted: Scripted) -> None:
+    command = [*COMMAND, "chat", "-m", str(scripted(REPLY))]
+    done = subprocess.run(
+        command, input="/help\n", capture_output=True, text=True, timeout=60, check=True
+    )
+    for name, command_ in SLASH_COMMANDS.items():
+        assert f"/{name} {command_.usage}".rstrip() in done.stderr
+    assert "Keys" in done.stderr and not done.stdout
 
 
 def test_commands_before_anything_was_asked(scripted: Scripted) -> None:

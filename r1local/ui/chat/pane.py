@@ -25,21 +25,25 @@ from r1local.ui.chat.selection import Selection, selected, text_in
 _WHEEL_ROWS = 3
 #: Above everything that floats, which prompt_toolkit draws at 10**8 at most.
 _LAST = 10**9
-_BELOW = " ↓ new "
 
 
 class Pane:
     """Items, one below the other. The pane follows its end until it is scrolled up.
 
     `following` says whether it does.
+
+    Args:
+        below: stands in the corner while there is more below.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, below: str = " ↓ new ") -> None:
+        self._below = below
         self.items: list[Item] = []
         self.following = True
         self._top = 0
         self._words = ""
         self._sought: tuple[Item | None, int] | None = None
+        self._nth = self._count_found = 0
         self._selection: Selection | None = None
         self._to_read: Item | None = None
         self._rows: list[Row] = []
@@ -101,6 +105,7 @@ class Pane:
         """
         self._words = words
         self._sought = (item, nth) if words else None
+        self._nth, self._count_found = nth, 0
 
     def press(self, row: int, cell: int) -> None:
         """Begin a selection at a row in view."""
@@ -133,6 +138,17 @@ class Pane:
             return None
         return self.items[bisect_right(self._starts, chosen.pressed[0]) - 1]
 
+    def find_next(self) -> None:
+        """Bring the next row that has the words to the middle; after the last one, the first."""
+        if self._words:
+            self._nth = (self._nth + 1) % max(self._count_found, 1)
+            self._sought = (None, self._nth)
+
+    @property
+    def lacks_words(self) -> bool:
+        """Whether no row had the words that were looked for, at the last paint."""
+        return bool(self._words) and not self._count_found
+
     def rows_in_view(self, width: int, height: int) -> list[Row]:
         """Return the rows to paint, at most `height` of them."""
         if width != self._size[0]:
@@ -140,7 +156,10 @@ class Pane:
         self._size = (width, height)
         self._collect(width)
         if self._sought:
-            self._go_to(self._found_row(*self._sought) - height // 2)
+            item, nth = self._sought
+            found, first = self._found_rows(item)
+            self._count_found = len(found)
+            self._go_to((found[min(nth, len(found) - 1)] if found else first) - height // 2)
             self._sought = None
         if (item := self._to_read) is not None:
             self._to_read = None
@@ -152,7 +171,7 @@ class Pane:
         self.following = self._top == last
         shown = [self._row_at(self._top + n) for n in range(min(height, self._count()))]
         if not self.following and shown:
-            shown[-1] = _with_end(shown[-1], _BELOW, width)
+            shown[-1] = _with_end(shown[-1], self._below, width)
         return shown
 
     def _collect(self, width: int) -> None:
@@ -181,8 +200,8 @@ class Pane:
         finished = len(self._rows)
         return self._rows[number] if number < finished else self._live[number - finished]
 
-    def _found_row(self, item: Item | None, nth: int) -> int:
-        """Return a row that has the words, which may be wrapped over two; else the item's first."""
+    def _found_rows(self, item: Item | None) -> tuple[list[int], int]:
+        """Return the rows that have the words, which may be wrapped over two, and the first row."""
         first, end = self._rows_of(item)
         texts = [text_of(self._row(number)).strip().casefold() for number in range(first, end)]
         wanted = re.escape(" ".join(self._words.casefold().split()))
@@ -190,8 +209,8 @@ class Pane:
             places = [found.start() for found in re.finditer(wanted, between.join(texts))]
             if places:
                 starts = [0, *accumulate(len(text) + len(between) for text in texts)]
-                return first + bisect_right(starts, places[min(nth, len(places) - 1)]) - 1
-        return first
+                return [first + bisect_right(starts, place) - 1 for place in places], first
+        return [], first
 
     def _rows_of(self, item: Item | None) -> tuple[int, int]:
         """Return an item's first row, and the one behind its last; of all items for None."""

@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -31,6 +31,7 @@ from prompt_toolkit.key_binding import (
     merge_key_bindings,
 )
 from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import (
     AnyContainer,
     ConditionalContainer,
@@ -46,11 +47,15 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.widgets import SearchToolbar
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.events.vote import VoteEvent
+from r1local.ui.attention.attention import Attention
 from r1local.ui.cells import cell_len, cut
+from r1local.ui.chat.help import HelpSection
+from r1local.ui.chat.help_screen import HelpScreen
 from r1local.ui.chat.items import Item
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
-from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.painting import FOCUS_IN, FOCUS_OUT, SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
 from r1local.ui.chat.picker import Picker
 from r1local.ui.chat.prompt import Editing, bind, input_keys, vi_mode
@@ -113,6 +118,7 @@ class ChatScreen:
         layout: where the thinking pane was last time.
         keep_layout: called when it changes.
         numbered: whether questions have their numbers.
+        attention: of who looks at the screen, or not.
     """
 
     def __init__(
@@ -123,10 +129,12 @@ class ChatScreen:
         status: Callable[[], Status],
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        attention: Attention,
         *,
         numbered: bool = False,
     ) -> None:
         self.talk = ChatView(numbered=numbered)
+        self._attention = attention
         self._actions = actions
         self._status = status
         self._buffer = buffer
@@ -135,26 +143,33 @@ class ChatScreen:
         self._keep_layout = keep_layout
         self._leaving = LeavingKey()
         self._forced: bool | None = None
-        self._suspension = Suspension()
+        self._suspension = Suspension(attention.close)
         self._posted: deque[Posted] = deque()
         self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
         self._told, self._told_until = "", 0.0
         self._picker: Picker | None = None
-        self._output = steady_output()
+        self._output = steady_output(reports_focus=True)
+        self._help = HelpScreen(lambda: self._output.get_size().columns, actions.copy_selection)
+        all_keys = merge_key_bindings(
+            [
+                input_keys(editing, self.talk.note),
+                self._screen_keys(),
+                self._help.keys(self._close_help),
+            ]
+        )
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=ConditionalKeyBindings(
-                merge_key_bindings([input_keys(editing, self.talk.note), self._screen_keys()]),
-                Condition(lambda: self._picker is None),
-            ),
+            key_bindings=ConditionalKeyBindings(all_keys, Condition(lambda: self._picker is None)),
             style=chat_style(),
             full_screen=True,
             mouse_support=True,
             output=self._output,
             editing_mode=editing.mode,
         )
+
+        self.app.key_processor.before_key_press += lambda _keys: attention.touched()
 
     def run(self) -> None:
         """Show the screen until `leave`; the terminal is restored whatever ends it.
@@ -189,6 +204,12 @@ class ChatScreen:
                 what()
             else:
                 self.talk.handle(what)
+                self._attention.handle(what)
+
+    def handle_vote(self, event: VoteEvent) -> None:
+        """Take the next event of a vote."""
+        self.talk.handle_vote(event)
+        self._attention.handle(event)
 
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
@@ -207,6 +228,17 @@ class ChatScreen:
         self.app.layout.focus(picker.buffer if picker else self._buffer)
         self.app.invalidate()
 
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show a help over the whole screen, until a key closes it; asked for again, close it."""
+        if self._help.shown:
+            self._close_help()
+        else:
+            self._help.open(sections, self.app.layout)
+
+    def _close_help(self) -> None:
+        self._help.shown = False
+        self.app.layout.focus(self._buffer)
+
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
         self._buffer.text = "\n".join(filter(None, (text, self._buffer.text)))
@@ -215,6 +247,7 @@ class ChatScreen:
     # The stream
 
     def _start(self) -> None:
+        self._wake.set()  # something may have been posted already
         self.app.create_background_task(self._pump())
         self._time_painting()
         loop = asyncio.get_running_loop()
@@ -290,7 +323,15 @@ class ChatScreen:
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
         chat = FloatContainer(rows, [menu])
         return SteadyRows(
-            DynamicContainer(lambda: self._picker.container if self._picker else chat)
+            DynamicContainer(
+                lambda: (
+                    self._picker.container
+                    if self._picker
+                    else self._help.container
+                    if self._help.shown
+                    else chat
+                )
+            )
         )
 
     def _side_by_side(self) -> bool:
@@ -372,6 +413,11 @@ class ChatScreen:
                 lambda _event, step=step: actions.find_again(step)
             )
 
+        @keys.add(Keys.Ignore)
+        def _focused(event: KeyPressEvent) -> None:
+            if event.data in (FOCUS_IN, FOCUS_OUT):
+                self._attention.focused = event.data == FOCUS_IN
+
         @keys.add("c-c", filter=~is_searching)
         def _ctrl_c(_event: KeyPressEvent) -> None:
             self._interrupt_or_leave()
@@ -410,18 +456,11 @@ class ChatScreen:
     def _change_showing(self) -> None:
         self._change_layout(self._layout.shown())
         self._forced = None
-        self.talk.note(f"thinking pane: {_SHOWING[self._layout.showing]}")
+        self.talk.note(f"thinking pane: {self._layout.showing_words}")
 
     def _change_layout(self, layout: PaneLayout) -> None:
         self._layout = layout
         self._keep_layout(layout)
-
-
-_SHOWING = {
-    "auto": "folds when the answer starts",
-    "open": "stays open",
-    "hidden": "hidden",
-}
 
 
 def _title_of(parts: tuple[str, ...]) -> str:

@@ -5,11 +5,20 @@ from time import monotonic
 from typing import Literal, assert_never
 
 from r1local.conversation import Reply, Turn
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+)
 from r1local.events.vote import VoteEvent, VoteResult
 from r1local.ui.chat.items import Fold, Item, JsonText, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
+from r1local.ui.reading import ReadingMeter
 from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
 from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for
@@ -47,6 +56,7 @@ class ChatView:
         self._clock = clock
         self._numbered = numbered
         self._meter = Meter(clock)
+        self.reading = ReadingMeter(clock)
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
         self._votes: _Votes | None = None
@@ -74,7 +84,7 @@ class ChatView:
         meter = self._meter
         match self.state:
             case "reading":
-                return ("Reading the prompt", duration(meter.elapsed))
+                return (self.reading.words.capitalize(), duration(meter.elapsed))
             case "thinking":
                 count = token_count(meter.tokens)
                 if self._budget:
@@ -82,7 +92,8 @@ class ChatView:
                 pace = (f"{meter.tokens_per_s:.0f}/s",) if meter.tokens_per_s else ()
                 return ("Thinking", duration(meter.elapsed), count, *pace)
             case "voting":
-                return ("Voting", duration(meter.elapsed))
+                reading = (self.reading.words,) if self.reading.share is not None else ()
+                return ("Voting", duration(meter.elapsed), *reading)
             case _:
                 return (self._title,) if self._title else ()
 
@@ -101,6 +112,7 @@ class ChatView:
         self._begin_turn(question)
         self.state = "reading"
         self._meter = Meter(self._clock)
+        self.reading.begin()
         self._begun, self._budget, self._fold = reply, budget, None
         self._thought = _thought(reply.thinking if reply else "")
         self._answer, self._json = None, json
@@ -113,6 +125,8 @@ class ChatView:
     def handle(self, event: Event) -> None:
         """Take the next event."""
         match event:
+            case Reading():
+                self.reading.handle(event)
             case ThinkingDelta(text, count):
                 self.state = "thinking"
                 self._meter.count(count)
@@ -145,6 +159,7 @@ class ChatView:
         self.conversation.items.append(self._votes)
         self.state = "voting"
         self._meter = Meter(self._clock)
+        self.reading.begin()
         self._show_thought(_thought(""), "")
 
     def handle_vote(self, event: VoteEvent) -> None:
@@ -154,7 +169,10 @@ class ChatView:
         elif isinstance(event, VoteResult):
             self._end_votes()
             self._show_elected(event)
+        elif isinstance(event, Reading):
+            self.reading.handle(event)
         elif self._votes:
+            self.reading.begin()
             self._votes.handle(event)
 
     def _show_elected(self, elected: VoteResult) -> None:

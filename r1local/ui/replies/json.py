@@ -12,7 +12,16 @@ from rich.console import Console
 
 from r1local.answers.boxed import final_answer
 from r1local.conversation import Part
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta, Usage
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+    Usage,
+)
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui.console import print_notice
 from r1local.ui.safe_text import visible_json
@@ -46,7 +55,7 @@ class JsonRenderer:
     def handle(self, event: Event) -> None:
         """Print a notice, or write the object at the end."""
         match event:
-            case ThinkingDelta() | AnswerDelta() | Rewound():
+            case Reading() | ThinkingDelta() | AnswerDelta() | Rewound():
                 pass
             case Notice(_, message):
                 print_notice(self._err, message)
@@ -107,6 +116,8 @@ class JsonLinesRenderer:
                 write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
             case Finished():
                 self._finish(event)
+            case Reading():
+                pass
             case _:
                 assert_never(event)
 

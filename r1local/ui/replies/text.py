@@ -14,7 +14,15 @@ from rich.text import Text
 
 from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+)
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui import streams
 from r1local.ui.appearance import text_width
@@ -123,6 +131,8 @@ class TextRenderer:
                     self._thinking.end(unfinished=False)
                 self._current = self._answer
                 self._answer.write(text, tokens)
+            case Reading():
+                pass  # `ui.reading` shows it
             case Rewound():
                 pass  # what was shown stays; a notice says what happened
             case Notice(_, message):

@@ -4,7 +4,15 @@ from typing import IO, assert_never
 
 from rich.console import Console
 
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import (
+    AnswerDelta,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+    Written,
+)
 from r1local.events.vote import (
     Candidate,
     Paused,
@@ -34,7 +42,7 @@ class JsonVotes:
                 print_notice(self._err, message)
             case VoteResult():
                 self._finish(event)
-            case VoterEvent() | Paused() | VoterReply() | TallyUpdate():
+            case Reading() | VoterEvent() | Paused() | VoterReply() | TallyUpdate():
                 pass
             case _:
                 assert_never(event)
@@ -88,6 +96,8 @@ class JsonLinesVotes:
                 write_line(self._stream, {"type": "standing", "tally": _tally(candidates)})
             case Notice(kind, message):
                 write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
+            case Reading():
+                pass
             case VoteResult():
                 last = {"type": "elected", **_outcome(event), "timing": _timing(event)}
                 write_line(self._stream, last)
@@ -97,7 +107,7 @@ class JsonLinesVotes:
     def close(self) -> None:
         """Do nothing: each line is complete."""
 
-    def _write_of_voter(self, voter: int, event: Event) -> None:
+    def _write_of_voter(self, voter: int, event: Written) -> None:
         line: dict[str, object]
         match event:
             case ThinkingDelta(text):

@@ -157,3 +157,21 @@ def test_untrusted_text_is_made_harmless() -> None:
     pane = Pane()
     pane.replace([Passage("\x1b[2J\u202e"), PlainText("\x9b31m\r"), MarkdownText("\x07`\x1b]0;x`")])
     assert not {"\x1b", "\x9b", "\x07", "\r", "\u202e"} & set("".join(painted(pane, 40, 20)))
+
+
+def test_the_next_row_with_words_follows_and_the_first_comes_after_the_last(numbers: Pane) -> None:
+    numbers.find("row 9")
+    assert "row 9" in painted(numbers)
+    numbers.find_next()
+    assert "row 90" in painted(numbers)
+    for _ in range(9):
+        numbers.find_next()
+        painted(numbers)
+    assert "row 99" in painted(numbers)
+    numbers.find_next()
+    assert "row 9" in painted(numbers) and not numbers.lacks_words
+    numbers.find("row 9x")
+    painted(numbers)
+    assert numbers.lacks_words
+    numbers.find("")
+    assert not numbers.lacks_words

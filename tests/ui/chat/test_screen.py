@@ -12,6 +12,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from r1local.config.keys import read_keys
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta, Usage
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat import screen
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.painting import SteadyOutput
@@ -63,6 +64,7 @@ class Shown:
         self._terminal = terminal
         self.asked = Asked()
         self.layouts: list[PaneLayout] = []
+        self.attention = Attention(lambda _sequence: None, None, "auto", 20)
         self.buffer = Buffer()
         completer, own = SlashCompleter({}, {}, ()), read_keys(bound, "", "")
         editing = Editing(completer, InMemoryHistory(), Pastes(), vi=False, keys=own)
@@ -73,6 +75,7 @@ class Shown:
             lambda: Status("nano", context_window=4096),
             PaneLayout("below"),
             self.layouts.append,
+            self.attention,
         )
 
     def run(self, *steps: str | Callable[[], None]) -> list[str]:
@@ -104,7 +107,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> It
     bound: dict[str, str] = getattr(request, "param", {})
     terminal = Terminal(60, 20)
     output = SteadyOutput(terminal, lambda: Size(20, 60), term="xterm-256color")
-    monkeypatch.setattr(screen, "steady_output", lambda: output)  # stdout is no terminal here
+    monkeypatch.setattr(screen, "steady_output", lambda **_: output)  # stdout is no terminal here
     with create_pipe_input() as keys, create_app_session(input=keys, output=output):
         yield Shown(keys, terminal, **bound)
 
@@ -214,3 +217,11 @@ def test_a_bug_ends_it(shown: Shown) -> None:
 
     with pytest.raises(RuntimeError, match="a bug"):
         shown.run(lambda: shown.screen.post(fail), lambda: None)
+
+
+def test_the_terminal_says_whether_it_is_looked_at(shown: Shown) -> None:
+    seen: list[bool | None] = []
+    note = lambda: seen.append(shown.attention.focused)  # noqa: E731
+    rows = shown.run("a", note, "\x1b[O", note, "\x1b[I", note, "b")
+    assert seen == [None, False, True]
+    assert rows[-1].strip().endswith("ab")
