@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
@@ -95,6 +96,9 @@ class Surface(Protocol):
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
+
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Let the user edit a file in an editor; go on when it is closed, unless it failed."""
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply to a question that is new on the screen, or go on with a reply."""
@@ -218,6 +222,11 @@ class Chat:
         except R1LocalError as error:
             self.surface.say_error(error)
 
+    def carry_out(self, action: Callable[[], None]) -> None:
+        """Do something; say what goes wrong."""
+        with self.errors_said():
+            action()
+
     def ask(self, text: str, votes: int | None = None) -> None:
         """Ask the model a question, about the documents attached.
 
@@ -243,6 +252,13 @@ class Chat:
             self.surface.reply(labelled, partial(self.dialogue.ask, prepared))
         else:
             self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
+
+    def show(self, number: int) -> None:
+        """Show the branch that ends with a turn: its number is the transcript's."""
+        try:
+            self.dialogue.show(number)
+        finally:
+            self.surface.show_turns()
 
     def retry(self) -> None:
         """Ask for another reply to the last question, which must exist, or for another vote."""

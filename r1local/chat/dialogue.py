@@ -8,9 +8,16 @@ from functools import partial
 from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.chat.waiting import attach_to, detach_from, waiting_in
 from r1local.config.preferences import settings_in_force
-from r1local.conversation import Conversation, Turn, messages_of
-from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
-from r1local.events.reply import Event, Finished, Reading, Written
+from r1local.conversation import Conversation, Span, Turn, messages_of
+from r1local.errors import (
+    ChatTemplateError,
+    GrammarError,
+    ModelLoadError,
+    R1LocalError,
+    SessionNotSaved,
+    UsageError,
+)
+from r1local.events.reply import Event, Finished, Reading, ThinkingDelta, Written
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
@@ -158,6 +165,35 @@ class Dialogue:
         self.recorder.append(Continued())
         yield from self._reply(prompt, control, self._settings)
 
+    def rethink(
+        self,
+        thought: str,
+        edited: tuple[Span, ...],
+        kept: Callable[[], None],
+        control: Control,
+    ) -> Generator[Event, None, None]:
+        """Let the model go on from an edited thought, in an alternative to the last reply.
+
+        Args:
+            thought: what the model is to have thought so far.
+            edited: the passages of it that were edited.
+            kept: called once the session has the thought on the disk.
+        """
+        *before, last = self.turns
+        begun = Begun(thought, "", thinking_open=True)
+        prompt = self._prompt(self._messages(before, last.question), begun, self._settings)
+        self.recorder.append(Retry(edited=edited))
+        self.recorder.append(ThinkingDelta(thought, 0))
+        unsaved: SessionNotSaved | None = None
+        try:
+            self.recorder.save()
+            kept()
+        except SessionNotSaved as error:
+            unsaved = error
+        yield from self._reply(prompt, control, self._settings)
+        if unsaved:  # nothing says so again
+            raise unsaved
+
     def vote_settings(self, votes: int) -> VoteSettings:
         """Return the settings for a vote of `votes` replies, each made like a single reply.
 
@@ -215,11 +251,29 @@ class Dialogue:
             self._count()  # what the cache holds is the voters'
 
     def undo(self) -> Turn:
-        """Remove the last turn and return it."""
+        """Show the last turn no longer, and return it."""
         last = self.turns[-1]
         self.recorder.append(Undo())
         self._count()
         return last
+
+    def show(self, number: int) -> None:
+        """Go on from the turn with that number, which there must be, or from the start: 0.
+
+        The KV cache stays as it is: the next prompt is evaluated from where it differs.
+
+        Raises:
+            SessionNotSaved: this can't be written to the disk.
+        """
+        unsaved: SessionNotSaved | None = None
+        for record in self.recorder.transcript.records_to(number):
+            try:
+                self.recorder.append(record)
+            except SessionNotSaved as error:
+                unsaved = error
+        self._count()
+        if unsaved:
+            raise unsaved
 
     def use_system(self, system: str | None) -> None:
         """Give the model another system prompt from here on, or none."""

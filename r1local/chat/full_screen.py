@@ -5,9 +5,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
+from r1local.chat.branch_commands import show_beside
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
@@ -20,6 +22,7 @@ from r1local.errors import R1LocalError
 from r1local.replies.control import Control
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.editor import edit_file
 from r1local.ui.chat.help import HelpSection
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
@@ -100,8 +103,9 @@ class FullScreen:
 
     def show_turns(self) -> None:
         """Show all turns again."""
-        turns = self._chat.dialogue.turns
-        self._talk.show_turns(turns, self._chat.dialogue.dropped)
+        dialogue = self._chat.dialogue
+        turns, places = dialogue.turns, dialogue.recorder.transcript.alternatives
+        self._talk.show_turns(turns, dialogue.dropped, places)
         if not turns:
             welcome(self._chat, first_line(self.keys, full_screen=True))
 
@@ -161,6 +165,15 @@ class FullScreen:
         """Put a text into the input, once the command that asks for it has been cleared from it."""
         self._screen.post(partial(self._screen.type, text))
 
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Lend the terminal to the editor, from the other thread."""
+
+        def work(_control: Control) -> str:
+            self._screen.lend_terminal(partial(edit_file, path))
+            return ""
+
+        self.work("waiting for the editor", work, then)
+
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply in the other thread."""
         control = self._control = Control()
@@ -172,7 +185,9 @@ class FullScreen:
 
         def job() -> None:
             with closing(replying(control)) as events:
-                for event in events:
+                for number, event in enumerate(events):
+                    if not number:  # now the transcript has the reply's beginning
+                        self._screen.post(self._mark)
                     self._screen.post(event)
 
         self._put(job)
@@ -279,6 +294,13 @@ class FullScreen:
             self._waiting.clear()
         return True
 
+    def show_beside(self, step: int) -> None:
+        """Show another alternative, unless a reply is being written."""
+        if self._working:
+            self.say("a reply is being written; Ctrl-C stops it")
+        else:
+            self._chat.carry_out(partial(show_beside, self._chat, step))
+
     def help(self) -> None:
         """Show the commands and keys."""
         self._chat.handle("/help")
@@ -311,6 +333,11 @@ class FullScreen:
             self._waiting.append(text)
         else:
             self._chat.handle(self._pastes.whole(text))
+
+    def _mark(self) -> None:
+        """Say which of several alternatives the last turn is."""
+        if places := self._chat.dialogue.recorder.transcript.alternatives:
+            self._talk.mark(places[-1])
 
     def _last_question_again(self) -> str:
         """Remove the last turn from the screen; return its question, which is shown again."""
@@ -367,5 +394,6 @@ class FullScreen:
             then()
         else:
             self._talk.keep_turns(len(self._chat.dialogue.turns))
+            self._mark()
         while self._waiting and not self._working:
             self._chat.handle(self._pastes.whole(self._waiting.popleft()))

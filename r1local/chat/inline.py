@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 from r1local.chat.chat import NO_REPLY, Chat, Option, Replying, Voting, Work
@@ -20,6 +21,7 @@ from r1local.replies.interruption import Interruption, interruptible
 from r1local.sessions.browser import SessionBrowser
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.editor import edit_file
 from r1local.ui.chat.help import HelpSection, help_rows
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
@@ -29,7 +31,7 @@ from r1local.ui.reading import reading_shown
 from r1local.ui.replies.text import text_renderer
 from r1local.ui.transcripts import print_thought, print_turns
 from r1local.ui.votes.text import vote_renderer_for
-from r1local.ui.wording import known, thought_for, turn_count
+from r1local.ui.wording import known, thought_for, turn_count, which
 
 #: The most characters read for one question, over all its lines: endless input must be cut off.
 _LONGEST_QUESTION = 4 * 2**20
@@ -37,6 +39,11 @@ _LONGEST_QUESTION = 4 * 2**20
 _MOST_LISTED = 20
 #: Seconds between two lines about a download.
 _LINE_INTERVAL_S = 60.0
+#: What keys send while nothing is typed.
+_SHORTCUTS = {
+    "previous_alternative": "/branches previous",
+    "next_alternative": "/branches next",
+}
 
 
 class Inline:
@@ -63,7 +70,9 @@ class Inline:
         self._left = False
         self._leaving = LeavingKey()
         edits = sys.stdin.isatty() and can_repaint(self._out)
-        self._session = line_prompt(editing, self._told_below, self.say) if edits else None
+        self._session = (
+            line_prompt(editing, self._told_below, self.say, _SHORTCUTS) if edits else None
+        )
 
     def run(self, chat: Chat) -> None:
         """Chat until the user leaves, or the input ends."""
@@ -103,7 +112,15 @@ class Inline:
         if len(turns) > 1:
             self.say(f"{turn_count(len(turns) - 1)} came before:")
         number = len(turns) if self._numbered else None
-        print_turns(self._out, turns[-1:], thoughts=False, notices=self._err, number=number)
+        places = self._chat.dialogue.recorder.transcript.alternatives[-1:]
+        print_turns(
+            self._out,
+            turns[-1:],
+            thoughts=False,
+            notices=self._err,
+            number=number,
+            places=places,
+        )
 
     def show_undone(self) -> None:
         """Print the turn that is now the last."""
@@ -116,8 +133,9 @@ class Inline:
     def open_thought(self, name: str, reply: Reply) -> None:
         """Print a thought."""
         self.say(f"thought {name}:")
-        print_thought(self._err, reply.thinking)
-        self.say(thought_for(reply.thinking_s, reply.thinking_tokens))
+        print_thought(self._err, reply)
+        edited = bool(reply.edited)
+        self.say(thought_for(reply.thinking_s, reply.thinking_tokens, edited=edited))
 
     def show_found(self, hit: Hit, words: str, told: str) -> None:  # noqa: ARG002
         """Print the text around a place."""
@@ -151,14 +169,22 @@ class Inline:
         """Put a text into the next input."""
         self._typed_next = "\n".join(filter(None, (text, self._typed_next)))
 
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Wait for the editor; Ctrl-C is its own meanwhile."""
+        with interruptible():
+            edit_file(path)
+        then()
+
     def reply(
         self,
         question: str | None,  # noqa: ARG002  (it stands where it was typed)
         replying: Replying,
-        begun: Reply | None = None,  # noqa: ARG002
+        begun: Reply | None = None,
     ) -> None:
-        """Print the reply as it comes."""
+        """Print the reply as it comes; before that, the thought that it goes on from."""
         dialogue = self._chat.dialogue
+        if begun and begun.edited:
+            print_thought(self._err, begun)
         renderer = text_renderer(self._out, self._err, json=dialogue.schema is not None)
         with (
             interruptible() as interruption,
@@ -169,6 +195,8 @@ class Inline:
             for event in reading_shown(watched, self._reading):
                 renderer.handle(event)
         self._end_if_killed(interruption)
+        if told := which(self._chat.dialogue.recorder.transcript.alternatives[-1]):
+            self.say(told)
 
     def vote(
         self,

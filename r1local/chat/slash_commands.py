@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from r1local.chat import file_commands, session_commands
+from r1local.chat import branch_commands, file_commands, session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.finding import Finding
 from r1local.chat.help_text import help_sections
+from r1local.chat.rethinking import rethink
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.chat.waiting import attach_to
 from r1local.chat.welcome import FIRST_MODEL
@@ -180,7 +181,7 @@ def _edit(chat: Chat, _argument: str) -> None:
 
 def _continue(chat: Chat, _argument: str) -> None:
     reply = chat.dialogue.turns[_last_number(chat) - 1].reply
-    if reply is None or reply.reason == "stop":
+    if reply is None or (reply.reason == "stop" and not reply.thinking_open):
         raise UsageError("the last reply is whole", "/retry asks for another one")
     chat.surface.reply(None, chat.dialogue.go_on, reply)
 
@@ -189,7 +190,7 @@ def _undo(chat: Chat, _argument: str) -> None:
     _last_number(chat)
     turn = chat.dialogue.undo()
     chat.surface.show_undone()
-    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
+    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}; /redo brings it back")
 
 
 def _copy(chat: Chat, argument: str) -> None:
@@ -235,8 +236,8 @@ def _clear(chat: Chat, _argument: str) -> None:
 
 
 def _stats(chat: Chat, _argument: str) -> None:
-    turns = chat.dialogue.turns
-    all_replies = [reply for turn in turns for _voter, reply in turn.distinct_replies]
+    everything = chat.dialogue.recorder.transcript.everything
+    all_replies = [reply for each in everything for _voter, reply in each.turn.distinct_replies]
     thinking = sum(reply.thinking_tokens for reply in all_replies)
     answers = sum(reply.answer_tokens for reply in all_replies)
     prompts = sum(reply.prompt_tokens for reply in all_replies)
@@ -287,9 +288,16 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "stop": SlashCommand("", "stop the reply or the download, as Ctrl-C does", _stop, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
     "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
-    "edit": SlashCommand("", "the last question in the input again", _edit),
-    "continue": SlashCommand("", "let a reply that was cut go on", _continue),
+    "edit": SlashCommand("", "the last question in the input again, to begin a branch", _edit),
+    "continue": SlashCommand("", "let a reply that was cut go on, also in its thought", _continue),
+    "rethink": SlashCommand("", "edit the last thought in $EDITOR, and go on from there", rethink),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
+    "redo": SlashCommand("", "bring back what was taken back", branch_commands.redo),
+    "branches": SlashCommand(
+        "[N|next|previous]",
+        "the conversation's branches: list them, or show one",
+        branch_commands.branches,
+    ),
     "file": SlashCommand(
         "[PATH…|-N|none]",
         "send files, folders or web addresses along; -N drops one",
@@ -308,8 +316,8 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "[NAME]", "where the session is saved, or give it a name", session_commands.save
     ),
     "export": SlashCommand(
-        "[PATH] [--no-thoughts] [--force]",
-        "write the conversation to a .md or .json file",
+        "[PATH] [OPTION…]",
+        "write a .md or .json file; --no-thoughts, --all-branches, --force",
         session_commands.export,
     ),
     "sessions": SlashCommand(

@@ -76,6 +76,9 @@ def export(
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    all_branches: Annotated[
+        bool, typer.Option("--all-branches", help="Export what isn't shown any more as well.")
+    ] = False,
     *,
     given: Mapping[str, Any],
 ) -> Command:
@@ -85,7 +88,9 @@ def export(
         from r1local.commands.sessions import ExportOptions, export_session
 
         _limit_text(given)
-        return export_session(ExportOptions(name, output_format, not no_thoughts, output, force))
+        thoughts = not no_thoughts
+        options = ExportOptions(name, output_format, thoughts, output, force, all_branches)
+        return export_session(options)
 
     return exporting
 

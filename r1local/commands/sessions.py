@@ -41,6 +41,7 @@ class ExportOptions:
     thoughts: bool
     output: Path | None
     force: bool = False
+    all_branches: bool = False
 
 
 def list_sessions(output_format: ModelFormat) -> int:
@@ -73,9 +74,10 @@ def show_session(name: str, *, thoughts: bool) -> int:
     console = console_for(sys.stdout)
     if not console.is_terminal:
         return export_session(ExportOptions(name, "markdown", thoughts, None))
-    turns = read_session(name).turns
+    transcript = read_session(name)
     with paged(console) as shown:
-        print_turns(shown, turns, thoughts=thoughts)
+        places = transcript.alternatives
+        print_turns(shown, transcript.turns, thoughts=thoughts, places=places)
     return EXIT_OK
 
 
@@ -93,6 +95,7 @@ def export_session(options: ExportOptions) -> int:
         model=transcript.model,
         thoughts=options.thoughts,
         system=transcript.system,
+        everything=transcript.everything if options.all_branches else (),
     )
     if options.output_format == "json":
         document = visible_json(document)
@@ -115,7 +118,8 @@ def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
         return EXIT_OK
     console, found = console_for(sys.stdout), False
     for hit in hits:
-        print_hit(console, hit.session, hit.place, hit.part, hit.excerpt)
+        part = hit.part if hit.shown or not console.is_terminal else f"{hit.part}, another branch"
+        print_hit(console, hit.session, hit.place, part, hit.excerpt)
         found = True
     if not found:
         print_notice(console_for(sys.stderr), "nothing was found")

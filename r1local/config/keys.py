@@ -57,6 +57,10 @@ ACTIONS: Mapping[str, Action] = {
     "thought_page_down": Action("alt-pagedown", "scrolls it down"),
     "thought_up": Action("ctrl-up", "scrolls the thought one row up"),
     "thought_down": Action("ctrl-down", "scrolls it one row down"),
+    "previous_alternative": Action(
+        "alt-left", "with an empty input: the reply before, of several", full_screen=False
+    ),
+    "next_alternative": Action("alt-right", "the next of them", full_screen=False),
     "find_next": Action("alt-n", "goes to the next place that /find found"),
     "find_previous": Action("alt-p", "goes to the one before"),
     "repaint": Action("ctrl-l", "paints the screen anew", full_screen=False),

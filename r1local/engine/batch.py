@@ -244,3 +244,32 @@ def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
             break
         shared += 1
     return shared
+
+
+def as_evaluated(
+    tokens: Sequence[int], evaluated: Sequence[int], piece: Callable[[int], bytes]
+) -> Sequence[int]:
+    """Return tokens of the same text that begin with as many of the `evaluated` ones as possible.
+
+    Args:
+        tokens: as a tokenizer makes them.
+        evaluated: those that a KV cache has; a model may have written them.
+        piece: returns the bytes that a token stands for; none for a control token.
+    """
+    done = at = shared_prefix(evaluated, tokens)
+    same = done, at
+    ahead, behind = b"", b""  # of both, what the other one hasn't reached yet
+    while ahead[: len(behind)] == behind[: len(ahead)]:
+        reached = min(len(ahead), len(behind))
+        ahead, behind = ahead[reached:], behind[reached:]
+        if not ahead and not behind:
+            same = done, at
+        if len(ahead) <= len(behind):
+            if done == len(evaluated) or not (next_piece := piece(evaluated[done])):
+                break
+            ahead, done = ahead + next_piece, done + 1
+        else:
+            if at == len(tokens) or not (next_piece := piece(tokens[at])):
+                break
+            behind, at = behind + next_piece, at + 1
+    return [*evaluated[: same[0]], *tokens[same[1] :]]

@@ -236,10 +236,21 @@ def prepared(
     Raises:
         UsageError: the engine can't let a reply go on.
     """
-    if begun and not engine.abilities.continues:
-        raise UsageError(f"{engine.name} can't let a reply go on", "ask for another one")
+    if begun:
+        check_going_on(engine, inside=begun.thinking_open)
     possible, _notices = within(settings, engine.abilities, engine.name)
     return engine.prepare(conversation, possible, begun)
+
+
+def check_going_on(engine: Replier, *, inside: bool) -> None:
+    """Refuse to let a reply go on, `inside` its thought or behind it, if the engine can't.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if not engine.abilities.goes_on(inside=inside):
+        what = "go on inside a thought" if engine.abilities.continues else "let a reply go on"
+        raise UsageError(f"{engine.name} can't {what}", "ask for another one")
 
 
 def document_tokens(

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
+from r1local.engine.batch import as_evaluated
 from r1local.engine.grammar import follows_grammar
 from r1local.engine.model import Model
 from r1local.engine.rounding import alike_up_to
@@ -58,7 +59,7 @@ def tokenised_prompt(
     """
     prompt = prompt_of(loaded.template, conversation, settings, begun)
     vocabulary = loaded.model.vocabulary
-    tokens = vocabulary.tokenise(prompt.parts)
+    tokens: Sequence[int] = vocabulary.tokenise(prompt.parts)
     answer: Sequence[int] = ()
     if begun and begun.answer and settings.grammar is not None:
         in_front = prompt.parts[: -len(loaded.template.as_data(begun.answer))]
@@ -68,6 +69,9 @@ def tokenised_prompt(
                 "the answer was begun in another form than is asked for now",
                 "ask for another one, or leave the form free",
             )
+    elif begun:
+        # What the model wrote may be other tokens than a tokenizer makes of the same text.
+        tokens = as_evaluated(tokens, loaded.model.evaluated, vocabulary.piece)
     return TokenisedPrompt(tokens, prompt.start, prompt.notices, answer)
 
 

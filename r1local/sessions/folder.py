@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Endings of a session's file, of the KV cache kept beside it, and of one that was not finished.
 SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
+#: Ending of a thought of the session that is being edited, by its turn's number.
+_DRAFT = re.compile(r"\.thought-\d+\.md")
 #: The most bytes of a name in UTF-8: with a number and an ending it must fit every file system.
 _LONGEST_NAME = 200
 #: What `new_name` returns, perhaps with a number after it.
@@ -132,6 +135,8 @@ def delete_session(name: str, folder: Path | None = None) -> int:
         held = lock(name, folder)
         try:
             size = _size(path)
+            for draft in drafts_of(path):
+                draft.unlink(missing_ok=True)
             for ending in (STATE, UNFINISHED, SESSION):
                 (folder / f"{name}{ending}").unlink(missing_ok=True)
         finally:
@@ -155,6 +160,17 @@ def path_of(name: str, folder: Path) -> Path:
 def state_of(path: Path) -> Path:
     """Return the path of the KV cache that belongs to a session's file."""
     return path.with_suffix(STATE)
+
+
+def draft_of(path: Path, turn: int) -> Path:
+    """Return the path of a draft that belongs to a session's file: a thought that is edited."""
+    return path.with_name(f"{path.stem}.thought-{turn}.md")
+
+
+def drafts_of(path: Path) -> list[Path]:
+    """Return the drafts that belong to a session's file."""
+    found = path.parent.glob(f"{escape(path.stem)}.thought-*.md")
+    return [each for each in found if _DRAFT.fullmatch(each.name, len(path.stem))]
 
 
 def existing(name: str, folder: Path) -> Path:

@@ -4,13 +4,15 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from r1local.conversation import Part, Turn, place
 from r1local.errors import SessionError
 from r1local.sessions.folder import read_session, saved_sessions
+from r1local.sessions.transcript import Transcript
+from r1local.sessions.turn_tree import Placed
 
 #: The most characters in an excerpt: before the first word found, and overall.
 _BEFORE, _EXCERPT = 30, 160
@@ -20,7 +22,8 @@ _BEFORE, _EXCERPT = 30, 160
 class Hit:
     """A text that has all the words: its session, its turn (from 1), and an excerpt around one.
 
-    `voter` is the number of the voter whose reply it is, in a vote that another voter won.
+    `voter` is the number of the voter whose reply it is, in a vote that another voter won. What is
+    not `shown` is in another branch of the conversation.
     """
 
     session: str
@@ -28,6 +31,7 @@ class Hit:
     part: Literal["question"] | Part
     excerpt: str
     voter: int | None = None
+    shown: bool = True
 
     @property
     def place(self) -> str:
@@ -43,7 +47,18 @@ def search_texts(words: Sequence[str], folder: Path | None = None) -> Iterator[H
     """
     for summary in saved_sessions(folder):
         with suppress(SessionError):
-            yield from hits_in(summary.name, read_session(summary.name, folder).turns, words)
+            asked = set()
+            for each in _in_order(read_session(summary.name, folder)):
+                for hit in hits_in(summary.name, [each.turn], words):
+                    # A question that has several replies is found once.
+                    if hit.part != "question" or (each.after, each.turn.question) not in asked:
+                        yield replace(hit, turn=each.position, shown=each.shown)
+                asked.add((each.after, each.turn.question))
+
+
+def _in_order(transcript: Transcript) -> list[Placed]:
+    """Return the turns of all branches by their places, those that are shown first."""
+    return sorted(transcript.everything, key=lambda each: (each.position, not each.shown))
 
 
 def hits_in(session: str, turns: Iterable[Turn], words: Sequence[str]) -> Iterator[Hit]:

@@ -10,7 +10,7 @@ from r1local.ui.appearance import is_limited, role_style, text_width
 from r1local.ui.console import can_repaint, painted, print_notice
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
-from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for, which
 
 
 def print_turns(
@@ -20,11 +20,13 @@ def print_turns(
     thoughts: bool,
     notices: Console | None = None,
     number: int | None = None,
+    places: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Print questions, answers as rendered Markdown, and thoughts, in full or as one line each.
 
-    r1local's own notices go to `notices`, to keep them apart from the conversation. `number` is
-    that of the first turn; without it they aren't numbered.
+    r1local's own notices go to `notices`, to keep them apart from the conversation. `places` says
+    which alternative each turn is, and of how many; `number` is that of the first turn, and without
+    it they aren't numbered.
     """
     notices = notices or console
     for before, turn in enumerate(turns):
@@ -32,16 +34,25 @@ def print_turns(
             console.print()
         mark = "❯" if number is None else f"{number + before} ❯"
         console.print(Text(f"{mark} {visible(turn.labelled)}", "question"))
+        if places and (told := which(places[before])):
+            print_notice(notices, told)
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
             _print_reply(console, notices, turn.reply, thoughts=thoughts)
 
 
-def print_thought(console: Console, thought: str) -> None:
-    """Print a whole thought, harmless on a terminal."""
-    text = wrapped(console, visible(thought))
-    console.file.write(painted(console, text, "thinking") + "\n")
+def print_thought(console: Console, reply: Reply) -> None:
+    """Print a whole thought, with the passages underlined that were edited, where that can be."""
+    pieces, done = [], 0
+    for start, end in reply.edited if can_repaint(console) and not is_limited() else ():
+        if done <= start < end:
+            pieces.append(painted(console, visible(reply.thinking[done:start]), "thinking"))
+            pieces.append(f"\x1b[4m{visible(reply.thinking[start:end])}\x1b[24m")
+            done = end
+    text = wrapped(console, visible(reply.thinking[done:]))
+    pieces.append(painted(console, text, "thinking"))
+    console.file.write("".join(pieces) + "\n")
 
 
 def wrapped(console: Console, text: str) -> str:
@@ -69,11 +80,10 @@ def print_hit(console: Console, session: str, place: str, part: str, excerpt: st
 def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:
     if reply.thinking:
         if thoughts:
-            print_thought(console, reply.thinking)
-        unfinished = reply.thinking_open
-        print_notice(
-            notices, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)
-        )
+            print_thought(console, reply)
+        unfinished, edited = reply.thinking_open, bool(reply.edited)
+        seconds, count = reply.thinking_s, reply.thinking_tokens
+        print_notice(notices, thought_for(seconds, count, unfinished=unfinished, edited=edited))
     if reply.answer:
         notices.print()
         _print_answer(console, reply.answer, json=reply.valid is not None)

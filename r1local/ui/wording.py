@@ -45,10 +45,20 @@ def effort(seconds: float, count: int) -> str:
     return f"{duration(seconds)} · {token_count(count)}"
 
 
-def thought_for(seconds: float, count: int, *, unfinished: bool = False) -> str:
-    """Return one line about a thought: how long it took and whether it was finished."""
+def thought_for(
+    seconds: float, count: int, *, unfinished: bool = False, edited: bool = False
+) -> str:
+    """Return one line about a thought: how long it took, and how it began and ended."""
     line = f"thought for {effort(seconds, count)}"
+    if edited:
+        line += ", from an edited beginning"
     return f"{line}, without coming to an end" if unfinished else line
+
+
+def which(alternatives: tuple[int, int]) -> str:
+    """Return which alternative it is, and of how many: `‹ 2/3 ›`; empty if there is only one."""
+    number, count = alternatives
+    return f"‹ {number}/{count} ›" if count > 1 else ""
 
 
 def documents_told(names: Sequence[str], tokens: Sequence[int | None], *, exact: bool) -> str:

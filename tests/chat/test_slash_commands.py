@@ -286,7 +286,7 @@ def test_exports(scripted: Scripted, folder: Path) -> None:
         terminal.command_shows("/export --no-thoughts 'in short.md'", "written to in short.md")
         terminal.command_shows("/export talk.json", "written to talk.json")
         terminal.command_shows(
-            "/export --thoughts", "/export has no --thoughts", "--no-thoughts and"
+            "/export --thoughts", "/export has no --thoughts", "--no-thoughts, --all-branches"
         )
         terminal.command_shows(
             "/export a b.md", "/export takes one path, not 2", "quote one with spaces"

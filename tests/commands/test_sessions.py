@@ -151,7 +151,7 @@ def test_search() -> None:
         "sky\t1\tthinking\tRayleigh, perhaps.\nsky\t2\tthinking\tRayleigh, perhaps.\n"
     )
     (hit,) = json.loads(r1local("sessions", "search", "12+3", "--format", "json").stdout)
-    place = {"session": "数学", "turn": 1, "voter": None, "part": "question"}
+    place = {"session": "数学", "turn": 1, "voter": None, "part": "question", "shown": True}
     assert hit == place | {"excerpt": "１２＋３は？"}
     with terminal("search", "15") as screen:
         assert screen.finish() == 0

@@ -2,8 +2,6 @@
 
 import os
 import re
-import shlex
-import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -40,6 +38,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.layout.utils import explode_text_fragments
 
 from r1local.config.keys import KeyMap, built_in_keys
+from r1local.ui.chat.editor import missing_editor
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.style import chat_style
 from r1local.ui.safe_text import visible, visible_line
@@ -198,12 +197,27 @@ class Editing:
 
 
 def line_prompt(
-    editing: Editing, toolbar: Callable[[], str], say: Callable[[str], None]
+    editing: Editing,
+    toolbar: Callable[[], str],
+    say: Callable[[str], None],
+    shortcuts: Mapping[str, str],
 ) -> PromptSession[str]:
-    """Return a prompt in the scrollback, with one row below it; messages appear above it."""
+    """Return a prompt in the scrollback, with one row below it; messages appear above it.
+
+    `shortcuts` are texts that the keys of actions send while nothing is typed.
+    """
 
     def say_above(text: str) -> None:
         run_in_terminal(lambda: say(text))
+
+    keys = KeyBindings()
+    for action, text in shortcuts.items():
+
+        @bind(
+            keys, editing.keys, action, filter=Condition(lambda: not get_app().current_buffer.text)
+        )
+        def _send(event: KeyPressEvent, text: str = text) -> None:
+            event.app.exit(result=text)
 
     session: PromptSession[str] = PromptSession(
         completer=editing.completer,
@@ -212,7 +226,7 @@ def line_prompt(
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
         key_bindings=merge_key_bindings(
-            [input_keys(editing, say_above), _prompt_keys(editing.keys)]
+            [input_keys(editing, say_above), _prompt_keys(editing.keys), keys]
         ),
         editing_mode=editing.mode,
         prompt_continuation="  ",
@@ -310,7 +324,7 @@ def input_keys(editing: Editing, say: Callable[[str], None]) -> KeyBindings:
     async def _edit(event: KeyPressEvent) -> None:
         # Not prompt_toolkit's own, which also sends what an editor left unsaved; and in a separate
         # buffer, since keys typed ahead change this one.
-        if missing := _missing_editor():
+        if missing := missing_editor():
             say(f"the editor {missing} can't be run: set VISUAL or EDITOR to another one")
             return
         before = event.current_buffer.document
@@ -333,16 +347,6 @@ def input_keys(editing: Editing, say: Callable[[str], None]) -> KeyBindings:
         change_word(event, whole=True)
 
     return keys
-
-
-def _missing_editor() -> str | None:
-    """Return the editor asked for if it isn't installed: prompt_toolkit would use another."""
-    asked = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    try:
-        words = shlex.split(asked)
-    except ValueError:  # a quote that isn't closed
-        words = [asked]
-    return words[0] if words and not shutil.which(words[0]) else None
 
 
 def change_word(event: KeyPressEvent, *, whole: bool) -> None:

@@ -9,13 +9,15 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import (
     Condition,
@@ -91,6 +93,9 @@ class Actions(Protocol):
     def think_more(self) -> None:
         """Make the model keep thinking."""
 
+    def show_beside(self, step: int) -> None:
+        """Show the next alternative to the last reply that has some; -1: the one before."""
+
     def help(self) -> None:
         """Show the keys and the commands."""
 
@@ -133,11 +138,13 @@ class ChatScreen:
         *,
         numbered: bool = False,
     ) -> None:
-        self.talk = ChatView(numbered=numbered)
+        others = editing.keys.shown("previous_alternative", "next_alternative")
+        self.talk = ChatView(others=others, numbered=numbered)
         self._attention = attention
         self._actions = actions
         self._status = status
         self._buffer = buffer
+        self._empty = Condition(lambda: not buffer.text)
         self._keys = editing.keys
         self._layout = layout
         self._keep_layout = keep_layout
@@ -243,6 +250,20 @@ class ChatScreen:
         """Put a text into the input, in front of what is typed there."""
         self._buffer.text = "\n".join(filter(None, (text, self._buffer.text)))
         self._buffer.cursor_position = len(self._buffer.text)
+
+    def lend_terminal(self, borrow: Callable[[], None]) -> None:
+        """Give the terminal to another program until it ends; called from another thread.
+
+        Raises:
+            Exception: what `borrow` raises.
+        """
+
+        async def lend() -> None:
+            await run_in_terminal(borrow, in_executor=True)
+
+        if self.app.loop is not None:
+            with suppress(CancelledError):  # the screen is left
+                asyncio.run_coroutine_threadsafe(lend(), self.app.loop).result()
 
     # The stream
 
@@ -402,6 +423,9 @@ class ChatScreen:
         on("thought_page_down", lambda: talk.thinking.scroll_page(+1))
         on("thought_up", lambda: talk.thinking.scroll(-1))
         on("thought_down", lambda: talk.thinking.scroll(+1))
+        # With text in the input these move by words.
+        on("previous_alternative", partial(actions.show_beside, -1), self._empty)
+        on("next_alternative", partial(actions.show_beside, +1), self._empty)
         finding = Condition(lambda: talk.finding)
         on("find_next", lambda: actions.find_again(+1), finding)
         on("find_previous", lambda: actions.find_again(-1), finding)
@@ -422,7 +446,7 @@ class ChatScreen:
         def _ctrl_c(_event: KeyPressEvent) -> None:
             self._interrupt_or_leave()
 
-        @bind(keys, self._keys, "leave", filter=Condition(lambda: not self._buffer.text))
+        @bind(keys, self._keys, "leave", filter=self._empty)
         def _end_of_input(_event: KeyPressEvent) -> None:
             actions.quit()
 

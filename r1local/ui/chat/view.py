@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Literal, assert_never
 
-from r1local.conversation import Reply, Turn
+from r1local.conversation import Reply, Span, Turn
 from r1local.events.reply import (
     AnswerDelta,
     Event,
@@ -21,7 +21,7 @@ from r1local.ui.meter import Meter
 from r1local.ui.reading import ReadingMeter
 from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
-from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for, which
 from r1local.units import token_count
 
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
@@ -45,15 +45,23 @@ class ChatView:
 
     Args:
         clock: gives seconds.
+        others: the keys that show alternatives.
         numbered: whether questions have their numbers, which are also those of their replies.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic, *, numbered: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        *,
+        others: str = "",
+        numbered: bool = False,
+    ) -> None:
         self.conversation = Pane()
         self.thinking = Pane()
         self.raw = False
         self.state: ReplyState = "idle"
         self._clock = clock
+        self._others = others
         self._numbered = numbered
         self._meter = Meter(clock)
         self.reading = ReadingMeter(clock)
@@ -114,7 +122,7 @@ class ChatView:
         self._meter = Meter(self._clock)
         self.reading.begin()
         self._begun, self._budget, self._fold = reply, budget, None
-        self._thought = _thought(reply.thinking if reply else "")
+        self._thought = _thought_of(reply)
         self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
@@ -221,9 +229,20 @@ class ChatView:
         self._answer = None
         self._end_votes()
 
-    def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
-        """Show a conversation from its start, in place of what was shown."""
-        self._turns = [self._turn_items(number, turn) for number, turn in enumerate(turns, 1)]
+    def show_turns(
+        self, turns: Sequence[Turn], dropped: int, places: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Show a conversation from its start, in place of what was shown.
+
+        `places` says which alternative each turn is, and of how many.
+        """
+        marks = [[_Mark(place, self._others)] * (place[1] > 1) for place in places] or [[]] * len(
+            turns
+        )
+        self._turns = [
+            self._turn_items(number, turn, mark)
+            for number, (turn, mark) in enumerate(zip(turns, marks, strict=True), 1)
+        ]
         items: list[Item] = [item for turn in self._turns[:dropped] for item in turn]
         if 0 < dropped < len(turns):
             items.append(Passage("the model is no longer given what is above", "class:note"))
@@ -241,6 +260,18 @@ class ChatView:
         self.conversation.scroll_to_end()
         self._show_last_thought(before)
 
+    def mark(self, place: tuple[int, int]) -> None:
+        """Say which of several alternatives the last turn is, unless that is said already."""
+        *_, turn = self._turns or [[]]
+        items = self.conversation.items
+        if place[1] < 2 or any(isinstance(item, _Mark) for item in turn):
+            return
+        if turn and turn[0] in items:
+            mark = _Mark(place, self._others)
+            turn.insert(1, mark)
+            items.insert(items.index(turn[0]) + 1, mark)
+            self.conversation.reset()
+
     def keep_turns(self, count: int) -> None:
         """Treat what is shown after `count` turns as notices: an error came before the question."""
         del self._turns[count:]
@@ -254,14 +285,14 @@ class ChatView:
     def open_thought(self, name: str, reply: Reply, words: str = "", nth: int = 0) -> None:
         """Show the thought of the reply with that name, from the words' nth occurrence on."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
-        self._open(reply.thinking, f"Thought {name} · {told}", words, nth)
+        self._open(_thought_of(reply), f"Thought {name} · {told}", words, nth)
 
     def open_answer(self, name: str, reply: Reply, words: str, nth: int) -> None:
         """Show an answer that isn't in the conversation, since it lost a vote, like a thought."""
-        self._open(reply.answer, f"Answer {name}", words, nth)
+        self._open(_thought(reply.answer), f"Answer {name}", words, nth)
 
-    def _open(self, text: str, title: str, words: str, nth: int) -> None:
-        self._show_thought(_thought(text), title)
+    def _open(self, thought: PlainText, title: str, words: str, nth: int) -> None:
+        self._show_thought(thought, title)
         self.thinking.scroll_to_start()
         self.thinking.find(words, None, nth)
 
@@ -287,7 +318,7 @@ class ChatView:
     def _show_last_thought(self, reply: Reply | None) -> None:
         """Put the thought of a complete reply into its pane, where the key opens it."""
         line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
-        self._show_thought(_thought(reply.thinking if reply else ""), line)
+        self._show_thought(_thought_of(reply), line)
 
     def _show_thought(self, thought: PlainText, title: str) -> None:
         self._title = title
@@ -345,7 +376,8 @@ class ChatView:
     def _fold_line(self, seconds: float, count: int, *, unfinished: bool) -> Passage:
         if before := self._begun:
             seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
-        line = thought_for(seconds, count, unfinished=unfinished)
+        edited = bool(before and before.edited)
+        line = thought_for(seconds, count, unfinished=unfinished, edited=edited)
         self._title = line.capitalize()
         return Fold(line)
 
@@ -363,8 +395,8 @@ class ChatView:
         if ending := _ending(event.reason):
             self._note_of_turn(ending)
 
-    def _turn_items(self, number: int, turn: Turn) -> list[Item]:
-        items: list[Item] = [self._question(number, turn.labelled)]
+    def _turn_items(self, number: int, turn: Turn, mark: Sequence[Item]) -> list[Item]:
+        items: list[Item] = [self._question(number, turn.labelled), *mark]
         if turn.voters:
             told = f"{reply_count(len(turn.voters))} voted; /think {number}.1 opens one"
             items.append(Fold(told))
@@ -403,15 +435,27 @@ def _ending(reason: str) -> str | None:
 
 def _thought_line(reply: Reply) -> str:
     count, seconds = reply.thinking_tokens, reply.thinking_s
-    return thought_for(seconds, count, unfinished=reply.thinking_open)
+    unfinished, edited = reply.thinking_open, bool(reply.edited)
+    return thought_for(seconds, count, unfinished=unfinished, edited=edited)
 
 
 def _note(text: str) -> Passage:
     return Passage(text, "class:note", spaced=False)
 
 
-def _thought(text: str) -> PlainText:
-    return PlainText(text, "class:thought")
+def _thought(text: str, edited: Sequence[Span] = ()) -> PlainText:
+    return PlainText(text, "class:thought", edited)
+
+
+def _thought_of(reply: Reply | None) -> PlainText:
+    return _thought(reply.thinking, reply.edited) if reply else _thought("")
+
+
+class _Mark(Passage):
+    """Which of several alternatives a turn is."""
+
+    def __init__(self, place: tuple[int, int], others: str) -> None:
+        super().__init__(f"{which(place)}  {others}".rstrip(), "class:fold", spaced=False)
 
 
 class _Votes:

@@ -40,6 +40,9 @@ class Asked:
     def think_more(self) -> None:
         self.names.append("think more")
 
+    def show_beside(self, step: int) -> None:
+        self.names.append(f"beside {step}")
+
     def help(self) -> None:
         self.names.append("help")
 
