@@ -56,6 +56,7 @@ REACHES = {
         "units",
         "config.options",
         "config.loading_options",
+        "config.asking_options",
         "config.option",
         "config.kinds",
         "config.keys",

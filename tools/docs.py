@@ -52,7 +52,7 @@ catalog's names or aliases, in upper or lower case. The most specific name wins:
 overrides `"7b"`.
 
 A table `[endpoints.NAME]` names a server elsewhere, and may have settings for all of its models;
-see [remote.md](remote.md).
+see [remote.md](remote.md). Tables `[presets.NAME]` and `[aliases]` are [below](#presets).
 
 `r1local config` lists every setting, its value, and where the value comes from. `r1local config
 set think-budget 2000` writes a setting for you, and `r1local config unset think-budget` removes
@@ -64,10 +64,11 @@ A setting's value comes from the first of these places that has one:
 1. the command line: `--think-budget 2000`. It can also turn off what config.toml turns on:
    `--no-vi`, `--think`, `--think-budget none`
 2. the environment: `R1LOCAL_THINK_BUDGET=2000`
-3. the model's table in `config.toml`
-4. the rest of `config.toml`
-5. the model's entry in `models.toml`, which may set CATALOG
-6. the built-in default
+3. the preset that was chosen, with `-p NAME` or `/preset`
+4. the model's table in `config.toml`
+5. the rest of `config.toml`
+6. the model's entry in `models.toml`, which may set CATALOG
+7. the built-in default
 
 `effort` and `think_budget` are two ways to set the same thing: the one set in the earlier place
 wins, and if one place sets both, `think_budget` does. `system` applies to new conversations; a
@@ -78,6 +79,65 @@ In the tables below, *a model* in the last column means that a model's table can
 `/set` that a chat can change it. In a chat and on the command line, keys are written with hyphens
 (`--think-budget`).
 """.replace("CATALOG", ", ".join(f"`{option.key}`" for option in in_catalog()))
+CONFIG_FOOT = """## Presets
+
+A preset has a name, and what you would otherwise type each time: a model, a system prompt,
+settings, and the text of the question.
+
+```toml
+[presets.review]
+model = "7b"
+system = "You review code."
+temperature = 0.3
+effort = "medium"
+prompt = '''
+Review this {language} code. Answer with a list, as {{"line": number, "remark": text}}.
+
+{input}'''
+
+[presets.joke]
+prompt = "Tell me a joke."
+```
+
+```console
+$ git diff | r1local run -p review -F language=Python
+$ r1local run -p review -F language=Rust "fn main() { loop {} }"
+$ r1local chat -p review -F language=C
+$ r1local presets                                    # and the aliases; --json for programs
+$ r1local config set presets.review.temperature 0.2  # or edit the file: r1local config edit
+$ r1local config unset presets.joke
+```
+
+A preset may set what `run` or `chat` can set by the tables above, and `prompt`. In a prompt,
+`{input}` stands for your question: the argument, or what is piped in if there is no argument.
+Every other `{name}` is a field that you fill in with `-F name=value`; one that lacks its value is
+an error that says so. `{{` and `}}` are braces, as JSON in a prompt has them; braces in what you
+ask and pipe in mean nothing. A prompt without `{input}` is a question by itself; an argument is
+added below it, and what is piped in is a document that it is about.
+
+In a chat, a prompt with `{input}` takes every question that you type, and one without is asked
+first. `/preset` lists the presets, and `/preset review language=C` chooses one
+([chat.md](chat.md)). A session keeps the preset's name, so that its system prompt and settings
+hold when you go on; its prompt only where you name it again. `-p none` and `/preset none` leave a
+session's preset.
+
+A setting of the command line or of the environment counts more than a preset's, and a preset's
+more than those for a model. So `R1LOCAL_MODEL` overrides the model of a preset; when you go on
+with a session, a preset that you name counts more than the session's own model and settings.
+
+## Aliases
+
+```toml
+[aliases]
+fast = "1.5b:q4_k_m"
+work = "lab:deepseek-r1"
+```
+
+An alias stands for a whole name of a model wherever one is taken: `-m fast`, `r1local show fast`,
+`r1local pull fast`, `model = "fast"`, `/model fast`. It may not have the name of a model that the
+catalog knows; if it does, that is an error as soon as the name is used. Tables `[models."NAME"]`
+have the model's own name.
+"""
 THEME_HEAD = """## Colours
 
 The table `[theme]` has a `base` and colours of your own on top of it. They hold for the chat and
@@ -202,7 +262,7 @@ def config_page() -> str:
     for group, title in CONFIG_GROUPS.items():
         options = [option for option in in_group(group) if option.preference]
         pages += [f"## {title}\n", _table(heads, map(_preference, options))]
-    pages += [THEME_HEAD, _theme_table(), KEYS_HEAD, _keys_table()]
+    pages += [CONFIG_FOOT, THEME_HEAD, _theme_table(), KEYS_HEAD, _keys_table()]
     return "\n".join(pages)
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.finding import Finding, Hit
@@ -15,6 +15,7 @@ from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.waiting import waiting_in
 from r1local.config.keys import KeyMap
 from r1local.config.options import MOST_AT_ONCE, check
+from r1local.config.presets import PresetQuestion
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
     ChatTemplateError,
@@ -162,6 +163,9 @@ class Chat:
         settings_of: how a model replies in a session.
         pull: downloads a model.
         fetches_private: attached addresses may be ones of this machine and its networks.
+        given: the values on the command line, by the names of options.
+        preset: the preset into whose prompt questions are put.
+        first: what is asked first.
     """
 
     def __init__(
@@ -175,6 +179,10 @@ class Chat:
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
         pull: Pull,
         fetches_private: bool = False,
+        *,
+        given: Mapping[str, Any] | None = None,
+        preset: PresetQuestion | None = None,
+        first: str = "",
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
@@ -182,6 +190,9 @@ class Chat:
         self.models = models
         self.fetches_private = fetches_private
         self.finding = Finding()
+        self.given = given or {}
+        self.preset = preset
+        self.first = first
         self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
@@ -201,6 +212,15 @@ class Chat:
         return command is not None and (
             command[0] not in self.commands or self.commands[command[0]].at_once
         )
+
+    def begin(self) -> None:
+        """Act on what the command line says, once the conversation is on the screen."""
+        if self.preset and self.preset.takes_input:
+            self.surface.say(f"questions are put into the prompt of preset {self.preset.preset}")
+        if not self.first:
+            self.tell_waiting()
+        if self.first:
+            self.handle(self.first)
 
     def handle(self, text: str) -> None:
         """Act on what was typed: a choice, a slash command, or a question."""
@@ -351,8 +371,10 @@ class Chat:
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
             self.dialogue.move_to(recorder)
-            self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
             self.finding = Finding()
+            self.settle()
+            if self.preset and self.preset.preset != recorder.transcript.preset:
+                self.preset = None
             return ""
 
         def show() -> None:
@@ -361,6 +383,16 @@ class Chat:
             then()
 
         self.surface.work("opening the session", work, show)
+
+    def filled(self, text: str) -> str:
+        """Return a question as it is asked: in the preset's prompt, if that takes questions."""
+        asked = self.preset.ask(text) if self.preset and self.preset.takes_input else text
+        return asked or ""
+
+    def settle(self) -> None:
+        """Let the model reply as the session says now, after something in it was chosen."""
+        recorder = self.dialogue.recorder
+        self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
 
     @property
     def _notices(self) -> str:
@@ -391,10 +423,11 @@ class Chat:
 
     def _question(self, text: str, votes: int | None) -> Question:
         documents = self.documents
-        message = question_with_documents(text, documents)
+        message = question_with_documents(self.filled(text), documents)
         check_prompt_text(message)
         names = tuple(document.name for document in documents)
-        return Question(message, text if names else None, names or None, votes)
+        whole = message == text
+        return Question(message, None if whole else text, None if whole else names, votes)
 
     def _hold_vote(self, question: str | None, votes: int, hold: Voting) -> None:
         def voting(control: Control) -> Generator[VoteEvent, None, None]:

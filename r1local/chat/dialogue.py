@@ -5,6 +5,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from r1local.chat.session_settings import given_in
 from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.chat.waiting import attach_to, detach_from, waiting_in
 from r1local.config.preferences import settings_in_force
@@ -204,19 +205,23 @@ class Dialogue:
         """
         self._require_model()
         settings = replace(self._settings, only_thinking=False)
-        return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
+        chosen = settings_in_force(given_in({}, self.recorder), self.selected.preferred)
+        return vote_settings(votes, settings, chosen)
 
-    def vote(self, question: Question, control: Control) -> Generator[VoteEvent, None, None]:
+    def vote(
+        self, question: Question, control: Control, settings: VoteSettings | None = None
+    ) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times, and keep the winning reply.
 
-        Without a winner, the first voter's reply is kept.
+        Without a winner, the first voter's reply is kept. Without `settings`, those of
+        `vote_settings` are used.
 
         Raises:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.
         """
         assert question.votes is not None
         conversation = self._messages(self.turns, question.text)
-        settings = self.vote_settings(question.votes)
+        settings = settings or self.vote_settings(question.votes)
         self.recorder.append(question)
         yield from self._vote(conversation, control, settings)
 
@@ -289,20 +294,25 @@ class Dialogue:
         self.recorder.append(Setting(name, value))
         self.settings = settings
 
+    def use_preset(self, name: str) -> None:
+        """Record that another preset holds from here on; its settings are the caller's to use."""
+        self.recorder.append(Setting("preset", name))
+
     def drop_oldest(self, count: int) -> None:
         """Leave `count` more of the oldest turns out; they stay on the screen and on the disk."""
         self.recorder.append(Dropped(count))
         self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps the system prompt and schema.
+        """Go on in another session; a new one keeps the system prompt, the schema and the preset.
 
         Documents that wait go along.
 
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema, waiting = self.system, self.schema, waiting_in(self.recorder)
+        system, schema, preset = self.system, self.schema, self.recorder.transcript.preset
+        waiting = waiting_in(self.recorder)
         try:
             detach_from(self.recorder)
             self.recorder.save()
@@ -317,6 +327,8 @@ class Dialogue:
             self.use_system(system)
         if schema and not self.turns:
             self.use_schema(schema)
+        if preset and not self.turns:
+            self.use_preset(preset)
 
     def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.
@@ -370,8 +382,8 @@ class Dialogue:
 
     @property
     def _settings(self) -> ReplySettings:
-        """How the next reply is made: the current settings, with the session's schema."""
-        if self.schema is None:
+        """How the next reply is made: in the form that is set, or else by the session's schema."""
+        if self.schema is None or self.settings.grammar:
             return self.settings
         try:
             grammar = structure_by(self.schema).grammar

@@ -79,7 +79,7 @@ class FullScreen:
         worker = Thread(target=self._work)
         worker.start()
         self.show_turns()
-        chat.tell_waiting()
+        self._screen.post(chat.begin)
         try:
             self._screen.run()
         finally:

@@ -78,10 +78,12 @@ class Inline:
         """Chat until the user leaves, or the input ends."""
         self._chat = chat
         self.show_turns()
-        chat.tell_waiting()
+        if chat.first and sys.stdin.isatty():
+            self.say(f"❯ {chat.first}")
         if sys.platform != "win32":
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+        chat.begin()
         while not self._left:
             text = self._read()
             self._attention.touched()

@@ -1,9 +1,8 @@
 """What the slash commands do."""
 
-import re
 from collections.abc import Mapping, Sequence
 
-from r1local.chat import branch_commands, file_commands, session_commands
+from r1local.chat import branch_commands, file_commands, preset_commands, session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.finding import Finding
 from r1local.chat.help_text import help_sections
@@ -19,10 +18,9 @@ from r1local.prompts.documents import documents_of
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
+from r1local.ui.markdown.fences import code_blocks
 from r1local.ui.wording import duration, known, reply_count
 from r1local.units import token_count
-
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
 
 
 def _help(chat: Chat, argument: str) -> None:
@@ -43,7 +41,7 @@ def _model(chat: Chat, argument: str) -> None:
     from r1local.models.store.search import installed_models
 
     names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
-    names += [f"{name}:" for name in read_config().endpoints]
+    names += [*(f"{name}:" for name in read_config().endpoints), *read_config().aliases]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
 
@@ -171,7 +169,9 @@ def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
     names = turn.documents
     if names:
-        attach_to(chat.dialogue.recorder, documents_of(turn.question, turn.typed, names))
+        attach_to(
+            chat.dialogue.recorder, documents_of(turn.question, chat.filled(turn.typed), names)
+        )
     chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.type(turn.typed)
@@ -221,7 +221,7 @@ def _part_to_copy(reply: Reply | None, words: Sequence[str]) -> tuple[str, str]:
             return reply.thinking if reply else "", "the thought"
         case ["code", *rest] if len(rest) < 2:
             number = whole_number(rest[0] if rest else "1", "/copy code 1")
-            blocks = [match[2] for match in _FENCE.finditer(answer)]
+            blocks = [block.code for block in code_blocks(answer)]
             if not 0 < number <= len(blocks):
                 told = f"the answer has {len(blocks)}"
                 raise UsageError(f"there is no code block {number}", told)
@@ -274,6 +274,9 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "preset": SlashCommand(
+        "[NAME|none [FIELD=VALUE…]]", "the presets, or use one from here on", preset_commands.preset
+    ),
     "schema": SlashCommand(
         "[FILE|TEXT|none]", "show or change the JSON schema that answers are held to", _schema
     ),

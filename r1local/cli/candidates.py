@@ -174,6 +174,7 @@ _SUPPLIES: Mapping[str, Supply] = {
     "session": lambda _typed, _before: sessions(),
     "key": lambda _typed, _before: settings(),
     "chat name": lambda _typed, _before: sessions(),
+    "chat words": lambda _typed, _before: sessions(),
     "config model": lambda typed, _before: models_anywhere(typed),
     "config set model": lambda typed, _before: models_anywhere(typed),
     "config set value": lambda typed, before: values_of_setting(before[0], typed),

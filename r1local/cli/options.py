@@ -1,6 +1,7 @@
 """Options of the command line, made from their declarations in `config.options`."""
 
 import functools
+import keyword
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -45,7 +46,7 @@ def takes_options(
             given = {
                 option.name: value_of(option.name, option.kind, text)
                 for option in options
-                if (text := arguments.pop(option.key, None)) is not None
+                if (text := arguments.pop(_name(option), None)) is not None
             }
             return function(**arguments, given=given)
 
@@ -81,7 +82,12 @@ def _parameter(option: Option) -> Parameter:
     value = bool if switch else Path if isinstance(option.kind, File) else repeated
     annotation = Annotated[value | None, info]  # type: ignore[valid-type]
     kind = Parameter.POSITIONAL_OR_KEYWORD
-    return Parameter(option.key, kind, default=None, annotation=annotation)
+    return Parameter(_name(option), kind, default=None, annotation=annotation)
+
+
+def _name(option: Option) -> str:
+    """Return the name of an option's parameter: `continue` alone couldn't be one."""
+    return f"{option.key}_" if keyword.iskeyword(option.key) else option.key
 
 
 def _flags(option: Option) -> str:

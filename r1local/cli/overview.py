@@ -60,6 +60,7 @@ GROUPS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Settings, and help": {
         "config": Entry("List, set or unset your preferences, or edit config.toml.", "config"),
+        "presets": Entry("List the presets and the models' aliases in config.toml.", "config"),
         "doctor": Entry(
             "Check the installation, and say what to do about what is wrong.", "doctor"
         ),

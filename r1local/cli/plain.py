@@ -33,10 +33,10 @@ def plain_command(arguments: Sequence[str]) -> Command | None:
     if read is None:
         return None
     words, texts = read
-    if len(words) > 1 or (words and name == "chat"):
+    if len(words) > 1:
         return None
     given = {option.name: value_of(option.name, option.kind, text) for option, text in texts}
-    return chat_command(given) if name == "chat" else run_command(given, *words)
+    return chat_command(given, *words) if name == "chat" else run_command(given, *words)
 
 
 def _completion(*words: str) -> Command | None:
@@ -77,7 +77,9 @@ def _read(
 ) -> tuple[list[str], list[tuple[Option, Any]]] | None:
     """Return the words that are no options, and the options' texts in the order of declaration."""
     flags = {
-        flag: (option, flag == switches(option)[0]) for option in options for flag in _flags(option)
+        flag: (option, flag not in switches(option)[1:])
+        for option in options
+        for flag in _flags(option)
     }
     words: list[str] = []
     texts: dict[str, Any] = {}
@@ -107,6 +109,5 @@ def _read(
 
 
 def _flags(option: Option) -> tuple[str, ...]:
-    if isinstance(option.kind, Switch):
-        return switches(option)
-    return (f"--{option.name}", option.short) if option.short else (f"--{option.name}",)
+    names = switches(option) if isinstance(option.kind, Switch) else (f"--{option.name}",)
+    return (*names, option.short) if option.short else names

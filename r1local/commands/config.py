@@ -8,13 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1local.commands import presets
 from r1local.commands.config_tables import Entry, is_entry, set_entry, table_entries, unset_entry
 from r1local.config.editing import ensure_config_file, set_preference, unset_preference
 from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
-from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
-from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UnknownModel, UsageError
+from r1local.config.preferences import OfModel, Settings, settings_in_force
+from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import (
@@ -75,6 +76,9 @@ def set_config(key: str, text: str, model: str | None) -> int:
         UsageError: there is no such key, it can't be set for one model, or the value is invalid.
         UnknownModel: there is no such model.
     """
+    if presets.is_named(key):
+        _refuse_model(key, model)
+        return presets.set_entry(key, text)
     if is_entry(key):
         _refuse_model(key, model)
         set_entry(key, text)
@@ -87,7 +91,7 @@ def set_config(key: str, text: str, model: str | None) -> int:
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
     _warn_if_overridden(option)
     if option.name == "model" and value:
-        _tell_if_unknown(value)
+        presets.tell_unless_known(value, load_catalog(user_models()))
     return EXIT_OK
 
 
@@ -98,6 +102,9 @@ def unset_config(key: str, model: str | None) -> int:
         UsageError: there is no such key, or it can't be set for one model.
         UnknownModel: there is no such model.
     """
+    if presets.is_named(key):
+        _refuse_model(key, model)
+        return presets.unset_entry(key)
     if is_entry(key):
         _refuse_model(key, model)
         if not unset_entry(key):
@@ -128,7 +135,7 @@ def edit_config() -> int:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         told = f"the editor {editor!r} can't be started: {why}"
         raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
-    read_config()
+    presets.check_aliases()
     return EXIT_OK if code == 0 else EXIT_ERROR
 
 
@@ -155,6 +162,11 @@ def _of_model(model: str) -> OfModel:
     return of_model([model], None)
 
 
+def _refuse_model(key: str, model: str | None) -> None:
+    if model is not None:
+        raise UsageError(f"{key} isn't for one model alone", "leave --model out")
+
+
 def _preference(key: str, model: str | None) -> Option:
     option = preference_named(key)
     if model is not None:
@@ -165,27 +177,12 @@ def _preference(key: str, model: str | None) -> Option:
     return option
 
 
-def _refuse_model(key: str, model: str | None) -> None:
-    if model is not None:
-        raise UsageError(f"{key} can't be set for one model", "leave --model out")
-
-
 def _warn_if_overridden(option: Option) -> None:
     """Print a notice if an environment variable overrides a preference."""
     variables = [option.variable, *([option_named(option.twin).variable] if option.twin else [])]
     for variable in filter(os.environ.get, variables):
         message = f"{variable} is set and overrides {config_file().name}"
         print_notice(console_for(sys.stderr), message)
-
-
-def _tell_if_unknown(model: str) -> None:
-    """Say so where no model can be what was set."""
-    models = load_catalog(user_models())
-    try:
-        if not endpoint_reference(model, models):
-            parse_reference(model, models)
-    except UnknownModel as error:
-        print_notice(console_for(sys.stderr), f"{error.message}; {error.hint}")
 
 
 def _row(option: Option, chosen: Settings) -> _Row:

@@ -1,11 +1,13 @@
 """Changing `config.toml` while keeping the user's comments, order and spacing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from r1local.config.kinds import Plain
 from r1local.config.option import Option
 from r1local.config.options import option_named
 from r1local.config.paths import config_file
@@ -52,6 +54,54 @@ def unset_preference(option: Option, model: str | None = None) -> bool:
             del models[_name(models, model)]
             if not models:
                 del document[MODELS]
+        _write(document)
+        return True
+
+
+def set_named(keys: Sequence[str], value: Plain) -> None:
+    """Write a value into a table of what the user has named, such as a preset or the aliases.
+
+    Args:
+        keys: the names of the tables, the outermost first, and the key.
+
+    Raises:
+        InvalidSetting, StoreError: as for `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        *tables, key = keys
+        inner: Any = document
+        for depth, each in enumerate(tables, 1):
+            fresh = tomlkit.table(is_super_table=depth < len(tables))
+            inner = inner.setdefault(_name(inner, each), fresh)
+            if not isinstance(inner, dict):
+                raise InvalidSetting(f"{config_file()}: {each} must be a table", f"remove {each}")
+        inner[_name(inner, key)] = value
+        _write(document)
+
+
+def unset_named(keys: Sequence[str]) -> bool:
+    """Remove a key or a whole table that `set_named` has written; return whether it was there.
+
+    Tables that become empty are removed too.
+
+    Raises:
+        InvalidSetting, StoreError: as for `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        holders: list[tuple[Any, str]] = []
+        inner: Any = document
+        for each in keys:
+            name = _name(inner, each) if isinstance(inner, dict) else each
+            if not isinstance(inner, dict) or name not in inner:
+                return False
+            holders.append((inner, name))
+            inner = inner[name]
+        for holder, name in reversed(holders):
+            del holder[name]
+            if holder:
+                break
         _write(document)
         return True
 

@@ -349,6 +349,22 @@ class Assignments:
         return " ".join(f"{name}={each}" for name, each in (value or {}).items())
 
 
+class FieldValues(Assignments):
+    """Fields of a preset's prompt, with values that are texts."""
+
+    range = "NAME=VALUE, as in --field language=French"
+
+    def parse(self, name: str, text: str) -> dict[str, object]:
+        field, equals, value = text.partition("=")
+        if not equals or not field.isidentifier():
+            raise _no(name, text, "NAME=VALUE", self.range)
+        return {field: value}
+
+    def check(self, name: str, value: Mapping[str, object]) -> None:
+        for field, text in value.items():
+            require(isinstance(text, str), f"{name} {field}", "text")
+
+
 class Address:
     """The host and port of a server."""
 

@@ -7,6 +7,7 @@ chat's `/set` takes, the errors of values out of range and docs/config.md all co
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
+from r1local.config.asking_options import ASKING
 from r1local.config.kinds import (
     Choice,
     Duration,
@@ -135,6 +136,7 @@ OPTIONS: tuple[Option, ...] = (
         False,
         commands=("run",),
     ),
+    *ASKING,
     Option(
         "fetch-private",
         Switch(),

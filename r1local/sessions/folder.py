@@ -78,6 +78,15 @@ def session_names(folder: Path) -> list[str]:
     return [name for _time, name in sorted(dated, reverse=True)]
 
 
+def last_session(folder: Path | None = None) -> str | None:
+    """Return the name of the session that was written last; None if there is none."""
+    found = list[tuple[float, str]]()
+    for path in _files(folder or sessions_folder()):
+        with suppress(OSError):  # it has been deleted meanwhile
+            found.append((path.lstat().st_mtime, path.stem))
+    return max(found)[1] if found else None
+
+
 def find_session(name: str, folder: Path | None = None) -> SessionSummary:
     """Return one session of the list.
 
@@ -249,7 +258,7 @@ def lock(name: str, folder: Path) -> "FileLock":
         copy = path_of(next(free_names(name, folder)), folder)
         files = shlex.join(["cp", str(path_of(name, folder)), str(copy)])
         raise SessionInUse(
-            f"session {name} is open in another chat", f"close that one, or copy it: {files}"
+            f"session {name} is open in another r1local", f"close that one, or copy it: {files}"
         ) from None
     return held
 

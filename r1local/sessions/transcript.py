@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
+from r1local.config.presets import NO_PRESET
 from r1local.conversation import Part, Reply, Turn, headline_of
 from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
@@ -144,6 +145,12 @@ class Transcript:
         """
         with self._lock:
             return tuple(self._records_to(number))
+
+    @property
+    def preset(self) -> str | None:
+        """The preset that was chosen last; None if none is in force."""
+        name = self.settings.get("preset", NO_PRESET)
+        return None if name.lower() == NO_PRESET else name
 
     def handle(self, record: Record) -> None:
         """Apply another record to the conversation."""

@@ -26,6 +26,7 @@ FREE = {
     "allow_origin",
     "answer_pattern",
     "api_key_env",
+    "field",
     "host",
     "max_waits",
     "minutes",
@@ -39,6 +40,7 @@ FREE = {
     "silence_timeout",
     "system",
     "template_arg",
+    "xl",
     "votes",
     "words",
 }

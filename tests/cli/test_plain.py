@@ -83,6 +83,10 @@ def test_what_is_read_is_what_typer_reads(command: str, arguments: list[str]) ->
         ["completion", "fish"],
         ["run", "Hi"],
         ["run", "--max-tokens=1", "Hi", "-m", "nano", "--no-think"],
+        ["run", "-c", "and in French?", "-x", "--no-think"],
+        ["run", "--log", "-p", "review", "-F", "a=b", "-F", "c=d=e", "Hi"],
+        ["run", "--session", "s", "--xl", "python"],
+        ["chat", "Hi", "-p", "review"],
     ],
 )
 def test_plain_arguments_need_no_typer(

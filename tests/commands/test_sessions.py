@@ -168,7 +168,7 @@ def test_rm() -> None:
     assert result.returncode == 2 and "r1local sessions rm --yes sky" in result.stderr
     session = Session.open("sky")
     result = r1local("sessions", "rm", "--yes", "sky")
-    assert result.returncode == 1 and "session sky is open in another chat" in result.stderr
+    assert result.returncode == 1 and "session sky is open in another r1local" in result.stderr
     session.close()
     result = r1local("sessions", "rm", "--yes", "sky")
     assert (result.returncode, result.stdout) == (0, "")

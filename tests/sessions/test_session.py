@@ -258,7 +258,7 @@ def test_two_processes_never_write_one_session(held: "subprocess.Popen[str]") ->
         lambda: delete_session("talk"),
     ]
     for attempt in refused:
-        with pytest.raises(SessionInUse, match="session talk is open in another chat"):
+        with pytest.raises(SessionInUse, match="session talk is open in another r1local"):
             attempt()
     assert read_session("talk").turns, "it can be read all the same"
     copy = Session.copy_of("talk")

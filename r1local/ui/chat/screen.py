@@ -268,7 +268,7 @@ class ChatScreen:
     # The stream
 
     def _start(self) -> None:
-        self._wake.set()  # something may have been posted already
+        self._wake.set()  # something may have been posted before there was a screen
         self.app.create_background_task(self._pump())
         self._time_painting()
         loop = asyncio.get_running_loop()
