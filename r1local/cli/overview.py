@@ -27,9 +27,7 @@ GROUPS: Mapping[str, Mapping[str, Entry]] = {
             "Answer a question on stdout, with the thinking on stderr if that is a terminal.",
             "replies",
         ),
-        "sessions": Entry(
-            "List, show, export, search, rename and remove saved conversations.", "sessions"
-        ),
+        "sessions": Entry("List, show, search, rename and remove saved conversations.", "sessions"),
     },
     "Models": {
         "pull": Entry("Download models, or resume interrupted downloads.", "models"),

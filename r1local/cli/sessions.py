@@ -22,7 +22,7 @@ _Format = Annotated[ModelFormat, one_of("format", "text", "json", help_="Text, o
 
 @_sessions.callback(invoke_without_command=True)
 def sessions(context: typer.Context) -> Command | None:
-    """List, show, export, search, rename and remove saved conversations.
+    """List, show, search, rename and remove saved conversations.
 
     Without a command, list them.
     """
