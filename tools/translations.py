@@ -78,9 +78,9 @@ def differences(original: list[Token], translation: list[Token]) -> Iterator[str
         if theirs != ours:
             yield f"{_told(ours)} instead of {_told(theirs)}"
             break
-    theirs, ours = _code_spans(original), _code_spans(translation)
-    yield from (f"`{span}` is missing" for span in sorted(theirs - ours))
-    yield from (f"`{span}` isn't in the original" for span in sorted(ours - theirs))
+    spans, translated = _code_spans(original), _code_spans(translation)
+    yield from (f"`{span}` is missing" for span in sorted(spans - translated))
+    yield from (f"`{span}` isn't in the original" for span in sorted(translated - spans))
 
 
 def _parts(tokens: list[Token]) -> Iterator[Part]:
