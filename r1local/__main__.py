@@ -2,6 +2,7 @@
 
 import sys
 
+from r1local import language
 from r1local.cli.error_handler import run_and_leave
 from r1local.ui import streams
 
@@ -15,7 +16,9 @@ def main() -> None:
 def _run_command() -> int:
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
+    from r1local.config.language import wanted_language
 
+    language.use(wanted_language())
     command = plain_command(sys.argv[1:])
     if command is None:
         from r1local.cli.parser import parse_arguments

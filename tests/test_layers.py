@@ -15,6 +15,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 #: Rooms from the ground up: a module imports modules of its own room, and of rooms named earlier.
 FLOORS = (
+    "language",
     "errors",
     "units",
     "conversation",
@@ -47,8 +48,9 @@ FLOORS = (
 )
 #: All that some rooms may reach, directly or through others: screens and files know no engine.
 REACHES = {
-    "sessions": {"errors", "conversation", "kv_state", "units", "config", "events"},
+    "sessions": {"language", "errors", "conversation", "kv_state", "units", "config", "events"},
     "ui": {
+        "language",
         "errors",
         "conversation",
         "units",

@@ -20,6 +20,7 @@ from r1local.config.kinds import (
 from r1local.config.loading_options import LOADING
 from r1local.config.option import Group, Option
 from r1local.errors import InvalidSetting, nearest
+from r1local.language import LANGUAGES
 
 #: What a reply shows of its thinking; `only` leaves out the answer.
 ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
@@ -274,6 +275,12 @@ OPTIONS: tuple[Option, ...] = (
         "Show llama.cpp's own log on stderr.",
         False,
         commands=("run", "chat", "serve"),
+    ),
+    Option(
+        "lang",
+        Choice.of("auto", *LANGUAGES),
+        "The language of messages; auto: the system's.",
+        "auto",
     ),
     Option("host", Text(), "Listen at this address.", "127.0.0.1", commands=("serve",)),
     Option("port", Whole(0, 65_535), "Listen at this port; 0: any.", 11_435, commands=("serve",)),

@@ -13,6 +13,7 @@ from r1local.config.preferences import Setting, read_config, settings_in_force
 from r1local.errors import InvalidSetting, R1LocalError, nearest
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Selected, choose
 
@@ -47,7 +48,9 @@ def _faults_of_variables() -> Iterator[Finding]:
         if name == KEY_VARIABLE:
             continue
         if name not in known:
-            yield warning(_AREA, f"{name} is no setting", nearest(name, known), f"unset {name}")
+            yield warning(
+                _AREA, _("{name} is no setting", name=name), nearest(name, known), f"unset {name}"
+            )
         elif text := os.environ[name]:
             try:
                 known[name].parse(text)
