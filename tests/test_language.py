@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
@@ -72,7 +73,7 @@ def run(*arguments: str, **environment: str) -> str:
 
 def test_the_variable_comes_before_the_file_and_the_file_before_the_locale(tmp_path: Path) -> None:
     asked = ("run", "-m", str(tmp_path), "hello")
-    japanese, english = f"{tmp_path} はディレクトリです", f"{tmp_path} is a directory"
+    japanese, english = f"{tmp_path.name} はディレクトリです", f"{tmp_path.name} is a directory"
     assert english in run(*asked)
     assert japanese in run(*asked, LANG="ja_JP.UTF-8")
     assert english in run(*asked, LANG="ja_JP.UTF-8", R1LOCAL_LANG="en")
@@ -81,12 +82,31 @@ def test_the_variable_comes_before_the_file_and_the_file_before_the_locale(tmp_p
     assert english in run(*asked, R1LOCAL_LANG="auto")
 
 
+def calls(tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield the calls that mark messages."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and mark(node) in MARKS:
+            yield node
+
+
+def mark(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def messages_of(call: ast.Call) -> list[ast.expr]:
+    return call.args[: 2 if mark(call) == "_n" else 1]
+
+
 def marked(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Yield each mark's name and message."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
-            for argument in node.args[: 2 if node.func.id == "_n" else 1]:
-                yield node.func.id, argument
+    for call in calls(tree):
+        for message in messages_of(call):
+            yield mark(call), message
+
+
+def values(text: str) -> set[str]:
+    """Return the names of a message's values."""
+    return {name for _before, name, _spec, _conversion in Formatter().parse(text) if name}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -96,6 +116,14 @@ def test_messages_can_be_gathered_and_translated(path: Path) -> None:
     for name, message in marked(tree):
         assert not isinstance(message, ast.JoinedStr | ast.BinOp), ast.unparse(message)
         assert name == "_" or isinstance(message, ast.Constant), ast.unparse(message)
+    for call in calls(tree):
+        given = {keyword.arg for keyword in call.keywords} | (
+            {"count"} if mark(call) == "_n" else set()
+        )
+        for message in messages_of(call):
+            if isinstance(message, ast.Constant) and isinstance(message.value, str):
+                assert values(message.value) <= given, message.value
+                assert given - {"count"} <= values(message.value) or not given, message.value
     if path.relative_to(ROOT / "r1local").parts[0] in FOR_PROGRAMS:
         return
     for node in ast.walk(tree):

@@ -72,7 +72,8 @@ def _read_file(path: Path) -> str:
                 )
             if sys.platform != "win32" and mode & 0o077:
                 raise EndpointMisconfigured(
-                    _("other users can read the key in {path}", path=path), f"chmod 600 {path}"
+                    _("other users can read the key in {path}", path=path),
+                    _("type: chmod 600 {path}", path=path),
                 )
             return file.read(_MOST_BYTES).decode().strip()
     except UnicodeDecodeError as error:

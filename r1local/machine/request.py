@@ -64,7 +64,9 @@ def refused_devices(machine: Machine, request: PlanRequest) -> InvalidSetting | 
         )
     if shares and 0 < count < len(shares):
         many = _(
-            "tensor-split has {count} shares for {count2} devices", count=len(shares), count2=count
+            "tensor-split has {shares} shares for {devices} devices",
+            shares=len(shares),
+            devices=count,
         )
         return InvalidSetting(many, _there_are(there))
     if count and (request.main_gpu or 0) >= count:

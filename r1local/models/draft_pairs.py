@@ -68,9 +68,9 @@ def _mismatches(gguf: GGUFFile, draft: GGUFFile) -> Iterator[str]:
     counts = draft.vocabulary_size, gguf.vocabulary_size
     if abs(counts[0] - counts[1]) > _MOST_PADDING:
         yield _(
-            "its vocabulary has {counts:,} tokens, and the model's {counts2:,}",
-            counts=counts[0],
-            counts2=counts[1],
+            "its vocabulary has {theirs:,} tokens, and the model's {ours:,}",
+            theirs=counts[0],
+            ours=counts[1],
         )
     yield from _other_token(gguf, draft)
     reads, most = facts_of(draft).read_per_token, facts_of(gguf).read_per_token
@@ -93,9 +93,9 @@ def _other_token(gguf: GGUFFile, draft: GGUFFile) -> Iterator[str]:
         if our != their:
             named = [repr(text.decode(errors="replace"))[:40] for text in (their, our)]
             yield _(
-                "its token {number} is {named}, and the model's {named2}",
+                "its token {number} is {theirs}, and the model's {ours}",
                 number=number,
-                named=named[0],
-                named2=named[1],
+                theirs=named[0],
+                ours=named[1],
             )
             return

@@ -176,9 +176,9 @@ def _open(
         if less is None:
             raise
         reason = _(
-            "{removesuffix} with {made}",
-            removesuffix=error.message.removesuffix(f" {gguf.path}"),
-            made=_extent(made),
+            "{reason} with {extent}",
+            reason=error.message.removesuffix(f" {gguf.path}"),
+            extent=_extent(made),
         )
     kind: NoticeKind = "offload" if made.gpu_layers else "context"
     notice = Notice(

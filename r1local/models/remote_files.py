@@ -69,10 +69,10 @@ class HubModel:
             if file.size not in (0, remote.size):
                 raise not_the_hub(
                     _(
-                        "it gives {name} two sizes, {size:,} and {size2:,} bytes",
+                        "it gives {name} two sizes, {size:,} and {other:,} bytes",
                         name=file.name,
                         size=file.size,
-                        size2=remote.size,
+                        other=remote.size,
                     )
                 )
         return found

@@ -46,7 +46,6 @@ from r1local.events.reply import (
     Rewound,
     ThinkingDelta,
 )
-from r1local.language import _
 from r1local.replies.abilities import Abilities
 from r1local.replies.engine import Begun, Happening, PromptSize
 from r1local.replies.settings import ReplySettings
@@ -72,11 +71,7 @@ class Versions:
     llama_cpp: str
 
     def __str__(self) -> str:
-        return _(
-            "r1local {r1local} with llama-cpp-python {llama_cpp}",
-            r1local=self.r1local,
-            llama_cpp=self.llama_cpp,
-        )
+        return f"r1local {self.r1local} with llama-cpp-python {self.llama_cpp}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def _leave_terminal(place: Place) -> int:
         os.dup2(descriptor, target)
     os.close(nothing)
     os.close(log)
-    logging.basicConfig(format=_("%(asctime)s %(message)s"), level=logging.INFO)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # its errors may quote messages
     return ready
 

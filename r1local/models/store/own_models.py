@@ -116,7 +116,7 @@ def _free_name(path: Path, catalog: Catalog) -> str:
     for model in catalog.models.values():
         if model.path == path:
             raise InvalidSetting(
-                _("{name} is already imported as {name2}", name=path.name, name2=model.name),
+                _("{name} is already imported as {model}", name=path.name, model=model.name),
                 _("run it: r1local run -m {name}", name=model.name),
             )
     part = part_name(path.name)
