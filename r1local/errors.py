@@ -310,7 +310,8 @@ def require(holds: bool, setting: str, range_: str) -> None:
     """
     if not holds:
         raise InvalidSetting(
-            _("{setting} is out of range", setting=setting), _("it must be {range}", range=range_)
+            _("{setting} is out of range", setting=setting),
+            _("it must be {range}", range=_(range_)),
         )
 
 

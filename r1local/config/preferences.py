@@ -19,6 +19,7 @@ from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, nearest
+from r1local.language import _
 
 #: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
@@ -95,7 +96,7 @@ def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     for name in reversed(model.names):
         yield config.models.get(name.lower(), {})
     yield dict(_environment())
-    yield {name: Setting(value, "the command line") for name, value in given.items()}
+    yield {name: Setting(value, _("the command line")) for name, value in given.items()}
 
 
 def _environment() -> Iterator[tuple[str, Setting]]:
@@ -135,12 +136,19 @@ def read_config() -> Config:
     """
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
-    models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
+    models = _tables(
+        entries.pop(MODELS, {}), f"{path}: {MODELS}", _('write [{models}."7b"]', models=MODELS)
+    )
     if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
         written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
-        raise InvalidSetting(f"{path}: {written} are the same model", "make them one table")
+        raise InvalidSetting(
+            _("{path}: {written} are the same model", path=path, written=written),
+            _("make them one table"),
+        )
     servers = _tables(
-        entries.pop(ENDPOINTS, {}), f"{path}: {ENDPOINTS}", f"write [{ENDPOINTS}.lab]"
+        entries.pop(ENDPOINTS, {}),
+        f"{path}: {ENDPOINTS}",
+        _("write [{endpoints}.lab]", endpoints=ENDPOINTS),
     )
     of_models = {
         f"{name}:": _of_one_model({k: v for k, v in table.items() if k not in KEYS}, path, place)
@@ -160,7 +168,7 @@ def read_config() -> Config:
 def _tables(value: object, place: str, hint: str) -> Mapping[str, Mapping[str, object]]:
     if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
         return value
-    raise InvalidSetting(f"{place} must be tables", hint)
+    raise InvalidSetting(_("{place} must be tables", place=place), hint)
 
 
 def _of_one_model(entries: Mapping[str, object], path: Path, place: str) -> Settings:
@@ -182,7 +190,12 @@ def _settings(
         if key not in known:
             where = place.replace(path.name, str(path), 1)
             if key == "api_key":
-                hint = "name its variable with api_key_env, or its file with api_key_file"
-                raise InvalidSetting(f"{where}: a key itself isn't read from here", hint)
-            raise InvalidSetting(f"{where} has an unknown setting, {key}", nearest(key, known))
+                hint = _("name its variable with api_key_env, or its file with api_key_file")
+                raise InvalidSetting(
+                    _("{where}: a key itself isn't read from here", where=where), hint
+                )
+            raise InvalidSetting(
+                _("{where} has an unknown setting, {key}", where=where, key=key),
+                nearest(key, known),
+            )
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}

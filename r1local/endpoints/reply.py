@@ -151,7 +151,7 @@ class RemoteReply:
         told = _(
             "the thought was closed after {tokens}{why_closed}",
             tokens=token_count(tokens),
-            why_closed=WHY_CLOSED[closed_for],
+            why_closed=_(WHY_CLOSED[closed_for]),
         )
         self._parts.tokens["thinking"] += self._closing_tokens
         events = self._as_events([("thinking", self._closing)] if self._closing else [])

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, cast
 import psutil
 
 from r1local.errors import ChatTemplateError
+from r1local.language import _
 from r1local.prompts.known_templates import KNOWN_TEMPLATES
 from r1local.prompts.template_messages import (
     HINT,
@@ -81,7 +82,7 @@ class TemplateProgram:
         else:
             answered = json.loads(self._ask(self._request(renderings)))
         if error := answered.get("error"):
-            raise ChatTemplateError(*error)
+            raise ChatTemplateError(*map(_, error))
         return answered
 
     def _request(self, renderings: Sequence[dict[str, Any]]) -> bytes:
@@ -149,8 +150,10 @@ class _Worker:
             raise _too_large() from None  # as was its answer
         if code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU):
             raise _too_slow()
-        message = "the chat template crashed the process it ran in"
-        raise ChatTemplateError(message, f"the process ended with {code}; {HINT}")
+        message = _("the chat template crashed the process it ran in")
+        raise ChatTemplateError(
+            message, _("the process ended with {code}; {hint}", code=code, hint=_(HINT))
+        )
 
 
 def _started() -> "subprocess.Popen[bytes]":
@@ -170,8 +173,11 @@ def _started() -> "subprocess.Popen[bytes]":
         )
     except OSError as error:
         raise ChatTemplateError(
-            f"no process can be started for the chat template: {error.strerror or error}",
-            "end other programs, or give this one more memory",
+            _(
+                "no process can be started for the chat template: {reason}",
+                reason=error.strerror or error,
+            ),
+            _("end other programs, or give this one more memory"),
         ) from error
 
 
@@ -206,7 +212,13 @@ def _memory_of(process: "subprocess.Popen[bytes]") -> int:
 
 
 def _too_slow() -> ChatTemplateError:
-    return ChatTemplateError(f"the chat template did not end within {TIME_LIMIT_S:g} seconds", HINT)
+    return ChatTemplateError(
+        _(
+            "the chat template did not end within {time_limit_s:g} seconds",
+            time_limit_s=TIME_LIMIT_S,
+        ),
+        _(HINT),
+    )
 
 
 def _too_large() -> ChatTemplateError:

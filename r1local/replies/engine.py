@@ -9,6 +9,7 @@ from r1local.conversation import Conversation
 from r1local.errors import R1LocalError, UsageError
 from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.kv_state import KVState
+from r1local.language import _
 from r1local.replies.abilities import Abilities, AbleControl, within
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
@@ -236,7 +237,9 @@ def prepared(
         UsageError: the engine can't let a reply go on.
     """
     if begun and not engine.abilities.continues:
-        raise UsageError(f"{engine.name} can't let a reply go on", "ask for another one")
+        raise UsageError(
+            _("{name} can't let a reply go on", name=engine.name), _("ask for another one")
+        )
     possible, _notices = within(settings, engine.abilities, engine.name)
     return engine.prepare(conversation, possible, begun)
 
