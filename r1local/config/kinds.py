@@ -352,7 +352,7 @@ class File:
 class Assignments:
     """Variables of a chat template with values that are JSON or, failing that, text."""
 
-    metavar = N_("NAME=VALUE")
+    metavar = "NAME=VALUE"
     range = N_("NAME=VALUE, as in --template-arg reasoning_effort=high")
 
     def parse(self, name: str, text: str) -> dict[str, object]:

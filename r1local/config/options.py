@@ -20,7 +20,7 @@ from r1local.config.kinds import (
 from r1local.config.loading_options import LOADING
 from r1local.config.option import Group, Option
 from r1local.errors import InvalidSetting, nearest
-from r1local.language import LANGUAGES
+from r1local.language import LANGUAGES, _
 
 #: What a reply shows of its thinking; `only` leaves out the answer.
 ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
