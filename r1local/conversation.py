@@ -113,8 +113,13 @@ class Turn:
     @property
     def headline(self) -> str:
         """The beginning of the question, in one short line."""
-        words = " ".join(self.typed[: 8 * _HEADLINE].split())
-        return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
+        return headline_of(self.typed)
+
+
+def headline_of(text: str) -> str:
+    """Return the beginning of a text, in one short line."""
+    words = " ".join(text[: 8 * _HEADLINE].split())
+    return words if len(words) <= _HEADLINE else words[: _HEADLINE - 1] + "…"
 
 
 def labelled_question(typed: str, documents: Sequence[str]) -> str:

@@ -21,12 +21,14 @@ FLOORS = (
     "conversation",
     "kv_state",
     "events",
+    "confined",
     "config",
     "answers",
     "thinking",
     "gguf",
     "engine",
     "prompts",
+    "attachments",
     "machine",
     "hub",
     "models",
@@ -64,17 +66,22 @@ REACHES = {
 }
 #: The only rooms and modules that may know a library.
 KNOWN_BY = {
+    "bs4": {"attachments.converter"},
     "filelock": {"config.user_files", "hub.layout", "sessions"},
-    "httpx2": {"hub", "endpoints.client", "endpoints.faults"},
+    "httpx2": {"attachments.web", "hub", "endpoints.client", "endpoints.faults"},
     "huggingface_hub": {"hub"},
     "jinja2": {"prompts.template_sandbox"},
     "jsonschema": {"replies.json_validation", "serving.schemas"},
     "llama_cpp": {"engine"},
+    "mammoth": {"attachments.converter"},
     "markdown_it": {"sessions.export", "ui.markdown"},
+    "markdownify": {"attachments.converter"},
     "math_verify": {"answers.algebra"},
+    "pathspec": {"attachments.ignoring"},
     "platformdirs": {"config.paths", "cli.error_handler"},
     "prompt_toolkit": {"ui"},
-    "psutil": {"machine.hardware", "prompts.template_process"},
+    "psutil": {"confined.process", "machine.hardware"},
+    "pypdf": {"attachments.converter"},
     "referencing": {"replies.json_validation"},
     "pygments": {"ui"},
     "rich": {"ui"},
@@ -243,6 +250,7 @@ def test_a_plain_question_waits_for_nothing_it_does_not_need() -> None:
         "assert plain_command(['run', 'Hi']) and plain_command(['list'])\n"
         "import r1local.commands.run\n"
         "heavy = {'typer', 'pydantic', 'rich', 'jinja2', 'jsonschema', 'wcwidth'}\n"
+        "heavy |= {'pypdf', 'mammoth', 'markdownify', 'bs4', 'pathspec'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

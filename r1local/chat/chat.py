@@ -10,9 +10,12 @@ from typing import Protocol, TypeAlias
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
+from r1local.chat.waiting import waiting_in
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
+    ChatTemplateError,
+    GrammarError,
     LoadingCancelled,
     LoadingStopped,
     PromptTooLong,
@@ -30,6 +33,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
+from r1local.ui.wording import documents_told
 
 #: Lets the model reply; the control ends or steers the reply from outside.
 Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
@@ -116,6 +120,7 @@ class Chat:
         open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
+        fetches_private: attached addresses may be ones of this machine and its networks.
     """
 
     def __init__(
@@ -127,12 +132,13 @@ class Chat:
         open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
+        fetches_private: bool = False,
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
         self.commands = commands
         self.models = models
-        self.attached: list[Document] = []
+        self.fetches_private = fetches_private
         #: What `/find` looked for, and the replies still to be shown.
         self.found: tuple[str, list[str]] = ("", [])
         self._open_engine = open_engine
@@ -141,6 +147,11 @@ class Chat:
         self._options: Sequence[Option] = ()
         self._unasked = ""
         self._warned = False
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """What goes with the next question."""
+        return waiting_in(self.dialogue.recorder)
 
     def at_once(self, text: str) -> bool:
         """Return whether a text is a command that needn't wait for the current reply."""
@@ -183,7 +194,6 @@ class Chat:
         if shortage := self.dialogue.shortage(prepared):
             self._offer_room(shortage, text if votes is None else f"/vote {votes} {text}")
             return
-        self.attached.clear()
         labelled = labelled_question(text, question.documents or ())
         if votes is None:
             self.surface.reply(labelled, partial(self.dialogue.ask, prepared))
@@ -249,6 +259,21 @@ class Chat:
 
         self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
 
+    def shortage_of_documents(self) -> Shortage | None:
+        """Return what even a short question about the documents that wait would lack."""
+        if not self.documents or self.dialogue.engine.closed:
+            return None
+        try:
+            return self.dialogue.shortage(self.dialogue.prepare(self._question("?", None)))
+        except (ChatTemplateError, GrammarError):  # said when a question is asked
+            return None
+
+    def tell_waiting(self) -> None:
+        """Name the documents that wait, if any do: after a session is opened."""
+        if names := [each.name for each in self.documents]:
+            nothing_counted = documents_told(names, [None] * len(names), exact=False)
+            self.surface.say(f"goes with the next question: {nothing_counted}; /files lists them")
+
     def begin_session(self, name: str | None, then: Callable[[], None]) -> None:
         """Go on in a new session, or in the one with that name."""
 
@@ -261,6 +286,7 @@ class Chat:
 
         def show() -> None:
             self.surface.show_turns()
+            self.tell_waiting()
             then()
 
         self.surface.work("opening the session", work, show)
@@ -293,9 +319,10 @@ class Chat:
         command.action(self, argument)
 
     def _question(self, text: str, votes: int | None) -> Question:
-        message = question_with_documents(text, self.attached)
+        documents = self.documents
+        message = question_with_documents(text, documents)
         check_prompt_text(message)
-        names = tuple(document.name for document in self.attached)
+        names = tuple(document.name for document in documents)
         return Question(message, text if names else None, names or None, votes)
 
     def _hold_vote(self, question: str | None, votes: int, hold: Voting) -> None:
@@ -317,17 +344,14 @@ class Chat:
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""
-        told = (
-            f"the next prompt needs {shortage.needed:,} tokens with room for a reply, and the"
-            f" context has {shortage.context_window:,}"
-        )
+        told = shortage.told
         options = [*self._ways_without(shortage.oldest, typed)]
         if larger := shortage.larger:
             widen = partial(self.widen, larger, typed)
             options.append(Option(f"load the model with a context of {larger:,} tokens", widen))
         if not options:
             self.surface.type(typed)
-            hint = "; /file none lets the files go" if self.attached else ""
+            hint = "; /file none lets the files go" if self.documents else ""
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
         self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from r1local.chat.shortage import Shortage, least_that_holds
+from r1local.chat.waiting import attach_to, detach_from, waiting_in
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Turn, messages_of
 from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
@@ -13,7 +14,13 @@ from r1local.events.reply import Event, Finished
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
-from r1local.replies.engine import Begun, Engine, PreparedPrompt, prepared, reply_to
+from r1local.replies.engine import (
+    Begun,
+    Engine,
+    PreparedPrompt,
+    prepared,
+    reply_to,
+)
 from r1local.replies.settings import ReplySettings
 from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
@@ -236,17 +243,22 @@ class Dialogue:
     def move_to(self, recorder: Recorder) -> None:
         """Go on in another session, with its turns; a new one keeps the system prompt and schema.
 
+        Documents that wait go along.
+
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema = self.system, self.schema
+        system, schema, waiting = self.system, self.schema, waiting_in(self.recorder)
         try:
+            detach_from(self.recorder)
             self.recorder.save()
             self._leave_session()
         except BaseException:
+            attach_to(self.recorder, waiting)
             recorder.close()
             raise
         self._enter(recorder)
+        attach_to(recorder, waiting)
         if system and not self.turns:
             self.use_system(system)
         if schema and not self.turns:

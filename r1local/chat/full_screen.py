@@ -59,6 +59,7 @@ class FullScreen:
         worker = Thread(target=self._work)
         worker.start()
         self.show_turns()
+        chat.tell_waiting()
         try:
             self._screen.run()
         finally:

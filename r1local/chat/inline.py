@@ -46,6 +46,7 @@ class Inline:
         """Chat until the user leaves, or the input ends."""
         self._chat = chat
         self.show_turns()
+        chat.tell_waiting()
         if sys.platform != "win32":
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))

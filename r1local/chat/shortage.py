@@ -23,6 +23,14 @@ class Shortage:
     oldest: tuple[Turn, ...]
     larger: int | None
 
+    @property
+    def told(self) -> str:
+        """What is lacking, in words."""
+        return (
+            f"the next prompt needs {self.needed:,} tokens with room for a reply, and the context"
+            f" has {self.context_window:,}"
+        )
+
 
 def least_that_holds(most: int, holds: Callable[[int], bool]) -> int:
     """Return the least number from 1 to `most` for which `holds`, which is monotonic; 0 if none."""

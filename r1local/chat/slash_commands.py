@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
-from r1local.chat import session_commands
+from r1local.chat import file_commands, session_commands
 from r1local.chat.chat import Chat
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
+from r1local.chat.waiting import attach_to
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
-from r1local.prompts.documents import documents_of, read_document
+from r1local.prompts.documents import documents_of
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
@@ -163,12 +163,12 @@ def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
     names = turn.documents
     if names:
-        chat.attached[:0] = documents_of(turn.question, turn.typed, names)
+        attach_to(chat.dialogue.recorder, documents_of(turn.question, turn.typed, names))
     chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.type(turn.typed)
     if names:
-        _tell_attached(chat)
+        chat.tell_waiting()
 
 
 def _continue(chat: Chat, _argument: str) -> None:
@@ -183,16 +183,6 @@ def _undo(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
-
-
-def _file(chat: Chat, argument: str) -> None:
-    if argument == "none":
-        chat.attached.clear()
-    elif argument:
-        chat.attached += [read_document(Path(path).expanduser()) for path in words_of(argument)]
-    elif not chat.attached:
-        raise UsageError("there is no path", "type for example: /file notes.md")
-    _tell_attached(chat)
 
 
 def _copy(chat: Chat, argument: str) -> None:
@@ -271,7 +261,14 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "edit": SlashCommand("", "the last question in the input again", _edit),
     "continue": SlashCommand("", "let a reply that was cut go on", _continue),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
-    "file": SlashCommand("[PATH…|none]", "send text files with the next question", _file),
+    "file": SlashCommand(
+        "[PATH…|-N|none]",
+        "send files, folders or web addresses along; -N drops one",
+        file_commands.file,
+    ),
+    "files": SlashCommand(
+        "", "what goes with the next question, and its tokens", file_commands.files
+    ),
     "copy": SlashCommand(
         "[thinking|code N]",
         "copy the answer, its thought, or its code",
@@ -324,8 +321,3 @@ def _last_number(chat: Chat) -> int:
     if not (count := len(chat.dialogue.turns)):
         raise UsageError("nothing was asked yet", "type a question")
     return count
-
-
-def _tell_attached(chat: Chat) -> None:
-    names = ", ".join(document.name for document in chat.attached)
-    chat.surface.say(f"goes with the next question: {names or 'no file'}")

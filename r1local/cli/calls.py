@@ -23,7 +23,7 @@ def run_command(
     given: Mapping[str, Any],
     prompt: str | None = None,
     *,
-    files: Sequence[Path] = (),
+    files: Sequence[str] = (),
     json_schema: str | None = None,
     grammar: Path | None = None,
 ) -> Command:
@@ -64,6 +64,7 @@ def run_command(
             json_schema=json_schema,
             grammar=grammar,
             reads_stdin=not value_in(chosen, "no-stdin"),
+            fetches_private=value_in(chosen, "fetch-private"),
         )
         if "votes" not in given:
             return run(asked)

@@ -19,8 +19,13 @@ def run(
         typer.Argument(help="The question; read from stdin if left out.", show_default=False),
     ] = None,
     file: Annotated[
-        list[Path] | None,
-        typer.Option("-f", "--file", help="Attach a text file (- is stdin); may be repeated."),
+        list[str] | None,
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            help="Attach a file, folder, pattern or web address (- is stdin); may be repeated.",
+        ),
     ] = None,
     json_schema: Annotated[
         str | None,

@@ -19,7 +19,7 @@ from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
-from r1local.config.preferences import read_config, settings_in_force
+from r1local.config.preferences import read_config, settings_in_force, value_in
 from r1local.errors import (
     EXIT_OK,
     EndpointError,
@@ -129,9 +129,10 @@ def _chat(options: ChatOptions) -> int:
             partial(_open, options),
             partial(_session, options),
             settings_of,
+            value_in(settings_in_force(options.given), "fetch-private"),
         )
         surface.run(talk)
-    if isinstance(dialogue.recorder, Session) and dialogue.turns:
+    if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
         name = shlex.quote(dialogue.recorder.name)
         print_notice(err, f"saved; r1local chat --resume {name} goes on")
     return EXIT_OK

@@ -20,6 +20,7 @@ from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
     LoadingCancelled,
+    PromptTooLong,
     UsageError,
 )
 from r1local.events.reply import Event, Notice
@@ -27,6 +28,7 @@ from r1local.events.reply_builder import ReplyBuilder
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
 from r1local.prompts import documents
+from r1local.prompts.documents import Document
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
@@ -47,7 +49,9 @@ _NEEDED_TO_REPLY = (
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
 _QUICK_SWITCH_S = 1e-4
 #: The file name that stands for stdin.
-_STDIN = Path("-")
+_STDIN = "-"
+#: What errors call what stdin holds.
+_PIPED = "the text piped in"
 #: Seconds after which it is said that stdin is being waited for.
 _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
@@ -67,11 +71,13 @@ class RunOptions:
         given: the values that the command line has, by the names of options.
         json_schema: a JSON schema that holds the answer, or its file.
         grammar: a file of GBNF that does.
+        files: what is attached: paths, patterns, addresses, or `-` for stdin.
         reads_stdin: what stdin holds counts.
+        fetches_private: addresses may be ones of this machine and its networks.
     """
 
     prompt: str | None
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     model: str | None
     thinking: ThinkingMode
     output_format: OutputFormat
@@ -81,6 +87,7 @@ class RunOptions:
     json_schema: str | None = None
     grammar: Path | None = None
     reads_stdin: bool = True
+    fetches_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Prepared:
 
     Args:
         chosen: what is set of all options.
+        documents: what is attached to the question.
         at_once: the number of replies that are wanted at the same time.
         waiting: says on stderr, while it lasts, what is being waited for.
     """
@@ -98,6 +106,7 @@ class Prepared:
     settings: ReplySettings
     chosen: Settings
     waiting: Waiting
+    documents: tuple[Document, ...] = ()
     at_once: int = 1
 
 
@@ -161,7 +170,7 @@ def prepare(options: RunOptions) -> Prepared:
     Raises:
         R1LocalError: there is no prompt, no such model, or a setting that can't be.
     """
-    question = _question(options)
+    question, attached = _asked(options)
     structure = _structure(options)
     model = choose_model(options.model)
     chosen = settings_in_force(options.given, model.preferred)
@@ -181,8 +190,8 @@ def prepare(options: RunOptions) -> Prepared:
     # llama.cpp's log would run into a line that is painted over.
     waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
     show_log(_log_printer() if options.verbose else None)
-    conversation = _conversation(system, question)
-    return Prepared(conversation, model, settings, chosen, waiting)
+    conversation = _conversation(system, documents.question_with_documents(question, attached))
+    return Prepared(conversation, model, settings, chosen, waiting, attached)
 
 
 def show_events(
@@ -239,10 +248,35 @@ def _events(
         return
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
-        with waiting("reading the prompt"):
+        _tell_tokens(engine, prepared)
+        with waiting("reading the prompt"), _naming_documents(engine, prepared):
             first = next(events)
         yield first
         yield from events
+
+
+def _tell_tokens(engine: Engine, prepared: Prepared) -> None:
+    """Say on a terminal what is attached, before anything is evaluated."""
+    if prepared.documents and sys.stderr.isatty():
+        tell(f"attached: {_with_tokens(engine, prepared)}")
+
+
+@contextmanager
+def _naming_documents(engine: Engine, prepared: Prepared) -> Iterator[None]:
+    """Say which documents it is that make a prompt too long."""
+    try:
+        yield
+    except PromptTooLong as error:
+        if not prepared.documents:
+            raise
+        told = f"leave out some of what is attached: {_with_tokens(engine, prepared)}"
+        raise PromptTooLong(error.message, f"{error.hint}; {told}") from error
+
+
+def _with_tokens(engine: Engine, prepared: Prepared) -> str:
+    from r1local.commands.attaching import with_tokens
+
+    return with_tokens(engine, prepared.documents, prepared.settings)
 
 
 @contextmanager
@@ -308,27 +342,38 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
     return EXIT_OK, None
 
 
-def _question(options: RunOptions) -> str:
-    """Return the prompt, with the documents it is about."""
-    piped = _piped_text() if options.reads_stdin else ""
+def _asked(options: RunOptions) -> tuple[str, tuple[Document, ...]]:
+    """Return the prompt, and the documents that it is about."""
     if _STDIN in options.files and not options.reads_stdin:
         raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
-    from_stdin = documents.Document("stdin", piped)
-    attached = [
-        from_stdin if path == _STDIN else documents.read_document(path) for path in options.files
-    ]
+    piped = _piped() if options.reads_stdin else b""
     question = options.prompt
-    if question is None and _STDIN not in options.files:
-        question = piped
-    elif piped and _STDIN not in options.files:
-        attached.insert(0, from_stdin)
-        told = f"stdin is attached as a document of {len(piped):,} characters"
+    files = options.files
+    if question is None and _STDIN not in files:
+        question = documents.text_in(piped, _PIPED)
+    elif piped and _STDIN not in files:
+        files = (_STDIN, *files)
+    attached = _attached(files, piped, options)
+    if files != options.files:
+        told = f"stdin is attached as a document of {len(attached[0].text):,} characters"
         tell(f"{told}; --no-stdin leaves it out")
     if not question or not question.strip():
         raise UsageError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
-    return documents.question_with_documents(question, attached)
+    return question, attached
+
+
+def _attached(files: Sequence[str], piped: bytes, options: RunOptions) -> tuple[Document, ...]:
+    """Read what is attached, and say what isn't as was asked."""
+    if not files:
+        return ()
+    from r1local.commands.attaching import attached
+
+    read = attached(files, piped, private=options.fetches_private)
+    for notice in read.notices:
+        tell(notice)
+    return read.documents
 
 
 def _conversation(system: str, question: str) -> Conversation:
@@ -340,14 +385,14 @@ def _conversation(system: str, question: str) -> Conversation:
     return messages
 
 
-def _piped_text() -> str:
+def _piped() -> bytes:
     """Read stdin, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
-        return ""
+        return b""
     waiting = Timer(_PATIENCE_S, tell, (_WAITS_FOR_STDIN,))
     waiting.daemon = True
     waiting.start()
     try:
-        return documents.read_text(sys.stdin.buffer, "the text piped in")
+        return documents.read_bytes(sys.stdin.buffer, _PIPED)
     finally:
         waiting.cancel()

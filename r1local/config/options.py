@@ -119,6 +119,13 @@ OPTIONS: tuple[Option, ...] = (
         commands=("run",),
     ),
     Option(
+        "fetch-private",
+        Switch(),
+        "Let attached web addresses be ones of this machine and its network.",
+        False,
+        commands=("run", "chat"),
+    ),
+    Option(
         "votes",
         Whole(1, MOST_VOTES),
         f"Let this many replies vote on the answer, at most {MOST_VOTES:,}.",

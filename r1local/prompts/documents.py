@@ -1,25 +1,33 @@
 """Files and piped text that accompany a question."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from r1local.errors import PromptInputError
+from r1local.language import _
 
 #: The most bytes that are read of one document. Any context window is far smaller, and endless
 #: input (`yes |`) has to stop somewhere.
 DOCUMENT_SIZE_LIMIT = 64 * 1024 * 1024
 
 _BEHIND = "\n[file content end]\n"
+#: Zero-width characters that belong to words and emoji.
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text, with the name under which the model sees it."""
+    """A text, with the name under which the model sees it.
+
+    Args:
+        origin: the file or address that it came from; empty if that isn't known.
+    """
 
     name: str
     text: str
+    origin: str = field(default="", compare=False)
 
 
 def question_with_documents(question: str, documents: Sequence[Document]) -> str:
@@ -48,8 +56,8 @@ def documents_of(message: str, question: str, names: Sequence[str]) -> list[Docu
     documents = [Document(name, text) for name, text in zip(names, [*texts, rest], strict=True)]
     if question_with_documents(question, documents) != message:
         raise PromptInputError(
-            f"the text of {', '.join(names)} can't be told from the question",
-            "ask anew, with the files attached again",
+            _("the text of {names} can't be told from the question", names=", ".join(names)),
+            _("ask anew, with the files attached again"),
         )
     return documents
 
@@ -60,13 +68,32 @@ def read_document(path: Path) -> Document:
     Raises:
         PromptInputError: it can't be read, is too large or is not UTF-8 text.
     """
+    return Document(shown_name(path.name), text_in(read_file(path), str(path)))
+
+
+def read_file(path: Path) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        PromptInputError: it can't be read, or is too large.
+    """
     try:
         with path.open("rb") as file:
-            text = read_text(file, str(path))
+            return _read(file, str(path))
     except OSError as error:
         raise _unreadable(str(path), error) from error
-    # A name that isn't UTF-8 contains surrogates, which no tokenizer accepts.
-    return Document(path.name.encode("utf-8", "replace").decode(), text)
+
+
+def read_bytes(file: BinaryIO, name: str) -> bytes:
+    """Return all that a stream holds.
+
+    Raises:
+        PromptInputError: it can't be read, or is too large.
+    """
+    try:
+        return _read(file, name)
+    except OSError as error:
+        raise _unreadable(name, error) from error
 
 
 def read_text(file: BinaryIO, name: str) -> str:
@@ -75,24 +102,47 @@ def read_text(file: BinaryIO, name: str) -> str:
     Raises:
         PromptInputError: it can't be read, is too large or is not UTF-8 text.
     """
-    try:
-        data = file.read(DOCUMENT_SIZE_LIMIT + 1)
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    if len(data) > DOCUMENT_SIZE_LIMIT:
-        raise PromptInputError(
-            f"{name} is larger than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
-            "no context window holds that much; give the part that matters",
-        )
+    return text_in(read_bytes(file, name), name)
+
+
+def text_in(data: bytes, name: str) -> str:
+    """Return a document's bytes as text; a byte order mark is dropped.
+
+    Raises:
+        PromptInputError: they are not UTF-8 text.
+    """
     if b"\0" in data:
-        raise PromptInputError(f"{name} is a binary file, not text", "give a text file in UTF-8")
+        raise PromptInputError(
+            _("{name} is a binary file, not text", name=name), _("give a text file in UTF-8")
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PromptInputError(
-            f"{name} is not valid UTF-8 (byte {error.start:,})",
-            "convert it first, for example with: iconv -t UTF-8",
+            _("{name} is not valid UTF-8 (byte {start:,})", name=name, start=error.start),
+            _("convert it first, for example with: iconv -t UTF-8"),
         ) from error
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name as a model can see it: on one line, and as text."""
+    # A name that isn't UTF-8 contains surrogates, which no tokenizer accepts.
+    text = name.encode("utf-8", "replace").decode()
+    return "".join(each if each.isprintable() or each in _JOINERS else "?" for each in text)
+
+
+def _read(file: BinaryIO, name: str) -> bytes:
+    data = file.read(DOCUMENT_SIZE_LIMIT + 1)
+    if len(data) > DOCUMENT_SIZE_LIMIT:
+        raise PromptInputError(
+            _(
+                "{name} is larger than {document_size_limit} MiB",
+                name=name,
+                document_size_limit=DOCUMENT_SIZE_LIMIT // 2**20,
+            ),
+            _("no context window holds that much; give the part that matters"),
+        )
+    return data
 
 
 def _before(name: str) -> str:
@@ -101,7 +151,8 @@ def _before(name: str) -> str:
 
 def _unreadable(name: str, error: OSError) -> PromptInputError:
     return PromptInputError(
-        f"{name} can't be read: {error.strerror or error}", "check its name and its permissions"
+        _("{name} can't be read: {reason}", name=name, reason=error.strerror or error),
+        _("check its name and its permissions"),
     )
 
 
@@ -112,10 +163,12 @@ def check_prompt_text(text: str) -> None:
         PromptInputError: it is not valid UTF-8.
     """
     if not isinstance(text, str):  # a program without types may give anything
-        raise PromptInputError(f"a prompt is text, and not {text!r:.60}", "give it as a string")
+        raise PromptInputError(
+            _("a prompt is text, and not {text!r:.60}", text=text), _("give it as a string")
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise PromptInputError(
-            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
+            _("the prompt is not valid UTF-8"), _("type it again, or check the terminal's encoding")
         ) from error

@@ -24,8 +24,6 @@ _MEMORY_PER_BYTE = 32
 #: Bytes of an answer, and how many more for each byte of the request: more than a context holds.
 _ANSWER_LIMIT = 2**26
 _ANSWER_PER_BYTE = 8
-#: The exit code of a process whose time is up, as set by `faulthandler`.
-OUT_OF_TIME = 1
 #: Bytes of a message's length.
 _LENGTH = 8
 

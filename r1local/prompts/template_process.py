@@ -8,25 +8,20 @@ Templates that are known to be harmless don't need one.
 
 import hashlib
 import json
-import os
 import queue
-import signal
 import subprocess
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
-import psutil
-
+from r1local.confined.process import lacked, memory_of, start
 from r1local.errors import ChatTemplateError
 from r1local.language import _
 from r1local.prompts.known_templates import KNOWN_TEMPLATES
 from r1local.prompts.template_messages import (
     HINT,
-    OUT_OF_TIME,
     TIME_LIMIT_S,
     TOO_LARGE,
     answer_for,
@@ -40,17 +35,6 @@ from r1local.prompts.template_messages import (
 _GRACE_S = 3.0
 #: Seconds between two checks of the memory of a process that hasn't answered.
 _LOOK_INTERVAL_S = 0.02
-#: The environment variables for the process: what Python needs to start and to know the time.
-_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
-_PROGRAM = """
-import json, os, sys
-sys.path[:] = json.loads(sys.argv[1])
-try:
-    from r1local.prompts.template_worker import main
-    main()
-except BaseException:
-    os._exit(70)  # not 1, which means that the time is up
-"""
 
 
 class TemplateProgram:
@@ -138,7 +122,7 @@ class _Worker:
             try:
                 return self._answers.get(timeout=_LOOK_INTERVAL_S) or self._died()
             except queue.Empty:
-                if _memory_of(self._process) > memory_for(size):
+                if memory_of(self._process) > memory_for(size):
                     raise _too_large() from None
         raise _too_slow()
 
@@ -148,8 +132,8 @@ class _Worker:
             code = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             raise _too_large() from None  # as was its answer
-        if code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU):
-            raise _too_slow()
+        if used_up := lacked(code):
+            raise _too_slow() if used_up == "time" else _too_large()
         message = _("the chat template crashed the process it ran in")
         raise ChatTemplateError(
             message, _("the process ended with {code}; {hint}", code=code, hint=_(HINT))
@@ -157,20 +141,9 @@ class _Worker:
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    """Start a worker that can import what this process can, and shares nothing else with it."""
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    """Start a worker."""
     try:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, json.dumps(sys.path, default=str)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            start_new_session=True,  # Ctrl-C is only for r1local
-            creationflags=flags,
-        )
+        return start("r1local.prompts.template_worker")
     except OSError as error:
         raise ChatTemplateError(
             _(
@@ -203,14 +176,6 @@ def _end(process: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes 
     process.wait()
 
 
-def _memory_of(process: "subprocess.Popen[bytes]") -> int:
-    """Return the bytes of memory in use, for systems that can't limit a process themselves."""
-    try:
-        return int(psutil.Process(process.pid).memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
 def _too_slow() -> ChatTemplateError:
     return ChatTemplateError(
         _(
@@ -222,4 +187,4 @@ def _too_slow() -> ChatTemplateError:
 
 
 def _too_large() -> ChatTemplateError:
-    return ChatTemplateError(*TOO_LARGE)
+    return ChatTemplateError(*map(_, TOO_LARGE))

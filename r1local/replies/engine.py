@@ -5,11 +5,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from r1local.conversation import Conversation
+from r1local.conversation import Conversation, Message
 from r1local.errors import R1LocalError, UsageError
 from r1local.events.reply import Event, Finished, Notice, Usage
 from r1local.kv_state import KVState
 from r1local.language import _
+from r1local.prompts.documents import Document, question_with_documents
 from r1local.replies.abilities import Abilities, AbleControl, within
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
@@ -242,6 +243,28 @@ def prepared(
         )
     possible, _notices = within(settings, engine.abilities, engine.name)
     return engine.prepare(conversation, possible, begun)
+
+
+def document_tokens(
+    engine: Replier, documents: Sequence[Document], settings: ReplySettings
+) -> tuple[list[int | None], bool]:
+    """Return the tokens that each document adds to a prompt, and whether they were counted.
+
+    They are None where nothing is known of them, and estimates where they weren't counted.
+
+    Raises:
+        ChatTemplateError: the template can't render a question.
+    """
+
+    def size(*attached: Document) -> PromptSize | None:
+        message = Message("user", question_with_documents("?", attached))
+        return prepared(engine, (message,), settings).size
+
+    bare = size()
+    if bare is None:
+        return [None] * len(documents), False
+    sizes = [size(each) for each in documents]
+    return [each.tokens - bare.tokens if each else None for each in sizes], bare.exact
 
 
 def reply_to(

@@ -41,6 +41,25 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A document waits for the next question; the fields are those of `documents.Document`.
+
+    One that was attached from the same place before is replaced.
+    """
+
+    name: str
+    text: str
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The document with this number, from 1, waits no more; none of them without one."""
+
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A reply ended; the fields are those of `conversation.Reply`.
 
@@ -130,6 +149,8 @@ class OfVoter:
 Record: TypeAlias = (
     Head
     | Question
+    | Attached
+    | Detached
     | Delta
     | Rewound
     | Notice
@@ -148,6 +169,8 @@ Record: TypeAlias = (
 _TYPES: dict[str, type[Any]] = {
     "session": Head,
     "question": Question,
+    "attached": Attached,
+    "detached": Detached,
     "thinking": ThinkingDelta,
     "answer": AnswerDelta,
     "rewound": Rewound,

@@ -23,9 +23,9 @@ _LOST = "what its file does not have yet is lost"
 class Session:
     """An open session, a `Recorder`: nobody else writes it until it is closed.
 
-    Its file appears with the first question, and whatever is said is in it within a second. A
-    failed write doesn't end a reply (see `Writer`); it is reported when the reply ends, and
-    only once until writing works again.
+    Its file appears with the first question or document, and all that is said is in it within a
+    second. A failed write doesn't end a reply (see `Writer`); it is reported when the reply ends,
+    and only once until writing works again.
 
     Attributes:
         transcript: everything that was said.
@@ -40,7 +40,7 @@ class Session:
 
     @classmethod
     def create(cls, name: str | None = None, *, folder: Path | None = None) -> "Session":
-        """Begin a session; nothing is on the disk before the first question.
+        """Begin a session; nothing is on the disk before the first question or document.
 
         Args:
             name: what to call it; None names it after the current time. If somebody else takes

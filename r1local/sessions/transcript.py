@@ -7,11 +7,13 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from r1local.conversation import Part, Reply, Turn
+from r1local.conversation import Part, Reply, Turn, headline_of
 from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, ThinkingDelta
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.sessions.records import (
+    Attached,
     Continued,
+    Detached,
     Dropped,
     Ended,
     Head,
@@ -46,6 +48,7 @@ class Transcript:
         model: the name of the model used last.
         settings: the latest values, by setting.
         dropped: how many of the oldest turns are left out of the prompt.
+        waiting: the documents that go with the next question.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -55,6 +58,7 @@ class Transcript:
         self.model: str | None = None
         self.settings: dict[str, str] = {}
         self.dropped = 0
+        self.waiting: tuple[Attached, ...] = ()
         self._turns: list[Turn] = []
         self._open: ReplyBuilder | None = None
         self._voters: dict[int, ReplyBuilder] = {}
@@ -70,9 +74,12 @@ class Transcript:
 
     @property
     def title(self) -> str:
-        """The first question on one short line; empty until there is one."""
+        """The first question on one short line; until there is one, the documents that wait."""
         with self._lock:
-            return self._turns[0].headline if self._turns else ""
+            if self._turns:
+                return self._turns[0].headline
+            names = ", ".join(each.name for each in self.waiting)
+            return headline_of(f"({names})") if names else ""
 
     def handle(self, record: Record) -> None:
         """Apply another record to the conversation."""
@@ -120,7 +127,13 @@ class Transcript:
             case Question():
                 self._settle()
                 self._turns.append(_turn(record))
+                self.waiting = ()
                 self._begin(None)
+            case Attached():
+                self.waiting = _with(self.waiting, record)
+            case Detached(number):
+                kept = enumerate(self.waiting, 1)
+                self.waiting = tuple(each for n, each in kept if number not in (n, None))
             case Ended():
                 if self._open:
                     self._turns[-1] = replace(self._turns[-1], reply=_reply_of(record, self._open))
@@ -178,6 +191,13 @@ class Transcript:
         """Keep what there is of replies that haven't ended."""
         self._turns, self._open = list(self._turns_so_far()), None
         self._voters.clear()
+
+
+def _with(waiting: tuple[Attached, ...], new: Attached) -> tuple[Attached, ...]:
+    """Return the documents that wait, with another one or another state of one of them."""
+    if new.origin and any(each.origin == new.origin for each in waiting):
+        return tuple(new if each.origin == new.origin else each for each in waiting)
+    return (*waiting, new)
 
 
 def _turn(record: Question) -> Turn:

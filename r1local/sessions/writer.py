@@ -9,7 +9,7 @@ from filelock import FileLock
 from r1local.errors import SessionError, SessionInUse
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
-from r1local.sessions.records import Question, Record, encode, is_delta, joined
+from r1local.sessions.records import Attached, Question, Record, encode, is_delta, joined
 from r1local.sessions.session_file import SessionFile
 
 #: Seconds that streamed text may wait: half of what may be lost, since the disk takes time
@@ -18,7 +18,7 @@ _FLUSH_S = 0.5
 
 
 class Writer:
-    """The only one to write a session, from the first question on until it is closed.
+    """The only one to write a session, from the first question or document on until it is closed.
 
     Streamed text is collected and written by a timer, everything else at once; the timer
     flushes both to the disk. What can't be written waits in memory and is tried again with
@@ -64,12 +64,12 @@ class Writer:
         self._unsaved += line
 
     def record(self, record: Record) -> None:
-        """Write a record, once something was asked: streamed text soon, everything else at once."""
+        """Write a record, once there is something to lose: streamed text soon, all else at once."""
         with self._mutex:
             if is_delta(record):
                 self._deltas.append(record)
             else:
-                self._begun = self._begun or isinstance(record, Question)
+                self._begun = self._begun or isinstance(record, Question | Attached)
                 self._settle_deltas()
                 self._unsaved += encode(record)
                 self._write()

@@ -1,6 +1,6 @@
 """Wording of durations, counts of tokens and replies, and how a reply ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from r1local.units import token_count
 
@@ -11,6 +11,8 @@ ENDINGS: Mapping[str, str] = {
     "loop": "stopped in a loop",
     "lost": "cut off with the program",
 }
+#: The documents that are named; others are only counted.
+_MOST_NAMED = 5
 #: The notice about an answer that doesn't match its schema.
 NOT_VALID = "the answer is not valid by its schema"
 
@@ -37,6 +39,29 @@ def thought_for(seconds: float, count: int, *, unfinished: bool = False) -> str:
     """Return one line about a thought: how long it took and whether it was finished."""
     line = f"thought for {effort(seconds, count)}"
     return f"{line}, without coming to an end" if unfinished else line
+
+
+def documents_told(names: Sequence[str], tokens: Sequence[int | None], *, exact: bool) -> str:
+    """Return documents with what each takes: `a.md (12 tokens), b.md (9 tokens)`.
+
+    Of many, the first few and all together.
+    """
+    sizes = [document_size(each, exact=exact) for each in tokens]
+    shown = [f"{name} ({size})" if size else name for name, size in zip(names, sizes, strict=True)]
+    more = len(names) - _MOST_NAMED
+    if more <= 0:
+        return ", ".join(shown)
+    known_all = None if None in tokens else sum(filter(None, tokens))
+    total = document_size(known_all, exact=exact)
+    in_all = f", {total} in all" if total else ""
+    return f"{', '.join(shown[:_MOST_NAMED])} and {more:,} more{in_all}"
+
+
+def document_size(tokens: int | None, *, exact: bool) -> str:
+    """Return what a document takes: `12 tokens`, `about 12 tokens`; empty if that isn't known."""
+    if tokens is None:
+        return ""
+    return token_count(tokens) if exact else f"about {token_count(tokens)}"
 
 
 def known(number: int | None) -> str:

@@ -425,7 +425,9 @@ def test_only_what_helps_is_offered(folder: Path) -> None:
         terminal.command_shows("/system", "there is no system prompt")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))
         terminal.type(chats.CTRL_C)
-        terminal.command_shows("/file long.txt long.txt long.txt", "goes with the next question")
+        for name in ("longer.txt", "longest.txt"):
+            (folder / name).write_text(f"{name} " * 800)
+        terminal.command_shows("/file *.txt", "goes with the next question", "that doesn't fit")
         terminal.send("What is 20 + 58?")
         terminal.wait_for_text("! the next prompt needs", "ask something shorter; /file none lets")
         terminal.wait_for(lambda: terminal.shown.endswith("❯ What is 20 + 58?"))

@@ -26,6 +26,9 @@ from testing.models import (
     prompt_length,
     smollm2,
 )
+from testing.office_files import pdf
+from testing.pseudo_terminal import PseudoTerminal
+from testing.site import running_site
 
 pytestmark = pytest.mark.slow
 
@@ -679,6 +682,52 @@ def test_stdin_by_name(run: Run, scripted: Scripted) -> None:
     tokens = prompt_tokens(run, scripted, "What?", "-f", "-", stdin="text")
     assert tokens == expected_tokens(FILE_FORM.format("stdin", "text") + "What?")
     assert_error(run("-m", scripted("x"), "-f", "-", stdin="text"), "prompt", code=2)
+
+
+def test_folders_and_documents_are_attached_once(
+    run: Run, scripted: Scripted, tmp_path: Path
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("A")
+    (folder / "report.pdf").write_bytes(pdf("xyzzy"))
+    (folder / "image.png").write_bytes(b"\x89PNG\0")
+    files = ("-f", folder, "-f", folder / "a.md")
+    tokens = prompt_tokens(run, scripted, "What?", *files)
+    documents = FILE_FORM.format("docs/a.md", "A") + FILE_FORM.format("docs/report.pdf", "xyzzy\n")
+    assert tokens == expected_tokens(documents + "What?")
+    told = run("What?", *files, "-m", tmp_path / "scripted.gguf").stderr
+    assert "left out: docs/image.png (is a binary file, not text)\n" in told
+    assert "sent only once: a.md (the same as docs/a.md)\n" in told
+    assert "attached:" not in told, "nobody sees it"
+
+
+def test_a_document_from_stdin_may_be_a_pdf(run: Run, scripted: Scripted) -> None:
+    tokens = prompt_tokens(run, scripted, "What?", "-f", "-", stdin=pdf("xyzzy"))
+    assert tokens == expected_tokens(FILE_FORM.format("stdin", "xyzzy\n") + "What?")
+
+
+def test_a_page_is_attached_if_its_address_is(run: Run, scripted: Scripted) -> None:
+    with running_site() as site:
+        site.answers["/a"] = (200, {"Content-Type": "text/plain"}, b"xyzzy")
+        url = f"{site.url}/a"
+        assert prompt_tokens(run, scripted, f"See {url}") == expected_tokens(f"See {url}")
+        refused = run("What?", "-f", url, "-m", scripted("x"))
+        assert_error(refused, "leads to 127.0.0.1", "--fetch-private")
+        assert site.hosts == []
+        tokens = prompt_tokens(run, scripted, "What?", "-f", url, "--fetch-private")
+    assert tokens == expected_tokens(FILE_FORM.format(url, "xyzzy") + "What?")
+
+
+def test_the_tokens_of_each_document_are_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("A")
+    (tmp_path / "long.md").write_text("23 is a number. " * 2_000)
+    command = [*COMMAND, "run", "2 + 3 = ?", "-m", "nano", "-f", str(tmp_path / "a.md")]
+    with PseudoTerminal(command, columns=80, lines=24) as terminal:
+        assert terminal.finish() == 0
+        assert "attached: a.md (" in terminal.shown
+    refused = run("What?", "-m", "nano", "-f", tmp_path / "a.md", "-f", tmp_path / "long.md")
+    assert_error(refused, "context window 4,096", "leave out some of what is attached: a.md (")
 
 
 @pytest.mark.parametrize("pre_tokenizer", ["deepseek-v3", "gpt-4o", "deepseek-r1-qwen"])

@@ -14,7 +14,9 @@ from r1local.events.reply import AnswerDelta, Finished, Notice, Rewound, Thinkin
 from r1local.sessions.folder import delete_session, read_session
 from r1local.sessions.recorder import NoSession
 from r1local.sessions.records import (
+    Attached,
     Continued,
+    Detached,
     Dropped,
     Ended,
     OfVoter,
@@ -73,6 +75,8 @@ records = st.one_of(
     st.builds(SystemPromptChange, st.none() | texts),
     st.builds(SchemaChange, st.none() | texts),
     st.builds(Dropped, counts),
+    st.builds(Attached, texts, texts, st.none() | st.sampled_from(["/a", "/b"])),
+    st.builds(Detached, st.none() | counts),
 )
 #: What a model streams: a few pieces of one reply, or of several voters' at once.
 deltas = st.builds(ThinkingDelta, texts, counts) | st.builds(AnswerDelta, texts, counts)
@@ -89,7 +93,7 @@ plans = st.builds(
 
 def state(transcript: Transcript) -> tuple[object, ...]:
     facts = transcript.system, transcript.model, transcript.settings, transcript.dropped
-    return (transcript.turns, transcript.title, transcript.schema, *facts)
+    return (transcript.turns, transcript.title, transcript.schema, transcript.waiting, *facts)
 
 
 @pytest.mark.slow
@@ -102,12 +106,28 @@ def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None
         unsaved.append(record)
     session.close()
     assert state(session.transcript) == state(unsaved.transcript)
-    assert session.path.exists() == any(isinstance(record, Question) for record in plan)
+    assert session.path.exists() == any(isinstance(each, Question | Attached) for each in plan)
     if session.path.exists():
         again = read_session(session.name)
         assert state(again) == state(session.transcript)
         assert again.started == session.transcript.started
         delete_session(session.name)
+
+
+def test_documents_wait_for_the_next_question() -> None:
+    one, two, three = Attached("a", "1", "/a"), Attached("b", "2", "/b"), Attached("c", "3")
+    transcript = Transcript([one, two, three])
+    assert transcript.waiting == (one, two, three) and transcript.title == "(a, b, c)"
+    transcript.handle(Attached("a", "new", "/a"))
+    assert transcript.waiting == (Attached("a", "new", "/a"), two, three)
+    transcript.handle(Detached(2))
+    transcript.handle(Detached(9))
+    assert [each.name for each in transcript.waiting] == ["a", "c"]
+    transcript.handle(Question("?"))
+    assert not transcript.waiting and transcript.title == "?"
+    transcript.handle(three)
+    transcript.handle(Detached())
+    assert not transcript.waiting
 
 
 def test_documents_of_files_written_before_they_had_a_field() -> None:

@@ -1,0 +1,1 @@
+"""What goes with a question: files, folders, patterns, web pages, made into text."""

@@ -1,0 +1,108 @@
+"""What the slash commands about documents do: what goes with the next question."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+from r1local.attachments.sources import attach
+from r1local.chat.chat import Chat
+from r1local.chat.slash import words_of
+from r1local.chat.waiting import attach_to, detach_from
+from r1local.errors import ChatTemplateError, UsageError
+from r1local.replies.control import Control
+from r1local.replies.engine import document_tokens
+from r1local.ui.wording import document_size, documents_told
+
+#: A document's number as `/file` takes it: -2
+_DROPPED = re.compile(r"-([0-9]{1,9})")
+
+
+def file(chat: Chat, argument: str) -> None:
+    """Attach what is named, or let documents go; say what then waits."""
+    words = words_of(argument)
+    drops = [int(match[1]) for word in words if (match := _DROPPED.fullmatch(word))]
+    if not words and not chat.documents:
+        raise UsageError("there is no path", "type for example: /file notes.md")
+    if drops and len(drops) < len(words):
+        raise UsageError("/file -N takes nothing else", "type for example: /file -1")
+    if drops:
+        _drop(chat, drops)
+    elif argument == "none":
+        detach_from(chat.dialogue.recorder)
+    elif words:
+        attach_all(chat, words)
+        return
+    chat.surface.work("counting tokens", lambda _control: told_waiting(chat))
+
+
+def files(chat: Chat, _argument: str) -> None:
+    """List the documents that wait, with what each of them takes."""
+
+    def listed(_control: Control) -> str:
+        documents = chat.documents
+        if not documents:
+            return "no file waits; /file PATH attaches one"
+        tokens, exact = _tokens(chat)
+        sizes = [document_size(count, exact=exact) for count in tokens]
+        column = max(map(len, sizes))
+        rows = (
+            f"{n:>2}  {size:>{column}}  {each.name}"
+            for n, (each, size) in enumerate(zip(documents, sizes, strict=True), 1)
+        )
+        told = "\n".join(("these go with the next question; /file -N lets one go:", *rows))
+        return told + _room_told(chat, tokens)
+
+    chat.surface.work("counting tokens", listed)
+
+
+def attach_all(chat: Chat, sources: Sequence[str]) -> None:
+    """Attach files, folders, patterns and addresses to the next question; say what then waits."""
+
+    def work(control: Control) -> str:
+        attached = attach(
+            sources,
+            chat.documents,
+            private=chat.fetches_private,
+            cancelled=control.cancelled,
+        )
+        attach_to(chat.dialogue.recorder, attached.documents)
+        return "\n".join((*attached.notices, told_waiting(chat)))
+
+    chat.surface.work("reading the files", work)
+
+
+def told_waiting(chat: Chat) -> str:
+    """Return a line on what goes with the next question, and another if it doesn't fit."""
+    documents = chat.documents
+    if not documents:
+        return "goes with the next question: no file"
+    tokens, exact = _tokens(chat)
+    told = documents_told([each.name for each in documents], tokens, exact=exact)
+    return f"goes with the next question: {told}{_room_told(chat, tokens)}"
+
+
+def _room_told(chat: Chat, tokens: Sequence[int | None]) -> str:
+    """Return a line that says what to do if the documents don't fit; empty if they do."""
+    if (shortage := chat.shortage_of_documents()) is None:
+        return ""
+    largest = max(range(len(tokens)), key=lambda place: tokens[place] or 0)
+    helps = f"/file -{largest + 1} lets {chat.documents[largest].name} go"
+    if shortage.larger:
+        helps = f"/context {shortage.larger} makes room, {helps}"
+    return f"\nthat doesn't fit: {shortage.told}; {helps}"
+
+
+def _tokens(chat: Chat) -> tuple[list[int | None], bool]:
+    """Return what `document_tokens` does, as far as there is a model that knows."""
+    if not chat.dialogue.engine.closed:
+        with suppress(ChatTemplateError):
+            return document_tokens(chat.dialogue.engine, chat.documents, chat.dialogue.settings)
+    return [None] * len(chat.documents), False
+
+
+def _drop(chat: Chat, numbers: Sequence[int]) -> None:
+    count = len(chat.documents)
+    if missing := [each for each in numbers if not 0 < each <= count]:
+        raise UsageError(f"no file {missing[0]} waits", "/files lists those that do")
+    for number in sorted(set(numbers), reverse=True):
+        detach_from(chat.dialogue.recorder, number)
