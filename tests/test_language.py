@@ -107,7 +107,11 @@ def marked(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 def values(text: str) -> set[str]:
     """Return the names of a message's values."""
-    return {name for _before, name, _spec, _conversion in Formatter().parse(text) if name}
+    return {
+        name
+        for _before, name, _spec, _conversion in Formatter().parse(text)
+        if name and name.isidentifier()
+    }
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -130,7 +130,11 @@ def _texts(text: object) -> list[str]:
 
 
 def _values(text: str) -> set[str]:
-    return {name for _text, name, _spec, _conversion in Formatter().parse(text) if name}
+    return {
+        name
+        for _text, name, _spec, _conversion in Formatter().parse(text)
+        if name and name.isidentifier()
+    }
 
 
 if __name__ == "__main__":
