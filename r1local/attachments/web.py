@@ -122,7 +122,7 @@ def _client(private: bool) -> "httpx2.Client":
     return httpx2.Client(
         headers={
             "User-Agent": f"r1local/{__version__}",
-            "Accept": _("text/html, text/*;q=0.9, application/pdf, */*;q=0.1"),
+            "Accept": "text/html, text/*;q=0.9, application/pdf, */*;q=0.1",
             "Accept-Encoding": "gzip",
         },
         timeout=_STEP_S,
@@ -139,7 +139,7 @@ def _opened(client: "httpx2.Client", url: "httpx2.URL", private: bool) -> "httpx
 
     if url.scheme not in ("http", "https") or not url.host:
         raise PromptInputError(
-            _("{shown} is no web address", shown=shown(str(url))),
+            _("{url} is no web address", url=shown(str(url))),
             _("give one that begins with https:// or http://"),
         )
     if private:
@@ -173,8 +173,8 @@ def _public_addresses(url: "httpx2.URL") -> list[str]:
         if not is_public(address):
             raise PromptInputError(
                 _(
-                    "{shown} leads to {address}, an address of this machine or its network",
-                    shown=shown(str(url)),
+                    "{url} leads to {address}, an address of this machine or its network",
+                    url=shown(str(url)),
                     address=address,
                 ),
                 _("if you mean it, allow such addresses: --fetch-private"),
@@ -200,13 +200,13 @@ def _document(response: "httpx2.Response", url: "httpx2.URL", deadline: float) -
     if not response.is_success:
         status = f"{response.status_code} {response.reason_phrase}".strip()
         raise PromptInputError(
-            _("{shown} answers {status}", shown=shown(str(url)), status=status),
+            _("{url} answers {status}", url=shown(str(url)), status=status),
             _("check the address"),
         )
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind and not kind.startswith("text/") and kind not in _TYPES:
         raise PromptInputError(
-            _("{shown} is {kind}, which has no text", shown=shown(str(url)), kind=kind),
+            _("{url} is {kind}, which has no text", url=shown(str(url)), kind=kind),
             _("give a page, a text or a PDF"),
         )
     body = _decompressed(response.iter_raw(), response.headers.get("Content-Encoding", ""))
