@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from r1local.events.reply import AnswerDelta as AnswerDelta
     from r1local.events.reply import Finished as Finished
     from r1local.events.reply import Notice as Notice
+    from r1local.events.reply import Reading as Reading
     from r1local.events.reply import Rewound as Rewound
     from r1local.events.reply import ThinkingDelta as ThinkingDelta
     from r1local.events.reply import Usage as Usage
@@ -48,7 +49,15 @@ _HOMES = {
     "api.stream": ("Stream", "VoteStream"),
     "conversation": ("Message", "Reply", "Turn"),
     "errors": ("R1LocalError",),
-    "events.reply": ("AnswerDelta", "Finished", "Notice", "Rewound", "ThinkingDelta", "Usage"),
+    "events.reply": (
+        "AnswerDelta",
+        "Finished",
+        "Notice",
+        "Reading",
+        "Rewound",
+        "ThinkingDelta",
+        "Usage",
+    ),
     "events.vote": (
         "Candidate",
         "Paused",

@@ -1,10 +1,18 @@
 """`python -m r1local`, and the `r1local` command."""
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 from r1local import language
 from r1local.cli.error_handler import run_and_leave
 from r1local.ui import streams
+
+if TYPE_CHECKING:
+    from r1local.config.theme import Theme
+
+#: Set by the completion scripts of versions that had Typer's, which would get a chat for an answer.
+_OLD_COMPLETION = "_R1LOCAL_COMPLETE"
 
 
 def main() -> None:
@@ -14,18 +22,44 @@ def main() -> None:
 
 
 def _run_command() -> int:
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        from r1local.cli.overview import print_overview
+
+        return print_overview()
+    if _OLD_COMPLETION in os.environ:
+        return 0
+    if arguments[:1] == ["__complete"]:
+        from r1local.cli.completing import print_completions
+
+        return print_completions(arguments[1:])
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
     from r1local.config.language import wanted_language
 
     language.use(wanted_language())
-    command = plain_command(sys.argv[1:])
+    command = plain_command(arguments)
     if command is None:
         from r1local.cli.parser import parse_arguments
 
         command = parse_arguments()
+    from r1local.ui.appearance import theme_from  # `--help` has left by now
+
+    theme_from(_theme)
     warn_of_unknown_variables()
     return command()
+
+
+def _theme() -> "Theme":
+    """Return the user's theme; without a config.toml, no time is spent on importing its reader."""
+    from r1local.config.paths import config_file
+    from r1local.config.theme import built_in_theme
+
+    if not config_file().exists():
+        return built_in_theme()
+    from r1local.config.preferences import read_config
+
+    return read_config().theme
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ Role = Literal["system", "user", "assistant"]
 #: The two parts of a reply of a reasoning model.
 Part = Literal["thinking", "answer"]
 PART_WORDS: Mapping[Part, str] = {"thinking": N_("thinking"), "answer": N_("answer")}
+#: From where to where in a text, in characters.
+Span: TypeAlias = tuple[int, int]
 #: How a reply ended.
 FinishReason = Literal["stop", "length", "cancelled", "loop"]
 
@@ -49,6 +51,7 @@ class Reply:
         seed: the seed of its sampler.
         valid: whether the answer matches its JSON schema, or None if that was not checked.
         draft_tokens, accepted_tokens: tokens evaluated as drafts, and those of them it has.
+        edited: the passages of the thought that a person wrote, or cut out something at.
     """
 
     thinking: str
@@ -65,6 +68,7 @@ class Reply:
     valid: bool | None = None
     draft_tokens: int = 0
     accepted_tokens: int = 0
+    edited: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

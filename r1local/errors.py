@@ -199,6 +199,10 @@ class ChecksumMismatch(DownloadError):
     """The bytes that came differ from those on the hub."""
 
 
+class DownloadStopped(DownloadError):
+    """The user stopped a download; what came is kept."""
+
+
 class StoreError(R1LocalError):
     """What is stored on this machine can't be changed, or doesn't belong to r1local."""
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1local.config.paths import engines_folder
@@ -66,17 +65,15 @@ def room_for(selected: Selected, settings: Settings, *, at_once: int = 1) -> Roo
     """Return whether memory has room for a model now, as the planner would load it.
 
     Raises:
-        ModelFileError: its file is not a complete, valid GGUF file.
+        ModelFileError: its file is not a complete, valid GGUF file, or the draft model's isn't.
+        DraftModelError, UnknownModel, ModelNotInstalled: the draft model that is named can't draft,
+            or isn't here.
     """
-    from r1local.gguf.file import read_gguf  # only a server of several models asks
-    from r1local.machine.memory import facts_of
-    from r1local.machine.planner import plan
-    from r1local.machine.this_machine import survey_machine
-    from r1local.models.loading import load_options
+    from r1local.models.draft_choice import loading_of  # only a server of several models asks
+    from r1local.models.drafting import planned
 
-    request = replace(load_options(settings), sequences=at_once).request
-    made = plan(facts_of(read_gguf(selected.path)), survey_machine(), request)
-    if made.refusal or made.kind == "no":
+    made = planned(selected.path, loading_of(selected, settings, at_once))
+    if made is None or made.refusal or made.kind == "no":
         return "none"
     return "less" if made.notices else "enough"
 
@@ -111,8 +108,7 @@ def _local(
     from r1local.models.draft_choice import loading_of
     from r1local.models.loading import load
 
-    options = replace(loading_of(selected, settings), sequences=at_once)
-    loaded = load(selected.path, options, cancelled, meanwhile)
+    loaded = load(selected.path, loading_of(selected, settings, at_once), cancelled, meanwhile)
     # A command may have this imported meanwhile, which takes some time.
     from r1local.replies.local import LocalEngine
 
@@ -133,10 +129,13 @@ def _warm(
     Raises:
         WarmEngineError: there can't be one.
     """
+    from r1local.models.draft_choice import loading_of
     from r1local.warm.engine import WarmEngine
     from r1local.warm.starting import NoneKept, Wanted, plain_settings
 
-    wanted = Wanted(selected.name, selected.path, plain_settings(settings), at_once, keep_alive)
+    draft = loading_of(selected, settings, at_once).draft_model if keep_alive is not None else None
+    plain = plain_settings(settings)
+    wanted = Wanted(selected.name, selected.path, plain, at_once, keep_alive, draft)
     try:
         return WarmEngine.open(wanted, cancelled)
     except NoneKept:

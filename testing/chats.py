@@ -34,7 +34,8 @@ F1, F2, F3, F4 = "\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS"
 F5, F6, F7, F8, F9 = "\x1b[15~", "\x1b[17~", "\x1b[18~", "\x1b[19~", "\x1b[20~"
 PAGE_UP, PAGE_DOWN, CTRL_HOME, CTRL_END = "\x1b[5~", "\x1b[6~", "\x1b[1;5H", "\x1b[1;5F"
 CTRL_UP, ALT_PAGE_DOWN = "\x1b[1;5A", "\x1b\x1b[6~"
-UP = "\x1b[A"
+UP, DOWN, ESCAPE = "\x1b[A", "\x1b[B", "\x1b"
+ALT_N, ALT_P = "\x1bn", "\x1bp"
 
 LEAVE_SCREEN = "\x1b[?1049l"
 
@@ -95,6 +96,18 @@ class ChatTerminal(PseudoTerminal):
         self.send(command)
         self.wait_for_text(*texts)
 
+    def press(self, column: int, row: int) -> None:
+        """Press the mouse's left button at a cell, both counted from 0 (xterm's SGR reports)."""
+        self.type(f"\x1b[<0;{column + 1};{row + 1}M")
+
+    def drag(self, column: int, row: int) -> None:
+        """Move the mouse while the left button is pressed."""
+        self.type(f"\x1b[<32;{column + 1};{row + 1}M")
+
+    def release(self, column: int, row: int) -> None:
+        """Release the mouse's left button."""
+        self.type(f"\x1b[<0;{column + 1};{row + 1}m")
+
     @property
     def rows(self) -> list[str]:
         """The rows of the screen; the last two are the status line and the input."""
@@ -105,9 +118,12 @@ class ChatTerminal(PseudoTerminal):
 
         A terminal that the program does not control yet takes Ctrl-D for itself.
         """
-        self.wait_for(lambda: self.rows[self.screen.cursor.y].startswith(("❯", ">")), 15)
+        self.wait_for(self._at_prompt, 15)
         self.type(CTRL_D)
         return self.finish()
+
+    def _at_prompt(self) -> bool:
+        return bool(re.match(r"(\d+ )?[❯>]", self.rows[self.screen.cursor.y]))
 
     @property
     def child(self) -> psutil.Process:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
 
 from hypothesis import strategies as st
 
+from r1local.engine.drafts import Drafter, Drafts
 from r1local.engine.pace import Pace
 from r1local.engine.sampler import SamplerSettings
+from r1local.engine.shared_pace import SharedPace
 from r1local.events.reply import Event, Finished, Usage
 from r1local.replies.settings import ReplySettings, ThinkingSettings
 from r1local.thinking.loops import LoopSettings
@@ -25,6 +28,57 @@ class Always(Pace):
 
     def length(self, confidence: float) -> int:
         return self._length if confidence else 0
+
+
+class AlwaysTogether(SharedPace):
+    """Drafts of the same length for all replies at every step, as far as there is room."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self._length = length
+
+    def too_quick(self, replies: int) -> bool:  # noqa: ARG002
+        return False
+
+    def drafted(self, replies: int, length: int, seconds: float, written: int) -> None:
+        pass
+
+    def lengths(self, confidences: Sequence[float], most: int) -> Sequence[int]:
+        lengths = []
+        for each in confidences:
+            lengths.append(min(self._length, most) if each else 0)
+            most -= lengths[-1]
+        return lengths
+
+
+class Guesses:
+    """Drafts that are right as far as is known, and wrong at random."""
+
+    confidence = 1.0
+
+    def __init__(self, drafter: Drafter, random: Random, vocabulary: int) -> None:
+        self._drafter, self._random, self._vocabulary = drafter, random, vocabulary
+        self.feed, self.rewind = drafter.feed, drafter.rewind
+
+    def propose(self, most: int) -> Sequence[int]:
+        draft = [*self._drafter.propose(most)]
+        draft += [self._random.randrange(self._vocabulary) for _ in range(most - len(draft))]
+        if draft and self._random.random() < 0.3:
+            draft[self._random.randrange(most)] = self._random.randrange(self._vocabulary)
+        return draft
+
+
+class Forced(Drafts):
+    """Drafts at every step, right and wrong ones."""
+
+    def __init__(self, length: int, seed: int, vocabulary: int) -> None:
+        super().__init__()
+        self.pace = Always(length)
+        self.shared_pace = AlwaysTogether(length)
+        self._random, self._size = Random(seed), vocabulary
+
+    def drafter(self, prompt: Sequence[int]) -> Drafter:
+        return Guesses(super().drafter(prompt), self._random, self._size)
 
 
 def told(events: Sequence[Event]) -> list[object]:

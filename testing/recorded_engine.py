@@ -33,6 +33,7 @@ LITTLE = Abilities(
     schema=False,
     loops=False,
     continues=False,
+    continues_thoughts=False,
     counts=False,
     resizes=False,
     keeps_state=False,

@@ -58,8 +58,11 @@ REACHES = {
         "units",
         "config.options",
         "config.loading_options",
+        "config.asking_options",
         "config.option",
         "config.kinds",
+        "config.keys",
+        "config.theme",
         "answers.boxed",
         "events",
     },
@@ -220,7 +223,6 @@ def test_libraries_are_known_in_one_room(module: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["run"],
         ["pull"],
         ["list"],
@@ -239,6 +241,31 @@ def test_help_is_light(arguments: list[str]) -> None:
         "except SystemExit: pass\n"
         "heavy = {'llama_cpp', 'numpy', 'huggingface_hub', 'prompt_toolkit', 'jinja2', 'psutil'}\n"
         "heavy |= {'jsonschema', 'referencing'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_first_help_waits_for_next_to_nothing() -> None:
+    code = (
+        "import os, sys; from r1local.__main__ import main\n"
+        "sys.argv = ['r1local', '--help']\n"
+        "os._exit = lambda code: sys.exit(code)\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'typer', 'pydantic', 'rich', 'tomllib', 'r1local.config'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("words", [["run", "-m", ""], ["sessions", "show", ""], ["pull", ""]])
+def test_completion_is_light(words: list[str]) -> None:
+    code = (
+        "import sys; from r1local.cli.completing import print_completions\n"
+        f"print_completions(['fish', *{words}])\n"
+        "heavy = {'llama_cpp', 'numpy', 'huggingface_hub', 'httpx2', 'jinja2', 'psutil'}\n"
+        "heavy |= {'pydantic', 'rich', 'prompt_toolkit', 'filelock', 'jsonschema'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from r1local import __version__
+from r1local.config import paths
 from testing.command import COMMAND, ROOT
 
 
@@ -29,6 +30,16 @@ def test_wheel_carries_the_catalog_the_model_and_the_types(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {"r1local/models.toml", "r1local/nano.gguf", "r1local/py.typed"} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "tools/", "docs/"))]
+
+
+def test_wheel_carries_manual_pages_and_completion(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    data = f"r1local-{__version__}.data/data/share/man/man1"
+    pages = (ROOT / "docs/man").glob("*.1")
+    assert {f"{data}/{page.name}" for page in pages} <= names
+    assert f"{data}/r1local.1" in names
+    for script in ("bash.sh", "zsh.zsh", "fish.fish", "powershell.ps1"):
+        assert f"r1local/commands/shells/{script}" in names
 
 
 def test_embedded_model_is_small(wheel: Path) -> None:
@@ -72,17 +83,6 @@ def test_version_names_what_it_runs_on() -> None:
     assert "CPU" in lines[3]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a bash script")
-def test_shell_completion() -> None:
-    environment = os.environ | {
-        "_R1LOCAL_COMPLETE": "complete_bash",
-        "COMP_WORDS": "r1local ru",
-        "COMP_CWORD": "1",
-    }
-    result = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False)
-    assert result.stdout.split() == ["run"]
-
-
 def test_bugs_leave_a_report_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
@@ -102,6 +102,20 @@ def test_bugs_leave_a_report_and_no_traceback(
     assert str(report) in errors
     assert "in broken" in report.read_text()
     assert report.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
+def test_readme_says_what_uninstalling_leaves(home: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    folders = (
+        paths.hub_cache_folder(),
+        paths.sessions_folder().parent,
+        paths.config_folder(),
+        paths.state_folder(),
+        paths.cache_folder(),
+    )
+    for folder in folders:
+        assert f"`~/{folder.relative_to(home)}`" in text
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

@@ -1,18 +1,25 @@
 """Generate documents from the code, or check that they are up to date.
 
-python -m tools.docs            write docs/cli.md, docs/config.md and docs/models.md
+python -m tools.docs            write docs/cli.md, config.md and models.md, and docs/man/
 python -m tools.docs --check    fail if one of them is stale
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from typer.core import TyperGroup
+
+from r1local.cli.app import command_of
+from r1local.cli.overview import COMMANDS
+from r1local.config.keys import ACTIONS
 from r1local.config.option import Group, Option
 from r1local.config.options import in_catalog, in_group
+from r1local.config.theme import BASES, ROLES
 from r1local.models.catalog import CatalogModel, load_catalog
+from tools.man_pages import man_pages
 
 ROOT = Path(__file__).parents[1]
 MODELS_HEAD = """# Models
@@ -45,7 +52,7 @@ catalog's names or aliases, in upper or lower case. The most specific name wins:
 overrides `"7b"`.
 
 A table `[endpoints.NAME]` names a server elsewhere, and may have settings for all of its models;
-see [remote.md](remote.md).
+see [remote.md](remote.md). Tables `[presets.NAME]` and `[aliases]` are [below](#presets).
 
 `r1local config` lists every setting, its value, and where the value comes from. `r1local config
 set think-budget 2000` writes a setting for you, and `r1local config unset think-budget` removes
@@ -57,10 +64,11 @@ A setting's value comes from the first of these places that has one:
 1. the command line: `--think-budget 2000`. It can also turn off what config.toml turns on:
    `--no-vi`, `--think`, `--think-budget none`
 2. the environment: `R1LOCAL_THINK_BUDGET=2000`
-3. the model's table in `config.toml`
-4. the rest of `config.toml`
-5. the model's entry in `models.toml`, which may set CATALOG
-6. the built-in default
+3. the preset that was chosen, with `-p NAME` or `/preset`
+4. the model's table in `config.toml`
+5. the rest of `config.toml`
+6. the model's entry in `models.toml`, which may set CATALOG
+7. the built-in default
 
 `effort` and `think_budget` are two ways to set the same thing: the one set in the earlier place
 wins, and if one place sets both, `think_budget` does. `system` applies to new conversations; a
@@ -71,6 +79,117 @@ In the tables below, *a model* in the last column means that a model's table can
 `/set` that a chat can change it. In a chat and on the command line, keys are written with hyphens
 (`--think-budget`).
 """.replace("CATALOG", ", ".join(f"`{option.key}`" for option in in_catalog()))
+CONFIG_FOOT = """## Presets
+
+A preset has a name, and what you would otherwise type each time: a model, a system prompt,
+settings, and the text of the question.
+
+```toml
+[presets.review]
+model = "7b"
+system = "You review code."
+temperature = 0.3
+effort = "medium"
+prompt = '''
+Review this {language} code. Answer with a list, as {{"line": number, "remark": text}}.
+
+{input}'''
+
+[presets.joke]
+prompt = "Tell me a joke."
+```
+
+```console
+$ git diff | r1local run -p review -F language=Python
+$ r1local run -p review -F language=Rust "fn main() { loop {} }"
+$ r1local chat -p review -F language=C
+$ r1local presets                                    # and the aliases; --json for programs
+$ r1local config set presets.review.temperature 0.2  # or edit the file: r1local config edit
+$ r1local config unset presets.joke
+```
+
+A preset may set what `run` or `chat` can set by the tables above, and `prompt`. In a prompt,
+`{input}` stands for your question: the argument, or what is piped in if there is no argument.
+Every other `{name}` is a field that you fill in with `-F name=value`; one that lacks its value is
+an error that says so. `{{` and `}}` are braces, as JSON in a prompt has them; braces in what you
+ask and pipe in mean nothing. A prompt without `{input}` is a question by itself; an argument is
+added below it, and what is piped in is a document that it is about.
+
+In a chat, a prompt with `{input}` takes every question that you type, and one without is asked
+first. `/preset` lists the presets, and `/preset review language=C` chooses one
+([chat.md](chat.md)). A session keeps the preset's name, so that its system prompt and settings
+hold when you go on; its prompt only where you name it again. `-p none` and `/preset none` leave a
+session's preset.
+
+A setting of the command line or of the environment counts more than a preset's, and a preset's
+more than those for a model. So `R1LOCAL_MODEL` overrides the model of a preset; when you go on
+with a session, a preset that you name counts more than the session's own model and settings.
+
+## Aliases
+
+```toml
+[aliases]
+fast = "1.5b:q4_k_m"
+work = "lab:deepseek-r1"
+```
+
+An alias stands for a whole name of a model wherever one is taken: `-m fast`, `r1local show fast`,
+`r1local pull fast`, `model = "fast"`, `/model fast`. It may not have the name of a model that the
+catalog knows; if it does, that is an error as soon as the name is used. Tables `[models."NAME"]`
+have the model's own name.
+"""
+THEME_HEAD = """## Colours
+
+The table `[theme]` has a `base` and colours of your own on top of it. They hold for the chat and
+for everything else on a terminal. `r1local config` lists all of them and all
+keys below; `r1local config set theme.base dark` or `set keys.help f10` writes one.
+
+```toml
+[theme]
+base = "dark"
+thinking = "italic #a0a0ff"
+error = "bold bright-red"
+```
+
+| base | what it is |
+|---|---|
+| `auto` | the default: the terminal's own colours, which suit its background |
+| `dark` | for dark backgrounds, whatever the terminal's own colours are |
+| `light` | for light ones |
+| `high-contrast` | no colours, nothing dim: bold, italics, underlines, reverse tell things apart |
+| `none` | no colours, and nothing dim |
+
+The colours of `dark` and `light` have a contrast of at least 4.5 against usual backgrounds, as
+WCAG 2.2 asks for; a test computes it. No colour has much more against both black and white, which
+is why `high-contrast` has none.
+
+A value is a colour, attributes, or both: `black`, `red`, `green`, `yellow`, `blue`, `magenta`,
+`cyan`, `white`, each also with `bright-`, `#5fd7ff`, or `default`; `bold`, `dim`, `italic`,
+`underline`, `reverse`. A terminal with fewer colours shows the nearest it has. With `NO_COLOR` or
+`TERM=dumb` there are no colours, whatever is set here.
+"""
+KEYS_HEAD = """## Keys
+
+The table `[keys]` gives the chat's actions other keys: one, a list of them, or `"none"`. The
+chat's help and status line tell the keys that are bound.
+
+```toml
+[keys]
+answer_now = "ctrl-t"
+leave = ["ctrl-d", "f10"]
+editor = "alt-e"
+move_pane = "none"
+```
+
+A key is a character or one of `enter`, `tab`, `backspace`, `delete`, `insert`, `home`, `end`,
+`pageup`, `pagedown`, `up`, `down`, `left`, `right`, `space`, `f1` to `f24`, after `ctrl-`, `alt-`
+or `shift-`. Several with spaces between are pressed one after the other: `ctrl-x ctrl-e`.
+prompt_toolkit's names (`c-t`) are understood too.
+
+Refused are keys that a terminal can't send, such as `ctrl-i`, which is `tab` to it, keys that are
+needed for typing, and a key for two actions, also where one begins with the other. `Ctrl-C` always
+stops the reply. A key of yours counts before the editing keys of Emacs and vi.
+"""
 CONFIG_GROUPS: Mapping[Group, str] = {
     "program": "The program",
     "reply": "Replies",
@@ -95,22 +214,6 @@ SCORES = {
     "livecodebench": "LiveCodeBench",
     "codeforces": "Codeforces",
 }
-MODELS = ("pull", "list", "show", "rm", "import", "verify")
-CONFIG = ("set", "unset", "edit", "path")
-SESSIONS = ("list", "show", "export", "search", "rm")
-COMMANDS = (
-    (),
-    ("chat",),
-    ("run",),
-    *((name,) for name in MODELS),
-    ("bench",),
-    ("tune",),
-    ("sessions",),
-    *(("sessions", name) for name in SESSIONS),
-    ("config",),
-    *(("config", name) for name in CONFIG),
-    ("doctor",),
-)
 
 
 def main() -> int:
@@ -118,6 +221,10 @@ def main() -> int:
     checking = "--check" in sys.argv[1:]
     stale = []
     pages = {"cli.md": cli_page(), "config.md": config_page(), "models.md": models_page()}
+    pages |= {f"man/{name}": text for name, text in man_pages().items()}
+    for path in (ROOT / "docs/man").glob("*"):
+        if f"man/{path.name}" not in pages:
+            stale.append(f"man/{path.name}")
     for name, text in pages.items():
         path = ROOT / "docs" / name
         if checking and (not path.exists() or path.read_text(encoding="utf-8") != text):
@@ -132,10 +239,20 @@ def main() -> int:
 def cli_page() -> str:
     """Return the page with every command's help."""
     pages = ["# The command line\n\nGenerated from `--help` by `python -m tools.docs`.\n"]
-    for command in COMMANDS:
-        title = " ".join(("r1local", *command))
-        pages.append(f"## {title}\n\n```text\n{_help(command)}\n```\n")
+    for path in ((), *_commands(COMMANDS)):
+        title = " ".join(("r1local", *path))
+        pages.append(f"## {title}\n\n```text\n{_help(path)}\n```\n")
     return "\n".join(pages)
+
+
+def _commands(names: Iterable[str], group: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words that lead to each command, those in groups included."""
+    for name in names:
+        path = (*group, name)
+        yield path
+        command, _path = command_of(path)
+        if isinstance(command, TyperGroup):
+            yield from _commands(command.commands, path)
 
 
 def config_page() -> str:
@@ -145,7 +262,27 @@ def config_page() -> str:
     for group, title in CONFIG_GROUPS.items():
         options = [option for option in in_group(group) if option.preference]
         pages += [f"## {title}\n", _table(heads, map(_preference, options))]
+    pages += [CONFIG_FOOT, THEME_HEAD, _theme_table(), KEYS_HEAD, _keys_table()]
     return "\n".join(pages)
+
+
+def _theme_table() -> str:
+    """Return what has a colour of its own, and how it looks in the themes that have colours."""
+    bases = ("auto", "dark", "light")
+    rows = (
+        (f"`{role}`", told, *(f"`{BASES[base][role]}`" for base in bases))
+        for role, told in ROLES.items()
+    )
+    return _table(("key", "what it is for", *bases), rows)
+
+
+def _keys_table() -> str:
+    """Return what keys can do, and the keys that do it if none are set."""
+    rows = (
+        (f"`{name}`", f"`{each.key}`", each.told, "full screen" if each.full_screen else "every")
+        for name, each in ACTIONS.items()
+    )
+    return _table(("key", "built in", "what it does", "chat"), rows)
 
 
 def _preference(option: Option) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Speed of a model that is wholly offloaded, beside llama.cpp's own programs.
+"""Speed of a model that is wholly offloaded, beside llama.cpp's own programs, and with drafts.
 
     python -m tools.gpu_check MODEL --llama-bin DIR [--rounds N] [--tokens N]
 
@@ -10,24 +10,31 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+from r1local.conversation import Message
+from r1local.engine.drafts import Drafts
 from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.gguf.file import read_gguf
 from r1local.machine.memory import facts_of
-from r1local.models.loading import LoadOptions, load
+from r1local.models.loading import LoadedModel, LoadOptions, load
+from r1local.replies.generation import tokenised_prompt
 from r1local.replies.local import LocalEngine
 from r1local.replies.settings import ReplySettings
 from r1local.voting.settings import VoteSettings
+from tools.benchmarks.drafts import COPY, drafted_speed, plain_speed
 from tools.benchmarks.harness import STORY, checked, never, print_head, print_row, run
+from tools.benchmarks.vote_drafts import copies_of_a_file, speed_of_vote
 from tools.benchmarks.votes import elect
 
-#: What is measured: r1local's speed and the other's, in tokens a second.
-Rows: TypeAlias = Mapping[str, tuple[Callable[[], float], Callable[[], float]]]
+#: What is measured: two speeds in tokens a second, r1local's or that with drafts first.
+Pair: TypeAlias = tuple[Callable[[], float], Callable[[], float]]
+Rows: TypeAlias = Mapping[str, Pair]
 
 _VOTES = 16
 #: Tokens of the prompt.
@@ -63,6 +70,9 @@ def check(model: Path, folder: Path, rounds: int, tokens: int) -> None:
             ),
         }
         _print(rows, rounds)
+        texts = [alone.vocabulary.tokenise([each]) for each in (COPY, *copies_of_a_file(1))]
+        copied = f"a copy of {len(texts[1])} tokens"
+        _print({copied: _copying(alone, *texts)}, rounds, ("with drafts", "without"))
     options = LoadOptions(context=context, gpu_layers=-1, sequences=_VOTES)
     with closing(LocalEngine.open(model, options, never)) as many:
         speeds = (
@@ -70,11 +80,13 @@ def check(model: Path, folder: Path, rounds: int, tokens: int) -> None:
             lambda: _batched(folder, model, tokens, context),
         )
         _print({f"{_VOTES} votes of {tokens} tokens": speeds}, rounds)
+        copies = {f"{_VOTES} votes that copy": _votes_that_copy(many.loaded)}
+        _print(copies, rounds, ("with drafts", "without"))
 
 
-def _print(rows: Rows, rounds: int) -> None:
+def _print(rows: Rows, rounds: int, compared: tuple[str, str] = ("r1local", "llama.cpp")) -> None:
     """Measure in turn, and print the medians and the median of the ratios."""
-    print_head("tokens a second", "r1local", "llama.cpp", "ratio")
+    print_head("tokens a second", *compared, "ratio")
     for name, (own, other) in rows.items():
         pairs = [(own(), other()) for _ in range(rounds)]
         medians = [f"{statistics.median(each):.1f}" for each in zip(*pairs, strict=True)]
@@ -110,6 +122,26 @@ def _votes(loaded: LocalEngine, tokens: int) -> float:
         return time.perf_counter() - started
 
     return _VOTES * tokens / (seconds(tokens + 1) - seconds(1))
+
+
+def _copying(model: Model, prompt: Sequence[int], reply: Sequence[int]) -> Pair:
+    """Return what measures a given reply with drafts, and without."""
+    return (
+        lambda: drafted_speed(model, prompt, reply, time.perf_counter)[0],
+        lambda: plain_speed(model, prompt, reply, time.perf_counter),
+    )
+
+
+def _votes_that_copy(loaded: LoadedModel) -> Pair:
+    """Return what measures a vote whose texts are given with drafts, and without."""
+    conversation = (Message("user", COPY),)
+    prompt = tokenised_prompt(loaded, conversation, ReplySettings())
+    texts = [loaded.model.vocabulary.tokenise([each]) for each in copies_of_a_file(_VOTES)]
+
+    def speed(drafts: Drafts | None) -> float:
+        return speed_of_vote(replace(loaded, drafts=drafts), prompt, texts, time.perf_counter)[0]
+
+    return lambda: speed(Drafts()), lambda: speed(None)
 
 
 def _bench(folder: Path, model: Path, prompt: int, tokens: int) -> float:

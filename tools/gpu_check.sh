@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compare r1local with llama.cpp's own programs of the same build, on a machine with a GPU.
+# Compare r1local with llama.cpp's own programs of the same build, on a machine with a GPU; and
+# replies and votes that copy a file with drafts and without.
 #
 #   SOURCE=llama_cpp_python-0.3.36/vendor/llama.cpp tools/gpu_check.sh [WORK]
 #

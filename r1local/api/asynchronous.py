@@ -286,6 +286,11 @@ class AsyncChat:
         """Return another reply to the last question, as `Chat.retry`."""
         return await AsyncStream(self._worker, self._chat.stream_retry(**options)).finish()
 
+    async def rethink(self, thought: str, **options: Unpack[ReplyOptions]) -> Reply:
+        """Return another reply, which goes on from a given thought, as `Chat.rethink`."""
+        stream = self._chat.stream_rethink(thought, **options)
+        return await AsyncStream(self._worker, stream).finish()
+
     async def undo(self) -> Turn:
         """Remove the last question and its reply, as `Chat.undo`."""
         return await self._worker.call(self._chat.undo)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
@@ -16,6 +18,7 @@ from r1local.events.reply import Event
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.prompts.documents import check_prompt_text, question_with_documents, read_document
 from r1local.replies.control import Control
+from r1local.sessions.draft import edited_passages
 from r1local.sessions.recorder import NoSession
 from r1local.sessions.records import Question
 from r1local.sessions.session import Session
@@ -114,6 +117,30 @@ class Chat:
         self._require_turn()
         return self._stream(self._dialogue.retry, options)
 
+    def rethink(self, thought: str, **options: Unpack[ReplyOptions]) -> Reply:
+        """Return another reply, which goes on from a given thought; as `stream_rethink`."""
+        return self.stream_rethink(thought, **options).finish()
+
+    def stream_rethink(self, thought: str, **options: Unpack[ReplyOptions]) -> Stream:
+        """Reply to the last question again, from the given thought on; return the events.
+
+        Args:
+            thought: what the model is to have thought so far, such as an edited beginning of its
+                last thought. `Reply.edited` says which passages of it are others than there.
+            options: how to reply this time.
+
+        Raises:
+            UsageError: nothing has been asked yet, or the engine can't go on inside a thought.
+            R1LocalError: as for `stream`.
+        """
+        self._require_turn()
+        check_prompt_text(thought)
+        before = self._dialogue.turns[-1].reply or ReplyBuilder(self._shared.selected.name).reply()
+        edited = edited_passages(before, thought)
+        begun = replace(ReplyBuilder(before.model).reply(), thinking=thought, edited=edited)
+        rethinking = partial(self._dialogue.rethink, thought, edited, lambda: None)
+        return self._stream(rethinking, options, begun)
+
     def undo(self) -> Turn:
         """Remove the last question and its reply from the conversation, and return them.
 
@@ -149,10 +176,12 @@ class Chat:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def _stream(self, replying: _Replying, options: Mapping[str, Any]) -> Stream:
+    def _stream(
+        self, replying: _Replying, options: Mapping[str, Any], begun: Reply | None = None
+    ) -> Stream:
         given = merged(self._given, values_of(options, ReplyOptions))
         settings, _chosen = self._shared.settings(given)
-        kept = ReplyBuilder(self._shared.selected.name)
+        kept = ReplyBuilder(self._shared.selected.name, begun)
 
         def begin(control: Control) -> Generator[Event, None, None]:
             with self._shared.alone(control):

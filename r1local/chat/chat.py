@@ -5,13 +5,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 from r1local.chat.dialogue import Dialogue
+from r1local.chat.finding import Finding, Hit
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.waiting import waiting_in
+from r1local.config.keys import KeyMap
 from r1local.config.options import MOST_AT_ONCE, check
+from r1local.config.presets import PresetQuestion
 from r1local.conversation import Reply, Turn, labelled_question
 from r1local.errors import (
     ChatTemplateError,
@@ -26,6 +30,7 @@ from r1local.errors import (
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
 from r1local.models.catalog import Catalog
+from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
 from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
@@ -33,6 +38,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
+from r1local.ui.chat.help import HelpSection
 from r1local.ui.wording import documents_told
 
 #: Lets the model reply; the control ends or steers the reply from outside.
@@ -44,6 +50,9 @@ Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
 #: Does something slow, until the control ends it; returns what there is to say.
 Work: TypeAlias = Callable[[Control], str]
 
+#: Downloads a model by its name, and says on the surface how far it is, until the control ends it.
+Pull: TypeAlias = Callable[[str, "Surface", Control], str]
+
 #: Said where there is no thought to end or to prolong.
 NO_REPLY = "no reply is being written"
 
@@ -53,6 +62,11 @@ _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
 
 class Surface(Protocol):
     """A form of chat: how it shows things and how it carries them out."""
+
+    #: The keys that are bound.
+    keys: KeyMap
+    #: Whether it has panes, and the keys that are about them.
+    full_screen: bool
 
     def say(self, text: str) -> None:
         """Show a message of r1local's own; untrusted text in it is made harmless."""
@@ -69,11 +83,23 @@ class Surface(Protocol):
     def clear(self) -> None:
         """Empty the screen."""
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply with that name, with `words` highlighted in it."""
+    def open_thought(self, name: str, reply: Reply) -> None:
+        """Show the thought of the reply with that name."""
+
+    def show_found(self, hit: Hit, words: str, told: str) -> None:
+        """Show a place that has the words, and tell where it is."""
+
+    def pick_session(self, words: str) -> None:
+        """Let the user go on with one of the saved sessions, found by words if there are any."""
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show what there is to type and to press, from its top."""
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
+
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Let the user edit a file in an editor; go on when it is closed, unless it failed."""
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply to a question that is new on the screen, or go on with a reply."""
@@ -83,6 +109,21 @@ class Surface(Protocol):
 
     def vote(self, question: str | None, votes: int, voting: Voting) -> None:
         """Let `votes` replies vote on the answer to a question; None: again, on the last one."""
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is, in place of its label; from any thread."""
+
+    def tell(self, text: str) -> None:
+        """Show a message while work goes on; from any thread."""
+
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Show a message that takes a moment to find out, if possible without keeping anybody."""
+
+    def stop(self) -> None:
+        """End the reply or the work that goes on."""
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere that nothing goes on before a choice."""
 
     def answer_now(self) -> None:
         """End the thought of the current reply."""
@@ -120,7 +161,11 @@ class Chat:
         open_engine: opens a model as the command line asked for, until the control cancels it.
         new_session: opens a session; an existing one if it is given a name.
         settings_of: how a model replies in a session.
+        pull: downloads a model.
         fetches_private: attached addresses may be ones of this machine and its networks.
+        given: the values on the command line, by the names of options.
+        preset: the preset into whose prompt questions are put.
+        first: what is asked first.
     """
 
     def __init__(
@@ -132,18 +177,26 @@ class Chat:
         open_engine: Callable[[Chosen, Control], Engine],
         new_session: Callable[[str | None], Recorder],
         settings_of: Callable[[Chosen, Recorder], ReplySettings],
+        pull: Pull,
         fetches_private: bool = False,
+        *,
+        given: Mapping[str, Any] | None = None,
+        preset: PresetQuestion | None = None,
+        first: str = "",
     ) -> None:
         self.dialogue = dialogue
         self.surface = surface
         self.commands = commands
         self.models = models
         self.fetches_private = fetches_private
-        #: What `/find` looked for, and the replies still to be shown.
-        self.found: tuple[str, list[str]] = ("", [])
+        self.finding = Finding()
+        self.given = given or {}
+        self.preset = preset
+        self.first = first
         self._open_engine = open_engine
         self._new_session = new_session
         self._settings_of = settings_of
+        self._pull = pull
         self._options: Sequence[Option] = ()
         self._unasked = ""
         self._warned = False
@@ -160,10 +213,19 @@ class Chat:
             command[0] not in self.commands or self.commands[command[0]].at_once
         )
 
+    def begin(self) -> None:
+        """Act on what the command line says, once the conversation is on the screen."""
+        if self.preset and self.preset.takes_input:
+            self.surface.say(f"questions are put into the prompt of preset {self.preset.preset}")
+        if not self.first:
+            self.tell_waiting()
+        if self.first:
+            self.handle(self.first)
+
     def handle(self, text: str) -> None:
         """Act on what was typed: a choice, a slash command, or a question."""
         self._warned = False
-        try:
+        with self.errors_said():
             if self._options and (number := _NUMBER.fullmatch(text)):
                 self._choose(int(number[1]))
             elif command := split_command(text):
@@ -171,8 +233,19 @@ class Chat:
             elif text.strip():
                 self._pass_over()
                 self.ask(text)
+
+    @contextmanager
+    def errors_said(self) -> Iterator[None]:
+        """Say what goes wrong, and go on."""
+        try:
+            yield
         except R1LocalError as error:
             self.surface.say_error(error)
+
+    def carry_out(self, action: Callable[[], None]) -> None:
+        """Do something; say what goes wrong."""
+        with self.errors_said():
+            action()
 
     def ask(self, text: str, votes: int | None = None) -> None:
         """Ask the model a question, about the documents attached.
@@ -200,6 +273,13 @@ class Chat:
         else:
             self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
 
+    def show(self, number: int) -> None:
+        """Show the branch that ends with a turn: its number is the transcript's."""
+        try:
+            self.dialogue.show(number)
+        finally:
+            self.surface.show_turns()
+
     def retry(self) -> None:
         """Ask for another reply to the last question, which must exist, or for another vote."""
         if votes := self.dialogue.turns[-1].voted:
@@ -214,7 +294,7 @@ class Chat:
                 self.dialogue.recorder.save()
             except SessionNotSaved as error:
                 self._warned = True
-                self._offer(
+                self.offer(
                     f"{error.message}; /export PATH writes the conversation elsewhere",
                     Option("try again to save it, and leave", self.leave),
                     Option("leave, and lose what isn't saved", self.surface.leave),
@@ -239,6 +319,17 @@ class Chat:
             return f"{selected.name} replies from here on{_evaluated(again)}{self._notices}"
 
         self.surface.work(f"loading {selected.name}", work)
+
+    def pull(self, reference: str) -> None:
+        """Download a model, and let it reply from then on.
+
+        Raises:
+            UnknownModel: nothing is meant by the reference.
+        """
+        parse_reference(reference, self.models)
+        work = partial(self._pull, reference, self.surface)
+        then = partial(self.handle, f"/model {reference}")
+        self.surface.work(f"downloading {reference}", work, then)
 
     def widen(self, context: int, typed: str = "") -> None:
         """Load the model again, with a context of the given size, and then act on what was typed.
@@ -280,8 +371,10 @@ class Chat:
         def work(_control: Control) -> str:
             recorder = self._new_session(name)
             self.dialogue.move_to(recorder)
-            self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
-            self.found = ("", [])
+            self.finding = Finding()
+            self.settle()
+            if self.preset and self.preset.preset != recorder.transcript.preset:
+                self.preset = None
             return ""
 
         def show() -> None:
@@ -290,6 +383,16 @@ class Chat:
             then()
 
         self.surface.work("opening the session", work, show)
+
+    def filled(self, text: str) -> str:
+        """Return a question as it is asked: in the preset's prompt, if that takes questions."""
+        asked = self.preset.ask(text) if self.preset and self.preset.takes_input else text
+        return asked or ""
+
+    def settle(self) -> None:
+        """Let the model reply as the session says now, after something in it was chosen."""
+        recorder = self.dialogue.recorder
+        self.dialogue.settings = self._settings_of(self.dialogue.selected, recorder)
 
     @property
     def _notices(self) -> str:
@@ -320,10 +423,11 @@ class Chat:
 
     def _question(self, text: str, votes: int | None) -> Question:
         documents = self.documents
-        message = question_with_documents(text, documents)
+        message = question_with_documents(self.filled(text), documents)
         check_prompt_text(message)
         names = tuple(document.name for document in documents)
-        return Question(message, text if names else None, names or None, votes)
+        whole = message == text
+        return Question(message, None if whole else text, None if whole else names, votes)
 
     def _hold_vote(self, question: str | None, votes: int, hold: Voting) -> None:
         def voting(control: Control) -> Generator[VoteEvent, None, None]:
@@ -336,11 +440,12 @@ class Chat:
 
         self.surface.vote(question, votes, voting)
 
-    def _offer(self, told: str, *options: Option) -> None:
+    def offer(self, told: str, *options: Option) -> None:
         """Say what is to be decided; the next number typed decides it."""
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
         self.surface.say(f"{told}. Type a number:\n{listed}")
+        self.surface.need_choice(told)
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""
@@ -354,7 +459,7 @@ class Chat:
             hint = "; /file none lets the files go" if self.documents else ""
             raise PromptTooLong(told, f"ask something shorter{hint}")
         take_back = partial(self.surface.type, typed)
-        self._offer(told, *options, Option("don't ask it: have it in the input again", take_back))
+        self.offer(told, *options, Option("don't ask it: have it in the input again", take_back))
         self._unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:

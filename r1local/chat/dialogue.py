@@ -5,12 +5,20 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from r1local.chat.session_settings import given_in
 from r1local.chat.shortage import Shortage, least_that_holds
 from r1local.chat.waiting import attach_to, detach_from, waiting_in
 from r1local.config.preferences import settings_in_force
-from r1local.conversation import Conversation, Turn, messages_of
-from r1local.errors import ChatTemplateError, GrammarError, ModelLoadError, R1LocalError, UsageError
-from r1local.events.reply import Event, Finished
+from r1local.conversation import Conversation, Span, Turn, messages_of
+from r1local.errors import (
+    ChatTemplateError,
+    GrammarError,
+    ModelLoadError,
+    R1LocalError,
+    SessionNotSaved,
+    UsageError,
+)
+from r1local.events.reply import Event, Finished, Reading, ThinkingDelta, Written
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
@@ -158,6 +166,35 @@ class Dialogue:
         self.recorder.append(Continued())
         yield from self._reply(prompt, control, self._settings)
 
+    def rethink(
+        self,
+        thought: str,
+        edited: tuple[Span, ...],
+        kept: Callable[[], None],
+        control: Control,
+    ) -> Generator[Event, None, None]:
+        """Let the model go on from an edited thought, in an alternative to the last reply.
+
+        Args:
+            thought: what the model is to have thought so far.
+            edited: the passages of it that were edited.
+            kept: called once the session has the thought on the disk.
+        """
+        *before, last = self.turns
+        begun = Begun(thought, "", thinking_open=True)
+        prompt = self._prompt(self._messages(before, last.question), begun, self._settings)
+        self.recorder.append(Retry(edited=edited))
+        self.recorder.append(ThinkingDelta(thought, 0))
+        unsaved: SessionNotSaved | None = None
+        try:
+            self.recorder.save()
+            kept()
+        except SessionNotSaved as error:
+            unsaved = error
+        yield from self._reply(prompt, control, self._settings)
+        if unsaved:  # nothing says so again
+            raise unsaved
+
     def vote_settings(self, votes: int) -> VoteSettings:
         """Return the settings for a vote of `votes` replies, each made like a single reply.
 
@@ -168,19 +205,23 @@ class Dialogue:
         """
         self._require_model()
         settings = replace(self._settings, only_thinking=False)
-        return vote_settings(votes, settings, settings_in_force(model=self.selected.preferred))
+        chosen = settings_in_force(given_in({}, self.recorder), self.selected.preferred)
+        return vote_settings(votes, settings, chosen)
 
-    def vote(self, question: Question, control: Control) -> Generator[VoteEvent, None, None]:
+    def vote(
+        self, question: Question, control: Control, settings: VoteSettings | None = None
+    ) -> Generator[VoteEvent, None, None]:
         """Let the model answer a question several times, and keep the winning reply.
 
-        Without a winner, the first voter's reply is kept.
+        Without a winner, the first voter's reply is kept. Without `settings`, those of
+        `vote_settings` are used.
 
         Raises:
             R1LocalError: as `election.hold_vote`; the question stays, without a reply.
         """
         assert question.votes is not None
         conversation = self._messages(self.turns, question.text)
-        settings = self.vote_settings(question.votes)
+        settings = settings or self.vote_settings(question.votes)
         self.recorder.append(question)
         yield from self._vote(conversation, control, settings)
 
@@ -215,11 +256,29 @@ class Dialogue:
             self._count()  # what the cache holds is the voters'
 
     def undo(self) -> Turn:
-        """Remove the last turn and return it."""
+        """Show the last turn no longer, and return it."""
         last = self.turns[-1]
         self.recorder.append(Undo())
         self._count()
         return last
+
+    def show(self, number: int) -> None:
+        """Go on from the turn with that number, which there must be, or from the start: 0.
+
+        The KV cache stays as it is: the next prompt is evaluated from where it differs.
+
+        Raises:
+            SessionNotSaved: this can't be written to the disk.
+        """
+        unsaved: SessionNotSaved | None = None
+        for record in self.recorder.transcript.records_to(number):
+            try:
+                self.recorder.append(record)
+            except SessionNotSaved as error:
+                unsaved = error
+        self._count()
+        if unsaved:
+            raise unsaved
 
     def use_system(self, system: str | None) -> None:
         """Give the model another system prompt from here on, or none."""
@@ -235,20 +294,25 @@ class Dialogue:
         self.recorder.append(Setting(name, value))
         self.settings = settings
 
+    def use_preset(self, name: str) -> None:
+        """Record that another preset holds from here on; its settings are the caller's to use."""
+        self.recorder.append(Setting("preset", name))
+
     def drop_oldest(self, count: int) -> None:
         """Leave `count` more of the oldest turns out; they stay on the screen and on the disk."""
         self.recorder.append(Dropped(count))
         self._count()
 
     def move_to(self, recorder: Recorder) -> None:
-        """Go on in another session, with its turns; a new one keeps the system prompt and schema.
+        """Go on in another session; a new one keeps the system prompt, the schema and the preset.
 
         Documents that wait go along.
 
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema, waiting = self.system, self.schema, waiting_in(self.recorder)
+        system, schema, preset = self.system, self.schema, self.recorder.transcript.preset
+        waiting = waiting_in(self.recorder)
         try:
             detach_from(self.recorder)
             self.recorder.save()
@@ -263,6 +327,8 @@ class Dialogue:
             self.use_system(system)
         if schema and not self.turns:
             self.use_schema(schema)
+        if preset and not self.turns:
+            self.use_preset(preset)
 
     def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.
@@ -316,8 +382,8 @@ class Dialogue:
 
     @property
     def _settings(self) -> ReplySettings:
-        """How the next reply is made: the current settings, with the session's schema."""
-        if self.schema is None:
+        """How the next reply is made: in the form that is set, or else by the session's schema."""
+        if self.schema is None or self.settings.grammar:
             return self.settings
         try:
             grammar = structure_by(self.schema).grammar
@@ -377,7 +443,7 @@ class Dialogue:
                 for event in events:
                     if isinstance(event, Finished):
                         finished = event
-                    else:
+                    elif not isinstance(event, Reading):
                         self.recorder.append(event)
                     yield event
         finally:
@@ -388,7 +454,7 @@ class Dialogue:
         """Return the tokens of a context that a prompt may take; up to half is the reply's."""
         return window - min(self.settings.thinking.reserve(window), window // 2)
 
-    def _append_of_voter(self, voter: int, event: Event) -> None:
+    def _append_of_voter(self, voter: int, event: Written) -> None:
         record = self._ended(event, voter) if isinstance(event, Finished) else event
         self.recorder.append(OfVoter(voter, record))
 

@@ -1,46 +1,66 @@
 """The chat on a screen of its own: the model replies in a thread while people type."""
 
+import shlex
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
+from r1local.chat.branch_commands import show_beside
 from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.finding import Hit
+from r1local.chat.key_help import first_line
+from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
-from r1local.conversation import Reply
+from r1local.chat.slash_commands import find_again
+from r1local.chat.welcome import welcome
+from r1local.conversation import Reply, place
 from r1local.errors import R1LocalError
 from r1local.replies.control import Control
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
+from r1local.ui.chat.editor import edit_file
+from r1local.ui.chat.help import HelpSection
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
 
-_WELCOME = "Ask anything. Alt-Enter breaks the line, F1 or /help shows the rest, Ctrl-D leaves."
-
 
 class FullScreen:
-    """A surface with panes.
+    """A surface with panes; `keys` are those that its screen has.
 
     Args:
         editing: how questions are typed.
         layout: of the panes, as the user left it.
         keep_layout: called when the layout changes.
+        numbered: whether questions and replies have their numbers.
+        attention: of who chats, and may look elsewhere.
     """
+
+    full_screen = True
 
     def __init__(
         self,
         editing: Editing,
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        attention: Attention,
+        *,
+        numbered: bool = False,
     ) -> None:
         buffer = input_buffer(editing, self._typed)
-        self._screen = ChatScreen(self, buffer, editing, self._status, layout, keep_layout)
+        self._screen = ChatScreen(
+            self, buffer, editing, self._status, layout, keep_layout, attention, numbered=numbered
+        )
+        self._attention = attention
         self._talk = self._screen.talk
         self._pastes = editing.pastes
+        self.keys = editing.keys
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: deque[str] = deque()
         self._busy = ""
@@ -59,7 +79,7 @@ class FullScreen:
         worker = Thread(target=self._work)
         worker.start()
         self.show_turns()
-        chat.tell_waiting()
+        self._screen.post(chat.begin)
         try:
             self._screen.run()
         finally:
@@ -79,14 +99,15 @@ class FullScreen:
 
     def say_error(self, error: R1LocalError) -> None:
         """Put an error into the conversation."""
-        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:warning", "! "))
+        self._talk.show(Passage(f"{error.message}\n{in_chat(error.hint)}", "class:error", "! "))
 
     def show_turns(self) -> None:
         """Show all turns again."""
-        turns = self._chat.dialogue.turns
-        self._talk.show_turns(turns, self._chat.dialogue.dropped)
+        dialogue = self._chat.dialogue
+        turns, places = dialogue.turns, dialogue.recorder.transcript.alternatives
+        self._talk.show_turns(turns, dialogue.dropped, places)
         if not turns:
-            self.say(_WELCOME)
+            welcome(self._chat, first_line(self.keys, full_screen=True))
 
     def show_undone(self) -> None:
         """Remove the last turn from the screen; notices stay."""
@@ -97,17 +118,61 @@ class FullScreen:
         """Empty the conversation's pane, except for what is being written."""
         self._talk.clear()
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
+    def open_thought(self, name: str, reply: Reply) -> None:
         """Open a thought in its pane."""
+        if self._thought_pane_is_free():
+            self._talk.open_thought(name, reply)
+
+    def show_found(self, hit: Hit, words: str, told: str) -> None:
+        """Go to a place in the conversation, or open the thought that has the words."""
+        self._screen.tell(told)
+        if hit.voter is None and hit.part != "thinking":
+            if not self._talk.find(hit.turn, hit.part, words, hit.nth):  # the screen was cleared
+                self.show_turns()
+                self._talk.find(hit.turn, hit.part, words, hit.nth)
+        elif hit.reply and self._thought_pane_is_free():
+            name = place(hit.turn, hit.voter)
+            opening = self._talk.open_thought if hit.part == "thinking" else self._talk.open_answer
+            opening(name, hit.reply, words, hit.nth)
+
+    def pick_session(self, words: str) -> None:
+        """Open the picker."""
+        current = self._chat.dialogue.recorder.name
+        sessions = SessionPicker(
+            current, self._screen.post, self.copy_selection, self._picked, self._fail
+        )
+        self._screen.pick(sessions.picker)
+        sessions.picker.begin(words)
+
+    def _picked(self, name: str | None) -> None:
+        self._screen.pick(None)
+        if name:
+            self._act_on(f"/resume {shlex.quote(name)}")
+
+    def _thought_pane_is_free(self) -> bool:
+        """Open the thinking pane; say why not if the thought in it is being written."""
         if self._talk.state == "thinking":
             self.say("the thought of the present reply is open")
-            return
+            return False
         self._screen.show_thinking()
-        self._talk.open_thought(name, reply, words)
+        return True
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show the help over the whole screen."""
+        self._screen.show_help(sections)
 
     def type(self, text: str) -> None:
         """Put a text into the input, once the command that asks for it has been cleared from it."""
         self._screen.post(partial(self._screen.type, text))
+
+    def edit(self, path: Path, then: Callable[[], None]) -> None:
+        """Lend the terminal to the editor, from the other thread."""
+
+        def work(_control: Control) -> str:
+            self._screen.lend_terminal(partial(edit_file, path))
+            return ""
+
+        self.work("waiting for the editor", work, then)
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply in the other thread."""
@@ -116,10 +181,13 @@ class FullScreen:
         dialogue = self._chat.dialogue
         budget, json = dialogue.settings.thinking.budget, dialogue.schema is not None
         self._talk.begin(question, begun, budget, json=json)
+        self._attention.begin(budget)
 
         def job() -> None:
             with closing(replying(control)) as events:
-                for event in events:
+                for number, event in enumerate(events):
+                    if not number:  # now the transcript has the reply's beginning
+                        self._screen.post(self._mark)
                     self._screen.post(event)
 
         self._put(job)
@@ -129,11 +197,12 @@ class FullScreen:
         control = self._control = Control()
         question = question or self._last_question_again()
         self._talk.begin_vote(question, votes)
+        self._attention.begin(votes=votes)
 
         def job() -> None:
             with closing(voting(control)) as events:
                 for event in events:
-                    self._screen.post(partial(self._talk.handle_vote, event))
+                    self._screen.post(partial(self._screen.handle_vote, event))
 
         self._put(job)
 
@@ -141,14 +210,50 @@ class FullScreen:
         """Do something in the other thread."""
         control = self._control = Control()
         self._busy = label
+        self._attention.begin()
 
         def job() -> None:
             told = work(control)
             if told:
                 self._screen.post(partial(self.say, told))
             self._then = then
+            self._screen.post(partial(self._attention.done, label))
 
         self._put(job)
+
+    def show_progress(self, words: str, share: float | None) -> None:
+        """Show how far the present work is, in the status line."""
+
+        def show() -> None:
+            if self._busy:
+                self._busy = words
+                self._attention.show("downloading", share)
+
+        self._screen.post(show)
+
+    def tell(self, text: str) -> None:
+        """Put a note into the conversation soon."""
+        self._screen.post(partial(self.say, text))
+
+    def tell_later(self, find_out: Callable[[], str]) -> None:
+        """Put a note into the conversation once another thread has found out."""
+
+        def work() -> None:
+            try:
+                self.tell(find_out())
+            except R1LocalError as error:
+                self._screen.post(partial(self.say_error, error))
+
+        Thread(target=work, daemon=True).start()
+
+    def stop(self) -> None:
+        """End the reply or the work that goes on."""
+        if not self.interrupt():
+            self.say(NO_REPLY)
+
+    def need_choice(self, question: str) -> None:
+        """Tell somebody who looks elsewhere."""
+        self._attention.choice(question)
 
     def answer_now(self) -> None:
         """End the thought."""
@@ -189,9 +294,30 @@ class FullScreen:
             self._waiting.clear()
         return True
 
+    def show_beside(self, step: int) -> None:
+        """Show another alternative, unless a reply is being written."""
+        if self._working:
+            self.say("a reply is being written; Ctrl-C stops it")
+        else:
+            self._chat.carry_out(partial(show_beside, self._chat, step))
+
     def help(self) -> None:
         """Show the commands and keys."""
         self._chat.handle("/help")
+
+    def find_again(self, step: int) -> None:
+        """Go on with what `/find` looked for."""
+        with self._chat.errors_said():
+            find_again(self._chat, step)
+
+    def open_thought_of(self, turn: int) -> None:
+        """Open a thought that was clicked at."""
+        self._chat.handle(f"/think {turn}")
+
+    def copy_selection(self, text: str) -> None:
+        """Copy what was selected with the mouse."""
+        copied = "copied" if self.copy(text) else "asked the terminal to copy"
+        self._screen.tell(f"{copied} {len(text):,} characters")
 
     def quit(self) -> None:
         """Leave, if nothing is lost by it or the user confirms."""
@@ -199,10 +325,19 @@ class FullScreen:
 
     def _typed(self, text: str) -> None:
         self._screen.catch_up()  # a command applies to what is there by now
+        self._act_on(text)
+
+    def _act_on(self, text: str) -> None:
+        """Do what was typed, or let it wait for the reply that is being written."""
         if self._working and not self._chat.at_once(text):
             self._waiting.append(text)
         else:
             self._chat.handle(self._pastes.whole(text))
+
+    def _mark(self) -> None:
+        """Say which of several alternatives the last turn is."""
+        if places := self._chat.dialogue.recorder.transcript.alternatives:
+            self._talk.mark(places[-1])
 
     def _last_question_again(self) -> str:
         """Remove the last turn from the screen; return its question, which is shown again."""
@@ -235,11 +370,19 @@ class FullScreen:
             try:
                 job()
             except R1LocalError as error:
-                self._screen.post(lambda error=error: self.say_error(error))  # type: ignore[misc]
+                self._screen.post(partial(self._failed, error))
             except Exception as error:
-                self._failure = error
-                self._screen.post(self._screen.leave)
+                self._fail(error)
             self._screen.post(self._job_ended)
+
+    def _fail(self, error: Exception) -> None:
+        """Leave because of a bug, which `run` raises."""
+        self._failure = error
+        self._screen.post(self._screen.leave)
+
+    def _failed(self, error: R1LocalError) -> None:
+        self.say_error(error)
+        self._attention.failed(error)
 
     def _job_ended(self) -> None:
         self._control = None
@@ -251,5 +394,6 @@ class FullScreen:
             then()
         else:
             self._talk.keep_turns(len(self._chat.dialogue.turns))
+            self._mark()
         while self._waiting and not self._working:
             self._chat.handle(self._pastes.whole(self._waiting.popleft()))

@@ -9,6 +9,8 @@ from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import checked_name, saved_sessions
 from r1local.sessions.session import Session
 
+_EXPORT_OPTIONS = dict.fromkeys(("--no-thoughts", "--all-branches", "--force")).keys()
+
 
 def rename(chat: Chat, argument: str) -> None:
     """Give the session another name."""
@@ -34,30 +36,29 @@ def export(chat: Chat, argument: str) -> None:
     words = words_of(argument)
     options = {word for word in words if word.startswith("--")}
     paths = [word for word in words if word not in options]
-    if unknown := options - {"--no-thoughts", "--force"}:
-        raise UsageError(f"/export has no {min(unknown)}", "it has --no-thoughts and --force")
+    if unknown := options - _EXPORT_OPTIONS:
+        raise UsageError(f"/export has no {min(unknown)}", f"it has {', '.join(_EXPORT_OPTIONS)}")
     if len(paths) > 1:
         raise UsageError(f"/export takes one path, not {len(paths)}", "quote one with spaces in it")
     dialogue = chat.dialogue
     path = Path(*paths or [f"{dialogue.recorder.name or 'chat'}.md"]).expanduser()
     export = export_json if path.suffix == ".json" else export_markdown
+    transcript = dialogue.recorder.transcript
     text = export(
         dialogue.turns,
-        title=dialogue.recorder.transcript.title,
+        title=transcript.title,
         model=dialogue.selected.name,
         thoughts="--no-thoughts" not in options,
         system=dialogue.system,
+        everything=transcript.everything if "--all-branches" in options else (),
     )
     write_document(path, text, force="--force" in options)
     chat.surface.say(f"written to {path}")
 
 
-def sessions(chat: Chat, _argument: str) -> None:
-    """List the sessions."""
-    kept = saved_sessions()
-    lines = [f"{each.name}  {each.title}" for each in kept[:20]]
-    more = f"\nand {len(kept) - 20} more: r1local sessions" if len(kept) > 20 else ""
-    chat.surface.say("\n".join(lines) + more if lines else "no session is saved yet")
+def sessions(chat: Chat, argument: str) -> None:
+    """Find a session, and go on with it."""
+    chat.surface.pick_session(argument)
 
 
 def resume(chat: Chat, argument: str) -> None:

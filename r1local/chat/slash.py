@@ -13,10 +13,11 @@ from r1local.errors import UsageError
 #: What a command acts on: the chat, which this module needn't know about.
 Target = TypeVar("Target")
 
-#: The command line's words, as a chat has them. What a chat can't do stays: pull, --chat-template.
+#: The command line's words, as a chat has them. What a chat can't do stays: --chat-template.
 _IN_CHAT = (
     (re.compile(r"r1local chat --resume\b"), "/resume"),
     (re.compile(r"r1local sessions$"), "/sessions"),
+    (re.compile(r"r1local pull\b"), "/pull"),
     (re.compile(r"r1local list\b"), "/model"),
     (re.compile(r"r1local run -m\b"), "/model"),
     (re.compile(r"--(context|system|model)\b"), r"/\1"),

@@ -1,12 +1,15 @@
 """What the slash commands do."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from r1local.chat import file_commands, session_commands
+from r1local.chat import branch_commands, file_commands, preset_commands, session_commands
 from r1local.chat.chat import Chat
+from r1local.chat.finding import Finding
+from r1local.chat.help_text import help_sections
+from r1local.chat.rethinking import rethink
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
 from r1local.chat.waiting import attach_to
+from r1local.chat.welcome import FIRST_MODEL
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
@@ -15,16 +18,9 @@ from r1local.prompts.documents import documents_of
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
+from r1local.ui.markdown.fences import code_blocks
 from r1local.ui.wording import duration, known, reply_count
 from r1local.units import token_count
-
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*\s*$|\Z)", re.M | re.S)
-_KEYS = """\
-Enter sends · Alt-Enter or \\ breaks the line · ↑ earlier questions · Ctrl-X Ctrl-E $EDITOR
-Ctrl-C stops the reply, empties the input, or twice leaves · Ctrl-D leaves · Ctrl-Z suspends
-PageUp PageDown Ctrl-Home Ctrl-End scroll the conversation · with Alt, or Ctrl-↑ ↓, the thought
-F2 opens or folds the thought · F3 answer now · F4 think on · F5 answers as written
-F6 moves the thinking pane · F7 F8 resize it · F9 fold, keep or hide it"""
 
 
 def _help(chat: Chat, argument: str) -> None:
@@ -33,10 +29,9 @@ def _help(chat: Chat, argument: str) -> None:
         name = argument.removeprefix("/")
         chat.surface.say(f"/{name} {command.usage}".rstrip() + f"\n{command.told}")
         return
-    lines = [(f"/{name} {each.usage}".rstrip(), each.told) for name, each in chat.commands.items()]
-    column = max(len(usage) for usage, _ in lines)
-    listed = "\n".join(f"{usage:<{column}}  {told}" for usage, told in lines)
-    chat.surface.say(f"{listed}\n\n{_KEYS}")
+    surface = chat.surface
+    sections = help_sections(chat.commands, surface.keys, full_screen=surface.full_screen)
+    surface.show_help(sections)
 
 
 def _model(chat: Chat, argument: str) -> None:
@@ -46,9 +41,19 @@ def _model(chat: Chat, argument: str) -> None:
     from r1local.models.store.search import installed_models
 
     names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
-    names += [f"{name}:" for name in read_config().endpoints]
+    names += [*(f"{name}:" for name in read_config().endpoints), *read_config().aliases]
     current = chat.dialogue.selected.name
     chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
+
+
+def _pull(chat: Chat, argument: str) -> None:
+    if not argument:
+        raise UsageError("no model is named", f"type for example: /pull {FIRST_MODEL}")
+    chat.pull(argument)
+
+
+def _stop(chat: Chat, _argument: str) -> None:
+    chat.surface.stop()
 
 
 def _context(chat: Chat, argument: str) -> None:
@@ -117,26 +122,27 @@ def _think(chat: Chat, argument: str) -> None:
 
 
 def _find(chat: Chat, argument: str) -> None:
-    words, left = chat.found
-    if argument and argument != words:
-        words, left = argument, []
+    if argument and argument != chat.finding.words:
+        chat.finding = Finding(argument)
+    find_again(chat, +1)
+
+
+def find_again(chat: Chat, step: int) -> None:
+    """Go to the next place that has the words looked for last, or with -1 to the one before.
+
+    Raises:
+        UsageError: nothing was looked for yet.
+    """
+    words = chat.finding.words
     if not words:
         raise UsageError("there is nothing to find", "type for example: /find prime")
-    holding = {
-        place(number, voter): reply
-        for number, turn in enumerate(chat.dialogue.turns, 1)
-        for voter, reply in turn.distinct_replies
-        if words.casefold() in reply.thinking.casefold()
-    }
-    left = [name for name in left if name in holding] or list(holding)
-    if not left:
-        chat.surface.say(f"no thought holds: {words}")
+    found = chat.finding.go(chat.dialogue.turns, step)
+    if found is None:
+        chat.surface.say(f"nothing here holds: {words}")
         return
-    name, *rest = left
-    chat.found = words, rest
-    chat.surface.open_thought(name, holding[name], words)
-    others = f"; /find shows the next of {len(holding)}" if len(holding) > 1 else ""
-    chat.surface.say(f"thought {name} holds: {words}{others}")
+    hit, number, count = found
+    others = f"; {number:,} of {count:,}, /find shows the next" if count > 1 else ""
+    chat.surface.show_found(hit, words, f"{hit.name} holds: {words}{others}")
 
 
 def _answer(chat: Chat, _argument: str) -> None:
@@ -163,7 +169,9 @@ def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
     names = turn.documents
     if names:
-        attach_to(chat.dialogue.recorder, documents_of(turn.question, turn.typed, names))
+        attach_to(
+            chat.dialogue.recorder, documents_of(turn.question, chat.filled(turn.typed), names)
+        )
     chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.type(turn.typed)
@@ -173,7 +181,7 @@ def _edit(chat: Chat, _argument: str) -> None:
 
 def _continue(chat: Chat, _argument: str) -> None:
     reply = chat.dialogue.turns[_last_number(chat) - 1].reply
-    if reply is None or reply.reason == "stop":
+    if reply is None or (reply.reason == "stop" and not reply.thinking_open):
         raise UsageError("the last reply is whole", "/retry asks for another one")
     chat.surface.reply(None, chat.dialogue.go_on, reply)
 
@@ -182,27 +190,45 @@ def _undo(chat: Chat, _argument: str) -> None:
     _last_number(chat)
     turn = chat.dialogue.undo()
     chat.surface.show_undone()
-    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}")
+    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}; /redo brings it back")
 
 
 def _copy(chat: Chat, argument: str) -> None:
-    reply = chat.dialogue.turns[_last_number(chat) - 1].reply
-    text, what = (reply.answer if reply else ""), "the answer"
-    if argument == "thinking":
-        text, what = (reply.thinking if reply else ""), "the thought"
-    elif argument.split()[:1] == ["code"]:
-        number = whole_number(argument[4:].strip() or "1", "/copy code 1")
-        blocks = [match[2] for match in _FENCE.finditer(text)]
-        if not 0 < number <= len(blocks):
-            raise UsageError(f"there is no code block {number}", f"the answer has {len(blocks)}")
-        text, what = blocks[number - 1], f"code block {number}"
-    elif argument:
-        raise UsageError(f"{argument!r} can't be copied", "/copy, /copy thinking, or /copy code N")
+    words = argument.split()
+    replies = _replies(chat)
+    name = str(_last_number(chat))
+    if words and words[0][0].isdecimal():
+        name = words.pop(0)
+        if name not in replies:
+            there = ", ".join(each for each in replies if "." not in each)
+            raise UsageError(f"there is no reply {name}", f"replies there are: {there or 'none'}")
+    text, what = _part_to_copy(replies.get(name), words)
     if not text:
         other = "/copy thinking" if what == "the answer" else "/copy"
         raise UsageError(f"{what} is empty", f"{other} copies the rest of the reply")
     copied = "copied" if chat.surface.copy(text) else "asked the terminal to copy"
-    chat.surface.say(f"{copied} {what}: {len(text):,} characters")
+    which = f" of reply {name}" if argument[:1].isdecimal() else ""
+    chat.surface.say(f"{copied} {what}{which}: {len(text):,} characters")
+
+
+def _part_to_copy(reply: Reply | None, words: Sequence[str]) -> tuple[str, str]:
+    """Return a part of a reply as `/copy` names it, and what it is in words."""
+    answer = reply.answer if reply else ""
+    match words:
+        case []:
+            return answer, "the answer"
+        case ["thinking"]:
+            return reply.thinking if reply else "", "the thought"
+        case ["code", *rest] if len(rest) < 2:
+            number = whole_number(rest[0] if rest else "1", "/copy code 1")
+            blocks = [block.code for block in code_blocks(answer)]
+            if not 0 < number <= len(blocks):
+                told = f"the answer has {len(blocks)}"
+                raise UsageError(f"there is no code block {number}", told)
+            return blocks[number - 1], f"code block {number}"
+    raise UsageError(
+        f"{' '.join(words)!r} can't be copied", "/copy, /copy thinking, or /copy code N"
+    )
 
 
 def _clear(chat: Chat, _argument: str) -> None:
@@ -210,8 +236,8 @@ def _clear(chat: Chat, _argument: str) -> None:
 
 
 def _stats(chat: Chat, _argument: str) -> None:
-    turns = chat.dialogue.turns
-    all_replies = [reply for turn in turns for _voter, reply in turn.distinct_replies]
+    everything = chat.dialogue.recorder.transcript.everything
+    all_replies = [reply for each in everything for _voter, reply in each.turn.distinct_replies]
     thinking = sum(reply.thinking_tokens for reply in all_replies)
     answers = sum(reply.answer_tokens for reply in all_replies)
     prompts = sum(reply.prompt_tokens for reply in all_replies)
@@ -244,23 +270,37 @@ def _quit(chat: Chat, _argument: str) -> None:
 SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "help": SlashCommand("[COMMAND]", "the commands and the keys", _help, at_once=True),
     "model": SlashCommand("[NAME]", "let another model reply; the conversation stays", _model),
+    "pull": SlashCommand("NAME", "download a model, which replies from then on", _pull),
     "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
     "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
     "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "preset": SlashCommand(
+        "[NAME|none [FIELD=VALUE…]]", "the presets, or use one from here on", preset_commands.preset
+    ),
     "schema": SlashCommand(
         "[FILE|TEXT|none]", "show or change the JSON schema that answers are held to", _schema
     ),
     "think": SlashCommand(
         "[N[.VOTER]]", "open the last thought, or that of reply N", _think, at_once=True
     ),
-    "find": SlashCommand("[WORDS]", "search the thoughts; again, the next", _find, at_once=True),
+    "find": SlashCommand(
+        "[WORDS]", "search questions, thoughts and answers; again, the next", _find, at_once=True
+    ),
     "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
     "more": SlashCommand("", "think on for longer", _more, at_once=True),
+    "stop": SlashCommand("", "stop the reply or the download, as Ctrl-C does", _stop, at_once=True),
     "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
     "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
-    "edit": SlashCommand("", "the last question in the input again", _edit),
-    "continue": SlashCommand("", "let a reply that was cut go on", _continue),
+    "edit": SlashCommand("", "the last question in the input again, to begin a branch", _edit),
+    "continue": SlashCommand("", "let a reply that was cut go on, also in its thought", _continue),
+    "rethink": SlashCommand("", "edit the last thought in $EDITOR, and go on from there", rethink),
     "undo": SlashCommand("", "take the last question and its reply back", _undo),
+    "redo": SlashCommand("", "bring back what was taken back", branch_commands.redo),
+    "branches": SlashCommand(
+        "[N|next|previous]",
+        "the conversation's branches: list them, or show one",
+        branch_commands.branches,
+    ),
     "file": SlashCommand(
         "[PATH…|-N|none]",
         "send files, folders or web addresses along; -N drops one",
@@ -270,8 +310,8 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "", "what goes with the next question, and its tokens", file_commands.files
     ),
     "copy": SlashCommand(
-        "[thinking|code N]",
-        "copy the answer, its thought, or its code",
+        "[N] [thinking|code M]",
+        "copy an answer, its thought, or its code",
         _copy,
         at_once=True,
     ),
@@ -279,11 +319,16 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
         "[NAME]", "where the session is saved, or give it a name", session_commands.save
     ),
     "export": SlashCommand(
-        "[PATH] [--no-thoughts] [--force]",
-        "write the conversation to a .md or .json file",
+        "[PATH] [OPTION…]",
+        "write a .md or .json file; --no-thoughts, --all-branches, --force",
         session_commands.export,
     ),
-    "sessions": SlashCommand("", "the saved sessions", session_commands.sessions, at_once=True),
+    "sessions": SlashCommand(
+        "[WORDS]",
+        "find a saved session, and go on with it",
+        session_commands.sessions,
+        at_once=True,
+    ),
     "resume": SlashCommand(
         "[NAME]", "go on with another session, or the last", session_commands.resume
     ),

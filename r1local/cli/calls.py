@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+
+if TYPE_CHECKING:
+    from r1local.commands.completion import Shell
+    from r1local.ui.replies.code import CodeWanted
 
 #: A parsed command: runs it and returns the exit code.
 Command: TypeAlias = Callable[[], int]
@@ -16,6 +20,8 @@ _WANT_AN_ANSWER = {
     "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
     "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
     "votes": "--votes compares answers, but --thinking only leaves them out",
+    "extract": "-x prints the answer's code, but --thinking only leaves the answer out",
+    "xl": "--xl prints the answer's code, but --thinking only leaves the answer out",
 }
 
 
@@ -39,13 +45,25 @@ def run_command(
         raise _conflict("--json-schema and --grammar can't be combined")
     if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
         raise _conflict("--confidence and --answer-pattern need --votes")
+    in_session = bool(given.get("continue") or given.get("session"))
+    if in_session and given.get("log") is False:
+        raise _conflict("--no-log keeps nothing, but -c and --session go on with a session")
+    extracts = bool(given.get("extract") or given.get("xl"))
+    form = {"--answer-only": given.get("answer-only"), "--votes": "votes" in given}
+    form |= {"--json-schema": json_schema is not None, "--grammar": grammar is not None}
+    if extracts and (other := next((name for name, on in form.items() if on), None)):
+        raise _conflict(f"-x and --xl print a code block, which {other} leaves no room for")
 
     def answer() -> int:
-        from r1local.commands.run import RunOptions, run
+        from r1local.commands.asking import RunOptions
+        from r1local.commands.run import run
         from r1local.config.endpoints import wanted_model
+        from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         thinking = value_in(chosen, "thinking")
         conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
         if thinking == "only" and conflicts:
@@ -64,6 +82,11 @@ def run_command(
             json_schema=json_schema,
             grammar=grammar,
             reads_stdin=not value_in(chosen, "no-stdin"),
+            preset=preset_question(given),
+            log=value_in(chosen, "log"),
+            session=given.get("session"),
+            goes_on=given.get("continue", False),
+            code=_code(given) if extracts else None,
             fetches_private=value_in(chosen, "fetch-private"),
         )
         if "votes" not in given:
@@ -75,32 +98,50 @@ def run_command(
     return answer
 
 
+def _code(given: Mapping[str, Any]) -> "CodeWanted":
+    from r1local.ui.replies.code import CodeWanted
+
+    return CodeWanted(given.get("xl"))
+
+
 def chat_command(
     given: Mapping[str, Any],
-    name: str | None = None,
+    *words: str,
     resume: bool = False,
     session: str | None = None,
+    files: Sequence[str] = (),
 ) -> Command:
     """Return a call of `chat`.
 
     Args:
         given: the values of options, by their names.
-        name: the session to resume.
+        words: the first question; if a session is resumed, its name, and then the question.
+        session: the session to go on with, or to begin.
+        files: go with the first question.
 
     Raises:
         UsageError: the options contradict each other.
     """
-    if name and (session or not resume):
+    name = words[0] if resume and words else None
+    asked = words[1:] if resume else words
+    if len(asked) > 1:
+        raise UsageError("a chat begins with one question", "put it in quotes")
+    if name and session:
         raise UsageError(f"{name!r} names a session: give it with --resume alone", _CHAT_HINT)
     if given.get("no-save") and (resume or session):
         raise UsageError("--no-save can't be combined with --resume or --session", _CHAT_HINT)
+    if "-" in files:
+        raise UsageError("a chat reads questions from stdin, not files", "leave -f - out")
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
         from r1local.config.endpoints import wanted_model
+        from r1local.config.named import preset_question
         from r1local.config.preferences import settings_in_force, value_in
+        from r1local.ui.appearance import limit_text
 
         chosen = settings_in_force(given)
+        limit_text(value_in(chosen, "max-width"))
         # Someone who names a session wants it saved, whatever the preference says.
         save = bool(resume or session) or not value_in(chosen, "no-save")
         return chat(
@@ -111,8 +152,12 @@ def chat_command(
                 save=save,
                 inline=value_in(chosen, "inline"),
                 vi=value_in(chosen, "vi"),
+                numbered=value_in(chosen, "reply-numbers"),
                 verbose=value_in(chosen, "verbose"),
                 given=given,
+                question=asked[0] if asked else None,
+                files=tuple(files),
+                preset=preset_question(given),
             )
         )
 
@@ -128,6 +173,17 @@ def list_command(available: bool = False, output_format: ModelFormat = "text") -
         return list_models(ListOptions(available, output_format))
 
     return listing
+
+
+def completion_command(shell: "Shell") -> Command:
+    """Return a call of `completion`."""
+
+    def printing() -> int:
+        from r1local.commands.completion import print_script
+
+        return print_script(shell)
+
+    return printing
 
 
 def _conflict(message: str) -> UsageError:

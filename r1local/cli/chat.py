@@ -11,11 +11,15 @@ from r1local.cli.options import takes_options
 
 
 @app.command()
-@takes_options("chat")
+@takes_options("chat", before={"file": "system"})
 def chat(
-    name: Annotated[
-        str | None,
-        typer.Argument(help="With --resume: the session to continue.", show_default="the last"),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUESTION",
+            help="What is asked first; with --resume, the session's NAME may stand before it.",
+            show_default=False,
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a session: the last one, or NAME.")
@@ -24,6 +28,14 @@ def chat(
         str | None,
         typer.Option(help="Continue the session of this name, or start it.", show_default=False),
     ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-f",
+            "--file",
+            help="Attach a file, folder or address to the first question.",
+        ),
+    ] = None,
     *,
     given: Mapping[str, Any],
 ) -> Command:
@@ -31,4 +43,4 @@ def chat(
 
     The conversation is saved as you go.
     """
-    return chat_command(given, name, resume, session)
+    return chat_command(given, *(words or ()), resume=resume, session=session, files=file or ())

@@ -13,7 +13,25 @@ from r1local.errors import UsageError
 _config = typer.Typer(rich_markup_mode=None)
 app.add_typer(_config, name="config")
 
-_Key = Annotated[str, typer.Argument(help="A setting's name, as `r1local config` lists it.")]
+
+@app.command()
+def presets(
+    output_format: Annotated[
+        ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON object.")
+    ] = "text",
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+) -> Command:
+    """List the presets and the models' aliases in config.toml."""
+
+    def listing() -> int:
+        from r1local.commands.presets import list_presets
+
+        return list_presets("json" if json else output_format)
+
+    return listing
+
+
+_Key = Annotated[str, typer.Argument(help="A setting's name, presets.NAME.KEY, or aliases.NAME.")]
 _Model = Annotated[
     str | None, typer.Option("--model", help="For this model alone.", show_default=False)
 ]

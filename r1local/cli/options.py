@@ -1,6 +1,7 @@
 """Options of the command line, made from their declarations in `config.options`."""
 
 import functools
+import keyword
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from r1local.cli.calls import Command
+from r1local.cli.candidates import values_of, words_of
 from r1local.cli.plain import switches, value_of
-from r1local.config.kinds import Assignments, Choice, File, Kind, Several, Switch, WordOr
+from r1local.config.kinds import Assignments, Choice, File, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
 
@@ -44,7 +46,7 @@ def takes_options(
             given = {
                 option.name: value_of(option.name, option.kind, text)
                 for option in options
-                if (text := arguments.pop(option.key, None)) is not None
+                if (text := arguments.pop(_name(option), None)) is not None
             }
             return function(**arguments, given=given)
 
@@ -61,7 +63,7 @@ def one_of(name: str, *words: str, help_: str) -> Any:
         f"--{name}",
         parser=lambda text: value_of(name, kind, text),
         metavar=kind.metavar,
-        autocompletion=_completion(kind),
+        autocompletion=lambda: [*words_of(kind)],
         help=help_,
     )
 
@@ -72,7 +74,7 @@ def _parameter(option: Option) -> Parameter:
     info = typer.Option(
         *filter(None, (option.short, _flags(option))),
         metavar=option.kind.metavar or None,
-        autocompletion=_completion(option.kind),
+        autocompletion=lambda: [*values_of(option)],
         help=option.help,
         show_default=(not switch and option.default_words) or False,
     )
@@ -80,15 +82,13 @@ def _parameter(option: Option) -> Parameter:
     value = bool if switch else Path if isinstance(option.kind, File) else repeated
     annotation = Annotated[value | None, info]  # type: ignore[valid-type]
     kind = Parameter.POSITIONAL_OR_KEYWORD
-    return Parameter(option.key, kind, default=None, annotation=annotation)
+    return Parameter(_name(option), kind, default=None, annotation=annotation)
+
+
+def _name(option: Option) -> str:
+    """Return the name of an option's parameter: `continue` alone couldn't be one."""
+    return f"{option.key}_" if keyword.iskeyword(option.key) else option.key
 
 
 def _flags(option: Option) -> str:
     return "/".join(switches(option)) if isinstance(option.kind, Switch) else f"--{option.name}"
-
-
-def _completion(kind: Kind) -> Callable[[str], list[str]] | None:
-    if not isinstance(kind, Choice | WordOr):
-        return None
-    words = [*kind.values] if isinstance(kind, Choice) else [*kind.words]
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]

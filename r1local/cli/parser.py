@@ -1,4 +1,4 @@
-"""The whole command line: importing this module declares every command."""
+"""Reading arguments with Typer: all that isn't written plainly."""
 
 import re
 import shlex
@@ -7,56 +7,41 @@ from typing import Annotated
 
 import typer
 
-# Help lists the commands in the order of these imports.
-from r1local.cli import chat, replies  # isort: skip
-from r1local.cli import serve  # isort: skip
-from r1local.cli import models, engines, speed, sessions, config, doctor  # isort: skip
-from r1local.cli.app import app
+from r1local.cli.app import HELP, app, command_of
 from r1local.cli.calls import Command
 from r1local.errors import EXIT_USAGE
 
 #: An option as people write them, with the value that may follow.
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(=|$)|-$")
 
-__all__ = [
-    "chat",
-    "config",
-    "doctor",
-    "engines",
-    "models",
-    "parse_arguments",
-    "replies",
-    "serve",
-    "sessions",
-    "speed",
-]
-
 
 def parse_arguments() -> Command:
     """Return the command that this process's arguments ask for.
 
-    Prints help and shell completion itself and exits; wrong usage exits with code 2.
+    Prints help itself and exits; wrong usage exits with code 2.
 
     Raises:
         UsageError: a value is wrong, or options contradict each other.
     """
+    arguments = sys.argv[1:]
+    command, path = command_of(arguments)
+    name = " ".join(["r1local", *path])
     try:
-        outcome = app(prog_name="r1local", standalone_mode=False)
+        outcome = command.main(
+            arguments[len(path) :],
+            prog_name=name,
+            standalone_mode=False,
+            help_option_names=list(HELP),
+        )
     except typer.TyperException as error:
         from r1local.ui.console import print_error
 
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "r1local"
-        first = sys.argv[1] if len(sys.argv) > 1 else ""
-        commands = typer.main.get_group(app).commands
-        if command == "r1local" and first in commands:
-            command = f"r1local {first}"  # an option without its value is reported without it
-        hint = f"see {command} --help"
-        if any(first in parameter.opts for parameter in commands["chat"].params):
+        hint = f"see {name} --help"
+        if arguments[0] in _options_of_the_chat():
             hint = f"it is an option of the chat: r1local chat {shlex.join(sys.argv[1:])}"
-        elif command == "r1local":
+        elif name == "r1local":
             hint = f'ask with: r1local run "…", or {hint}'
-        elif command == "r1local run" and (question := _question_like_an_option()):
+        elif name == "r1local run" and (question := _question_like_an_option()):
             hint = f"put -- before a question that starts with a dash: r1local run -- {question}"
         print_error(sys.stderr, error.format_message(), hint)
         sys.exit(EXIT_USAGE)
@@ -64,6 +49,11 @@ def parse_arguments() -> Command:
         command_asked_for: Command = outcome
         return command_asked_for
     sys.exit(outcome)
+
+
+def _options_of_the_chat() -> set[str]:
+    chat, _path = command_of(["chat"])
+    return {option for parameter in chat.params for option in parameter.opts}
 
 
 def _question_like_an_option() -> str | None:
@@ -95,4 +85,6 @@ def _root(
 ) -> Command | None:
     if context.invoked_subcommand is not None:
         return None
-    return chat.chat()
+    from r1local.cli.chat import chat
+
+    return chat()

@@ -1,7 +1,7 @@
 """Reading plainly written arguments without Typer, which takes 0.1 s to import and prepare.
 
 That is a third of what a small model takes for a short answer. What is read here means the same
-to Typer, which reads everything else: help, mistakes, completion, rarer options and commands.
+to Typer, which reads everything else: help, mistakes, rarer options and commands.
 """
 
 import os
@@ -9,34 +9,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from r1local.cli.calls import Command, chat_command, list_command, run_command
+from r1local.cli.calls import Command, chat_command, completion_command, list_command, run_command
 from r1local.config.kinds import Assignments, File, Kind, Several, Switch
 from r1local.config.option import Option
 from r1local.config.options import options_of
 from r1local.errors import InvalidSetting, UsageError
 
-_COMPLETION = "_R1LOCAL_COMPLETE"
-
 
 def plain_command(arguments: Sequence[str]) -> Command | None:
-    """Return what plain arguments of `run`, `chat` and `list` ask for; None leaves them to Typer.
+    """Return what plain arguments of frequent commands ask for; None leaves them to Typer.
 
     Raises:
         UsageError: a value is wrong, or options contradict each other.
     """
-    if os.name == "nt" or _COMPLETION in os.environ:  # Typer expands patterns on Windows
+    if os.name == "nt":  # Typer expands patterns on Windows
         return None
     name, rest = (arguments[0], arguments[1:]) if arguments else ("chat", ())
     if name == "list" and not rest:
         return list_command()
+    if name == "completion":
+        return _completion(*rest)
     read = _read(options_of(name), rest) if name in ("run", "chat") else None
     if read is None:
         return None
     words, texts = read
-    if len(words) > 1 or (words and name == "chat"):
+    if len(words) > 1:
         return None
     given = {option.name: value_of(option.name, option.kind, text) for option, text in texts}
-    return chat_command(given) if name == "chat" else run_command(given, *words)
+    return chat_command(given, *words) if name == "chat" else run_command(given, *words)
+
+
+def _completion(*words: str) -> Command | None:
+    """Return the command that every start of a shell may wait for."""
+    from r1local.commands.completion import SHELLS
+
+    return next((completion_command(shell) for shell in SHELLS if words == (shell,)), None)
 
 
 def value_of(name: str, kind: Kind, text: object) -> Any:
@@ -70,7 +77,9 @@ def _read(
 ) -> tuple[list[str], list[tuple[Option, Any]]] | None:
     """Return the words that are no options, and the options' texts in the order of declaration."""
     flags = {
-        flag: (option, flag == switches(option)[0]) for option in options for flag in _flags(option)
+        flag: (option, flag not in switches(option)[1:])
+        for option in options
+        for flag in _flags(option)
     }
     words: list[str] = []
     texts: dict[str, Any] = {}
@@ -100,6 +109,5 @@ def _read(
 
 
 def _flags(option: Option) -> tuple[str, ...]:
-    if isinstance(option.kind, Switch):
-        return switches(option)
-    return (f"--{option.name}", option.short) if option.short else (f"--{option.name}",)
+    names = switches(option) if isinstance(option.kind, Switch) else (f"--{option.name}",)
+    return (*names, option.short) if option.short else names

@@ -1,13 +1,16 @@
 """The commands that manage saved conversations."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from r1local.cli.app import app
 from r1local.cli.calls import Command
-from r1local.cli.options import one_of
+from r1local.cli.options import one_of, takes_options
+from r1local.cli.plain import value_of
+from r1local.config.kinds import Duration
 from r1local.config.options import ModelFormat
 
 _sessions = typer.Typer(rich_markup_mode=None)
@@ -19,7 +22,7 @@ _Format = Annotated[ModelFormat, one_of("format", "text", "json", help_="Text, o
 
 @_sessions.callback(invoke_without_command=True)
 def sessions(context: typer.Context) -> Command | None:
-    """List, show, export, search and remove saved conversations.
+    """List, show, search, rename and remove saved conversations.
 
     Without a command, list them.
     """
@@ -39,21 +42,26 @@ def list_sessions(output_format: _Format = "text") -> Command:
 
 
 @_sessions.command()
+@takes_options("sessions show")
 def show(
     name: _Name,
     thoughts: Annotated[bool, typer.Option("--thoughts", help="Show the thoughts too.")] = False,
+    *,
+    given: Mapping[str, Any],
 ) -> Command:
-    """Show a conversation; as Markdown if the output is piped."""
+    """Show a conversation, in a pager; as Markdown if the output is piped."""
 
     def reading() -> int:
         from r1local.commands.sessions import show_session
 
+        _limit_text(given)
         return show_session(name, thoughts=thoughts)
 
     return reading
 
 
 @_sessions.command()
+@takes_options("sessions export")
 def export(
     name: _Name,
     output_format: Annotated[
@@ -68,13 +76,21 @@ def export(
         typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    all_branches: Annotated[
+        bool, typer.Option("--all-branches", help="Export what isn't shown any more as well.")
+    ] = False,
+    *,
+    given: Mapping[str, Any],
 ) -> Command:
     """Export a conversation as a document."""
 
     def exporting() -> int:
         from r1local.commands.sessions import ExportOptions, export_session
 
-        return export_session(ExportOptions(name, output_format, not no_thoughts, output, force))
+        _limit_text(given)
+        thoughts = not no_thoughts
+        options = ExportOptions(name, output_format, thoughts, output, force, all_branches)
+        return export_session(options)
 
     return exporting
 
@@ -95,15 +111,45 @@ def search(
 
 
 @_sessions.command()
+def rename(
+    name: _Name, new: Annotated[str, typer.Argument(help="What to call it from now on.")]
+) -> Command:
+    """Give a conversation another name."""
+
+    def renaming() -> int:
+        from r1local.commands.sessions import rename_session
+
+        return rename_session(name, new)
+
+    return renaming
+
+
+@_sessions.command()
 def rm(
-    name: _Name,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names, as `r1local sessions` lists them.")
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            help="Remove those that weren't used for this long, e.g. 30d.", metavar="<time>"
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
 ) -> Command:
-    """Remove a conversation for good."""
+    """Remove conversations for good, after asking."""
+    seconds = None if older_than is None else value_of("older-than", Duration(), older_than) or 0
 
     def removal() -> int:
-        from r1local.commands.sessions import remove_session
+        from r1local.commands.sessions import remove_sessions
 
-        return remove_session(name, yes=yes)
+        return remove_sessions(names or (), seconds, yes=yes)
 
     return removal
+
+
+def _limit_text(given: Mapping[str, Any]) -> None:
+    from r1local.config.preferences import value_of
+    from r1local.ui.appearance import limit_text
+
+    limit_text(value_of("max-width", given))

@@ -14,10 +14,11 @@ def warn_of_unknown_variables() -> None:
 
     from r1local.config.endpoints import KEY_VARIABLE
     from r1local.config.options import preferences
+    from r1local.ui.attention.program import VARIABLES
     from r1local.ui.console import console_for, print_notice
 
     known = {option.variable.removeprefix(_PREFIX) for option in preferences()}
-    known.add(KEY_VARIABLE.removeprefix(_PREFIX))
+    known |= {each.removeprefix(_PREFIX) for each in (KEY_VARIABLE, *VARIABLES)}
     for name in sorted(os.environ):
         own = name.removeprefix(_PREFIX)
         if own != name and own not in known:

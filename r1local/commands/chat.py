@@ -1,34 +1,45 @@
 """`r1local chat`: a conversation on the terminal."""
 
+import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from r1local.chat.chat import Chat
+from r1local.attachments.sources import attach
+from r1local.chat.chat import Chat, Surface
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
+from r1local.chat.session_settings import (
+    given_in,
+    keep_preset,
+    missing_preset,
+    session_model,
+    settings_of,
+    system_of,
+    way_to_go_on,
+)
 from r1local.chat.slash_commands import SLASH_COMMANDS
+from r1local.chat.waiting import attach_to
 from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
+from r1local.config.named import preset_names
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import read_config, settings_in_force, value_in
+from r1local.config.presets import NO_PRESET, PresetQuestion
 from r1local.errors import (
     EXIT_OK,
-    EndpointError,
+    DownloadStopped,
     LoadingCancelled,
-    ModelFileNotFound,
-    ModelNotInstalled,
     SessionInUse,
     SessionNotFound,
-    UnknownModel,
 )
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Chosen
@@ -36,10 +47,12 @@ from r1local.opening import open_engine, show_log
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.interruption import interruptible
-from r1local.replies.settings import ReplySettings, changed, reply_settings
-from r1local.sessions.folder import saved_sessions
+from r1local.sessions.folder import last_session, saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
+from r1local.ui.attention.attention import Attention, attention_on
+from r1local.ui.attention.sequences import restoring
+from r1local.ui.attention.terminal import abilities_of
 from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
 from r1local.ui.chat.prompt import Editing, Pastes, SlashCompleter, history_in
 from r1local.ui.chat.terminal_guard import guarded_terminal
@@ -66,6 +79,10 @@ class ChatOptions:
         vi: edit as vi does, not as Emacs.
         verbose: show llama.cpp's log while the model is loaded.
         given: the values that the command line has, by the names of options.
+        numbered: show the numbers of questions and replies.
+        question: what is asked first.
+        files: what goes with the first question.
+        preset: the preset that was asked for, with the values of its prompt's fields.
     """
 
     model: str | None
@@ -76,6 +93,10 @@ class ChatOptions:
     vi: bool
     verbose: bool
     given: Mapping[str, Any]
+    numbered: bool = False
+    question: str | None = None
+    files: tuple[str, ...] = ()
+    preset: PresetQuestion | None = None
 
 
 def chat(options: ChatOptions) -> int:
@@ -91,7 +112,8 @@ def chat(options: ChatOptions) -> int:
     if not on_terminal:
         return work()
     killed = partial(_tell_killed, options, datetime.now(UTC))
-    return guarded_terminal(work, full_screen=not inline, killed=killed)
+    told = restoring(terminal) if (terminal := abilities_of(os.environ)) else ""
+    return guarded_terminal(work, full_screen=not inline, killed=killed, told=told)
 
 
 def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
@@ -107,29 +129,43 @@ def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
 
 
 def _chat(options: ChatOptions) -> int:
+    attention = _attention(options)
+    private = value_in(settings_in_force(options.given), "fetch-private")
+    read = attach(options.files, private=private)
     recorder = _recorder(options)
+    keep_preset(options.given, recorder)
     err = console_for(sys.stderr)
-    with _way_to_resume(options, recorder):
-        selected = choose_model(options.model or recorder.transcript.model)
+    if gone := missing_preset(recorder):
+        print_notice(err, f"config.toml no longer has the session's preset, {gone}")
+    again = f"r1local chat --resume {shlex.quote(recorder.name)}"
+    with way_to_go_on(options.model, recorder, again):
+        named = session_model(options.model, options.given, recorder)
+        selected = choose_model(named, options.given)
         if selected.note:
             print_notice(err, selected.note)
-        settings_of = partial(_settings_of, options)
-        settings = settings_of(selected, recorder)
-        engine = _open_first(selected, options)
+        settings = settings_of(options.given, selected, recorder)
+        engine = _open_first(selected, recorder, options)
     dialogue = Dialogue(selected, engine, settings, recorder)
-    if (system := _system(options, selected, recorder)) is not None:
+    attach_to(recorder, read.documents)
+    for notice in read.notices:
+        print_notice(err, notice)
+    if (system := system_of(options.given, selected, recorder)) is not None:
         dialogue.use_system(system or None)
-    with closing(dialogue):
-        surface = _surface(options)
+    with closing(dialogue), closing(attention):
+        surface = _surface(options, attention)
         talk = Chat(
             dialogue,
             surface,
             SLASH_COMMANDS,
             load_catalog(user_models()),
-            partial(_open, options),
+            lambda chosen, control: _open(options, dialogue.recorder, chosen, control),
             partial(_session, options),
-            settings_of,
+            partial(settings_of, options.given),
+            _pull,
             value_in(settings_in_force(options.given), "fetch-private"),
+            given=options.given,
+            preset=options.preset,
+            first=_first(options),
         )
         surface.run(talk)
     if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
@@ -138,28 +174,19 @@ def _chat(options: ChatOptions) -> int:
     return EXIT_OK
 
 
-@contextmanager
-def _way_to_resume(options: ChatOptions, recorder: Recorder) -> Iterator[None]:
-    """Say how a session goes on whose own model is gone."""
-    try:
-        yield
-    except LoadingCancelled:
-        raise KeyboardInterrupt from None
-    except (ModelFileNotFound, UnknownModel, ModelNotInstalled, EndpointError) as error:
-        if options.model or not recorder.transcript.model:
-            raise
-        hint = f"r1local chat --resume {shlex.quote(recorder.name)} -m MODEL goes on with another"
-        raise type(error)(f"the session's model is gone: {error.message}", hint) from error
+def _first(options: ChatOptions) -> str:
+    """Return what is asked first: the question, behind a prompt that is one by itself."""
+    preset, question = options.preset, options.question
+    return (preset.ask(question) if preset and preset.begins else question) or ""
 
 
 def _recorder(options: ChatOptions) -> Recorder:
     """Return the session that the command line asks for."""
     name = options.session
     if options.resume and name is None:
-        kept = saved_sessions()
-        if not kept:
+        name = last_session()
+        if name is None:
             raise SessionNotFound("no session is saved yet", "begin one: r1local chat")
-        name = kept[0].name
     if name is None or not options.save:
         return _session(options, name)
     try:
@@ -181,56 +208,65 @@ def _session(options: ChatOptions, name: str | None) -> Recorder:
     return Session.create() if name is None else Session.open(name)
 
 
-def _settings_of(options: ChatOptions, selected: Chosen, recorder: Recorder) -> ReplySettings:
-    """How a model replies: what a session was set to counts, but for what the flags say."""
-    settings = reply_settings(settings_in_force(options.given, selected.preferred))
-    for name, value in recorder.transcript.settings.items():
-        option = settable().get(name)
-        if option and not {name, option.twin} & options.given.keys():
-            settings = changed(settings, name, value)
-    return settings
+def _pull(reference: str, surface: Surface, control: Control) -> str:
+    """Download a model, in the thread of the chat's work; there is nothing to say then."""
+    from r1local.commands.pull import PullOptions, pull_one
+    from r1local.hub.transfer import Cancelled
+    from r1local.machine.this_machine import survey_machine
+    from r1local.ui.models.downloads import LineDisplay
+
+    options = PullOptions((reference,), False, None, "text")
+    machine = survey_machine(measure_bandwidth=True)
+    display = LineDisplay(surface.show_progress, surface.tell)
+    try:
+        pull_one(reference, load_catalog(user_models()), machine, options, display, control)
+    except Cancelled:
+        raise DownloadStopped(
+            "the download was stopped; what has arrived is kept", f"/pull {reference} goes on"
+        ) from None
+    return ""
 
 
-def _system(options: ChatOptions, selected: Chosen, recorder: Recorder) -> str | None:
-    """Return the system prompt: the command line's, or in a new session the preferred one."""
-    if recorder.transcript.turns or recorder.transcript.system:
-        system: str | None = options.given.get("system")
-        return system
-    setting = settings_in_force(options.given, selected.preferred).get("system")
-    return setting.value if setting else None
-
-
-def _open_first(selected: Chosen, options: ChatOptions) -> Engine:
+def _open_first(selected: Chosen, recorder: Recorder, options: ChatOptions) -> Engine:
     """Open the model before there is a screen: Ctrl-C ends it, and notices are printed."""
     err = console_for(sys.stderr)
     show_log(partial(print_log, err) if options.verbose else None)
     # llama.cpp's log would run into a line that is painted over.
     waiting = nullcontext() if options.verbose else busy(sys.stderr, f"loading {selected.label}")
     with interruptible() as interruption, waiting:
-        engine = _open(options, selected, interruption)
+        try:
+            engine = _open(options, recorder, selected, interruption)
+        except LoadingCancelled:
+            raise KeyboardInterrupt from None
     show_log(None)
     for notice in engine.notices:
         print_notice(err, notice.message)
     return engine
 
 
-def _open(options: ChatOptions, selected: Chosen, control: Control) -> Engine:
-    """Open a model as the command line asked for."""
-    settings = settings_in_force(options.given, selected.preferred)
+def _open(options: ChatOptions, recorder: Recorder, selected: Chosen, control: Control) -> Engine:
+    """Open a model as the command line and the session's preset say."""
+    settings = settings_in_force(given_in(options.given, recorder), selected.preferred)
     return open_engine(selected, settings, control.cancelled)
 
 
-def _surface(options: ChatOptions) -> FullScreen | Inline:
+def _attention(options: ChatOptions) -> Attention:
+    settings = settings_in_force(options.given)
+    stream = sys.stderr if sys.stderr.isatty() and options.inline else sys.stdout
+    return attention_on(stream, value_in(settings, "notify"), value_in(settings, "notify-after"))
+
+
+def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: command.told for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
-    editing = Editing(completer, history, pastes, options.vi)
+    editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
-        return Inline(editing)
+        return Inline(editing, attention, numbered=options.numbered)
     place = state_folder() / "panes.json"
     keep = partial(keep_layout, place) if options.save else _keep_nothing
-    return FullScreen(editing, read_layout(place), keep)
+    return FullScreen(editing, read_layout(place), keep, attention, numbered=options.numbered)
 
 
 def _keep_nothing(_layout: PaneLayout) -> None:
@@ -245,11 +281,18 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
 
         here = installed_models(load_catalog(user_models()))
         elsewhere = {f"{name}:": "" for name in read_config().endpoints}
+        elsewhere |= read_config().aliases
         return {each.reference: "" for each in here if each.whole} | elsewhere
+
+    def to_pull() -> dict[str, str]:
+        known = load_catalog(user_models()).shown()
+        return {[*each.aliases, each.name][0]: each.summary for each in known if each.repo_id}
 
     return {
         "model": models,
+        "pull": to_pull,
         "resume": lambda: {each.name: each.title for each in saved_sessions()},
+        "preset": lambda: dict.fromkeys((*preset_names(), NO_PRESET), ""),
         "set": _settings,
         "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},
         "copy": lambda: {"thinking": "", "code 1": ""},

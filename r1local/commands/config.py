@@ -8,12 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1local.commands import presets
+from r1local.commands.config_tables import Entry, is_entry, set_entry, table_entries, unset_entry
 from r1local.config.editing import ensure_config_file, set_preference, unset_preference
 from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
-from r1local.config.preferences import OfModel, Settings, read_config, settings_in_force
-from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UnknownModel, UsageError
+from r1local.config.preferences import OfModel, Settings, settings_in_force
+from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import (
@@ -47,14 +49,21 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
     """
     chosen = settings_in_force(model=_of_model(model) if model else None)
     possible = [each for each in preferences() if each.per_model or model is None]
+    entries = [*table_entries()] if model is None else []
     if output_format == "json":
-        print(json.dumps([_described(each, chosen) for each in possible], indent=2))
+        described = [_described(each, chosen) for each in possible]
+        described += [_described_entry(entry) for entry in entries]
+        print(json.dumps(described, indent=2))
         return EXIT_OK
     rows = [_row(each, chosen) for each in possible]
     columns = (
-        Column("SETTING", [row.option.key for row in rows], 3),
-        Column("VALUE", [row.words for row in rows], 2),
-        Column("FROM", [row.place for row in rows], 1),
+        Column("SETTING", [*(row.option.key for row in rows), *(each.key for each in entries)], 3),
+        Column("VALUE", [*(row.words for row in rows), *(each.words for each in entries)], 2),
+        Column(
+            "FROM",
+            [*(row.place for row in rows), *(each.place or _BUILT_IN for each in entries)],
+            1,
+        ),
     )
     print_table(console_for(sys.stdout), columns)
     return EXIT_OK
@@ -67,6 +76,13 @@ def set_config(key: str, text: str, model: str | None) -> int:
         UsageError: there is no such key, it can't be set for one model, or the value is invalid.
         UnknownModel: there is no such model.
     """
+    if presets.is_named(key):
+        _refuse_model(key, model)
+        return presets.set_entry(key, text)
+    if is_entry(key):
+        _refuse_model(key, model)
+        set_entry(key, text)
+        return EXIT_OK
     try:
         option = _preference(key, model)
         value = option.parse(text)
@@ -75,7 +91,7 @@ def set_config(key: str, text: str, model: str | None) -> int:
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)
     _warn_if_overridden(option)
     if option.name == "model" and value:
-        _tell_if_unknown(value)
+        presets.tell_unless_known(value, load_catalog(user_models()))
     return EXIT_OK
 
 
@@ -86,6 +102,14 @@ def unset_config(key: str, model: str | None) -> int:
         UsageError: there is no such key, or it can't be set for one model.
         UnknownModel: there is no such model.
     """
+    if presets.is_named(key):
+        _refuse_model(key, model)
+        return presets.unset_entry(key)
+    if is_entry(key):
+        _refuse_model(key, model)
+        if not unset_entry(key):
+            print_notice(console_for(sys.stderr), f"{config_file()} doesn't set {key}")
+        return EXIT_OK
     try:
         option = _preference(key, model)
     except InvalidSetting as error:
@@ -111,7 +135,7 @@ def edit_config() -> int:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         told = f"the editor {editor!r} can't be started: {why}"
         raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
-    read_config()
+    presets.check_aliases()
     return EXIT_OK if code == 0 else EXIT_ERROR
 
 
@@ -138,6 +162,11 @@ def _of_model(model: str) -> OfModel:
     return of_model([model], None)
 
 
+def _refuse_model(key: str, model: str | None) -> None:
+    if model is not None:
+        raise UsageError(f"{key} isn't for one model alone", "leave --model out")
+
+
 def _preference(key: str, model: str | None) -> Option:
     option = preference_named(key)
     if model is not None:
@@ -156,16 +185,6 @@ def _warn_if_overridden(option: Option) -> None:
         print_notice(console_for(sys.stderr), message)
 
 
-def _tell_if_unknown(model: str) -> None:
-    """Say so where no model can be what was set."""
-    models = load_catalog(user_models())
-    try:
-        if not endpoint_reference(model, models):
-            parse_reference(model, models)
-    except UnknownModel as error:
-        print_notice(console_for(sys.stderr), f"{error.message}; {error.hint}")
-
-
 def _row(option: Option, chosen: Settings) -> _Row:
     if option.name in chosen:
         setting = chosen[option.name]
@@ -180,3 +199,7 @@ def _described(option: Option, chosen: Settings) -> dict[str, object]:
     setting = chosen.get(option.name)
     value = option.plain(setting.value if setting else option.default)
     return {"key": option.key, "value": value if value != "" else None, "from": row.place}
+
+
+def _described_entry(entry: Entry) -> dict[str, object]:
+    return {"key": entry.key, "value": entry.words, "from": entry.place or _BUILT_IN}

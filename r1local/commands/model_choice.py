@@ -1,7 +1,8 @@
 """The choice of the model that replies; a missing one can be downloaded first."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK, ModelNotInstalled
@@ -12,14 +13,17 @@ from r1local.ui.questions import agreed, can_ask
 ChosenT = TypeVar("ChosenT")
 
 
-def choose_model(reference: str | None) -> Chosen:
+def choose_model(reference: str | None, given: Mapping[str, Any] | None = None) -> Chosen:
     """Return the model that is to reply; offer to download a missing one, if the user can be asked.
+
+    Args:
+        given: the values on the command line, of which a preset may name the model.
 
     Raises:
         UnknownModel, ModelNotInstalled, InvalidSetting: as `choose`.
         KeyboardInterrupt: the download was interrupted.
     """
-    return _choose(reference, choose)
+    return _choose(reference, partial(choose, given=given))
 
 
 def choose_file(reference: str | None) -> Selected:

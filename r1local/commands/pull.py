@@ -229,10 +229,9 @@ def _prospect(model: HubModel, machine: Machine) -> str:
     made = plan(facts, machine, preferred_request(of_it))
     if made.kind == "no":
         return f"it does not fit this machine: {made.reason}"
-    expected = Speeds(machine).of(facts, made)
-    told = f"about {expected.least:.1f} to {expected.most:.1f} tokens/s (estimated)"
-    speed = f", {told}" if expected.most else ""
-    return f"it fits: {made.reason}, {made.context_window:,} tokens of context{speed}"
+    told = [made.reason, f"{made.context_window:,} tokens of context"]
+    told += filter(None, [Speeds(machine).of(facts, made).words])
+    return f"it fits: {', '.join(told)}"
 
 
 def _check_disk(

@@ -1,21 +1,18 @@
 """`r1local run`: one question, one reply, then the end."""
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from itertools import chain
-from pathlib import Path
 from threading import Thread, Timer
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from r1local.answers.boxed import final_answer
-from r1local.commands.model_choice import choose_model
-from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.config.preferences import Settings, settings_in_force
-from r1local.conversation import Conversation, Message, Reply
+from r1local.commands.asking import Asked, Prepared, RunOptions, attention, preparing, tell
+from r1local.conversation import Reply
 from r1local.errors import (
     EXIT_NO_ANSWER,
     EXIT_OK,
@@ -25,18 +22,15 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.models.selection import Chosen
-from r1local.opening import open_engine, show_log
+from r1local.opening import open_engine
 from r1local.prompts import documents
 from r1local.prompts.documents import Document
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, generate, never_begun
 from r1local.replies.interruption import Interruption, interruptible
-from r1local.replies.settings import ReplySettings, reply_settings
-from r1local.ui.progress import busy
 
 if TYPE_CHECKING:
-    from r1local.replies.structured_output import Structure
+    from r1local.events.vote import VoteEvent
 
 #: What a reply needs that a model being loaded doesn't; imported meanwhile.
 _NEEDED_TO_REPLY = (
@@ -44,6 +38,8 @@ _NEEDED_TO_REPLY = (
     "r1local.prompts.template_sandbox",
     "r1local.replies.local",
     "r1local.replies.structured_output",
+    "r1local.ui.attention.attention",
+    "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
@@ -55,59 +51,9 @@ _PIPED = "the text piped in"
 #: Seconds after which it is said that stdin is being waited for.
 _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
-#: Says, while it lasts, what is being waited for.
-Waiting: TypeAlias = Callable[[str], AbstractContextManager[object]]
 #: Of a reply, or of a vote.
-EventT = TypeVar("EventT")
+EventT = TypeVar("EventT", bound="Event | VoteEvent")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What `run` was asked for.
-
-    Args:
-        model: None means the default one.
-        given: the values that the command line has, by the names of options.
-        json_schema: a JSON schema that holds the answer, or its file.
-        grammar: a file of GBNF that does.
-        files: what is attached: paths, patterns, addresses, or `-` for stdin.
-        reads_stdin: what stdin holds counts.
-        fetches_private: addresses may be ones of this machine and its networks.
-    """
-
-    prompt: str | None
-    files: tuple[str, ...]
-    model: str | None
-    thinking: ThinkingMode
-    output_format: OutputFormat
-    answer_only: bool
-    verbose: bool
-    given: Mapping[str, Any]
-    json_schema: str | None = None
-    grammar: Path | None = None
-    reads_stdin: bool = True
-    fetches_private: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What `run` was asked, made ready: all that is known before the model is loaded.
-
-    Args:
-        chosen: what is set of all options.
-        documents: what is attached to the question.
-        at_once: the number of replies that are wanted at the same time.
-        waiting: says on stderr, while it lasts, what is being waited for.
-    """
-
-    conversation: Conversation
-    model: Chosen
-    settings: ReplySettings
-    chosen: Settings
-    waiting: Waiting
-    documents: tuple[Document, ...] = ()
-    at_once: int = 1
 
 
 class EventRenderer(Protocol[EventT_contra]):
@@ -126,7 +72,12 @@ def run(options: RunOptions) -> int:
     Raises:
         R1LocalError: with nothing on stdout, unless the reply had begun.
     """
-    prepared = prepare(options)
+    with preparing(options, question_of(options)) as prepared:
+        return _reply(options, prepared)
+
+
+def _reply(options: RunOptions, prepared: Prepared) -> int:
+    """Let the model reply, and show what happens; return the exit code."""
     if options.answer_only and prepared.settings.grammar:
         # An answer in a given form is final as it is.
         options = replace(options, answer_only=False, thinking="hide")
@@ -144,10 +95,13 @@ def run(options: RunOptions) -> int:
             output_format=options.output_format,
             thinking=options.thinking,
             answer_only=options.answer_only,
+            code=options.code,
             json=settings.schema is not None,
         )
 
     def replying(engine: Engine, control: Control) -> Generator[Event, None, None]:
+        if prepared.exchange:
+            return prepared.exchange.reply(engine, control)
         from r1local.replies.structured_output import checked
 
         events = generate(engine, prepared.conversation, settings, control)
@@ -162,36 +116,6 @@ def run(options: RunOptions) -> int:
     if why_none and not options.answer_only:
         tell(f"no answer: {why_none}")
     return code
-
-
-def prepare(options: RunOptions) -> Prepared:
-    """Read the prompt, choose the model and merge its settings; say what should be known.
-
-    Raises:
-        R1LocalError: there is no prompt, no such model, or a setting that can't be.
-    """
-    question, attached = _asked(options)
-    structure = _structure(options)
-    model = choose_model(options.model)
-    chosen = settings_in_force(options.given, model.preferred)
-    system = chosen["system"].value if "system" in chosen else ""
-    settings = replace(
-        reply_settings(chosen),
-        only_thinking=options.thinking == "only",
-        grammar=structure.grammar if structure else None,
-        schema=structure.schema if structure and options.thinking != "only" else None,
-    )
-    if model.note:
-        tell(model.note)
-    if system and model.known and model.known.system_prompt is False:
-        tell(f"DeepSeek recommends no system prompt for {model.name}")
-    if structure and structure.notice:
-        tell(structure.notice)
-    # llama.cpp's log would run into a line that is painted over.
-    waiting: Waiting = nullcontext if options.verbose else partial(busy, sys.stderr)
-    show_log(_log_printer() if options.verbose else None)
-    conversation = _conversation(system, documents.question_with_documents(question, attached))
-    return Prepared(conversation, model, settings, chosen, waiting, attached)
 
 
 def show_events(
@@ -235,7 +159,7 @@ def _events(
     """Load the model and let it reply."""
     model, waiting = prepared.model, prepared.waiting
     try:
-        with waiting(f"loading {model.label}"):
+        with waiting(f"loading {model.label}"), prepared.opening():
             engine = open_engine(
                 model,
                 prepared.chosen,
@@ -246,13 +170,16 @@ def _events(
     except LoadingCancelled:
         yield cancelled()
         return
+    from r1local.ui.reading import reading_shown  # imported while the model was loaded
+
     with closing(engine), closing(replying(engine, interruption)) as events:
         yield from engine.notices
         _tell_tokens(engine, prepared)
-        with waiting("reading the prompt"), _naming_documents(engine, prepared):
-            first = next(events)
-        yield first
-        yield from events
+        budget = prepared.settings.thinking.budget
+        with closing(attention(prepared.chosen)) as watching:
+            watched = watching.watched(events, budget, prepared.votes)
+            with _naming_documents(engine, prepared):
+                yield from reading_shown(watched, waiting)
 
 
 def _tell_tokens(engine: Engine, prepared: Prepared) -> None:
@@ -297,27 +224,6 @@ def _import_all(names: Sequence[str]) -> None:
             import_module(name)
 
 
-def tell(message: str) -> None:
-    """Print a notice on stderr."""
-    from r1local.ui.console import console_for, print_notice
-
-    print_notice(console_for(sys.stderr), message)
-
-
-def _log_printer() -> Callable[[str], None]:
-    from r1local.ui.console import console_for, print_log
-
-    return partial(print_log, console_for(sys.stderr))
-
-
-def _structure(options: RunOptions) -> "Structure | None":
-    if options.json_schema is None and options.grammar is None:
-        return None
-    from r1local.replies.structured_output import structure_of
-
-    return structure_of(options.json_schema, options.grammar)
-
-
 def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
     """Return the outcome of a reply, as it is kept.
 
@@ -327,6 +233,11 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
     thought_only = options.thinking == "only"
     if thought_only:
         got = bool(reply.thinking) and not reply.thinking_open
+    elif options.code and reply.answer.strip():
+        if options.code.find(reply) is None:
+            said = options.output_format == "text"
+            return EXIT_NO_ANSWER, None if said else options.code.why_none(reply)
+        got = True
     elif options.answer_only:
         got = final_answer(reply.answer) is not None
     else:
@@ -342,14 +253,14 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
     return EXIT_OK, None
 
 
-def _asked(options: RunOptions) -> tuple[str, tuple[Document, ...]]:
-    """Return the prompt, and the documents that it is about."""
+def question_of(options: RunOptions) -> Asked:
+    """Return the prompt, in the preset's if there is one, and the documents that it is about."""
     if _STDIN in options.files and not options.reads_stdin:
         raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
     piped = _piped() if options.reads_stdin else b""
-    question = options.prompt
-    files = options.files
-    if question is None and _STDIN not in files:
+    question, preset, files = options.prompt, options.preset, options.files
+    begins = preset is not None and preset.begins
+    if question is None and _STDIN not in files and not begins:
         question = documents.text_in(piped, _PIPED)
     elif piped and _STDIN not in files:
         files = (_STDIN, *files)
@@ -357,11 +268,15 @@ def _asked(options: RunOptions) -> tuple[str, tuple[Document, ...]]:
     if files != options.files:
         told = f"stdin is attached as a document of {len(attached[0].text):,} characters"
         tell(f"{told}; --no-stdin leaves it out")
+    typed = question
+    if preset:
+        question = preset.ask(question)
     if not question or not question.strip():
         raise UsageError(
             "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
         )
-    return question, attached
+    text = documents.question_with_documents(question, attached)
+    return Asked(text, (typed or question) if text != typed else None, attached)
 
 
 def _attached(files: Sequence[str], piped: bytes, options: RunOptions) -> tuple[Document, ...]:
@@ -374,15 +289,6 @@ def _attached(files: Sequence[str], piped: bytes, options: RunOptions) -> tuple[
     for notice in read.notices:
         tell(notice)
     return read.documents
-
-
-def _conversation(system: str, question: str) -> Conversation:
-    """Return the messages to send: a system prompt if one is given, and the question."""
-    user = Message("user", question)
-    messages = (Message("system", system), user) if system else (user,)
-    for message in messages:
-        documents.check_prompt_text(message.content)
-    return messages
 
 
 def _piped() -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from r1local.config.paths import user_models
 from r1local.config.preferences import Settings, settings_in_force, value_in
-from r1local.errors import EXIT_OK, R1LocalError, UsageError
+from r1local.errors import EXIT_OK, DownloadStopped, UsageError
 from r1local.events.download import DownloadNotice, Progress
 from r1local.hub.transfer import Cancelled
 from r1local.language import _
@@ -140,7 +140,7 @@ def pull_for_program(name: str, tell: Any, control: Control) -> None:
     try:
         pull_one(name, load_catalog(user_models()), machine, options, _Told(tell), control)
     except Cancelled:
-        raise R1LocalError(_("the download was stopped"), _("ask again: it goes on")) from None
+        raise DownloadStopped("the download was stopped", "ask again: it goes on") from None
 
 
 class _Told:

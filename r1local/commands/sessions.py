@@ -1,15 +1,16 @@
 """`r1local sessions`: the conversations on this machine."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from r1local.config.options import ModelFormat
-from r1local.errors import EXIT_ERROR, EXIT_OK, UsageError
+from r1local.errors import EXIT_ERROR, EXIT_OK, SessionError, UsageError
 from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import (
     SessionSummary,
@@ -19,12 +20,16 @@ from r1local.sessions.folder import (
     saved_sessions,
 )
 from r1local.sessions.search import search_texts
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import console_for, print_error, print_notice
+from r1local.ui.pager import paged
 from r1local.ui.questions import agreed, can_ask
 from r1local.ui.safe_text import visible, visible_json
 from r1local.ui.tables import Column, print_table
-from r1local.ui.transcripts import print_hit, print_turns
+from r1local.ui.transcripts import print_hit, print_turns, wrapped
 from r1local.units import disk_size
+
+#: The most sessions that a question names.
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class ExportOptions:
     thoughts: bool
     output: Path | None
     force: bool = False
+    all_branches: bool = False
 
 
 def list_sessions(output_format: ModelFormat) -> int:
@@ -60,7 +66,7 @@ def list_sessions(output_format: ModelFormat) -> int:
 
 
 def show_session(name: str, *, thoughts: bool) -> int:
-    """Print a conversation on stdout: to be read on a terminal, as Markdown in a pipe.
+    """Print a conversation on stdout: through a pager on a terminal, as Markdown in a pipe.
 
     Raises:
         SessionError: there is none of that name, or it can't be read.
@@ -68,7 +74,10 @@ def show_session(name: str, *, thoughts: bool) -> int:
     console = console_for(sys.stdout)
     if not console.is_terminal:
         return export_session(ExportOptions(name, "markdown", thoughts, None))
-    print_turns(console, read_session(name).turns, thoughts=thoughts)
+    transcript = read_session(name)
+    with paged(console) as shown:
+        places = transcript.alternatives
+        print_turns(shown, transcript.turns, thoughts=thoughts, places=places)
     return EXIT_OK
 
 
@@ -86,11 +95,14 @@ def export_session(options: ExportOptions) -> int:
         model=transcript.model,
         thoughts=options.thoughts,
         system=transcript.system,
+        everything=transcript.everything if options.all_branches else (),
     )
     if options.output_format == "json":
         document = visible_json(document)
     if options.output is None:
-        sys.stdout.write(visible(document) if sys.stdout.isatty() else document)
+        console = console_for(sys.stdout)
+        shown = wrapped(console, visible(document)) if console.is_terminal else document
+        sys.stdout.write(shown)
         return EXIT_OK
     write_document(options.output, document, force=options.force)
     return EXIT_OK
@@ -106,33 +118,92 @@ def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
         return EXIT_OK
     console, found = console_for(sys.stdout), False
     for hit in hits:
-        print_hit(console, hit.session, hit.place, hit.part, hit.excerpt)
+        part = hit.part if hit.shown or not console.is_terminal else f"{hit.part}, another branch"
+        print_hit(console, hit.session, hit.place, part, hit.excerpt)
         found = True
     if not found:
         print_notice(console_for(sys.stderr), "nothing was found")
     return EXIT_OK
 
 
-def remove_session(name: str, *, yes: bool) -> int:
-    """Remove a session; return the exit code: 1 if the user says no.
+def rename_session(name: str, new: str) -> int:
+    """Give a session another name; return the exit code.
 
     Raises:
+        InvalidSetting: it can't be a name, or another session has it.
         SessionError: there is none of that name, or it is in use.
-        UsageError: there is nobody to ask.
     """
-    if not yes:
-        summary = find_session(name)
-        if not can_ask():
-            raise UsageError(
-                f"rm asks before it removes session {name}, and there is nobody to ask",
-                f"say so at once: r1local sessions rm --yes {name}",
-            )
-        about = f'"{summary.title}"' if summary.title else "which is damaged"
-        if not agreed(f"remove session {summary.name} ({about})?"):
-            return EXIT_ERROR
-    freed = delete_session(name)
-    print_notice(console_for(sys.stderr), f"removed session {name}; {disk_size(freed)} freed")
+    from r1local.sessions.session import Session  # which a list doesn't need
+
+    session = Session.open(name)
+    try:
+        session.rename(new)
+    finally:
+        session.close()
+    print_notice(console_for(sys.stderr), f"session {name} is {session.name} now")
     return EXIT_OK
+
+
+def remove_sessions(names: Sequence[str], older_than: int | None, *, yes: bool) -> int:
+    """Remove sessions; return the exit code: 1 if the user says no, or if one can't be removed.
+
+    Args:
+        names: which ones; all of them must exist.
+        older_than: in place of names, the seconds for which those to remove weren't used.
+        yes: don't ask.
+
+    Raises:
+        SessionError: there is none of one of the names.
+        UsageError: it isn't clear which ones, or there is nobody to ask.
+    """
+    wanted = _wanted(names, older_than)
+    if not wanted:
+        print_notice(console_for(sys.stderr), "no session is as old as that")
+        return EXIT_OK
+    if not (yes or _agreed_to_remove(wanted)):
+        return EXIT_ERROR
+    code = EXIT_OK
+    for each in wanted:
+        try:
+            freed = disk_size(delete_session(each.name))
+            print_notice(console_for(sys.stderr), f"removed session {each.name}; {freed} freed")
+        except SessionError as error:
+            print_error(sys.stderr, error.message, error.hint)
+            code = EXIT_ERROR
+    return code
+
+
+def _wanted(names: Sequence[str], older_than: int | None) -> list[SessionSummary]:
+    """Return the sessions to remove, each of them once."""
+    if bool(names) == (older_than is not None):
+        hint = "r1local sessions rm NAME…, or for example: r1local sessions rm --older-than 30d"
+        raise UsageError("give names of sessions, or --older-than with a time", hint)
+    if older_than == 0:
+        raise UsageError("--older-than needs a time", "such as --older-than 30d")
+    if older_than is None:
+        return list({each.name: each for each in map(find_session, names)}.values())
+    last = datetime.now(UTC) - timedelta(seconds=older_than)
+    return [each for each in saved_sessions() if each.last_used < last]
+
+
+def _agreed_to_remove(wanted: Sequence[SessionSummary]) -> bool:
+    """Ask before sessions are removed: one by its name and title, several below their list."""
+    names = [each.name for each in wanted]
+    what = f"session {names[0]}" if len(names) == 1 else f"{len(names):,} sessions"
+    if not can_ask():
+        raise UsageError(
+            f"rm asks before it removes {what}, and there is nobody to ask",
+            f"say so at once: {shlex.join(['r1local', 'sessions', 'rm', '--yes', *names])}",
+        )
+    abouts = [f'"{each.title}"' if each.title else "which is damaged" for each in wanted]
+    if len(names) == 1:
+        return agreed(f"remove {what} ({abouts[0]})?")
+    err = console_for(sys.stderr)
+    for each, about in zip(wanted[:_MOST_NAMED], abouts, strict=False):
+        print_notice(err, f"{each.name}  {about}, last used {_minute(each.last_used)}")
+    if len(names) > _MOST_NAMED:
+        print_notice(err, f"and {len(names) - _MOST_NAMED:,} more")
+    return agreed(f"remove these {what} for good?")
 
 
 def _described(summary: SessionSummary) -> dict[str, object]:

@@ -5,7 +5,8 @@ from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 
-from r1local.commands.run import RunOptions, prepare, show_events, tell
+from r1local.commands.asking import Prepared, RunOptions, preparing, tell
+from r1local.commands.run import question_of, show_events
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
 from r1local.events.vote import VoteEvent, VoteResult
@@ -23,9 +24,14 @@ def vote(options: RunOptions, votes: int) -> int:
     Raises:
         R1LocalError: the vote failed; nothing was printed on stdout.
     """
-    prepared = prepare(options)
+    with preparing(options, question_of(options), votes) as prepared:
+        return _vote(options, votes, prepared)
+
+
+def _vote(options: RunOptions, votes: int, prepared: Prepared) -> int:
+    """Hold the vote, and show what happens; return the exit code."""
     settings = vote_settings(votes, prepared.settings, prepared.chosen)
-    prepared = replace(prepared, at_once=min(votes, MOST_AT_ONCE))
+    prepared = replace(prepared, at_once=min(votes, MOST_AT_ONCE), votes=votes)
     model = prepared.model.name
     renderer = partial(
         vote_renderer_for,
@@ -39,6 +45,8 @@ def vote(options: RunOptions, votes: int) -> int:
     )
 
     def voting(engine: Engine, control: Control) -> Generator[VoteEvent, None, None]:
+        if prepared.exchange:
+            return prepared.exchange.vote(engine, control, settings)
         return hold_vote(engine, prepared.conversation, settings, control, model)
 
     cancelled = partial(VoteResult, None, (), (), "cancelled")

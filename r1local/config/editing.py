@@ -1,11 +1,13 @@
 """Changing `config.toml` while keeping the user's comments, order and spacing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from r1local.config.kinds import Plain
 from r1local.config.option import Option
 from r1local.config.options import option_named
 from r1local.config.paths import config_file
@@ -55,6 +57,89 @@ def unset_preference(option: Option, model: str | None = None) -> bool:
                 del document[MODELS]
         _write(document)
         return True
+
+
+def set_named(keys: Sequence[str], value: Plain) -> None:
+    """Write a value into a table of what the user has named, such as a preset or the aliases.
+
+    Args:
+        keys: the names of the tables, the outermost first, and the key.
+
+    Raises:
+        InvalidSetting, StoreError: as for `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        *tables, key = keys
+        inner: Any = document
+        for depth, each in enumerate(tables, 1):
+            fresh = tomlkit.table(is_super_table=depth < len(tables))
+            inner = inner.setdefault(_name(inner, each), fresh)
+            if not isinstance(inner, dict):
+                raise InvalidSetting(
+                    _(
+                        "{config_file}: {each} must be a table",
+                        config_file=config_file(),
+                        each=each,
+                    ),
+                    _("remove {each}", each=each),
+                )
+        inner[_name(inner, key)] = value
+        _write(document)
+
+
+def unset_named(keys: Sequence[str]) -> bool:
+    """Remove a key or a whole table that `set_named` has written; return whether it was there.
+
+    Tables that become empty are removed too.
+
+    Raises:
+        InvalidSetting, StoreError: as for `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        holders: list[tuple[Any, str]] = []
+        inner: Any = document
+        for each in keys:
+            name = _name(inner, each) if isinstance(inner, dict) else each
+            if not isinstance(inner, dict) or name not in inner:
+                return False
+            holders.append((inner, name))
+            inner = inner[name]
+        for holder, name in reversed(holders):
+            del holder[name]
+            if holder:
+                break
+        _write(document)
+        return True
+
+
+def change_table(name: str, key: str, value: object | None) -> bool:
+    """Write a value into a table of `config.toml`, or remove its key; return whether it was there.
+
+    A table that becomes empty is removed too.
+
+    Raises:
+        InvalidSetting: as for `set_preference`.
+    """
+    with changing(config_file()):
+        document = _read()
+        table: Any = document.setdefault(name, tomlkit.table())
+        if not isinstance(table, dict):
+            raise InvalidSetting(
+                _("{config_file}: {name} must be a table", config_file=config_file(), name=name),
+                _("remove {name}", name=name),
+            )
+        was_there = key in table
+        if value is not None:
+            table[key] = value
+        elif was_there:
+            del table[key]
+        if not table:
+            del document[name]
+        if value is not None or was_there:
+            _write(document)
+    return was_there
 
 
 def ensure_config_file() -> Path:

@@ -23,9 +23,10 @@ Plain: TypeAlias = str | int | float | bool
 
 _TRUTH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
-#: `1h30m`, `5m`, `90s`, or a number of seconds. Longer numbers than these are out of any range.
+#: `30d`, `1h30m`, `5m`, `90s`, or a number of seconds. Longer numbers are out of any range.
 _DURATION = re.compile(
-    r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?|(?P<bare>[0-9]{1,9})"
+    r"(?:(?P<d>[0-9]{1,9})d)?(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?"
+    r"|(?P<bare>[0-9]{1,9})"
 )
 
 #: Variables that a chat template's prompt depends on, and words that mean an empty text.
@@ -164,7 +165,7 @@ class Number(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """Times in seconds, written as `90s`, `5m` or `1h30m`; 0 and a word stand for None."""
+    """Times in seconds, written as `90s`, `1h30m` or `30d`; 0 and a word stand for None."""
 
     nothing: str = "none"
     most: int = 366 * 24 * 3600
@@ -176,7 +177,8 @@ class Duration(NamedTuple):
     @property
     def range(self) -> str:
         return _(
-            "a time such as 90s, 5m or 1h30m, at most a year, or {nothing}", nothing=self.nothing
+            "a time such as 90s, 5m, 1h30m or 30d, at most a year, or {nothing}",
+            nothing=self.nothing,
         )
 
     def parse(self, name: str, text: str) -> int | None:
@@ -187,7 +189,7 @@ class Duration(NamedTuple):
         if not written or found is None:
             raise _no(name, text, _("a time"), self.range)
         given = {unit: int(number) for unit, number in found.groupdict("0").items()}
-        value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * given["h"])
+        value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * (given["h"] + 24 * given["d"]))
         self.check(name, value)
         return value or None
 
@@ -371,6 +373,22 @@ class Assignments:
 
     def plain(self, value: Mapping[str, object] | None) -> str:
         return " ".join(f"{name}={each}" for name, each in (value or {}).items())
+
+
+class FieldValues(Assignments):
+    """Fields of a preset's prompt, with values that are texts."""
+
+    range = N_("NAME=VALUE, as in --field language=French")
+
+    def parse(self, name: str, text: str) -> dict[str, object]:
+        field, equals, value = text.partition("=")
+        if not equals or not field.isidentifier():
+            raise _no(name, text, "NAME=VALUE", self.range)
+        return {field: value}
+
+    def check(self, name: str, value: Mapping[str, object]) -> None:
+        for field, text in value.items():
+            require(isinstance(text, str), f"{name} {field}", "text")
 
 
 class Address:

@@ -7,6 +7,7 @@ chat's `/set` takes, the errors of values out of range and docs/config.md all co
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
+from r1local.config.asking_options import ASKING
 from r1local.config.kinds import (
     Choice,
     Duration,
@@ -16,6 +17,7 @@ from r1local.config.kinds import (
     Switch,
     Text,
     Whole,
+    WordOr,
 )
 from r1local.config.loading_options import LOADING
 from r1local.config.option import Group, Option
@@ -30,6 +32,9 @@ OutputFormat: TypeAlias = Literal["text", "json", "jsonl"]
 
 #: How the commands about models print: text for people, JSON for programs.
 ModelFormat: TypeAlias = Literal["text", "json"]
+
+#: How people are told that a reply is done: not at all, as the terminal can, or by one of its ways.
+NOTIFY_WORDS = ("auto", "off", "bell", "osc9", "osc99", "osc777")
 
 #: How hard to think, in tokens of thought; None means as long as the answer has room.
 EFFORTS: Mapping[str, int | None] = {"low": 1_024, "medium": 4_096, "high": None}
@@ -65,6 +70,20 @@ OPTIONS: tuple[Option, ...] = (
         commands=("chat",),
     ),
     Option("vi", Switch(), "Edit with vi keys instead of Emacs keys.", False, commands=("chat",)),
+    Option(
+        "reply-numbers",
+        Switch(),
+        "Number questions and replies, as /think 3 and /copy 3 count them.",
+        False,
+        commands=("chat",),
+    ),
+    Option(
+        "max-width",
+        Whole(20, 1_000, nothing="none"),
+        "Wrap thoughts and answers on a terminal at this many columns.",
+        otherwise="the terminal's width",
+        commands=("run", "chat", "sessions show", "sessions export"),
+    ),
     Option(
         "model",
         Text(),
@@ -118,6 +137,7 @@ OPTIONS: tuple[Option, ...] = (
         False,
         commands=("run",),
     ),
+    *ASKING,
     Option(
         "fetch-private",
         Switch(),
@@ -275,6 +295,20 @@ OPTIONS: tuple[Option, ...] = (
         group="endpoint",
         commands=("run", "chat"),
         per_model=True,
+    ),
+    Option(
+        "notify",
+        WordOr(NOTIFY_WORDS, "COMMAND", "a command, which is run without a shell"),
+        "Tell that a long reply is done if nobody looks: by the terminal, or by a command.",
+        "auto",
+        commands=("run", "chat"),
+    ),
+    Option(
+        "notify-after",
+        Whole(0, 86_400),
+        "Seconds that a reply must have taken to be told of.",
+        20,
+        commands=("run", "chat"),
     ),
     Option(
         "verbose",

@@ -1,8 +1,8 @@
 """What is set, and where: the command line, the environment, `config.toml`, a model's entry.
 
 Of the places that set an option, the first of these counts: the command line, a variable
-`R1LOCAL_NAME`, the model's table in `config.toml`, the rest of `config.toml`, the model's entry
-in `models.toml`.
+`R1LOCAL_NAME`, the preset that was chosen, the model's table in `config.toml`, the rest of
+`config.toml`, the model's entry in `models.toml`.
 """
 
 import os
@@ -10,19 +10,33 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from r1local.config import options
 from r1local.config.endpoints import ENDPOINTS, KEYS, Endpoint, read_endpoint
+from r1local.config.keys import KEYS as KEYS_TABLE
+from r1local.config.keys import KeyMap, built_in_keys, read_keys
 from r1local.config.option import Option
 from r1local.config.options import default_of, option_named, preferences
 from r1local.config.paths import config_file
+from r1local.config.presets import (
+    ALIASES,
+    NO_PRESET,
+    PRESETS,
+    PROMPT,
+    PromptTemplate,
+    checked_names,
+    read_aliases,
+)
+from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
 from r1local.config.user_files import read_toml
-from r1local.errors import InvalidSetting, nearest
+from r1local.errors import InvalidSetting, UsageError, nearest
 from r1local.language import _
 
 #: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
+#: Characters of a value in a list of what a preset sets.
+_HEADLINE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,7 @@ def settings_in_force(
     Raises:
         InvalidSetting: a place can't be read, or has a value that is meaningless or out of
             range; the sentence begins with the place.
+        UsageError: there is no preset of the name that `given` has.
     """
     found: dict[str, Setting] = {}
     for layer in _layers(given or {}, model or OfModel()):
@@ -95,6 +110,8 @@ def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     yield config.general
     for name in reversed(model.names):
         yield config.models.get(name.lower(), {})
+    if (preset := given.get("preset")) and preset.lower() != NO_PRESET:
+        yield _preset_in(config, preset).settings
     yield dict(_environment())
     yield {name: Setting(value, _("the command line")) for name, value in given.items()}
 
@@ -116,16 +133,38 @@ def _setting(name: str, raw: object, place: str, *, path: Path | None = None) ->
     return Setting(path.parent / value if path and isinstance(value, Path) else value, place)
 
 
+class Preset(NamedTuple):
+    """What a table `[presets.NAME]` says: settings, and the text of the question if it has one."""
+
+    name: str
+    settings: Settings
+    prompt: PromptTemplate | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it sets, each in a few words: the model first, its prompt's fields last."""
+        options = [option_named(name) for name in sorted(self.settings, key="model".__ne__)]
+        values = {o.name: _headline(o.show(self.settings[o.name].value)) for o in options}
+        words = [value if name == "model" else f"{name} {value}" for name, value in values.items()]
+        fields = " ".join(f"{{{field}}}" for field in self.prompt.fields) if self.prompt else ""
+        return (*words, *([f"prompt {fields}".rstrip()] if self.prompt else []))
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """What `config.toml` sets: for all models, and for each by its name in lower case.
 
     What an endpoint's table sets for all of its models has the name of the endpoint and a colon.
+    Presets and aliases are found by their names in lower case.
     """
 
     general: Settings
     models: Mapping[str, Settings]
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    theme: Theme = field(default_factory=built_in_theme)
+    keys: KeyMap = field(default_factory=built_in_keys)
 
 
 def read_config() -> Config:
@@ -136,6 +175,7 @@ def read_config() -> Config:
     """
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
+    theme, keys = _appearance(entries, path)
     models = _tables(
         entries.pop(MODELS, {}), f"{path}: {MODELS}", _('write [{models}."7b"]', models=MODELS)
     )
@@ -150,6 +190,13 @@ def read_config() -> Config:
         f"{path}: {ENDPOINTS}",
         _("write [{endpoints}.lab]", endpoints=ENDPOINTS),
     )
+    presets = _tables(
+        entries.pop(PRESETS, {}),
+        f"{path}: {PRESETS}",
+        _("write [{presets}.review]", presets=PRESETS),
+    )
+    checked_names(presets, PRESETS, str(path))
+    aliases = read_aliases(entries.pop(ALIASES, {}), str(path))
     of_models = {
         f"{name}:": _of_one_model({k: v for k, v in table.items() if k not in KEYS}, path, place)
         for name, table in servers.items()
@@ -162,7 +209,58 @@ def read_config() -> Config:
         _settings(entries, path, path.name, preferences()),
         {name.lower(): settings for name, settings in of_models.items()},
         {name.lower(): _endpoint(name, table, path) for name, table in servers.items()},
+        {name.lower(): _preset(name, table, path) for name, table in presets.items()},
+        aliases,
+        theme,
+        keys,
     )
+
+
+def _appearance(entries: dict[str, Any], path: Path) -> tuple[Theme, KeyMap]:
+    """Take the tables of colours and keys out of a file's entries."""
+    return (
+        read_theme(entries.pop(THEME, {}), f"{path} [{THEME}]", f"{path.name} [{THEME}]"),
+        read_keys(
+            entries.pop(KEYS_TABLE, {}), f"{path} [{KEYS_TABLE}]", f"{path.name} [{KEYS_TABLE}]"
+        ),
+    )
+
+
+def _headline(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _HEADLINE else f"{line[: _HEADLINE - 1]}…"
+
+
+def of_presets() -> tuple[Option, ...]:
+    """Return the options that a preset can set."""
+    return tuple(each for each in preferences() if {"run", "chat"} & set(each.commands))
+
+
+def preset_named(name: str) -> Preset:
+    """Return a preset by its name, in upper or lower case.
+
+    Raises:
+        UsageError: there is none.
+        InvalidSetting: `config.toml` can't be read, or has something that isn't allowed there.
+    """
+    return _preset_in(read_config(), name)
+
+
+def _preset_in(config: Config, name: str) -> Preset:
+    if preset := config.presets.get(name.lower()):
+        return preset
+    known = [each.name for each in config.presets.values()]
+    hint = (
+        nearest(name, known)
+        if known
+        else _(
+            "write a table [{presets}.{name}] in {config_file}",
+            presets=PRESETS,
+            name=name,
+            config_file=config_file(),
+        )
+    )
+    raise UsageError(_("there is no preset {name!r}", name=name), hint)
 
 
 def _tables(value: object, place: str, hint: str) -> Mapping[str, Mapping[str, object]]:
@@ -176,15 +274,38 @@ def _of_one_model(entries: Mapping[str, object], path: Path, place: str) -> Sett
     return _settings(entries, path, place, possible)
 
 
+def _preset(name: str, table: Mapping[str, object], path: Path) -> Preset:
+    place = f"{path.name} [{PRESETS}.{name}]"
+    settings = {key: value for key, value in table.items() if key != PROMPT}
+    template = None
+    if PROMPT in table:
+        text, where = table[PROMPT], f"{path} [{PRESETS}.{name}]"
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidSetting(
+                _("{where}: {prompt} must be text", where=where, prompt=PROMPT),
+                _("write it in quotes"),
+            )
+        template = PromptTemplate.read(text, f"{where}: {PROMPT}")
+    return Preset(name, _settings(settings, path, place, of_presets(), PROMPT), template)
+
+
 def _endpoint(name: str, table: Mapping[str, object], path: Path) -> Endpoint:
     place = f"{path} [{ENDPOINTS}.{name}]"
     return read_endpoint(name, table, path.parent, place)
 
 
 def _settings(
-    entries: Mapping[str, object], path: Path, place: str, possible: Sequence[Option]
+    entries: Mapping[str, object],
+    path: Path,
+    place: str,
+    possible: Sequence[Option],
+    *others: str,
 ) -> Settings:
-    """Return the settings in one table, which may set only the options possible there."""
+    """Return the settings in one table, which may set only the options possible there.
+
+    Args:
+        others: keys of the table that are no settings, for the hint.
+    """
     known = {option.key: option.name for option in possible}
     for key in entries:
         if key not in known:
@@ -196,6 +317,6 @@ def _settings(
                 )
             raise InvalidSetting(
                 _("{where} has an unknown setting, {key}", where=where, key=key),
-                nearest(key, known),
+                nearest(key, (*known, *others)),
             )
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from shlex import quote
 
 from r1local.config.endpoints import KEY_VARIABLE
-from r1local.config.kinds import as_text
+from r1local.config.keys import KEYS
+from r1local.config.kinds import Plain, as_text
 from r1local.config.options import option_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import Setting, read_config, settings_in_force
+from r1local.config.theme import THEME
 from r1local.errors import InvalidSetting, R1LocalError, nearest
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.gguf.file import read_gguf
@@ -81,6 +83,7 @@ def _in_force() -> Finding:
         {"key": key, "value": option_named(name).plain(each.value), "from": each.place}
         for key, name, each in found
     ]
+    entries += _set_in_tables()
     words = " · ".join(f"{e['key']} {_short(e['value'])} ({e['from']})" for e in entries)
     where = ", ".join(files) or f"no {config_file()}"
     facts = {"files": files, "settings": entries}
@@ -92,6 +95,15 @@ def _all_set() -> Iterator[tuple[str, Setting]]:
     yield from settings_in_force().items()
     for settings in read_config().models.values():
         yield from settings.items()
+
+
+def _set_in_tables() -> Iterator[dict[str, Plain]]:
+    """Yield the colours and keys that are set."""
+    config = read_config()
+    for table, read in ((THEME, config.theme), (KEYS, config.keys)):
+        words = read.words()
+        for key, place in read.places.items():
+            yield {"key": f"{table}.{key}", "value": words[key], "from": place}
 
 
 def _short(value: object) -> str:

@@ -15,7 +15,7 @@ from r1local.endpoints.discovery import Found, context_of, find
 from r1local.endpoints.replies import RemoteReplies
 from r1local.endpoints.reply import RemoteReply
 from r1local.endpoints.wire import effort_of
-from r1local.errors import LoadingCancelled, R1LocalError, UsageError
+from r1local.errors import LoadingCancelled, R1LocalError
 from r1local.events.reply import Event, Finished, Notice
 from r1local.hub.limits import call_within
 from r1local.language import _
@@ -121,15 +121,8 @@ class RemoteEngine:
     def prepare(
         self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
     ) -> RemotePrompt:
-        """Estimate a prompt, whose text the server makes.
-
-        Raises:
-            UsageError: the server can't go on inside a thought.
-        """
+        """Estimate a prompt, whose text the server makes."""
         server = self._found.server
-        if begun is not None and begun.thinking_open and not server.goes_on_inside:
-            told = _("{name} can't go on inside a thought", name=self.name)
-            raise UsageError(told, _("/retry asks for another reply"))
         if begun is not None and not (begun.thinking or begun.answer):
             begun = None  # nothing had come
         if begun is None and settings.thinking.off and not server.switch:

@@ -70,6 +70,7 @@ class Server:
             schema=self.schema,
             loops=False,
             continues=continues,
+            continues_thoughts=self.goes_on_inside,
             counts=False,
             resizes=False,
             keeps_state=False,

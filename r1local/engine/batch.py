@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from r1local.engine.contexts import Contexts
 from r1local.engine.library import ABORTED, decode_error, load_llama
-from r1local.engine.limits import BATCH_TOKENS
+from r1local.engine.limits import BATCH_TOKENS, outputs_of
 from r1local.engine.sampler import Sampler
 
 _ALL = -1
@@ -87,6 +87,11 @@ class Batch:
         """The number of tokens that the KV cache can still take, for all sequences together."""
         return self._kv_tokens - self._used
 
+    @property
+    def most_with_drafts(self) -> int:
+        """The most tokens of a step with drafts, for which nothing else has to go or change."""
+        return min(self.room, self._contexts.limit - self._used, outputs_of(self.sequences))
+
     def position(self, sequence: int) -> int:
         """Return how many tokens a sequence has."""
         return len(self._held[sequence])
@@ -124,9 +129,17 @@ class Batch:
         self._used += count
         return True
 
-    def sample(self, sequence: int, sampler: Sampler) -> int:
-        """Draw a sequence's next token; it must have been among those evaluated last."""
-        return sampler.draw(self._contexts.handle, self._rows[sequence])
+    def wait(self) -> None:
+        """Wait until everything has been computed; a GPU still computes when calls return."""
+        self._llama.llama_synchronize(self._contexts.handle)
+
+    def sample(self, sequence: int, sampler: Sampler, ahead: int = 0) -> int:
+        """Draw a sequence's next token; it must have been among those evaluated last.
+
+        Args:
+            ahead: how many tokens of a draft, evaluated as well, are not counted.
+        """
+        return sampler.draw(self._contexts.handle, self._rows[sequence] - ahead)
 
     def rewind(self, sequence: int, position: int) -> int:
         """Forget a sequence's tokens from a position on, or all if it can't forget a part.
@@ -231,3 +244,32 @@ def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
             break
         shared += 1
     return shared
+
+
+def as_evaluated(
+    tokens: Sequence[int], evaluated: Sequence[int], piece: Callable[[int], bytes]
+) -> Sequence[int]:
+    """Return tokens of the same text that begin with as many of the `evaluated` ones as possible.
+
+    Args:
+        tokens: as a tokenizer makes them.
+        evaluated: those that a KV cache has; a model may have written them.
+        piece: returns the bytes that a token stands for; none for a control token.
+    """
+    done = at = shared_prefix(evaluated, tokens)
+    same = done, at
+    ahead, behind = b"", b""  # of both, what the other one hasn't reached yet
+    while ahead[: len(behind)] == behind[: len(ahead)]:
+        reached = min(len(ahead), len(behind))
+        ahead, behind = ahead[reached:], behind[reached:]
+        if not ahead and not behind:
+            same = done, at
+        if len(ahead) <= len(behind):
+            if done == len(evaluated) or not (next_piece := piece(evaluated[done])):
+                break
+            ahead, done = ahead + next_piece, done + 1
+        else:
+            if at == len(tokens) or not (next_piece := piece(tokens[at])):
+                break
+            behind, at = behind + next_piece, at + 1
+    return [*evaluated[: same[0]], *tokens[same[1] :]]

@@ -18,7 +18,7 @@ from r1local.engine.limits import (
     BATCH_TOKENS,
     GRAPH_BYTES,
     KV_CACHE_TYPES,
-    MOST_DRAFTED,
+    outputs_of,
     whole_steps,
 )
 from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
@@ -217,8 +217,8 @@ class Contexts:
             n_seq_max=settings.sequences,
             # One cache for all sequences, so that what they share is stored once.
             kv_unified=True,
-            # Only the last logits of each sequence and those of a draft are read.
-            n_outputs_max=max(settings.sequences, 1 + MOST_DRAFTED),
+            # Only the last logits of each sequence and those of drafts are read.
+            n_outputs_max=outputs_of(settings.sequences),
             n_threads=settings.threads,
             n_threads_batch=settings.prompt_threads,
             flash_attn_type=_FLASH if flash_tokens else usual,

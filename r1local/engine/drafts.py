@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from r1local.engine.pace import Pace
+from r1local.engine.shared_pace import SharedPace
 
 _ROOT, _NONE = 0, -1
 #: Ends of a text that are counted at each token, from the longest that occurred before.
 _COUNTED = 8
-#: States from which on earlier replies are forgotten: about 40 MB.
-_MOST_STATES = 2**17
+#: States from which on new replies begin without earlier ones, and from which on nothing is added,
+#: as in a vote of long replies: about 40 MB and 80 MB.
+_MOST_STATES, _FULL = 2**17, 2**18
 #: Where a text has gone on in more ways than this, there is no draft.
 _MOST_WAYS = 4
 #: Lengths of matches are told apart by their number of bits, up to this one.
@@ -100,6 +102,11 @@ class SuffixAutomaton:
         self._count(state)
         return state
 
+    @property
+    def full(self) -> bool:
+        """Whether it takes as much memory as it may."""
+        return len(self.links) >= _FULL
+
     def likeliest(self, state: int) -> int:
         """Return the token that came most often after a state that has transitions."""
         following, counts = self.following[state], self.counts
@@ -147,29 +154,26 @@ class SuffixDrafter:
     Args:
         automaton: the texts; this one is added to them.
         experience: how often drafts were right, of all that share it.
-        prompt: the beginning of the text.
+        begun: the states of the text's beginning.
     """
 
     def __init__(
-        self, automaton: SuffixAutomaton, experience: list[list[float]], prompt: Iterable[int] = ()
+        self, automaton: SuffixAutomaton, experience: list[list[float]], begun: Iterable[int]
     ) -> None:
         self._automaton = automaton
         self._experience = experience
-        self._states = [_ROOT]
-        extend, states = automaton.extend, self._states
-        for token in prompt:
-            states.append(extend(states[-1], token))
+        self._states = [*begun]
         self._look()
 
     @property
     def confidence(self) -> float:
         """How likely the first token of a draft would be right; 0 if there is none."""
-        return self._kind[self._bits]
+        return 0.0 if self._automaton.full else self._kind[self._bits]
 
     def feed(self, tokens: Iterable[int]) -> None:
         """Take the next tokens of the text, and learn whether the draft would have been right."""
         automaton, states = self._automaton, self._states
-        for token in tokens:
+        for token in () if automaton.full else tokens:
             if bits := self._bits:
                 right = token == automaton.likeliest(self._matched)
                 self._kind[bits] += (right - self._kind[bits]) * _SHARE
@@ -216,6 +220,7 @@ class Drafts:
 
     Attributes:
         pace: what drafts are worth with this model on this machine.
+        shared_pace: the same where several replies share each step.
         asked_for: whether every reply may have drafts, also those that are expected to be the same
             each time: which steps have one depends on the time that they take.
         alike: whether steps of several tokens round as those of one do, with flash attention.
@@ -225,14 +230,25 @@ class Drafts:
         self.asked_for = asked_for
         self.alike = alike
         self.pace = Pace()
+        self.shared_pace = SharedPace()
         self._automaton = SuffixAutomaton()
+        self._prompt: tuple[Sequence[int], list[int]] = (), [_ROOT]
         self._experience = [list(_AMONG_OTHERS), list(_ALONE)]
 
-    def drafter(self, prompt: Iterable[int]) -> Drafter:
-        """Return a source of drafts for a prompt and its reply."""
-        if len(self._automaton.links) > _MOST_STATES:
+    def drafter(self, prompt: Sequence[int]) -> Drafter:
+        """Return a source of drafts for a prompt and its reply.
+
+        Replies to the very same prompt, as in a vote, are sources for each other.
+        """
+        if len(self._automaton.links) > _MOST_STATES and prompt is not self._prompt[0]:
             self._automaton = SuffixAutomaton()
-        return SuffixDrafter(self._automaton, self._experience, prompt)
+        elif prompt is self._prompt[0]:
+            return SuffixDrafter(self._automaton, self._experience, self._prompt[1])
+        states = [_ROOT]
+        for token in prompt:
+            states.append(self._automaton.extend(states[-1], token))
+        self._prompt = prompt, states
+        return SuffixDrafter(self._automaton, self._experience, states)
 
     def sources(
         self,

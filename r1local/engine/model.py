@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from r1local.engine.offload import load_mode, offload_fields
 from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
+from r1local.events.reply import Reading
 from r1local.language import _
 
 
@@ -145,9 +146,26 @@ class Model:
         Raises:
             InferenceError: llama.cpp failed.
         """
+        reading = self.reading(tokens, cancelled)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                cached: int | None = end.value
+                return cached
+
+    def reading(
+        self, tokens: Sequence[int], cancelled: Callable[[], bool]
+    ) -> Generator[Reading, None, int | None]:
+        """Evaluate a prompt as `evaluate` does; before each of several batches, tell how far."""
         cached = self._keep(shared_prefix(self._evaluated, tokens[:-1]))
         self._contexts.begin(cached, len(tokens))
-        return cached if self._evaluate_rest(tokens, cancelled) else None
+        while (position := self.position) < len(tokens):
+            if len(tokens) - cached > BATCH_TOKENS:
+                yield Reading(position, len(tokens))
+            if not self._evaluate_rest(tokens[: position + BATCH_TOKENS], cancelled):
+                return None
+        return cached
 
     def rewind(self, position: int) -> None:
         """Keep only the first `position` tokens in the KV cache.

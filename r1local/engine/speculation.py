@@ -9,10 +9,7 @@ from collections.abc import Callable, Sequence
 
 from r1local.engine.drafts import Source
 from r1local.engine.model import Model
-
-#: Steps with drafts in a row; then one without measures what a token takes by itself, which grows
-#: with the text.
-_MOST_IN_A_ROW = 64
+from r1local.engine.reply_drafts import ReplyDrafts
 
 
 class Speculation:
@@ -21,12 +18,9 @@ class Speculation:
     Args:
         model: holds the prompt.
         sources: where drafts come from; their drafters were fed the prompt.
-        only_flash: draft only while flash attention is used.
+        alike_up_to: draft only with flash attention, and up to so many tokens in the KV cache;
+            None for always.
         clock: tells the seconds by which steps are measured.
-
-    Attributes:
-        drafted: tokens of drafts that were evaluated.
-        accepted: those of them that the reply has.
     """
 
     def __init__(
@@ -34,71 +28,65 @@ class Speculation:
         model: Model,
         sources: Sequence[Source],
         *,
-        only_flash: bool = False,
+        alike_up_to: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._model = model
-        self._sources = sources
-        self._only_flash = only_flash
+        self._drafts = ReplyDrafts(sources)
+        self._alike_up_to = alike_up_to
         self._clock = clock
-        self._last_step: tuple[Source, int, float, int] | None = None
-        self._in_a_row = 0
-        self._off = False
-        self.drafted = self.accepted = 0
-        for source in sources:
-            source.pace.begin()
+        #: Of a step with a draft: its length, its seconds, and what was accepted before.
+        self._last_step: tuple[int, float, int] | None = None
+
+    @property
+    def drafted(self) -> int:
+        """Tokens of drafts that were evaluated."""
+        return self._drafts.drafted
+
+    @property
+    def accepted(self) -> int:
+        """Tokens of drafts that the reply has."""
+        return self._drafts.accepted
 
     def rewind(self, position: int) -> None:
         """Keep only the first `position` tokens, as `Model.rewind`."""
         self._model.rewind(position)
-        if not self._off:
-            for source in self._sources:
-                source.drafter.rewind(position)
+        self._drafts.rewind(position)
 
     def advance(self, *tokens: int) -> None:
         """Evaluate more tokens, unless they were evaluated as a draft, as `Model.advance`."""
-        if self._off:
-            self._model.advance(*tokens)
-            return
-        for source in self._sources:
-            source.drafter.feed(tokens)
+        self._drafts.feed(tokens)
         if self._model.accept(tokens):
-            self.accepted += len(tokens)
-        elif len(tokens) == 1:
+            self._drafts.accepted += len(tokens)
+        elif len(tokens) == 1 and not self._drafts.off:
             self._step(tokens[0])
         else:
             self._model.advance(*tokens)
 
     def _step(self, token: int) -> None:
         """Evaluate a token, and a draft if that pays; measure it."""
-        if self._last_step:
-            source, length, seconds, accepted_before = self._last_step
-            source.pace.drafted(length, seconds, 1 + self.accepted - accepted_before)
-            self._last_step = None
+        self._learn()
         started = self._clock()
-        if (best := self._best()) and (draft := self._draft(best)):
+        if draft := self._drafts.best(self._most()):
             self._model.speculate(token, draft)
-            self._last_step = best, len(draft), self._clock() - started, self.accepted
-            self._in_a_row += 1
-            self.drafted += len(draft)
+            self._last_step = len(draft), self._clock() - started, self.accepted
+            self._drafts.drafted += len(draft)
             return
         started = self._clock()
         self._model.advance(token)
-        seconds = self._clock() - started
-        self._in_a_row = 0
-        for source in self._sources:
-            source.pace.took(seconds)
-            self._off = source.pace.too_quick
+        self._drafts.learn(0, self._clock() - started, 1)
 
-    def _best(self) -> Source | None:
-        """Return the source whose draft promises most, if any is worth its time."""
-        if self._in_a_row >= _MOST_IN_A_ROW or (self._only_flash and not self._model.flash):
-            return None
-        worth = [s for s in self._sources if s.drafter.confidence >= s.pace.least_confidence]
-        if len(worth) > 1:
-            return max(worth, key=lambda source: source.pace.promise(source.drafter.confidence))
-        return worth[0] if worth else None
+    def _learn(self) -> None:
+        """Learn what the last step with a draft was worth, as its tokens have been drawn."""
+        if self._last_step:
+            length, seconds, accepted_before = self._last_step
+            self._drafts.learn(length, seconds, 1 + self.accepted - accepted_before)
+            self._last_step = None
 
-    def _draft(self, source: Source) -> Sequence[int]:
-        most = min(source.pace.length(source.drafter.confidence), self._model.room - 1)
-        return source.drafter.propose(most) if most > 0 else ()
+    def _most(self) -> int:
+        """Return how many tokens a draft may have."""
+        model = self._model
+        if self._alike_up_to is None:
+            return model.room - 1
+        left = self._alike_up_to - 1 - model.position
+        return min(model.room - 1, left) if model.flash else 0

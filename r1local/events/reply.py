@@ -2,7 +2,7 @@
 
 Law of the stream: deltas are never empty; thinking never follows answer in one
 reply; there is exactly one `Finished`, at the end; joining the deltas gives the same
-text however the model's output was cut into pieces.
+text however the model's output was cut into pieces. `Reading` comes before all else.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,19 @@ from r1local.conversation import FinishReason, Part
 NoticeKind = Literal[
     "context", "offload", "budget", "thinking", "loop", "schema", "template", "engine"
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a long prompt has been read; short ones are read without a word.
+
+    Args:
+        done: tokens that needn't be read any more, those of an earlier prompt included.
+        total: all tokens of the prompt.
+    """
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +108,6 @@ class Finished:
     valid: bool | None = None
 
 
-Event: TypeAlias = ThinkingDelta | AnswerDelta | Rewound | Notice | Finished
+#: What happens once the prompt has been read.
+Written: TypeAlias = ThinkingDelta | AnswerDelta | Rewound | Notice | Finished
+Event: TypeAlias = Reading | Written

@@ -4,7 +4,15 @@ from dataclasses import replace
 from typing import assert_never
 
 from r1local.conversation import Part, Reply
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+)
 
 
 class ReplyBuilder:
@@ -46,7 +54,7 @@ class ReplyBuilder:
                 self._withdraw(self._pieces[part], characters)
             case Finished():
                 self._end = event
-            case Notice():
+            case Notice() | Reading():
                 pass
             case _:
                 assert_never(event)

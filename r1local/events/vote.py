@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from r1local.conversation import Reply
-from r1local.events.reply import Event, Notice
+from r1local.events.reply import Notice, Reading, Written
 
 #: Why there are no more votes: all were cast; none could change the winner any more; the
 #: required confidence was reached; the user ended it.
@@ -96,7 +96,7 @@ class VoterEvent:
     """An event of one voter's reply, in the order that `events.reply` promises."""
 
     voter: int
-    event: Event
+    event: Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +113,6 @@ class TallyUpdate:
     candidates: tuple[Candidate, ...]
 
 
-VoteEvent: TypeAlias = VoterEvent | Paused | VoterReply | TallyUpdate | Notice | VoteResult
+VoteEvent: TypeAlias = (
+    Reading | VoterEvent | Paused | VoterReply | TallyUpdate | Notice | VoteResult
+)

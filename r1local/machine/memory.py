@@ -174,7 +174,9 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
 
     For each token of a batch there are the rows in use within a layer and a row of the
     attention mask in f16; the logits come once for each token of a draft, in a buffer that grows
-    with the first one. Measured with llama-cpp-python 0.3.36, of which the logits are 3 and 9 MiB:
+    with the first one; for drafts of several replies at once it has up to 63 rows, of which all but
+    16 aren't counted: 27 MiB of a vocabulary of 152,000. Measured with llama-cpp-python 0.3.36, of
+    which the logits are 3 and 9 MiB:
 
     | model, context | MiB | estimated |
     |---|---:|---:|

@@ -186,8 +186,8 @@ class Benchmark:
     ) -> ReplyTimes | None:
         return reply_times(opened(), question, self._work.reply_tokens, self._control)
 
-    def _votes_of(self, engine: LocalEngine, votes: int) -> float | None:
-        return vote_speed(engine, votes, self._work.reply_tokens, self._control)
+    def _votes_of(self, opened: Callable[[], LocalEngine], votes: int) -> float | None:
+        return vote_speed(opened(), votes, self._work.reply_tokens, self._control)
 
     def _by_drafts(self, engine: LocalEngine) -> dict[str, Callable[[], LocalEngine]]:
         """Return what makes an engine of the same model, without drafts and with them.
@@ -268,7 +268,9 @@ class Benchmark:
                 yield LeftOut(words, error.message)
                 continue
             with closing(engine):
-                yield from self._figure("votes", partial(self._votes_of, engine, votes), votes)
+                for drafts, opened in self._by_drafts(engine).items():
+                    if runs := self._runs(partial(self._votes_of, opened, votes)):
+                        yield Figure("votes", runs, votes, drafts)
 
     def _figure(
         self, kind: FigureKind, measure: Callable[[], float | None], at: int = 0

@@ -21,6 +21,14 @@ class Speed:
     most: float
     measured: bool = False
 
+    @property
+    def words(self) -> str:
+        """The speed in words: `about 6.1 to 9.8 tokens/s (estimated)`; empty if it is unknown."""
+        if self.measured:
+            return f"{self.most:.1f} tokens/s"
+        told = f"about {self.least:.1f} to {self.most:.1f} tokens/s (estimated)"
+        return told if self.most else ""
+
 
 class Speeds:
     """The speeds of models on a machine, whose figures are read once."""

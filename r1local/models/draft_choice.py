@@ -14,14 +14,18 @@ from r1local.models.load_options import LoadOptions, load_options
 from r1local.models.selection import Selected, select
 
 
-def loading_of(selected: Selected, settings: Settings) -> LoadOptions:
+def loading_of(selected: Selected, settings: Settings, at_once: int = 1) -> LoadOptions:
     """Return the options of loading a model from the settings in force, and its draft model.
+
+    Where several replies at once are wanted, one that nobody named is left out, as it drafts only
+    for a reply that is alone.
 
     Raises:
         UnknownModel, ModelNotInstalled: the draft model that is named isn't here.
     """
-    options = load_options(settings)
-    if options.draft in DRAFT_WORDS and (options.draft != "auto" or not selected.known):
+    options = replace(load_options(settings), sequences=at_once)
+    unnamed = selected.known and at_once == 1 and options.draft == "auto"
+    if options.draft in DRAFT_WORDS and not unnamed:
         return options
     return replace(options, draft_model=_file(selected, options.draft))
 

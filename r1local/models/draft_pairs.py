@@ -31,7 +31,7 @@ def draft_file(gguf: GGUFFile, options: LoadOptions) -> GGUFFile | None:
         ModelFileError: it was asked for, and is not a complete, valid GGUF file.
         DraftModelError: it was asked for, and doesn't fit the model.
     """
-    if options.draft_model is None or options.sequences > 1:
+    if options.draft_model is None:
         return None
     draft = read_gguf(options.draft_model)
     why_not = mismatch(gguf, draft)

@@ -2,19 +2,36 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-from r1local.config.loading_options import DRAFT_WORDS
 from r1local.engine.draft_model import DraftsOfModel
 from r1local.engine.drafts import Drafts
 from r1local.engine.model import Model
 from r1local.engine.rounding import rounds_alike
 from r1local.errors import DraftModelError, OutOfMemory
 from r1local.events.reply import Notice
-from r1local.gguf.file import GGUFFile
+from r1local.gguf.file import GGUFFile, read_gguf
 from r1local.language import _
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, PlanRequest, plan
+from r1local.machine.this_machine import survey_machine
+from r1local.models.draft_pairs import draft_file
 from r1local.models.load_options import LoadOptions
+
+
+def planned(path: Path, options: LoadOptions) -> Plan | None:
+    """Return how a model would be loaded now, with its draft model; None if that has no room.
+
+    Raises:
+        ModelFileError: a file is not a complete, valid GGUF file.
+        DraftModelError: the draft model doesn't fit the model.
+    """
+    gguf = read_gguf(path)
+    facts, machine, draft = facts_of(gguf), survey_machine(), draft_file(gguf, options)
+    try:
+        return plan(facts, machine, request_of(facts, machine, options, draft))
+    except DraftModelError:
+        return None
 
 
 def request_of(
@@ -69,8 +86,7 @@ def drafts_of(
     asked_for, alike = options.draft != "auto", on_cpu and rounds_alike(gguf)
     alone = Drafts(asked_for=asked_for, alike=alike)
     if draft is None or made.draft is None:
-        told = Notice("engine", _("an engine for several replies at once has no draft model"))
-        return alone, () if options.draft in DRAFT_WORDS else (told,)
+        return alone, ()
     own = replace(options, kv_cache="f16", split_mode="layer", sequences=1)
     try:
         smaller = opened(draft, own, made.draft)

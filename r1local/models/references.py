@@ -5,8 +5,10 @@ hf:org/repo[:TAG or FILE][@rev]      a repository of the hub; also hf://…, hf.
 ollama:[HOST/][OWNER/]NAME[:TAG]     a model in Ollama's store, named as for Ollama itself
 ./model.gguf  ~/models/model.gguf    a file
 lab:MODEL  http://HOST:8000/v1#MODEL a model of a server elsewhere (`endpoint_reference`)
+fast                                 an alias in `config.toml`: one of the above (`unaliased`)
 """
 
+import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -15,8 +17,10 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from r1local.config.endpoints import Endpoint, endpoint_for_once
+from r1local.config.paths import config_file
 from r1local.config.preferences import read_config
-from r1local.errors import UnknownModel
+from r1local.config.presets import ALIASES, can_be_name
+from r1local.errors import InvalidSetting, UnknownModel
 from r1local.gguf.parts import is_gguf
 from r1local.gguf.quantization import quantization_named
 from r1local.language import _
@@ -102,13 +106,42 @@ class EndpointReference:
 Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathReference
 
 
+def unaliased(reference: str, catalog: Catalog) -> str:
+    """Return the reference that an alias stands for; any other reference as it is.
+
+    Raises:
+        InvalidSetting: the catalog has a model of the alias's name, or `config.toml` can't be used.
+    """
+    text = reference.strip()
+    if not can_be_name(text):
+        return text
+    named = _in_catalog(text, catalog)
+    try:
+        meant = read_config().aliases.get(text.lower())
+    except InvalidSetting:
+        if named:  # which needs no configuration
+            return text
+        raise
+    if meant is None:
+        return text
+    if named:
+        told = _(
+            "{config_file} [{aliases}]: {text} is the name of a model already",
+            config_file=config_file(),
+            aliases=ALIASES,
+            text=text,
+        )
+        raise InvalidSetting(told, _("give the alias another name"))
+    return meant
+
+
 def endpoint_reference(reference: str, catalog: Catalog) -> EndpointReference | None:
     """Parse a reference to a model of a server elsewhere; return None if it is another one.
 
     Raises:
         InvalidSetting: the server's address or `config.toml` can't be used.
     """
-    text = reference.strip()
+    text = unaliased(reference, catalog)
     if _in_catalog(text, catalog) or _HUB.match(text) or _endpoint().match(text):
         return None
     address, hash_, model = text.partition("#")
@@ -126,7 +159,7 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
     Raises:
         UnknownModel: it has none of the forms above; the hint suggests similar names.
     """
-    text = reference.strip()
+    text = unaliased(reference, catalog)
     named = _in_catalog(text, catalog)
     if named:
         return named
@@ -296,7 +329,9 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
             "{quantization!r} is not a quantization; Q4_K_M, for example, is one",
             quantization=quantization,
         )
-    near = catalog.near(alias or text)
+    aliases = read_config().aliases
+    near = difflib.get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
+    near += catalog.near(alias or text)
     if near:
         return _("did you mean {near}?", near=" or ".join(near))
     names = ", ".join(model.name for model in catalog.shown())

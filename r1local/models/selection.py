@@ -1,9 +1,10 @@
 """Which model replies: the one named, here or elsewhere, or else the best one on this machine."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.endpoints import Endpoint
 from r1local.config.preferences import OfModel, settings_in_force
@@ -19,6 +20,7 @@ from r1local.models.references import (
     PathReference,
     endpoint_reference,
     parse_reference,
+    unaliased,
 )
 
 #: Metadata that names a file's model, or the model it was made from.
@@ -106,18 +108,23 @@ class RemoteModel:
 Chosen: TypeAlias = Selected | RemoteModel
 
 
-def choose(reference: str | None, catalog: Catalog) -> Chosen:
+def choose(
+    reference: str | None, catalog: Catalog, given: Mapping[str, Any] | None = None
+) -> Chosen:
     """Return the model that is to reply, as `select`; it may be one of a server elsewhere.
+
+    Args:
+        given: the values on the command line, of which a preset may name the model.
 
     Raises:
         UnknownModel, ModelNotInstalled, InvalidSetting: as for `select`.
     """
     named = reference
-    if named is None and (set_ := settings_in_force().get("model")):
+    if named is None and (set_ := settings_in_force(given).get("model")):
         named = set_.value
     if named and (meant := endpoint_reference(named, catalog)):
         return RemoteModel(meant.endpoint, meant.model, _taught(meant.model or "", catalog))
-    return select(reference, catalog)
+    return select(reference, catalog, given)
 
 
 def _taught(model: str, catalog: Catalog) -> CatalogModel | None:
@@ -127,19 +134,21 @@ def _taught(model: str, catalog: Catalog) -> CatalogModel | None:
     return catalog.find(model) or catalog.find(name) or titles.get(name)
 
 
-def select(reference: str | None, catalog: Catalog) -> Selected:
+def select(
+    reference: str | None, catalog: Catalog, given: Mapping[str, Any] | None = None
+) -> Selected:
     """Return the model on this machine to run.
 
-    Without a reference, that is the model named by R1LOCAL_MODEL or `config.toml`, else the
-    largest model of R1's family on this machine that fits in memory, else the embedded one. A
-    model of another family must be named.
+    Without a reference, that is the model named by R1LOCAL_MODEL, the preset in `given` or
+    `config.toml`, else the largest model of R1's family on this machine that fits in memory, else
+    the embedded one. A model of another family must be named.
 
     Raises:
         UnknownModel: the reference matches no model.
         ModelNotInstalled: the model is not on this machine; the hint has the command to pull it.
         InvalidSetting: `config.toml` can't be read.
     """
-    if reference is None and (set_ := settings_in_force().get("model")) and set_.value:
+    if reference is None and (set_ := settings_in_force(given).get("model")) and set_.value:
         try:
             return _select(set_.value, catalog)
         except (UnknownModel, ModelNotInstalled) as error:
@@ -150,6 +159,7 @@ def select(reference: str | None, catalog: Catalog) -> Selected:
 
 def _select(named: str, catalog: Catalog) -> Selected:
     """Return the model that a name stands for."""
+    named = unaliased(named, catalog)
     meant = parse_reference(named, catalog)
     if isinstance(meant, PathReference):
         return Selected(meant.path.stem, meant.path, typed=named)

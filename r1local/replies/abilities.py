@@ -24,6 +24,7 @@ _WORDS = {
     "min_think": N_("make a thought go on"),
     "no_think": N_("answer without thinking"),
     "continues": N_("go on with a reply that was cut"),
+    "continues_thoughts": N_("go on inside a thought"),
     "seeds": N_("repeat a reply by its seed"),
     "schema": N_("hold an answer to a JSON schema"),
     "grammar": N_("hold an answer to a grammar"),
@@ -47,6 +48,7 @@ class Abilities:
         schema: holds an answer to a JSON schema while it is written.
         loops: leads a reply out of a loop.
         continues: lets a reply that was cut go on where it was cut.
+        continues_thoughts: also where that is inside its thought, which may have been edited.
         counts: knows how many tokens a prompt has before it is sent.
         resizes: can be opened again with a context of another size.
         keeps_state: has a KV cache that can be kept and put back (`Engine.kv_state`).
@@ -64,9 +66,14 @@ class Abilities:
     schema: bool = True
     loops: bool = True
     continues: bool = True
+    continues_thoughts: bool = True
     counts: bool = True
     resizes: bool = True
     keeps_state: bool = True
+
+    def goes_on(self, *, inside: bool) -> bool:
+        """Return whether the engine lets a reply go on, `inside` its thought or behind it."""
+        return self.continues and (self.continues_thoughts or not inside)
 
     def follows(self, command: SteeringCommand) -> bool:
         """Return whether the engine follows a command while a thought is written."""

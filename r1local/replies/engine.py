@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from r1local.conversation import Conversation, Message
 from r1local.errors import R1LocalError, UsageError
-from r1local.events.reply import Event, Finished, Notice, Usage
+from r1local.events.reply import Event, Finished, Notice, Reading, Usage
 from r1local.kv_state import KVState
 from r1local.language import _
 from r1local.prompts.documents import Document, question_with_documents
@@ -170,7 +170,7 @@ class Engine(Replier, Protocol):
         """Generate the reply to a prompt; close the generator if you don't exhaust it.
 
         Yields:
-            Events in the order that `events` promises, with the prompt's notices first.
+            Events in the order that `events` promises, with the prompt's notices once it was read.
 
         Raises:
             PromptTooLong: the prompt leaves no room for a reply.
@@ -237,12 +237,23 @@ def prepared(
     Raises:
         UsageError: the engine can't let a reply go on.
     """
-    if begun and not engine.abilities.continues:
-        raise UsageError(
-            _("{name} can't let a reply go on", name=engine.name), _("ask for another one")
-        )
+    if begun:
+        check_going_on(engine, inside=begun.thinking_open)
     possible, _notices = within(settings, engine.abilities, engine.name)
     return engine.prepare(conversation, possible, begun)
+
+
+def check_going_on(engine: Replier, *, inside: bool) -> None:
+    """Refuse to let a reply go on, `inside` its thought or behind it, if the engine can't.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if not engine.abilities.goes_on(inside=inside):
+        what = _("go on inside a thought") if engine.abilities.continues else _("let a reply go on")
+        raise UsageError(
+            _("{name} can't {what}", name=engine.name, what=what), _("ask for another one")
+        )
 
 
 def document_tokens(
@@ -287,7 +298,8 @@ def _with_notices(
     """Yield a reply's events, and between them what hasn't been said of what is in vain."""
     with closing(events):
         for event in events:
-            yield from engine.new_notices((*notices, *able.refused()))
+            if not isinstance(event, Reading):  # which comes before all else
+                yield from engine.new_notices((*notices, *able.refused()))
             yield event
 
 

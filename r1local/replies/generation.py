@@ -5,8 +5,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from r1local.conversation import Conversation
+from r1local.engine.batch import as_evaluated
 from r1local.engine.grammar import follows_grammar
 from r1local.engine.model import Model
+from r1local.engine.rounding import alike_up_to
 from r1local.engine.speculation import Speculation
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Notice
@@ -57,7 +59,7 @@ def tokenised_prompt(
     """
     prompt = prompt_of(loaded.template, conversation, settings, begun)
     vocabulary = loaded.model.vocabulary
-    tokens = vocabulary.tokenise(prompt.parts)
+    tokens: Sequence[int] = vocabulary.tokenise(prompt.parts)
     answer: Sequence[int] = ()
     if begun and begun.answer and settings.grammar is not None:
         in_front = prompt.parts[: -len(loaded.template.as_data(begun.answer))]
@@ -67,6 +69,9 @@ def tokenised_prompt(
                 _("the answer was begun in another form than is asked for now"),
                 _("ask for another one, or leave the form free"),
             )
+    elif begun:
+        # What the model wrote may be other tokens than a tokenizer makes of the same text.
+        tokens = as_evaluated(tokens, loaded.model.evaluated, vocabulary.piece)
     return TokenisedPrompt(tokens, prompt.start, prompt.notices, answer)
 
 
@@ -86,7 +91,7 @@ def reply_to(
     model, tokens = loaded.model, prompt.tokens
     check_prompt(tokens, model.context_window)
     started = time.monotonic()
-    cached = model.evaluate(tokens, control.cancelled)
+    cached = yield from model.reading(tokens, control.cancelled)
     speculation = _speculation(loaded, tokens, settings, control) if cached is not None else None
     steps: Model | Speculation = speculation or model
     prompt_s = time.monotonic() - started
@@ -125,11 +130,14 @@ def _speculation(
 ) -> Speculation | None:
     """Return what drafts a reply's tokens, if anything is to."""
     drafts = loaded.drafts
-    exact = drafts and settings.sampler.repeatable and not drafts.asked_for
-    if drafts is None or drafts.pace.too_quick or (exact and not drafts.alike):
+    if drafts is None or drafts.pace.too_quick:
+        return None
+    exact = settings.sampler.repeatable and not drafts.asked_for
+    if exact and not drafts.alike:
         return None
     sources = drafts.sources(prompt, control.cancelled)
-    return Speculation(loaded.model, sources, only_flash=bool(exact))
+    alike = alike_up_to(loaded.model.settings) if exact else None
+    return Speculation(loaded.model, sources, alike_up_to=alike)
 
 
 def prompt_of(

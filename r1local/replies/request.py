@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from r1local.engine.reply_drafts import ReplyDrafts
 from r1local.events.reply import Event, Finished
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
@@ -25,6 +26,8 @@ class Request:
             others are pending.
         sequence: the sequence that it has while it runs.
         stream: the reply, once the prompt has been read.
+        drafts: what drafts it, if anything does.
+        draft: tokens that the sequence holds after `tokens`, since they may come next.
         leader: another request whose prompt begins in the same way and is being read; this one
             waits until the leader has read `ahead` tokens, and copies them.
         paused: whether it was ever paused.
@@ -46,6 +49,8 @@ class Request:
         self.tokens = list(prompt.tokens)
         self.sequence = -1
         self.stream: ReplyStream | None = None
+        self.drafts: ReplyDrafts | None = None
+        self.draft: list[int] = []
         self.leader: Request | None = None
         self.ahead = 0
         self.paused = self.thought = self.withdrawn = False
@@ -89,16 +94,42 @@ class Request:
         assert self.stream
         events = self.stream.feed(token, doubtful=doubtful)
         if not self.stream.finished:
-            if self.stream.rewind_to is not None:
-                del self.tokens[self.stream.rewind_to :]
-            self.tokens += self.stream.next_tokens
+            self._go_on(self.stream.next_tokens, self.stream.rewind_to)
         return events
+
+    def follows_draft(self) -> bool:
+        """Count what was added to `tokens` as drafted if the draft goes on with it; return whether.
+
+        Then it has been evaluated, and the next token can be drawn.
+        """
+        if not (self.draft and self.drafts and self.stream) or self.stream.rewind_to is not None:
+            return False
+        added = [*self.stream.next_tokens]
+        count = len(added)
+        if self.draft[:count] != added:
+            return False
+        del self.draft[:count]
+        self.drafts.accepted += count
+        return True
+
+    def _go_on(self, tokens: Sequence[int], rewind_to: int | None) -> None:
+        if rewind_to is not None:
+            del self.tokens[rewind_to:]
+            if self.drafts:
+                self.drafts.rewind(rewind_to)
+        self.tokens += tokens
+        if self.drafts:
+            self.drafts.feed(tokens)
 
     def finish(self, loaded: LoadedModel) -> Sequence[Event]:
         """End the reply, also one that never began; return its last events."""
         stream = self.stream or self.start(loaded)
         *events, last = stream.finish(
-            cached_tokens=self._cached, load_s=loaded.load_s, prompt_s=self._prompt_s
+            cached_tokens=self._cached,
+            load_s=loaded.load_s,
+            prompt_s=self._prompt_s,
+            draft_tokens=self.drafts.drafted if self.drafts else 0,
+            accepted_tokens=self.drafts.accepted if self.drafts else 0,
         )
         assert isinstance(last, Finished)
         self.thought = last.usage.thinking_tokens > 0

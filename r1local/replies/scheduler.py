@@ -3,11 +3,12 @@
 Requests join and leave between steps (continuous batching, as in Orca: Yu et al., OSDI 2022). A
 step draws one token for each reply that is being written, and reads a bounded part of the
 prompts of others. What a prompt has in common with a sequence in the KV cache is neither read
-nor stored again.
+nor stored again. Where drafts pay, a step may draw several tokens for a reply.
 """
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from operator import attrgetter
 from queue import Empty, SimpleQueue
@@ -15,12 +16,15 @@ from queue import Empty, SimpleQueue
 from r1local.engine.batch import Part, shared_prefix
 from r1local.engine.limits import BATCH_TOKENS
 from r1local.errors import InferenceError, R1LocalError
+from r1local.events.reply import Reading
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
 from r1local.replies.engine import Happening, PreparedPrompt
 from r1local.replies.generation import TokenisedPrompt, check_prompt
 from r1local.replies.request import Request
 from r1local.replies.settings import ReplySettings
+from r1local.replies.shared_drafts import SharedDrafts
+from r1local.replies.stream import ReplyStream
 
 #: Prompt tokens in a step that also draws tokens, so that no stream falters for long. GPUs read
 #: many in the time of a token. CPUs may take as long for each of them as for a drawn one, and more
@@ -51,6 +55,7 @@ class Scheduler:
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
         self._batch = loaded.model.batch()
+        self._drafts = SharedDrafts(loaded, self._batch)
         self._numbers = count(1)
         self._inbox: SimpleQueue[Request] = SimpleQueue()
         self._requests: dict[int, Request] = {}
@@ -61,6 +66,8 @@ class Scheduler:
         self._idle = list(range(self._batch.sequences))
         self._at_once = self._batch.sequences
         self._full = False
+        #: A prompt begins to be read that takes long.
+        self._reading = False
         self._happenings: list[tuple[int, Happening]] = []
 
     def close(self, keep: PreparedPrompt | None = None) -> None:
@@ -132,6 +139,9 @@ class Scheduler:
             if request.cancelled:
                 self._finish(request)
         self._let_join()
+        if self._reading:  # told before the step, which takes long
+            self._reading = False
+            return self._happenings
         self._catch_up()
         if parts := self._parts_with_room():
             self._evaluate(parts)
@@ -151,6 +161,10 @@ class Scheduler:
             request.join()
             self._waiting.remove(request)
             self._running[request.sequence] = request
+            position = self._batch.position(request.sequence)
+            if request.leader is None and len(request.tokens) - position > BATCH_TOKENS:
+                self._tell_reading(request)
+                self._reading = True
 
     def _find_place(self, request: Request) -> bool:
         """Give a request a sequence and what is known of its prompt, if there is room for it."""
@@ -223,6 +237,12 @@ class Scheduler:
 
     def _finish(self, request: Request) -> None:
         self._end(request, *request.finish(self._loaded))
+
+    def _tell_reading(self, request: Request) -> None:
+        """Tell how far the prompt of a reply has been read that hasn't begun."""
+        if request.stream is None and not request.paused:
+            position = self._batch.position(request.sequence)
+            self._tell(request, Reading(position, len(request.tokens)))
 
     def _tell(self, request: Request, *happenings: Happening) -> None:
         self._happenings += ((request.number, each) for each in happenings)
@@ -299,40 +319,68 @@ class Scheduler:
         return end - self._batch.position(request.sequence)
 
     def _evaluate(self, parts: Sequence[Part]) -> None:
+        requests = [self._running[part.sequence] for part in parts]
         long = any(len(part.tokens) > 1 for part in parts)
+        parts = self._drafts.added(parts, requests)
         try:
             if not self._batch.evaluate(parts, self._all_cancelled if long else None):
                 return
         except InferenceError as error:
-            for part in parts:
-                self._end(self._running[part.sequence], error)
+            for request in requests:
+                self._end(request, error)
             return
-        for part in parts:
-            if part.outputs:
-                self._draw(self._running[part.sequence])
+        self._drafts.evaluated()
+        for part, request in zip(parts, requests, strict=True):
+            while part.outputs and self._draw(request):
+                pass  # as long as the draft is right
+            if not part.outputs and self._has_read_much(part):
+                self._tell_reading(request)
+        self._drafts.learn()
+
+    def _has_read_much(self, part: Part) -> bool:
+        """Tell whether a part completes another batch's worth of its prompt."""
+        return self._batch.position(part.sequence) % BATCH_TOKENS < len(part.tokens)
 
     def _all_cancelled(self) -> bool:
         return all(request.cancelled for request in self._running.values())
 
-    def _draw(self, request: Request) -> None:
-        """Draw a request's next token, and hear from its reply what follows."""
+    def _draw(self, request: Request) -> bool:
+        """Draw a request's next token, and hear from its reply what follows.
+
+        Returns:
+            Whether that has been evaluated, as it was drafted: one more token can be drawn.
+        """
         try:
-            stream = request.stream
-            if stream is None:
-                stream = request.start(self._loaded)
-                notices = self._loaded.template.new_notices(request.prompt.notices)
-                self._tell(request, "started", *notices)
-            sample, sequence = self._batch.sample, request.sequence
-            token, checker = sample(sequence, stream.sampler), stream.checker
-            doubtful = checker is not None and sample(sequence, checker) != token
+            stream = request.stream or self._start(request)
+            sample = partial(self._batch.sample, request.sequence, ahead=len(request.draft))
+            token, checker = sample(stream.sampler), stream.checker
+            doubtful = checker is not None and sample(checker) != token
             self._tell(request, *request.feed(token, doubtful=doubtful))
         except R1LocalError as error:
             self._end(request, error)
-            return
+            return False
         if stream.finished:
             self._finish(request)
-        elif stream.rewind_to is not None:
-            self._batch.rewind(request.sequence, stream.rewind_to)
+            return False
+        if request.follows_draft() and not request.cancelled:
+            return True
+        if request.draft or stream.rewind_to is not None:
+            self._forget_draft(request, stream.rewind_to)
+        return False
+
+    def _start(self, request: Request) -> ReplyStream:
+        """Begin a reply, whose prompt has been read."""
+        stream = request.start(self._loaded)
+        self._drafts.begin(request, len(self._running))
+        notices = self._loaded.template.new_notices(request.prompt.notices)
+        self._tell(request, "started", *notices)
+        return stream
+
+    def _forget_draft(self, request: Request, rewind_to: int | None) -> None:
+        """Take from a request's sequence what is left of its draft, and what its reply rewinds."""
+        drafted_from = self._batch.position(request.sequence) - len(request.draft)
+        self._batch.rewind(request.sequence, drafted_from if rewind_to is None else rewind_to)
+        request.draft = []
 
 
 def shared_out(wanted: Mapping[int, int], tokens: int) -> dict[int, int]:

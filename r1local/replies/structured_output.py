@@ -12,7 +12,7 @@ from typing import Protocol
 from r1local.conversation import Part
 from r1local.engine.grammar import check_grammar
 from r1local.errors import GrammarError
-from r1local.events.reply import Event, Finished, Notice
+from r1local.events.reply import Event, Finished, Notice, Written
 from r1local.language import _
 from r1local.prompts.documents import read_document
 from r1local.replies.json_schema import converted
@@ -118,16 +118,16 @@ def checked(
                 yield event
 
 
-def judged(event: Event, kept: Texts, schema: str | None) -> tuple[Event, ...]:
-    """Return an event; for the last one of a reply, add whether its answer matches a schema.
+def judged(event: Finished, kept: Texts, schema: str | None) -> tuple[Written, ...]:
+    """Return the last event of a reply, and in it whether the answer matches a schema.
 
     Args:
         kept: the reply so far.
 
     Returns:
-        The event; a `Finished` gets `valid`, and follows a notice if the answer is not valid.
+        The event with `valid`, after a notice if the answer is not valid.
     """
-    if schema is None or not isinstance(event, Finished) or event.reason == "cancelled":
+    if schema is None or event.reason == "cancelled":
         return (event,)
     found = verdict(kept.text("answer"), schema)
     finished = replace(event, valid=found.valid)

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from r1local.errors import R1LocalError
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Reading, ThinkingDelta, Usage
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import VoteResult
 from r1local.replies.abilities import within
@@ -133,6 +133,8 @@ class Gateway:
             add("r1local_tokens_total", usage.cached_tokens, kind="cached")
             add("r1local_tokens_total", usage.thinking_tokens, kind="thinking")
             add("r1local_tokens_total", usage.answer_tokens, kind="answer")
+            add("r1local_tokens_total", usage.draft_tokens, kind="drafted")
+            add("r1local_tokens_total", usage.accepted_tokens, kind="accepted")
 
 
 class Replies:
@@ -218,7 +220,8 @@ class Replies:
         conversation, control = self._asked.conversation, self.controls[0]
         try:
             for event in hold_vote(replier, conversation, settings, control, self.model):
-                put(event if isinstance(event, Notice | VoteResult) else "started")
+                if not isinstance(event, Reading):
+                    put(event if isinstance(event, Notice | VoteResult) else "started")
         except R1LocalError as error:
             put(error)
 
@@ -294,6 +297,8 @@ def _of_winner(result: VoteResult) -> Iterator[Event]:
         result.prompt_s,
         0.0,
         result.voting_s,
+        draft_tokens=sum(each.draft_tokens for each in ballots),
+        accepted_tokens=sum(each.accepted_tokens for each in ballots),
     )
     reason = reply.reason if reply and reply.reason != "lost" else "cancelled"
     yield Finished(reason, usage, reply.seed if reply else 0, False, reply.valid if reply else None)
@@ -312,7 +317,9 @@ class Mailbox:
         self._new = asyncio.Event()
 
     def put(self, number: int, told: Told) -> None:
-        """Tell something of a reply; from any thread."""
+        """Tell something of a reply; from any thread. HTTP has no words for a prompt being read."""
+        if isinstance(told, Reading):
+            return
         with self._lock:
             self._told.append((number, told))
             first = len(self._told) == 1

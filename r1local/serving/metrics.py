@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 _HELP: Mapping[str, str] = {
     "r1local_http_requests_total": "HTTP requests by route and status.",
-    "r1local_tokens_total": "Tokens: prompt, cached (of the prompt), thinking, answer.",
+    "r1local_tokens_total": "Tokens: prompt, cached (of the prompt), thinking, answer,"
+    " drafted, accepted (of the drafted ones).",
     "r1local_replies_total": "Replies by how they ended.",
     "r1local_first_token_seconds_sum": "Seconds between requests and their first tokens.",
     "r1local_first_token_seconds_count": "Replies that had a first token.",

@@ -13,7 +13,7 @@ from r1local.config.paths import user_models
 from r1local.config.preferences import Setting, Settings, settings_in_force, value_in
 from r1local.errors import LoadingCancelled, UnknownModel, WarmEngineError
 from r1local.models.catalog import load_catalog
-from r1local.models.references import PathReference, parse_reference
+from r1local.models.references import PathReference, parse_reference, unaliased
 from r1local.models.selection import Selected, select
 from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
@@ -284,7 +284,8 @@ class Models:
             if name in (entry.reference, str(entry.path)):
                 return Selected(entry.name, entry.path, entry.known, None, name, entry.quantization)
         catalog = load_catalog(user_models())
-        if isinstance(parse_reference(name, catalog), PathReference):
+        named = unaliased(name, catalog) == name.strip()
+        if named and isinstance(parse_reference(name, catalog), PathReference):
             # Whether a file exists isn't a request's to know.
             raise UnknownModel(f"no model is called {name!r}", "see /v1/models")
         return select(name, catalog)

@@ -7,12 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from r1local.conversation import Reply, Turn
 from r1local.errors import ExportError
+from r1local.sessions.turn_tree import Placed
 
 #: The parser's tokens for a heading at the top level, and their levels.
 _HEADING = [("heading_open", 0), ("inline", 1), ("heading_close", 0)]
+#: The characters that are quoted from in front of a cut.
+_BEFORE_CUT = 80
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
@@ -23,13 +27,20 @@ def export_markdown(
     model: str | None,
     thoughts: bool,
     system: str | None = None,
+    everything: Sequence[Placed] = (),
 ) -> str:
     """Return a conversation as a Markdown document.
+
+    `everything` has the turns of other branches, which follow below headings of their own.
 
     Questions and thoughts are block quotes. So is an answer that would swallow what follows,
     with a code block or a comment that it doesn't close; other answers are left as they are.
     """
-    return "\n\n".join(_blocks(turns, title, model, thoughts, system)) + "\n"
+    blocks = [*_blocks(turns, title, model, thoughts, system)]
+    for branch in _other_branches(everything):
+        blocks.append(f"# Another branch, from question {branch[0].position} on")
+        blocks += _turn_blocks([placed.turn for placed in branch], thoughts)
+    return "\n\n".join(blocks) + "\n"
 
 
 def export_json(
@@ -39,14 +50,24 @@ def export_json(
     model: str | None,
     thoughts: bool,
     system: str | None = None,
+    everything: Sequence[Placed] = (),
 ) -> str:
-    """Return a conversation as one JSON object; without thoughts, `thinking` is null."""
-    exported = [asdict(turn) for turn in turns]
-    for turn in exported if not thoughts else ():
-        for reply in (turn["reply"], *turn["voters"].values()):
-            if reply:
-                reply["thinking"] = None
+    """Return a conversation as one JSON object; without thoughts, `thinking` is null.
+
+    `everything` has the turns of all branches, which are in the object besides.
+    """
+    exported = [_turn_data(turn, thoughts=thoughts) for turn in turns]
     facts = {"title": title, "model": model, "system": system, "turns": exported}
+    if everything:
+        facts["all_turns"] = [
+            {
+                "number": each.number,
+                "after": each.after or None,
+                "current": each.shown,
+                **_turn_data(each.turn, thoughts=thoughts),
+            }
+            for each in everything
+        ]
     return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -87,6 +108,29 @@ def _blocks(
         yield f"Model: {model}"
     if system:
         yield f"System prompt:\n\n{_quoted(system)}"
+    yield from _turn_blocks(turns, thoughts)
+
+
+def _other_branches(everything: Iterable[Placed]) -> Iterator[list[Placed]]:
+    """Yield the turns of each branch that isn't shown, those in front of it left out."""
+    left = {each.number: each for each in everything if not each.shown}
+    for number in sorted(left.keys() - {each.after for each in left.values()}):
+        branch: list[Placed] = []
+        while number in left:
+            branch.insert(0, left.pop(number))
+            number = branch[0].after
+        yield branch
+
+
+def _turn_data(turn: Turn, *, thoughts: bool) -> dict[str, Any]:
+    data = asdict(turn)
+    for reply in (data["reply"], *data["voters"].values()) if not thoughts else ():
+        if reply:
+            reply["thinking"] = None
+    return data
+
+
+def _turn_blocks(turns: Iterable[Turn], thoughts: bool) -> Iterator[str]:
     for turn in turns:
         yield f"## Question\n\n{_quoted(turn.question)}"
         if count := len(turn.voters):
@@ -98,12 +142,22 @@ def _blocks(
 def _reply_blocks(reply: Reply, thoughts: bool) -> Iterator[str]:
     if thoughts and reply.thinking:
         yield f"### Thinking\n\n{_quoted(reply.thinking)}"
+        for start, end in reply.edited:
+            yield _edited(reply.thinking, start, end)
     if reply.answer:
         yield f"### Answer\n\n{_answer(reply)}"
     if reply.valid is False:
         yield "*The answer is not valid by its JSON schema.*"
     if reply.reason != "stop":
         yield f"*The reply ended early: {reply.reason}.*"
+
+
+def _edited(thought: str, start: int, end: int) -> str:
+    """Return what says which passage of a thought was edited."""
+    if passage := thought[start:end].strip():
+        return f"*Edited in this thought:*\n\n{_quoted(passage)}"
+    before = thought[max(0, start - _BEFORE_CUT) : start].strip()
+    return f"*Something was cut out of this thought after:*\n\n{_quoted(before)}"
 
 
 def _answer(reply: Reply) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape
 from itertools import chain, count
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from r1local.config.paths import is_device_name, sessions_folder
 from r1local.errors import (
@@ -27,10 +27,17 @@ from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript
 from r1local.units import file_time
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 #: Endings of a session's file, of the KV cache kept beside it, and of one that was not finished.
 SESSION, STATE, UNFINISHED = ".jsonl", ".kv", ".kv.new"
+#: Ending of a thought of the session that is being edited, by its turn's number.
+_DRAFT = re.compile(r"\.thought-\d+\.md")
 #: The most bytes of a name in UTF-8: with a number and an ending it must fit every file system.
 _LONGEST_NAME = 200
+#: What `new_name` returns, perhaps with a number after it.
+_NAMED_BY_TIME = re.compile(r"\d{4}-\d\d-\d\d-\d{4}-\d\d(-\d+)?")
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 
 
@@ -52,8 +59,32 @@ class SessionSummary:
 
 def saved_sessions(folder: Path | None = None) -> list[SessionSummary]:
     """Return the sessions on this machine, most recently used first."""
-    found = [_summary(path) for path in _files(folder or sessions_folder())]
-    return sorted((each for each in found if each), key=lambda each: each.last_used, reverse=True)
+    return list(each_session(folder))
+
+
+def each_session(folder: Path | None = None) -> Iterator[SessionSummary]:
+    """Yield the sessions of `saved_sessions` as they are read."""
+    for path in sorted(_files(folder or sessions_folder()), key=_changed, reverse=True):
+        if summary := _summary(path):
+            yield summary
+
+
+def session_names(folder: Path) -> list[str]:
+    """Return the names of sessions without reading them, the one changed last first."""
+    dated = []
+    for path in _files(folder):
+        with suppress(OSError):
+            dated.append((path.stat().st_mtime, path.stem))
+    return [name for _time, name in sorted(dated, reverse=True)]
+
+
+def last_session(folder: Path | None = None) -> str | None:
+    """Return the name of the session that was written last; None if there is none."""
+    found = list[tuple[float, str]]()
+    for path in _files(folder or sessions_folder()):
+        with suppress(OSError):  # it has been deleted meanwhile
+            found.append((path.lstat().st_mtime, path.stem))
+    return max(found)[1] if found else None
 
 
 def find_session(name: str, folder: Path | None = None) -> SessionSummary:
@@ -113,6 +144,8 @@ def delete_session(name: str, folder: Path | None = None) -> int:
         held = lock(name, folder)
         try:
             size = _size(path)
+            for draft in drafts_of(path):
+                draft.unlink(missing_ok=True)
             for ending in (STATE, UNFINISHED, SESSION):
                 (folder / f"{name}{ending}").unlink(missing_ok=True)
         finally:
@@ -136,6 +169,17 @@ def path_of(name: str, folder: Path) -> Path:
 def state_of(path: Path) -> Path:
     """Return the path of the KV cache that belongs to a session's file."""
     return path.with_suffix(STATE)
+
+
+def draft_of(path: Path, turn: int) -> Path:
+    """Return the path of a draft that belongs to a session's file: a thought that is edited."""
+    return path.with_name(f"{path.stem}.thought-{turn}.md")
+
+
+def drafts_of(path: Path) -> list[Path]:
+    """Return the drafts that belong to a session's file."""
+    found = path.parent.glob(f"{escape(path.stem)}.thought-*.md")
+    return [each for each in found if _DRAFT.fullmatch(each.name, len(path.stem))]
 
 
 def existing(name: str, folder: Path) -> Path:
@@ -180,6 +224,11 @@ def new_name() -> str:
     return f"{datetime.now():%Y-%m-%d-%H%M-%S}"
 
 
+def is_given_name(name: str) -> bool:
+    """Tell whether a session was given its name by a person, not by `new_name`."""
+    return not _NAMED_BY_TIME.fullmatch(name)
+
+
 def free_names(name: str, folder: Path) -> Iterator[str]:
     """Yield a name, then the same with numbers added, skipping those that sessions have."""
     short = name.encode()[: _LONGEST_NAME - 10].decode(errors="ignore")  # leaves room for numbers
@@ -187,7 +236,7 @@ def free_names(name: str, folder: Path) -> Iterator[str]:
     return (each for each in names if not os.path.lexists(folder / f"{each}{SESSION}"))
 
 
-def lock(name: str, folder: Path) -> FileLock:
+def lock(name: str, folder: Path) -> "FileLock":
     """Be the only one to write a session until `unlock`, or until this process ends.
 
     The folder is created if need be, accessible only to its owner.
@@ -196,6 +245,8 @@ def lock(name: str, folder: Path) -> FileLock:
         SessionInUse: somebody else is writing it.
         OSError: nothing can be locked there.
     """
+    from filelock import FileLock, Timeout  # slow to import, and reading needs none
+
     locks = folder / ".locks"
     for private in (folder, locks):
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -207,12 +258,12 @@ def lock(name: str, folder: Path) -> FileLock:
         copy = path_of(next(free_names(name, folder)), folder)
         files = shlex.join(["cp", str(path_of(name, folder)), str(copy)])
         raise SessionInUse(
-            f"session {name} is open in another chat", f"close that one, or copy it: {files}"
+            f"session {name} is open in another r1local", f"close that one, or copy it: {files}"
         ) from None
     return held
 
 
-def unlock(held: FileLock, *, gone: bool = False) -> None:
+def unlock(held: "FileLock", *, gone: bool = False) -> None:
     """Let others write the session; `gone` says that it no longer has that name."""
     if gone:
         with suppress(OSError):  # Windows removes no open file
@@ -230,6 +281,13 @@ def _files(folder: Path) -> Iterator[Path]:
         for path in folder.glob(f"*{SESSION}"):
             with suppress(InvalidSetting):
                 yield path_of(path.stem, folder)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was changed, in seconds; 0 if it has been deleted meanwhile."""
+    with suppress(OSError):
+        return path.lstat().st_mtime
+    return 0.0
 
 
 def _summary(path: Path) -> SessionSummary | None:

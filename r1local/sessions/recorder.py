@@ -1,5 +1,6 @@
 """What records a conversation: a session on the disk, or nothing."""
 
+from pathlib import Path
 from typing import Protocol
 
 from r1local.kv_state import KVState
@@ -36,6 +37,9 @@ class Recorder(Protocol):
             SessionNotSaved: it can't be written, and goes on waiting.
         """
 
+    def draft(self, turn: int) -> Path | None:
+        """Return where a thought of that turn is kept while it is edited; None if nowhere."""
+
     def keep_state(self, model: KVState) -> None:
         """Keep the current KV cache, for `restore_state`."""
 
@@ -63,6 +67,9 @@ class NoSession:
 
     def save(self) -> None:
         pass
+
+    def draft(self, turn: int) -> Path | None:  # noqa: ARG002
+        return None
 
     def keep_state(self, model: KVState) -> None:
         pass

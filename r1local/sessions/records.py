@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
-from r1local.conversation import FinishReason, Reply
+from r1local.conversation import FinishReason, Reply, Span
 from r1local.events.reply import AnswerDelta, Notice, Rewound, ThinkingDelta
 
 #: The format's version. It changes when an older r1local would misread a file.
@@ -32,12 +32,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question was asked; the fields are those of `conversation.Turn`."""
+    """A question was asked; the fields are those of `conversation.Turn`.
+
+    With `turn` it wasn't asked now: the turn with that number, which comes next, is shown again.
+    What follows states its replies once more, for readers that don't know about numbers.
+    """
 
     text: str
     shown: str | None = None
     documents: tuple[str, ...] | None = None
     votes: int | None = None
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +83,21 @@ class Ended:
     valid: bool | None = None
     draft_tokens: int = 0
     accepted_tokens: int = 0
+    edited: tuple[Span, ...] | None = None
     thinking: str | None = None
     answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The last reply was withdrawn, and another one begins."""
+    """An alternative to the last reply begins, and is shown in its place.
+
+    With `turn` none begins: the turn with that number, which asks the same, is shown again.
+    With `edited` it begins with a thought in which those passages were edited.
+    """
+
+    turn: int | None = None
+    edited: tuple[Span, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ class Continued:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The last turn was withdrawn."""
+    """The last turn isn't shown any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +217,7 @@ def ended(reply: Reply, *, streamed: bool) -> Ended:
     facts = {field.name: getattr(reply, field.name) for field in fields(Reply)}
     if streamed:
         facts["thinking"] = facts["answer"] = None
-    return Ended(**facts)
+    return Ended(**facts | {"edited": reply.edited or None})
 
 
 def of_voter(voter: int | None, record: OfReply) -> Record:
@@ -270,12 +283,19 @@ def _fits(value: object, kind: Any) -> bool:
     if origin is Literal:
         return isinstance(value, str) and value in get_args(kind)
     if origin is tuple:
-        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        return isinstance(value, list) and _fit(value, get_args(kind))
     if kind is float or kind is int:
         wanted = (int, float) if kind is float else int
         number = isinstance(value, wanted) and not isinstance(value, bool)
         return number and 0 <= value < _LARGEST  # type: ignore[operator]
     return isinstance(value, kind)
+
+
+def _fit(values: list[object], kinds: tuple[Any, ...]) -> bool:
+    """Return whether a list has the values of a tuple, whose last type may be an ellipsis."""
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(values)
+    return len(values) == len(kinds) and all(map(_fits, values, kinds))
 
 
 def _mended(value: object) -> object:

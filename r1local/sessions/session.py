@@ -153,7 +153,15 @@ class Session:
             InvalidSetting: it can't be a name, or another session has it.
             SessionError: the file can't have that name.
         """
+        drafts = names.drafts_of(self.path)
         self._writer.rename(_unused(new, self._folder))
+        for draft in drafts:
+            number = draft.name.removesuffix(".md").rpartition("-")[2]
+            kv.move(draft, names.draft_of(self.path, int(number)))
+
+    def draft(self, turn: int) -> Path | None:
+        """Return where a thought of that turn is kept while it is edited: beside the file."""
+        return names.draft_of(self.path, turn) if self._writer.state else None
 
     def keep_state(self, model: KVState) -> None:
         """Keep the model's KV cache beside the file, if there is room (see `kv.keep`)."""

@@ -5,10 +5,11 @@ from itertools import takewhile
 from math import ceil
 from typing import IO, TextIO
 
-from rich.console import Console
+from rich.console import COLOR_SYSTEMS, Console
 from rich.text import Text
 
 from r1local.ui import streams
+from r1local.ui.appearance import rich_theme, role_style
 from r1local.ui.cells import cell_len, cut, steadied
 from r1local.ui.safe_text import unbroken, visible, visible_line
 
@@ -18,6 +19,8 @@ _LONGEST_LINE = 600
 
 def console_for(stream: IO[str]) -> Console:
     """Return the console of `stream`, which prints text as it is, without markup or highlights.
+
+    Styles have the names of the theme's roles.
 
     Honours NO_COLOR, TERM and COLUMNS as rich does. FORCE_COLOR asks for colours only: it
     doesn't turn a pipe into a terminal, so the text in the pipe stays exact.
@@ -29,6 +32,7 @@ def console_for(stream: IO[str]) -> Console:
         emoji=False,
         highlight=False,
         soft_wrap=True,
+        theme=rich_theme(),
     )
 
 
@@ -37,17 +41,17 @@ def can_repaint(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
 
 
-def dim(console: Console, text: str) -> str:
-    """Return `text` with the codes that dim it, if the console's terminal supports them."""
-    if not can_repaint(console) or console.no_color:
+def painted(console: Console, text: str, role: str) -> str:
+    """Return `text` with the codes of a role's style, if the console's terminal supports them."""
+    if not can_repaint(console) or console.no_color or not console.color_system:
         return text
-    return f"\x1b[2m{text}\x1b[22m"
+    return role_style(role).render(text, color_system=COLOR_SYSTEMS[console.color_system])
 
 
 def print_notice(console: Console, message: str) -> None:
-    """Print one dim line, harmless on a terminal and exact in a pipe but for line breaks."""
-    line = dim(console, visible_line(message)) if console.is_terminal else unbroken(message)
-    _write(console.file, line + "\n")
+    """Print one line, harmless on a terminal and exact in a pipe but for line breaks."""
+    line = visible_line(message) if console.is_terminal else unbroken(message)
+    _write(console.file, painted(console, line, "note") + "\n")
 
 
 def print_log(console: Console, text: str) -> None:
@@ -82,8 +86,8 @@ def _write(stream: IO[str], text: str) -> None:
 
 
 def live_line(console: Console, text: str) -> Text:
-    """Return one dim row for `LiveRows`, cut to the console's width."""
-    return Text(cut(visible_line(text), max(console.width - 1, 1)), "dim")
+    """Return one row of r1local's own for `LiveRows`, cut to the console's width."""
+    return Text(cut(visible_line(text), max(console.width - 1, 1)), "note")
 
 
 class LiveRows:

@@ -10,7 +10,7 @@ from r1local.ui.console import can_repaint
 from r1local.ui.safe_text import visible_line
 
 _WORDS: Mapping[State, str] = {"ok": "ok", "warning": "warn", "broken": "FAIL"}
-_STYLES: Mapping[State, str] = {"ok": "green", "warning": "yellow", "broken": "bold red"}
+_ROLES: Mapping[State, str] = {"ok": "success", "warning": "warning", "broken": "error"}
 _WORD_CELLS, _AREA_CELLS = 5, 10
 #: Columns from which on the text stands beside its area, and those that it indents otherwise.
 _WIDE, _NARROW_INDENT = 60, 2
@@ -29,10 +29,10 @@ def print_advice(console: Console, findings: Sequence[Finding]) -> None:
     """Print the last lines: what to do, what is broken first; or that nothing has to be done."""
     broken, warnings = _in("broken", findings), _in("warning", findings)
     if not broken and not warnings:
-        console.print(Text("Everything works.", _STYLES["ok"]))
+        console.print(Text("Everything works.", _ROLES["ok"]))
         return
     told = f"{len(broken)} broken, {len(warnings)} to improve. What to do:"
-    console.print(Text(told, _STYLES["broken" if broken else "warning"]))
+    console.print(Text(told, _ROLES["broken" if broken else "warning"]))
     done = set[str]()
     for finding in (*broken, *warnings):
         if finding.command in done:
@@ -41,7 +41,7 @@ def print_advice(console: Console, findings: Sequence[Finding]) -> None:
             console.print(row)
         if finding.command:
             done.add(finding.command)
-            console.print(Text(f"  {visible_line(finding.command)}", "bold"))
+            console.print(Text(f"  {visible_line(finding.command)}", "heading"))
 
 
 def _in(state: State, findings: Sequence[Finding]) -> list[Finding]:
@@ -54,7 +54,7 @@ def _advice(finding: Finding) -> str:
 
 
 def _print_finding(console: Console, finding: Finding) -> None:
-    style = _STYLES[finding.state]
+    style = _ROLES[finding.state]
     head = Text().append(f"{_WORDS[finding.state]:<{_WORD_CELLS}}", style)
     head.append(f"{finding.area:<{_AREA_CELLS}}")
     beside = console.width >= _WIDE or not can_repaint(console)

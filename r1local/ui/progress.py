@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from typing import IO
@@ -11,17 +13,38 @@ _INTERVAL_S = 0.5
 
 
 @contextmanager
-def busy(stream: IO[str], what: str) -> Iterator[None]:
+def busy(stream: IO[str], what: str | Callable[[], str]) -> Iterator[Callable[[str], None]]:
     """Show what the program is busy with, and for how long; leave no trace of it afterwards.
+
+    What it is may change: then it is a function, which another thread calls.
 
     A thread paints, because the work is a call into llama.cpp that blocks until it is
     done. Nothing else may write on the stream meanwhile.
+
+    Yields:
+        Prints a notice above what is shown.
     """
+    above: SimpleQueue[str] = SimpleQueue()
     if not stream.isatty():
-        yield
+        yield partial(_tell, stream, above)
         return
-    with _painted(stream, lambda: what):
-        yield
+    try:
+        with _painted(stream, what if callable(what) else lambda: what, above):
+            yield partial(_tell, stream, above)
+    finally:
+        while not above.empty():
+            _tell(stream, None, above.get())
+
+
+def _tell(stream: IO[str], above: SimpleQueue[str] | None, line: str) -> None:
+    """Print a notice, by the painter if there is one."""
+    from r1local.ui.console import can_repaint, console_for, print_notice
+
+    console = console_for(stream)
+    if above and can_repaint(console):
+        above.put(line)
+    else:
+        print_notice(console, line)
 
 
 @contextmanager
@@ -42,9 +65,12 @@ def working(stream: IO[str]) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def _painted(stream: IO[str], what: Callable[[], str]) -> Iterator[None]:
+def _painted(
+    stream: IO[str], what: Callable[[], str], above: "SimpleQueue[str] | None" = None
+) -> Iterator[None]:
     done = Event()
-    painter = Thread(target=_paint, args=(stream, what, done), daemon=True)
+    queue = above or SimpleQueue[str]()
+    painter = Thread(target=_paint, args=(stream, what, queue, done), daemon=True)
     painter.start()
     try:
         yield
@@ -53,12 +79,15 @@ def _painted(stream: IO[str], what: Callable[[], str]) -> Iterator[None]:
         painter.join()
 
 
-def _paint(stream: IO[str], what: Callable[[], str], done: Event) -> None:
+def _paint(stream: IO[str], what: Callable[[], str], above: SimpleQueue[str], done: Event) -> None:
     started = monotonic()
     if done.wait(_INTERVAL_S):
         return
     # Importing rich takes longer than many a wait.
+    from rich.text import Text
+
     from r1local.ui.console import LiveRows, can_repaint, console_for, live_line
+    from r1local.ui.safe_text import visible_line
 
     console = console_for(stream)
     if not can_repaint(console):
@@ -66,6 +95,7 @@ def _paint(stream: IO[str], what: Callable[[], str], done: Event) -> None:
     rows = LiveRows(console)
     with suppress(OSError, ValueError):  # the terminal may have been closed
         while not done.is_set():
-            rows.update([], [live_line(console, f"{what()} … {monotonic() - started:.0f} s")])
+            told = [Text(visible_line(above.get()), "dim") for _ in range(above.qsize())]
+            rows.update(told, [live_line(console, f"{what()} … {monotonic() - started:.0f} s")])
             done.wait(_INTERVAL_S)
         rows.update([], [])

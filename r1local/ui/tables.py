@@ -13,7 +13,8 @@ from r1local.ui.safe_text import visible_line
 _GAP = 2
 #: Least width of the first column; others are dropped to give it that much.
 _LEAST_FIRST = 20
-_STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
+#: The roles of what a table says about where a model runs.
+FIT_ROLES = {"GPU": "success", "GPU+CPU": "warning", "CPU": "accent", "no": "error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def print_table(console: Console, columns: Sequence[Column]) -> None:
         return
     shown = _fitting(columns, console.width)
     others = sum(_GAP + column.width for column in shown[1:])
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="note")
     for number, column in enumerate(shown):
         table.add_column(
             column.heading,
@@ -52,7 +53,7 @@ def print_table(console: Console, columns: Sequence[Column]) -> None:
             width=column.width if number else min(column.width, max(1, console.width - others)),
         )
     for cells in zip(*(column.cells for column in shown), strict=True):
-        table.add_row(*(Text(visible_line(cell), _STYLES.get(cell, "")) for cell in cells))
+        table.add_row(*(Text(visible_line(cell), FIT_ROLES.get(cell, "")) for cell in cells))
     console.print(table)
 
 

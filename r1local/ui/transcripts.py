@@ -6,35 +6,72 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.conversation import Reply, Turn
-from r1local.ui.console import can_repaint, dim, print_notice
+from r1local.ui.appearance import is_limited, role_style, text_width
+from r1local.ui.console import can_repaint, painted, print_notice
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible, visible_line
-from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, reply_count, thought_for, which
 
 
 def print_turns(
-    console: Console, turns: Sequence[Turn], *, thoughts: bool, notices: Console | None = None
+    console: Console,
+    turns: Sequence[Turn],
+    *,
+    thoughts: bool,
+    notices: Console | None = None,
+    number: int | None = None,
+    places: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Print questions, answers as rendered Markdown, and thoughts, in full or as one line each.
 
-    r1local's own notices go to `notices`, to keep them apart from the conversation.
+    r1local's own notices go to `notices`, to keep them apart from the conversation. `places` says
+    which alternative each turn is, and of how many; `number` is that of the first turn, and without
+    it they aren't numbered.
     """
     notices = notices or console
-    for number, turn in enumerate(turns):
-        if number:
+    for before, turn in enumerate(turns):
+        if before:
             console.print()
-        console.print(Text(f"❯ {visible(turn.labelled)}", "bold"))
+        mark = "❯" if number is None else f"{number + before} ❯"
+        console.print(Text(f"{mark} {visible(turn.labelled)}", "question"))
+        if places and (told := which(places[before])):
+            print_notice(notices, told)
         if turn.voters:
             print_notice(notices, f"{reply_count(len(turn.voters))} voted")
         if turn.reply:
             _print_reply(console, notices, turn.reply, thoughts=thoughts)
 
 
+def print_thought(console: Console, reply: Reply) -> None:
+    """Print a whole thought, with the passages underlined that were edited, where that can be."""
+    pieces, done = [], 0
+    for start, end in reply.edited if can_repaint(console) and not is_limited() else ():
+        if done <= start < end:
+            pieces.append(painted(console, visible(reply.thinking[done:start]), "thinking"))
+            pieces.append(f"\x1b[4m{visible(reply.thinking[start:end])}\x1b[24m")
+            done = end
+    text = wrapped(console, visible(reply.thinking[done:]))
+    pieces.append(painted(console, text, "thinking"))
+    console.file.write("".join(pieces) + "\n")
+
+
+def wrapped(console: Console, text: str) -> str:
+    """Return a text with line breaks for the width that text is limited to, if it is.
+
+    Otherwise the terminal wraps it, and joins the rows again when it becomes wider.
+    """
+    if not console.is_terminal or not is_limited():
+        return text
+    return "\n".join(row.plain for row in wrap(Text(text), text_width(console.width)))
+
+
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
     """Print where a text was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
         console.print(f"{visible_line(session)} · turn {place} · {part}")
-        for row in wrap(Text(visible_line(excerpt), "dim"), max(console.width - 3, 1)):
+        for row in wrap(
+            Text(visible_line(excerpt), role_style("note")), text_width(console.width - 3)
+        ):
             console.print(Text("  ") + row)
     else:
         console.file.write(f"{session}\t{place}\t{part}\t{unbroken(excerpt)}\n")
@@ -43,11 +80,10 @@ def print_hit(console: Console, session: str, place: str, part: str, excerpt: st
 def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: bool) -> None:
     if reply.thinking:
         if thoughts:
-            console.file.write(dim(console, visible(reply.thinking)) + "\n")
-        unfinished = reply.thinking_open
-        print_notice(
-            notices, thought_for(reply.thinking_s, reply.thinking_tokens, unfinished=unfinished)
-        )
+            print_thought(console, reply)
+        unfinished, edited = reply.thinking_open, bool(reply.edited)
+        seconds, count = reply.thinking_s, reply.thinking_tokens
+        print_notice(notices, thought_for(seconds, count, unfinished=unfinished, edited=edited))
     if reply.answer:
         notices.print()
         _print_answer(console, reply.answer, json=reply.valid is not None)
@@ -59,8 +95,12 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
 
 def _print_answer(console: Console, answer: str, *, json: bool) -> None:
     if can_repaint(console):
-        from r1local.ui.markdown.view import MarkdownView  # a search doesn't need it
+        from r1local.ui.markdown.view import MarkdownView, finished_rows  # a search needs neither
 
+        if not console.file.isatty():  # a pager, which moves no cursor
+            for row in finished_rows(answer, max(console.width - 1, 1), json=json):
+                console.print(row)
+            return
         view = MarkdownView(console, json=json)
         view.feed(answer)
         view.close()

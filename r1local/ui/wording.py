@@ -30,15 +30,35 @@ def reply_count(count: int) -> str:
     return "1 reply" if count == 1 else f"{count:,} replies"
 
 
+def turn_count(count: int) -> str:
+    """Return a number of turns in words: `1 turn`, `16 turns`."""
+    return "1 turn" if count == 1 else f"{count:,} turns"
+
+
+def session_count(count: int) -> str:
+    """Return a number of sessions in words: `1 session`, `16 sessions`."""
+    return "1 session" if count == 1 else f"{count:,} sessions"
+
+
 def effort(seconds: float, count: int) -> str:
     """Return a duration and a number of tokens: `42 s · 1,203 tokens`."""
     return f"{duration(seconds)} · {token_count(count)}"
 
 
-def thought_for(seconds: float, count: int, *, unfinished: bool = False) -> str:
-    """Return one line about a thought: how long it took and whether it was finished."""
+def thought_for(
+    seconds: float, count: int, *, unfinished: bool = False, edited: bool = False
+) -> str:
+    """Return one line about a thought: how long it took, and how it began and ended."""
     line = f"thought for {effort(seconds, count)}"
+    if edited:
+        line += ", from an edited beginning"
     return f"{line}, without coming to an end" if unfinished else line
+
+
+def which(alternatives: tuple[int, int]) -> str:
+    """Return which alternative it is, and of how many: `‹ 2/3 ›`; empty if there is only one."""
+    number, count = alternatives
+    return f"‹ {number}/{count} ›" if count > 1 else ""
 
 
 def documents_told(names: Sequence[str], tokens: Sequence[int | None], *, exact: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from r1local.answers.algebra import equal_formula
 from r1local.conversation import Conversation, Reply
 from r1local.errors import R1LocalError
-from r1local.events.reply import Event, Finished, Notice, Usage
+from r1local.events.reply import Finished, Notice, Reading, Usage, Written
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import (
     Paused,
@@ -166,6 +166,8 @@ class _Election:
                 yield Paused(voter.number)
             elif happening == "started":
                 yield from self._start(voter)
+            elif isinstance(happening, Reading):
+                yield happening  # all voters have the same prompt
             elif isinstance(happening, Finished):
                 del self._voters[number]
                 yield from self._close_reply(voter, happening)
@@ -180,7 +182,7 @@ class _Election:
             self._read = time.monotonic()
         yield from self._engine.new_notices(self._notices)
 
-    def _said(self, voter: _Voter, event: Event) -> VoterEvent:
+    def _said(self, voter: _Voter, event: Written) -> VoterEvent:
         voter.kept.handle(event)
         return VoterEvent(voter.number, event)
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from r1local.config.options import option_named
 from r1local.config.preferences import Setting
-from r1local.gguf.file import read_gguf
-from r1local.machine.memory import facts_of
-from r1local.machine.planner import Plan, plan
-from r1local.machine.this_machine import survey_machine
-from r1local.models.load_options import LoadOptions, load_options
+from r1local.machine.planner import Plan
+from r1local.models.drafting import planned
+from r1local.models.load_options import load_options
 from r1local.replies.local import LocalEngine
 from r1local.warm.kept import give_up_idle
 from r1local.warm.places import Place
@@ -37,19 +35,16 @@ def load(task: Task, place: Place, cancelled: Callable[[], bool]) -> LocalEngine
         name: Setting(raw if isinstance(raw, dict) else option_named(name).read(raw), name)
         for name, raw in task.settings.items()
     }
-    asked = replace(load_options(chosen), sequences=task.at_once)
+    draft = Path(task.draft_model) if task.draft_model else None
+    asked = replace(load_options(chosen), sequences=task.at_once, draft_model=draft)
     shared = replace(asked, sequences=max(task.at_once, SHARED_BY))
-    made = _plan(path, shared)
+    made = planned(path, shared)
     while not _fits(made) and give_up_idle(place):
         _log.info("an engine that nobody used was given up")
-        made = _plan(path, shared)
+        made = planned(path, shared)
     return LocalEngine.open(path, shared if _fits(made) else asked, cancelled)
 
 
-def _plan(path: Path, options: LoadOptions) -> Plan:
-    return plan(facts_of(read_gguf(path)), survey_machine(), options.request)
-
-
-def _fits(made: Plan) -> bool:
+def _fits(made: Plan | None) -> bool:
     """Return whether memory holds a model without anything having to be said about it."""
-    return made.refusal is None and made.kind != "no" and not made.notices
+    return made is not None and made.refusal is None and made.kind != "no" and not made.notices

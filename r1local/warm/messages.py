@@ -43,6 +43,7 @@ from r1local.events.reply import (
     Event,
     Finished,
     Notice,
+    Reading,
     Rewound,
     ThinkingDelta,
 )
@@ -59,7 +60,7 @@ State: TypeAlias = Literal["loading", "idle", "open", "replying"]
 T = TypeVar("T")
 
 _EVENTS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (ThinkingDelta, AnswerDelta, Rewound, Notice, Finished)
+    kind.__name__: kind for kind in (Reading, ThinkingDelta, AnswerDelta, Rewound, Notice, Finished)
 }
 
 

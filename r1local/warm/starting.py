@@ -44,6 +44,7 @@ class Wanted:
         at_once: the number of replies at the same time.
         keep_alive: seconds for which it is to stay afterwards; None means that one is used if
             it is there, and that none is started.
+        draft_model: the file of the smaller model that drafts, if there is to be one.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Wanted:
     settings: Mapping[str, Any]
     at_once: int
     keep_alive: float | None
+    draft_model: Path | None = None
 
     @property
     def place(self) -> Place:
@@ -199,6 +201,7 @@ def _start(wanted: Wanted, place: Place, cancelled: Callable[[], bool]) -> bool:
         settings=wanted.settings,
         at_once=wanted.at_once,
         keep_alive=wanted.keep_alive,
+        draft_model=str(wanted.draft_model.absolute()) if wanted.draft_model else None,
     )
     modules = json.dumps([str(Path(each).absolute()) for each in sys.path])
     read_end, write_end = os.pipe()

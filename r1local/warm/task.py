@@ -19,6 +19,7 @@ class Task:
         settings: what is set of loading, as `starting.plain_settings` returns it.
         at_once: the number of replies at the same time that are wanted.
         keep_alive: seconds for which it stays without a program.
+        draft_model: the file of the smaller model that drafts for a reply that is alone.
     """
 
     socket: str
@@ -27,3 +28,4 @@ class Task:
     settings: Mapping[str, Any]
     at_once: int
     keep_alive: float
+    draft_model: str | None = None

@@ -23,6 +23,7 @@ def test_replies_votes_and_chats() -> None:
             async with model.chat() as chat:
                 assert "7" in (await chat.ask("What is 3 + 4?")).answer
                 assert "7" in (await chat.retry()).answer
+                assert (await chat.rethink("Hm, ")).thinking.startswith("Hm, ")
                 assert (await chat.undo()).question == "What is 3 + 4?"
                 assert chat.turns == ()
 

@@ -154,6 +154,19 @@ def test_a_chat_remembers_and_takes_back(nano: r1local.Model) -> None:
     assert saved_sessions() == []
 
 
+def test_a_chat_goes_on_from_a_given_thought(nano: r1local.Model) -> None:
+    with nano.chat() as chat:
+        with pytest.raises(UsageError, match="nothing has been asked"):
+            chat.rethink("So 3+4=9.\n")
+        before = chat.ask("What is 3 + 4?")
+        last_line = before.thinking.rindex("So")
+        thought = before.thinking[:last_line] + "So 3+4=9."
+        reply = chat.rethink(thought)
+        assert reply.thinking.startswith(thought) and reply == chat.turns[0].reply
+        assert [reply.thinking[a:b] for a, b in reply.edited] == ["9"]
+        assert "7" in before.answer and reply.answer
+
+
 def test_a_chat_goes_on_after_a_vote(nano: r1local.Model) -> None:
     chat = nano.chat()
     assert "7" in chat.ask("What is 3 + 4?").answer

@@ -186,14 +186,14 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
         with ChatTerminal("-m", model, "--resume", "shared", prompt="copy of it?") as second:
             second.send("n")
             assert second.finish() == 1
-            assert "session shared is open in another chat" in " ".join(second.shown.split())
+            assert "session shared is open in another r1local" in " ".join(second.shown.split())
         with ChatTerminal("-m", model, "--resume", "shared", prompt="copy of it?") as second:
             second.send("y")
             second.wait_for_text("❯ from the first", "└───┘", "shared-2")
             second.send("from the second")
             second.wait_for(lambda: second.shown.count("└───┘") == 2)
             second.command_shows(
-                "/resume shared", "session shared is open in another chat", "copy it: cp"
+                "/resume shared", "session shared is open in another r1local", "copy it: cp"
             )
             assert second.leave() == 0
         first.send("again")
@@ -235,7 +235,8 @@ def test_a_session_whose_model_is_gone_names_the_way_on(scripted: Scripted) -> N
 
 
 def test_wrong_usage() -> None:
-    for arguments in (["name"], ["--no-save", "--resume"], ["--no-save", "--session", "x"]):
+    twice = ["--resume", "x", "--session", "y"]
+    for arguments in (twice, ["--no-save", "--resume"], ["--no-save", "--session", "x"]):
         result = subprocess.run(
             [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
         )

@@ -334,7 +334,11 @@ HOSTILE_REPLIES = {
 def test_nothing_a_model_writes_is_obeyed(kind: str, scripted: Scripted) -> None:
     model = scripted(HOSTILE_REPLIES[kind], context_length=3 * ROOM)
     with ChatTerminal(
-        "-m", model, R1LOCAL_LOOP_REPEATS="0", R1LOCAL_ANSWER_RESERVE="1"
+        "-m",
+        model,
+        R1LOCAL_LOOP_REPEATS="0",
+        R1LOCAL_ANSWER_RESERVE="1",
+        R1LOCAL_NOTIFY="off",  # the title is r1local's own where a reply takes long
     ) as terminal:
         terminal.send("hi")
         terminal.wait_for_text("after", "tokens/s")
@@ -414,9 +418,9 @@ def test_text_can_be_read_on_a_light_ground(scripted: Scripted) -> None:
 
 def test_what_is_longer_than_the_screen_opens_at_its_start(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted("Hm.</think>Yes."), lines=16) as terminal:
-        terminal.type(chats.F1)
-        terminal.wait_for_text("/help [COMMAND]", "↓ new")
-        assert place(terminal, "/help")[0] <= 1
+        terminal.send("/set")
+        terminal.wait_for_text("Think for at most 1,024 tokens", "↓ new")
+        assert place(terminal, "effort")[0] <= 1
 
 
 def test_an_answer_without_a_thought_has_no_rule_below_it(scripted: Scripted) -> None:

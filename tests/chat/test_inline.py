@@ -16,6 +16,12 @@ pytestmark = pytest.mark.slow
 HOSTILE = "\x1b]0;evil\x07\x1b[2J\x9b31m\u202eabc"
 
 
+@pytest.fixture(autouse=True)
+def untitled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Have the title alone, which is r1local's own where a reply takes long."""
+    monkeypatch.setenv("R1LOCAL_NOTIFY", "off")
+
+
 def piped(model: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, "chat", "-m", str(model), *arguments]
     return subprocess.run(

@@ -60,7 +60,7 @@ HINTS = {
     "give a larger --max-tokens": "give a larger /set max-tokens",
     "leave --system out": "leave /system out",
     "see: r1local list": "see: /model",
-    "get it with: r1local pull 7b": "get it with: r1local pull 7b",
+    "get it with: r1local pull 7b": "get it with: /pull 7b",
     "read it: r1local sessions show x": "read it: r1local sessions show x",
     "give another with --chat-template FILE": "give another with --chat-template FILE",
 }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.sessions.folder import read_session, saved_sessions
 from testing import chats
-from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal, of_type, records
-from testing.command import ROOT, Scripted
+from testing.chats import ANSWER, ESCAPE, REPLY, THOUGHT, ChatTerminal, of_type, records
+from testing.command import COMMAND, ROOT, Scripted
 from testing.homes import Homes
 from testing.models import write_scripted_model
 
 pytestmark = pytest.mark.slow
+
+CODE = 'print("four")\n'
 
 
 @pytest.fixture
@@ -31,16 +34,53 @@ def ask(terminal: ChatTerminal, question: str = "How many?") -> None:
 
 
 def test_help_tells_every_command_and_key(scripted: Scripted) -> None:
-    with ChatTerminal("-m", scripted(REPLY), lines=60) as terminal:
+    with ChatTerminal("-m", scripted(REPLY), lines=70, columns=120) as terminal:
         terminal.send("/help")
-        terminal.wait_for_text("/quit", "F9 fold, keep or hide it")
+        terminal.wait_for_text("/quit", "F9", "keep or hide the thinking pane")
         for name, command in SLASH_COMMANDS.items():
             assert f"/{name} {command.usage}".rstrip() in terminal.shown
             assert command.told in terminal.shown
+        terminal.type("\x1b")
         terminal.command_shows("/help retry", "another reply to the last question")
         assert "/rename" not in terminal.shown
         terminal.type(chats.F1)
         terminal.wait_for_text("/rename")
+        terminal.type(chats.F1)
+        terminal.wait_without("/rename")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_help_is_read_from_its_top_and_searched(scripted: Scripted, columns: int) -> None:
+    with ChatTerminal("-m", scripted(REPLY), columns=columns, lines=24) as terminal:
+        terminal.type(f"half a question{chats.F1}")
+        terminal.wait_for_text("─ Help", "/help [COMMAND]", "find:", "↓ more")
+        assert terminal.rows[1].strip() == "Commands"
+        terminal.type("thinking pane")
+        terminal.wait_for_text("F6", "moves the thinking pane")
+        terminal.type("\r")
+        terminal.wait_for_text("F7", "resize the thinking pane")
+        terminal.type("zzz")
+        terminal.wait_for_text("not found: thinking panezzz")
+        terminal.type(chats.CTRL_HOME)
+        terminal.wait_for_text("/help [COMMAND]")
+        terminal.type(chats.PAGE_DOWN)
+        terminal.wait_without("/help [COMMAND]")
+        terminal.type(chats.CTRL_END)
+        terminal.wait_for_text("paints the screen anew")
+        terminal.type("\x1b")
+        terminal.wait_for_text("❯ half a question")
+        terminal.type(chats.CTRL_C)
+        assert terminal.leave() == 0
+
+
+def test_help_in_a_pipe_is_the_same(scripted: Scripted) -> None:
+    command = [*COMMAND, "chat", "-m", str(scripted(REPLY))]
+    done = subprocess.run(
+        command, input="/help\n", capture_output=True, text=True, timeout=60, check=True
+    )
+    for name, command_ in SLASH_COMMANDS.items():
+        assert f"/{name} {command_.usage}".rstrip() in done.stderr
+    assert "Keys" in done.stderr and not done.stdout
 
 
 def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
@@ -48,7 +88,10 @@ def test_commands_before_anything_was_asked(scripted: Scripted) -> None:
         for command in ("/retry", "/edit", "/undo", "/continue", "/copy"):
             terminal.command_shows(command, "nothing was asked yet", "type a question")
         terminal.command_shows("/think", "there is no thought yet", "type a question")
-        terminal.command_shows("/sessions", "no session is saved yet")
+        terminal.send("/sessions")
+        terminal.wait_for_text("0 sessions", "search ❯")
+        terminal.type(ESCAPE)
+        terminal.wait_without("search ❯")
         terminal.command_shows("/resume", "there is no other session")
         terminal.command_shows("/stats", "0 tokens in 0.0 s")
         terminal.send("/quit")
@@ -68,7 +111,7 @@ WRONG = {
     "/think 7": ("there is no thought 7", "thoughts there are: 1"),
     "/think x": ("there is no thought x",),
     "/find": ("there is nothing to find",),
-    "/find zebra": ("no thought holds: zebra",),
+    "/find zebra": ("nothing here holds: zebra",),
     "/set nonsense 1": ("there is no setting 'nonsense'", "temperature"),
     "/set temperature hot": ("temperature 'hot' is not a number",),
     "/set temperature -1": ("out of range",),
@@ -81,6 +124,9 @@ WRONG = {
     "/file missing.txt": ("missing.txt",),
     "/copy soup": ("'soup' can't be copied",),
     "/copy code 3": ("there is no code block 3", "the answer has 1"),
+    "/copy 2": ("there is no reply 2", "replies there are: 1"),
+    "/copy 1 soup": ("'soup' can't be copied",),
+    "/copy ²": ("'²' can't be copied",),
     "/export /nowhere/at/all.md": ("can't be written", "give another path"),
     "/model no-such-model": ("no-such-model",),
     "/resume nowhere": ("there is no session nowhere", "see which there are: /sessions"),
@@ -220,8 +266,13 @@ def test_copies_go_to_the_terminals_clipboard(scripted: Scripted) -> None:
         terminal.command_shows("/copy", "asked the terminal to copy the answer")
         terminal.command_shows("/copy thinking", f"copy the thought: {len(THOUGHT)} characters")
         terminal.command_shows("/copy code", "copy code block 1: 14 characters")
+        terminal.send("Again?")
+        terminal.wait_for_text("❯ Again?", "│ 4 │")
+        terminal.command_shows("/copy 1", "copy the answer of reply 1")
+        terminal.command_shows("/copy 2 thinking", "copy the thought of reply 2")
+        terminal.command_shows("/copy 1 code 1", "copy code block 1 of reply 1")
         terminal.leave()
-        assert terminal.copied == [ANSWER, THOUGHT, 'print("four")\n']
+        assert terminal.copied == [ANSWER, THOUGHT, CODE, ANSWER, THOUGHT, CODE]
 
 
 def test_exports(scripted: Scripted, folder: Path) -> None:
@@ -235,7 +286,7 @@ def test_exports(scripted: Scripted, folder: Path) -> None:
         terminal.command_shows("/export --no-thoughts 'in short.md'", "written to in short.md")
         terminal.command_shows("/export talk.json", "written to talk.json")
         terminal.command_shows(
-            "/export --thoughts", "/export has no --thoughts", "--no-thoughts and"
+            "/export --thoughts", "/export has no --thoughts", "--no-thoughts, --all-branches"
         )
         terminal.command_shows(
             "/export a b.md", "/export takes one path, not 2", "quote one with spaces"
@@ -290,9 +341,9 @@ def test_thoughts_are_found_and_opened_again(tmp_path: Path) -> None:
         terminal.wait_for_text("Done.")
         terminal.send("two")
         terminal.wait_for(lambda: terminal.shown.count("Done.") == 2)
-        terminal.command_shows("/find needle", "thought 1 holds: needle; /find shows the next of 2")
+        terminal.command_shows("/find needle", "thought 1 holds: needle; 1 of 2, /find shows the")
         terminal.wait_for_text("─ Thought 1", "Here is a Needle.")
-        terminal.command_shows("/find", "thought 2 holds: needle", "─ Thought 2")
+        terminal.command_shows("/find", "thought 2 holds: needle; 2 of 2", "─ Thought 2")
         terminal.send("/think 1")
         terminal.wait_for_text("─ Thought 1", "│Line 0 of")
         assert "↓ new" in terminal.shown
@@ -333,7 +384,10 @@ def test_sessions_are_named_left_and_come_back_to(scripted: Scripted) -> None:
         terminal.command_shows("/new", "a new session")
         ask(terminal, "of squares")
         terminal.command_shows("/save squares", "squares.jsonl")
-        terminal.command_shows("/sessions", "squares  of squares", "primes  of primes")
+        terminal.send("/sessions")
+        terminal.wait_for_text(" squares ", " primes ", "1 turn · of primes", "search ❯")
+        terminal.type(ESCAPE)
+        terminal.wait_without("search ❯")
         terminal.command_shows(
             "/resume primes", "❯ of primes", "this is session primes", "· primes"
         )

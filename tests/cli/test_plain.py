@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from r1local.cli import chat, models, parser, plain, replies
+from r1local.cli import chat, completion, models, parser, plain, replies
 from r1local.config.options import OPTIONS
 from r1local.errors import UsageError
 
@@ -44,7 +44,12 @@ def read_both(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> tupl
         return call
 
     with monkeypatch.context() as patch:
-        for name, module in (("run", replies), ("chat", chat), ("list", models)):
+        for name, module in (
+            ("run", replies),
+            ("chat", chat),
+            ("list", models),
+            ("completion", completion),
+        ):
             call = told(name, getattr(module, f"{name}_command"))
             patch.setattr(module, f"{name}_command", call)
             patch.setattr(plain, f"{name}_command", call)
@@ -75,8 +80,13 @@ def test_what_is_read_is_what_typer_reads(command: str, arguments: list[str]) ->
         [],
         ["chat", "-m", "x.gguf", "--inline"],
         ["list"],
+        ["completion", "fish"],
         ["run", "Hi"],
         ["run", "--max-tokens=1", "Hi", "-m", "nano", "--no-think"],
+        ["run", "-c", "and in French?", "-x", "--no-think"],
+        ["run", "--log", "-p", "review", "-F", "a=b", "-F", "c=d=e", "Hi"],
+        ["run", "--session", "s", "--xl", "python"],
+        ["chat", "Hi", "-p", "review"],
     ],
 )
 def test_plain_arguments_need_no_typer(
@@ -88,12 +98,15 @@ def test_plain_arguments_need_no_typer(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run", "--help"], ["run", "a", "b"], ["pull"], ["--help"], ["run", "-mx", "Hi"]]
+    "arguments",
+    [
+        ["run", "--help"],
+        ["run", "a", "b"],
+        ["completion", "sh"],
+        ["pull"],
+        ["--help"],
+        ["run", "-mx", "Hi"],
+    ],
 )
 def test_the_rest_is_left_to_typer(arguments: list[str]) -> None:
     assert plain.plain_command(arguments) is None
-
-
-def test_completion_is_left_to_typer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("_R1LOCAL_COMPLETE", "complete_bash")
-    assert plain.plain_command(["run", "Hi"]) is None

@@ -37,7 +37,7 @@ def test_a_table_a_plot_and_an_image(tmp_path: Path) -> None:
         "load, from memory",
         "a whole reply, prose, without drafts",
         "prompt at depth 1,024",
-        "votes: 4 at once",
+        "votes: 4 at once, with drafts",
     ):
         assert named[words][2] == "2"
     assert "Generation, tokens/s by depth" in rows

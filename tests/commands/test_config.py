@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from r1local.config.keys import ACTIONS
 from r1local.config.options import preferences
 from r1local.config.paths import config_file
 from r1local.config.preferences import settings_in_force
+from r1local.config.theme import ROLES
 from r1local.models.catalog import load_catalog
 from r1local.models.loading import load, load_options
 from r1local.models.selection import select
@@ -43,7 +45,8 @@ def test_every_setting_is_listed_with_its_place(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("R1LOCAL_VI", "on")
     rows = [line.split("\t") for line in config().stdout.splitlines()]
     assert rows[0] == ["SETTING", "VALUE", "FROM"]
-    assert [row[0] for row in rows[1:]] == [option.key for option in preferences()]
+    tables = [f"theme.{key}" for key in ("base", *ROLES)] + [f"keys.{name}" for name in ACTIONS]
+    assert [row[0] for row in rows[1:]] == [*(option.key for option in preferences()), *tables]
     assert ["think_budget", "300", "config.toml"] in rows
     assert ["effort", "", "think_budget"] in rows
     assert ["vi", "true", "R1LOCAL_VI"] in rows
@@ -196,3 +199,43 @@ def test_a_new_chat_has_the_preferred_system_prompt_and_an_old_one_its_own() -> 
     write_config('system = "Be long."\n')
     assert system_of() == "system prompt: Be brief."
     assert system_of("--system", "Be kind.") == "system prompt: Be kind."
+
+
+def test_colours_and_keys_are_set_and_unset() -> None:
+    write_config("# mine\n[theme]\nbase = 'dark'  # at night\n")
+    assert config("set", "theme.error", "bold #f00").returncode == 0
+    assert config("set", "keys.answer-now", "ctrl-t, f10").returncode == 0
+    assert listed()["theme.base"] == ("dark", "config.toml [theme]")
+    assert listed()["theme.error"] == ("bold #ff0000", "config.toml [theme]")
+    assert listed()["theme.string"] == ("#87d787", "built in")
+    assert listed()["keys.answer_now"] == ("ctrl-t, f10", "config.toml [keys]")
+    assert "keys.help" not in listed("--model", "nano")
+    assert config("unset", "keys.answer_now").returncode == 0
+    assert "doesn't set keys.answer_now" in config("unset", "keys.answer_now").stderr
+    text = config_file().read_text().rstrip() + "\n"
+    assert text == "# mine\n[theme]\nbase = 'dark'  # at night\nerror = \"bold #f00\"\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("theme.base", "drak"), "base 'drak' is unknown\nhint: did you mean dark?"),
+        (("theme.eror", "red"), "no setting 'theme.eror' in [theme]\nhint: did you mean error?"),
+        (("keys.help", "ctrl-i"), "help = 'ctrl-i': terminals send the same for Ctrl-I as tab"),
+        (("keys.help", "f2"), "F2 would do both help and toggle_thought"),
+        (("keys.help", "f1", "--model", "nano"), "keys.help can't be set for one model"),
+    ],
+)
+def test_senseless_colours_and_keys_are_refused(arguments: tuple[str, ...], told: str) -> None:
+    refused = config("set", *arguments)
+    assert refused.returncode == 2
+    assert told in refused.stderr
+    assert not config_file().exists()
+
+
+def test_a_fault_in_a_table_names_file_table_and_key() -> None:
+    write_config("[keys]\nhelp = 'f2'\n")
+    failed = config()
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"error: {config_file()} [keys]: F2 would do both help and")
+    assert config("set", "theme.base", "dark").returncode == 0

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from r1local.commands.run import RunOptions, run
+from r1local.commands.asking import RunOptions
+from r1local.commands.run import run
 from r1local.commands.vote import vote
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
 from testing.recorded_engine import RecordedEngine, recording

@@ -20,6 +20,12 @@ REPLY = "Ones: 7 + 8 = 15.\nWait, check.</think>\n\nIt is **85**:\n\n- `27`\n- 5
 HOSTILE = "\x1b]0;evil\x07\x1b[2J\x9b31m\r\u202eabc\x1b[?1049h"
 
 
+@pytest.fixture(autouse=True)
+def untitled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Have the title alone, which is r1local's own where a reply takes long."""
+    monkeypatch.setenv("R1LOCAL_NOTIFY", "off")
+
+
 def run_on(model: Path, *arguments: str) -> list[str]:
     return [*COMMAND, "run", "hi", "-m", str(model), *arguments]
 
@@ -145,7 +151,7 @@ def test_a_long_prompt_is_said_to_be_read(tmp_path: Path) -> None:
     document.write_text("word " * 6000)
     command = run_on(smollm2(), "-f", str(document), "--max-tokens", "1")
     with PseudoTerminal(command, columns=60) as terminal:
-        terminal.wait_for(lambda: "reading the prompt …" in terminal.text())
+        terminal.wait_for(lambda: "reading the prompt: 0 % of " in terminal.text())
         terminal.type("\x03")
         assert terminal.finish() == 130
     assert "reading" not in terminal.text()

@@ -1,14 +1,17 @@
 """`r1local sessions`, as people and programs use it."""
 
 import json
+import os
 import re
+import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from r1local.config.paths import sessions_folder
 from r1local.conversation import Reply
-from r1local.sessions.folder import saved_sessions
+from r1local.sessions.folder import read_session, saved_sessions
 from r1local.sessions.records import Question, UsedModel, ended
 from r1local.sessions.session import Session
 from testing.command import COMMAND
@@ -36,8 +39,16 @@ def kept() -> None:
     keep("数学", "１２＋３は？", Reply("", "15です。", "length", False, "nano"))
 
 
-def terminal(*arguments: str, columns: int = 80, term: str = "xterm-256color") -> PseudoTerminal:
-    return PseudoTerminal([*COMMAND, "sessions", *arguments], columns=columns, TERM=term)
+def terminal(
+    *arguments: str, columns: int = 80, term: str = "xterm-256color", pager: str = ""
+) -> PseudoTerminal:
+    command = [*COMMAND, "sessions", *arguments]
+    return PseudoTerminal(command, columns=columns, TERM=term, PAGER=pager)
+
+
+def last_used_days_ago(name: str, days: float) -> None:
+    then = time.time() - days * 24 * 3600
+    os.utime(sessions_folder() / f"{name}.jsonl", (then, then))
 
 
 def test_there_are_none(home: Path) -> None:
@@ -140,7 +151,7 @@ def test_search() -> None:
         "sky\t1\tthinking\tRayleigh, perhaps.\nsky\t2\tthinking\tRayleigh, perhaps.\n"
     )
     (hit,) = json.loads(r1local("sessions", "search", "12+3", "--format", "json").stdout)
-    place = {"session": "数学", "turn": 1, "voter": None, "part": "question"}
+    place = {"session": "数学", "turn": 1, "voter": None, "part": "question", "shown": True}
     assert hit == place | {"excerpt": "１２＋３は？"}
     with terminal("search", "15") as screen:
         assert screen.finish() == 0
@@ -157,7 +168,7 @@ def test_rm() -> None:
     assert result.returncode == 2 and "r1local sessions rm --yes sky" in result.stderr
     session = Session.open("sky")
     result = r1local("sessions", "rm", "--yes", "sky")
-    assert result.returncode == 1 and "session sky is open in another chat" in result.stderr
+    assert result.returncode == 1 and "session sky is open in another r1local" in result.stderr
     session.close()
     result = r1local("sessions", "rm", "--yes", "sky")
     assert (result.returncode, result.stdout) == (0, "")
@@ -175,6 +186,91 @@ def test_rm_asks(key: str, code: int, left: int) -> None:
         screen.type(key)
         assert screen.finish() == code
     assert len(saved_sessions()) == left
+
+
+@pytest.mark.usefixtures("kept")
+def test_rm_of_several_asks_once_and_goes_on_after_one_that_is_open() -> None:
+    keep("third", "Why?", SKY)
+    assert r1local("sessions", "rm", "--yes", "sky", "missing").returncode == 1
+    assert len(saved_sessions()) == 3, "nothing is removed where one of the names is wrong"
+    result = r1local("sessions", "rm", "sky", "third")
+    assert result.returncode == 2 and "r1local sessions rm --yes sky third" in result.stderr
+    with terminal("rm", "sky", "third", "sky") as screen:
+        screen.wait_for(lambda: "remove these 2 sessions for good? [y/N]" in screen.text())
+        assert re.search('sky  "Why is the sky blue\\?", last used 20', screen.text())
+        screen.type("n\n")
+        assert screen.finish() == 1
+    session = Session.open("sky")
+    result = r1local("sessions", "rm", "--yes", "sky", "third")
+    session.close()
+    assert result.returncode == 1 and "session sky is open in another chat" in result.stderr
+    assert "removed session third" in result.stderr
+    assert {each.name for each in saved_sessions()} == {"sky", "数学"}
+
+
+@pytest.mark.usefixtures("kept")
+def test_rm_of_those_not_used_for_long() -> None:
+    last_used_days_ago("sky", 31)
+    last_used_days_ago("数学", 29)
+    assert "no session is as old" in r1local("sessions", "rm", "--older-than", "60d").stderr
+    with terminal("rm", "--older-than", "30d") as screen:
+        screen.wait_for(lambda: "remove session sky" in screen.text())
+        screen.type("y\n")
+        assert screen.finish() == 0
+    assert [each.name for each in saved_sessions()] == ["数学"]
+    for wrong in (
+        ["--older-than", "none"],
+        ["--older-than", "soon"],
+        ["数学", "--older-than", "1d"],
+    ):
+        assert r1local("sessions", "rm", "--yes", *wrong).returncode == 2
+    assert r1local("sessions", "rm", "--yes").returncode == 2
+    assert r1local("sessions", "rm", "--yes", "--older-than", "1d").returncode == 0
+    assert not saved_sessions()
+
+
+@pytest.mark.usefixtures("kept")
+def test_rename() -> None:
+    result = r1local("sessions", "rename", "sky", "blue sky")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "session sky is blue sky now\n"
+    assert read_session("blue sky").title == "Why is the sky blue?"
+    result = r1local("sessions", "rename", "blue sky", "数学")
+    assert result.returncode == 1 and "there is a session 数学 already" in result.stderr
+    session = Session.open("数学")
+    result = r1local("sessions", "rename", "数学", "maths")
+    session.close()
+    assert result.returncode == 1 and "open in another chat" in result.stderr
+    assert r1local("sessions", "rename", "数学", "../maths").returncode == 1
+    assert {each.name for each in saved_sessions()} == {"blue sky", "数学"}
+
+
+@pytest.mark.usefixtures("kept")
+def test_show_goes_through_the_pager(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text(f"#!/bin/sh\necho LESS=$LESS; tee '{tmp_path}/seen'\n")
+    pager.chmod(0o755)
+    keep("x", HOSTILE, Reply(HOSTILE, f"{HOSTILE} 👩‍👩‍👧 **end**", "stop", False, HOSTILE))
+    with terminal("show", "--thoughts", "x", pager=str(pager)) as screen:
+        assert screen.finish() == 0
+    seen = (tmp_path / "seen").read_text(encoding="utf-8")
+    assert "LESS=FRX" in screen.text() and "<U+202E>gnp.exe" in seen and "👩‍👩‍👧" in seen
+    assert "\x1b[1mend" in seen
+    assert set(re.findall(r"\x1b\[[\d;]*(.)", seen)) == {"m"}, "a pager moves no cursor"
+    assert "\x1b]" not in seen
+    with terminal("show", "sky", pager="/nowhere/less -R") as screen:
+        assert screen.finish() == 0
+    assert "Scattering" in screen.text()
+    with terminal("show", "sky", pager="true") as screen:
+        assert screen.finish() == 0
+    assert "Traceback" not in screen.text()
+
+
+def test_a_pager_that_is_left_early_is_no_error() -> None:
+    keep("long", "Why?", *[Reply("", "x" * 100_000, "stop", False, "nano")] * 5)
+    with terminal("show", "long", pager="head -n 3") as screen:
+        assert screen.finish() == 0
+    assert "Why?" in screen.text() and "rror" not in screen.text()
 
 
 @pytest.mark.parametrize("command", ["show", "export", "rm"])

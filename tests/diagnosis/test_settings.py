@@ -17,7 +17,10 @@ def test_nothing_is_set() -> None:
 
 
 def test_settings_with_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    write_config(f'vi = true\nsystem = "{"s" * 99}"\n[models.7b]\ncontext = 8192\n')
+    write_config(
+        f'vi = true\nsystem = "{"s" * 99}"\n[models.7b]\ncontext = 8192\n'
+        "[theme]\nbase = 'dark'\n[keys]\nhelp = ['f1', 'f10']\n"
+    )
     monkeypatch.setenv("R1LOCAL_THREADS", "2")
     (found,) = settings()
     assert found.state == "ok"
@@ -27,6 +30,8 @@ def test_settings_with_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
         f"system {'s' * 40}… (config.toml)",
         "threads 2 (R1LOCAL_THREADS)",
         'context 8192 (config.toml [models."7b"])',
+        "theme.base dark (config.toml [theme])",
+        "keys.help f1, f10 (config.toml [keys])",
     ):
         assert words in found.text
     assert {"key": "threads", "value": 2, "from": "R1LOCAL_THREADS"} in found.facts["settings"]  # type: ignore[operator]

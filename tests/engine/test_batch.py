@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from r1local.engine.batch import Batch, Part
+from r1local.engine.batch import Batch, Part, as_evaluated, shared_prefix
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
@@ -163,3 +165,39 @@ def test_an_evaluation_that_is_cancelled_leaves_no_trace(model: Model) -> None:
         evaluate(batch, (0, tokens))
         with Sampler(GREEDY) as sampler:
             assert batch.sample(0, sampler) == expected[0]
+
+
+# --- Tokens that a KV cache has, in place of those that a tokenizer makes of the same text ---
+
+#: A vocabulary in which most texts can be spelled in several ways; 0 is a control token.
+PIECES = (b"", b"a", b"b", b"ab", b"ba", b"aab")
+tokens = st.lists(st.integers(0, len(PIECES) - 1), max_size=12)
+
+
+def text_of(some: Sequence[int]) -> list[bytes]:
+    """The text between control tokens."""
+    texts = [b""]
+    for token in some:
+        texts[-1] += PIECES[token]
+        texts += [b""] * (not PIECES[token])
+    return texts
+
+
+@given(tokens, tokens)
+def test_the_text_is_the_same_and_never_less_is_kept(made: list[int], evaluated: list[int]) -> None:
+    result = as_evaluated(made, evaluated, PIECES.__getitem__)
+    assert text_of(result) == text_of(made)
+    kept = shared_prefix(result, evaluated)
+    assert kept >= shared_prefix(made, evaluated)
+    assert as_evaluated(result, evaluated, PIECES.__getitem__) == result
+    # No token of the cache that ends where one of the tokenizer's does is given up.
+    ends = {sum(len(PIECES[t]) for t in made[:n]) for n in range(len(made) + 1)}
+    if 0 not in (*made, *evaluated):
+        for count in range(kept + 1, len(evaluated) + 1):
+            text = b"".join(PIECES[t] for t in evaluated[:count])
+            assert not (text_of(made)[0].startswith(text) and len(text) in ends)
+
+
+def test_a_text_that_was_spelled_otherwise_is_kept() -> None:
+    assert as_evaluated([3, 3, 1], [1, 2, 1, 2, 5], PIECES.__getitem__) == [1, 2, 1, 2, 1]
+    assert as_evaluated([0, 3], [0, 1, 2, 0], PIECES.__getitem__) == [0, 1, 2]

@@ -47,6 +47,8 @@ def test_everything_is_measured_in_several_runs() -> None:
         for text in ("prose", "copying")
         for drafts in ("without drafts", "with drafts")
     }
+    votes = {figure.variant for figure in figures if figure.kind == "votes"}
+    assert votes == {"without drafts", "with drafts"}
     assert all(0 < figure.least <= figure.median <= figure.most for figure in figures)
     assert all(len(figure.runs) == 2 for figure in figures if figure.kind != "memory")
     (memory,) = (figure for figure in figures if figure.kind == "memory")

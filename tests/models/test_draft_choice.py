@@ -55,6 +55,8 @@ def test_a_draft_model_of_the_catalog_that_is_here(
     assert draft_model("auto", seven) is None
     path = installed(cache, DRAFTS[draft])
     assert draft_model("auto", seven) == path
+    several = loading_of(seven, settings_in_force({"draft": "auto"}), at_once=2)
+    assert (several.draft_model, several.sequences) == (None, 2)
     assert draft_model("none", seven) is None
     assert draft_model("ngram", seven) is None
 

@@ -68,9 +68,3 @@ def test_why_not(write: Writer, large: Path, options: dict[str, object], words: 
 def test_one_that_nobody_named_is_left_out(write: Writer, large: Path) -> None:
     other = write("other.gguf", slow=True)
     assert draft_file(read_gguf(large), LoadOptions(draft="auto", draft_model=other)) is None
-
-
-def test_several_replies_have_none(write: Writer, large: Path) -> None:
-    small = write("small.gguf")
-    options = LoadOptions(draft=str(small), draft_model=small, sequences=4)
-    assert draft_file(read_gguf(large), options) is None

@@ -1,5 +1,6 @@
 """A draft model is loaded where there is room for it, and left out or refused where there isn't."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from r1local.engine.drafts import Drafts
 from r1local.engine.model import Model
 from r1local.errors import DraftModelError, OutOfMemory
 from r1local.gguf.file import GGUFFile, read_gguf
-from r1local.machine.memory import Machine, memory_bytes
+from r1local.machine.memory import Machine, facts_of, memory_bytes
 from r1local.machine.planner import plan
-from r1local.models.drafting import drafts_of, request_of
+from r1local.models import drafting
+from r1local.models.drafting import drafts_of, planned, request_of
 from r1local.models.load_options import LoadOptions
 from testing.known_models import known
 from testing.models import write_scripted_model
@@ -60,12 +62,28 @@ def test_one_that_nobody_named_is_used_if_it_fits(tmp_path: Path) -> None:
         assert not model.notices
 
 
-def test_several_replies_are_told_to_have_none(tmp_path: Path) -> None:
+def test_several_replies_have_one_as_well(tmp_path: Path) -> None:
     small = write_scripted_model(tmp_path / "small.gguf", "Hi")
     large = write_scripted_model(tmp_path / "large.gguf", "Hi", slow=True)
     with loaded(large, draft=str(small), draft_model=small, sequences=2) as model:
-        assert not isinstance(model.drafts, DraftsOfModel)
-        assert [each for each in model.notices if "has no draft model" in each.message]
+        assert isinstance(model.drafts, DraftsOfModel)
+
+
+def test_where_both_have_no_room_nothing_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = write_scripted_model(tmp_path / "small.gguf", "Hi")
+    large = write_scripted_model(tmp_path / "large.gguf", "Hi", slow=True)
+    options = LoadOptions(512, draft=str(small), draft_model=small, sequences=2)
+    with_room = planned(large, options)
+    assert with_room
+    assert with_room.draft
+    tight = Machine(memory_bytes(facts_of(read_gguf(large)), 512) + MIB)
+    monkeypatch.setattr(drafting, "survey_machine", lambda: tight)
+    alone = planned(large, replace(options, draft="none", draft_model=None))
+    assert alone
+    assert alone.kind != "no"
+    assert planned(large, options) is None
 
 
 def test_if_memory_runs_out_the_model_replies_without_it(tmp_path: Path, small: GGUFFile) -> None:

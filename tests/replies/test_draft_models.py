@@ -31,7 +31,7 @@ NEARLY = REPLY.replace("five", "four").replace("lazy dog", "lame cat")
 @pytest.fixture(autouse=True)
 def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripted models are quicker than looking for drafts."""
-    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 0.0)
+    monkeypatch.setattr("r1local.engine.pace.QUICK_S", 0.0)
 
 
 def drafted(model: LoadedModel, smaller: Model, length: int) -> LoadedModel:

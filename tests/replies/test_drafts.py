@@ -1,6 +1,6 @@
 """Replies with drafts: the same tokens as without, whatever the drafts and the settings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from r1local.conversation import Message
 from r1local.engine.contexts import FlashStart
-from r1local.engine.drafts import Drafter, Drafts
+from r1local.engine.drafts import Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
@@ -21,7 +21,7 @@ from r1local.replies.control import Control
 from r1local.replies.engine import Begun
 from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
-from testing.drafts import Always, replies, told
+from testing.drafts import Forced, replies, told
 from testing.models import smollm2, write_scripted_model
 from testing.replies import HI, events_of, finished, generate, loaded, never, text_of
 
@@ -35,36 +35,7 @@ QUESTION: tuple[Message, ...] = (Message("user", "What is 17 + 25? Think, and ch
 @pytest.fixture(autouse=True)
 def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripted models are quicker than looking for drafts."""
-    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 0.0)
-
-
-class Guesses:
-    """Drafts that are right as far as is known, and wrong at random."""
-
-    confidence = 1.0
-
-    def __init__(self, drafter: Drafter, random: Random, vocabulary: int) -> None:
-        self._drafter, self._random, self._vocabulary = drafter, random, vocabulary
-        self.feed, self.rewind = drafter.feed, drafter.rewind
-
-    def propose(self, most: int) -> Sequence[int]:
-        draft = [*self._drafter.propose(most)]
-        draft += [self._random.randrange(self._vocabulary) for _ in range(most - len(draft))]
-        if self._random.random() < 0.3:
-            draft[self._random.randrange(most)] = self._random.randrange(self._vocabulary)
-        return draft
-
-
-class Forced(Drafts):
-    """Drafts at every step, right and wrong ones."""
-
-    def __init__(self, length: int, seed: int, vocabulary: int) -> None:
-        super().__init__()
-        self.pace = Always(length)
-        self._random, self._size = Random(seed), vocabulary
-
-    def drafter(self, prompt: Iterable[int]) -> Drafter:
-        return Guesses(super().drafter(prompt), self._random, self._size)
+    monkeypatch.setattr("r1local.engine.pace.QUICK_S", 0.0)
 
 
 def with_drafts(model: LoadedModel, length: int = 7, seed: int = 0) -> LoadedModel:
@@ -131,7 +102,7 @@ REPEATED = THOUGHT * 20
 def test_a_model_that_is_quicker_than_looking_for_drafts_has_none(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("r1local.engine.pace._QUICK_S", 10.0)
+    monkeypatch.setattr("r1local.engine.pace.QUICK_S", 10.0)
     with loaded(scripted(REPEATED)) as model:
         assert not drafted(model, SamplerSettings())
         assert not drafted(model, SamplerSettings())

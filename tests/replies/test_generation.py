@@ -6,7 +6,7 @@ import pytest
 from r1local.conversation import Message
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.errors import PromptTooLong
-from r1local.events.reply import AnswerDelta, ThinkingDelta
+from r1local.events.reply import AnswerDelta, Reading, ThinkingDelta
 from r1local.replies.control import Control
 from r1local.replies.generation import check_prompt
 from r1local.replies.settings import ReplySettings
@@ -43,6 +43,19 @@ def test_thinking_and_answer_times_add_up(scripted: Scripted) -> None:
         usage = finished(events_of(model)).usage
     assert usage.thinking_s > usage.answer_s > 0
     assert usage.tokens_per_s == pytest.approx(401 / (usage.thinking_s + usage.answer_s))
+
+
+def test_a_long_prompt_tells_how_far_it_is_read(scripted: Scripted) -> None:
+    path = scripted("ok", prompt=64, chat_template=R1_TEMPLATE, context_length=4_096)
+    with loaded(path) as model:
+        short = events_of(model, (Message("user", "one"),))
+        long = events_of(model, (Message("user", "one" + "x" * 1_200),))
+    assert not any(isinstance(event, Reading) for event in short)
+    told = [event for event in long if isinstance(event, Reading)]
+    usage = finished(long).usage
+    assert long[: len(told)] == told
+    assert [event.done - usage.cached_tokens for event in told] == [0, 512, 1_024]
+    assert {event.total for event in told} == {usage.prompt_tokens}
 
 
 def test_prefix_shared_with_the_last_prompt_is_kept(scripted: Scripted) -> None:

@@ -19,6 +19,7 @@ from r1local.events.reply import (
     Event,
     Finished,
     Notice,
+    Reading,
     Rewound,
     ThinkingDelta,
 )
@@ -234,8 +235,10 @@ def test_alone_a_prompt_is_read_in_the_largest_parts() -> None:
     ):
         log = Log(scheduler)
         number = scheduler.add(of_length(model, 1_000), GREEDY, Control())
-        log.step(2)
-        assert log.first_step(number) == 1
+        log.step(3)  # the first one only tells that it begins
+        assert log.first_step(number) == 2
+        told = [each for each in chain(*log.steps) if isinstance(each[1], Reading)]
+        assert told == [(number, Reading(0, 1_000)), (number, Reading(512, 1_000))]
 
 
 @pytest.mark.slow
@@ -247,9 +250,9 @@ def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
         log = Log(scheduler)
         long = scheduler.add(of_length(model, 1_800), GREEDY, Control())
         short = scheduler.add(asked(model, "hi"), GREEDY, Control())
-        log.step(6)
-        # At first both read what their prompts have in common.
-        assert log.first_step(short) == 1
+        log.step(7)
+        # A step tells that a long one begins; then both read what their prompts have in common.
+        assert log.first_step(short) == 2
         scheduler.cancel(long)
 
 
@@ -284,8 +287,8 @@ def test_a_beginning_is_read_once_while_another_one_reads_it(nano: LoadedModel) 
         log = Log(scheduler)
         room = scheduler._batch.room
         numbers = [scheduler.add(document, GREEDY, Control()) for _ in range(3)]
-        log.step(3)
-        assert log.first_step(numbers[0]) <= log.first_step(numbers[2]) == 2
+        log.step(4)
+        assert log.first_step(numbers[0]) <= log.first_step(numbers[2]) == 3
         # All have read the prompt, and it is stored once.
         assert room - scheduler._batch.room < 710
         log.finish()
@@ -315,7 +318,7 @@ def test_the_leader_goes_and_its_follower_reads_on(nano: LoadedModel) -> None:
     with Scheduler(nano) as scheduler:
         log = Log(scheduler)
         leader, follower = (scheduler.add(document, GREEDY, Control()) for _ in range(2))
-        log.step(1)
+        log.step(2)
         scheduler.cancel(leader)
         log.finish()
     assert 0 < cached(log, follower) < 899
@@ -487,7 +490,7 @@ def test_a_long_prompt_is_left_in_the_middle_of_a_step() -> None:
         Scheduler(model) as scheduler,
     ):
         number = scheduler.add(of_length(model, 1_000), GREEDY, Impatient())
-        log = Log(scheduler).finish(steps=3)
+        log = Log(scheduler).finish(steps=4)
     assert finished(log.events(number)).reason == "cancelled"
     assert finished(log.events(number)).usage.cached_tokens == 0
 

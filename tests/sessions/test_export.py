@@ -1,6 +1,7 @@
 """Conversations as documents for people and for programs."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,10 @@ from markdown_it import MarkdownIt
 
 from r1local.conversation import Reply, Turn
 from r1local.sessions.export import export_json, export_markdown
-from testing.sessions import turn
+from r1local.sessions.recorder import NoSession
+from r1local.sessions.records import Retry, ended
+from r1local.sessions.transcript import Transcript
+from testing.sessions import REPLY, say, turn
 
 
 def headings(document: str) -> list[str]:
@@ -66,3 +70,38 @@ def test_json_for_programs() -> None:
     data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=False))
     assert data["turns"][0]["reply"]["thinking"] is None
     assert data["turns"][1]["voters"]["7"]["thinking"] is None
+
+
+def branched() -> Transcript:
+    """One question with two replies, the first of which has a branch of its own."""
+    session = NoSession()
+    say(session, "Why?", replace(REPLY, answer="One."))
+    say(session, "And?")
+    for record in session.transcript.records_to(1):
+        session.append(record)
+    session.append(Retry(edited=((0, 7),)))
+    edited = replace(REPLY, answer="Two.", edited=((0, 7), (8, 8)))
+    session.append(ended(edited, streamed=False))
+    return session.transcript
+
+
+def test_all_branches() -> None:
+    transcript = branched()
+    of_all = {"title": "T", "model": None, "thoughts": True, "everything": transcript.everything}
+    document = export_markdown(transcript.turns, **of_all)  # type: ignore[arg-type]
+    assert headings(document) == [
+        "# T",
+        *("## Question", "### Thinking", "### Answer"),
+        "# Another branch, from question 1 on",
+        *("## Question", "### Thinking", "### Answer") * 2,
+    ]
+    shown, _heading, others = document.partition("# Another branch")
+    assert "Two." in shown and "One." in others and document.count("One.") == 1
+    assert "*Edited in this thought:*\n\n> Because\n\n*Something was cut out" in shown
+    data = json.loads(export_json(transcript.turns, **of_all))  # type: ignore[arg-type]
+    assert [each["reply"]["answer"] for each in data["turns"]] == ["Two."]
+    places = [(each["number"], each["after"], each["current"]) for each in data["all_turns"]]
+    assert places == [(1, None, False), (2, 1, False), (3, None, True)]
+    assert data["all_turns"][2]["reply"]["edited"] == [[0, 7], [8, 8]]
+    without = export_json(transcript.turns, **of_all | {"thoughts": False})  # type: ignore[arg-type]
+    assert "Because" not in without

@@ -1,9 +1,11 @@
 """Sessions: what was said comes back the same, whatever ended the program that wrote it."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import takewhile
 
 import pytest
 from hypothesis import given, settings
@@ -24,9 +26,11 @@ from r1local.sessions.records import (
     SystemPromptChange,
     Undo,
     UsedModel,
+    decode,
     ended,
 )
 from r1local.sessions.session import Session
+from r1local.sessions.transcript import Transcript
 from testing.sessions import REPLY, child, records, say, stream
 
 # --- What is written, and what comes back ----------------------------------------------
@@ -159,14 +163,23 @@ steps = st.one_of(
     st.tuples(st.just("retry"), replies),
     st.tuples(st.just("undo")),
     st.tuples(st.just("drop")),
+    st.tuples(st.just("show"), st.integers(0, 9)),
     st.tuples(st.just("system"), st.none() | texts),
 )
+
+
+def _staying(told: list[Turn], other: list[Turn]) -> int:
+    """How many turns are in both branches, or are another reply to what is asked in both."""
+    pairs = [*zip(told, other, strict=False)]
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], pairs))
+    return same + any(one.question == two.question for one, two in pairs[same : same + 1])
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(steps, max_size=12))
 def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
     told: list[Turn] = []
+    ever: list[list[Turn]] = []
     system: object = None
     dropped = 0
     session = Session.create()
@@ -179,6 +192,12 @@ def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
                 told[-1] = replace(told[-1], reply=reply)
                 session.append(Retry())
                 session.append(ended(reply, streamed=False))
+            case "show", [int(nth)] if ever:
+                number = nth % len(ever) + 1
+                for record in session.transcript.records_to(number):
+                    session.append(record)
+                dropped = min(dropped, _staying(told, ever[number - 1]))
+                told = [*ever[number - 1]]
             case "undo", [] if told:
                 told.pop()
                 dropped = min(dropped, len(told))
@@ -189,12 +208,21 @@ def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
             case "system", [None | str() as text]:
                 system = text
                 session.append(SystemPromptChange(text))
+        if kind in ("ask", "retry") and told:
+            ever.append([*told])
     session.close()
     assert session.transcript.turns == tuple(told)
+    for number, turns in enumerate(ever, 1):
+        assert session.transcript.turn(number) == turns[-1], "nothing is lost"
     if session.path.exists():
         again = read_session(session.name)
         assert again.turns == tuple(told)
         assert (again.system, again.dropped) == (system, dropped)
+        # r1local of before 2026-12 knows no numbers of turns, and shows the same.
+        kept = map(json.loads, session.path.read_bytes().splitlines())
+        older = [{k: v for k, v in each.items() if k != "turn"} for each in kept]
+        lines = (json.dumps(each).encode() for each in older)
+        assert Transcript(filter(None, map(decode, lines))).turns == tuple(told)
         delete_session(session.name)
     else:
         assert not any(kind == "ask" for kind, *_ in plan)
@@ -230,7 +258,7 @@ def test_two_processes_never_write_one_session(held: "subprocess.Popen[str]") ->
         lambda: delete_session("talk"),
     ]
     for attempt in refused:
-        with pytest.raises(SessionInUse, match="session talk is open in another chat"):
+        with pytest.raises(SessionInUse, match="session talk is open in another r1local"):
             attempt()
     assert read_session("talk").turns, "it can be read all the same"
     copy = Session.copy_of("talk")

@@ -1,8 +1,8 @@
 """One state of a conversation: what a chat has and what its file says are the same, always."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from itertools import chain
 
 import pytest
@@ -39,6 +39,7 @@ texts = st.text(max_size=6)
 counts = st.integers(0, 9)
 seconds = st.floats(0, 9)
 parts = st.sampled_from(["thinking", "answer"])
+spans = st.lists(st.tuples(counts, counts), min_size=1, max_size=2).map(tuple)
 ends = st.builds(
     Ended,
     reason=st.sampled_from(["stop", "length", "cancelled", "loop", "lost"]),
@@ -48,6 +49,7 @@ ends = st.builds(
     thinking_s=seconds,
     thinking=st.none() | texts,
     valid=st.none() | st.booleans(),
+    edited=st.none() | spans,
     answer=st.none() | texts,
 )
 of_reply = st.one_of(
@@ -64,10 +66,11 @@ records = st.one_of(
         st.none() | texts,
         st.none() | st.lists(texts, min_size=1, max_size=2).map(tuple),
         st.none() | counts,
+        st.none() | counts,
     ),
     of_reply,
     st.builds(OfVoter, st.integers(1, 3), of_reply),
-    st.builds(Retry),
+    st.builds(Retry, st.none() | counts, st.none() | spans),
     st.builds(Continued),
     st.builds(Undo),
     st.builds(Setting, texts, texts),
@@ -84,29 +87,70 @@ bursts = st.one_of(
     st.lists(deltas, min_size=2, max_size=4),
     st.lists(st.builds(OfVoter, st.integers(1, 2), deltas), min_size=2, max_size=4),
 )
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show one of the turns that there are, and so its branch."""
+
+    nth: int
+
+
 plans = st.builds(
     lambda first, rest: [*first, *chain.from_iterable(rest)],
     st.sampled_from([[Question("?")], [UsedModel("m"), Question("?")], []]),
-    st.lists(bursts | st.lists(records, min_size=1, max_size=1), max_size=10),
+    st.lists(
+        bursts | st.lists(records | st.builds(Show, counts), min_size=1, max_size=1), max_size=10
+    ),
 )
 
 
 def state(transcript: Transcript) -> tuple[object, ...]:
     facts = transcript.system, transcript.model, transcript.settings, transcript.dropped
-    return (transcript.turns, transcript.title, transcript.schema, transcript.waiting, *facts)
+    branches = transcript.branches
+    everything = {n: transcript.turn(n) for branch in branches for n in branch}
+    tree = everything, branches, transcript.numbers, transcript.alternatives
+    return (
+        transcript.turns,
+        transcript.title,
+        transcript.schema,
+        transcript.waiting,
+        *facts,
+        *tree,
+    )
+
+
+def written_out(plan: Sequence[Record | Show]) -> Iterator[Record]:
+    """The records of a plan: what shows another turn depends on what came before it."""
+    transcript = Transcript()
+    for each in plan:
+        turns = sorted({n for branch in transcript.branches for n in branch})
+        if isinstance(each, Show):
+            number = turns[each.nth % len(turns)] if turns else 0
+            records = transcript.records_to(number)
+        else:
+            records = (each,)
+        for record in records:
+            transcript.handle(record)
+            yield record
+        if isinstance(each, Show):
+            assert (*transcript.numbers, 0)[-1 - bool(number)] == number
+            assert sorted({n for branch in transcript.branches for n in branch}) == turns
 
 
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(plans)
-def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record]) -> None:
+def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record | Show]) -> None:
     session, unsaved = Session.create(), NoSession()
-    for record in plan:
+    records = [*written_out(plan)]
+    for record in records:
         session.append(record)
         unsaved.append(record)
     session.close()
     assert state(session.transcript) == state(unsaved.transcript)
-    assert session.path.exists() == any(isinstance(each, Question | Attached) for each in plan)
+    asked = any(isinstance(each, Question | Attached) for each in records)
+    assert session.path.exists() == asked
     if session.path.exists():
         again = read_session(session.name)
         assert state(again) == state(session.transcript)
@@ -149,8 +193,10 @@ def test_a_vote_that_is_retried_has_no_reply_of_before() -> None:
     records: list[Record] = [Question("?", votes=2), OfVoter(1, reply), OfVoter(2, reply), reply]
     (turn,) = Transcript(records).turns
     assert turn.voted == 2 == len(turn.voters)
-    (again,) = Transcript([*records, Retry()]).turns
-    assert again == Turn("?", votes=2)
+    retried = Transcript([*records, Retry()])
+    assert retried.turns == (Turn("?", votes=2),)
+    assert retried.turn(1) == turn, "it is kept"
+    assert Transcript([*records, Retry(), *retried.records_to(1)]).turns == (turn,)
     (old,) = Transcript([Question("?"), *records[1:]]).turns
     assert old.voted == 2
 
@@ -203,7 +249,7 @@ TYPES = "session question thinking answer rewound notice ended retry continued u
 
 FIELDS = (
     "version r1local started text shown tokens part characters kind message reason count name"
-    " thinking_open model value voter"
+    " thinking_open model value voter turn edited"
 )
 
 

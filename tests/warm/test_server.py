@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from r1local.conversation import Conversation, Message
+from r1local.engine.draft_model import DraftsOfModel
 from r1local.errors import InferenceError, WarmEngineError
 from r1local.events.reply import AnswerDelta, Event, Finished
 from r1local.machine.memory import Machine
@@ -31,6 +32,7 @@ from r1local.warm.places import Place, lock
 from r1local.warm.server import sharing
 from r1local.warm.starting import NoneKept, Wanted
 from r1local.warm.task import Task
+from testing.models import write_scripted_model
 from testing.recorded_engine import RecordedEngine, RecordedReplies, recording
 from testing.replies import never
 from testing.warm import NANO, eventually, run_kept, statuses, wanted
@@ -228,7 +230,7 @@ def test_an_idle_engine_is_given_up_if_memory_doesn_t_hold_both(
         found = survey_machine()
         return found if enough or not statuses() else replace(found, memory=2**20)
 
-    monkeypatch.setattr(loading, "survey_machine", surveyed)
+    monkeypatch.setattr("r1local.models.drafting.survey_machine", surveyed)
     place = Place(tmp_path / "new.sock")
     task = Task(str(place.socket), "nano", str(NANO), {"context": "512"}, 1, 60.0)
     with closing(loading.load(task, place, never)) as engine:
@@ -237,6 +239,16 @@ def test_an_idle_engine_is_given_up_if_memory_doesn_t_hold_both(
             assert [each.pid for each in statuses()] == [other.pid]
         else:
             eventually(lambda: not statuses())
+
+
+def test_an_engine_that_stays_has_its_draft_model(tmp_path: Path) -> None:
+    small = write_scripted_model(tmp_path / "small.gguf", "Hi")
+    large = write_scripted_model(tmp_path / "large.gguf", "Hi", slow=True)
+    socket, settings = str(tmp_path / "new.sock"), {"draft": str(small)}
+    task = Task(socket, "large", str(large), settings, 1, 60.0, str(small))
+    with closing(loading.load(task, Place(Path(socket)), never)) as engine:
+        assert engine.at_once == loading.SHARED_BY
+        assert isinstance(engine.loaded.drafts, DraftsOfModel)
 
 
 def test_a_reply_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from tools.benchmarks import (
     sessions,
     speed,
     start_up,
+    vote_drafts,
     votes,
 )
 from tools.benchmarks.harness import Options
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "attention": attention.compare_attention,
     "drafts": drafts.compare_drafts,
     "draft-models": draft_models.compare_draft_models,
+    "vote-drafts": vote_drafts.compare_vote_drafts,
     "memory": memory.compare_memory,
     "pull": models.compare_pull,
     "kill": models.count_kills,
@@ -47,6 +49,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], None]] = {
     "resume": sessions.compare_resume,
     "sessions": sessions.time_list,
     "search": sessions.time_search,
+    "finding": sessions.time_finding,
     "loops": loops.count_loops,
     "votes": votes.compare_throughput,
     "requests": requests.compare_requests,

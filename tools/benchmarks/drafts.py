@@ -27,12 +27,12 @@ from testing.command import ROOT
 from testing.models import smollm2
 from tools.benchmarks.harness import STORY, Options, compare, never
 
-_CODE = Path(__file__).with_name("memory.py").read_text(encoding="utf-8")[:1_200]
-_COPY = f"Rewrite this file with one change: rename `options` to `chosen`.\n\n{_CODE}"
-_QUOTE = f"Summarise this file and quote its lines word for word.\n\n{_CODE}"
+CODE = Path(__file__).with_name("memory.py").read_text(encoding="utf-8")[:1_200]
+COPY = f"Rewrite this file with one change: rename `options` to `chosen`.\n\n{CODE}"
+_QUOTE = f"Summarise this file and quote its lines word for word.\n\n{CODE}"
 _QUOTES = "".join(
     f"Another part of what it does is here, line {number} as I count them:\n> {line}\n"
-    for number, line in enumerate(_CODE.splitlines())
+    for number, line in enumerate(CODE.splitlines())
     if len(line) > 40
 )
 _SUM = "What is 17 + 25? Think, and check it twice."
@@ -55,7 +55,7 @@ def compare_texts(options: Options) -> None:
         settings = LoadSettings(_CONTEXT, 0, options.threads or 1, "f16", flash_attention=True)
         with Model(path, settings, never) as model:
             for title, question, text in (
-                ("one change to a file", _COPY, _CODE.replace("options", "chosen")),
+                ("one change to a file", COPY, CODE.replace("options", "chosen")),
                 ("a summary with quotes", _QUOTE, _QUOTES),
                 ("an answer that repeats its thought", _SUM, _R1),
                 ("prose", STORY, _PROSE),
@@ -66,7 +66,7 @@ def compare_texts(options: Options) -> None:
 def compare_servers(options: Options) -> None:
     """Compare what llama-server gains by drafts when SmolLM2 writes by itself."""
     server, tokens = options.llama_bin / "llama-server", options.tokens or _TOKENS
-    for title, question in (("one change to a file", _COPY), ("a story", STORY)):
+    for title, question in (("one change to a file", COPY), ("a story", STORY)):
         speeds = [
             _server_speed(server, question, tokens, options, more)
             for more in ((), ("--spec-type", "ngram-mod"))
@@ -84,17 +84,31 @@ def _compare_text(title: str, model: Model, question: str, text: str, options: O
     reply = reply[: options.tokens or _TOKENS]
     rounds = []
     for _ in range(options.rounds):
-        model.evaluate(prompt, never)
-        plain = _speed(model, model, reply, clock)
-        model.evaluate(prompt, never)
-        sources = Drafts().sources(prompt, never)
-        speculation = Speculation(model, sources, clock=clock)
-        rounds.append((_speed(model, speculation, reply, clock), plain))
+        plain = plain_speed(model, prompt, reply, clock)
+        drafted, speculation = drafted_speed(model, prompt, reply, clock)
+        rounds.append((drafted, plain))
     ours, theirs = (statistics.median(each[n] for each in rounds) for n in (0, 1))
     accepted = f"{speculation.accepted} of {speculation.drafted}"
     ratios = sorted(drafted / plain for drafted, plain in rounds)
     spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
     compare(f"{title} ({accepted} accepted; {spread})", ours, theirs, "tokens/s, no drafts")
+
+
+def plain_speed(
+    model: Model, prompt: Sequence[int], reply: Sequence[int], clock: Callable[[], float]
+) -> float:
+    """Return the tokens per second of a given reply without drafts."""
+    model.evaluate(prompt, never)
+    return _speed(model, model, reply, clock)
+
+
+def drafted_speed(
+    model: Model, prompt: Sequence[int], reply: Sequence[int], clock: Callable[[], float]
+) -> tuple[float, Speculation]:
+    """Return the same with drafts, which know nothing but the prompt, and what they were."""
+    model.evaluate(prompt, never)
+    speculation = Speculation(model, Drafts().sources(prompt, never), clock=clock)
+    return _speed(model, speculation, reply, clock), speculation
 
 
 def _speed(

@@ -5,11 +5,13 @@ import random
 import tempfile
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 from r1local.conversation import Reply
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
-from r1local.events.reply import ThinkingDelta
+from r1local.events.reply import AnswerDelta, ThinkingDelta
+from r1local.sessions.browser import SessionBrowser
 from r1local.sessions.folder import saved_sessions
 from r1local.sessions.kv_cache import restore_state, save_state
 from r1local.sessions.records import Question, Setting, ended
@@ -65,7 +67,8 @@ def fill(folder: Path, count: int, size: int, sentence: str) -> None:
             session.append(ThinkingDelta(sentence * (size // len(sentence.encode()) // 20), piece))
             # This ends the record, as half a second does.
             session.append(Setting("seed", str(piece)))
-        session.append(ended(Reply("", str(number + 1), "stop", False, "nano"), streamed=False))
+        session.append(AnswerDelta(str(number + 1), 1))
+        session.append(ended(Reply("", "", "stop", False, "nano"), streamed=True))
         session.close()
 
 
@@ -94,6 +97,29 @@ def time_search(options: Options) -> None:
                 options.rounds, partial(seconds_of_call, partial(_find_nothing, folder))
             )
         print(f"{size:.0f} MB of {language}: {time:.2f} s")
+
+
+def time_finding(options: Options) -> None:
+    """Measure the picker's search in a thousand sessions, each time with nothing read before."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        fill(folder, 1_000, 20_000, _ENGLISH)
+        words = ("", "session-7", "comes after 500", "next term", "absent words")
+        for query in words:
+            first, whole = medians(
+                options.rounds, partial(_first_and_all, folder, query), warm_up=False
+            )
+            print(f"{query or 'all of them':16}: the first after {first:.3f} s, all {whole:.3f} s")
+
+
+def _first_and_all(folder: Path, query: str) -> tuple[float, ...]:
+    began = perf_counter()
+    found = SessionBrowser(folder).search(query, never)
+    next(found, None)
+    first = perf_counter() - began
+    for _ in found:
+        pass
+    return first, perf_counter() - began
 
 
 def _find_nothing(folder: Path) -> None:

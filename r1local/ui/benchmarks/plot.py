@@ -12,7 +12,7 @@ PLOTTED: dict[FigureKind, str] = {
     "generation": "Generation, tokens/s by depth",
     "prompt": "Prompt, tokens/s by depth",
 }
-_LONGEST_BAR, _OURS, _THEIRS = 50, "cyan", "dim"
+_LONGEST_BAR, _OURS, _THEIRS = 50, "accent", "note"
 #: Cells beside a bar: the depth, the value, and the gaps.
 _BESIDE = 22
 _EIGHTHS = " ▏▎▍▌▋▊▉"

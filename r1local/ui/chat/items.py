@@ -6,7 +6,7 @@ rows, and only its open end is drawn at each paint.
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -15,12 +15,16 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from r1local.conversation import Span
+from r1local.ui.appearance import prompt_toolkit_colour, text_width
 from r1local.ui.cells import cell_len
 from r1local.ui.markdown.blocks import JSON_FENCE, MAX_CHARACTERS, Block, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
 from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import VisibleStream, visible
 
+#: Stands where people cut something out of a thought.
+_CUT_OUT = "[edited]"
 #: A row of the screen: pieces of text with prompt_toolkit's styles.
 Row: TypeAlias = list[tuple[str, str]]
 
@@ -69,6 +73,13 @@ class Passage:
         return []
 
 
+class Fold(Passage):
+    """A line that stands for a thought, and opens it when it is clicked at."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "class:fold", "▸ ")
+
+
 Piece = TypeVar("Piece", str, Block)
 
 
@@ -104,7 +115,7 @@ class _Growing(ABC, Generic[Piece]):
         self._texts, self._pieces, self._width = [], [], 0
         self._changes += 1
         if kept:
-            self.feed(kept)
+            self._refill(kept)
 
     def finished(self, width: int) -> list[Row]:
         """Return the rows of the complete pieces."""
@@ -112,9 +123,13 @@ class _Growing(ABC, Generic[Piece]):
             self._width, self._rows, self._drawn = width, [], 0
         while self._drawn < len(self._pieces):
             before = self._pieces[self._drawn - 1] if self._drawn else None
-            self._rows += self._draw(self._pieces[self._drawn], before, width)
+            self._rows += self._draw(self._pieces[self._drawn], before, text_width(width))
             self._drawn += 1
         return self._rows
+
+    def _refill(self, text: str) -> None:
+        """Take the beginning of the text, all at once."""
+        self.feed(text)
 
     @abstractmethod
     def _cut(self, text: str) -> Iterable[Piece]:
@@ -130,18 +145,28 @@ class _Growing(ABC, Generic[Piece]):
 
 
 class PlainText(_Growing[str]):
-    """Text as it was written, a piece for each line: a thought, or the source of an answer."""
+    """Text as it was written, a piece for each line: a thought, or the source of an answer.
 
-    def __init__(self, text: str = "", style: str = "") -> None:
+    Args:
+        text: its beginning.
+        style: of all of it, in prompt_toolkit's words.
+        edited: passages of the beginning that are marked.
+    """
+
+    def __init__(self, text: str = "", style: str = "", edited: Sequence[Span] = ()) -> None:
         super().__init__()
         self._style = style
         self._open = ""
+        self._edited = edited
+        #: The marked passages of the pieces, by the numbers of these.
+        self._marks: dict[int, list[Span]] = {}
         if text:
-            self.feed(text)
+            self._refill(text)
 
     def live(self, width: int) -> list[Row]:
         """Return the rows of the line that is being written."""
-        return self._draw(self._open, None, width) if self._open else []
+        width = text_width(width)
+        return self._marked(self._open, len(self._pieces), width) if self._open else []
 
     def _cut(self, text: str) -> Iterable[str]:
         *lines, last = (self._open + text).expandtabs(4).split("\n")
@@ -152,10 +177,42 @@ class PlainText(_Growing[str]):
         return lines
 
     def _draw(self, piece: str, before: str | None, width: int) -> list[Row]:  # noqa: ARG002
-        return [[(self._style, row.plain)] for row in wrap(Text(piece), width)]
+        return self._marked(piece, self._drawn, width)
+
+    def _marked(self, piece: str, number: int, width: int) -> list[Row]:
+        """Return the rows of the piece with that number."""
+        marks = self._marks.get(number)
+        if not marks:
+            return [[(self._style, row.plain)] for row in wrap(Text(piece), width)]
+        text = Text(piece)
+        for start, end in marks:
+            text.stylize("underline", start, end)
+        rows = map(_row, wrap(text, width))
+        return [[(f"{self._style} {style}", shown) for style, shown in row] for row in rows]
 
     def _restart(self) -> None:
         self._open = ""
+
+    def _refill(self, text: str) -> None:
+        """Feed the beginning, and note where the marked passages come to lie in the pieces."""
+        self._marks.clear()
+        done = 0
+        for start, end in self._edited:
+            if done <= start <= end and start <= len(text):
+                self.feed(text[done:start])
+                first = len(self._pieces), len(self._open)
+                self.feed(text[start:end] or _CUT_OUT)
+                self._mark(first)
+                done = end
+        self.feed(text[done:])
+
+    def _mark(self, first: tuple[int, int]) -> None:
+        """Mark all from a place on: the number of a piece, and characters of it."""
+        last = len(self._pieces)
+        for number in range(first[0], last + 1):
+            piece = self._pieces[number] if number < last else self._open
+            start = first[1] if number == first[0] else 0
+            self._marks.setdefault(number, []).append((start, len(piece)))
 
 
 class MarkdownText(_Growing[Block]):
@@ -172,7 +229,7 @@ class MarkdownText(_Growing[Block]):
         """Return the rows of the block being written; they are kept, since keys repaint as well."""
         if self._live[:2] != (self._changes, width):
             after = self._pieces[-1].kind if self._pieces else None
-            rows = [_row(text) for text in draw(self._blocks.pending(), after, width)]
+            rows = [_row(text) for text in draw(self._blocks.pending(), after, text_width(width))]
             self._live = self._changes, width, rows
         return self._live[2]
 
@@ -244,6 +301,8 @@ def _style(style: Style) -> str:
 
 
 def _color(color: Color) -> str:
-    if color.type == ColorType.STANDARD:
-        return f"ansi{color.name.replace('_', '')}"
-    return color.get_truecolor().hex
+    return prompt_toolkit_colour(
+        color.name.replace("_", "-")
+        if color.type == ColorType.STANDARD
+        else color.get_truecolor().hex
+    )

@@ -1,6 +1,7 @@
 """Where the thinking pane is, how large, and when it shows: remembered from chat to chat."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +14,12 @@ Showing = Literal["auto", "open", "hidden"]
 Choice = TypeVar("Choice")
 _PLACES: tuple[Place, ...] = get_args(Place)
 _SHOWINGS: tuple[Showing, ...] = get_args(Showing)
+
+_SHOWING_WORDS: Mapping[Showing, str] = {
+    "auto": "folds when the answer starts",
+    "open": "stays open",
+    "hidden": "hidden",
+}
 
 #: The number of columns from which `auto` puts the panes side by side.
 WIDE = 100
@@ -30,6 +37,11 @@ class PaneLayout:
     def side_by_side(self, columns: int) -> bool:
         """Return whether the panes are side by side on a screen with this number of columns."""
         return self.place == "right" or (self.place == "auto" and columns >= WIDE)
+
+    @property
+    def showing_words(self) -> str:
+        """When the thinking pane shows, in words."""
+        return _SHOWING_WORDS[self.showing]
 
     def moved(self) -> "PaneLayout":
         """Return the layout with the pane in the next place."""

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import AnyContainer, Container, Dimension, to_container
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Char, Screen, WritePosition
@@ -21,6 +23,11 @@ from prompt_toolkit.output import ColorDepth, Output, create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from r1local.ui.cells import cluster_cells, clusters, guarded, is_steady
+
+#: What a terminal sends when it gets and loses the focus, once it was asked to (xterm's ctlseqs,
+#: mode 1004). prompt_toolkit doesn't know them: they would read as Escape and letters.
+FOCUS_IN, FOCUS_OUT = "\x1b[I", "\x1b[O"
+ANSI_SEQUENCES.update({FOCUS_IN: Keys.Ignore, FOCUS_OUT: Keys.Ignore})
 
 #: Above everything that floats, which prompt_toolkit draws at 10**8 at most.
 _LAST = 10**9
@@ -52,7 +59,25 @@ _OTHER = Cell("\0", "", 1)
 
 
 class SteadyOutput(Vt100_Output):
-    """A terminal on which graphemes take the cells they should take."""
+    """A terminal on which graphemes take the cells they should take.
+
+    Attributes:
+        reports_focus: whether it says, while the program has it, when it gets and loses the focus.
+    """
+
+    reports_focus = False
+
+    def enable_bracketed_paste(self) -> None:
+        """Take the terminal over: its modes are set."""
+        super().enable_bracketed_paste()
+        if self.reports_focus:
+            self.write_raw("\x1b[?1004h")
+
+    def disable_bracketed_paste(self) -> None:
+        """Give the terminal back."""
+        super().disable_bracketed_paste()
+        if self.reports_focus:
+            self.write_raw("\x1b[?1004l")
 
     def write(self, data: str) -> None:
         """Write text, which may be a guarded grapheme."""
@@ -62,12 +87,20 @@ class SteadyOutput(Vt100_Output):
             super().write(data)
 
 
-def steady_output() -> Output:
+def steady_output(*, reports_focus: bool = False) -> Output:
     """Return the terminal of the chat."""
     if sys.platform == "win32" or not sys.stdout.isatty():
         return create_output()
-    depth = ColorDepth.from_env()
-    return SteadyOutput.from_pty(sys.stdout, os.environ.get("TERM"), depth)
+    output = SteadyOutput.from_pty(sys.stdout, os.environ.get("TERM"), _colour_depth())
+    assert isinstance(output, SteadyOutput)
+    output.reports_focus = reports_focus
+    return output
+
+
+def _colour_depth() -> ColorDepth | None:
+    """Return how many colours there are, if variables tell: consoles know COLORTERM as well."""
+    has_all = os.environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit")
+    return ColorDepth.from_env() or (ColorDepth.TRUE_COLOR if has_all else None)
 
 
 class SteadyRows(Container):

@@ -2,36 +2,45 @@
 
 import os
 import re
-import shlex
-import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.completion import (
+    CompleteEvent,
+    Completer,
+    Completion,
+    PathCompleter,
+    ThreadedCompleter,
+)
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import (
     Condition,
-    emacs_mode,
+    FilterOrBool,
     has_selection,
     is_searching,
     vi_navigation_mode,
 )
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.key_bindings import KeyHandlerCallable
 from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.layout.utils import explode_text_fragments
 
+from r1local.config.keys import KeyMap, built_in_keys
+from r1local.ui.chat.editor import missing_editor
 from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.style import chat_style
 from r1local.ui.safe_text import visible, visible_line
 
 #: A paste beyond either limit is shown as one word: a lot of text slows the editor down.
@@ -39,6 +48,8 @@ _LONGEST_SHOWN, _MOST_LINES_SHOWN = 2_000, 30
 _LONGEST_IN_HISTORY = 20_000
 _STAND_IN = re.compile(r"\[paste \d+: [\d,]+ characters\]")
 
+#: Does what a key is for.
+KeyHandler = TypeVar("KeyHandler", bound=KeyHandlerCallable)
 #: Returns the words that an argument may be, each with a description.
 Words = Callable[[], Mapping[str, str]]
 
@@ -177,6 +188,7 @@ class Editing:
     history: History
     pastes: Pastes
     vi: bool
+    keys: KeyMap = field(default_factory=built_in_keys)
 
     @property
     def mode(self) -> EditingMode:
@@ -185,23 +197,41 @@ class Editing:
 
 
 def line_prompt(
-    editing: Editing, toolbar: Callable[[], str], say: Callable[[str], None]
+    editing: Editing,
+    toolbar: Callable[[], str],
+    say: Callable[[str], None],
+    shortcuts: Mapping[str, str],
 ) -> PromptSession[str]:
-    """Return a prompt in the scrollback, with one row below it; messages appear above it."""
+    """Return a prompt in the scrollback, with one row below it; messages appear above it.
+
+    `shortcuts` are texts that the keys of actions send while nothing is typed.
+    """
 
     def say_above(text: str) -> None:
         run_in_terminal(lambda: say(text))
 
+    keys = KeyBindings()
+    for action, text in shortcuts.items():
+
+        @bind(
+            keys, editing.keys, action, filter=Condition(lambda: not get_app().current_buffer.text)
+        )
+        def _send(event: KeyPressEvent, text: str = text) -> None:
+            event.app.exit(result=text)
+
     session: PromptSession[str] = PromptSession(
         completer=editing.completer,
+        complete_in_thread=True,  # which reads all sessions
         history=editing.history,
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
         multiline=True,
-        key_bindings=input_keys(editing.pastes, say_above),
+        key_bindings=merge_key_bindings(
+            [input_keys(editing, say_above), _prompt_keys(editing.keys), keys]
+        ),
         editing_mode=editing.mode,
         prompt_continuation="  ",
         bottom_toolbar=lambda: [("", vi_mode() + visible_line(toolbar()))],
-        enable_suspend=True,
+        style=chat_style(),
         input_processors=[VisibleInput()],
         output=steady_output(),
     )
@@ -220,7 +250,7 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
         return buffer.text.startswith("/")
 
     buffer = Buffer(
-        completer=editing.completer,
+        completer=ThreadedCompleter(editing.completer),  # which reads all sessions
         complete_while_typing=Condition(begins_with_slash),
         history=editing.history,
         multiline=True,
@@ -229,16 +259,53 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
     return buffer
 
 
-def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
+def _prompt_keys(bound: KeyMap) -> KeyBindings:
+    """Return the keys that leave the prompt, suspend the program, or paint the screen anew."""
+    keys = KeyBindings()
+    is_empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("c-d", filter=is_empty)  # prompt_toolkit's own leaves, whatever is bound
+    def _end_of_input(_event: KeyPressEvent) -> None:
+        pass
+
+    @bind(keys, bound, "leave", filter=is_empty)
+    def _leave(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
+
+    @bind(keys, bound, "suspend")
+    def _suspend(event: KeyPressEvent) -> None:
+        event.app.suspend_to_background()
+
+    @bind(keys, bound, "repaint")
+    def _repaint(event: KeyPressEvent) -> None:
+        event.app.renderer.clear()
+
+    return keys
+
+
+def bind(
+    keys: KeyBindings, bound: KeyMap, action: str, *, filter: FilterOrBool = True
+) -> Callable[[KeyHandler], KeyHandler]:
+    """Return a decorator that binds a handler to all keys of an action."""
+
+    def decorate(handler: KeyHandler) -> KeyHandler:
+        for sequence in bound.bound(action):
+            keys.add(*sequence, filter=filter)(handler)
+        return handler
+
+    return decorate
+
+
+def input_keys(editing: Editing, say: Callable[[str], None]) -> KeyBindings:
     """Return the keys of the input.
 
-    Enter sends, Alt-Enter or a trailing backslash breaks the line, and Ctrl-X Ctrl-E (v in vi
-    mode) opens an editor, or says why it can't.
+    One sends, one or a trailing backslash breaks the line, and one (v in vi mode) opens an editor,
+    or says why it can't.
     """
-    keys = KeyBindings()
+    keys, pastes = KeyBindings(), editing.pastes
 
-    @keys.add("enter", filter=~is_searching)
-    def _enter(event: KeyPressEvent) -> None:
+    @bind(keys, editing.keys, "send", filter=~is_searching)
+    def _send(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.complete_state and buffer.complete_state.current_completion:
             buffer.complete_state = None
@@ -248,16 +315,16 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    @keys.add("escape", "enter")
-    def _alt_enter(event: KeyPressEvent) -> None:
+    @bind(keys, editing.keys, "new_line", filter=~is_searching)
+    def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("c-x", "c-e", filter=emacs_mode & ~has_selection)
+    @bind(keys, editing.keys, "editor", filter=~has_selection)
     @keys.add("v", filter=vi_navigation_mode)
     async def _edit(event: KeyPressEvent) -> None:
         # Not prompt_toolkit's own, which also sends what an editor left unsaved; and in a separate
         # buffer, since keys typed ahead change this one.
-        if missing := _missing_editor():
+        if missing := missing_editor():
             say(f"the editor {missing} can't be run: set VISUAL or EDITOR to another one")
             return
         before = event.current_buffer.document
@@ -280,16 +347,6 @@ def input_keys(pastes: Pastes, say: Callable[[str], None]) -> KeyBindings:
         change_word(event, whole=True)
 
     return keys
-
-
-def _missing_editor() -> str | None:
-    """Return the editor asked for if it isn't installed: prompt_toolkit would use another."""
-    asked = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    try:
-        words = shlex.split(asked)
-    except ValueError:  # a quote that isn't closed
-        words = [asked]
-    return words[0] if words and not shutil.which(words[0]) else None
 
 
 def change_word(event: KeyPressEvent, *, whole: bool) -> None:

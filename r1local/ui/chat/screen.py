@@ -8,22 +8,32 @@ import asyncio
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition, is_searching
+from prompt_toolkit.filters import (
+    Condition,
+    FilterOrBool,
+    is_searching,
+    vi_navigation_mode,
+)
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import (
+    ConditionalKeyBindings,
     KeyBindings,
     KeyPressEvent,
     merge_key_bindings,
 )
+from prompt_toolkit.key_binding.vi_state import InputMode
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import (
     AnyContainer,
     ConditionalContainer,
@@ -39,14 +49,20 @@ from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.widgets import SearchToolbar
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.events.vote import VoteEvent
+from r1local.ui.attention.attention import Attention
 from r1local.ui.cells import cell_len, cut
+from r1local.ui.chat.help import HelpSection
+from r1local.ui.chat.help_screen import HelpScreen
+from r1local.ui.chat.items import Item
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
-from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.painting import FOCUS_IN, FOCUS_OUT, SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
-from r1local.ui.chat.prompt import Editing, input_keys, vi_mode
+from r1local.ui.chat.picker import Picker
+from r1local.ui.chat.prompt import Editing, bind, input_keys, vi_mode
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
-from r1local.ui.chat.style import CHAT_STYLE
+from r1local.ui.chat.style import chat_style
 from r1local.ui.chat.suspension import Suspension
 from r1local.ui.chat.view import ChatView
 from r1local.ui.chat.windows import arranged, input_window
@@ -58,7 +74,8 @@ _PAINT_SHARE = 1 / 20
 #: second, such as when a question of a megabyte is wrapped into rows.
 _LONGEST_PAUSE_S = 0.25
 _CLOCK_S = 0.5
-_THINKING_KEYS = " F3 answer now · F4 think on ─"
+#: For so long the status line says what was just done.
+_TOLD_S = 6.0
 
 #: An event to show, or something to do in the screen's own thread.
 Posted: TypeAlias = Event | Callable[[], None]
@@ -76,8 +93,20 @@ class Actions(Protocol):
     def think_more(self) -> None:
         """Make the model keep thinking."""
 
+    def show_beside(self, step: int) -> None:
+        """Show the next alternative to the last reply that has some; -1: the one before."""
+
     def help(self) -> None:
         """Show the keys and the commands."""
+
+    def find_again(self, step: int) -> None:
+        """Go to the next place that has the words looked for last, or with -1 to the one before."""
+
+    def open_thought_of(self, turn: int) -> None:
+        """Open the thought of a turn, counted from 1."""
+
+    def copy_selection(self, text: str) -> None:
+        """Put a text that was selected with the mouse on the clipboard."""
 
     def quit(self) -> None:
         """Leave, if nothing is lost by it or the user confirms."""
@@ -93,6 +122,8 @@ class ChatScreen:
         status: returns what the status line is to say.
         layout: where the thinking pane was last time.
         keep_layout: called when it changes.
+        numbered: whether questions have their numbers.
+        attention: of who looks at the screen, or not.
     """
 
     def __init__(
@@ -103,32 +134,49 @@ class ChatScreen:
         status: Callable[[], Status],
         layout: PaneLayout,
         keep_layout: Callable[[PaneLayout], None],
+        attention: Attention,
+        *,
+        numbered: bool = False,
     ) -> None:
-        self.talk = ChatView()
+        others = editing.keys.shown("previous_alternative", "next_alternative")
+        self.talk = ChatView(others=others, numbered=numbered)
+        self._attention = attention
         self._actions = actions
         self._status = status
         self._buffer = buffer
+        self._empty = Condition(lambda: not buffer.text)
+        self._keys = editing.keys
         self._layout = layout
         self._keep_layout = keep_layout
         self._leaving = LeavingKey()
         self._forced: bool | None = None
-        self._suspension = Suspension()
+        self._suspension = Suspension(attention.close)
         self._posted: deque[Posted] = deque()
         self._woken = self._left = False
         self._wake = asyncio.Event()
         self._paint_s = 0.0
-        self._output = steady_output()
+        self._told, self._told_until = "", 0.0
+        self._picker: Picker | None = None
+        self._output = steady_output(reports_focus=True)
+        self._help = HelpScreen(lambda: self._output.get_size().columns, actions.copy_selection)
+        all_keys = merge_key_bindings(
+            [
+                input_keys(editing, self.talk.note),
+                self._screen_keys(),
+                self._help.keys(self._close_help),
+            ]
+        )
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=merge_key_bindings(
-                [input_keys(editing.pastes, self.talk.note), self._screen_keys()]
-            ),
-            style=CHAT_STYLE,
+            key_bindings=ConditionalKeyBindings(all_keys, Condition(lambda: self._picker is None)),
+            style=chat_style(),
             full_screen=True,
             mouse_support=True,
             output=self._output,
             editing_mode=editing.mode,
         )
+
+        self.app.key_processor.before_key_press += lambda _keys: attention.touched()
 
     def run(self) -> None:
         """Show the screen until `leave`; the terminal is restored whatever ends it.
@@ -163,19 +211,64 @@ class ChatScreen:
                 what()
             else:
                 self.talk.handle(what)
+                self._attention.handle(what)
+
+    def handle_vote(self, event: VoteEvent) -> None:
+        """Take the next event of a vote."""
+        self.talk.handle_vote(event)
+        self._attention.handle(event)
 
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
         self._forced = True
+
+    def tell(self, text: str) -> None:
+        """Say something in the status line for a few seconds."""
+        self._told, self._told_until = text, perf_counter() + _TOLD_S
+        if self.app.loop:
+            self.app.loop.call_later(_TOLD_S, self.app.invalidate)
+
+    def pick(self, picker: Picker | None) -> None:
+        """Show a picker in place of everything else, or with None the chat again."""
+        self._picker = picker
+        self.app.vi_state.input_mode = InputMode.INSERT
+        self.app.layout.focus(picker.buffer if picker else self._buffer)
+        self.app.invalidate()
+
+    def show_help(self, sections: Sequence[HelpSection]) -> None:
+        """Show a help over the whole screen, until a key closes it; asked for again, close it."""
+        if self._help.shown:
+            self._close_help()
+        else:
+            self._help.open(sections, self.app.layout)
+
+    def _close_help(self) -> None:
+        self._help.shown = False
+        self.app.layout.focus(self._buffer)
 
     def type(self, text: str) -> None:
         """Put a text into the input, in front of what is typed there."""
         self._buffer.text = "\n".join(filter(None, (text, self._buffer.text)))
         self._buffer.cursor_position = len(self._buffer.text)
 
+    def lend_terminal(self, borrow: Callable[[], None]) -> None:
+        """Give the terminal to another program until it ends; called from another thread.
+
+        Raises:
+            Exception: what `borrow` raises.
+        """
+
+        async def lend() -> None:
+            await run_in_terminal(borrow, in_executor=True)
+
+        if self.app.loop is not None:
+            with suppress(CancelledError):  # the screen is left
+                asyncio.run_coroutine_threadsafe(lend(), self.app.loop).result()
+
     # The stream
 
     def _start(self) -> None:
+        self._wake.set()  # something may have been posted before there was a screen
         self.app.create_background_task(self._pump())
         self._time_painting()
         loop = asyncio.get_running_loop()
@@ -225,8 +318,9 @@ class ChatScreen:
     # The layout
 
     def _root(self) -> AnyContainer:
-        conversation = PaneWindow(self.talk.conversation)
-        thinking = PaneWindow(self.talk.thinking)
+        copy, click = self._actions.copy_selection, self._click
+        conversation = PaneWindow(self.talk.conversation, copy, click)
+        thinking = PaneWindow(self.talk.thinking, copy, click)
         title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
         stacked, beside = arranged(conversation, title, thinking, lambda: self._layout.share)
 
@@ -248,7 +342,18 @@ class ChatScreen:
             ]
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
-        return SteadyRows(FloatContainer(rows, [menu]))
+        chat = FloatContainer(rows, [menu])
+        return SteadyRows(
+            DynamicContainer(
+                lambda: (
+                    self._picker.container
+                    if self._picker
+                    else self._help.container
+                    if self._help.shown
+                    else chat
+                )
+            )
+        )
 
     def _side_by_side(self) -> bool:
         return self._layout.side_by_side(self._output.get_size().columns)
@@ -271,8 +376,8 @@ class ChatScreen:
         while len(parts) > 1 and cell_len(_title_of(parts)) > width:
             parts = parts[:-1]
         title = cut(_title_of(parts), width)
-        keys = _THINKING_KEYS if self.talk.state == "thinking" else ""
-        if cell_len(title) + cell_len(keys) > width:
+        keys = f" {self._thinking_keys()} ─" if self.talk.state == "thinking" else ""
+        if not self._thinking_keys() or cell_len(title) + cell_len(keys) > width:
             keys = ""
         return [("", title + "─" * (width - cell_len(title) - cell_len(keys)) + keys)]
 
@@ -281,10 +386,12 @@ class ChatScreen:
 
     def _status_row(self) -> StyleAndTextTuples:
         status = self._status()
+        if perf_counter() < self._told_until and not status.busy:
+            status = replace(status, busy=self._told)
         if self._leaving.half_pressed and not status.busy:
             status = replace(status, busy=LEAVES_AGAIN)
         if self.talk.state == "thinking" and self._side_by_side():
-            status = replace(status, hint=_THINKING_KEYS.strip(" ─"))
+            status = replace(status, hint=self._thinking_keys())
         status = replace(status, mode=vi_mode().removesuffix(" · "))
         return status_row(status, self._output.get_size().columns)
 
@@ -294,40 +401,62 @@ class ChatScreen:
         keys = KeyBindings()
         talk, actions = self.talk, self._actions
 
-        def on(key: str, action: Callable[[], object], *more: str) -> None:
-            @keys.add(key, *more)
+        def on(action: str, do: Callable[[], object], when: FilterOrBool = True) -> None:
+            @bind(keys, self._keys, action, filter=when)
             def _pressed(_event: KeyPressEvent) -> None:
-                action()
+                do()
 
-        on("f1", actions.help)
-        on("f2", self._toggle_thinking)
-        on("f3", actions.answer_now)
-        on("f4", actions.think_more)
-        on("f5", lambda: talk.show_raw(not talk.raw))
-        on("f6", lambda: self._change_layout(self._layout.moved()))
-        on("f7", lambda: self._change_layout(self._layout.resized(-1)))
-        on("f8", lambda: self._change_layout(self._layout.resized(+1)))
-        on("f9", self._change_showing)
-        on("pageup", lambda: talk.conversation.scroll_page(-1))
-        on("pagedown", lambda: talk.conversation.scroll_page(+1))
-        on("c-home", talk.conversation.scroll_to_start)
-        on("c-end", talk.conversation.scroll_to_end)
-        on("escape", lambda: talk.thinking.scroll_page(-1), "pageup")
-        on("escape", lambda: talk.thinking.scroll_page(+1), "pagedown")
-        on("c-up", lambda: talk.thinking.scroll(-1))
-        on("c-down", lambda: talk.thinking.scroll(+1))
-        on("c-z", self._suspension.suspend)
-        on("c-l", lambda: self.app.renderer.clear())
+        on("help", actions.help)
+        on("toggle_thought", self._toggle_thinking)
+        on("answer_now", actions.answer_now)
+        on("think_more", actions.think_more)
+        on("show_source", lambda: talk.show_raw(not talk.raw))
+        on("move_pane", lambda: self._change_layout(self._layout.moved()))
+        on("shrink_pane", lambda: self._change_layout(self._layout.resized(-1)))
+        on("grow_pane", lambda: self._change_layout(self._layout.resized(+1)))
+        on("fold_pane", self._change_showing)
+        on("page_up", lambda: talk.conversation.scroll_page(-1))
+        on("page_down", lambda: talk.conversation.scroll_page(+1))
+        on("go_to_start", talk.conversation.scroll_to_start)
+        on("go_to_end", talk.conversation.scroll_to_end)
+        on("thought_page_up", lambda: talk.thinking.scroll_page(-1))
+        on("thought_page_down", lambda: talk.thinking.scroll_page(+1))
+        on("thought_up", lambda: talk.thinking.scroll(-1))
+        on("thought_down", lambda: talk.thinking.scroll(+1))
+        # With text in the input these move by words.
+        on("previous_alternative", partial(actions.show_beside, -1), self._empty)
+        on("next_alternative", partial(actions.show_beside, +1), self._empty)
+        finding = Condition(lambda: talk.finding)
+        on("find_next", lambda: actions.find_again(+1), finding)
+        on("find_previous", lambda: actions.find_again(-1), finding)
+        on("suspend", self._suspension.suspend)
+        on("repaint", lambda: self.app.renderer.clear())
+
+        for key, step in (("n", +1), ("N", -1)):
+            keys.add(key, filter=vi_navigation_mode & finding)(
+                lambda _event, step=step: actions.find_again(step)
+            )
+
+        @keys.add(Keys.Ignore)
+        def _focused(event: KeyPressEvent) -> None:
+            if event.data in (FOCUS_IN, FOCUS_OUT):
+                self._attention.focused = event.data == FOCUS_IN
 
         @keys.add("c-c", filter=~is_searching)
         def _ctrl_c(_event: KeyPressEvent) -> None:
             self._interrupt_or_leave()
 
-        @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
+        @bind(keys, self._keys, "leave", filter=self._empty)
         def _end_of_input(_event: KeyPressEvent) -> None:
             actions.quit()
 
         return keys
+
+    def _thinking_keys(self) -> str:
+        """Return the keys that steer a thought, and what they do."""
+        hint = self._keys.hint
+        hints = (hint("answer_now", "answer now"), hint("think_more", "think on"))
+        return " · ".join(filter(None, hints))
 
     def _interrupt_or_leave(self) -> None:
         """Handle Ctrl-C: stop the reply, else empty the input, else leave if pressed twice."""
@@ -340,24 +469,22 @@ class ChatScreen:
         else:
             asyncio.get_running_loop().call_later(SECOND_PRESS_S, self.app.invalidate)
 
+    def _click(self, item: Item) -> None:
+        """Open the thought that an item stands for."""
+        if turn := self.talk.turn_of(item):
+            self._actions.open_thought_of(turn)
+
     def _toggle_thinking(self) -> None:
         self._forced = not self._thinking_shown()
 
     def _change_showing(self) -> None:
         self._change_layout(self._layout.shown())
         self._forced = None
-        self.talk.note(f"thinking pane: {_SHOWING[self._layout.showing]}")
+        self.talk.note(f"thinking pane: {self._layout.showing_words}")
 
     def _change_layout(self, layout: PaneLayout) -> None:
         self._layout = layout
         self._keep_layout(layout)
-
-
-_SHOWING = {
-    "auto": "folds when the answer starts",
-    "open": "stays open",
-    "hidden": "hidden",
-}
 
 
 def _title_of(parts: tuple[str, ...]) -> str:

@@ -43,7 +43,7 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
     used, window = status.context_used, status.context_window
     full = used / window if used and window else 0.0
     cells = min(round(full * _METER_CELLS), _METER_CELLS)
-    warning = "class:warning" if full >= _NEARLY_FULL else ""
+    warning = "class:error" if full >= _NEARLY_FULL else ""
     pace = f"{status.tokens_per_s:.0f} tokens/s" if status.tokens_per_s else ""
     # In their order on the screen, each with its rank: the highest is left out first.
     parts = [

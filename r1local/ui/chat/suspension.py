@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from time import monotonic
 
 from prompt_toolkit.application import run_in_terminal
@@ -12,9 +13,14 @@ _TWICE_S = 0.5
 
 
 class Suspension:
-    """Stops the chat, with the whole of the shell's job, and takes the terminal over again."""
+    """Stops the chat, with the whole of the shell's job, and takes the terminal over again.
 
-    def __init__(self) -> None:
+    Args:
+        restore: called before it stops; gives back what else of the terminal was taken.
+    """
+
+    def __init__(self, restore: Callable[[], None]) -> None:
+        self._restore = restore
         self._waits = False
         self._continued = float("-inf")
 
@@ -29,6 +35,7 @@ class Suspension:
         run_in_terminal(lambda: None)
 
     def _stop(self) -> None:
+        self._restore()
         if sys.platform != "win32":
             os.kill(0, signal.SIGSTOP)  # SIGTSTP would come back to its handler
         self._waits = False

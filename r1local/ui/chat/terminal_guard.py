@@ -16,16 +16,20 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-#: Show the cursor, end mouse reports and bracketed paste, and reset colours: what
-#: prompt_toolkit sets, in xterm's control sequences.
-_RESET = b"\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[0m\r\n"
+#: Show the cursor, end reports of mouse and focus and bracketed paste, and reset colours: what
+#: the chat and prompt_toolkit set, in xterm's control sequences.
+_RESET = b"\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[0m\r\n"
 _LEAVE_SCREEN = b"\x1b[?1049l"
 _LATE_S = 0.5
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP) if sys.platform != "win32" else ()
 
 
 def guarded_terminal(
-    work: Callable[[], int], *, full_screen: bool, killed: Callable[[int], None]
+    work: Callable[[], int],
+    *,
+    full_screen: bool,
+    killed: Callable[[int], None],
+    told: str = "",
 ) -> int:
     """Do some work in a child process; return its exit code, in both processes.
 
@@ -35,6 +39,7 @@ def guarded_terminal(
 
     Args:
         full_screen: the work has a screen of its own, which restoring the terminal leaves.
+        told: restores what the terminal was told besides text, such as its title.
         killed: called in the parent, on a restored terminal, with the signal that ended the child.
     """
     if sys.platform == "win32":
@@ -43,7 +48,7 @@ def guarded_terminal(
 
     modes = termios.tcgetattr(sys.stdin.fileno())
     terminal = os.dup(sys.stdout.fileno())
-    mend = partial(_mend, terminal, modes, _LEAVE_SCREEN * full_screen + _RESET)
+    mend = partial(_mend, terminal, modes, _LEAVE_SCREEN * full_screen + told.encode() + _RESET)
     # Otherwise the system would stop a process that restores the terminal in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     sys.stdout.flush()

@@ -4,15 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Literal, assert_never
 
-from r1local.conversation import Reply, Turn
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.conversation import Reply, Span, Turn
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+)
 from r1local.events.vote import VoteEvent, VoteResult
-from r1local.ui.chat.items import Item, JsonText, MarkdownText, Passage, PlainText, Row
+from r1local.ui.chat.items import Fold, Item, JsonText, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
+from r1local.ui.reading import ReadingMeter
 from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
-from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for
+from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for, which
 from r1local.units import token_count
 
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
@@ -36,15 +45,26 @@ class ChatView:
 
     Args:
         clock: gives seconds.
+        others: the keys that show alternatives.
+        numbered: whether questions have their numbers, which are also those of their replies.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        *,
+        others: str = "",
+        numbered: bool = False,
+    ) -> None:
         self.conversation = Pane()
         self.thinking = Pane()
         self.raw = False
         self.state: ReplyState = "idle"
         self._clock = clock
+        self._others = others
+        self._numbered = numbered
         self._meter = Meter(clock)
+        self.reading = ReadingMeter(clock)
         self._thought = _thought("")
         self._answer: MarkdownText | PlainText | None = None
         self._votes: _Votes | None = None
@@ -62,12 +82,17 @@ class ChatView:
         return self._meter.tokens_per_s
 
     @property
+    def finding(self) -> bool:
+        """Whether words that were looked for are highlighted."""
+        return bool(self.conversation.words or self.thinking.words)
+
+    @property
     def title(self) -> tuple[str, ...]:
         """What the thinking pane shows, in parts; the last ones can be left out."""
         meter = self._meter
         match self.state:
             case "reading":
-                return ("Reading the prompt", duration(meter.elapsed))
+                return (self.reading.words.capitalize(), duration(meter.elapsed))
             case "thinking":
                 count = token_count(meter.tokens)
                 if self._budget:
@@ -75,7 +100,8 @@ class ChatView:
                 pace = (f"{meter.tokens_per_s:.0f}/s",) if meter.tokens_per_s else ()
                 return ("Thinking", duration(meter.elapsed), count, *pace)
             case "voting":
-                return ("Voting", duration(meter.elapsed))
+                reading = (self.reading.words,) if self.reading.share is not None else ()
+                return ("Voting", duration(meter.elapsed), *reading)
             case _:
                 return (self._title,) if self._title else ()
 
@@ -94,18 +120,21 @@ class ChatView:
         self._begin_turn(question)
         self.state = "reading"
         self._meter = Meter(self._clock)
+        self.reading.begin()
         self._begun, self._budget, self._fold = reply, budget, None
-        self._thought = _thought(reply.thinking if reply else "")
+        self._thought = _thought_of(reply)
         self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
-                self._show_of_turn(_folded(_thought_line(reply)))
+                self._show_of_turn(Fold(_thought_line(reply)))
             self._begin_answer(reply.answer)
         self._show_thought(self._thought, "")
 
     def handle(self, event: Event) -> None:
         """Take the next event."""
         match event:
+            case Reading():
+                self.reading.handle(event)
             case ThinkingDelta(text, count):
                 self.state = "thinking"
                 self._meter.count(count)
@@ -138,6 +167,7 @@ class ChatView:
         self.conversation.items.append(self._votes)
         self.state = "voting"
         self._meter = Meter(self._clock)
+        self.reading.begin()
         self._show_thought(_thought(""), "")
 
     def handle_vote(self, event: VoteEvent) -> None:
@@ -147,12 +177,15 @@ class ChatView:
         elif isinstance(event, VoteResult):
             self._end_votes()
             self._show_elected(event)
+        elif isinstance(event, Reading):
+            self.reading.handle(event)
         elif self._votes:
+            self.reading.begin()
             self._votes.handle(event)
 
     def _show_elected(self, elected: VoteResult) -> None:
         tally = "\n".join(tally_lines(elected))
-        self._show_of_turn(_folded(tally))
+        self._show_of_turn(Fold(tally))
         if elected.winner:
             self._show_of_turn(_answer_of(elected.winner.reply, raw=self.raw))
             self._show_last_thought(elected.winner.reply)
@@ -196,9 +229,20 @@ class ChatView:
         self._answer = None
         self._end_votes()
 
-    def show_turns(self, turns: Sequence[Turn], dropped: int) -> None:
-        """Show a conversation from its start, in place of what was shown."""
-        self._turns = [self._turn_items(number, turn) for number, turn in enumerate(turns, 1)]
+    def show_turns(
+        self, turns: Sequence[Turn], dropped: int, places: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Show a conversation from its start, in place of what was shown.
+
+        `places` says which alternative each turn is, and of how many.
+        """
+        marks = [[_Mark(place, self._others)] * (place[1] > 1) for place in places] or [[]] * len(
+            turns
+        )
+        self._turns = [
+            self._turn_items(number, turn, mark)
+            for number, (turn, mark) in enumerate(zip(turns, marks, strict=True), 1)
+        ]
         items: list[Item] = [item for turn in self._turns[:dropped] for item in turn]
         if 0 < dropped < len(turns):
             items.append(Passage("the model is no longer given what is above", "class:note"))
@@ -216,6 +260,18 @@ class ChatView:
         self.conversation.scroll_to_end()
         self._show_last_thought(before)
 
+    def mark(self, place: tuple[int, int]) -> None:
+        """Say which of several alternatives the last turn is, unless that is said already."""
+        *_, turn = self._turns or [[]]
+        items = self.conversation.items
+        if place[1] < 2 or any(isinstance(item, _Mark) for item in turn):
+            return
+        if turn and turn[0] in items:
+            mark = _Mark(place, self._others)
+            turn.insert(1, mark)
+            items.insert(items.index(turn[0]) + 1, mark)
+            self.conversation.reset()
+
     def keep_turns(self, count: int) -> None:
         """Treat what is shown after `count` turns as notices: an error came before the question."""
         del self._turns[count:]
@@ -226,17 +282,43 @@ class ChatView:
         self.conversation.replace([growing] if growing else [])
         self.conversation.scroll_to_end()
 
-    def open_thought(self, name: str, reply: Reply, words: str = "") -> None:
-        """Show the thought of the reply with that name, from `words` on if they are given."""
+    def open_thought(self, name: str, reply: Reply, words: str = "", nth: int = 0) -> None:
+        """Show the thought of the reply with that name, from the words' nth occurrence on."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
-        self._show_thought(_thought(reply.thinking), f"Thought {name} · {told}")
+        self._open(_thought_of(reply), f"Thought {name} · {told}", words, nth)
+
+    def open_answer(self, name: str, reply: Reply, words: str, nth: int) -> None:
+        """Show an answer that isn't in the conversation, since it lost a vote, like a thought."""
+        self._open(_thought(reply.answer), f"Answer {name}", words, nth)
+
+    def _open(self, thought: PlainText, title: str, words: str, nth: int) -> None:
+        self._show_thought(thought, title)
         self.thinking.scroll_to_start()
-        self.thinking.find(words)
+        self.thinking.find(words, None, nth)
+
+    def find(self, turn: int, part: Literal["question", "answer"], words: str, nth: int) -> bool:
+        """Go to the words' nth occurrence in a turn's question or answer; False if it isn't there.
+
+        Turns are counted from 1.
+        """
+        items = self._turns[turn - 1] if turn <= len(self._turns) else []
+        texts = items[:1] if part == "question" else items[1:]
+        wanted = Passage if part == "question" else MarkdownText | PlainText
+        for item in reversed(texts):
+            if isinstance(item, wanted) and any(item is each for each in self.conversation.items):
+                self.conversation.find(words, item, nth)
+                return True
+        return False
+
+    def turn_of(self, item: Item) -> int | None:
+        """Return the turn, counted from 1, whose thought an item stands for; None if for none."""
+        turns = (n for n, turn in enumerate(self._turns, 1) if any(item is each for each in turn))
+        return next(turns, None) if isinstance(item, Fold) else None
 
     def _show_last_thought(self, reply: Reply | None) -> None:
         """Put the thought of a complete reply into its pane, where the key opens it."""
         line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
-        self._show_thought(_thought(reply.thinking if reply else ""), line)
+        self._show_thought(_thought_of(reply), line)
 
     def _show_thought(self, thought: PlainText, title: str) -> None:
         self._title = title
@@ -260,9 +342,13 @@ class ChatView:
         self._show_of_turn(answer)
         self._answer = answer
 
+    def _question(self, number: int, text: str) -> Passage:
+        return Passage(text, "class:question", f"{number} ❯ " if self._numbered else "❯ ")
+
     def _begin_turn(self, question: str) -> None:
+        self.conversation.find("")
         self._turns.append([])
-        self._show_of_turn(_question(question))
+        self._show_of_turn(self._question(len(self._turns), question))
         self.conversation.scroll_to_end()
 
     def _replace(self, others: Mapping[int, Item]) -> None:
@@ -290,9 +376,10 @@ class ChatView:
     def _fold_line(self, seconds: float, count: int, *, unfinished: bool) -> Passage:
         if before := self._begun:
             seconds, count = seconds + before.thinking_s, count + before.thinking_tokens
-        line = thought_for(seconds, count, unfinished=unfinished)
+        edited = bool(before and before.edited)
+        line = thought_for(seconds, count, unfinished=unfinished, edited=edited)
         self._title = line.capitalize()
-        return _folded(line)
+        return Fold(line)
 
     def _finish(self, event: Finished) -> None:
         if self.state == "thinking":
@@ -308,11 +395,11 @@ class ChatView:
         if ending := _ending(event.reason):
             self._note_of_turn(ending)
 
-    def _turn_items(self, number: int, turn: Turn) -> list[Item]:
-        items: list[Item] = [_question(turn.labelled)]
+    def _turn_items(self, number: int, turn: Turn, mark: Sequence[Item]) -> list[Item]:
+        items: list[Item] = [self._question(number, turn.labelled), *mark]
         if turn.voters:
             told = f"{reply_count(len(turn.voters))} voted; /think {number}.1 opens one"
-            items.append(_folded(told))
+            items.append(Fold(told))
         if turn.reply:
             items += self._reply_items(turn.reply)
         elif turn.voters:
@@ -320,7 +407,7 @@ class ChatView:
         return items
 
     def _reply_items(self, reply: Reply) -> list[Item]:
-        items: list[Item] = [_folded(_thought_line(reply))] if reply.thinking else []
+        items: list[Item] = [Fold(_thought_line(reply))] if reply.thinking else []
         if reply.answer:
             items.append(_answer_of(reply, raw=self.raw))
         if reply.valid is False:
@@ -338,7 +425,7 @@ def _answer_item(text: str, *, raw: bool, json: bool) -> MarkdownText | PlainTex
     """Return an answer as Markdown or as it was written; JSON looks the same either way."""
     if json:
         return JsonText(text)
-    return PlainText(text) if raw else MarkdownText(text)
+    return PlainText(text, "class:answer") if raw else MarkdownText(text)
 
 
 def _ending(reason: str) -> str | None:
@@ -348,19 +435,27 @@ def _ending(reason: str) -> str | None:
 
 def _thought_line(reply: Reply) -> str:
     count, seconds = reply.thinking_tokens, reply.thinking_s
-    return thought_for(seconds, count, unfinished=reply.thinking_open)
+    unfinished, edited = reply.thinking_open, bool(reply.edited)
+    return thought_for(seconds, count, unfinished=unfinished, edited=edited)
 
 
 def _note(text: str) -> Passage:
     return Passage(text, "class:note", spaced=False)
 
 
-def _folded(line: str) -> Passage:
-    return Passage(line, "class:fold", "▸ ")
+def _thought(text: str, edited: Sequence[Span] = ()) -> PlainText:
+    return PlainText(text, "class:thought", edited)
 
 
-def _thought(text: str) -> PlainText:
-    return PlainText(text, "class:thought")
+def _thought_of(reply: Reply | None) -> PlainText:
+    return _thought(reply.thinking, reply.edited) if reply else _thought("")
+
+
+class _Mark(Passage):
+    """Which of several alternatives a turn is."""
+
+    def __init__(self, place: tuple[int, int], others: str) -> None:
+        super().__init__(f"{which(place)}  {others}".rstrip(), "class:fold", spaced=False)
 
 
 class _Votes:
@@ -376,7 +471,3 @@ class _Votes:
     def live(self, width: int) -> list[Row]:
         lines = self._table.lines(width, _MOST_VOTE_ROWS)
         return [[], *([("class:fold", visible_line(line))] for line in lines)]
-
-
-def _question(text: str) -> Passage:
-    return Passage(text, "class:question", "❯ ")

@@ -16,6 +16,7 @@ from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
+from r1local.ui.appearance import role_style
 from r1local.ui.markdown.blocks import Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.latex.formulas import readable, readable_rows
 from r1local.ui.markdown.tables import Justification, draw_table
@@ -23,35 +24,35 @@ from r1local.ui.markdown.wrapping import WIDE, fold, wrap
 from r1local.ui.safe_text import visible
 
 _APART = {"heading", "rule", "fence", "code", "table"}
-_HEADINGS = (Style(bold=True, underline=True), Style(bold=True))
-_DIM = Style(dim=True)
 _BREAK = re.compile(r"<br\s*/?>")
-_INLINE = {
+_EMPHASIS = {
     "strong": Style(bold=True),
     "em": Style(italic=True),
     "s": Style(strike=True),
     "link": Style(underline=True),
-    "code_inline": Style(color="cyan"),
 }
 # The content of a \\boxed{} within a line, where no frame can be drawn.
 _BOXED = re.compile("(?<=▐)[^▐▌]+(?=▌)")
-_BOX = Style(bold=True, reverse=True)
-# The terminal's own colours, without yellow and the bright ones: these can be read on a
-# dark and on a light ground.
-_CODE_THEME = ANSISyntaxTheme(
-    {
-        ("Comment",): Style(dim=True, italic=True),
-        ("Keyword",): Style(color="magenta"),
-        ("Name", "Builtin"): Style(color="cyan"),
-        ("Name", "Class"): Style(bold=True),
-        ("Name", "Decorator"): Style(color="cyan"),
-        ("Name", "Function"): Style(bold=True),
-        ("Name", "Tag"): Style(color="magenta"),
-        ("Literal", "Number"): Style(color="cyan"),
-        ("Operator", "Word"): Style(color="magenta"),
-        ("Literal", "String"): Style(color="green"),
+_CODE_ROLES: dict[tuple[str, ...], str] = {
+    ("Keyword",): "keyword",
+    ("Name", "Builtin"): "accent",
+    ("Name", "Decorator"): "accent",
+    ("Name", "Tag"): "keyword",
+    ("Literal", "Number"): "accent",
+    ("Operator", "Word"): "keyword",
+    ("Literal", "String"): "string",
+}
+_BOLD = Style(bold=True)
+
+
+def _code_theme() -> ANSISyntaxTheme:
+    """Return the styles of code."""
+    own: dict[tuple[str, ...], Style] = {
+        token: role_style(role) for token, role in _CODE_ROLES.items()
     }
-)
+    comment = role_style("note") + Style(italic=True)
+    own |= {("Name", kind): _BOLD for kind in ("Class", "Function")}
+    return ANSISyntaxTheme({("Comment",): comment, **own})
 
 
 def draw(blocks: Iterable[Block], after: BlockKind | None, width: int) -> list[Text]:
@@ -65,6 +66,9 @@ def draw(blocks: Iterable[Block], after: BlockKind | None, width: int) -> list[T
         column = min(block.indent, width // 3)
         rows += (Text(" " * column) + row for row in _draw_block(block, width - column))
         after = block.kind
+    if answer := role_style("answer"):
+        for row in rows:
+            row.stylize_before(answer)
     return rows
 
 
@@ -78,7 +82,7 @@ def _draw_block(block: Block, width: int) -> list[Text]:
         case "heading":
             return _draw_heading(text, width)
         case "rule":
-            return [Text("─" * width, _DIM)]
+            return [Text("─" * width, role_style("border"))]
         case "fence":
             return _draw_fence(block, width)
         case "code":
@@ -100,7 +104,7 @@ def _draw_heading(text: str, width: int) -> list[Text]:
     title = text.lstrip("#")
     level = len(text) - len(title)
     heading = styled_text(re.sub(r"\s+#+$", "", title.strip()))
-    heading.stylize_before(_HEADINGS[min(level, len(_HEADINGS)) - 1])
+    heading.stylize_before(role_style("heading") + Style(underline=level == 1 or None))
     return wrap(heading, width)
 
 
@@ -109,11 +113,11 @@ def _draw_fence(block: Block, width: int) -> list[Text]:
     info = block.marker.strip("`~ ")
     code = "\n".join(block.lines).expandtabs(4)
     language = info.split(maxsplit=1)[0].lower() if info else "text"
-    highlighted = Syntax(code, language, theme=_CODE_THEME).highlight(code)
+    highlighted = Syntax(code, language, theme=_code_theme()).highlight(code)
     highlighted.right_crop(len(highlighted.plain) - len(code))
     rows = fold(highlighted, width - 2)
     if info and not block.continued:
-        rows = [*fold(Text(info, _DIM), width - 2), *rows]
+        rows = [*fold(Text(info, role_style("border")), width - 2), *rows]
     return [Text("  ") + row for row in rows]
 
 
@@ -121,7 +125,7 @@ def _draw_quote(lines: Iterable[str], width: int) -> list[Text]:
     inner = MarkdownBlocks()
     blocks = inner.feed("\n".join(re.sub(r"^> ?", "", line) for line in lines))
     rows = draw([*blocks, *inner.flush()], None, max(width - 2, 1))
-    return [Text("▌ ", _DIM) + row for row in rows]
+    return [Text("▌ ", role_style("border")) + row for row in rows]
 
 
 def _draw_table(block: Block, width: int) -> list[Text]:
@@ -158,13 +162,13 @@ def styled_text(text: str, width: int | None = None) -> Text:
     for token in root.children or ():
         name = token.type.removesuffix("_open").removesuffix("_close")
         if token.nesting > 0:
-            styles.append(styles[-1] + _INLINE[name])
+            styles.append(styles[-1] + _EMPHASIS[name])
             links += [_link_target(token.attrs)] if name == "link" else []
         elif token.nesting < 0:
             styles.pop()
             target = links.pop() if name == "link" else ""
             if target and not (token.info == "auto" or drawn.plain.endswith(target)):
-                drawn.append(f" ({target})", styles[-1] + _DIM)
+                drawn.append(f" ({target})", styles[-1] + role_style("border"))
         elif name in ("softbreak", "hardbreak"):
             _begin_line(drawn)
         elif name == "formula":
@@ -174,7 +178,8 @@ def styled_text(text: str, width: int | None = None) -> Text:
             drawn.append_text(_draw_display(token.content, width, styles[-1])).append("\n")
         else:
             # Entities may stand for any character: they are decoded after `visible` has looked.
-            drawn.append(visible(token.content), styles[-1] + _INLINE.get(name, Style()))
+            code = role_style("accent") if name == "code_inline" else Style()
+            drawn.append(visible(token.content), styles[-1] + code)
     drawn.rstrip()
     return drawn
 
@@ -195,7 +200,7 @@ def _draw_display(formula: str, width: int | None, style: Style) -> Text:
 
 def _set_apart(formula: Text) -> Text:
     """Make what is boxed look like it; the frame is there without styles too."""
-    formula.highlight_regex(_BOXED, _BOX)
+    formula.highlight_regex(_BOXED, role_style("highlight") + _BOLD)
     return formula
 
 

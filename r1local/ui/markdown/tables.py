@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Literal, TypeAlias
 
-from rich.style import Style
 from rich.text import Text
 
+from r1local.ui.appearance import role_style
 from r1local.ui.cells import cell_len
 from r1local.ui.markdown.wrapping import wrap
 
@@ -14,7 +14,6 @@ Justification: TypeAlias = Literal["left", "center", "right"]
 
 _BETWEEN = "   "
 _LEFT: Justification = "left"
-_HEADING = Style(bold=True)
 
 
 def draw_table(
@@ -39,7 +38,7 @@ def draw_table(
     drawn = [_draw_line(line, widths, places) for line in lines]
     if head:
         for row in drawn[0]:
-            row.stylize_before(_HEADING)
+            row.stylize_before(role_style("heading"))
         drawn.insert(1, [Text("─" * (sum(widths) + len(_BETWEEN) * (count - 1)))])
     return [row for line in drawn for row in line]
 

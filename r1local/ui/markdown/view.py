@@ -4,11 +4,13 @@ from collections.abc import Callable
 from time import monotonic
 
 from rich.console import Console
+from rich.text import Text
 
+from r1local.ui.appearance import text_width
 from r1local.ui.console import LiveRows
 from r1local.ui.markdown.blocks import JSON_FENCE, Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
-from r1local.ui.safe_text import VisibleStream
+from r1local.ui.safe_text import VisibleStream, visible
 
 _PAINT_INTERVAL_S = 1 / 20
 # Painting may take this part of the time, however slow the terminal is.
@@ -54,7 +56,7 @@ class MarkdownView:
 
     def _paint(self, pending: list[Block]) -> None:
         begun = self._clock()
-        width = max(self._console.width - 1, 1)
+        width = text_width(self._console.width - 1)
         finished = draw(self._unpainted, self._last_kind, width)
         if self._unpainted:
             self._last_kind = self._unpainted[-1].kind
@@ -63,3 +65,10 @@ class MarkdownView:
         self._rows.update(finished, live)
         ended = self._clock()
         self._next_paint = begun + max(_PAINT_INTERVAL_S, (ended - begun) / _PAINT_SHARE)
+
+
+def finished_rows(text: str, width: int, *, json: bool = False) -> list[Text]:
+    """Return the rows of an untrusted text that is complete: Markdown, or JSON as code."""
+    blocks = MarkdownBlocks()
+    complete = blocks.feed(JSON_FENCE * json + visible(text))
+    return draw([*complete, *blocks.flush()], None, width)

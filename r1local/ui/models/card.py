@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from r1local.ui.safe_text import unbroken, visible_line
+from r1local.ui.tables import FIT_ROLES
 from r1local.units import speed_words
 
 _SCORES = {
@@ -23,7 +24,6 @@ _SCORES = {
     "codeforces": "Codeforces rating",
     "codeforces_div1": "Codeforces rating, division 1",
 }
-_STYLES = {"GPU": "green", "GPU+CPU": "yellow", "CPU": "cyan", "no": "red"}
 _SHORT = {"GPU": "GPU", "GPU+CPU": "part", "CPU": "CPU", "no": "no"}
 _LEGEND = (
     "GPU: all layers on the GPU; part: some layers; CPU: none; no: more memory than is free."
@@ -81,7 +81,7 @@ class Card:
 
 def print_card(console: Console, card: Card) -> None:
     """Print a card in the console's width, with fewer contexts if it is narrow."""
-    console.print(Text(visible_line(card.name), "bold"))
+    console.print(Text(visible_line(card.name), "heading"))
     _print_facts(console, card.facts)
     if card.scores:
         console.print()
@@ -102,7 +102,7 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
             console.print(f"{label}: {unbroken(value)}")
         return
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(style="note", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in facts.items():
         grid.add_row(label, visible_line(value))
@@ -110,7 +110,7 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
 
 
 def _note(console: Console, text: str) -> None:
-    console.print(Text(visible_line(text), "dim"), soft_wrap=not console.is_terminal)
+    console.print(Text(visible_line(text), "note"), soft_wrap=not console.is_terminal)
 
 
 def _memory(card: Card) -> Text:
@@ -129,7 +129,7 @@ def _scores(scores: dict[str, tuple[str, str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("published scores")
     table.add_column("model", justify="right")
-    table.add_column("o1-mini", justify="right", style="dim")
+    table.add_column("o1-mini", justify="right", style="note")
     for test, (score, other) in scores.items():
         table.add_row(_SCORES.get(test, test), score, other)
     return table
@@ -144,7 +144,7 @@ def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
         table.add_column(f"{context // 1024}k", justify="right", no_wrap=True)
     table.add_column("tokens/s", justify="right", no_wrap=True)
     kv_cache = {plan.context: plan.kv_cache for plan in variants[0].contexts}
-    table.add_row("KV cache", "", *(_gib(kv_cache[each]) for each in contexts), "", style="dim")
+    table.add_row("KV cache", "", *(_gib(kv_cache[each]) for each in contexts), "", style="note")
     for variant in variants:
         plans = {plan.context: plan for plan in variant.contexts}
         cells = [_cell(plans[context]) for context in contexts]
@@ -163,4 +163,4 @@ def _shown_contexts(variants: Sequence[VariantPlan], width: int) -> list[int]:
 
 
 def _cell(plan: ContextPlan) -> Text:
-    return Text(f"{_gib(plan.total)} ").append(f"{_SHORT[plan.fit]:<4}", _STYLES[plan.fit])
+    return Text(f"{_gib(plan.total)} ").append(f"{_SHORT[plan.fit]:<4}", FIT_ROLES[plan.fit])

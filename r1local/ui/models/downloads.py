@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
@@ -26,6 +26,7 @@ from r1local.events.download import DownloadNotice, Progress
 from r1local.ui.console import can_repaint, console_for, print_notice
 from r1local.ui.safe_text import visible_json, visible_line
 from r1local.ui.tables import Column, print_table
+from r1local.ui.wording import duration
 from r1local.units import disk_size
 
 #: Seconds between two lines of progress in a log, and between two JSON events.
@@ -184,6 +185,54 @@ class JsonDisplay:
         return
 
 
+class LineDisplay:
+    """A line that says how far the downloads are, and messages, both shown by others.
+
+    Args:
+        show: shows the line, and the share that is done.
+        tell: shows a message.
+    """
+
+    def __init__(self, show: Callable[[str, float], None], tell: Callable[[str], None]) -> None:
+        self._show = show
+        self._tell = tell
+        self._totals = _Totals()
+        self._name = ""
+
+    def notify(self, message: str) -> None:
+        self._tell(message)
+
+    def begin(self, files: Sequence[tuple[str, int]]) -> None:
+        self._totals.begin(files)
+
+    def file(self, name: str) -> None:
+        self._totals.next_file()
+        self._name = name.rpartition("/")[2]
+
+    def report(self, event: Progress | DownloadNotice) -> None:
+        if isinstance(event, DownloadNotice):
+            self.notify(event.message)
+            return
+        totals = self._totals
+        totals.report(event)
+        share = totals.done / max(totals.total, 1)
+        told = [f"downloading: {100 * share:.0f} %"]
+        if speed := totals.speed:
+            told.append(f"{duration((totals.total - totals.done) / speed)} left")
+            told.append(f"{speed / 1e6:.1f} MB/s")
+        told += [f"{disk_size(totals.done)} of {disk_size(totals.total)}", self._name]
+        self._show(" · ".join(told), share)
+
+    def done(self, path: str) -> None:
+        """Say nothing: whoever shows the line goes on."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
 class BarDisplay:
     """A progress bar for the current file, and one for all files if there are several."""
 
@@ -206,7 +255,7 @@ class BarDisplay:
         self._totals = _Totals()
 
     def notify(self, message: str) -> None:
-        self._console.print(visible_line(message), style="dim", soft_wrap=False)
+        self._console.print(visible_line(message), style="note", soft_wrap=False)
 
     def begin(self, files: Sequence[tuple[str, int]]) -> None:
         self._sizes = dict(files)

@@ -13,7 +13,7 @@ from r1local.ui.safe_text import unbroken, visible_line
 
 #: Seconds between two repaints.
 _INTERVAL_S = 0.2
-_STYLES = {"ok": "green", "damaged": "bold red", "unreadable": "bold red", "no checksum": "dim"}
+_ROLES = {"ok": "success", "damaged": "error", "unreadable": "error", "no checksum": "note"}
 
 
 class VerificationProgress:
@@ -56,7 +56,7 @@ def print_verified(console: Console, state: str, model: str, path: Path) -> None
         console.file.write(f"{state}\t{unbroken(model)}\t{unbroken(str(path))}\n")
         console.file.flush()
         return
-    line = Text().append(f"{state:<13}", _STYLES[state])
+    line = Text().append(f"{state:<13}", _ROLES[state])
     line.append(visible_line(f"{model}  {path.name}"))
     line.truncate(console.width, overflow="ellipsis")
     console.print(line)

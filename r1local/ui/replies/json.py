@@ -11,10 +11,20 @@ from typing import IO, assert_never
 from rich.console import Console
 
 from r1local.answers.boxed import final_answer
-from r1local.conversation import Part
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta, Usage
+from r1local.conversation import Part, Reply
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+    Usage,
+)
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui.console import print_notice
+from r1local.ui.replies.code import CodeWanted
 from r1local.ui.safe_text import visible_json
 
 
@@ -27,6 +37,7 @@ class JsonRenderer:
         reply: receives each event before the renderer does.
         with_thinking: include the thinking.
         with_answer: include the answer.
+        code: the code block to include besides the answer.
     """
 
     def __init__(
@@ -36,17 +47,19 @@ class JsonRenderer:
         reply: ReplyBuilder,
         with_thinking: bool,
         with_answer: bool,
+        code: CodeWanted | None = None,
     ) -> None:
         self._stream = stream
         self._err = err
         self._reply = reply
         self._with_thinking = with_thinking
         self._with_answer = with_answer
+        self._code = code
 
     def handle(self, event: Event) -> None:
         """Print a notice, or write the object at the end."""
         match event:
-            case ThinkingDelta() | AnswerDelta() | Rewound():
+            case Reading() | ThinkingDelta() | AnswerDelta() | Rewound():
                 pass
             case Notice(_, message):
                 print_notice(self._err, message)
@@ -71,6 +84,7 @@ class JsonRenderer:
             "usage": _usage(event.usage),
             "timing": _timing(event.usage),
             "seed": event.seed,
+            **_code(self._code, whole),
         }
         write_line(self._stream, reply)
 
@@ -86,9 +100,15 @@ class JsonLinesRenderer:
     """
 
     def __init__(
-        self, stream: IO[str], reply: ReplyBuilder, with_thinking: bool, with_answer: bool
+        self,
+        stream: IO[str],
+        reply: ReplyBuilder,
+        with_thinking: bool,
+        with_answer: bool,
+        code: CodeWanted | None = None,
     ) -> None:
         self._stream = stream
+        self._code = code
         self._reply = reply
         self._shown: dict[Part, bool] = {"thinking": with_thinking, "answer": with_answer}
 
@@ -107,6 +127,8 @@ class JsonLinesRenderer:
                 write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
             case Finished():
                 self._finish(event)
+            case Reading():
+                pass
             case _:
                 assert_never(event)
 
@@ -129,6 +151,7 @@ class JsonLinesRenderer:
             "timing": _timing(event.usage),
             "seed": event.seed,
             "final_answer": final_answer(answer),
+            **_code(self._code, self._reply.reply()),
         }
         write_line(self._stream, last)
 
@@ -140,6 +163,10 @@ def write_line(stream: IO[str], value: Mapping[str, object]) -> None:
     """Write a JSON object on a line of its own, harmless on a terminal."""
     stream.write(visible_json(_encode(value)) + "\n")
     stream.flush()
+
+
+def _code(wanted: CodeWanted | None, reply: Reply) -> dict[str, str | None]:
+    return {} if wanted is None else {"code": wanted.find(reply)}
 
 
 def _usage(usage: Usage) -> dict[str, int]:

@@ -14,12 +14,23 @@ from rich.text import Text
 
 from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.conversation import Reply
+from r1local.events.reply import (
+    AnswerDelta,
+    Event,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+)
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.ui import streams
-from r1local.ui.console import LiveRows, can_repaint, dim, live_line, print_notice
+from r1local.ui.appearance import text_width
+from r1local.ui.console import LiveRows, can_repaint, live_line, painted, print_notice
 from r1local.ui.markdown.wrapping import WordStream
 from r1local.ui.meter import Meter
+from r1local.ui.replies.code import CodeWanted
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import VisibleStream, visible
 from r1local.ui.wording import ENDINGS, effort, thought_for
@@ -45,6 +56,7 @@ def renderer_for(
     output_format: OutputFormat = "text",
     thinking: ThinkingMode = "show",
     answer_only: bool = False,
+    code: CodeWanted | None = None,
     json: bool = False,
     clock: Callable[[], float] = monotonic,
 ) -> Renderer:
@@ -58,18 +70,20 @@ def renderer_for(
         output_format: text to read, one JSON object, or one JSON object for each event.
         thinking: how to show the thought; `only` leaves out the answer instead.
         answer_only: print nothing but the final answer; applies to the text format.
+        code: print nothing but this code block; JSON has it besides the answer.
         json: the answer will be JSON, and is shown as code on a terminal.
         clock: returns the time in seconds, for the footer and to limit repainting.
     """
     with_thinking, with_answer = thinking != "hide", thinking != "only"
     match output_format:
         case "json":
-            return JsonRenderer(out.file, err, reply, with_thinking, with_answer)
+            return JsonRenderer(out.file, err, reply, with_thinking, with_answer, code)
         case "jsonl":
-            return JsonLinesRenderer(out.file, reply, with_thinking, with_answer)
-        case "text" if answer_only and with_answer:
+            return JsonLinesRenderer(out.file, reply, with_thinking, with_answer, code)
+        case "text" if (answer_only or code) and with_answer:
             thought = _thinking_part(out, err, thinking, clock)
-            return TextRenderer(err, thought, FinalAnswerOnly(out, err, reply))
+            wanted = code or FinalAnswer()
+            return TextRenderer(err, thought, PartOfAnswer(out, err, reply, wanted))
         case "text":
             return text_renderer(out, err, thinking=thinking, json=json, clock=clock)
         case _:
@@ -122,6 +136,8 @@ class TextRenderer:
                     self._thinking.end(unfinished=False)
                 self._current = self._answer
                 self._answer.write(text, tokens)
+            case Reading():
+                pass  # `ui.reading` shows it
             case Rewound():
                 pass  # what was shown stays; a notice says what happened
             case Notice(_, message):
@@ -197,13 +213,13 @@ class PlainPart:
 
 
 class StreamedThinking:
-    """Renderer of the thought as it comes, dim, between a header and a footer."""
+    """Renderer of the thought as it comes, between a header and a footer."""
 
     def __init__(self, err: Console, clock: Callable[[], float]) -> None:
         self._err = err
         self._meter = Meter(clock)
         self._visible = VisibleStream()
-        self._words = WordStream(lambda: err.width)
+        self._words = WordStream(lambda: text_width(err.width))
         self._inside_line = False
 
     def write(self, text: str, tokens: int) -> None:
@@ -219,7 +235,7 @@ class StreamedThinking:
         self._show(self._words.flush())
         if self._inside_line:
             self._err.file.write("\n")
-            self._words = WordStream(lambda: self._err.width)
+            self._words = WordStream(lambda: text_width(self._err.width))
         self._inside_line = False
 
     def end(self, *, unfinished: bool) -> None:
@@ -230,7 +246,7 @@ class StreamedThinking:
 
     def _show(self, text: str) -> None:
         if text:
-            self._err.file.write(dim(self._err, text))
+            self._err.file.write(painted(self._err, text, "thinking"))
             self._err.file.flush()
 
 
@@ -259,7 +275,7 @@ class FoldedThinking:
 
     def end(self, *, unfinished: bool) -> None:
         """Replace the line by the footer, if there is to be one."""
-        footer = [Text(_footer(self._meter, unfinished), "dim"), Text()]
+        footer = [Text(_footer(self._meter, unfinished), "note"), Text()]
         self._rows.update(footer if self._with_footer else [], [])
 
 
@@ -285,19 +301,43 @@ class MarkdownAnswer:
         self._view.close()
 
 
-class FinalAnswerOnly:
-    """Renderer of only the last box's content.
+class WantedPart(Protocol):
+    """What is printed of an answer, if not all of it."""
+
+    def find(self, reply: Reply) -> str | None:
+        """Return it; None if the reply has none."""
+
+    def why_none(self, reply: Reply) -> str:
+        """Say why `find` returns None."""
+
+
+class FinalAnswer:
+    """The content of the last box."""
+
+    def find(self, reply: Reply) -> str | None:
+        """Return it."""
+        return final_answer(reply.answer)
+
+    def why_none(self, reply: Reply) -> str:  # noqa: ARG002
+        """Say that there is no box."""
+        return r"no final answer: the reply has no \boxed{}"
+
+
+class PartOfAnswer:
+    """Renderer of only a part of the answer, when it has ended.
 
     Args:
-        out: the console for the final answer.
+        out: the console for the part.
         err: the console for the notice that there is none.
         reply: receives each event before this renderer does.
+        wanted: the part.
     """
 
-    def __init__(self, out: Console, err: Console, reply: ReplyBuilder) -> None:
+    def __init__(self, out: Console, err: Console, reply: ReplyBuilder, wanted: WantedPart) -> None:
         self._out = out
         self._err = err
         self._reply = reply
+        self._wanted = wanted
 
     def write(self, text: str, tokens: int) -> None:
         """Wait for the end."""
@@ -306,14 +346,16 @@ class FinalAnswerOnly:
         """Leave the cursor where it is."""
 
     def end(self, *, unfinished: bool) -> None:
-        """Print the final answer, or a notice that there is none."""
+        """Print the part, or a notice that there is none."""
         if unfinished:
             return
-        answer = final_answer(self._reply.text("answer"))
-        if answer is None:
-            print_notice(self._err, r"no final answer: the reply has no \boxed{}")
+        reply = self._reply.reply()
+        part = self._wanted.find(reply)
+        if part is None:
+            print_notice(self._err, self._wanted.why_none(reply))
             return
-        self._out.file.write((visible(answer) if self._out.is_terminal else answer) + "\n")
+        text = visible(part) if self._out.is_terminal else part
+        self._out.file.write(text if text.endswith("\n") else f"{text}\n")
         self._out.file.flush()
 
 

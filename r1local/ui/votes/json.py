@@ -4,7 +4,15 @@ from typing import IO, assert_never
 
 from rich.console import Console
 
-from r1local.events.reply import AnswerDelta, Event, Finished, Notice, Rewound, ThinkingDelta
+from r1local.events.reply import (
+    AnswerDelta,
+    Finished,
+    Notice,
+    Reading,
+    Rewound,
+    ThinkingDelta,
+    Written,
+)
 from r1local.events.vote import (
     Candidate,
     Paused,
@@ -34,7 +42,7 @@ class JsonVotes:
                 print_notice(self._err, message)
             case VoteResult():
                 self._finish(event)
-            case VoterEvent() | Paused() | VoterReply() | TallyUpdate():
+            case Reading() | VoterEvent() | Paused() | VoterReply() | TallyUpdate():
                 pass
             case _:
                 assert_never(event)
@@ -57,6 +65,8 @@ class JsonVotes:
                 "cached_tokens": elected.cached_tokens,
                 "thinking_tokens": sum(one.reply.thinking_tokens for one in elected.ballots),
                 "answer_tokens": sum(one.reply.answer_tokens for one in elected.ballots),
+                "draft_tokens": sum(one.reply.draft_tokens for one in elected.ballots),
+                "accepted_tokens": sum(one.reply.accepted_tokens for one in elected.ballots),
             },
             "timing": _timing(elected),
         }
@@ -86,6 +96,8 @@ class JsonLinesVotes:
                 write_line(self._stream, {"type": "standing", "tally": _tally(candidates)})
             case Notice(kind, message):
                 write_line(self._stream, {"type": "notice", "kind": kind, "message": message})
+            case Reading():
+                pass
             case VoteResult():
                 last = {"type": "elected", **_outcome(event), "timing": _timing(event)}
                 write_line(self._stream, last)
@@ -95,7 +107,7 @@ class JsonLinesVotes:
     def close(self) -> None:
         """Do nothing: each line is complete."""
 
-    def _write_of_voter(self, voter: int, event: Event) -> None:
+    def _write_of_voter(self, voter: int, event: Written) -> None:
         line: dict[str, object]
         match event:
             case ThinkingDelta(text):
@@ -148,6 +160,8 @@ def _summary(ballot: VoterReply) -> dict[str, object]:
         "valid": ballot.reply.valid,
         "thinking_tokens": reply.thinking_tokens,
         "answer_tokens": reply.answer_tokens,
+        "draft_tokens": reply.draft_tokens,
+        "accepted_tokens": reply.accepted_tokens,
         "seed": reply.seed,
     }
 

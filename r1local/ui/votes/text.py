@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias, assert_never
 from rich.console import Console
 
 from r1local.config.options import OutputFormat
-from r1local.events.reply import AnswerDelta, Notice, ThinkingDelta
+from r1local.events.reply import AnswerDelta, Notice, Reading, ThinkingDelta
 from r1local.events.vote import (
     Candidate,
     Paused,
@@ -104,7 +104,7 @@ class TextVotes:
         elif isinstance(event, VoteResult):
             self.close()
             self._show(event)
-        elif self._table:
+        elif self._table and not isinstance(event, Reading):  # which `ui.reading` shows
             self._table.handle(event)
 
     def close(self) -> None:

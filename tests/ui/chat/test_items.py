@@ -67,3 +67,39 @@ def test_a_line_without_an_end_is_finished_in_pieces() -> None:
     item = PlainText("word " * 5_000)
     assert len(item.finished(80)) > len(item.live(80))
     assert "".join(rows(item, 80)).count("word") == 5_000
+
+
+def marked(item: PlainText, width: int = 30) -> str:
+    """What is underlined, its rows joined."""
+    rows = [*item.finished(width), *item.live(width)]
+    return "".join(text for row in rows for style, text in row if "underline" in style)
+
+
+@given(MARKDOWN, st.integers(0, 200), st.integers(0, 200), st.integers(5, 60))
+def test_an_edited_passage_is_marked_however_it_is_broken(
+    text: str, start: int, length: int, width: int
+) -> None:
+    end = start + length
+    item = PlainText(text, "class:thought", [(start, end)])
+    item.feed("more")
+    passage = text[start:end]
+    if start > len(text) or not text:
+        assert marked(item, width) == ""
+    elif not passage:
+        assert "".join(marked(item, width).split()) == "[edited]"
+    else:
+        plain = PlainText(passage)
+        shown = "".join("".join(rows(plain, width)).split())
+        assert "".join(marked(item, width).split()) == shown
+    assert item.text.endswith("more")
+
+
+def test_marks_stay_when_a_loop_behind_them_is_withdrawn() -> None:
+    item = PlainText("one two\nthree", "", [(4, 11)])
+    assert marked(item) == "twothr"
+    item.feed(" four")
+    item.withdraw(5)
+    assert marked(item) == "twothr"
+    item.withdraw(3)
+    assert marked(item) == "twoth"
+    assert marked(PlainText("one", "", [(9, 2), (50, 60)])) == "", "of a damaged file"

@@ -10,7 +10,9 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
+from r1local.config.keys import read_keys
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta, Usage
+from r1local.ui.attention.attention import Attention
 from r1local.ui.chat import screen
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.painting import SteadyOutput
@@ -38,8 +40,20 @@ class Asked:
     def think_more(self) -> None:
         self.names.append("think more")
 
+    def show_beside(self, step: int) -> None:
+        self.names.append(f"beside {step}")
+
     def help(self) -> None:
         self.names.append("help")
+
+    def find_again(self, step: int) -> None:
+        self.names.append(f"find again {step}")
+
+    def open_thought_of(self, turn: int) -> None:
+        self.names.append(f"open thought of {turn}")
+
+    def copy_selection(self, text: str) -> None:
+        self.names.append(f"copy {text}")
 
     def quit(self) -> None:
         self.names.append("quit")
@@ -48,13 +62,15 @@ class Asked:
 class Shown:
     """A screen, the terminal it is on, and what was asked for with its keys."""
 
-    def __init__(self, keys: PipeInput, terminal: Terminal) -> None:
+    def __init__(self, keys: PipeInput, terminal: Terminal, **bound: str) -> None:
         self._keys = keys
         self._terminal = terminal
         self.asked = Asked()
         self.layouts: list[PaneLayout] = []
+        self.attention = Attention(lambda _sequence: None, None, "auto", 20)
         self.buffer = Buffer()
-        editing = Editing(SlashCompleter({}, {}, ()), InMemoryHistory(), Pastes(), vi=False)
+        completer, own = SlashCompleter({}, {}, ()), read_keys(bound, "", "")
+        editing = Editing(completer, InMemoryHistory(), Pastes(), vi=False, keys=own)
         self.screen = ChatScreen(
             self.asked,
             self.buffer,
@@ -62,6 +78,7 @@ class Shown:
             lambda: Status("nano", context_window=4096),
             PaneLayout("below"),
             self.layouts.append,
+            self.attention,
         )
 
     def run(self, *steps: str | Callable[[], None]) -> list[str]:
@@ -89,17 +106,42 @@ class Shown:
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+def shown(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Shown]:
+    bound: dict[str, str] = getattr(request, "param", {})
     terminal = Terminal(60, 20)
     output = SteadyOutput(terminal, lambda: Size(20, 60), term="xterm-256color")
-    monkeypatch.setattr(screen, "steady_output", lambda: output)  # stdout is no terminal here
+    monkeypatch.setattr(screen, "steady_output", lambda **_: output)  # stdout is no terminal here
     with create_pipe_input() as keys, create_app_session(input=keys, output=output):
-        yield Shown(keys, terminal)
+        yield Shown(keys, terminal, **bound)
 
 
 def test_keys_ask_for_what_they_are_for(shown: Shown) -> None:
     shown.run("\x1bOP", "\x1bOR", "\x1bOS", "\x03")
     assert shown.asked.names == ["help", "answer now", "think more", "interrupt"]
+
+
+@pytest.mark.parametrize(
+    "shown", [{"help": "ctrl-g", "answer_now": "alt-a", "think_more": "none"}], indirect=True
+)
+def test_keys_can_be_others(shown: Shown) -> None:
+    shown.screen.talk.begin("Why?")
+    shown.screen.talk.handle(ThinkingDelta("Hm", 1))
+    rows = shown.run("\x07", "\x1ba", "\x1bOP", "\x1bOR", "\x1bOS")
+    assert shown.asked.names == ["help", "answer now"]
+    assert any(row.endswith("─ Alt-a answer now ─") for row in rows)
+
+
+@pytest.mark.parametrize("shown", [{"send": "alt-enter", "new_line": "enter"}], indirect=True)
+def test_enter_can_break_the_line(shown: Shown) -> None:
+    sent: list[str] = []
+
+    def accept(buffer: Buffer) -> bool:
+        sent.append(buffer.text)
+        return False
+
+    shown.buffer.accept_handler = accept
+    shown.run("a\rb", "\x1b\r")
+    assert sent == ["a\nb"]
 
 
 def test_ctrl_c_stops_the_reply(shown: Shown) -> None:
@@ -178,3 +220,11 @@ def test_a_bug_ends_it(shown: Shown) -> None:
 
     with pytest.raises(RuntimeError, match="a bug"):
         shown.run(lambda: shown.screen.post(fail), lambda: None)
+
+
+def test_the_terminal_says_whether_it_is_looked_at(shown: Shown) -> None:
+    seen: list[bool | None] = []
+    note = lambda: seen.append(shown.attention.focused)  # noqa: E731
+    rows = shown.run("a", note, "\x1b[O", note, "\x1b[I", note, "b")
+    assert seen == [None, False, True]
+    assert rows[-1].strip().endswith("ab")

@@ -45,7 +45,7 @@ def test_thinking_then_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_thinking_is_dim_and_the_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     shown(monkeypatch, terminal=terminal)
-    assert "\x1b[2mHmm, \x1b[22m\x1b[2m*yes*.\x1b[22m" in terminal.getvalue()
+    assert "\x1b[2mHmm, \x1b[0m\x1b[2m*yes*.\x1b[0m" in terminal.getvalue()
     assert terminal.getvalue().rindex("\x1b[2m") < terminal.getvalue().index("It is")
 
 

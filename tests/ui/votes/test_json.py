@@ -18,7 +18,10 @@ from r1local.events.vote import (
 from r1local.ui.console import console_for
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
 
-BALLOT = VoterReply(1, Reply("Hm.", "4", "stop", False, "m", 5, 3, seed=7, valid=True), "4")
+WINNER = Reply(
+    "Hm.", "4", "stop", False, "m", 5, 3, seed=7, valid=True, draft_tokens=7, accepted_tokens=3
+)
+BALLOT = VoterReply(1, WINNER, "4")
 OTHER = VoterReply(2, Reply("", "x", "cancelled", False, "m", 0, 1, seed=8), None)
 RESULT = VoteResult(
     BALLOT,
@@ -66,6 +69,8 @@ def test_the_object_has_the_winner_every_reply_and_the_tally() -> None:
             "cached_tokens": 4,
             "thinking_tokens": 5,
             "answer_tokens": 4,
+            "draft_tokens": 7,
+            "accepted_tokens": 3,
         },
         "timing": {"load_s": 0.1235, "prompt_s": 0.0, "voting_s": 2.0, "tokens_per_s": 4.5},
     }
@@ -76,6 +81,8 @@ def test_the_object_has_the_winner_every_reply_and_the_tally() -> None:
         "valid": True,
         "thinking_tokens": 5,
         "answer_tokens": 3,
+        "draft_tokens": 7,
+        "accepted_tokens": 3,
         "seed": 7,
         "thinking": "Hm.",
         "answer": "4",

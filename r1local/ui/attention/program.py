@@ -1,0 +1,73 @@
+"""The user's own program that tells of something.
+
+It is run without a shell, so that nothing a model wrote is ever read as a command: the text is one
+argument, where the command says `{text}`, and the value of environment variables.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+from r1local.config.options import NOTIFY_WORDS
+from r1local.errors import InvalidSetting
+from r1local.ui.attention.news import News
+from r1local.ui.safe_text import visible
+
+#: Characters of the answer that the program gets; systems limit an environment's size.
+_MOST_OF_ANSWER = 4_000
+_TEXT = "{text}"
+#: What the program is told by, in the order of `News`.
+VARIABLES = (
+    "R1LOCAL_NOTIFY_STATE",
+    "R1LOCAL_NOTIFY_TEXT",
+    "R1LOCAL_NOTIFY_SECONDS",
+    "R1LOCAL_NOTIFY_ANSWER",
+)
+
+
+class Program:
+    """A program to be run with what there is to tell.
+
+    Args:
+        command: its path or name, and its arguments.
+
+    Raises:
+        InvalidSetting: a quote in it isn't closed, or there is no such program.
+    """
+
+    def __init__(self, command: str) -> None:
+        self._words = _words_of(command)
+
+    def tell(self, news: News) -> None:
+        """Run it, and don't wait for it."""
+        answer = visible(news.answer[:_MOST_OF_ANSWER])
+        values = (news.state, news.text, f"{news.seconds:.0f}", answer)
+        environment = dict(zip(VARIABLES, values, strict=True))
+        with suppress(OSError):  # it was there when r1local started
+            process = subprocess.Popen(
+                [word.replace(_TEXT, news.text) for word in self._words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=os.environ | environment,
+            )
+            Thread(target=process.wait, daemon=True).start()
+
+
+def _words_of(command: str) -> list[str]:
+    try:
+        words = shlex.split(command, posix=sys.platform != "win32")
+    except ValueError:
+        words = []
+    if words and shutil.which(program := str(Path(words[0]).expanduser())):
+        return [program, *words[1:]]
+    raise InvalidSetting(
+        f"notify: there is no program {command!r}",
+        f"it must be {', '.join(NOTIFY_WORDS)}, or a command: notify-send r1local {_TEXT}",
+    )

@@ -1,0 +1,86 @@
+"""The user's editor, opened on a file."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from r1local.errors import UsageError
+
+#: What is tried where no editor is set.
+_EDITORS = ("editor", "nano", "vi", "emacs", "notepad")
+_TERMINAL = Path("/dev/tty")
+_SET_IT = "set VISUAL or EDITOR to another one"
+
+
+def missing_editor() -> str | None:
+    """Return the editor that is set, if it isn't installed."""
+    words = _editor_set()
+    return words[0] if words and not shutil.which(words[0]) else None
+
+
+def check_editor() -> None:
+    """Make sure that `edit_file` finds an editor, and a terminal if it needs one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    with ExitStack() as files:
+        _editor()
+        _stdin(files)
+
+
+def edit_file(path: Path) -> None:
+    """Open a file in the editor, and wait until it is closed.
+
+    Raises:
+        UsageError: there is no editor, no terminal for one, or it ended with an error.
+    """
+    words = _editor()
+    with ExitStack() as files:
+        # Its own messages aren't part of what the chat writes to a pipe.
+        stdout = None if sys.stdout.isatty() else sys.stderr
+        try:
+            code = subprocess.call([*words, str(path)], stdin=_stdin(files), stdout=stdout)
+        except OSError as error:
+            told = f"the editor {words[0]} can't be run: {error.strerror or error}"
+            raise UsageError(told, _SET_IT) from error
+    if code:
+        raise UsageError(
+            f"the editor {words[0]} ended with code {code}", f"what it wrote is kept in {path}"
+        )
+
+
+def _editor() -> list[str]:
+    """Return the words of the command that is the editor."""
+    words = _editor_set() or [next(filter(shutil.which, _EDITORS), "")]
+    if not shutil.which(words[0]):
+        told = f"the editor {words[0]} can't be run" if words[0] else "there is no editor"
+        raise UsageError(told, _SET_IT)
+    return words
+
+
+def _stdin(files: ExitStack) -> IO[bytes] | int | None:
+    """Return what the editor reads from: the terminal, never questions that come from a pipe."""
+    if sys.stdin.isatty():
+        return None
+    try:
+        return files.enter_context(_TERMINAL.open("rb"))
+    except OSError:
+        if not _editor_set():
+            hint = "set EDITOR to a program that changes a file by itself"
+            raise UsageError("there is no terminal for an editor", hint) from None
+        return subprocess.DEVNULL
+
+
+def _editor_set() -> list[str]:
+    """Return the words of the command that the user has set; empty if there is none."""
+    asked = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    try:
+        return shlex.split(asked)
+    except ValueError:  # a quote that isn't closed
+        return [asked]
