@@ -22,6 +22,9 @@ def main() -> None:
 
 
 def _run_command() -> int:
+    from r1local.config.language import wanted_language
+
+    language.use(wanted_language())
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         from r1local.cli.overview import print_overview
@@ -35,9 +38,7 @@ def _run_command() -> int:
         return print_completions(arguments[1:])
     from r1local.cli.plain import plain_command  # within the boundary: it loads a lot
     from r1local.cli.variables import warn_of_unknown_variables
-    from r1local.config.language import wanted_language
 
-    language.use(wanted_language())
     command = plain_command(arguments)
     if command is None:
         from r1local.cli.parser import parse_arguments

@@ -35,6 +35,11 @@ def use(language: str) -> None:
     _catalogue = translation(DOMAIN, CATALOGUES, [language], fallback=True)
 
 
+def is_translated() -> bool:
+    """Tell whether messages are in another language than the code's."""
+    return _catalogue is not None
+
+
 def language_of_locale(environment: Mapping[str, str] = os.environ) -> str:
     """Return the language of the system's messages, such as `ja`; English if it has none of ours.
 

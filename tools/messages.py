@@ -17,6 +17,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from r1local.cli.app import command_of
+from r1local.cli.translated import texts
 from r1local.config.keys import ACTIONS
 from r1local.config.options import OPTIONS
 from r1local.language import CATALOGUES, DOMAIN, LANGUAGES, SOURCE
@@ -35,6 +37,8 @@ def messages() -> Catalog:
     ):
         # Without line numbers, which every change of the code would change.
         found.add(message, locations=[(f"r1local/{file}", 0)])
+    for text in filter(None, texts(command_of([])[0])):
+        found.add(text, locations=[("r1local/cli", 0)])
     for action in ACTIONS.values():
         found.add(action.told, locations=[("r1local/config/keys.py", 0)])
     for option in OPTIONS:

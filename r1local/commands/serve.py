@@ -140,7 +140,7 @@ def pull_for_program(name: str, tell: Any, control: Control) -> None:
     try:
         pull_one(name, load_catalog(user_models()), machine, options, _Told(tell), control)
     except Cancelled:
-        raise DownloadStopped("the download was stopped", "ask again: it goes on") from None
+        raise DownloadStopped(_("the download was stopped"), _("ask again: it goes on")) from None
 
 
 class _Told:

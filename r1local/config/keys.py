@@ -167,7 +167,7 @@ def _checked(value: object, place: str) -> Iterator[str]:
     for key in value if isinstance(value, list) else [value]:
         if not isinstance(key, str):
             raise InvalidSetting(
-                _("{place} must be a key in quotes, or a list of them", place=place), _WRITE
+                _("{place} must be a key in quotes, or a list of them", place=place), _(_WRITE)
             )
         if key == NO_KEY:
             continue
@@ -247,7 +247,7 @@ def _split(word: str) -> tuple[frozenset[str], str]:
     for each in modifiers:
         if each in _KEPT:
             raise InvalidSetting(
-                _("terminals keep keys with {each} for themselves", each=each), _WRITE
+                _("terminals keep keys with {each} for themselves", each=each), _(_WRITE)
             )
         if each not in _MODIFIERS:
             hint = nearest(each, _MODIFIERS)
@@ -297,7 +297,7 @@ def _with_ctrl(modifiers: frozenset[str], key: str) -> str:
                 upper=key.upper(),
                 same=_SAME[key],
             ),
-            _WRITE,
+            _(_WRITE),
         )
     if "shift" in modifiers and len(key) == 1:
         raise InvalidSetting(

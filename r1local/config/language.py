@@ -2,32 +2,31 @@
 
 import os
 
-from r1local.config.options import option_named
 from r1local.config.paths import config_file
-from r1local.config.user_files import read_toml
-from r1local.errors import InvalidSetting
-from r1local.language import language_of_locale
+from r1local.language import LANGUAGES, language_of_locale
 
-#: The value of `lang` that means the system's language.
-AUTOMATIC = "auto"
+#: The environment variable and the key of config.toml; declared in `config.options`.
+VARIABLE, KEY = "R1LOCAL_LANG", "lang"
 
 
 def wanted_language() -> str:
     """Return the language to address the user in.
 
-    It is asked for before anything else, so what can't be read is left for others to report.
+    It is asked for before anything else, so it imports little, and leaves it to others to report
+    what can't be read.
     """
-    option = option_named("lang")
-    places = (lambda: os.environ.get(option.variable), _configured)
-    for place in places:
-        try:
-            if text := place():
-                language = option.read(text)
-                return language_of_locale() if language == AUTOMATIC else language
-        except InvalidSetting:
-            continue
-    return language_of_locale()
+    wanted = (os.environ.get(VARIABLE) or _configured()).lower()
+    return wanted if wanted in LANGUAGES else language_of_locale()
 
 
-def _configured() -> object:
-    return read_toml(config_file(), InvalidSetting).entries.get("lang")
+def _configured() -> str:
+    path = config_file()
+    if not path.exists():
+        return ""
+    from r1local.config.user_files import read_toml
+    from r1local.errors import InvalidSetting
+
+    try:
+        return str(read_toml(path, InvalidSetting).entries.get(KEY, ""))
+    except InvalidSetting:
+        return ""

@@ -208,7 +208,7 @@ def look(words: str) -> Look:
             colours.append("" if word == "default" else _long(word))
         else:
             known = ("default", *COLOURS, *ATTRIBUTES)
-            hint = _WRITE if word.startswith("#") else nearest(word, known)
+            hint = _(_WRITE) if word.startswith("#") else nearest(word, known)
             raise InvalidSetting(
                 _("{word!r} is neither a colour nor an attribute", word=word), hint
             )
