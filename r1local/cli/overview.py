@@ -115,14 +115,12 @@ def _lines(width: int) -> Iterator[str]:
 def _wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
     """Yield a text's lines, the later ones indented; `textwrap` is slow to import."""
     if is_translated():  # there may be no spaces, and characters of two columns
-        from rich.text import Text
+        from r1local.ui.markdown.wrapping import wrapped_lines
 
-        from r1local.ui.markdown.wrapping import wrap
-
-        first, *rows = wrap(Text(text), width)
-        rest = "".join(row.plain for row in rows)
-        yield first.plain
-        yield from (" " * indent + row.plain for row in wrap(Text(rest), width - indent) if rest)
+        first = wrapped_lines(text, width)[0]
+        yield first
+        if rest := text[len(first) :].strip():
+            yield from (" " * indent + row for row in wrapped_lines(rest, width - indent))
         return
     while len(text) > width and (cut := text.rfind(" ", indent, width + 1)) > indent:
         yield text[:cut].rstrip()

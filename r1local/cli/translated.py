@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from inspect import cleandoc
 
 import typer._click.formatting as formatting
-from rich.text import Text
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from r1local.language import _
-from r1local.ui.markdown.wrapping import wrap
+from r1local.ui.markdown.wrapping import wrapped_lines
 
 
 def translate(command: TyperCommand | TyperGroup) -> None:
@@ -57,7 +56,7 @@ def _wrapped(
     room = max(width - len(subsequent_indent), 1)
     wrapped = []
     for paragraph in paragraphs:
-        rows = [row.plain for row in wrap(Text(" ".join(paragraph.split())), room)]
+        rows = wrapped_lines(" ".join(paragraph.split()), room)
         indents = [initial_indent, *[subsequent_indent] * len(rows)]
         wrapped.append("\n".join(indent + row for indent, row in zip(indents, rows, strict=False)))
     return "\n\n".join(wrapped)

@@ -270,7 +270,7 @@ def _attention(options: ChatOptions) -> Attention:
 def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
-    told = {name: command.told for name, command in SLASH_COMMANDS.items()}
+    told = {name: _(command.told) for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
@@ -305,7 +305,7 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         "resume": lambda: {each.name: each.title for each in saved_sessions()},
         "preset": lambda: dict.fromkeys((*preset_names(), NO_PRESET), ""),
         "set": _settings,
-        "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},
+        "help": lambda: {name: _(command.told) for name, command in SLASH_COMMANDS.items()},
         "copy": lambda: {"thinking": "", "code 1": ""},
     }
 

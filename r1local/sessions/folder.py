@@ -347,5 +347,5 @@ def _check_version(name: str, records: Iterable[Record]) -> None:
                 version=version,
                 version2=VERSION,
             ),
-            "install the latest: pip install --upgrade r1local",
+            _("install the latest: pip install --upgrade r1local"),
         )

@@ -98,7 +98,7 @@ class Session:
             SessionNotSaved: the copy can't be written.
         """
         folder = folder or sessions_folder()
-        _, content = names.load_session(name, folder)
+        _damaged, content = names.load_session(name, folder)
         if new_name is None:
             new_name = next(names.free_names(names.checked_name(name), folder))
         copy = SessionFile(names.path_of(_unused(new_name, folder), folder))

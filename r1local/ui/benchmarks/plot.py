@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.events.benchmark import Figure, FigureKind
+from r1local.language import N_
 
 #: The figures that are plotted, and their titles.
 PLOTTED: dict[FigureKind, str] = {
-    "generation": "Generation, tokens/s by depth",
-    "prompt": "Prompt, tokens/s by depth",
+    "generation": N_("Generation, tokens/s by depth"),
+    "prompt": N_("Prompt, tokens/s by depth"),
 }
 _LONGEST_BAR, _OURS, _THEIRS = 50, "accent", "note"
 #: Cells beside a bar: the depth, the value, and the gaps.
