@@ -23,5 +23,5 @@ def print_trials(console: Console, trials: Sequence[Trial]) -> None:
 
 
 def _speed(tokens_per_s: float) -> str:
-    speed = f"{tokens_per_s:,.{0 if tokens_per_s >= 100 else 1}f}"
+    speed = f"{tokens_per_s:,.{0 if tokens_per_s >= 1_000 else 1}f}"
     return _("{speed} tokens/s", speed=speed)
