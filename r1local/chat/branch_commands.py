@@ -57,7 +57,7 @@ def show_beside(chat: Chat, step: int) -> None:
     number, place = having[-1]
     beside = transcript.beside(number)
     if not 0 < place + step <= len(beside):
-        which = "last" if step > 0 else "first"
+        which = _("last") if step > 0 else _("first")
         raise UsageError(
             _("this is the {which} of {count}", which=which, count=len(beside)),
             _("/branches lists all branches"),
@@ -68,7 +68,7 @@ def show_beside(chat: Chat, step: int) -> None:
 def _option(chat: Chat, numbers: Sequence[int]) -> Option:
     transcript = chat.dialogue.recorder.transcript
     turns = turn_count(len(numbers))
-    shown = " (shown)" if tuple(numbers) == transcript.numbers else ""
+    shown = _(" (shown)") if tuple(numbers) == transcript.numbers else ""
     told = f"{turns}{shown}: {_excerpt(transcript.turn(numbers[-1]))}"
     return Option(told, partial(chat.show, numbers[-1]))
 

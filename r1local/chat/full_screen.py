@@ -317,7 +317,7 @@ class FullScreen:
 
     def copy_selection(self, text: str) -> None:
         """Copy what was selected with the mouse."""
-        copied = "copied" if self.copy(text) else _("asked the terminal to copy")
+        copied = _("copied") if self.copy(text) else _("asked the terminal to copy")
         self._screen.tell(_("{copied} {count:,} characters", copied=copied, count=len(text)))
 
     def quit(self) -> None:

@@ -221,15 +221,15 @@ def _copy(chat: Chat, argument: str) -> None:
             there = ", ".join(each for each in replies if "." not in each)
             raise UsageError(
                 _("there is no reply {name}", name=name),
-                _("replies there are: {there}", there=there or "none"),
+                _("replies there are: {there}", there=there or _("none")),
             )
     text, what = _part_to_copy(replies.get(name), words)
     if not text:
-        other = "/copy thinking" if what == "the answer" else "/copy"
+        other = "/copy" if words else "/copy thinking"
         raise UsageError(
             _("{what} is empty", what=what), _("{other} copies the rest of the reply", other=other)
         )
-    copied = "copied" if chat.surface.copy(text) else _("asked the terminal to copy")
+    copied = _("copied") if chat.surface.copy(text) else _("asked the terminal to copy")
     which = _(" of reply {name}", name=name) if argument[:1].isdecimal() else ""
     chat.surface.say(
         _(
@@ -397,7 +397,7 @@ SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
     "stats": SlashCommand(
         "", N_("tokens, seconds, and what an API would have charged"), _stats, at_once=True
     ),
-    "quit": SlashCommand("", "leave", _quit, at_once=True),
+    "quit": SlashCommand("", N_("leave"), _quit, at_once=True),
 }
 
 

@@ -26,7 +26,7 @@ def warn_of_unknown_variables() -> None:
         if own != name and own not in known:
             near = get_close_matches(own, known, n=1)
             meant = _("did you mean {prefix}{near}?", prefix=_PREFIX, near=near[0]) if near else ""
-            hint = meant or "r1local config lists what there is"
+            hint = meant or _("r1local config lists what there is")
             print_notice(
                 console_for(sys.stderr), _("{name} has no effect: {hint}", name=name, hint=hint)
             )

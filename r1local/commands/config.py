@@ -58,8 +58,10 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
         return EXIT_OK
     rows = [_row(each, chosen) for each in possible]
     columns = (
-        Column("SETTING", [*(row.option.key for row in rows), *(each.key for each in entries)], 3),
-        Column("VALUE", [*(row.words for row in rows), *(each.words for each in entries)], 2),
+        Column(
+            _("SETTING"), [*(row.option.key for row in rows), *(each.key for each in entries)], 3
+        ),
+        Column(_("VALUE"), [*(row.words for row in rows), *(each.words for each in entries)], 2),
         Column(
             "FROM",
             [*(row.place for row in rows), *(each.place or _BUILT_IN for each in entries)],

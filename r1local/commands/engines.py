@@ -114,7 +114,7 @@ def _columns(found: Sequence[Status]) -> list[Column]:
         Column(_("MODEL"), [each.model for each in found], 9),
         Column(_("MEMORY"), [memory_size(each.memory) for each in found], 7, right=True),
         Column(_("STATE"), [each.state for each in found], 6),
-        Column(_("KEPT BY"), ["serve" if each.of_server else "itself" for each in found], 1),
+        Column(_("KEPT BY"), ["serve" if each.of_server else _("itself") for each in found], 1),
         Column(_("CLIENTS"), [str(each.clients) for each in found], 5, right=True),
         Column(_("IDLE SINCE"), [_clock(each.idle_since) for each in found], 3),
         Column(_("UNTIL"), [_clock(each.until) for each in found], 4),

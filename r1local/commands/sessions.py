@@ -55,12 +55,12 @@ def list_sessions(output_format: ModelFormat) -> int:
         print_notice(console_for(sys.stderr), _("no conversation is kept here; begin one: r1local"))
         return EXIT_OK
     columns = (
-        Column("NAME", [each.name for each in found], 6),
-        Column("TITLE", [each.title or "?" for each in found], 5),
+        Column(_("NAME"), [each.name for each in found], 6),
+        Column(_("TITLE"), [each.title or "?" for each in found], 5),
         Column(_("LAST USED"), [_minute(each.last_used) for each in found], 4),
-        Column("MODEL", [each.model or "-" for each in found], 2),
-        Column("TURNS", [str(each.turns) for each in found], 3, right=True),
-        Column("SIZE", [disk_size(each.size) for each in found], 1, right=True),
+        Column(_("MODEL"), [each.model or "-" for each in found], 2),
+        Column(_("TURNS"), [str(each.turns) for each in found], 3, right=True),
+        Column(_("SIZE"), [disk_size(each.size) for each in found], 1, right=True),
     )
     print_table(console_for(sys.stdout), columns)
     return EXIT_OK

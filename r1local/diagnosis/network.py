@@ -76,4 +76,4 @@ def proxies() -> Iterator[Finding]:
     """Yield the proxies that requests to the hub go through."""
     found = proxies_in_use()
     words = " · ".join(f"{scheme}: {url}" for scheme, url in sorted(found.items()))
-    yield ok("proxies", words or "none", facts=found)
+    yield ok("proxies", words or _("none"), facts=found)

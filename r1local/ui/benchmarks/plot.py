@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.events.benchmark import Figure, FigureKind
-from r1local.language import N_
+from r1local.language import N_, _
 
 #: The figures that are plotted, and their titles.
 PLOTTED: dict[FigureKind, str] = {
@@ -27,7 +27,8 @@ def print_plot(console: Console, figures: Sequence[Figure], others: Sequence[Fig
         if len(ours) < 2:
             continue
         longest = max([*(figure.median for figure in ours), *theirs.values()])
-        console.print(Text(f"\n{title}{' (below: llama-bench)' if theirs else ''}"))
+        below = _(" (below: llama-bench)") if theirs else ""
+        console.print(Text(f"\n{_(title)}{below}"))
         for figure in ours:
             _print_bar(console, f"{figure.at:,}", figure.median, longest, _OURS)
             if figure.at in theirs:

@@ -35,17 +35,19 @@ def print_figures(console: Console, figures: Sequence[Figure], others: Sequence[
         others: what llama-bench measured; those of the same kind and depth are compared.
     """
     columns = [
-        Column("MEASURED", [words_of(figure) for figure in figures], 9),
-        Column("MEDIAN", [_value(figure, figure.median) for figure in figures], 8, right=True),
-        Column("SPREAD", [_spread(figure) for figure in figures], 3, right=True),
-        Column("RUNS", [str(len(figure.runs)) for figure in figures], 1, right=True),
+        Column(_("MEASURED"), [words_of(figure) for figure in figures], 9),
+        Column(_("MEDIAN"), [_value(figure, figure.median) for figure in figures], 8, right=True),
+        Column(_("SPREAD"), [_spread(figure) for figure in figures], 3, right=True),
+        Column(_("RUNS"), [str(len(figure.runs)) for figure in figures], 1, right=True),
     ]
     if others:
         medians = {(other.kind, other.at): other.median for other in others}
         theirs = [(f, medians.get((f.kind, f.at))) for f in figures]
         columns += [
-            Column("LLAMA-BENCH", [_value(f, m) if m else "" for f, m in theirs], 4, right=True),
-            Column("RATIO", [f"{f.median / m:.2f}" if m else "" for f, m in theirs], 6, right=True),
+            Column(_("LLAMA-BENCH"), [_value(f, m) if m else "" for f, m in theirs], 4, right=True),
+            Column(
+                _("RATIO"), [f"{f.median / m:.2f}" if m else "" for f, m in theirs], 6, right=True
+            ),
         ]
     print_table(console, columns)
 

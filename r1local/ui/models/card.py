@@ -100,13 +100,13 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
     """Print labels and values: in two columns on a terminal, one per line in a pipe."""
     if not console.is_terminal:
         for label, value in facts.items():
-            console.print(f"{label}: {unbroken(value)}")
+            console.print(f"{_(label)}: {unbroken(value)}")
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="note", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in facts.items():
-        grid.add_row(label, visible_line(value))
+        grid.add_row(_(label), visible_line(value))
     console.print(grid)
 
 

@@ -326,10 +326,10 @@ def ask_which(console: Console, offers: Sequence[Offer]) -> str | None:
     """Let the user choose a model by number or name; return None if none was chosen."""
     columns = (
         Column("", [str(number) for number in range(1, len(offers) + 1)], 5, right=True),
-        Column("MODEL", [offer.name for offer in offers], 7),
-        Column("SIZE", [disk_size(offer.size) for offer in offers], 6, right=True),
-        Column("FIT", [offer.fit for offer in offers], 4),
-        Column("ABOUT", [offer.summary for offer in offers], 1),
+        Column(_("MODEL"), [offer.name for offer in offers], 7),
+        Column(_("SIZE"), [disk_size(offer.size) for offer in offers], 6, right=True),
+        Column(_("FIT"), [offer.fit for offer in offers], 4),
+        Column(_("ABOUT"), [offer.summary for offer in offers], 1),
     )
     print_table(console, columns)
     try:

@@ -226,7 +226,7 @@ class StreamedThinking:
     def write(self, text: str, tokens: int) -> None:
         """Write the next characters, each word as soon as it is complete."""
         if not self._meter.tokens:
-            print_notice(self._err, "Thinking")
+            print_notice(self._err, _("Thinking"))
         self._meter.count(tokens)
         self._show(self._words.feed(self._visible.feed(text)))
         self._inside_line = text[-1] != "\n"
