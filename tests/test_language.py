@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from r1local import errors, language
 from r1local.language import _, _n
+from r1local.ui.cells import cell_len
 from testing.command import COMMAND, ROOT
 
 SOURCES = sorted((ROOT / "r1local").rglob("*.py"))
@@ -158,3 +160,22 @@ def is_words(node: ast.expr) -> bool:
         return any(is_words(part) for part in node.values)
     text = node.value if isinstance(node, ast.Constant) else ""
     return isinstance(text, str) and any(len(word) > 2 and word.isalpha() for word in text.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["sessions", "rm", "--help"], ["doctor"]]
+)
+def test_nothing_is_left_in_english(arguments: list[str]) -> None:
+    """Words between spaces are names, of which few stand side by side."""
+    shown = run(*arguments, LANG="ja_JP.UTF-8", COLUMNS="80")
+    english = re.compile(r"(?:(?<=\s)[a-z]{2,}\s+){3,}")
+    told = [line for line in shown.splitlines() if english.search(f"{line} ")]
+    assert told == []
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_japanese_help_is_as_wide_as_the_terminal(columns: int) -> None:
+    shown = run("--help", LANG="ja_JP.UTF-8", COLUMNS=str(columns))
+    widest = max(map(cell_len, shown.splitlines()))
+    assert widest <= min(columns, 80)
+    assert not any(line.strip().startswith(("、", "。", "）")) for line in shown.splitlines())

@@ -4,23 +4,37 @@ from collections.abc import Iterator
 from inspect import cleandoc
 
 import typer._click.formatting as formatting
+from typer import core
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from r1local.language import _
+from r1local.config.options import OPTIONS
+from r1local.language import N_, _
 from r1local.ui.markdown.wrapping import wrapped_lines
+
+#: What Typer adds by itself.
+OWN_WORDS = (
+    N_("Arguments"),
+    N_("Commands"),
+    N_("Options"),
+    N_("Show this message and exit."),
+    N_("default: {default}"),
+    N_("required"),
+)
 
 
 def translate(command: TyperCommand | TyperGroup) -> None:
-    """Translate a command's help, its parameters' and its own commands'."""
+    """Translate a command's help, its parameters' and its own commands', and Typer's own words."""
     # Typer wraps between words alone, and counts characters; Japanese has neither.
     formatting.wrap_text = _wrapped
+    core._ = _  # type: ignore[assignment,attr-defined]
+    decided = {option.otherwise for option in OPTIONS if option.otherwise}
     for each in tree(command):
         each.help, each.short_help = _(_text(each.help)), None
         for parameter in each.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = _(_text(text))  # type: ignore[attr-defined]
-            if isinstance(parameter, TyperOption) and isinstance(parameter.show_default, str):
-                parameter.show_default = _(parameter.show_default)
+            if isinstance(parameter, TyperOption) and parameter.show_default in decided:
+                parameter.show_default = _(str(parameter.show_default))
 
 
 def texts(command: TyperCommand | TyperGroup) -> Iterator[str]:
@@ -52,6 +66,7 @@ def _wrapped(
     preserve_paragraphs: bool = False,
 ) -> str:
     """Wrap text in place of Typer's function, whose arguments these are."""
+    text = _(text)  # Typer makes its own option for help only now
     paragraphs = text.split("\n\n") if preserve_paragraphs else [text]
     room = max(width - len(subsequent_indent), 1)
     wrapped = []

@@ -85,9 +85,9 @@ def _in_force() -> Finding:
     ]
     entries += _set_in_tables()
     words = " · ".join(f"{e['key']} {_short(e['value'])} ({e['from']})" for e in entries)
-    where = ", ".join(files) or f"no {config_file()}"
+    where = ", ".join(files) or _("no {path}", path=config_file())
     facts = {"files": files, "settings": entries}
-    return ok(_AREA, f"{where} · {words or 'all as built in'}", facts=facts)
+    return ok(_AREA, f"{where} · {words or _('all as built in')}", facts=facts)
 
 
 def _all_set() -> Iterator[tuple[str, Setting]]:
