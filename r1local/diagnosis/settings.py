@@ -87,7 +87,8 @@ def _in_force() -> Finding:
     words = " · ".join(f"{e['key']} {_short(e['value'])} ({e['from']})" for e in entries)
     where = ", ".join(files) or _("no {path}", path=config_file())
     facts = {"files": files, "settings": entries}
-    return ok(_AREA, f"{where} · {words or _('all as built in')}", facts=facts)
+    words = words or _("all as built in")
+    return ok(_AREA, f"{where} · {words}", facts=facts)
 
 
 def _all_set() -> Iterator[tuple[str, Setting]]:
