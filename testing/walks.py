@@ -8,7 +8,6 @@ stands for anything. Numbers that vary by machine and run, such as speeds, are n
 import os
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
