@@ -33,8 +33,10 @@ def test_a_stranger_sees_what_the_page_says(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     settings = {"HF_ENDPOINT": hub.url, "R1LOCAL_TEMPERATURE": "0"}
+    steps = steps_in(PAGE.read_text(encoding="utf-8"))
+    assert {step.where for step in steps} == {"$", "❯", ""}
     with Walker(tmp_path, columns, lines, **settings) as terminal:
-        for step in steps_in(PAGE.read_text(encoding="utf-8")):
+        for step in steps:
             terminal.take(step)
 
 
