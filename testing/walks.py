@@ -77,10 +77,10 @@ def steady(text: str) -> str:
 
 def shows(screen: str, step: Step) -> bool:
     """Tell whether a screen shows what a step says: below what was typed, if that is there."""
-    shown = steady(screen)
-    start = shown.rfind(steady(f"{step.where} {step.typed}")) if step.where else -1
+    below = steady(screen)
+    if step.where:
+        below = below.rpartition(steady(f"{step.where} {step.typed}"))[2]
     parts = [re.escape(steady(part)) for line in step.seen for part in f"{line} ".split("…")]
-    below = shown[start + len(step.typed) + 2 :] if start >= 0 else shown
     return bool(re.search(".*?".join(filter(None, parts)), below))
 
 
