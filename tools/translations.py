@@ -24,6 +24,7 @@ LANGUAGES = ("ja",)
 #: Each English page that is translated, and where its translation into {} is.
 PAGES = {
     "README.md": "README.{}.md",
+    "docs/first-minutes.md": "docs/{}/quick-start.md",
     "docs/chat.md": "docs/{}/chat.md",
     "docs/thinking.md": "docs/{}/thinking.md",
     "docs/votes.md": "docs/{}/votes.md",

@@ -43,7 +43,10 @@ class Scene:
 
 
 def _chat(terminal: PseudoTerminal) -> None:
-    """Ask twice, and open the last thought."""
+    """Ask twice on an empty screen, and open the last thought."""
+    terminal.wait_for(lambda: "Ctrl-D leaves" in terminal.shown, 30)
+    terminal.type("/clear\r")  # the first words tell how fast a model may be on this machine
+    terminal.wait_for(lambda: "Ctrl-D leaves" not in terminal.shown, 30)
     for question, answer in (
         ("What is 27 + 58?", "▐85▌"),
         ("りんごが12個あります。30個もらうと、全部で何個ですか。", "▐42▌"),
