@@ -97,7 +97,7 @@ class Walker(PseudoTerminal):
         command.chmod(0o755)
         environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "PS1": "$ "}
         shell = ["bash", "--noprofile", "--norc"]
-        super().__init__(shell, columns=columns, lines=lines, **environment, LC_ALL="C.UTF-8")
+        super().__init__(shell, columns=columns, lines=lines, **environment)
 
     def take(self, step: Step) -> None:
         """Type what a step says as soon as a person could, and wait for what is seen."""

@@ -133,6 +133,7 @@ def _terminal(scene: Scene, home: Path, theme: str) -> PseudoTerminal:
         HF_HOME=str(home / "hub"),
         HF_HUB_OFFLINE="1",  # the card's facts are the catalog's
         COLORTERM="truecolor",
+        LC_ALL="C.UTF-8",  # whoever draws them, README is in English
         PYTHONPATH=str(ROOT),
         **folders,
     )
