@@ -9,6 +9,7 @@ from pathlib import Path
 from r1local.attachments.formats import stopped
 from r1local.attachments.ignoring import Ignoring
 from r1local.errors import PromptInputError
+from r1local.language import _
 
 #: The most files that one folder or pattern gives: more are a mistake, as no context holds them.
 MOST_FILES = 1_000
@@ -78,7 +79,7 @@ class Search:
                 if not path.is_dir():
                     continue
                 if len(levels) == _MOST_LEVELS:
-                    self.left_out[path] = "is too deep"
+                    self.left_out[path] = _("is too deep")
                 else:
                     levels.append(iter(self._entries(path)))
             else:
@@ -107,9 +108,9 @@ class Search:
         try:
             paths = sorted(folder.iterdir())
         except OSError as error:
-            reason = f"can't be read: {error.strerror or error}"
+            reason = _("can't be read: {reason}", reason=error.strerror or error)
             if folder == self.base:
-                raise PromptInputError(f"{folder} {reason}", "check its permissions") from error
+                raise PromptInputError(f"{folder} {reason}", _("check its permissions")) from error
             self.left_out[folder] = reason
             return []
         self._seen += len(paths)
@@ -119,7 +120,7 @@ class Search:
             raise stopped()
         shown = [path for path in paths if hidden or not path.name.startswith(".")]
         kept = [each for each in shown if not self._ignoring.covers(each, folder=each.is_dir())]
-        self.left_out |= {path: "is a link" for path in kept if path.is_symlink()}
+        self.left_out |= {path: _("is a link") for path in kept if path.is_symlink()}
         return [path for path in kept if path not in self.left_out]
 
 
@@ -132,6 +133,10 @@ def split_pattern(pattern: Path) -> tuple[Path, tuple[str, ...]]:
 
 def _too_many(base: Path) -> PromptInputError:
     return PromptInputError(
-        f"there are more than {MOST_FILES:,} files to attach in {base}",
-        "name a folder within it, or a pattern such as 'src/**/*.py'",
+        _(
+            "there are more than {most_files:,} files to attach in {base}",
+            most_files=MOST_FILES,
+            base=base,
+        ),
+        _("name a folder within it, or a pattern such as 'src/**/*.py'"),
     )

@@ -7,6 +7,7 @@ from typing import TypeAlias, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from r1local import language
 from r1local.cli.overview import COMMANDS
 
 #: A command, or a group of commands, as Typer makes it from its declaration.
@@ -39,4 +40,8 @@ def command_of(words: Sequence[str]) -> tuple[Declared, Sequence[str]]:
     while isinstance(command, TyperGroup) and path < len(words) and words[path] in command.commands:
         command = cast(Declared, command.commands[words[path]])
         path += 1
+    if language.is_translated():
+        from r1local.cli.translated import translate
+
+        translate(command)
     return command, words[:path]

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from r1local.language import _
+
 _PREFIX = "R1LOCAL_"
 
 
@@ -23,6 +25,8 @@ def warn_of_unknown_variables() -> None:
         own = name.removeprefix(_PREFIX)
         if own != name and own not in known:
             near = get_close_matches(own, known, n=1)
-            meant = f"did you mean {_PREFIX}{near[0]}?" if near else ""
-            hint = meant or "r1local config lists what there is"
-            print_notice(console_for(sys.stderr), f"{name} has no effect: {hint}")
+            meant = _("did you mean {prefix}{near}?", prefix=_PREFIX, near=near[0]) if near else ""
+            hint = meant or _("r1local config lists what there is")
+            print_notice(
+                console_for(sys.stderr), _("{name} has no effect: {hint}", name=name, hint=hint)
+            )

@@ -15,6 +15,7 @@ from r1local.config.user_files import replace_text
 from r1local.errors import EXIT_OK, BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, LeftOut, Step
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.measuring import llama_bench, records
 from r1local.measuring.benchmark import QUICK, Benchmark, Work
 from r1local.models.draft_choice import loading_of
@@ -81,7 +82,7 @@ def bench(options: BenchOptions) -> int:
     """
     program = llama_bench.find_program() if options.compare else None
     if options.svg and options.svg.is_dir():
-        raise UsageError(f"{options.svg} is a folder", "give a file's name for --svg")
+        raise UsageError(_("{svg} is a folder", svg=options.svg), _("give a file's name for --svg"))
     model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:
@@ -158,10 +159,14 @@ def _print(model: Selected, options: BenchOptions, results: _Results, *, complet
         print_figures(out, figures, others)
         print_plot(out, figures, others)
     for each in results.left_out:
-        print_notice(err, f"not measured: {each.what}: {each.why}")
+        print_notice(err, _("not measured: {what}: {why}", what=each.what, why=each.why))
     if not complete:
-        told = "these are the figures until then" if figures else "nothing was measured until then"
-        print_notice(err, f"interrupted: {told}")
+        told = (
+            _("these are the figures until then")
+            if figures
+            else _("nothing was measured until then")
+        )
+        print_notice(err, _("interrupted: {told}", told=told))
 
 
 def _described(model: Selected, results: _Results, complete: bool) -> dict[str, object]:
@@ -186,5 +191,5 @@ def _write(path: Path, text: str) -> None:
     try:
         replace_text(path, text)
     except OSError as error:
-        told = f"{path} can't be written: {error.strerror or error}"
-        raise BenchmarkError(told, "choose another file for --svg") from error
+        told = _("{path} can't be written: {reason}", path=path, reason=error.strerror or error)
+        raise BenchmarkError(told, _("choose another file for --svg")) from error

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from r1local.language import _
 from r1local.machine.programs import Outcome, run_program
 
 _LONGEST_REASON = 300
@@ -38,9 +39,9 @@ def _result(
     command = [sys.executable, "-P", "-m", module, *arguments]
     outcome = run_program(command, seconds, environment | {"GGML_NO_BACKTRACE": "1"})
     if outcome is None:
-        return Died("no process can be started")
+        return Died(_("no process can be started"))
     if outcome.code is None:
-        return Died(f"hangs: no result within {seconds:.0f} s")
+        return Died(_("hangs: no result within {seconds:.0f} s", seconds=seconds))
     lines = outcome.output.splitlines()
     try:
         found = json.loads(lines[-1]) if outcome.code == 0 and lines else None
@@ -52,7 +53,11 @@ def _result(
 def _why(outcome: Outcome) -> str:
     """Say how a process ended: by a signal or an exit code, with llama.cpp's last words."""
     code = outcome.code or 0
-    how = f"crashes ({_signal(-code)})" if code < 0 else f"ends with exit code {code}"
+    how = (
+        _("crashes ({signal})", signal=_signal(-code))
+        if code < 0
+        else _("ends with exit code {code}", code=code)
+    )
     lines = [line.strip() for line in outcome.errors.splitlines() if line.strip()]
     # "/path/of/the/build/src/llama-model.cpp:1420: GGML_ASSERT(…) failed"
     assertion = next((m[0] for line in lines if (m := re.search(r"GGML_\w+\(.*", line))), "")
@@ -64,4 +69,4 @@ def _signal(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return _("signal {number}", number=number)

@@ -15,6 +15,7 @@ from r1local.config.theme import THEME
 from r1local.errors import InvalidSetting, R1LocalError, nearest
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Selected, choose
 
@@ -49,7 +50,9 @@ def _faults_of_variables() -> Iterator[Finding]:
         if name == KEY_VARIABLE:
             continue
         if name not in known:
-            yield warning(_AREA, f"{name} is no setting", nearest(name, known), f"unset {name}")
+            yield warning(
+                _AREA, _("{name} is no setting", name=name), nearest(name, known), f"unset {name}"
+            )
         elif text := os.environ[name]:
             try:
                 known[name].parse(text)
@@ -82,9 +85,10 @@ def _in_force() -> Finding:
     ]
     entries += _set_in_tables()
     words = " · ".join(f"{e['key']} {_short(e['value'])} ({e['from']})" for e in entries)
-    where = ", ".join(files) or f"no {config_file()}"
+    where = ", ".join(files) or _("no {path}", path=config_file())
     facts = {"files": files, "settings": entries}
-    return ok(_AREA, f"{where} · {words or 'all as built in'}", facts=facts)
+    words = words or _("all as built in")
+    return ok(_AREA, f"{where} · {words}", facts=facts)
 
 
 def _all_set() -> Iterator[tuple[str, Setting]]:

@@ -194,7 +194,7 @@ def test_what_was_typed_around_a_preset_comes_back_as_it_was() -> None:
     for record in transcript.records_to(1):
         transcript.handle(record)
     assert transcript.branches == ((1,),)
-    again = [record for each in transcript.records_to(1) if (record := decode(encode(each)))]
+    again = [each for r in transcript.records_to(1) if (each := decode(encode(r)))]
     (turn,) = Transcript([*again, *transcript.records_to(0), asked]).turns
     assert (turn.typed, turn.documents) == ("Why?\n(so)", ())
 
