@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 
 from r1local.config.options import NOTIFY_WORDS
@@ -63,11 +62,12 @@ class Program:
 
 def _words_of(command: str) -> list[str]:
     try:
-        words = shlex.split(command, posix=sys.platform != "win32")
+        program, *words = shlex.split(command, posix=sys.platform != "win32") or [""]
+        program = os.path.expanduser(program)  # noqa: PTH111  (its own raises for unknown users)
     except ValueError:
-        words = []
-    if words and shutil.which(program := str(Path(words[0]).expanduser())):
-        return [program, *words[1:]]
+        program = ""
+    if program and shutil.which(program):
+        return [program, *words]
     raise InvalidSetting(
         _("notify: there is no program {command!r}", command=command),
         _(
