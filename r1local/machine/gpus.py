@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from r1local.machine import hardware
-from r1local.machine.programs import Outcome, first_line, run_program
+from r1local.machine.programs import Outcome, first_line, how_ended, run_program
 
 #: Who made a GPU, as far as that decides how to use it.
 Maker: TypeAlias = Literal["NVIDIA", "AMD", "Apple", "other"]
@@ -84,7 +84,7 @@ def _output(command: tuple[str, ...]) -> str:
 
 def _complaint(outcome: Outcome) -> str:
     said = first_line(outcome.errors) or first_line(outcome.output)
-    return f"fails: {said}" if said else f"fails with exit code {outcome.code}"
+    return f"fails: {said}" if said else how_ended(outcome.code or 0)
 
 
 def _makers(gpus: list[InstalledGPU]) -> set[Maker]:

@@ -56,6 +56,18 @@ def run_program(
         return Outcome(_text(output), _text(errors), child.returncode if ended else None)
 
 
+def how_ended(code: int) -> str:
+    """Say how a program ended, from its exit code: with which one, or by which signal."""
+    return f"crashes ({_signal(-code)})" if code < 0 else f"ends with exit code {code}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def first_line(text: str, longest: int = 200) -> str:
     """Return the first line of a program's output that isn't empty, cut if it is too long."""
     lines = (line.strip() for line in text.splitlines())

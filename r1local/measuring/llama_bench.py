@@ -15,6 +15,7 @@ from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.load_settings import LoadSettings
 from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, FigureKind
+from r1local.machine.programs import how_ended
 
 _PROGRAM = "llama-bench"
 _POLL_INTERVAL_S = 0.05
@@ -100,7 +101,7 @@ def _output(command: Sequence[str], cancelled: Callable[[], bool]) -> list[str]:
         err.seek(0)
         if code and not cancelled():
             last = err.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
-            raise _failed(f"exit code {code}{f': {last}' if last else ''}")
+            raise _failed(f"it {how_ended(code)}{f': {last}' if last else ''}")
         return out.read().decode("utf-8", "replace").splitlines()
 
 
