@@ -76,12 +76,12 @@ def bench(options: BenchOptions) -> int:
     Ctrl-C ends it and keeps what was measured.
 
     Raises:
-        UsageError: there is no llama-bench to compare with, or --svg is a folder.
+        UsageError: there is no llama-bench to compare with, or --svg can't be a file.
         R1LocalError: the model can't be loaded, or llama.cpp fails.
     """
     program = llama_bench.find_program() if options.compare else None
-    if options.svg and options.svg.is_dir():
-        raise UsageError(f"{options.svg} is a folder", "give a file's name for --svg")
+    if options.svg:
+        _check_place(options.svg)
     model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:
@@ -175,6 +175,14 @@ def _described(model: Selected, results: _Results, complete: bool) -> dict[str, 
         "llama_bench": [described(figure) for figure in results.others],
         "left_out": [{"what": each.what, "why": each.why} for each in results.left_out],
     }
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a place where no file can be, before minutes are spent on measuring."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "give a file's name for --svg")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", "give another name for --svg")
 
 
 def _write(path: Path, text: str) -> None:
