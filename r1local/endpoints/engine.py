@@ -21,7 +21,7 @@ from r1local.hub.limits import call_within
 from r1local.prompts.chat_template import SHORT_THOUGHT
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control
-from r1local.replies.engine import Begun, Engine, PreparedPrompt, PromptSize, ToldNotices
+from r1local.replies.engine import Begun, Engine, PreparedPrompt, PromptSize, ToldNotices, never
 from r1local.replies.settings import ReplySettings
 
 T = TypeVar("T")
@@ -116,7 +116,11 @@ class RemoteEngine:
         return cls(client, found, entry.name, window, settings, most, took)
 
     def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+        self,
+        conversation: Conversation,
+        settings: ReplySettings,
+        begun: Begun | None = None,
+        cancelled: Callable[[], bool] = never,  # noqa: ARG002
     ) -> RemotePrompt:
         """Estimate a prompt, whose text the server makes."""
         server = self._found.server
