@@ -21,6 +21,7 @@ from r1local.models.preferred import of_model
 from r1local.models.references import (
     CatalogReference,
     PathReference,
+    check_aliases,
     endpoint_reference,
     parse_reference,
 )
@@ -135,7 +136,7 @@ def edit_config() -> int:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         told = f"the editor {editor!r} can't be started: {why}"
         raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
-    presets.check_aliases()
+    check_aliases(load_catalog(user_models()))
     return EXIT_OK if code == 0 else EXIT_ERROR
 
 
