@@ -4,6 +4,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from r1local import language
 from r1local.cli.error_handler import run_and_leave
 from r1local.ui import streams
 
@@ -21,6 +22,9 @@ def main() -> None:
 
 
 def _run_command() -> int:
+    from r1local.config.language import wanted_language
+
+    language.use(wanted_language())
     arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         from r1local.cli.overview import print_overview

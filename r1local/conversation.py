@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from r1local.language import N_
+
 Role = Literal["system", "user", "assistant"]
 #: The two parts of a reply of a reasoning model.
 Part = Literal["thinking", "answer"]
+PART_WORDS: Mapping[Part, str] = {"thinking": N_("thinking"), "answer": N_("answer")}
 #: From where to where in a text, in characters.
 Span: TypeAlias = tuple[int, int]
 #: How a reply ended.

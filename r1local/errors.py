@@ -60,6 +60,8 @@ adapters, and nowhere else.
 from collections.abc import Iterable
 from typing import ClassVar
 
+from r1local.language import _
+
 EXIT_OK = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -311,7 +313,10 @@ def require(holds: bool, setting: str, range_: str) -> None:
             says what is allowed.
     """
     if not holds:
-        raise InvalidSetting(f"{setting} is out of range", f"it must be {range_}")
+        raise InvalidSetting(
+            _("{setting} is out of range", setting=setting),
+            _("it must be {range}", range=_(range_)),
+        )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -320,4 +325,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+    return (
+        _("did you mean {near}?", near=near[0])
+        if near
+        else _("there are: {names}", names=", ".join(names))
+    )

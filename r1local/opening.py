@@ -10,6 +10,7 @@ from r1local.config.preferences import Settings, value_in
 from r1local.engine.library import log
 from r1local.errors import WarmEngineError
 from r1local.events.reply import Notice
+from r1local.language import _
 from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
 
@@ -53,7 +54,9 @@ def open_engine(
                 return engine
         except WarmEngineError as error:
             if keep_alive:
-                told = Notice("engine", f"{error.message}: the model isn't kept in memory")
+                told = Notice(
+                    "engine", _("{reason}: the model isn't kept in memory", reason=error.message)
+                )
                 return _local(selected, settings, cancelled, at_once, meanwhile, told)
     return _local(selected, settings, cancelled, at_once, meanwhile)
 

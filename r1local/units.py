@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from r1local.language import _, _n
+
 #: The latest time, in seconds since the epoch, that can be written in every time zone.
 _LATEST = 250_000_000_000
 
@@ -25,13 +27,14 @@ def speed_words(least: float, most: float, *, measured: bool) -> str:
         return "?"
     digits = 0 if least >= 10 else 1
     if measured:
-        return f"{most:,.{digits}f} measured"
+        speed = f"{most:,.{digits}f}"
+        return _("{speed} measured", speed=speed)
     return f"~{least:.{digits}f}-{most:.{digits}f}"
 
 
 def token_count(count: int) -> str:
     """Return a number of tokens: `1 token`, `1,203 tokens`."""
-    return "1 token" if count == 1 else f"{count:,} tokens"
+    return _n("{count:,} token", "{count:,} tokens", count)
 
 
 def file_time(seconds: float) -> datetime:

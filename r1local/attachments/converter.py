@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from r1local.confined.limits import forbid_contact, forbid_files, limited
+from r1local.language import N_
 
 #: The most characters of a text that are passed on: as many bytes as any document may have.
 _LONGEST = 64 * 2**20
@@ -41,7 +42,7 @@ def _answer(data: bytes, kind: str, charset: str | None) -> Answer:
     try:
         text = _BLANKS.sub("\n\n", _READERS[kind](data, charset)).strip() + "\n"
         if len(text) > _LONGEST:
-            return {"error": ["has too much text", "give a part of it"]}
+            return {"error": [N_("has too much text"), N_("give a part of it")]}
         # Half a surrogate pair, which a PDF may hold, is no text.
         return {"text": text.encode("utf-8", "replace").decode()}
     except MemoryError:  # no words could be found without memory: the process ends
@@ -50,7 +51,7 @@ def _answer(data: bytes, kind: str, charset: str | None) -> Answer:
         return {"error": list(error.args)}
     except Exception as error:
         reason = str(error).rstrip(".")[:200] or type(error).__name__
-        return {"error": ["can't be read", f"it is damaged, or of a kind not known: {reason}"]}
+        return {"error": [N_("can't be read"), N_("it is damaged, or of a kind not known"), reason]}
 
 
 def _pdf(data: bytes, _charset: str | None) -> str:
@@ -60,13 +61,17 @@ def _pdf(data: bytes, _charset: str | None) -> str:
     reader = PdfReader(io.BytesIO(data))
     try:
         if reader.is_encrypted and not reader.decrypt(""):
-            raise _Unreadable("is protected by a password", "make a copy: qpdf --decrypt")
+            raise _Unreadable(N_("is protected by a password"), N_("make a copy: qpdf --decrypt"))
         pages = [page.extract_text() for page in reader.pages]
     except DependencyError as error:
-        raise _Unreadable("is encrypted", "make a copy that isn't: qpdf --decrypt") from error
+        raise _Unreadable(
+            N_("is encrypted"), N_("make a copy that isn't: qpdf --decrypt")
+        ) from error
     text = "\n\n".join(pages)
     if not text.strip():
-        raise _Unreadable("has no text: its pages are pictures", "read them first: ocrmypdf")
+        raise _Unreadable(
+            N_("has no text: its pages are pictures"), N_("read them first: ocrmypdf")
+        )
     return text
 
 
@@ -84,7 +89,7 @@ def _docx(data: bytes, _charset: str | None) -> str:
 def _html(data: bytes, charset: str | None) -> str:
     text = _markdown(data, charset)
     if not text.strip():
-        raise _Unreadable("has no text: a program in the page makes it", "save it as a PDF")
+        raise _Unreadable(N_("has no text: a program in the page makes it"), N_("save it as a PDF"))
     return text
 
 

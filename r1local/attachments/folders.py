@@ -11,6 +11,7 @@ from pathlib import Path
 from r1local.attachments.formats import stopped
 from r1local.attachments.ignoring import Ignoring
 from r1local.errors import PromptInputError
+from r1local.language import _
 
 #: The most files that one folder or pattern gives: more are a mistake, as no context holds them.
 MOST_FILES = 1_000
@@ -80,7 +81,7 @@ class Search:
                 if not self._is_folder(path):
                     continue
                 if len(levels) == _MOST_LEVELS:
-                    self.left_out[path] = "is too deep"
+                    self.left_out[path] = _("is too deep")
                 else:
                     levels.append(iter(self._entries(path)))
             else:
@@ -112,7 +113,7 @@ class Search:
             self.left_out[folder] = _unreadable(error)
             if folder == self.base:
                 told = f"{folder} {_unreadable(error)}"
-                raise PromptInputError(told, "check its permissions") from error
+                raise PromptInputError(told, _("check its permissions")) from error
             return []
         self._seen += len(paths)
         if self._seen > _MOST_ENTRIES:
@@ -123,7 +124,7 @@ class Search:
         kept = [
             each for each in shown if not self._ignoring.covers(each, folder=self._is_folder(each))
         ]
-        self.left_out |= {path: "is a link" for path in kept if _is_link(path)}
+        self.left_out |= {path: _("is a link") for path in kept if _is_link(path)}
         return [path for path in kept if path not in self.left_out]
 
     def _is_folder(self, path: Path) -> bool:
@@ -152,11 +153,15 @@ def _is_link(path: Path) -> bool:
 
 
 def _unreadable(error: OSError) -> str:
-    return f"can't be read: {error.strerror or error}"
+    return _("can't be read: {reason}", reason=error.strerror or error)
 
 
 def _too_many(base: Path) -> PromptInputError:
     return PromptInputError(
-        f"there are more than {MOST_FILES:,} files to attach in {base}",
-        "name a folder within it, or a pattern such as 'src/**/*.py'",
+        _(
+            "there are more than {most_files:,} files to attach in {base}",
+            most_files=MOST_FILES,
+            base=base,
+        ),
+        _("name a folder within it, or a pattern such as 'src/**/*.py'"),
     )

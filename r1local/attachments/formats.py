@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from r1local.confined.process import lacked, memory_of, start
 from r1local.errors import PromptInputError
+from r1local.language import N_, _
 
 #: The kinds of documents that a library turns into text.
 Kind: TypeAlias = Literal["pdf", "docx", "html"]
@@ -23,9 +24,9 @@ class _Reader(NamedTuple):
 
 
 _READERS: dict[Kind, _Reader] = {
-    "pdf": _Reader("a PDF", ("pypdf",)),
-    "docx": _Reader("a Word document", ("mammoth", "markdownify")),
-    "html": _Reader("a web page", ("markdownify",)),
+    "pdf": _Reader(N_("a PDF"), ("pypdf",)),
+    "docx": _Reader(N_("a Word document"), ("mammoth", "markdownify")),
+    "html": _Reader(N_("a web page"), ("markdownify",)),
 }
 INSTALL = "pip install 'r1local[files]'"
 #: Seconds that one conversion may take: on two slow cores, a book of some thousand pages.
@@ -38,7 +39,14 @@ _GRACE_S, _LOOK_INTERVAL_S = 2.0, 0.05
 _HEAD = 1024
 #: How a zip archive begins, which a Word document is.
 _ZIP = b"PK\3\4"
-_PART = "it is damaged, hostile or very large: give a part of it, as text"
+_PART = N_("it is damaged, hostile or very large: give a part of it, as text")
+
+#: What happened to a process that has ended without an answer, by what it had used up.
+_FAILED = {
+    "memory": N_("takes too much memory to be read"),
+    "time": N_("takes too much time to be read"),
+    None: N_("crashes its reader"),
+}
 
 
 def kind_of(data: bytes, name: str = "") -> Kind | None:
@@ -62,7 +70,9 @@ def check_readable(path: Path, name: str) -> None:
     except OSError:  # said when it is read
         return
     if b"\0" in head and not head.startswith(_ZIP) and b"%PDF-" not in head:
-        raise PromptInputError(f"{name} is a binary file, not text", "give a text file in UTF-8")
+        raise PromptInputError(
+            _("{name} is a binary file, not text", name=name), _("give a text file in UTF-8")
+        )
 
 
 def require_reader(kind: Kind, name: str) -> None:
@@ -75,13 +85,19 @@ def require_reader(kind: Kind, name: str) -> None:
     missing = [each for each in libraries if find_spec(each) is None]
     if missing:
         raise PromptInputError(
-            f"{name} is {told}, and can't be read without {', '.join(missing)}", f"type: {INSTALL}"
+            _(
+                "{name} is {told}, and can't be read without {missing}",
+                name=name,
+                told=_(told),
+                missing=", ".join(missing),
+            ),
+            _("type: {install}", install=INSTALL),
         )
 
 
 def stopped() -> PromptInputError:
     """Return the error of what was cancelled."""
-    return PromptInputError("attaching was stopped", "nothing of it is attached")
+    return PromptInputError(_("attaching was stopped"), _("nothing of it is attached"))
 
 
 def text_of(
@@ -112,8 +128,12 @@ def text_of(
         process = start("r1local.attachments.converter")
     except OSError as error:
         raise PromptInputError(
-            f"no process can be started to read {name}: {error.strerror or error}",
-            "end other programs, or give this one more memory",
+            _(
+                "no process can be started to read {name}: {reason}",
+                name=name,
+                reason=error.strerror or error,
+            ),
+            _("end other programs, or give this one more memory"),
         ) from error
     with process:
         try:
@@ -121,7 +141,8 @@ def text_of(
         finally:
             process.kill()
     if failure := answered.get("error"):
-        raise PromptInputError(f"{name} {failure[0]}", failure[1])
+        what, *hints = map(_, failure)  # a process that reads documents speaks English
+        raise PromptInputError(_("{path} {what}", path=name, what=what), ": ".join(hints))
     return str(answered["text"])
 
 
@@ -141,10 +162,10 @@ def _answer(
         except subprocess.TimeoutExpired:
             given = None  # it is being given already
         if memory_of(process) > memory:
-            return {"error": ["takes too much memory to be read", _PART]}
+            return {"error": [_FAILED["memory"], _PART]}
         if cancelled():
             raise stopped()
-    return {"error": ["takes too much time to be read", _PART]}
+    return {"error": [_FAILED["time"], _PART]}
 
 
 def _read(told: bytes, code: int) -> dict[str, Any]:
@@ -155,6 +176,4 @@ def _read(told: bytes, code: int) -> dict[str, Any]:
         answered = None
     if isinstance(answered, dict):
         return answered
-    used_up = lacked(code)
-    what = f"takes too much {used_up} to be read" if used_up else "crashes its reader"
-    return {"error": [what, _PART]}
+    return {"error": [_FAILED[lacked(code)], _PART]}

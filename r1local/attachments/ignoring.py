@@ -7,6 +7,7 @@ from typing import Protocol
 
 from r1local.attachments.formats import INSTALL
 from r1local.errors import PromptInputError
+from r1local.language import _
 
 #: The most bytes that are read of one file of patterns.
 _LONGEST = 2**20
@@ -70,8 +71,8 @@ class _Patterns(Protocol):
 def _patterns(path: Path) -> _Patterns:
     if find_spec("pathspec") is None:
         raise PromptInputError(
-            f"{path} can't be read without pathspec",
-            f"type: {INSTALL}; or name the files themselves",
+            _("{path} can't be read without pathspec", path=path),
+            _("type: {install}; or name the files themselves", install=INSTALL),
         )
     from pathspec import GitIgnoreSpec
 
@@ -82,5 +83,6 @@ def _patterns(path: Path) -> _Patterns:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise PromptInputError(
-            f"{path} can't be read: {reason}", "mend it, or name the files themselves"
+            _("{path} can't be read: {reason}", path=path, reason=reason),
+            _("mend it, or name the files themselves"),
         ) from error

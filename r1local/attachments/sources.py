@@ -9,6 +9,7 @@ from pathlib import Path
 from r1local.attachments.folders import Search, split_pattern
 from r1local.attachments.formats import Kind, check_readable, kind_of, stopped, text_of
 from r1local.errors import PromptInputError
+from r1local.language import _
 from r1local.prompts.documents import (
     DOCUMENT_SIZE_LIMIT,
     Document,
@@ -67,7 +68,7 @@ def without_repeats(new: Iterable[Document], waiting: Iterable[Document] = ()) -
         if document.text in names:
             again.append(_same(document.name, names[document.text]))
         elif place is not None:
-            notices.append(f"{document.name} has changed, and is sent as it is now")
+            notices.append(_("{name} has changed, and is sent as it is now", name=document.name))
             names.pop(kept[place].text, None)
             kept[place] = document
         else:
@@ -75,7 +76,7 @@ def without_repeats(new: Iterable[Document], waiting: Iterable[Document] = ()) -
             kept.append(document)
         names.setdefault(document.text, document.name)
     if again:
-        notices.append(f"sent only once: {_listed(again)}")
+        notices.append(_("sent only once: {again}", again=_listed(again)))
     return Attached(tuple(kept), tuple(notices))
 
 
@@ -108,14 +109,17 @@ def document_of(
 
 def _found(source: str, private: bool, cancelled: Cancelled) -> Attached:
     if not source:
-        raise PromptInputError("an empty name was given to attach", "a dot is the present folder")
+        raise PromptInputError(
+            _("an empty name was given to attach"), _("a dot is the present folder")
+        )
     try:
         return _read(source, private, cancelled)
     except (OSError, ValueError, RuntimeError) as error:
         # Names that no file can have, users that aren't known, links in circles, closed folders.
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise PromptInputError(
-            f"{source[:200]} can't be read: {reason}", "check its name and its permissions"
+            _("{source} can't be read: {reason}", source=source[:200], reason=reason),
+            _("check its name and its permissions"),
         ) from error
 
 
@@ -126,13 +130,15 @@ def _read(source: str, private: bool, cancelled: Cancelled) -> Attached:
     if path.is_dir():
         search = Search(path, cancelled)
         found = search.all_files()
-        return _several(found, search, f"{path} has no file to attach", cancelled, in_folder=True)
+        return _several(
+            found, search, _("{path} has no file to attach", path=path), cancelled, in_folder=True
+        )
     if path.exists() or not has_magic(source):
         return Attached((_from_file(path, shown_name(path.name), cancelled),))
     base, pattern = split_pattern(path)
     search = Search(base, cancelled)
     found = search.matching(pattern) if search.base.is_dir() else []
-    return _several(found, search, f"no file matches {source}", cancelled)
+    return _several(found, search, _("no file matches {source}", source=source), cancelled)
 
 
 def _from_file(path: Path, name: str, cancelled: Cancelled, *, as_source: bool = False) -> Document:
@@ -167,21 +173,26 @@ def _several(
         size += len(documents[-1].text)
         if size > DOCUMENT_SIZE_LIMIT:
             raise PromptInputError(
-                f"the files in {search.base} have more than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
-                "no context window holds that much; name the part that matters",
+                _(
+                    "the files in {base} have more than {document_size_limit} MiB",
+                    base=search.base,
+                    document_size_limit=DOCUMENT_SIZE_LIMIT // 2**20,
+                ),
+                _("no context window holds that much; name the part that matters"),
             )
     if in_folder:
         left_out += [f"{shown_name(each.name)} ({why})" for each, why in search.left_out.items()]
-    notices = (f"left out: {_listed(left_out)}",) if left_out else ()
+    notices = (_("left out: {left_out}", left_out=_listed(left_out)),) if left_out else ()
     if not documents:
-        raise PromptInputError(none, *(notices or ("hidden and ignored ones don't count",)))
+        raise PromptInputError(none, *(notices or (_("hidden and ignored ones don't count"),)))
     return Attached(tuple(documents), notices)
 
 
 def _from_web(url: str, scheme: str, private: bool, cancelled: Cancelled) -> Document:
     if scheme.lower() not in ("http", "https"):
         raise PromptInputError(
-            f"{scheme}:// can't be fetched", "give a path, or an address with https:// or http://"
+            _("{scheme}:// can't be fetched", scheme=scheme),
+            _("give a path, or an address with https:// or http://"),
         )
     from r1local.attachments.web import fetch, shown
 
@@ -199,15 +210,20 @@ def _from_web(url: str, scheme: str, private: bool, cancelled: Cancelled) -> Doc
         return Document(name, got.data.decode(got.charset), shown(url))
     except (LookupError, UnicodeError) as error:
         raise PromptInputError(
-            f"{name} is not text in {got.charset}, as its server says", "attach it as a file"
+            _(
+                "{name} is not text in {charset}, as its server says",
+                name=name,
+                charset=got.charset,
+            ),
+            _("attach it as a file"),
         ) from error
 
 
 def _same(name: str, first: str) -> str:
-    return name if name == first else f"{name} (the same as {first})"
+    return name if name == first else _("{name} (the same as {first})", name=name, first=first)
 
 
 def _listed(names: Sequence[str]) -> str:
     """Return names in a row, and how many more there are."""
     more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(names[:_MOST_NAMES]) + (_(" and {more:,} more", more=more) if more > 0 else "")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from r1local import __version__
 from r1local.attachments.formats import stopped
 from r1local.errors import PromptInputError
+from r1local.language import N_, _
 
 if TYPE_CHECKING:
     import httpx2
@@ -39,7 +40,7 @@ _TYPES = {
     "application/xml",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
-_BY_HAND = "fetch it by other means, and attach the file"
+_BY_HAND = N_("fetch it by other means, and attach the file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,12 @@ def _follow(url: str, private: bool, deadline: float) -> Fetched:
                     at = at.join(response.headers["Location"])
     except (httpx2.HTTPError, httpx2.InvalidURL, zlib.error, OSError, ValueError) as error:
         reason = str(error).rstrip(".")[:200] or type(error).__name__
-        raise PromptInputError(f"{shown(url)} can't be fetched: {reason}", _BY_HAND) from error
-    raise PromptInputError(f"{shown(url)} leads from one address to the next", _BY_HAND)
+        raise PromptInputError(
+            _("{url} can't be fetched: {reason}", url=shown(url), reason=reason), _(_BY_HAND)
+        ) from error
+    raise PromptInputError(
+        _("{url} leads from one address to the next", url=shown(url)), _(_BY_HAND)
+    )
 
 
 def _client(private: bool) -> "httpx2.Client":
@@ -134,7 +139,8 @@ def _opened(client: "httpx2.Client", url: "httpx2.URL", private: bool) -> "httpx
 
     if url.scheme not in ("http", "https") or not url.host:
         raise PromptInputError(
-            f"{shown(str(url))} is no web address", "give one that begins with https:// or http://"
+            _("{url} is no web address", url=shown(str(url))),
+            _("give one that begins with https:// or http://"),
         )
     if private:
         return client.send(client.build_request("GET", url), stream=True)
@@ -166,8 +172,12 @@ def _public_addresses(url: "httpx2.URL") -> list[str]:
     for address in addresses:
         if not is_public(address):
             raise PromptInputError(
-                f"{shown(str(url))} leads to {address}, an address of this machine or its network",
-                "if you mean it, allow such addresses: --fetch-private",
+                _(
+                    "{url} leads to {address}, an address of this machine or its network",
+                    url=shown(str(url)),
+                    address=address,
+                ),
+                _("if you mean it, allow such addresses: --fetch-private"),
             )
     return addresses
 
@@ -189,11 +199,15 @@ def _within(ip: IPv4Address | IPv6Address) -> Iterator[IPv4Address]:
 def _document(response: "httpx2.Response", url: "httpx2.URL", deadline: float) -> Fetched:
     if not response.is_success:
         status = f"{response.status_code} {response.reason_phrase}".strip()
-        raise PromptInputError(f"{shown(str(url))} answers {status}", "check the address")
+        raise PromptInputError(
+            _("{url} answers {status}", url=shown(str(url)), status=status),
+            _("check the address"),
+        )
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind and not kind.startswith("text/") and kind not in _TYPES:
         raise PromptInputError(
-            f"{shown(str(url))} is {kind}, which has no text", "give a page, a text or a PDF"
+            _("{url} is {kind}, which has no text", url=shown(str(url)), kind=kind),
+            _("give a page, a text or a PDF"),
         )
     body = _decompressed(response.iter_raw(), response.headers.get("Content-Encoding", ""))
     data = _limited(body, str(url), deadline)
@@ -217,8 +231,12 @@ def _limited(chunks: Iterable[bytes], url: str, deadline: float) -> bytes:
         data += chunk
         if len(data) > SIZE_LIMIT:
             raise PromptInputError(
-                f"{shown(url)} is larger than {SIZE_LIMIT // 2**20} MiB",
-                "no context window holds that much; attach the part that matters",
+                _(
+                    "{url} is larger than {size_limit} MiB",
+                    url=shown(url),
+                    size_limit=SIZE_LIMIT // 2**20,
+                ),
+                _("no context window holds that much; attach the part that matters"),
             )
         if time.monotonic() > deadline:
             raise _too_slow(url)
@@ -227,7 +245,12 @@ def _limited(chunks: Iterable[bytes], url: str, deadline: float) -> bytes:
 
 def _too_slow(url: str) -> PromptInputError:
     return PromptInputError(
-        f"{shown(url)} did not come within {TIME_LIMIT_S:.0f} seconds", f"try again, or {_BY_HAND}"
+        _(
+            "{url} did not come within {time_limit_s:.0f} seconds",
+            url=shown(url),
+            time_limit_s=TIME_LIMIT_S,
+        ),
+        _("try again, or {by_hand}", by_hand=_(_BY_HAND)),
     )
 
 

@@ -7,6 +7,8 @@ from r1local.chat.chat import Chat, Option
 from r1local.chat.slash import whole_number
 from r1local.conversation import Turn
 from r1local.errors import UsageError
+from r1local.language import _
+from r1local.ui.wording import turn_count
 
 _STEPS = {"previous": -1, "next": 1}
 #: The most characters of an answer in the list.
@@ -17,7 +19,7 @@ def redo(chat: Chat, _argument: str) -> None:
     """Show the turn again that was undone last."""
     number = chat.dialogue.recorder.transcript.undone
     if number is None:
-        raise UsageError("nothing was taken back here", "/branches lists what else there is")
+        raise UsageError(_("nothing was taken back here"), _("/branches lists what else there is"))
     chat.show(number)
 
 
@@ -30,13 +32,15 @@ def branches(chat: Chat, argument: str) -> None:
     elif argument:
         number = whole_number(argument, "/branches 1")
         if not 0 < number <= len(found):
-            raise UsageError(f"there is no branch {number}", "/branches lists them")
+            raise UsageError(
+                _("there is no branch {number}", number=number), _("/branches lists them")
+            )
         chat.show(found[number - 1][-1])
     elif len(found) < 2:
-        hint = "/retry, /rethink, and /edit or /undo with another question begin one"
-        raise UsageError("there are no other branches", hint)
+        hint = _("/retry, /rethink, and /edit or /undo with another question begin one")
+        raise UsageError(_("there are no other branches"), hint)
     else:
-        told = f"the conversation has {len(found)} branches"
+        told = _("the conversation has {count} branches", count=len(found))
         chat.offer(told, *(_option(chat, numbers) for numbers in found))
 
 
@@ -49,19 +53,22 @@ def show_beside(chat: Chat, step: int) -> None:
         if count > 1
     ]
     if not having:
-        raise UsageError("there is no alternative to what is shown", "/retry asks for one")
+        raise UsageError(_("there is no alternative to what is shown"), _("/retry asks for one"))
     number, place = having[-1]
     beside = transcript.beside(number)
     if not 0 < place + step <= len(beside):
-        which = "last" if step > 0 else "first"
-        raise UsageError(f"this is the {which} of {len(beside)}", "/branches lists all branches")
+        which = _("last") if step > 0 else _("first")
+        raise UsageError(
+            _("this is the {which} of {count}", which=which, count=len(beside)),
+            _("/branches lists all branches"),
+        )
     chat.show(transcript.end_from(beside[place + step - 1]))
 
 
 def _option(chat: Chat, numbers: Sequence[int]) -> Option:
     transcript = chat.dialogue.recorder.transcript
-    turns = "1 turn" if len(numbers) == 1 else f"{len(numbers)} turns"
-    shown = " (shown)" if tuple(numbers) == transcript.numbers else ""
+    turns = turn_count(len(numbers))
+    shown = _(" (shown)") if tuple(numbers) == transcript.numbers else ""
     told = f"{turns}{shown}: {_excerpt(transcript.turn(numbers[-1]))}"
     return Option(told, partial(chat.show, numbers[-1]))
 

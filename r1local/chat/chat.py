@@ -29,6 +29,7 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
+from r1local.language import N_, _
 from r1local.models.catalog import Catalog
 from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
@@ -54,7 +55,7 @@ Work: TypeAlias = Callable[[Control], str]
 Pull: TypeAlias = Callable[[str, "Surface", Control], str]
 
 #: Said where there is no thought to end or to prolong.
-NO_REPLY = "no reply is being written"
+NO_REPLY = N_("no reply is being written")
 
 #: A choice as people type it: 2, 2. or 2)
 _NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
@@ -216,7 +217,9 @@ class Chat:
     def begin(self) -> None:
         """Act on what the command line says, once the conversation is on the screen."""
         if self.preset and self.preset.takes_input:
-            self.surface.say(f"questions are put into the prompt of preset {self.preset.preset}")
+            self.surface.say(
+                _("questions are put into the prompt of preset {preset}", preset=self.preset.preset)
+            )
         if not self.first:
             self.tell_waiting()
         if self.first:
@@ -295,9 +298,12 @@ class Chat:
             except SessionNotSaved as error:
                 self._warned = True
                 self.offer(
-                    f"{error.message}; /export PATH writes the conversation elsewhere",
-                    Option("try again to save it, and leave", self.leave),
-                    Option("leave, and lose what isn't saved", self.surface.leave),
+                    _(
+                        "{reason}; /export PATH writes the conversation elsewhere",
+                        reason=error.message,
+                    ),
+                    Option(_("try again to save it, and leave"), self.leave),
+                    Option(_("leave, and lose what isn't saved"), self.surface.leave),
                 )
                 return
         self.surface.leave()
@@ -316,9 +322,14 @@ class Chat:
                     selected, lambda model: self._open_engine(model, control)
                 )
             self.dialogue.settings = self._settings_of(selected, self.dialogue.recorder)
-            return f"{selected.name} replies from here on{_evaluated(again)}{self._notices}"
+            return _(
+                "{name} replies from here on{again}{notices}",
+                name=selected.name,
+                again=_evaluated(again),
+                notices=self._notices,
+            )
 
-        self.surface.work(f"loading {selected.name}", work)
+        self.surface.work(_("loading {name}", name=selected.name), work)
 
     def pull(self, reference: str) -> None:
         """Download a model, and let it reply from then on.
@@ -329,7 +340,7 @@ class Chat:
         parse_reference(reference, self.models)
         work = partial(self._pull, reference, self.surface)
         then = partial(self.handle, f"/model {reference}")
-        self.surface.work(f"downloading {reference}", work, then)
+        self.surface.work(_("downloading {reference}", reference=reference), work, then)
 
     def widen(self, context: int, typed: str = "") -> None:
         """Load the model again, with a context of the given size, and then act on what was typed.
@@ -346,9 +357,14 @@ class Chat:
                 self.surface.type(typed)
                 raise
             window = self.dialogue.engine.context_window or context
-            return f"the context has {window:,} tokens now{_evaluated(again)}{self._notices}"
+            return _(
+                "the context has {window:,} tokens now{again}{notices}",
+                window=window,
+                again=_evaluated(again),
+                notices=self._notices,
+            )
 
-        self.surface.work("making room", work, partial(self.handle, typed) if typed else None)
+        self.surface.work(_("making room"), work, partial(self.handle, typed) if typed else None)
 
     def shortage_of_documents(self) -> Shortage | None:
         """Return what even a short question about the documents that wait would lack."""
@@ -363,7 +379,12 @@ class Chat:
         """Name the documents that wait, if any do: after a session is opened."""
         if names := [each.name for each in self.documents]:
             nothing_counted = documents_told(names, [None] * len(names), exact=False)
-            self.surface.say(f"goes with the next question: {nothing_counted}; /files lists them")
+            self.surface.say(
+                _(
+                    "goes with the next question: {nothing_counted}; /files lists them",
+                    nothing_counted=nothing_counted,
+                )
+            )
 
     def begin_session(self, name: str | None, then: Callable[[], None]) -> None:
         """Go on in a new session, or in the one with that name."""
@@ -382,7 +403,7 @@ class Chat:
             self.tell_waiting()
             then()
 
-        self.surface.work("opening the session", work, show)
+        self.surface.work(_("opening the session"), work, show)
 
     def filled(self, text: str) -> str:
         """Return a question as it is asked: in the preset's prompt, if that takes questions."""
@@ -402,7 +423,10 @@ class Chat:
     def _choose(self, number: int) -> None:
         """Carry out one of the options offered."""
         if not 0 < number <= len(self._options):
-            raise UsageError(f"there is no choice {number}", f"type 1 to {len(self._options)}")
+            raise UsageError(
+                _("there is no choice {number}", number=number),
+                _("type 1 to {count}", count=len(self._options)),
+            )
         option, self._options = self._options[number - 1], ()
         self._unasked = ""
         option.action()
@@ -416,7 +440,9 @@ class Chat:
     def _command(self, text: str, name: str, argument: str) -> None:
         command = command_named(name, self.commands)
         if argument and not command.usage:
-            raise UsageError(f"/{name} takes nothing behind it", f"type /{name} alone")
+            raise UsageError(
+                _("/{name} takes nothing behind it", name=name), _("type /{name} alone", name=name)
+            )
         if not self.at_once(text):
             self._pass_over()
         command.action(self, argument)
@@ -444,7 +470,7 @@ class Chat:
         """Say what is to be decided; the next number typed decides it."""
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
-        self.surface.say(f"{told}. Type a number:\n{listed}")
+        self.surface.say(_("{told}. Type a number:\n{listed}", told=told, listed=listed))
         self.surface.need_choice(told)
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
@@ -453,24 +479,35 @@ class Chat:
         options = [*self._ways_without(shortage.oldest, typed)]
         if larger := shortage.larger:
             widen = partial(self.widen, larger, typed)
-            options.append(Option(f"load the model with a context of {larger:,} tokens", widen))
+            options.append(
+                Option(
+                    _("load the model with a context of {larger:,} tokens", larger=larger), widen
+                )
+            )
         if not options:
             self.surface.type(typed)
-            hint = "; /file none lets the files go" if self.documents else ""
-            raise PromptTooLong(told, f"ask something shorter{hint}")
+            hint = _("; /file none lets the files go") if self.documents else ""
+            raise PromptTooLong(told, _("ask something shorter{hint}", hint=hint))
         take_back = partial(self.surface.type, typed)
-        self.offer(told, *options, Option("don't ask it: have it in the input again", take_back))
+        self.offer(told, *options, Option(_("don't ask it: have it in the input again"), take_back))
         self._unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:
         """Return ways to ask without the oldest turns, if that makes enough room."""
         if not oldest:
             return
-        told = "the oldest turn" if len(oldest) == 1 else f"the {len(oldest)} oldest turns"
+        told = (
+            _("the oldest turn")
+            if len(oldest) == 1
+            else _("the {count} oldest turns", count=len(oldest))
+        )
         names = "; ".join(turn.headline for turn in oldest)
-        yield Option(f"leave out {told}: {names}", partial(self._drop, len(oldest), typed))
+        yield Option(
+            _("leave out {told}: {names}", told=told, names=names),
+            partial(self._drop, len(oldest), typed),
+        )
         ask_anew = partial(self.begin_session, None, partial(self.handle, typed))
-        yield Option("ask it in a new session", ask_anew)
+        yield Option(_("ask it in a new session"), ask_anew)
 
     def _drop(self, count: int, typed: str) -> None:
         self.dialogue.drop_oldest(count)
@@ -484,8 +521,8 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except LoadingCancelled:
-        raise LoadingStopped("loading was stopped", "the model is the one before") from None
+        raise LoadingStopped(_("loading was stopped"), _("the model is the one before")) from None
 
 
 def _evaluated(tokens: int) -> str:
-    return f"; {tokens:,} tokens are evaluated again" if tokens else ""
+    return _("; {tokens:,} tokens are evaluated again", tokens=tokens) if tokens else ""

@@ -20,6 +20,7 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Finished, Reading, ThinkingDelta, Written
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
+from r1local.language import _
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
 from r1local.replies.engine import (
@@ -372,7 +373,8 @@ class Dialogue:
         """
         if not self.engine.abilities.resizes:
             raise UsageError(
-                f"{self.engine.name} can't be opened with another context", "/new begins a session"
+                _("{name} can't be opened with another context", name=self.engine.name),
+                _("/new begins a session"),
             )
         reopened = partial(self.engine.reopened, cancelled, context=context, at_once=at_once)
         return self.switch(self.selected, lambda _same: reopened())
@@ -396,7 +398,7 @@ class Dialogue:
         try:
             grammar = structure_by(self.schema).grammar
         except GrammarError as error:
-            raise GrammarError(error.message, "/schema none leaves answers free") from error
+            raise GrammarError(error.message, _("/schema none leaves answers free")) from error
         return replace(self.settings, grammar=grammar, schema=self.schema)
 
     def _enter(self, recorder: Recorder) -> None:
@@ -439,7 +441,7 @@ class Dialogue:
 
     def _require_model(self) -> None:
         if self.engine.closed:
-            raise ModelLoadError("no model is in memory any more", "/model NAME loads one")
+            raise ModelLoadError(_("no model is in memory any more"), _("/model NAME loads one"))
 
     def _reply(
         self, prompt: PreparedPrompt, control: Control, settings: ReplySettings

@@ -9,6 +9,7 @@ from r1local.chat.chat import Chat
 from r1local.chat.slash import words_of
 from r1local.chat.waiting import attach_to, detach_from
 from r1local.errors import ChatTemplateError, UsageError
+from r1local.language import _
 from r1local.replies.control import Control
 from r1local.replies.engine import document_tokens
 from r1local.ui.wording import document_size, documents_told
@@ -22,9 +23,9 @@ def file(chat: Chat, argument: str) -> None:
     words = words_of(argument)
     drops = [int(match[1]) for word in words if (match := _DROPPED.fullmatch(word))]
     if not words and not chat.documents:
-        raise UsageError("there is no path", "type for example: /file notes.md")
+        raise UsageError(_("there is no path"), _("type for example: /file notes.md"))
     if drops and len(drops) < len(words):
-        raise UsageError("/file -N takes nothing else", "type for example: /file -1")
+        raise UsageError(_("/file -N takes nothing else"), _("type for example: /file -1"))
     if drops:
         _drop(chat, drops)
     elif argument == "none":
@@ -32,7 +33,7 @@ def file(chat: Chat, argument: str) -> None:
     elif words:
         attach_all(chat, words)
         return
-    chat.surface.work("counting tokens", lambda _control: told_waiting(chat))
+    chat.surface.work(_("counting tokens"), lambda _control: told_waiting(chat))
 
 
 def files(chat: Chat, _argument: str) -> None:
@@ -41,7 +42,7 @@ def files(chat: Chat, _argument: str) -> None:
     def listed(_control: Control) -> str:
         documents = chat.documents
         if not documents:
-            return "no file waits; /file PATH attaches one"
+            return _("no file waits; /file PATH attaches one")
         tokens, exact = _tokens(chat)
         sizes = [document_size(count, exact=exact) for count in tokens]
         column = max(map(len, sizes))
@@ -49,10 +50,10 @@ def files(chat: Chat, _argument: str) -> None:
             f"{n:>2}  {size:>{column}}  {each.name}"
             for n, (each, size) in enumerate(zip(documents, sizes, strict=True), 1)
         )
-        told = "\n".join(("these go with the next question; /file -N lets one go:", *rows))
+        told = "\n".join((_("these go with the next question; /file -N lets one go:"), *rows))
         return told + _room_told(chat, tokens)
 
-    chat.surface.work("counting tokens", listed)
+    chat.surface.work(_("counting tokens"), listed)
 
 
 def attach_all(chat: Chat, sources: Sequence[str]) -> None:
@@ -68,17 +69,17 @@ def attach_all(chat: Chat, sources: Sequence[str]) -> None:
         attach_to(chat.dialogue.recorder, attached.documents)
         return "\n".join((*attached.notices, told_waiting(chat)))
 
-    chat.surface.work("reading the files", work)
+    chat.surface.work(_("reading the files"), work)
 
 
 def told_waiting(chat: Chat) -> str:
     """Return a line on what goes with the next question, and another if it doesn't fit."""
     documents = chat.documents
     if not documents:
-        return "goes with the next question: no file"
+        return _("goes with the next question: no file")
     tokens, exact = _tokens(chat)
     told = documents_told([each.name for each in documents], tokens, exact=exact)
-    return f"goes with the next question: {told}{_room_told(chat, tokens)}"
+    return _("goes with the next question: {told}{chat}", told=told, chat=_room_told(chat, tokens))
 
 
 def _room_told(chat: Chat, tokens: Sequence[int | None]) -> str:
@@ -86,10 +87,12 @@ def _room_told(chat: Chat, tokens: Sequence[int | None]) -> str:
     if (shortage := chat.shortage_of_documents()) is None:
         return ""
     largest = max(range(len(tokens)), key=lambda place: tokens[place] or 0)
-    helps = f"/file -{largest + 1} lets {chat.documents[largest].name} go"
+    helps = _(
+        "/file -{largest} lets {name} go", largest=largest + 1, name=chat.documents[largest].name
+    )
     if shortage.larger:
-        helps = f"/context {shortage.larger} makes room, {helps}"
-    return f"\nthat doesn't fit: {shortage.told}; {helps}"
+        helps = _("/context {larger} makes room, {helps}", larger=shortage.larger, helps=helps)
+    return _("\nthat doesn't fit: {told}; {helps}", told=shortage.told, helps=helps)
 
 
 def _tokens(chat: Chat) -> tuple[list[int | None], bool]:
@@ -103,6 +106,8 @@ def _tokens(chat: Chat) -> tuple[list[int | None], bool]:
 def _drop(chat: Chat, numbers: Sequence[int]) -> None:
     count = len(chat.documents)
     if missing := [each for each in numbers if not 0 < each <= count]:
-        raise UsageError(f"no file {missing[0]} waits", "/files lists those that do")
+        raise UsageError(
+            _("no file {missing} waits", missing=missing[0]), _("/files lists those that do")
+        )
     for number in sorted(set(numbers), reverse=True):
         detach_from(chat.dialogue.recorder, number)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from r1local.conversation import Part, Reply, Turn, place
+from r1local.language import _
 from r1local.sessions.search import excerpt
 
 _PARTS = ("question", "thinking", "answer")
@@ -37,7 +38,7 @@ class Hit:
     @property
     def name(self) -> str:
         """The place in words: `thought 3`, `answer 2.1`."""
-        part = "thought" if self.part == "thinking" else self.part
+        part = _("thought") if self.part == "thinking" else _(self.part)
         return f"{part} {place(self.turn, self.voter)}"
 
 

@@ -19,6 +19,7 @@ from r1local.chat.slash_commands import find_again
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply, place
 from r1local.errors import R1LocalError
+from r1local.language import _
 from r1local.replies.control import Control
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
@@ -152,7 +153,7 @@ class FullScreen:
     def _thought_pane_is_free(self) -> bool:
         """Open the thinking pane; say why not if the thought in it is being written."""
         if self._talk.state == "thinking":
-            self.say("the thought of the present reply is open")
+            self.say(_("the thought of the present reply is open"))
             return False
         self._screen.show_thinking()
         return True
@@ -172,7 +173,7 @@ class FullScreen:
             self._screen.lend_terminal(partial(edit_file, path))
             return ""
 
-        self.work("waiting for the editor", work, then)
+        self.work(_("waiting for the editor"), work, then)
 
     def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
         """Let the model reply in the other thread."""
@@ -249,7 +250,7 @@ class FullScreen:
     def stop(self) -> None:
         """End the reply or the work that goes on."""
         if not self.interrupt():
-            self.say(NO_REPLY)
+            self.say(_(NO_REPLY))
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""
@@ -260,16 +261,16 @@ class FullScreen:
         if self._control and not self._busy:
             self._control.answer_now()
         else:
-            self.say(NO_REPLY)
+            self.say(_(NO_REPLY))
 
     def think_more(self) -> None:
         """Keep thinking."""
         if self._control and not self._busy:
             self._control.think_more()
             if self._chat.dialogue.engine.abilities.think_more:  # else a notice says so
-                self._talk.note("the end of the thought is put off once more")
+                self._talk.note(_("the end of the thought is put off once more"))
         else:
-            self.say(NO_REPLY)
+            self.say(_(NO_REPLY))
 
     def copy(self, text: str) -> bool:
         """Use the terminal's clipboard and the platform's."""
@@ -297,7 +298,7 @@ class FullScreen:
     def show_beside(self, step: int) -> None:
         """Show another alternative, unless a reply is being written."""
         if self._working:
-            self.say("a reply is being written; Ctrl-C stops it")
+            self.say(_("a reply is being written; Ctrl-C stops it"))
         else:
             self._chat.carry_out(partial(show_beside, self._chat, step))
 
@@ -316,8 +317,8 @@ class FullScreen:
 
     def copy_selection(self, text: str) -> None:
         """Copy what was selected with the mouse."""
-        copied = "copied" if self.copy(text) else "asked the terminal to copy"
-        self._screen.tell(f"{copied} {len(text):,} characters")
+        copied = _("copied") if self.copy(text) else _("asked the terminal to copy")
+        self._screen.tell(_("{copied} {count:,} characters", copied=copied, count=len(text)))
 
     def quit(self) -> None:
         """Leave, if nothing is lost by it or the user confirms."""
@@ -352,8 +353,8 @@ class FullScreen:
             context_used=dialogue.context_used,
             context_window=dialogue.engine.context_window,
             tokens_per_s=self._talk.tokens_per_s,
-            form="JSON schema" if dialogue.schema else "",
-            session=dialogue.recorder.name or "not saved",
+            form=_("JSON schema") if dialogue.schema else "",
+            session=dialogue.recorder.name or _("not saved"),
             busy=self._busy,
             waiting=tuple(self._waiting),
         )

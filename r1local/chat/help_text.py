@@ -6,11 +6,12 @@ from typing import Any
 from r1local.chat.key_help import key_entries
 from r1local.chat.slash import SlashCommand
 from r1local.config.keys import KeyMap
+from r1local.language import N_, _
 from r1local.ui.chat.help import HelpSection
 
 _MOUSE = (
-    ("a click", "opens the thought that it is on"),
-    ("dragging", "copies what it selects; with Shift, the terminal selects"),
+    (N_("a click"), N_("opens the thought that it is on")),
+    (N_("dragging"), N_("copies what it selects; with Shift, the terminal selects")),
 )
 
 
@@ -20,9 +21,9 @@ def help_sections(
     """Return the help for the commands and keys that there are."""
     entries = [*key_entries(keys, full_screen=full_screen)]
     if full_screen:
-        entries += _MOUSE
-    usages = [(f"/{name} {each.usage}".rstrip(), each.told) for name, each in commands.items()]
+        entries += ((_(key), _(does)) for key, does in _MOUSE)
+    usages = [(f"/{name} {each.usage}".rstrip(), _(each.told)) for name, each in commands.items()]
     return [
-        HelpSection("Commands", usages),
-        HelpSection("Keys", entries),
+        HelpSection(_("Commands"), usages),
+        HelpSection(_("Keys"), entries),
     ]

@@ -17,6 +17,7 @@ from r1local.chat.slash import in_chat
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
+from r1local.language import _
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.sessions.browser import SessionBrowser
 from r1local.ui.attention.attention import Attention
@@ -112,7 +113,7 @@ class Inline:
             welcome(self._chat, first_line(self.keys, full_screen=False))
             return
         if len(turns) > 1:
-            self.say(f"{turn_count(len(turns) - 1)} came before:")
+            self.say(_("{turn_count} came before:", turn_count=turn_count(len(turns) - 1)))
         number = len(turns) if self._numbered else None
         places = self._chat.dialogue.recorder.transcript.alternatives[-1:]
         print_turns(
@@ -134,7 +135,7 @@ class Inline:
 
     def open_thought(self, name: str, reply: Reply) -> None:
         """Print a thought."""
-        self.say(f"thought {name}:")
+        self.say(_("thought {name}:", name=name))
         print_thought(self._err, reply)
         edited = bool(reply.edited)
         self.say(thought_for(reply.thinking_s, reply.thinking_tokens, edited=edited))
@@ -147,11 +148,15 @@ class Inline:
         """List the sessions; on a terminal the number of one goes on with it."""
         matches = list(SessionBrowser().search(words, lambda: False))
         if not matches:
-            self.say(f"no session matches: {words}" if words else "no session is saved yet")
+            self.say(
+                _("no session matches: {words}", words=words)
+                if words
+                else _("no session is saved yet")
+            )
             return
         lines = [described(match) for match in matches[:_MOST_LISTED]]
         rest = len(matches) - len(lines)
-        more = f"and {rest:,} more: /sessions WORDS finds them" if rest else ""
+        more = _("and {rest:,} more: /sessions WORDS finds them", rest=rest) if rest else ""
         if not sys.stdin.isatty():  # the next line of a pipe is a question, whatever it is
             self.say("\n".join(filter(None, (*lines, more))))
             return
@@ -160,7 +165,7 @@ class Inline:
             Option(line, partial(self._chat.handle, command))
             for line, command in zip(lines, resuming, strict=True)
         ]
-        told = "sessions to go on with"
+        told = _("sessions to go on with")
         self._chat.offer(f"{told}, {more}" if more else told, *options)
 
     def show_help(self, sections: Sequence[HelpSection]) -> None:
@@ -260,7 +265,7 @@ class Inline:
 
     def stop(self) -> None:
         """Say that nothing goes on: otherwise nobody could type."""
-        self.say(NO_REPLY)
+        self.say(_(NO_REPLY))
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""
@@ -268,11 +273,11 @@ class Inline:
 
     def answer_now(self) -> None:
         """Say why that can't be done here."""
-        self.say(NO_REPLY)
+        self.say(_(NO_REPLY))
 
     def think_more(self) -> None:
         """Say why that can't be done here."""
-        self.say(NO_REPLY)
+        self.say(_(NO_REPLY))
 
     def copy(self, text: str) -> bool:
         """Use the terminal's clipboard and the platform's."""
@@ -282,7 +287,7 @@ class Inline:
             self._out.file.flush()
         copied = copied_by_program(text)
         if not copied and not asked:
-            raise ClipboardError("there is no clipboard here", "/export writes it to a file")
+            raise ClipboardError(_("there is no clipboard here"), _("/export writes it to a file"))
         return copied
 
     def leave(self) -> None:
@@ -326,14 +331,17 @@ class Inline:
                 return ""
             except OSError as error:  # a descriptor that is open, but not for reading
                 raise PromptInputError(
-                    f"the input can't be read: {error.strerror or error}",
-                    "give a terminal, a pipe or a file as stdin",
+                    _("the input can't be read: {reason}", reason=error.strerror or error),
+                    _("give a terminal, a pipe or a file as stdin"),
                 ) from error
             left -= len(line)
             if left <= 0:
                 raise PromptInputError(
-                    f"a question is longer than {_LONGEST_QUESTION:,} characters",
-                    "end it with a line break; /file FILE attaches a document",
+                    _(
+                        "a question is longer than {longest_question:,} characters",
+                        longest_question=_LONGEST_QUESTION,
+                    ),
+                    _("end it with a line break; /file FILE attaches a document"),
                 )
             lines.append(line.rstrip("\n").removesuffix("\\"))
             if not line.rstrip("\n").endswith("\\"):
@@ -343,14 +351,14 @@ class Inline:
         """Handle Ctrl-C on an empty input: end the chat if it was pressed twice."""
         if not sys.stdin.isatty() or self._leaving.pressed():
             return None
-        self.say(LEAVES_AGAIN)
+        self.say(_(LEAVES_AGAIN))
         return ""
 
     def _told_below(self) -> str:
         dialogue = self._chat.dialogue
         used, window = known(dialogue.context_used), known(dialogue.engine.context_window)
-        name = dialogue.recorder.name or "not saved"
-        form = " · JSON schema" if dialogue.schema else ""
+        name = dialogue.recorder.name or _("not saved")
+        form = _(" · JSON schema") if dialogue.schema else ""
         return f"{dialogue.selected.name} · {used}/{window}{form} · {name}"
 
     def _end_if_killed(self, interruption: Interruption) -> None:

@@ -7,6 +7,7 @@ from r1local.config.paths import config_file
 from r1local.config.preferences import preset_named, read_config
 from r1local.config.presets import NO_PRESET, PRESETS, PresetQuestion
 from r1local.errors import UsageError
+from r1local.language import _
 from r1local.models.selection import choose
 from r1local.ui.cells import cell_len, fitted
 
@@ -18,13 +19,19 @@ def preset(chat: Chat, argument: str) -> None:
         _list(chat)
     elif name.lower() == NO_PRESET:
         _use(chat, None)
-        chat.surface.say("no preset is used from here on; the system prompt stays")
+        chat.surface.say(_("no preset is used from here on; the system prompt stays"))
     else:
         chosen = preset_named(name)
         question = PresetQuestion(chosen.name, chosen.prompt, dict(map(_field, fields)))
         question.check(flag="")
         _use(chat, question)
-        chat.surface.say(f"preset {chosen.name} is used from here on{_told(question)}")
+        chat.surface.say(
+            _(
+                "preset {name} is used from here on{question}",
+                name=chosen.name,
+                question=_told(question),
+            )
+        )
         if question.begins:
             chat.surface.type(question.ask(None) or "")
 
@@ -32,23 +39,30 @@ def preset(chat: Chat, argument: str) -> None:
 def _list(chat: Chat) -> None:
     presets = read_config().presets.values()
     if not presets:
-        hint = f"write a table [{PRESETS}.NAME] in {config_file()}"
-        raise UsageError("there is no preset yet", hint)
+        hint = _(
+            "write a table [{presets}.NAME] in {config_file}",
+            presets=PRESETS,
+            config_file=config_file(),
+        )
+        raise UsageError(_("there is no preset yet"), hint)
     column = max(cell_len(each.name) for each in presets)
     lines = [f"{fitted(each.name, column)}  {' · '.join(each.words)}" for each in presets]
     current = chat.dialogue.recorder.transcript.preset
-    chat.surface.say("\n".join([*lines, f"in use: {current or NO_PRESET}"]))
+    chat.surface.say("\n".join([*lines, _("in use: {current}", current=current or NO_PRESET)]))
 
 
 def _field(word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals:
-        raise UsageError(f"{word!r} is no field", "type for example: /preset NAME language=French")
+        raise UsageError(
+            _("{word!r} is no field", word=word),
+            _("type for example: /preset NAME language=French"),
+        )
     return name, value
 
 
 def _told(question: PresetQuestion) -> str:
-    return "; questions are put into its prompt" if question.takes_input else ""
+    return _("; questions are put into its prompt") if question.takes_input else ""
 
 
 def _use(chat: Chat, question: PresetQuestion | None) -> None:

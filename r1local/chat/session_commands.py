@@ -5,6 +5,7 @@ from pathlib import Path
 from r1local.chat.chat import Chat
 from r1local.chat.slash import words_of
 from r1local.errors import UsageError
+from r1local.language import _
 from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import checked_name, saved_sessions
 from r1local.sessions.session import Session
@@ -15,10 +16,10 @@ _EXPORT_OPTIONS = dict.fromkeys(("--no-thoughts", "--all-branches", "--force")).
 def rename(chat: Chat, argument: str) -> None:
     """Give the session another name."""
     if not argument:
-        raise UsageError("there is no name", "type for example: /rename primes")
+        raise UsageError(_("there is no name"), _("type for example: /rename primes"))
     session = _session(chat)
     session.rename(argument)
-    chat.surface.say(f"this session is {session.name} now")
+    chat.surface.say(_("this session is {name} now", name=session.name))
 
 
 def save(chat: Chat, argument: str) -> None:
@@ -27,8 +28,8 @@ def save(chat: Chat, argument: str) -> None:
         rename(chat, argument)
     session = _session(chat)
     session.save()
-    when = "as it happens" if session.path.exists() else "from the first question on"
-    chat.surface.say(f"it is saved {when}, in {session.path}")
+    when = _("as it happens") if session.path.exists() else _("from the first question on")
+    chat.surface.say(_("it is saved {when}, in {path}", when=when, path=session.path))
 
 
 def export(chat: Chat, argument: str) -> None:
@@ -37,9 +38,15 @@ def export(chat: Chat, argument: str) -> None:
     options = {word for word in words if word.startswith("--")}
     paths = [word for word in words if word not in options]
     if unknown := options - _EXPORT_OPTIONS:
-        raise UsageError(f"/export has no {min(unknown)}", f"it has {', '.join(_EXPORT_OPTIONS)}")
+        raise UsageError(
+            _("/export has no {unknown}", unknown=min(unknown)),
+            _("it has {export_options}", export_options=", ".join(_EXPORT_OPTIONS)),
+        )
     if len(paths) > 1:
-        raise UsageError(f"/export takes one path, not {len(paths)}", "quote one with spaces in it")
+        raise UsageError(
+            _("/export takes one path, not {count}", count=len(paths)),
+            _("quote one with spaces in it"),
+        )
     dialogue = chat.dialogue
     path = Path(*paths or [f"{dialogue.recorder.name or 'chat'}.md"]).expanduser()
     export = export_json if path.suffix == ".json" else export_markdown
@@ -53,7 +60,7 @@ def export(chat: Chat, argument: str) -> None:
         everything=transcript.everything if "--all-branches" in options else (),
     )
     write_document(path, text, force="--force" in options)
-    chat.surface.say(f"written to {path}")
+    chat.surface.say(_("written to {path}", path=path))
 
 
 def sessions(chat: Chat, argument: str) -> None:
@@ -65,24 +72,28 @@ def resume(chat: Chat, argument: str) -> None:
     """Go on with another session, or with the last one."""
     argument = " ".join(words_of(argument))
     if not isinstance(chat.dialogue.recorder, Session):
-        raise UsageError("--no-save keeps no session to go on with", "start without --no-save")
+        raise UsageError(
+            _("--no-save keeps no session to go on with"), _("start without --no-save")
+        )
     current = chat.dialogue.recorder.name
     names = [each.name for each in saved_sessions() if each.name != current]
     if current and argument and checked_name(argument) == current:
-        raise UsageError(f"this is session {current}", "/sessions lists the others")
+        raise UsageError(
+            _("this is session {current}", current=current), _("/sessions lists the others")
+        )
     if not argument and not names:
-        raise UsageError("there is no other session", "/sessions lists them")
+        raise UsageError(_("there is no other session"), _("/sessions lists them"))
     name = argument or names[0]
-    chat.begin_session(name, lambda: chat.surface.say(f"this is session {name}"))
+    chat.begin_session(name, lambda: chat.surface.say(_("this is session {name}", name=name)))
 
 
 def new(chat: Chat, _argument: str) -> None:
     """Begin a session."""
-    chat.begin_session(None, lambda: chat.surface.say("a new session"))
+    chat.begin_session(None, lambda: chat.surface.say(_("a new session")))
 
 
 def _session(chat: Chat) -> Session:
     recorder = chat.dialogue.recorder
     if not isinstance(recorder, Session):
-        raise UsageError("nothing is saved", "start without --no-save to save, or /export")
+        raise UsageError(_("nothing is saved"), _("start without --no-save to save, or /export"))
     return recorder

@@ -7,6 +7,7 @@ from time import monotonic
 
 from r1local.chat.latest_job import LatestJob
 from r1local.conversation import Reply, Turn
+from r1local.language import _
 from r1local.sessions.browser import Match, SessionBrowser
 from r1local.ui.chat.picker import Entry, Picker
 from r1local.ui.chat.view import ChatView
@@ -61,7 +62,7 @@ class SessionPicker:
                 matches.append(match)
                 if monotonic() - shown >= _SHOWN_EVERY_S:
                     shown = monotonic()
-                    self._show(text, matches, "so far")
+                    self._show(text, matches, _("so far"))
             if not cancelled():
                 self._show(text, matches)
 
@@ -104,7 +105,7 @@ class SessionPicker:
         self._post(show)
 
     def _entry(self, match: Match) -> Entry:
-        here = "open here · " if match.session.name == self._current else ""
+        here = _("open here · ") if match.session.name == self._current else ""
         return Entry(match.session.name, match.title, used(match), here + about(match))
 
     def _show_preview(self, match: Match, turns: Sequence[Turn], text: str) -> None:
@@ -128,10 +129,10 @@ def about(match: Match) -> str:
     model = session.model or ""
     facts = [PurePath(model).name if model.endswith(".gguf") else model] if model else []
     if hit:
-        part = "thought" if hit.part == "thinking" else hit.part
+        part = _("thought") if hit.part == "thinking" else _(hit.part)
         facts.append(f"{part} {hit.place}: {hit.excerpt}")
         return " · ".join(facts)[:_LONGEST_ABOUT]
-    facts.append(turn_count(session.turns) if session.title else "can't be read")
+    facts.append(turn_count(session.turns) if session.title else _("can't be read"))
     if match.title != session.title and session.title:
         facts.append(session.title)
     return " · ".join(facts)[:_LONGEST_ABOUT]

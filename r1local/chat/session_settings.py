@@ -13,6 +13,7 @@ from r1local.errors import (
     ModelNotInstalled,
     UnknownModel,
 )
+from r1local.language import _
 from r1local.models.selection import Chosen
 from r1local.replies.settings import ReplySettings, changed, reply_settings
 from r1local.sessions.recorder import Recorder
@@ -118,8 +119,10 @@ def way_to_go_on(model: str | None, recorder: Recorder, again: str) -> Iterator[
     except (ModelFileNotFound, UnknownModel, ModelNotInstalled, EndpointError) as error:
         if model or not recorder.transcript.model:
             raise
-        hint = f"{again} -m MODEL goes on with another"
-        raise type(error)(f"the session's model is gone: {error.message}", hint) from error
+        hint = _("{again} -m MODEL goes on with another", again=again)
+        raise type(error)(
+            _("the session's model is gone: {reason}", reason=error.message), hint
+        ) from error
 
 
 def _is_of_preset(name: str, given: Mapping[str, Any]) -> bool:

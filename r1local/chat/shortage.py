@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from r1local.conversation import Turn
+from r1local.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,11 @@ class Shortage:
     @property
     def told(self) -> str:
         """What is lacking, in words."""
-        return (
-            f"the next prompt needs {self.needed:,} tokens with room for a reply, and the context"
-            f" has {self.context_window:,}"
+        return _(
+            "the next prompt needs {needed:,} tokens with room for a reply, and the context "
+            "has {context_window:,}",
+            needed=self.needed,
+            context_window=self.context_window,
         )
 
 

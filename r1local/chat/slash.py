@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from r1local.config.options import settable
 from r1local.errors import UsageError
+from r1local.language import _
 
 #: What a command acts on: the chat, which this module needn't know about.
 Target = TypeVar("Target")
@@ -69,8 +70,8 @@ def command_named(name: str, commands: Mapping[str, SlashCommand[Target]]) -> Sl
     if command := commands.get(name):
         return command
     near = difflib.get_close_matches(name, commands, n=1, cutoff=0.5)
-    hint = f"did you mean /{near[0]}?" if near else "/help lists them"
-    raise UsageError(f"there is no /{name}", hint)
+    hint = _("did you mean /{near}?", near=near[0]) if near else _("/help lists them")
+    raise UsageError(_("there is no /{name}", name=name), hint)
 
 
 def words_of(argument: str) -> list[str]:
@@ -90,4 +91,7 @@ def whole_number(text: str, example: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not a number", f"type for example: {example}") from None
+        raise UsageError(
+            _("{text!r} is not a number", text=text),
+            _("type for example: {example}", example=example),
+        ) from None

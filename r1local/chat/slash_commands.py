@@ -14,6 +14,7 @@ from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
+from r1local.language import N_, _
 from r1local.prompts.documents import documents_of
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
@@ -27,7 +28,7 @@ def _help(chat: Chat, argument: str) -> None:
     if argument:
         command = command_named(argument.removeprefix("/"), chat.commands)
         name = argument.removeprefix("/")
-        chat.surface.say(f"/{name} {command.usage}".rstrip() + f"\n{command.told}")
+        chat.surface.say(f"/{name} {command.usage}".rstrip() + f"\n{_(command.told)}")
         return
     surface = chat.surface
     sections = help_sections(chat.commands, surface.keys, full_screen=surface.full_screen)
@@ -43,12 +44,17 @@ def _model(chat: Chat, argument: str) -> None:
     names = [entry.reference for entry in installed_models(chat.models) if entry.whole]
     names += [*(f"{name}:" for name in read_config().endpoints), *read_config().aliases]
     current = chat.dialogue.selected.name
-    chat.surface.say(f"{current} replies; there are: {', '.join(names)}")
+    chat.surface.say(
+        _("{current} replies; there are: {names}", current=current, names=", ".join(names))
+    )
 
 
 def _pull(chat: Chat, argument: str) -> None:
     if not argument:
-        raise UsageError("no model is named", f"type for example: /pull {FIRST_MODEL}")
+        raise UsageError(
+            _("no model is named"),
+            _("type for example: /pull {first_model}", first_model=FIRST_MODEL),
+        )
     chat.pull(argument)
 
 
@@ -58,18 +64,18 @@ def _stop(chat: Chat, _argument: str) -> None:
 
 def _context(chat: Chat, argument: str) -> None:
     if argument:
-        chat.widen(whole_number(argument.replace(",", ""), "/context 8192"))
+        chat.widen(whole_number(argument.replace(",", ""), _("/context 8192")))
         return
-    chat.surface.say(f"{_context_told(chat)} tokens of context are in use")
+    chat.surface.say(_("{chat} tokens of context are in use", chat=_context_told(chat)))
 
 
 def _system(chat: Chat, argument: str) -> None:
     if argument:
         chat.dialogue.use_system(None if argument == "none" else argument)
     system, known = chat.dialogue.system, chat.dialogue.selected.known
-    told = f"system prompt: {system}" if system else "there is no system prompt"
+    told = _("system prompt: {system}", system=system) if system else _("there is no system prompt")
     if system and known and known.system_prompt is False:
-        told += f"\nDeepSeek recommends none for {known.name}"
+        told += _("\nDeepSeek recommends none for {name}", name=known.name)
     chat.surface.say(told)
 
 
@@ -86,7 +92,7 @@ def _set(chat: Chat, argument: str) -> None:
     if value:
         settings = changed(settings, name, value.strip())
         chat.dialogue.change(name, value.strip(), settings)
-    chat.surface.say(f"{name} is {shown(settings, name)}")
+    chat.surface.say(_("{name} is {settings}", name=name, settings=shown(settings, name)))
 
 
 def _schema(chat: Chat, argument: str) -> None:
@@ -101,23 +107,25 @@ def _schema(chat: Chat, argument: str) -> None:
         elif argument:
             dialogue.use_schema(None)
         if dialogue.schema is None:
-            return "answers are free in form"
+            return _("answers are free in form")
         notice = structure_by(dialogue.schema).notice
-        told = f"answers are held to this JSON schema:\n{dialogue.schema.strip()}"
+        told = _("answers are held to this JSON schema:\n{strip}", strip=dialogue.schema.strip())
         return f"{told}\n{notice}" if notice else told
 
-    chat.surface.work("reading the schema", work)
+    chat.surface.work(_("reading the schema"), work)
 
 
 def _think(chat: Chat, argument: str) -> None:
     thoughts = {name: reply for name, reply in _replies(chat).items() if reply.thinking}
     own = [name for name in thoughts if "." not in name]
     if not thoughts:
-        raise UsageError("there is no thought yet", "type a question")
+        raise UsageError(_("there is no thought yet"), _("type a question"))
     name = argument or (own or [*thoughts])[-1]
     if name not in thoughts:
         has = ", ".join(own or thoughts)
-        raise UsageError(f"there is no thought {name}", f"thoughts there are: {has}")
+        raise UsageError(
+            _("there is no thought {name}", name=name), _("thoughts there are: {has}", has=has)
+        )
     chat.surface.open_thought(name, thoughts[name])
 
 
@@ -135,14 +143,20 @@ def find_again(chat: Chat, step: int) -> None:
     """
     words = chat.finding.words
     if not words:
-        raise UsageError("there is nothing to find", "type for example: /find prime")
+        raise UsageError(_("there is nothing to find"), _("type for example: /find prime"))
     found = chat.finding.go(chat.dialogue.turns, step)
     if found is None:
-        chat.surface.say(f"nothing here holds: {words}")
+        chat.surface.say(_("nothing here holds: {words}", words=words))
         return
     hit, number, count = found
-    others = f"; {number:,} of {count:,}, /find shows the next" if count > 1 else ""
-    chat.surface.show_found(hit, words, f"{hit.name} holds: {words}{others}")
+    others = (
+        _("; {number:,} of {count:,}, /find shows the next", number=number, count=count)
+        if count > 1
+        else ""
+    )
+    chat.surface.show_found(
+        hit, words, _("{name} holds: {words}{others}", name=hit.name, words=words, others=others)
+    )
 
 
 def _answer(chat: Chat, _argument: str) -> None:
@@ -161,8 +175,10 @@ def _retry(chat: Chat, _argument: str) -> None:
 def _vote(chat: Chat, argument: str) -> None:
     votes, _space, question = argument.partition(" ")
     if not question.strip():
-        raise UsageError("there is no question", "type for example: /vote 8 What is 17 times 23?")
-    chat.ask(question.strip(), whole_number(votes, "/vote 8 What is 17 times 23?"))
+        raise UsageError(
+            _("there is no question"), _("type for example: /vote 8 What is 17 times 23?")
+        )
+    chat.ask(question.strip(), whole_number(votes, _("/vote 8 What is 17 times 23?")))
 
 
 def _edit(chat: Chat, _argument: str) -> None:
@@ -182,7 +198,7 @@ def _edit(chat: Chat, _argument: str) -> None:
 def _continue(chat: Chat, _argument: str) -> None:
     reply = chat.dialogue.turns[_last_number(chat) - 1].reply
     if reply is None or (reply.reason == "stop" and not reply.thinking_open):
-        raise UsageError("the last reply is whole", "/retry asks for another one")
+        raise UsageError(_("the last reply is whole"), _("/retry asks for another one"))
     chat.surface.reply(None, chat.dialogue.go_on, reply)
 
 
@@ -190,7 +206,9 @@ def _undo(chat: Chat, _argument: str) -> None:
     _last_number(chat)
     turn = chat.dialogue.undo()
     chat.surface.show_undone()
-    chat.surface.say(f"taken back: {' '.join(turn.typed.split())}; /redo brings it back")
+    chat.surface.say(
+        _("taken back: {split}; /redo brings it back", split=" ".join(turn.typed.split()))
+    )
 
 
 def _copy(chat: Chat, argument: str) -> None:
@@ -201,14 +219,27 @@ def _copy(chat: Chat, argument: str) -> None:
         name = words.pop(0)
         if name not in replies:
             there = ", ".join(each for each in replies if "." not in each)
-            raise UsageError(f"there is no reply {name}", f"replies there are: {there or 'none'}")
+            raise UsageError(
+                _("there is no reply {name}", name=name),
+                _("replies there are: {there}", there=there or _("none")),
+            )
     text, what = _part_to_copy(replies.get(name), words)
     if not text:
-        other = "/copy thinking" if what == "the answer" else "/copy"
-        raise UsageError(f"{what} is empty", f"{other} copies the rest of the reply")
-    copied = "copied" if chat.surface.copy(text) else "asked the terminal to copy"
-    which = f" of reply {name}" if argument[:1].isdecimal() else ""
-    chat.surface.say(f"{copied} {what}{which}: {len(text):,} characters")
+        other = "/copy" if words else "/copy thinking"
+        raise UsageError(
+            _("{what} is empty", what=what), _("{other} copies the rest of the reply", other=other)
+        )
+    copied = _("copied") if chat.surface.copy(text) else _("asked the terminal to copy")
+    which = _(" of reply {name}", name=name) if argument[:1].isdecimal() else ""
+    chat.surface.say(
+        _(
+            "{copied} {what}{which}: {count:,} characters",
+            copied=copied,
+            what=what,
+            which=which,
+            count=len(text),
+        )
+    )
 
 
 def _part_to_copy(reply: Reply | None, words: Sequence[str]) -> tuple[str, str]:
@@ -216,18 +247,19 @@ def _part_to_copy(reply: Reply | None, words: Sequence[str]) -> tuple[str, str]:
     answer = reply.answer if reply else ""
     match words:
         case []:
-            return answer, "the answer"
+            return answer, _("the answer")
         case ["thinking"]:
-            return reply.thinking if reply else "", "the thought"
+            return reply.thinking if reply else "", _("the thought")
         case ["code", *rest] if len(rest) < 2:
             number = whole_number(rest[0] if rest else "1", "/copy code 1")
             blocks = [block.code for block in code_blocks(answer)]
             if not 0 < number <= len(blocks):
-                told = f"the answer has {len(blocks)}"
-                raise UsageError(f"there is no code block {number}", told)
-            return blocks[number - 1], f"code block {number}"
+                told = _("the answer has {count}", count=len(blocks))
+                raise UsageError(_("there is no code block {number}", number=number), told)
+            return blocks[number - 1], _("code block {number}", number=number)
     raise UsageError(
-        f"{' '.join(words)!r} can't be copied", "/copy, /copy thinking, or /copy code N"
+        _("{words!r} can't be copied", words=" ".join(words)),
+        _("/copy, /copy thinking, or /copy code N"),
     )
 
 
@@ -244,22 +276,38 @@ def _stats(chat: Chat, _argument: str) -> None:
     thinking_s = sum(reply.thinking_s for reply in all_replies)
     answer_s = sum(reply.answer_s for reply in all_replies)
     costs = [
-        f"{name}'s API: ${_cost(price, prompts, thinking + answers):.4f}"
+        _("{name}'s API: ${price:.4f}", name=name, price=_cost(price, prompts, thinking + answers))
         for name, price in chat.models.prices.items()
     ]
     drafted = sum(reply.draft_tokens for reply in all_replies)
     accepted = sum(reply.accepted_tokens for reply in all_replies)
-    drafts = f"drafts     {accepted:,} of {token_count(drafted)} accepted\n"
+    drafts = _(
+        "drafts     {accepted:,} of {drafted} accepted\n",
+        accepted=accepted,
+        drafted=token_count(drafted),
+    )
     checked = [reply.valid for reply in all_replies if reply.valid is not None]
-    by_schema = f"schema     {checked.count(True)} of {len(checked)} answers are valid\n"
+    by_schema = _(
+        "schema     {count} of {count2} answers are valid\n",
+        count=checked.count(True),
+        count2=len(checked),
+    )
     chat.surface.say(
-        f"thinking   {token_count(thinking)} in {duration(thinking_s)}\n"
-        f"answers    {token_count(answers)} in {duration(answer_s)}\n"
-        f"prompts    {token_count(prompts)} in {reply_count(len(all_replies))}\n"
-        f"{drafts if drafted else ''}"
-        f"{by_schema if checked else ''}"
-        f"context    {_context_told(chat)} tokens\n"
-        f"the same tokens at {', '.join(costs)}"
+        _(
+            "thinking   {thinking} in {thinking_s}\nanswers    {answers} in "
+            "{answer_s}\nprompts    {prompts} in {reply_count}\n{drafts}{by_schema}context    "
+            "{chat} tokens\nthe same tokens at {costs}",
+            thinking=token_count(thinking),
+            thinking_s=duration(thinking_s),
+            answers=token_count(answers),
+            answer_s=duration(answer_s),
+            prompts=token_count(prompts),
+            reply_count=reply_count(len(all_replies)),
+            drafts=drafts if drafted else "",
+            by_schema=by_schema if checked else "",
+            chat=_context_told(chat),
+            costs=", ".join(costs),
+        )
     )
 
 
@@ -268,77 +316,88 @@ def _quit(chat: Chat, _argument: str) -> None:
 
 
 SLASH_COMMANDS: Mapping[str, SlashCommand[Chat]] = {
-    "help": SlashCommand("[COMMAND]", "the commands and the keys", _help, at_once=True),
-    "model": SlashCommand("[NAME]", "let another model reply; the conversation stays", _model),
-    "pull": SlashCommand("NAME", "download a model, which replies from then on", _pull),
-    "context": SlashCommand("[TOKENS]", "how full the context is, or make it larger", _context),
-    "system": SlashCommand("[TEXT|none]", "show or change the system prompt", _system),
-    "set": SlashCommand("[NAME [VALUE]]", "show or change how the model replies", _set),
+    "help": SlashCommand("[COMMAND]", N_("the commands and the keys"), _help, at_once=True),
+    "model": SlashCommand("[NAME]", N_("let another model reply; the conversation stays"), _model),
+    "pull": SlashCommand("NAME", N_("download a model, which replies from then on"), _pull),
+    "context": SlashCommand("[TOKENS]", N_("how full the context is, or make it larger"), _context),
+    "system": SlashCommand("[TEXT|none]", N_("show or change the system prompt"), _system),
+    "set": SlashCommand("[NAME [VALUE]]", N_("show or change how the model replies"), _set),
     "preset": SlashCommand(
-        "[NAME|none [FIELD=VALUE…]]", "the presets, or use one from here on", preset_commands.preset
+        "[NAME|none [FIELD=VALUE…]]",
+        N_("the presets, or use one from here on"),
+        preset_commands.preset,
     ),
     "schema": SlashCommand(
-        "[FILE|TEXT|none]", "show or change the JSON schema that answers are held to", _schema
+        "[FILE|TEXT|none]", N_("show or change the JSON schema that answers are held to"), _schema
     ),
     "think": SlashCommand(
-        "[N[.VOTER]]", "open the last thought, or that of reply N", _think, at_once=True
+        "[N[.VOTER]]", N_("open the last thought, or that of reply N"), _think, at_once=True
     ),
     "find": SlashCommand(
-        "[WORDS]", "search questions, thoughts and answers; again, the next", _find, at_once=True
+        "[WORDS]",
+        N_("search questions, thoughts and answers; again, the next"),
+        _find,
+        at_once=True,
     ),
-    "answer": SlashCommand("", "end the thought and answer now", _answer, at_once=True),
-    "more": SlashCommand("", "think on for longer", _more, at_once=True),
-    "stop": SlashCommand("", "stop the reply or the download, as Ctrl-C does", _stop, at_once=True),
-    "vote": SlashCommand("N QUESTION", "let N replies vote on the answer", _vote),
-    "retry": SlashCommand("", "another reply to the last question, with a new seed", _retry),
-    "edit": SlashCommand("", "the last question in the input again, to begin a branch", _edit),
-    "continue": SlashCommand("", "let a reply that was cut go on, also in its thought", _continue),
-    "rethink": SlashCommand("", "edit the last thought in $EDITOR, and go on from there", rethink),
-    "undo": SlashCommand("", "take the last question and its reply back", _undo),
-    "redo": SlashCommand("", "bring back what was taken back", branch_commands.redo),
+    "answer": SlashCommand("", N_("end the thought and answer now"), _answer, at_once=True),
+    "more": SlashCommand("", N_("think on for longer"), _more, at_once=True),
+    "stop": SlashCommand(
+        "", N_("stop the reply or the download, as Ctrl-C does"), _stop, at_once=True
+    ),
+    "vote": SlashCommand("N QUESTION", N_("let N replies vote on the answer"), _vote),
+    "retry": SlashCommand("", N_("another reply to the last question, with a new seed"), _retry),
+    "edit": SlashCommand("", N_("the last question in the input again, to begin a branch"), _edit),
+    "continue": SlashCommand(
+        "", N_("let a reply that was cut go on, also in its thought"), _continue
+    ),
+    "rethink": SlashCommand(
+        "", N_("edit the last thought in $EDITOR, and go on from there"), rethink
+    ),
+    "undo": SlashCommand("", N_("take the last question and its reply back"), _undo),
+    "redo": SlashCommand("", N_("bring back what was taken back"), branch_commands.redo),
     "branches": SlashCommand(
         "[N|next|previous]",
-        "the conversation's branches: list them, or show one",
+        N_("the conversation's branches: list them, or show one"),
         branch_commands.branches,
     ),
     "file": SlashCommand(
         "[PATH…|-N|none]",
-        "send files, folders or web addresses along; -N drops one",
+        N_("send files, folders or web addresses along; -N drops one"),
         file_commands.file,
     ),
     "files": SlashCommand(
-        "", "what goes with the next question, and its tokens", file_commands.files
+        "", N_("what goes with the next question, and its tokens"), file_commands.files
     ),
     "copy": SlashCommand(
         "[N] [thinking|code M]",
-        "copy an answer, its thought, or its code",
+        N_("copy an answer, its thought, or its code"),
         _copy,
         at_once=True,
     ),
     "save": SlashCommand(
-        "[NAME]", "where the session is saved, or give it a name", session_commands.save
+        "[NAME]", N_("where the session is saved, or give it a name"), session_commands.save
     ),
     "export": SlashCommand(
         "[PATH] [OPTION…]",
-        "write a .md or .json file; --no-thoughts, --all-branches, --force",
+        N_("write a .md or .json file; --no-thoughts, --all-branches, --force"),
         session_commands.export,
     ),
     "sessions": SlashCommand(
         "[WORDS]",
-        "find a saved session, and go on with it",
+        N_("find a saved session, and go on with it"),
         session_commands.sessions,
         at_once=True,
     ),
     "resume": SlashCommand(
-        "[NAME]", "go on with another session, or the last", session_commands.resume
+        "[NAME]", N_("go on with another session, or the last"), session_commands.resume
     ),
-    "rename": SlashCommand("NAME", "give the session a name", session_commands.rename),
-    "new": SlashCommand("", "a new session; this one stays saved", session_commands.new),
-    "clear": SlashCommand("", "empty the screen; the conversation stays", _clear, at_once=True),
+    "rename": SlashCommand("NAME", N_("give the session a name"), session_commands.rename),
+    "new": SlashCommand("", N_("a new session; this one stays saved"), session_commands.new),
+    "clear": SlashCommand("", N_("empty the screen; the conversation stays"), _clear, at_once=True),
     "stats": SlashCommand(
-        "", "tokens, seconds, and what an API would have charged", _stats, at_once=True
+        "", N_("tokens, seconds, and what an API would have charged"), _stats, at_once=True
     ),
-    "quit": SlashCommand("", "leave", _quit, at_once=True),
+    "quit": SlashCommand("", N_("leave"), _quit, at_once=True),
 }
 
 
@@ -354,7 +413,11 @@ def _replies(chat: Chat) -> dict[str, Reply]:
 
 def _context_told(chat: Chat) -> str:
     dialogue = chat.dialogue
-    return f"{known(dialogue.context_used)} of {known(dialogue.engine.context_window)}"
+    return _(
+        "{context_used} of {context_window}",
+        context_used=known(dialogue.context_used),
+        context_window=known(dialogue.engine.context_window),
+    )
 
 
 def _cost(price: Mapping[str, float], prompt_tokens: int, generated_tokens: int) -> float:
@@ -364,5 +427,5 @@ def _cost(price: Mapping[str, float], prompt_tokens: int, generated_tokens: int)
 
 def _last_number(chat: Chat) -> int:
     if not (count := len(chat.dialogue.turns)):
-        raise UsageError("nothing was asked yet", "type a question")
+        raise UsageError(_("nothing was asked yet"), _("type a question"))
     return count

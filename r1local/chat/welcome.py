@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from r1local.config.preferences import read_config
+from r1local.language import N_, _
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, facts_of_known
 from r1local.units import disk_size
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 #: The model that the README and the hints suggest first.
 FIRST_MODEL = "7b"
-_NANO = (
+_NANO = N_(
     "This is nano, a tiny demonstration model that comes with r1local. It does small arithmetic and"
     " nothing else; try: What is 37 * 48?"
 )
@@ -25,9 +26,9 @@ def welcome(chat: "Chat", keys: str) -> None:
     """
     known = chat.dialogue.selected.known
     if known and known.name == EMBEDDED_MODEL:
-        chat.surface.tell_later(lambda: f"{_NANO}\n{_another(chat.models)}\n{keys}")
+        chat.surface.tell_later(lambda: f"{_(_NANO)}\n{_another(chat.models)}\n{keys}")
     else:
-        chat.surface.say(f"Ask anything. {keys}")
+        chat.surface.say(_("Ask anything. {keys}", keys=keys))
 
 
 def _another(models: Catalog) -> str:
@@ -38,8 +39,12 @@ def _another(models: Catalog) -> str:
     others = [name for name in here if name != EMBEDDED_MODEL]
     others += [f"{name}:" for name in read_config().endpoints]
     if others:
-        return f"/model NAME lets a real one reply; there are: {', '.join(others)}"
-    return f"/pull {FIRST_MODEL} gets a real model: {_prospect(models)}"
+        return _("/model NAME lets a real one reply; there are: {others}", others=", ".join(others))
+    return _(
+        "/pull {first_model} gets a real model: {models}",
+        first_model=FIRST_MODEL,
+        models=_prospect(models),
+    )
 
 
 def _prospect(models: Catalog) -> str:
@@ -59,6 +64,12 @@ def _prospect(models: Catalog) -> str:
     request = preferred_request(of_model([model.name], model, quantization))
     made = plan(facts, machine, request)
     if made.kind == "no":
-        return f"{disk_size(facts.weights)}, but it does not fit this machine: {made.reason}"
+        return _(
+            "{weights}, but it does not fit this machine: {reason}",
+            weights=disk_size(facts.weights),
+            reason=made.reason,
+        )
     speed = Speeds(machine).of(facts, made).words
-    return ", ".join(filter(None, (disk_size(facts.weights), f"here {speed}" if speed else "")))
+    return ", ".join(
+        filter(None, (disk_size(facts.weights), _("here {speed}", speed=speed) if speed else ""))
+    )

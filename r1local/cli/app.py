@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from r1local import language
 from r1local.cli.overview import COMMANDS
 
 #: A command, or a group of commands, as Typer makes it from its declaration.
@@ -52,4 +53,8 @@ def command_of(words: Sequence[str]) -> tuple[Declared, Sequence[str]]:
         command = cast(Declared, command.commands[words[path]])
         path += 1
     command.context_class = _Context
+    if language.is_translated():
+        from r1local.cli.translated import translate
+
+        translate(command)
     return command, words[:path]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+from r1local.language import N_, _
 
 if TYPE_CHECKING:
     from r1local.commands.completion import Shell
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 #: A parsed command: runs it and returns the exit code.
 Command: TypeAlias = Callable[[], int]
 
-_CHAT_HINT = "see r1local chat --help"
+_CHAT_HINT = N_("see r1local chat --help")
 #: Options that ask for an answer, and why `--thinking only` excludes them.
 _WANT_AN_ANSWER = {
-    "answer-only": "--answer-only prints just the answer, but --thinking only leaves it out",
-    "no-think": "--no-think skips the thinking, but --thinking only shows nothing else",
-    "votes": "--votes compares answers, but --thinking only leaves them out",
-    "extract": "-x prints the answer's code, but --thinking only leaves the answer out",
-    "xl": "--xl prints the answer's code, but --thinking only leaves the answer out",
+    "answer-only": N_("--answer-only prints just the answer, but --thinking only leaves it out"),
+    "no-think": N_("--no-think skips the thinking, but --thinking only shows nothing else"),
+    "votes": N_("--votes compares answers, but --thinking only leaves them out"),
+    "extract": N_("-x prints the answer's code, but --thinking only leaves the answer out"),
+    "xl": N_("--xl prints the answer's code, but --thinking only leaves the answer out"),
 }
 
 
@@ -42,17 +43,19 @@ def run_command(
         UsageError: the options contradict each other.
     """
     if json_schema is not None and grammar is not None:
-        raise _conflict("--json-schema and --grammar can't be combined")
+        raise _conflict(_("--json-schema and --grammar can't be combined"))
     if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
-        raise _conflict("--confidence and --answer-pattern need --votes")
+        raise _conflict(_("--confidence and --answer-pattern need --votes"))
     in_session = bool(given.get("continue") or given.get("session"))
     if in_session and given.get("log") is False:
-        raise _conflict("--no-log keeps nothing, but -c and --session go on with a session")
+        raise _conflict(_("--no-log keeps nothing, but -c and --session go on with a session"))
     extracts = bool(given.get("extract") or given.get("xl"))
     form = {"--answer-only": given.get("answer-only"), "--votes": "votes" in given}
     form |= {"--json-schema": json_schema is not None, "--grammar": grammar is not None}
     if extracts and (other := next((name for name, on in form.items() if on), None)):
-        raise _conflict(f"-x and --xl print a code block, which {other} leaves no room for")
+        raise _conflict(
+            _("-x and --xl print a code block, which {other} leaves no room for", other=other)
+        )
 
     def answer() -> int:
         from r1local.commands.asking import RunOptions
@@ -68,7 +71,7 @@ def run_command(
         conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
         if thinking == "only" and conflicts:
             if "thinking" in given:
-                raise _conflict(conflicts[0])
+                raise _conflict(_(conflicts[0]))
             thinking = "show"  # the command line overrides a preference
         asked = RunOptions(
             prompt=prompt,
@@ -125,13 +128,15 @@ def chat_command(
     name = words[0] if resume and words else None
     asked = words[1:] if resume else words
     if len(asked) > 1:
-        raise UsageError("a chat begins with one question", "put it in quotes")
+        raise UsageError(_("a chat begins with one question"), _("put it in quotes"))
     if name and session:
-        raise UsageError(f"{name!r} names a session: give it with --resume alone", _CHAT_HINT)
+        raise UsageError(
+            _("{name!r} names a session: give it with --resume alone", name=name), _(_CHAT_HINT)
+        )
     if given.get("no-save") and (resume or session):
-        raise UsageError("--no-save can't be combined with --resume or --session", _CHAT_HINT)
+        raise UsageError(_("--no-save can't be combined with --resume or --session"), _(_CHAT_HINT))
     if "-" in files:
-        raise UsageError("a chat reads questions from stdin, not files", "leave -f - out")
+        raise UsageError(_("a chat reads questions from stdin, not files"), _("leave -f - out"))
 
     def talk() -> int:
         from r1local.commands.chat import ChatOptions, chat
@@ -187,4 +192,4 @@ def completion_command(shell: "Shell") -> Command:
 
 
 def _conflict(message: str) -> UsageError:
-    return UsageError(message, "see r1local run --help")
+    return UsageError(message, _("see r1local run --help"))

@@ -9,6 +9,7 @@ from r1local.cli.calls import Command
 from r1local.cli.options import one_of
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+from r1local.language import _
 
 _config = typer.Typer(rich_markup_mode=None)
 app.add_typer(_config, name="config")
@@ -59,8 +60,8 @@ def config(
         return listing
     if model is not None or output_format != "text":
         raise UsageError(
-            "before a command, --model and --format only apply to the list of settings",
-            "write --model last: r1local config set KEY VALUE --model NAME",
+            _("before a command, --model and --format only apply to the list of settings"),
+            _("write --model last: r1local config set KEY VALUE --model NAME"),
         )
     return None
 

@@ -9,6 +9,7 @@ from r1local.cli.calls import Command
 from r1local.cli.options import one_of
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
+from r1local.language import _
 
 
 @app.command()
@@ -40,7 +41,7 @@ def stop(
 ) -> Command:
     """Free the memory of a model that is kept there."""
     if model and every:
-        raise UsageError("MODEL and --all can't be combined", "see r1local stop --help")
+        raise UsageError(_("MODEL and --all can't be combined"), _("see r1local stop --help"))
 
     def stopping() -> int:
         from r1local.commands.engines import stop_engines

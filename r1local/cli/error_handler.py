@@ -15,9 +15,10 @@ from r1local.errors import (
     EXIT_INTERRUPTED,
     R1LocalError,
 )
+from r1local.language import N_, _
 from r1local.ui import streams
 
-_MEMORY_HINT = "close other programs, or raise the limit (see ulimit -a, or the container's)"
+_MEMORY_HINT = N_("close other programs, or raise the limit (see ulimit -a, or the container's)")
 _UNMAPPED = "failed to map segment"
 
 
@@ -59,21 +60,21 @@ def exit_code(command: Callable[[], int]) -> int:
         return EXIT_BROKEN_PIPE
     except OSError as error:
         if _lacks_memory(error):
-            _print_plainly("there is too little memory", _MEMORY_HINT)
+            _print_plainly(_("there is too little memory"), _(_MEMORY_HINT))
             return EXIT_ERROR
         # Adapters translate their own errors, so this one is stdout's: usually a full disk.
         streams.drop(sys.stdout)
-        message = f"the output can't be written: {error.strerror or error}"
-        _print_error(message, "free some disk space, or write elsewhere")
+        message = _("the output can't be written: {reason}", reason=error.strerror or error)
+        _print_error(message, _("free some disk space, or write elsewhere"))
         return EXIT_ERROR
     except Exception as error:
         if _lacks_memory(error):
-            _print_plainly("there is too little memory", _MEMORY_HINT)
+            _print_plainly(_("there is too little memory"), _(_MEMORY_HINT))
             return EXIT_ERROR
         report = _write_report()
         _print_error(
-            f"r1local has a bug: {type(error).__name__}",
-            f"please report it with what r1local doctor prints, and {report}",
+            _("r1local has a bug: {kind}", kind=type(error).__name__),
+            _("please report it with what r1local doctor prints, and {report}", report=report),
         )
         return EXIT_BUG
 
@@ -105,7 +106,7 @@ def _print_error(message: str, hint: str) -> None:
 
 def _print_plainly(message: str, hint: str) -> None:
     """Print an error without importing anything."""
-    sys.stderr.write(f"error: {message}\nhint: {hint}\n")
+    sys.stderr.write(_("error: {message}\nhint: {hint}", message=message, hint=hint) + "\n")
 
 
 def _write_report() -> str:
@@ -133,5 +134,5 @@ def _write_report() -> str:
         path.touch(mode=0o600)
         path.write_text(report, encoding="utf-8")
     except OSError:
-        return f"this: {report}"
+        return _("this: {report}", report=report)
     return str(path)

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from r1local.language import N_, _, is_translated
+
 
 class Entry(NamedTuple):
     """A command: what it does, and its module within `r1local.cli`."""
@@ -17,60 +19,66 @@ class Entry(NamedTuple):
     module: str
 
 
-ABOUT = "Think with DeepSeek-R1 on your own machine."
+ABOUT = N_("Think with DeepSeek-R1 on your own machine.")
 
 #: The commands by their names, in the groups and the order of the help.
 GROUPS: Mapping[str, Mapping[str, Entry]] = {
-    "Ask and chat": {
-        "chat": Entry("Chat, with thinking and answers in separate panes.", "chat"),
+    N_("Ask and chat"): {
+        "chat": Entry(N_("Chat, with thinking and answers in separate panes."), "chat"),
         "run": Entry(
-            "Answer a question on stdout, with the thinking on stderr if that is a terminal.",
+            N_("Answer a question on stdout, with the thinking on stderr if that is a terminal."),
             "replies",
         ),
-        "sessions": Entry("List, show, search, rename and remove saved conversations.", "sessions"),
+        "sessions": Entry(
+            N_("List, show, search, rename and remove saved conversations."), "sessions"
+        ),
     },
-    "Models": {
-        "pull": Entry("Download models, or resume interrupted downloads.", "models"),
+    N_("Models"): {
+        "pull": Entry(N_("Download models, or resume interrupted downloads."), "models"),
         "list": Entry(
-            "List the models on this machine, other programs' too, and those of your endpoints.",
+            N_(
+                "List the models on this machine, other programs' too, and those of your endpoints."
+            ),
             "models",
         ),
-        "show": Entry("Show a model's facts, memory needs and likely speed here.", "models"),
-        "import": Entry("Give a GGUF file a name; the file stays where it is.", "models"),
-        "rm": Entry("Remove a model, and print how much space that freed.", "models"),
-        "verify": Entry("Check models' files against their checksums.", "models"),
+        "show": Entry(N_("Show a model's facts, memory needs and likely speed here."), "models"),
+        "import": Entry(N_("Give a GGUF file a name; the file stays where it is."), "models"),
+        "rm": Entry(N_("Remove a model, and print how much space that freed."), "models"),
+        "verify": Entry(N_("Check models' files against their checksums."), "models"),
     },
-    "Speed": {
+    N_("Speed"): {
         "bench": Entry(
-            "Measure how fast a model is here: prompts, generation by depth, loading, votes.",
+            N_("Measure how fast a model is here: prompts, generation by depth, loading, votes."),
             "speed",
         ),
         "tune": Entry(
-            "Find a model's fastest settings here, and show what each is worth.", "speed"
+            N_("Find a model's fastest settings here, and show what each is worth."), "speed"
         ),
     },
-    "Other programs, and memory": {
+    N_("Other programs, and memory"): {
         "serve": Entry(
-            "Let other programs use models: OpenAI's and Ollama's protocols over HTTP.", "serve"
+            N_("Let other programs use models: OpenAI's and Ollama's protocols over HTTP."), "serve"
         ),
-        "ps": Entry("List the models that are kept in memory.", "engines"),
-        "stop": Entry("Free the memory of a model that is kept there.", "engines"),
+        "ps": Entry(N_("List the models that are kept in memory."), "engines"),
+        "stop": Entry(N_("Free the memory of a model that is kept there."), "engines"),
     },
-    "Settings, and help": {
-        "config": Entry("List, set or unset your preferences, or edit config.toml.", "config"),
-        "presets": Entry("List the presets and the models' aliases in config.toml.", "config"),
+    N_("Settings, and help"): {
+        "config": Entry(N_("List, set or unset your preferences, or edit config.toml."), "config"),
+        "presets": Entry(N_("List the presets and the models' aliases in config.toml."), "config"),
         "doctor": Entry(
-            "Check the installation, and say what to do about what is wrong.", "doctor"
+            N_("Check the installation, and say what to do about what is wrong."), "doctor"
         ),
-        "completion": Entry("Print a script that completes commands in your shell.", "completion"),
+        "completion": Entry(
+            N_("Print a script that completes commands in your shell."), "completion"
+        ),
     },
 }
 COMMANDS: Mapping[str, Entry] = {
     name: entry for group in GROUPS.values() for name, entry in group.items()
 }
 OPTIONS: Mapping[str, str] = {
-    "--version": "Show the versions of r1local and llama.cpp, and the backends compiled in.",
-    "-h, --help": "Show this message and exit.",
+    "--version": N_("Show the versions of r1local and llama.cpp, and the backends compiled in."),
+    "-h, --help": N_("Show this message and exit."),
 }
 
 #: Columns of text at most, as in the help of each command.
@@ -94,23 +102,31 @@ def help_width() -> int:
 
 
 def _lines(width: int) -> Iterator[str]:
-    yield from _wrapped("Usage: r1local [OPTIONS] COMMAND [ARGS]...", width)
+    yield from _wrapped(_("Usage: r1local [OPTIONS] COMMAND [ARGS]..."), width)
     yield ""
-    yield from _wrapped(f"  {ABOUT}", width, 2)
-    yield from _wrapped("  Without a command, it opens a chat.", width, 2)
+    yield from _wrapped(f"  {_(ABOUT)}", width, 2)
+    yield from _wrapped("  " + _("Without a command, it opens a chat."), width, 2)
     for title, group in GROUPS.items():
-        yield f"\n{title}:"
+        yield f"\n{_(title)}:"
         for name, entry in group.items():
-            yield from _wrapped(f"  {name:<12}{entry.summary}", width, 14)
-    yield "\nOptions:"
+            yield from _wrapped(f"  {name:<12}{_(entry.summary)}", width, 14)
+    yield "\n" + _("Options:")
     for flags, meaning in OPTIONS.items():
-        yield from _wrapped(f"  {flags:<12}{meaning}", width, 14)
+        yield from _wrapped(f"  {flags:<12}{_(meaning)}", width, 14)
     yield ""
-    yield from _wrapped("r1local COMMAND --help describes a command and its options.", width)
+    yield from _wrapped(_("r1local COMMAND --help describes a command and its options."), width)
 
 
 def _wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
     """Yield a text's lines, the later ones indented; `textwrap` is slow to import."""
+    if is_translated():  # there may be no spaces, and characters of two columns
+        from r1local.ui.markdown.wrapping import wrapped_lines
+
+        first = wrapped_lines(text, width)[0]
+        yield first
+        if rest := text[len(first) :].strip():
+            yield from (" " * indent + row for row in wrapped_lines(rest, width - indent))
+        return
     while len(text) > width and (cut := text.rfind(" ", indent, width + 1)) > indent:
         yield text[:cut].rstrip()
         text = " " * indent + text[cut + 1 :]

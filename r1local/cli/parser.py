@@ -11,6 +11,7 @@ from r1local.cli.app import HELP, app, command_of
 from r1local.cli.calls import Command
 from r1local.cli.overview import help_width
 from r1local.errors import EXIT_USAGE
+from r1local.language import _
 
 #: An option as people write them, with the value that may follow.
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*(=|$)|-$")
@@ -38,13 +39,18 @@ def parse_arguments() -> Command:
     except typer.TyperException as error:
         from r1local.ui.console import print_error
 
-        hint = f"see {name} --help"
+        hint = _("see {name} --help", name=name)
         if arguments[0] in _options_of_the_chat():
-            hint = f"it is an option of the chat: r1local chat {shlex.join(sys.argv[1:])}"
+            hint = _(
+                "it is an option of the chat: r1local chat {argv}", argv=shlex.join(sys.argv[1:])
+            )
         elif name == "r1local":
-            hint = f'ask with: r1local run "…", or {hint}'
+            hint = _('ask with: r1local run "…", or {hint}', hint=hint)
         elif name == "r1local run" and (question := _question_like_an_option()):
-            hint = f"put -- before a question that starts with a dash: r1local run -- {question}"
+            hint = _(
+                "put -- before a question that starts with a dash: r1local run -- {question}",
+                question=question,
+            )
         print_error(sys.stderr, error.format_message(), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from r1local.language import _
+
 
 def warn_of_unknown_variables() -> None:
     """Say on stderr which variables have no effect: most likely their names are misspelt."""
@@ -12,5 +14,12 @@ def warn_of_unknown_variables() -> None:
     from r1local.ui.console import console_for, print_notice
 
     for name, meant in unknown_variables():
-        hint = f"did you mean {meant}?" if meant else "r1local config lists what there is"
-        print_notice(console_for(sys.stderr), f"{name} has no effect: {hint}")
+        hint = _("did you mean {near}?", near=meant) if meant else ""
+        print_notice(
+            console_for(sys.stderr),
+            _(
+                "{name} has no effect: {hint}",
+                name=name,
+                hint=hint or _("r1local config lists what there is"),
+            ),
+        )

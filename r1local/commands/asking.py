@@ -13,6 +13,7 @@ from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
 from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Conversation, Message
+from r1local.language import _
 from r1local.models.selection import Chosen
 from r1local.opening import show_log
 from r1local.prompts import documents
@@ -141,7 +142,7 @@ def _prepared_in(
 
     session_settings.keep_preset(options.given, recorder)
     if gone := session_settings.missing_preset(recorder):
-        tell(f"config.toml no longer has the session's preset, {gone}")
+        tell(_("config.toml no longer has the session's preset, {gone}", gone=gone))
     again = command_for(recorder.name, named=options.session is not None)
     opening = partial(session_settings.way_to_go_on, options.model, recorder, again)
     with opening():
@@ -176,7 +177,7 @@ def _made_ready(
     if model.note:
         tell(model.note)
     if system and model.known and model.known.system_prompt is False:
-        tell(f"DeepSeek recommends no system prompt for {model.name}")
+        tell(_("DeepSeek recommends no system prompt for {name}", name=model.name))
     if structure and structure.notice:
         tell(structure.notice)
     # llama.cpp's log would run into a line that is painted over.

@@ -15,6 +15,7 @@ from r1local.config.user_files import replace_text
 from r1local.errors import EXIT_OK, BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, LeftOut, Step
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.measuring import llama_bench, records
 from r1local.measuring.benchmark import QUICK, Benchmark, Work
 from r1local.models.draft_choice import loading_of
@@ -158,10 +159,14 @@ def _print(model: Selected, options: BenchOptions, results: _Results, *, complet
         print_figures(out, figures, others)
         print_plot(out, figures, others)
     for each in results.left_out:
-        print_notice(err, f"not measured: {each.what}: {each.why}")
+        print_notice(err, _("not measured: {what}: {why}", what=each.what, why=each.why))
     if not complete:
-        told = "these are the figures until then" if figures else "nothing was measured until then"
-        print_notice(err, f"interrupted: {told}")
+        told = (
+            _("these are the figures until then")
+            if figures
+            else _("nothing was measured until then")
+        )
+        print_notice(err, _("interrupted: {told}", told=told))
 
 
 def _described(model: Selected, results: _Results, complete: bool) -> dict[str, object]:
@@ -180,9 +185,10 @@ def _described(model: Selected, results: _Results, complete: bool) -> dict[str, 
 def _check_place(path: Path) -> None:
     """Refuse a place where no file can be, before minutes are spent on measuring."""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder", "give a file's name for --svg")
+        raise UsageError(_("{svg} is a folder", svg=path), _("give a file's name for --svg"))
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", "give another name for --svg")
+        told = _("there is no folder {folder}", folder=path.parent)
+        raise UsageError(told, _("choose another file for --svg"))
 
 
 def _write(path: Path, text: str) -> None:
@@ -194,5 +200,5 @@ def _write(path: Path, text: str) -> None:
     try:
         replace_text(path, text)
     except OSError as error:
-        told = f"{path} can't be written: {error.strerror or error}"
-        raise BenchmarkError(told, "choose another file for --svg") from error
+        told = _("{path} can't be written: {reason}", path=path, reason=error.strerror or error)
+        raise BenchmarkError(told, _("choose another file for --svg")) from error

@@ -41,6 +41,7 @@ from r1local.errors import (
     SessionInUse,
     SessionNotFound,
 )
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
@@ -121,10 +122,15 @@ def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
     if number in _ASKED_TO_END:
         return
     name = shlex.quote(options.session) if options.session else ""
-    goes_on = f"r1local chat --resume {name}".rstrip() + " goes on with what was said"
+    again = f"r1local chat --resume {name}".rstrip()
+    goes_on = _("{again} goes on with what was said", again=again)
     kept = options.save and any(each.last_used >= began for each in saved_sessions())
-    hint = goes_on if kept else "nothing of it was saved; begin another: r1local chat"
-    told = f"the chat was ended by signal {number} ({signal.strsignal(number)})"
+    hint = goes_on if kept else _("nothing of it was saved; begin another: r1local chat")
+    told = _(
+        "the chat was ended by signal {number} ({name})",
+        number=number,
+        name=signal.strsignal(number),
+    )
     print_error(sys.stderr, told, hint)
 
 
@@ -136,7 +142,7 @@ def _chat(options: ChatOptions) -> int:
     keep_preset(options.given, recorder)
     err = console_for(sys.stderr)
     if gone := missing_preset(recorder):
-        print_notice(err, f"config.toml no longer has the session's preset, {gone}")
+        print_notice(err, _("config.toml no longer has the session's preset, {gone}", gone=gone))
     again = f"r1local chat --resume {shlex.quote(recorder.name)}"
     with way_to_go_on(options.model, recorder, again):
         named = session_model(options.model, options.given, recorder)
@@ -170,7 +176,7 @@ def _chat(options: ChatOptions) -> int:
         surface.run(talk)
     if isinstance(dialogue.recorder, Session) and (dialogue.turns or talk.documents):
         name = shlex.quote(dialogue.recorder.name)
-        print_notice(err, f"saved; r1local chat --resume {name} goes on")
+        print_notice(err, _("saved; r1local chat --resume {name} goes on", name=name))
     return EXIT_OK
 
 
@@ -186,7 +192,7 @@ def _recorder(options: ChatOptions) -> Recorder:
     if options.resume and name is None:
         name = last_session()
         if name is None:
-            raise SessionNotFound("no session is saved yet", "begin one: r1local chat")
+            raise SessionNotFound(_("no session is saved yet"), _("begin one: r1local chat"))
     if name is None or not options.save:
         return _session(options, name)
     try:
@@ -196,7 +202,7 @@ def _recorder(options: ChatOptions) -> Recorder:
             raise
         return Session.create(name)
     except SessionInUse as error:
-        if not can_ask() or not agreed(f"{error.message}; go on in a copy of it?"):
+        if not can_ask() or not agreed(_("{reason}; go on in a copy of it?", reason=error.message)):
             raise
         return Session.copy_of(name)
 
@@ -222,7 +228,8 @@ def _pull(reference: str, surface: Surface, control: Control) -> str:
         pull_one(reference, load_catalog(user_models()), machine, options, display, control)
     except Cancelled:
         raise DownloadStopped(
-            "the download was stopped; what has arrived is kept", f"/pull {reference} goes on"
+            _("the download was stopped; what has arrived is kept"),
+            _("/pull {reference} goes on", reference=reference),
         ) from None
     return ""
 
@@ -232,7 +239,11 @@ def _open_first(selected: Chosen, recorder: Recorder, options: ChatOptions) -> E
     err = console_for(sys.stderr)
     show_log(partial(print_log, err) if options.verbose else None)
     # llama.cpp's log would run into a line that is painted over.
-    waiting = nullcontext() if options.verbose else busy(sys.stderr, f"loading {selected.label}")
+    waiting = (
+        nullcontext()
+        if options.verbose
+        else busy(sys.stderr, _("loading {label}", label=selected.label))
+    )
     with interruptible() as interruption, waiting:
         try:
             engine = _open(options, recorder, selected, interruption)
@@ -259,7 +270,7 @@ def _attention(options: ChatOptions) -> Attention:
 def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
-    told = {name: command.told for name, command in SLASH_COMMANDS.items()}
+    told = {name: _(command.told) for name, command in SLASH_COMMANDS.items()}
     completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
     editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
@@ -294,7 +305,7 @@ def _words() -> dict[str, Callable[[], dict[str, str]]]:
         "resume": lambda: {each.name: each.title for each in saved_sessions()},
         "preset": lambda: dict.fromkeys((*preset_names(), NO_PRESET), ""),
         "set": _settings,
-        "help": lambda: {name: command.told for name, command in SLASH_COMMANDS.items()},
+        "help": lambda: {name: _(command.told) for name, command in SLASH_COMMANDS.items()},
         "copy": lambda: {"thinking": "", "code 1": ""},
     }
 

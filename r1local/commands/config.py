@@ -16,6 +16,7 @@ from r1local.config.options import ModelFormat, option_named, preference_named, 
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, settings_in_force
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import (
@@ -58,8 +59,10 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
         return EXIT_OK
     rows = [_row(each, chosen) for each in possible]
     columns = (
-        Column("SETTING", [*(row.option.key for row in rows), *(each.key for each in entries)], 3),
-        Column("VALUE", [*(row.words for row in rows), *(each.words for each in entries)], 2),
+        Column(
+            _("SETTING"), [*(row.option.key for row in rows), *(each.key for each in entries)], 3
+        ),
+        Column(_("VALUE"), [*(row.words for row in rows), *(each.words for each in entries)], 2),
         Column(
             "FROM",
             [*(row.place for row in rows), *(each.place or _BUILT_IN for each in entries)],
@@ -109,7 +112,10 @@ def unset_config(key: str, model: str | None) -> int:
     if is_entry(key):
         _refuse_model(key, model)
         if not unset_entry(key):
-            print_notice(console_for(sys.stderr), f"{config_file()} doesn't set {key}")
+            print_notice(
+                console_for(sys.stderr),
+                _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
+            )
         return EXIT_OK
     try:
         option = _preference(key, model)
@@ -117,7 +123,15 @@ def unset_config(key: str, model: str | None) -> int:
         raise UsageError(error.message, error.hint) from error
     if not unset_preference(option, model):
         where = f' [models."{model}"]' if model else ""
-        print_notice(console_for(sys.stderr), f"{config_file()}{where} doesn't set {option.key}")
+        print_notice(
+            console_for(sys.stderr),
+            _(
+                "{config_file}{where} doesn't set {key}",
+                config_file=config_file(),
+                where=where,
+                key=option.key,
+            ),
+        )
     return EXIT_OK
 
 
@@ -134,8 +148,10 @@ def edit_config() -> int:
         code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
-        told = f"the editor {editor!r} can't be started: {why}"
-        raise InvalidSetting(told, f"set EDITOR, or edit {path} with another one") from error
+        told = _("the editor {editor!r} can't be started: {why}", editor=editor, why=why)
+        raise InvalidSetting(
+            told, _("set EDITOR, or edit {path} with another one", path=path)
+        ) from error
     check_aliases(load_catalog(user_models()))
     return EXIT_OK if code == 0 else EXIT_ERROR
 
@@ -165,7 +181,7 @@ def _of_model(model: str) -> OfModel:
 
 def _refuse_model(key: str, model: str | None) -> None:
     if model is not None:
-        raise UsageError(f"{key} isn't for one model alone", "leave --model out")
+        raise UsageError(_("{key} isn't for one model alone", key=key), _("leave --model out"))
 
 
 def _preference(key: str, model: str | None) -> Option:
@@ -173,8 +189,8 @@ def _preference(key: str, model: str | None) -> Option:
     if model is not None:
         _of_model(model)
         if not option.per_model:
-            hint = f"set it for all models: r1local config set {option.key} VALUE"
-            raise InvalidSetting(f"{option.key} can't be set for one model", hint)
+            hint = _("set it for all models: r1local config set {key} VALUE", key=option.key)
+            raise InvalidSetting(_("{key} can't be set for one model", key=option.key), hint)
     return option
 
 
@@ -182,7 +198,9 @@ def _warn_if_overridden(option: Option) -> None:
     """Print a notice if an environment variable overrides a preference."""
     variables = [option.variable, *([option_named(option.twin).variable] if option.twin else [])]
     for variable in filter(os.environ.get, variables):
-        message = f"{variable} is set and overrides {config_file().name}"
+        message = _(
+            "{variable} is set and overrides {name}", variable=variable, name=config_file().name
+        )
         print_notice(console_for(sys.stderr), message)
 
 

@@ -10,6 +10,7 @@ from r1local.config.preferences import read_config
 from r1local.config.theme import BASE, ROLES, THEME, read_theme
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, UsageError, nearest
+from r1local.language import _
 
 
 class Entry(NamedTuple):
@@ -83,5 +84,5 @@ def _known(key: str) -> tuple[str, str]:
     name = name.replace("-", "_").lower()
     if name not in _TABLES[table][0]:
         hint = nearest(name, _TABLES[table][0])
-        raise UsageError(f"there is no setting {key!r} in [{table}]", hint)
+        raise UsageError(_("there is no setting {key!r} in [{table}]", key=key, table=table), hint)
     return table, name

@@ -11,6 +11,7 @@ from r1local.diagnosis.checkup import checks
 from r1local.diagnosis.terminal import TerminalFacts
 from r1local.errors import EXIT_ERROR, EXIT_OK
 from r1local.events.finding import Finding
+from r1local.language import _
 from r1local.ui.chat.clipboard import clipboard_program, takes_osc52
 from r1local.ui.console import console_for
 from r1local.ui.doctor import print_advice, print_findings
@@ -33,7 +34,7 @@ def doctor(options: DoctorOptions) -> int:
     out = console_for(sys.stdout)
     found: list[Finding] = []
     for check in checks(_terminal()):
-        with busy(sys.stderr, f"looking at {check.what}"):
+        with busy(sys.stderr, _("looking at {what}", what=check.what)):
             new = check.findings()
         found += new
         if options.output_format == "text":

@@ -8,6 +8,7 @@ from typing import Any
 
 from r1local.config.options import ModelFormat
 from r1local.errors import EXIT_ERROR, EXIT_OK, UsageError, WarmEngineError
+from r1local.language import _
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
@@ -29,7 +30,9 @@ def list_engines(output_format: ModelFormat) -> int:
     elif found:
         print_table(console_for(sys.stdout), _columns(found))
     else:
-        print_notice(console_for(sys.stderr), "no model is kept in memory; --keep-alive keeps one")
+        print_notice(
+            console_for(sys.stderr), _("no model is kept in memory; --keep-alive keeps one")
+        )
     return EXIT_OK
 
 
@@ -48,9 +51,14 @@ def stop_engines(model: str | None, *, every: bool) -> int:
     if every:
         # Those that don't answer, or are of another version, too.
         ended = [stop(place) for place in places()]
-        print_notice(err, f"stopped {sum(ended)} of {len(ended)}" if ended else "there was none")
+        print_notice(
+            err,
+            _("stopped {ended} of {count}", ended=sum(ended), count=len(ended))
+            if ended
+            else _("there was none"),
+        )
         if not all(ended):
-            print_notice(err, "what is left may be in use by r1local serve: see r1local ps")
+            print_notice(err, _("what is left may be in use by r1local serve: see r1local ps"))
         return EXIT_OK if all(ended) else EXIT_ERROR
     failed = False
     for place, status in _meant(model):
@@ -65,14 +73,18 @@ def _meant(model: str | None) -> list[tuple[Place, Status]]:
     found = kept_engines()
     names = ", ".join(sorted({status.model for _place, status in found}))
     if not found:
-        raise WarmEngineError("no model is kept in memory", "r1local ps lists those that are")
+        raise WarmEngineError(_("no model is kept in memory"), _("r1local ps lists those that are"))
     if model is None:
         if len(found) > 1:
-            raise UsageError(f"there are several: {names}", "name one, or add --all")
+            raise UsageError(
+                _("there are several: {names}", names=names), _("name one, or add --all")
+            )
         return found
     meant = [(place, status) for place, status in found if _is(status, model)]
     if not meant:
-        raise WarmEngineError(f"{model} isn't kept in memory", f"there are: {names}")
+        raise WarmEngineError(
+            _("{model} isn't kept in memory", model=model), _("there are: {names}", names=names)
+        )
     return meant
 
 
@@ -82,27 +94,31 @@ def _is(status: Status, model: str) -> bool:
 
 def _told(status: Status) -> str:
     if status.of_server:
-        return f"unloaded {status.model} from r1local serve (process {status.pid}), which goes on"
-    return f"stopped {status.model}: {memory_size(status.memory)}"
+        return _(
+            "unloaded {model} from r1local serve (process {pid}), which goes on",
+            model=status.model,
+            pid=status.pid,
+        )
+    return _("stopped {model}: {memory}", model=status.model, memory=memory_size(status.memory))
 
 
 def _told_why_not(status: Status) -> str:
     if status.of_server:
-        told = f"r1local serve needs {status.model} for a request"
-        return f"{told}: ask again, or end the server with: kill {status.pid}"
-    return f"{status.model} (process {status.pid}) won't end"
+        told = _("r1local serve needs {model} for a request", model=status.model)
+        return _("{told}: ask again, or end the server with: kill {pid}", told=told, pid=status.pid)
+    return _("{model} (process {pid}) won't end", model=status.model, pid=status.pid)
 
 
 def _columns(found: Sequence[Status]) -> list[Column]:
     return [
-        Column("MODEL", [each.model for each in found], 9),
-        Column("MEMORY", [memory_size(each.memory) for each in found], 7, right=True),
-        Column("STATE", [each.state for each in found], 6),
-        Column("KEPT BY", ["serve" if each.of_server else "itself" for each in found], 1),
-        Column("CLIENTS", [str(each.clients) for each in found], 5, right=True),
-        Column("IDLE SINCE", [_clock(each.idle_since) for each in found], 3),
-        Column("UNTIL", [_clock(each.until) for each in found], 4),
-        Column("RUNS ON", [each.details for each in found], 2),
+        Column(_("MODEL"), [each.model for each in found], 9),
+        Column(_("MEMORY"), [memory_size(each.memory) for each in found], 7, right=True),
+        Column(_("STATE"), [each.state for each in found], 6),
+        Column(_("KEPT BY"), ["serve" if each.of_server else _("itself") for each in found], 1),
+        Column(_("CLIENTS"), [str(each.clients) for each in found], 5, right=True),
+        Column(_("IDLE SINCE"), [_clock(each.idle_since) for each in found], 3),
+        Column(_("UNTIL"), [_clock(each.until) for each in found], 4),
+        Column(_("RUNS ON"), [each.details for each in found], 2),
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1local.errors import EXIT_OK
+from r1local.language import _
 from r1local.models.store.own_models import register
 from r1local.ui.console import console_for, print_notice
 
@@ -25,6 +26,7 @@ def import_model(options: ImportOptions) -> int:
     """
     name = register(options.path, options.name)
     print_notice(
-        console_for(sys.stderr), f'imported as {name}; run it with: r1local run -m {name} "…"'
+        console_for(sys.stderr),
+        _('imported as {name}; run it with: r1local run -m {name} "…"', name=name),
     )
     return EXIT_OK

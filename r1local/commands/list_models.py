@@ -12,6 +12,7 @@ from r1local.config.paths import user_models
 from r1local.config.preferences import read_config
 from r1local.errors import EXIT_OK, ModelFileError, R1LocalError
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, plan
 from r1local.machine.this_machine import survey_machine
@@ -68,7 +69,7 @@ def list_models(options: ListOptions) -> int:
     else:
         _print_installed(_listed(entries), _remote(), machine, options)
         if options.output_format == "text" and all(e.home == "embedded" for e in entries):
-            print_notice(err, "no other model is installed; get one with: r1local pull 7b")
+            print_notice(err, _("no other model is installed; get one with: r1local pull 7b"))
     return EXIT_OK
 
 
@@ -110,13 +111,13 @@ def _print_installed(
     none = ["-"] * len(remote)
     windows = [f"{each.context_window:,}" if each.context_window else "?" for each in remote]
     columns = (
-        Column("NAME", [*_names(entries), *(each.reference for each in remote)], 7),
-        Column("QUANT", [*(entry.quantization or "?" for entry in entries), *none], 4),
-        Column("SIZE", [*map(_size, entries), *none], 6, right=True),
-        Column("WHERE", [*(entry.home for entry in entries), *["remote"] * len(remote)], 2),
-        Column("CONTEXT", [*map(_context, plans), *windows], 3, right=True),
-        Column("FIT", [*(plan.kind if plan else "?" for plan in plans), *none], 5),
-        Column("LAST USED", [*(_date(entry.last_used) for entry in entries), *none], 1),
+        Column(_("NAME"), [*_names(entries), *(each.reference for each in remote)], 7),
+        Column(_("QUANT"), [*(entry.quantization or "?" for entry in entries), *none], 4),
+        Column(_("SIZE"), [*map(_size, entries), *none], 6, right=True),
+        Column(_("WHERE"), [*(entry.home for entry in entries), *["remote"] * len(remote)], 2),
+        Column(_("CONTEXT"), [*map(_context, plans), *windows], 3, right=True),
+        Column(_("FIT"), [*(plan.kind if plan else "?" for plan in plans), *none], 5),
+        Column(_("LAST USED"), [*(_date(entry.last_used) for entry in entries), *none], 1),
     )
     print_table(console_for(sys.stdout), columns)
 
@@ -162,14 +163,16 @@ def _print_known(
         _print_json([_known_described(row) for row in rows])
         return
     columns = (
-        Column("NAME", [row.model.name for row in rows], 7),
-        Column("QUANT", [row.quantization or "?" for row in rows], 3),
-        Column("SIZE", [disk_size(row.size) if row.size else "?" for row in rows], 6, right=True),
-        Column("CONTEXT", [_context(row.plan) for row in rows], 2, right=True),
-        Column("FIT", [row.plan.kind if row.plan else "?" for row in rows], 5),
-        Column("TOKENS/S", [_speed(row.speed) for row in rows], 3),
-        Column("HERE", ["yes" if row.here else "no" for row in rows], 4),
-        Column("ABOUT", [row.model.summary for row in rows], 1),
+        Column(_("NAME"), [row.model.name for row in rows], 7),
+        Column(_("QUANT"), [row.quantization or "?" for row in rows], 3),
+        Column(
+            _("SIZE"), [disk_size(row.size) if row.size else "?" for row in rows], 6, right=True
+        ),
+        Column(_("CONTEXT"), [_context(row.plan) for row in rows], 2, right=True),
+        Column(_("FIT"), [row.plan.kind if row.plan else "?" for row in rows], 5),
+        Column(_("TOKENS/S"), [_speed(row.speed) for row in rows], 3),
+        Column(_("HERE"), [_("yes") if row.here else _("no") for row in rows], 4),
+        Column(_("ABOUT"), [row.model.summary for row in rows], 1),
     )
     print_table(console_for(sys.stdout), columns)
 
@@ -252,7 +255,7 @@ def _print_json(rows: Sequence[dict[str, Any]]) -> None:
 def _size(entry: Installed) -> str:
     if entry.done is not None:
         return f"{100 * entry.done // max(1, entry.size)} % of {disk_size(entry.size)}"
-    return disk_size(entry.size) if entry.size else "file gone"
+    return disk_size(entry.size) if entry.size else _("file gone")
 
 
 def _window(plan: Plan | None) -> int | None:

@@ -9,6 +9,7 @@ from r1local.chat.dialogue import Dialogue
 from r1local.errors import PromptTooLong, SessionNotFound
 from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
+from r1local.language import _
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
@@ -49,11 +50,15 @@ class Exchange(NamedTuple):
             prepared = dialogue.prepare(self.question, control.cancelled)
             short = dialogue.shortage(prepared) if dialogue.turns else None
             if short:
-                more = f"--context {short.larger}, or " if short.larger else ""
+                more = _("--context {larger}, or ", larger=short.larger) if short.larger else ""
                 raise PromptTooLong(
-                    f"the session with this question needs {short.needed:,} tokens, and the"
-                    f" context has {short.context_window:,}",
-                    f"{more}ask without -c, which begins anew",
+                    _(
+                        "the session with this question needs {needed:,} tokens, and the "
+                        "context has {context_window:,}",
+                        needed=short.needed,
+                        context_window=short.context_window,
+                    ),
+                    _("{more}ask without -c, which begins anew", more=more),
                 )
             yield from dialogue.ask(prepared, control)
 
@@ -85,8 +90,8 @@ def open_session(name: str | None, *, goes_on: bool) -> Session:
         SessionError: it can't be opened, or is open elsewhere.
     """
     if goes_on and (name := name or last_session()) is None:
-        hint = 'begin one: r1local run --log "…", or r1local chat'
-        raise SessionNotFound("no session is saved yet", hint)
+        hint = _('begin one: r1local run --log "…", or r1local chat')
+        raise SessionNotFound(_("no session is saved yet"), hint)
     if name is None:
         return Session.create()
     try:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_OK, ModelNotInstalled
+from r1local.language import _
 from r1local.models.catalog import Catalog, load_catalog
 from r1local.models.selection import Chosen, Selected, choose, select
 from r1local.ui.questions import agreed, can_ask
@@ -36,7 +37,11 @@ def _choose(reference: str | None, chosen: Callable[[str | None, Catalog], Chose
     try:
         return chosen(reference, models)
     except ModelNotInstalled as error:
-        if reference is None or not can_ask() or not agreed(f"{error.message}; download it now?"):
+        if (
+            reference is None
+            or not can_ask()
+            or not agreed(_("{reason}; download it now?", reason=error.message))
+        ):
             raise
     from r1local.commands.pull import PullOptions, pull  # imports much that a reply doesn't need
 

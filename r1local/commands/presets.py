@@ -16,6 +16,7 @@ from r1local.config.preferences import (
 )
 from r1local.config.presets import ALIASES, PRESETS, PROMPT, PromptTemplate, checked_names
 from r1local.errors import EXIT_OK, InvalidSetting, UnknownModel, UsageError, nearest
+from r1local.language import _
 from r1local.models.catalog import Catalog, load_catalog
 from r1local.models.references import check_aliases, endpoint_reference, parse_reference
 from r1local.ui.console import console_for, print_notice
@@ -37,7 +38,11 @@ def list_presets(output_format: ModelFormat) -> int:
         print(visible_json(json.dumps(found, ensure_ascii=False, indent=2)))
         return EXIT_OK
     if not presets and not config.aliases:
-        told = f"there are none yet; write a table [{PRESETS}.NAME] in {config_file()}"
+        told = _(
+            "there are none yet; write a table [{presets}.NAME] in {config_file}",
+            presets=PRESETS,
+            config_file=config_file(),
+        )
         print_notice(console_for(sys.stderr), told)
         return EXIT_OK
     _print("PRESET", {each.name: " · ".join(each.words) for each in presets}, "SETS")
@@ -98,22 +103,30 @@ def unset_entry(key: str) -> int:
         UsageError: the key can't be one.
         InvalidSetting: `config.toml` can't be read or written.
     """
-    table, _, name = key.partition(".")
+    table, _dot, name = key.partition(".")
     whole = table == PRESETS and unset_named([table, name])  # one that isn't allowed, too
     if not (whole or unset_named(_keys(key))):
-        print_notice(console_for(sys.stderr), f"{config_file()} doesn't set {key}")
+        print_notice(
+            console_for(sys.stderr),
+            _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
+        )
     return EXIT_OK
 
 
 def _keys(key: str) -> list[str]:
     """Return the names of the tables that a key is in, and its own."""
-    table, _, rest = key.partition(".")
+    table, _dot, rest = key.partition(".")
     if table == ALIASES:
         return [table, rest]
     name, dot, own = rest.rpartition(".")
     if not dot:
-        hint = f"give it with what it sets: {PRESETS}.{rest or 'NAME'}.{PROMPT}"
-        raise UsageError(f"{key} is a whole preset", hint)
+        hint = _(
+            "give it with what it sets: {presets}.{rest}.{prompt}",
+            presets=PRESETS,
+            rest=rest or "NAME",
+            prompt=PROMPT,
+        )
+        raise UsageError(_("{key} is a whole preset", key=key), hint)
     return [table, name, own.replace("-", "_")]
 
 
@@ -125,7 +138,7 @@ def _of_preset(keys: list[str], text: str) -> Plain:
     options = {option.key: option for option in of_presets()}
     if (option := options.get(keys[-1])) is None:
         hint = nearest(keys[-1], (*options, PROMPT))
-        raise InvalidSetting(f"a preset can't set {keys[-1]}", hint)
+        raise InvalidSetting(_("a preset can't set {keys}", keys=keys[-1]), hint)
     value = option.parse(text)
     if option.name == "model":
         tell_unless_known(text, load_catalog(user_models()))
@@ -143,9 +156,13 @@ def _of_alias(name: str, text: str) -> str:
     """Return the model that an alias is to stand for; say so where no model can be meant."""
     config, models = read_config(), load_catalog(user_models())
     if models.find(name):
-        raise InvalidSetting(f"{name} is the name of a model already", "give another name")
+        raise InvalidSetting(
+            _("{name} is the name of a model already", name=name), _("give another name")
+        )
     if text.strip().lower() in (name.lower(), *config.aliases):
-        raise InvalidSetting(f"{text} is an alias itself", "let it stand for the model itself")
+        raise InvalidSetting(
+            _("{text} is an alias itself", text=text), _("let it stand for the model itself")
+        )
     tell_unless_known(text, models)
     return text
 

@@ -25,6 +25,7 @@ from r1local.hub.layout import (
 from r1local.hub.limits import call_within
 from r1local.hub.regular_files import is_whole
 from r1local.hub.transfer import Cancelled, fetch
+from r1local.language import _
 from r1local.machine.memory import Machine
 from r1local.machine.planner import plan
 from r1local.machine.this_machine import survey_machine
@@ -74,7 +75,12 @@ def pull(options: PullOptions) -> int:
             try:
                 pull_one(reference, models, machine, options, display, interruption)
             except Cancelled:
-                display.notify(f"stopped; resume with: {_command(references[number:], options)}")
+                display.notify(
+                    _(
+                        "stopped; resume with: {command}",
+                        command=_command(references[number:], options),
+                    )
+                )
                 return 128 + (interruption.signal or signal.SIGINT)
     return EXIT_OK
 
@@ -89,8 +95,8 @@ def _with_drafts(references: Sequence[str], models: Catalog) -> Iterator[str]:
         meant = parse_reference(reference, models)
         if not isinstance(meant, CatalogReference) or not meant.model.drafts:
             raise UsageError(
-                f"no draft model is known for {reference}",
-                "leave --with-draft out; r1local show NAME tells which ones are known",
+                _("no draft model is known for {reference}", reference=reference),
+                _("leave --with-draft out; r1local show NAME tells which ones are known"),
             )
         yield reference
         yield meant.model.drafts[0]
@@ -131,7 +137,7 @@ def _command(references: Sequence[str], options: PullOptions) -> str:
 def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
     """Let the user choose a model from the catalog, on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()) or options.output_format != "text":
-        raise UsageError("no model is named", "name one: r1local pull 7b")
+        raise UsageError(_("no model is named"), _("name one: r1local pull 7b"))
     machine = survey_machine()
     offers = []
     for model in models.shown():
@@ -142,7 +148,7 @@ def _ask(models: Catalog, options: PullOptions) -> tuple[str, ...]:
             offers.append(Offer(model.name, model.summary, facts.weights, made.kind))
     chosen = ask_which(console_for(sys.stderr), offers)
     if chosen is None:
-        raise UsageError("no model was chosen", "name one: r1local pull 7b")
+        raise UsageError(_("no model was chosen"), _("name one: r1local pull 7b"))
     return (chosen,)
 
 
@@ -178,11 +184,29 @@ def _pull(
     missing = [remote for remote in remotes if cached_path(remote) is None]
     size = sum(remote.size for remote in remotes)
     if not missing:
-        display.notify(f"{remotes[0].filename} is already here: {cached_path(remotes[0])}")
+        display.notify(
+            _(
+                "{filename} is already here: {cached_path}",
+                filename=remotes[0].filename,
+                cached_path=cached_path(remotes[0]),
+            )
+        )
         return
-    display.notify(f"{remotes[0].filename}: {disk_size(size)} from {model.repository.repo_id}")
+    display.notify(
+        _(
+            "{filename}: {size} from {repo_id}",
+            filename=remotes[0].filename,
+            size=disk_size(size),
+            repo_id=model.repository.repo_id,
+        )
+    )
     if model.passed_over:
-        display.notify(f"also in the repository, not fetched: {some_names(model.passed_over)}")
+        display.notify(
+            _(
+                "also in the repository, not fetched: {passed_over}",
+                passed_over=some_names(model.passed_over),
+            )
+        )
     display.notify(_prospect(model, machine))
     _check_disk(missing, options, display)
     display.begin([(remote.filename, remote.size) for remote in missing])
@@ -205,14 +229,24 @@ def _fetch(
         if control.cancelled():
             raise Cancelled
         if not notified:
-            display.notify(f"another program is downloading {remote.filename}: waiting for it")
+            display.notify(
+                _(
+                    "another program is downloading {filename}: waiting for it",
+                    filename=remote.filename,
+                )
+            )
         notified = True
 
     with locked(remote, waiting):
         target = blob_path(remote)
         if not is_whole(target, remote.size):
             if target.exists() or snapshot_path(remote).exists():
-                display.notify(f"{remote.filename} here differs from the hub's: fetching it again")
+                display.notify(
+                    _(
+                        "{filename} here differs from the hub's: fetching it again",
+                        filename=remote.filename,
+                    )
+                )
             display.file(remote.filename)
             connections = options.connections or value_of("connections")
             fetch(remote, target, connections, display.report, control.cancelled)
@@ -224,14 +258,17 @@ def _prospect(model: HubModel, machine: Machine) -> str:
     facts = model.facts()
     if facts is None:
         fitting = fits(model.variant, model.known, machine)
-        return "it fits in memory" if fitting else "it is larger than the free memory"
+        return _("it fits in memory") if fitting else _("it is larger than the free memory")
     of_it = of_model([model.name], model.known, model.variant.quantization)
     made = plan(facts, machine, preferred_request(of_it))
     if made.kind == "no":
-        return f"it does not fit this machine: {made.reason}"
-    told = [made.reason, f"{made.context_window:,} tokens of context"]
+        return _("it does not fit this machine: {reason}", reason=made.reason)
+    told = [
+        made.reason,
+        _("{context_window:,} tokens of context", context_window=made.context_window),
+    ]
     told += filter(None, [Speeds(machine).of(facts, made).words])
-    return f"it fits: {', '.join(told)}"
+    return _("it fits: {told}", told=", ".join(told))
 
 
 def _check_disk(
@@ -241,11 +278,21 @@ def _check_disk(
     folder = _existing(cache_folder())
     free = shutil.disk_usage(folder).free
     needed = sum(remote.size - _bytes_there(remote) for remote in missing)
-    display.notify(f"{disk_size(needed)} to download, {disk_size(free)} free on the disk")
+    display.notify(
+        _(
+            "{needed} to download, {free} free on the disk",
+            needed=disk_size(needed),
+            free=disk_size(free),
+        )
+    )
     if needed + _DISK_MARGIN > free and not options.force:
         raise DiskFull(
-            f"the disk has only {disk_size(free)} free for {disk_size(needed)} to download",
-            "free some space, set HF_HOME to a folder on another disk, or insist with --force",
+            _(
+                "the disk has only {free} free for {needed} to download",
+                free=disk_size(free),
+                needed=disk_size(needed),
+            ),
+            _("free some space, set HF_HOME to a folder on another disk, or insist with --force"),
         )
 
 

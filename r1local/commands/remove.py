@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled, UsageError
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.references import CatalogReference, HubReference, Reference, parse_reference
 from r1local.models.store.installed import Installed
@@ -48,14 +49,19 @@ def remove_model(options: RemoveOptions) -> int:
 def _entry_to_remove(text: str, reference: Reference, entries: Sequence[Installed]) -> Installed:
     """Return the one model to remove, preferring homes that r1local may remove it from."""
     if not entries:
-        raise ModelNotInstalled(f"{text} is not on this machine", "see what is: r1local list")
+        raise ModelNotInstalled(
+            _("{text} is not on this machine", text=text), _("see what is: r1local list")
+        )
     ours = [entry for entry in entries if entry.home in _REMOVABLE]
     # An unfinished download is removed with the whole model of the same quantization.
     whole = {(entry.repo_id, entry.quantization) for entry in ours if entry.whole}
     choices = [e for e in ours if e.whole or (e.repo_id, e.quantization) not in whole]
     if len(choices) > 1 and not _is_exact(reference):
         names = " or ".join(f"r1local rm {entry.reference}" for entry in choices)
-        raise UsageError(f"{text} means {len(choices)} models here", f"choose one: {names}")
+        raise UsageError(
+            _("{text} means {count} models here", text=text, count=len(choices)),
+            _("choose one: {names}", names=names),
+        )
     return (choices or list(entries))[0]
 
 
@@ -76,24 +82,34 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
         return True
     if not can_ask():
         raise UsageError(
-            f"rm asks before it removes {entry.name}, but nobody can answer here",
-            f"confirm it on the command line: r1local rm --yes {options.reference}",
+            _("rm asks before it removes {name}, but nobody can answer here", name=entry.name),
+            _(
+                "confirm it on the command line: r1local rm --yes {reference}",
+                reference=options.reference,
+            ),
         )
     what = f"{entry.name} {entry.quantization or ''}".strip()
     if entry.home == "imported":
-        kept = ", and leave its file where it is" if entry.path.exists() else ""
-        question = f"forget {what}{kept}?"
+        kept = _(", and leave its file where it is") if entry.path.exists() else ""
+        question = _("forget {what}{kept}?", what=what, kept=kept)
     else:
-        whose = f"{disk_size(entry.size)} of {entry.repo_id}"
-        question = f"remove {what}, {whose}, from the Hugging Face cache?"
+        whose = _("{size} of {repo_id}", size=disk_size(entry.size), repo_id=entry.repo_id)
+        question = _("remove {what}, {whose}, from the Hugging Face cache?", what=what, whose=whose)
     return agreed(question)
 
 
 def _outcome(entry: Installed, freed: int) -> str:
     if entry.home == "imported":
-        fate = "still" if entry.path.exists() else "no longer"
-        return f"forgot {entry.name}; its file is {fate} at {entry.path}"
-    what = f"removed {entry.name} {entry.quantization or ''}".strip()
+        if entry.path.exists():
+            return _("forgot {name}; its file is still at {path}", name=entry.name, path=entry.path)
+        return _("forgot {name}; its file is no longer at {path}", name=entry.name, path=entry.path)
+    what = _(
+        "removed {name} {quantization}", name=entry.name, quantization=entry.quantization or ""
+    ).strip()
     if freed == 0 and entry.whole:
-        return f"{what} of revision {entry.revision}; another revision still uses the file"
-    return f"{what}; {disk_size(freed)} freed"
+        return _(
+            "{what} of revision {revision}; another revision still uses the file",
+            what=what,
+            revision=entry.revision,
+        )
+    return _("{what}; {freed} freed", what=what, freed=disk_size(freed))

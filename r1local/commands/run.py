@@ -22,6 +22,7 @@ from r1local.errors import (
 )
 from r1local.events.reply import Event, Notice
 from r1local.events.reply_builder import ReplyBuilder
+from r1local.language import N_, _
 from r1local.opening import open_engine
 from r1local.prompts import documents
 from r1local.prompts.documents import Document
@@ -47,10 +48,10 @@ _QUICK_SWITCH_S = 1e-4
 #: The file name that stands for stdin.
 _STDIN = "-"
 #: What errors call what stdin holds.
-_PIPED = "the text piped in"
+_PIPED = N_("the text piped in")
 #: Seconds after which it is said that stdin is being waited for.
 _PATIENCE_S = 1.0
-_WAITS_FOR_STDIN = "waiting for the end of stdin; </dev/null or --no-stdin says there is none"
+_WAITS_FOR_STDIN = N_("waiting for the end of stdin; </dev/null or --no-stdin says there is none")
 #: Of a reply, or of a vote.
 EventT = TypeVar("EventT", bound="Event | VoteEvent")
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
@@ -114,7 +115,7 @@ def _reply(options: RunOptions, prepared: Prepared) -> int:
         return interruption.exit_code
     code, why_none = _outcome(reply, options)
     if why_none and not options.answer_only:
-        tell(f"no answer: {why_none}")
+        tell(_("no answer: {why_none}", why_none=why_none))
     return code
 
 
@@ -159,7 +160,7 @@ def _events(
     """Load the model and let it reply."""
     model, waiting = prepared.model, prepared.waiting
     try:
-        with waiting(f"loading {model.label}"), prepared.opening():
+        with waiting(_("loading {label}", label=model.label)), prepared.opening():
             engine = open_engine(
                 model,
                 prepared.chosen,
@@ -191,7 +192,7 @@ def _watched(
 def _tell_tokens(engine: Engine, prepared: Prepared, control: Control) -> None:
     """Say on a terminal what is attached, before anything is evaluated."""
     if prepared.documents and sys.stderr.isatty():
-        tell(f"attached: {_with_tokens(engine, prepared, control)}")
+        tell(_("attached: {documents}", documents=_with_tokens(engine, prepared, control)))
 
 
 @contextmanager
@@ -202,7 +203,10 @@ def _naming_documents(engine: Engine, prepared: Prepared, control: Control) -> I
     except PromptTooLong as error:
         if not prepared.documents:
             raise
-        told = f"leave out some of what is attached: {_with_tokens(engine, prepared, control)}"
+        told = _(
+            "leave out some of what is attached: {documents}",
+            documents=_with_tokens(engine, prepared, control),
+        )
         raise PromptTooLong(error.message, f"{error.hint}; {told}") from error
 
 
@@ -250,36 +254,42 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
         got = bool(reply.answer.strip())
     if not got:
         if reply.thinking_open:
-            return EXIT_NO_ANSWER, "the reply ended inside its thought"
-        return EXIT_NO_ANSWER, "there was no thought" if thought_only else "the reply was empty"
+            return EXIT_NO_ANSWER, _("the reply ended inside its thought")
+        return EXIT_NO_ANSWER, _("there was no thought") if thought_only else _(
+            "the reply was empty"
+        )
     if reply.reason == "loop" or reply.valid is False:
         return EXIT_NO_ANSWER, None
     if reply.reason == "length" and options.grammar:
-        return EXIT_NO_ANSWER, "it was cut by the token limit before it was whole"
+        return EXIT_NO_ANSWER, _("it was cut by the token limit before it was whole")
     return EXIT_OK, None
 
 
 def question_of(options: RunOptions) -> Asked:
     """Return the prompt, in the preset's if there is one, and the documents that it is about."""
     if _STDIN in options.files and not options.reads_stdin:
-        raise UsageError("--no-stdin leaves out what -f - attaches", "leave out one of the two")
+        raise UsageError(
+            _("--no-stdin leaves out what -f - attaches"), _("leave out one of the two")
+        )
     piped = _piped() if options.reads_stdin else b""
     question, preset, files = options.prompt, options.preset, options.files
     begins = preset is not None and preset.begins
     if question is None and _STDIN not in files and not begins:
-        question = documents.text_in(piped, _PIPED)
+        question = documents.text_in(piped, _(_PIPED))
     elif piped and _STDIN not in files:
         files = (_STDIN, *files)
     attached = _attached(files, piped, options)
     if files != options.files:
-        told = f"stdin is attached as a document of {len(attached[0].text):,} characters"
-        tell(f"{told}; --no-stdin leaves it out")
+        told = _(
+            "stdin is attached as a document of {count:,} characters", count=len(attached[0].text)
+        )
+        tell(_("{told}; --no-stdin leaves it out", told=told))
     typed = question
     if preset:
         question = preset.ask(question)
     if not question or not question.strip():
         raise UsageError(
-            "there is no prompt", 'give one: r1local run "…", or pipe one into r1local run'
+            _("there is no prompt"), _('give one: r1local run "…", or pipe one into r1local run')
         )
     text = documents.question_with_documents(question, attached)
     return Asked(text, (typed or question) if text != typed else None, attached)
@@ -301,10 +311,10 @@ def _piped() -> bytes:
     """Read stdin, unless it is a terminal; say so if that keeps the user waiting."""
     if sys.stdin is None or sys.stdin.isatty():
         return b""
-    waiting = Timer(_PATIENCE_S, tell, (_WAITS_FOR_STDIN,))
+    waiting = Timer(_PATIENCE_S, tell, (_(_WAITS_FOR_STDIN),))
     waiting.daemon = True
     waiting.start()
     try:
-        return documents.read_bytes(sys.stdin.buffer, _PIPED)
+        return documents.read_bytes(sys.stdin.buffer, _(_PIPED))
     finally:
         waiting.cancel()

@@ -14,6 +14,7 @@ from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.errors import EXIT_OK, DownloadStopped, UsageError
 from r1local.events.download import DownloadNotice, Progress
 from r1local.hub.transfer import Cancelled
+from r1local.language import _
 from r1local.machine.this_machine import survey_machine
 from r1local.models.catalog import load_catalog
 from r1local.opening import show_log
@@ -70,7 +71,8 @@ def _expect_libraries() -> None:
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"serving needs {' and '.join(missing)}", f"install what it needs with: {_INSTALL}"
+            _("serving needs {missing}", missing=" and ".join(missing)),
+            _("install what it needs with: {install}", install=_INSTALL),
         )
 
 
@@ -85,18 +87,19 @@ def _key(chosen: Settings, host: str) -> str | None:
         key = os.environ.get(name, "").strip()
         if not key:
             raise UsageError(
-                f"the environment variable {name} has no key", f"set it: export {name}=…"
+                _("the environment variable {name} has no key", name=name),
+                _("set it: export {name}=…", name=name),
             )
         if not (key.isascii() and key.isprintable()):
             raise UsageError(
-                f"the key in {name} has characters that no program can send",
-                "take letters, digits and signs of ASCII",
+                _("the key in {name} has characters that no program can send", name=name),
+                _("take letters, digits and signs of ASCII"),
             )
         return key
     if not value_in(chosen, "no-auth") and not _is_loopback(host):
         raise UsageError(
-            f"at {host} other machines could use the models",
-            "set a key in a variable and name it with --api-key-env, or insist with --no-auth",
+            _("at {host} other machines could use the models", host=host),
+            _("set a key in a variable and name it with --api-key-env, or insist with --no-auth"),
         )
     return None
 
@@ -137,7 +140,7 @@ def pull_for_program(name: str, tell: Any, control: Control) -> None:
     try:
         pull_one(name, load_catalog(user_models()), machine, options, _Told(tell), control)
     except Cancelled:
-        raise DownloadStopped("the download was stopped", "ask again: it goes on") from None
+        raise DownloadStopped(_("the download was stopped"), _("ask again: it goes on")) from None
 
 
 class _Told:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from r1local.config.options import ModelFormat
 from r1local.errors import EXIT_ERROR, EXIT_OK, SessionError, UsageError
+from r1local.language import _
 from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import (
     SessionSummary,
@@ -51,15 +52,15 @@ def list_sessions(output_format: ModelFormat) -> int:
         _print_json(map(_described, found))
         return EXIT_OK
     if not found:
-        print_notice(console_for(sys.stderr), "no conversation is kept here; begin one: r1local")
+        print_notice(console_for(sys.stderr), _("no conversation is kept here; begin one: r1local"))
         return EXIT_OK
     columns = (
-        Column("NAME", [each.name for each in found], 6),
-        Column("TITLE", [each.title or "?" for each in found], 5),
-        Column("LAST USED", [_minute(each.last_used) for each in found], 4),
-        Column("MODEL", [each.model or "-" for each in found], 2),
-        Column("TURNS", [str(each.turns) for each in found], 3, right=True),
-        Column("SIZE", [disk_size(each.size) for each in found], 1, right=True),
+        Column(_("NAME"), [each.name for each in found], 6),
+        Column(_("TITLE"), [each.title or "?" for each in found], 5),
+        Column(_("LAST USED"), [_minute(each.last_used) for each in found], 4),
+        Column(_("MODEL"), [each.model or "-" for each in found], 2),
+        Column(_("TURNS"), [str(each.turns) for each in found], 3, right=True),
+        Column(_("SIZE"), [disk_size(each.size) for each in found], 1, right=True),
     )
     print_table(console_for(sys.stdout), columns)
     return EXIT_OK
@@ -111,18 +112,22 @@ def export_session(options: ExportOptions) -> int:
 def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
     """Print the texts that have all words, as they are found; return the exit code."""
     if not all(word.strip() for word in words):
-        raise UsageError("there is an empty word to search for", "give words")
+        raise UsageError(_("there is an empty word to search for"), _("give words"))
     hits = search_texts(words)
     if output_format == "json":
         _print_json(map(asdict, hits))
         return EXIT_OK
     console, found = console_for(sys.stdout), False
     for hit in hits:
-        part = hit.part if hit.shown or not console.is_terminal else f"{hit.part}, another branch"
+        part = (
+            hit.part
+            if hit.shown or not console.is_terminal
+            else _("{part}, another branch", part=hit.part)
+        )
         print_hit(console, hit.session, hit.place, part, hit.excerpt)
         found = True
     if not found:
-        print_notice(console_for(sys.stderr), "nothing was found")
+        print_notice(console_for(sys.stderr), _("nothing was found"))
     return EXIT_OK
 
 
@@ -140,7 +145,9 @@ def rename_session(name: str, new: str) -> int:
         session.rename(new)
     finally:
         session.close()
-    print_notice(console_for(sys.stderr), f"session {name} is {session.name} now")
+    print_notice(
+        console_for(sys.stderr), _("session {name} is {name2} now", name=name, name2=session.name)
+    )
     return EXIT_OK
 
 
@@ -158,7 +165,7 @@ def remove_sessions(names: Sequence[str], older_than: int | None, *, yes: bool) 
     """
     wanted = _wanted(names, older_than)
     if not wanted:
-        print_notice(console_for(sys.stderr), "no session is as old as that")
+        print_notice(console_for(sys.stderr), _("no session is as old as that"))
         return EXIT_OK
     if not (yes or _agreed_to_remove(wanted)):
         return EXIT_ERROR
@@ -166,7 +173,10 @@ def remove_sessions(names: Sequence[str], older_than: int | None, *, yes: bool) 
     for each in wanted:
         try:
             freed = disk_size(delete_session(each.name))
-            print_notice(console_for(sys.stderr), f"removed session {each.name}; {freed} freed")
+            print_notice(
+                console_for(sys.stderr),
+                _("removed session {name}; {freed} freed", name=each.name, freed=freed),
+            )
         except SessionError as error:
             print_error(sys.stderr, error.message, error.hint)
             code = EXIT_ERROR
@@ -176,10 +186,10 @@ def remove_sessions(names: Sequence[str], older_than: int | None, *, yes: bool) 
 def _wanted(names: Sequence[str], older_than: int | None) -> list[SessionSummary]:
     """Return the sessions to remove, each of them once."""
     if bool(names) == (older_than is not None):
-        hint = "r1local sessions rm NAME…, or for example: r1local sessions rm --older-than 30d"
-        raise UsageError("give names of sessions, or --older-than with a time", hint)
+        hint = _("r1local sessions rm NAME…, or for example: r1local sessions rm --older-than 30d")
+        raise UsageError(_("give names of sessions, or --older-than with a time"), hint)
     if older_than == 0:
-        raise UsageError("--older-than needs a time", "such as --older-than 30d")
+        raise UsageError(_("--older-than needs a time"), _("such as --older-than 30d"))
     if older_than is None:
         return list({each.name: each for each in map(find_session, names)}.values())
     last = datetime.now(UTC) - timedelta(seconds=older_than)
@@ -189,21 +199,36 @@ def _wanted(names: Sequence[str], older_than: int | None) -> list[SessionSummary
 def _agreed_to_remove(wanted: Sequence[SessionSummary]) -> bool:
     """Ask before sessions are removed: one by its name and title, several below their list."""
     names = [each.name for each in wanted]
-    what = f"session {names[0]}" if len(names) == 1 else f"{len(names):,} sessions"
+    what = (
+        _("session {names}", names=names[0])
+        if len(names) == 1
+        else _("{count:,} sessions", count=len(names))
+    )
     if not can_ask():
         raise UsageError(
-            f"rm asks before it removes {what}, and there is nobody to ask",
-            f"say so at once: {shlex.join(['r1local', 'sessions', 'rm', '--yes', *names])}",
+            _("rm asks before it removes {what}, and there is nobody to ask", what=what),
+            _(
+                "say so at once: {value}",
+                value=shlex.join(["r1local", "sessions", "rm", "--yes", *names]),
+            ),
         )
-    abouts = [f'"{each.title}"' if each.title else "which is damaged" for each in wanted]
+    abouts = [f'"{each.title}"' if each.title else _("which is damaged") for each in wanted]
     if len(names) == 1:
-        return agreed(f"remove {what} ({abouts[0]})?")
+        return agreed(_("remove {what} ({abouts})?", what=what, abouts=abouts[0]))
     err = console_for(sys.stderr)
     for each, about in zip(wanted[:_MOST_NAMED], abouts, strict=False):
-        print_notice(err, f"{each.name}  {about}, last used {_minute(each.last_used)}")
+        print_notice(
+            err,
+            _(
+                "{name}  {about}, last used {last_used}",
+                name=each.name,
+                about=about,
+                last_used=_minute(each.last_used),
+            ),
+        )
     if len(names) > _MOST_NAMED:
-        print_notice(err, f"and {len(names) - _MOST_NAMED:,} more")
-    return agreed(f"remove these {what} for good?")
+        print_notice(err, _("and {count:,} more", count=len(names) - _MOST_NAMED))
+    return agreed(_("remove these {what} for good?", what=what))
 
 
 def _described(summary: SessionSummary) -> dict[str, object]:

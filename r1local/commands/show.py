@@ -14,6 +14,7 @@ from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import EXIT_OK, ChatTemplateError, HubError, ModelNotInstalled
 from r1local.gguf.file import GGUFFile, read_gguf
 from r1local.gguf.quantization import quality_loss, quality_rank, quantization_of
+from r1local.language import N_
 from r1local.machine.memory import (
     Machine,
     MemoryFacts,
@@ -113,13 +114,13 @@ def _remote_card(reference: EndpointReference, models: Catalog) -> Card:
     with closing(engine):
         window = engine.context_window
         facts = {
-            "address": reference.endpoint.url,
-            "runs as": engine.details,
-            "model": chosen.known.display_name if chosen.known else "",
-            "context": f"{window:,} tokens" if window else "unknown",
-            "replies at once": str(engine.at_once),
-            "can": ", ".join(able_words(engine.abilities, able=True)),
-            "can't": ", ".join(able_words(engine.abilities, able=False)),
+            N_("address"): reference.endpoint.url,
+            N_("runs as"): engine.details,
+            N_("model"): chosen.known.display_name if chosen.known else "",
+            N_("context"): f"{window:,} tokens" if window else "unknown",
+            N_("replies at once"): str(engine.at_once),
+            N_("can"): ", ".join(able_words(engine.abilities, able=True)),
+            N_("can't"): ", ".join(able_words(engine.abilities, able=False)),
         }
         facts |= {f"note {n}": each.message for n, each in enumerate(engine.notices, 1)}
     shown = {label: value for label, value in facts.items() if value}
@@ -169,26 +170,28 @@ def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
 def _facts(found: _Found) -> dict[str, str]:
     """Return the labels and values of a card, leaving out unknown ones."""
     model = found.known
-    facts: dict[str, str | None] = {"file": found.place, "quantization": found.quantization}
+    facts: dict[str, str | None] = {N_("file"): found.place, N_("quantization"): found.quantization}
     if model:
         facts |= {
-            "model": model.display_name,
-            "about": model.summary,
-            "base model": model.base_model,
-            "licence": _licence(model),
-            "parameters": _parameters(model),
-            "trained context": f"{model.context_length:,} tokens" if model.context_length else None,
-            "repository": model.repo_id,
-            "sampling": _sampling(model),
+            N_("model"): model.display_name,
+            N_("about"): model.summary,
+            N_("base model"): model.base_model,
+            N_("licence"): _licence(model),
+            N_("parameters"): _parameters(model),
+            N_("trained context"): f"{model.context_length:,} tokens"
+            if model.context_length
+            else None,
+            N_("repository"): model.repo_id,
+            N_("sampling"): _sampling(model),
         }
     if found.header:
         facts |= {
-            "architecture": found.header.architecture,
-            "trained context": f"{found.header.context_length or 0:,} tokens",
-            "chat template": template_state(found.header),
+            N_("architecture"): found.header.architecture,
+            N_("trained context"): f"{found.header.context_length or 0:,} tokens",
+            N_("chat template"): template_state(found.header),
         }
     if found.path and found.header and (record := find(found.header.parts)):
-        facts["speed"] = _measured(record)
+        facts[N_("speed")] = _measured(record)
     return {label: value for label, value in facts.items() if value}
 
 
@@ -199,7 +202,7 @@ def _draft_models(model: CatalogModel | None, models: Catalog) -> dict[str, str]
     here = {each: path_of(each, models) is not None for each in model.drafts}
     named = ", ".join(f"{each} (here)" if there else each for each, there in here.items())
     hint = "" if any(here.values()) else f"; r1local pull {model.name} --with-draft gets one"
-    return {"draft models": named + hint}
+    return {N_("draft models"): named + hint}
 
 
 def _measured(record: Record) -> str:

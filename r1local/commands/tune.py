@@ -14,6 +14,7 @@ from r1local.config.paths import config_file
 from r1local.config.preferences import settings_in_force
 from r1local.errors import EXIT_OK, R1LocalError
 from r1local.events.benchmark import LeftOut, Step, Trial
+from r1local.language import _
 from r1local.measuring.tuning import QUICK, Tuning, TuningWork
 from r1local.models.load_options import load_options
 from r1local.models.selection import Selected
@@ -97,7 +98,7 @@ def _trials(tuning: Tuning) -> list[Trial]:
                 case _:
                     assert_never(event)
     for each in left_out:
-        print_notice(err, f"not measured: {each.what}: {each.why}")
+        print_notice(err, _("not measured: {what}: {why}", what=each.what, why=each.why))
     return trials
 
 
@@ -131,9 +132,13 @@ def _last_words(
     model: Selected, options: TuneOptions, best: Mapping[str, Any], *, complete: bool
 ) -> str:
     if not complete:
-        return "interrupted: nothing was saved"
+        return _("interrupted: nothing was saved")
     if options.save and all(value is None for value in best.values()):
-        return "nothing to save: no setting was found to be faster than what r1local decides"
+        return _("nothing to save: no setting was found to be faster than what r1local decides")
     if options.save:
-        return f'saved in {config_file()}, for [models."{model.preference_name}"]'
-    return "nothing was saved; --save writes the best values to config.toml for this model"
+        return _(
+            'saved in {config_file}, for [models."{preference_name}"]',
+            config_file=config_file(),
+            preference_name=model.preference_name,
+        )
+    return _("nothing was saved; --save writes the best values to config.toml for this model")

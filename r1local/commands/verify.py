@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled
+from r1local.language import _
 from r1local.models.catalog import Catalog, load_catalog
 from r1local.models.references import parse_reference
 from r1local.models.store.checksums import expected_sha256, sha256
@@ -71,7 +72,10 @@ def _entries(reference: str | None, models: Catalog) -> list[Installed]:
         return [entry for entry in installed_models(models) if entry.whole]
     found = [entry for entry in copies(parse_reference(reference, models), models) if entry.whole]
     if not found:
-        raise ModelNotInstalled(f"{reference} is not on this machine", "see what is: r1local list")
+        raise ModelNotInstalled(
+            _("{reference} is not on this machine", reference=reference),
+            _("see what is: r1local list"),
+        )
     return found
 
 
@@ -106,4 +110,6 @@ def _advice(entry: Installed, state: str) -> str:
         command = f"r1local rm --yes {entry.reference} && r1local pull {entry.reference}"
     else:
         command = f"r1local rm {entry.reference}"
-    return f"{entry.reference} is {state}: {command}"
+    return _(
+        "{reference} is {state}: {command}", reference=entry.reference, state=state, command=command
+    )

@@ -10,6 +10,7 @@ from r1local.commands.run import question_of, show_events
 from r1local.config.options import MOST_AT_ONCE
 from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
 from r1local.events.vote import VoteEvent, VoteResult
+from r1local.language import _
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.ui.console import console_for
@@ -61,5 +62,5 @@ def _vote(options: RunOptions, votes: int, prepared: Prepared) -> int:
         return interruption.exit_code
     if result.winner:
         return EXIT_OK
-    tell("no answer: no reply reached one")
+    tell(_("no answer: no reply reached one"))
     return EXIT_NO_ANSWER

@@ -14,6 +14,7 @@ from r1local.config.paths import config_file
 from r1local.config.preferences import MODELS
 from r1local.config.user_files import changing, read_toml, reason_of, replace_text
 from r1local.errors import InvalidSetting
+from r1local.language import _
 
 _HEAD = "# Preferences of r1local: `r1local config` lists the possible settings.\n"
 
@@ -75,7 +76,14 @@ def set_named(keys: Sequence[str], value: Plain) -> None:
             fresh = tomlkit.table(is_super_table=depth < len(tables))
             inner = inner.setdefault(_name(inner, each), fresh)
             if not isinstance(inner, dict):
-                raise InvalidSetting(f"{config_file()}: {each} must be a table", f"remove {each}")
+                raise InvalidSetting(
+                    _(
+                        "{config_file}: {each} must be a table",
+                        config_file=config_file(),
+                        each=each,
+                    ),
+                    _("remove {each}", each=each),
+                )
         inner[_name(inner, key)] = value
         _write(document)
 
@@ -118,7 +126,10 @@ def change_table(name: str, key: str, value: object | None) -> bool:
         document = _read()
         table: Any = document.setdefault(name, tomlkit.table())
         if not isinstance(table, dict):
-            raise InvalidSetting(f"{config_file()}: {name} must be a table", f"remove {name}")
+            raise InvalidSetting(
+                _("{config_file}: {name} must be a table", config_file=config_file(), name=name),
+                _("remove {name}", name=name),
+            )
         was_there = key in table
         if value is not None:
             table[key] = value
@@ -149,7 +160,10 @@ def _table(document: tomlkit.TOMLDocument, model: str | None) -> Any:
         return document
     models: Any = document.setdefault(MODELS, tomlkit.table(is_super_table=True))
     if not isinstance(models, dict):
-        raise InvalidSetting(f"{config_file()}: {MODELS} must be tables", f"remove {MODELS}")
+        raise InvalidSetting(
+            _("{config_file}: {models} must be tables", config_file=config_file(), models=MODELS),
+            _("remove {models}", models=MODELS),
+        )
     name = _name(models, model)
     return models.setdefault(name, tomlkit.table())
 
@@ -165,7 +179,8 @@ def _read() -> tomlkit.TOMLDocument:
         return tomlkit.parse(read_toml(path, InvalidSetting).text)
     except TOMLKitError as error:  # stricter than the standard library, which all else reads by
         raise InvalidSetting(
-            f"{path} is not valid TOML: {error}", "mend it, or remove it"
+            _("{path} is not valid TOML: {error}", path=path, error=error),
+            _("mend it, or remove it"),
         ) from error
 
 
@@ -173,5 +188,9 @@ def _write(document: tomlkit.TOMLDocument) -> None:
     try:
         replace_text(config_file(), tomlkit.dumps(document))
     except OSError as error:
-        told = f"{config_file()} can't be written: {reason_of(error)}"
-        raise InvalidSetting(told, "check its folder's permissions and the disk") from error
+        told = _(
+            "{config_file} can't be written: {reason}",
+            config_file=config_file(),
+            reason=reason_of(error),
+        )
+        raise InvalidSetting(told, _("check its folder's permissions and the disk")) from error

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from r1local.errors import InvalidSetting, UsageError, nearest
+from r1local.language import _
 
 #: The table of `config.toml` that contains a table for each endpoint.
 ENDPOINTS = "endpoints"
@@ -98,7 +99,7 @@ def wanted_model(given: Mapping[str, Any]) -> str | None:
     if "://" not in endpoint:
         return f"{endpoint.removesuffix(':')}:{model or ''}"
     if "#" in endpoint and model:
-        raise UsageError("two models are named", "leave out #MODEL, or --model")
+        raise UsageError(_("two models are named"), _("leave out #MODEL, or --model"))
     return endpoint if "#" in endpoint else f"{endpoint}#{model or ''}"
 
 
@@ -127,12 +128,13 @@ def checked_url(url: str, place: str) -> str:
         parts, port = SplitResult("", "", "", "", ""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or port is None:
         raise InvalidSetting(
-            f"{place}: that is not the address of a server", "write one like http://HOST:8000/v1"
+            _("{place}: that is not the address of a server", place=place),
+            _("write one like http://HOST:8000/v1"),
         )
     if parts.username or parts.password or parts.query:
         raise InvalidSetting(
-            f"{place}: an address with a password, a key or a ? in it isn't used",
-            "put the key into an environment variable, and name that with api_key_env",
+            _("{place}: an address with a password, a key or a ? in it isn't used", place=place),
+            _("put the key into an environment variable, and name that with api_key_env"),
         )
     return url.partition("#")[0].rstrip("/")
 
@@ -153,16 +155,23 @@ def read_endpoint(name: str, entries: Mapping[str, object], folder: Path, place:
         InvalidSetting: something in it isn't allowed.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidSetting(f"{place}: {name!r} can't be an endpoint's name", "write one like lab")
+        raise InvalidSetting(
+            _("{place}: {name!r} can't be an endpoint's name", place=place, name=name),
+            _("write one like lab"),
+        )
     texts = {key: _text(entries, key, place) for key in KEYS[:5]}
     if texts["url"] is None:
-        raise InvalidSetting(f"{place} has no url", 'write url = "http://HOST:8000/v1"')
+        raise InvalidSetting(
+            _("{place} has no url", place=place), _('write url = "http://HOST:8000/v1"')
+        )
     if texts["kind"] not in (None, *SERVERS):
         hint = nearest(str(texts["kind"]), SERVERS)
-        raise InvalidSetting(f"{place}: kind {texts['kind']!r} isn't known", hint)
+        raise InvalidSetting(
+            _("{place}: kind {kind!r} isn't known", place=place, kind=texts["kind"]), hint
+        )
     return Endpoint(
         name=name.lower(),
-        url=checked_url(texts["url"], f"{place}: url"),
+        url=checked_url(texts["url"], _("{place}: url", place=place)),
         kind=texts["kind"],
         model=texts["model"],
         api_key_env=texts["api_key_env"],
@@ -178,7 +187,9 @@ def _text(entries: Mapping[str, object], key: str, place: str) -> str | None:
     value = entries.get(key)
     if value is None or (isinstance(value, str) and value):
         return value
-    raise InvalidSetting(f"{place}: {key} must be text", "write it in quotes")
+    raise InvalidSetting(
+        _("{place}: {key} must be text", place=place, key=key), _("write it in quotes")
+    )
 
 
 def _path(entries: Mapping[str, object], key: str, folder: Path, place: str) -> Path | None:
@@ -190,8 +201,8 @@ def _headers(entries: Mapping[str, object], place: str) -> Mapping[str, str]:
     headers = entries.get("headers", {})
     if not isinstance(headers, dict) or not all(map(_is_header, headers.items())):
         raise InvalidSetting(
-            f"{place}: headers must be a table of plain texts",
-            'write headers = { X-Name = "text" }',
+            _("{place}: headers must be a table of plain texts", place=place),
+            _('write headers = { X-Name = "text" }'),
         )
     return headers
 
@@ -208,12 +219,16 @@ def _parallel(entries: Mapping[str, object], place: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST_PARALLEL:
         return value
     raise InvalidSetting(
-        f"{place}: parallel is out of range", f"it must be from 1 to {_MOST_PARALLEL}"
+        _("{place}: parallel is out of range", place=place),
+        _("it must be from 1 to {most_parallel}", most_parallel=_MOST_PARALLEL),
     )
 
 
 def _switch(entries: Mapping[str, object], key: str, place: str) -> bool:
     value = entries.get(key, False)
     if not isinstance(value, bool):
-        raise InvalidSetting(f"{place}: {key} must be true or false", f"write {key} = true")
+        raise InvalidSetting(
+            _("{place}: {key} must be true or false", place=place, key=key),
+            _("write {key} = true", key=key),
+        )
     return value

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from r1local.errors import InvalidSetting, nearest
+from r1local.language import N_, _
 
 #: The table of `config.toml`.
 KEYS = "keys"
@@ -95,7 +96,7 @@ _KEPT = ("cmd", "command", "super", "win", "hyper")
 _SAME = {"h": "backspace", "i": "tab", "j": "enter", "m": "enter", "[": "escape"}
 #: Signs that have a control character of their own with Ctrl.
 _CTRL_SIGNS = {"space": "c-@", "@": "c-@", "\\": "c-\\", "]": "c-]", "^": "c-^", "_": "c-_"}
-_WRITE = 'write one like "f2", "ctrl-t" or "alt-left"'
+_WRITE = N_('write one like "f2", "ctrl-t" or "alt-left"')
 
 
 class KeyMap(NamedTuple):
@@ -145,11 +146,17 @@ def read_keys(table: object, place: str, shown_place: str) -> KeyMap:
             would do two things; the sentence names the file, the table and the key.
     """
     if not isinstance(table, dict):
-        raise InvalidSetting(f"{place} must be a table", f'write [{KEYS}] and below it help = "f1"')
+        raise InvalidSetting(
+            _("{place} must be a table", place=place),
+            _('write [{keys}] and below it help = "f1"', keys=KEYS),
+        )
     written = dict(built_in_keys().written)
     for name, value in table.items():
         if name not in ACTIONS:
-            raise InvalidSetting(f"{place} has an unknown action, {name}", nearest(name, ACTIONS))
+            raise InvalidSetting(
+                _("{place} has an unknown action, {name}", place=place, name=name),
+                nearest(name, ACTIONS),
+            )
         written[name] = tuple(_checked(value, f"{place}: {name}"))
     _check_conflicts(written, table, place)
     return KeyMap(written, dict.fromkeys(table, shown_place))
@@ -159,7 +166,9 @@ def _checked(value: object, place: str) -> Iterator[str]:
     """Yield the keys of one entry, each checked."""
     for key in value if isinstance(value, list) else [value]:
         if not isinstance(key, str):
-            raise InvalidSetting(f"{place} must be a key in quotes, or a list of them", _WRITE)
+            raise InvalidSetting(
+                _("{place} must be a key in quotes, or a list of them", place=place), _(_WRITE)
+            )
         if key == NO_KEY:
             continue
         try:
@@ -180,13 +189,32 @@ def _check_conflicts(
             keys = sequence(key)
             for others, other, other_key in (each for each in used if each[1] != name):
                 if keys == others:
-                    told = f"{place}: {shown(key)} would do both {name} and {other}"
+                    told = _(
+                        "{place}: {key} would do both {name} and {other}",
+                        place=place,
+                        key=shown(key),
+                        name=name,
+                        other=other,
+                    )
                 elif keys[: len(others)] == others or others[: len(keys)] == keys:
-                    told = f"{place}: {shown(key)} for {name} and {shown(other_key)} for {other}"
-                    told += " begin alike"
+                    told = _(
+                        "{place}: {key} for {name} and {other_key} for {other} begin alike",
+                        place=place,
+                        key=shown(key),
+                        name=name,
+                        other_key=shown(other_key),
+                        other=other,
+                    )
                 else:
                     continue
-                raise InvalidSetting(told, f'give {other} another key, or {other} = "{NO_KEY}"')
+                raise InvalidSetting(
+                    told,
+                    _(
+                        'give {other} another key, or {other} = "{no_key}"',
+                        other=other,
+                        no_key=NO_KEY,
+                    ),
+                )
             used.append((keys, name, key))
 
 
@@ -198,7 +226,7 @@ def sequence(written: str) -> Sequence:
     """
     keys = [each for word in written.split() for each in _one_key(word)]
     if not keys:
-        raise InvalidSetting("that is no key", _WRITE)
+        raise InvalidSetting(_("that is no key"), _(_WRITE))
     return tuple(keys)
 
 
@@ -218,10 +246,15 @@ def _split(word: str) -> tuple[frozenset[str], str]:
     modifiers = [_SHORT.get(each.lower(), each.lower()) for each in before]
     for each in modifiers:
         if each in _KEPT:
-            raise InvalidSetting(f"terminals keep keys with {each} for themselves", _WRITE)
+            raise InvalidSetting(
+                _("terminals keep keys with {each} for themselves", each=each), _(_WRITE)
+            )
         if each not in _MODIFIERS:
             hint = nearest(each, _MODIFIERS)
-            raise InvalidSetting(f"{each!r} is none of {', '.join(_MODIFIERS)}", hint)
+            raise InvalidSetting(
+                _("{each!r} is none of {modifiers}", each=each, modifiers=", ".join(_MODIFIERS)),
+                hint,
+            )
     if len(key) == 1:
         return frozenset(modifiers), key.lower() if "ctrl" in modifiers else key
     return frozenset(modifiers), key.lower().replace("_", "").replace("page-", "page")
@@ -231,11 +264,11 @@ def _one_key(word: str) -> Sequence:
     """Return one key in prompt_toolkit's words: with Alt it is Escape and the key."""
     modifiers, key = _split(word)
     if key in ("escape", "esc"):
-        raise InvalidSetting("Escape can't be told from the beginning of other keys", _WRITE)
+        raise InvalidSetting(_("Escape can't be told from the beginning of other keys"), _(_WRITE))
     if len(key) > 1 and key not in _NAMED:
-        raise InvalidSetting(f"{key!r} is no key", nearest(key, _NAMED))
+        raise InvalidSetting(_("{key!r} is no key", key=key), nearest(key, _NAMED))
     if "ctrl" in modifiers and key == "c":
-        raise InvalidSetting("Ctrl-C always stops the reply", _WRITE)
+        raise InvalidSetting(_("Ctrl-C always stops the reply"), _(_WRITE))
     alt = ("escape",) if "alt" in modifiers else ()
     without = _without_alt(modifiers - {"alt"}, key, alone=not alt)
     return (*alt, without)
@@ -248,7 +281,8 @@ def _without_alt(modifiers: frozenset[str], key: str, *, alone: bool) -> str:
         return _with_shift(key)
     if alone and (len(key) == 1 or key in ("space", "backspace")):
         raise InvalidSetting(
-            f"{_NAMED.get(key, (key, key))[1]} alone is needed for typing", "add ctrl- or alt-"
+            _("{key} alone is needed for typing", key=_NAMED.get(key, (key, key))[1]),
+            _("add ctrl- or alt-"),
         )
     return _NAMED[key][0] if key in _NAMED else key
 
@@ -258,16 +292,23 @@ def _with_ctrl(modifiers: frozenset[str], key: str) -> str:
         return f"c-s-{key}" if "shift" in modifiers else f"c-{key}"
     if key in _SAME:
         raise InvalidSetting(
-            f"terminals send the same for Ctrl-{key.upper()} as {_SAME[key]}", _WRITE
+            _(
+                "terminals send the same for Ctrl-{upper} as {same}",
+                upper=key.upper(),
+                same=_SAME[key],
+            ),
+            _(_WRITE),
         )
     if "shift" in modifiers and len(key) == 1:
-        raise InvalidSetting("terminals don't tell Shift when Ctrl is held", f"write ctrl-{key}")
+        raise InvalidSetting(
+            _("terminals don't tell Shift when Ctrl is held"), _("write ctrl-{key}", key=key)
+        )
     if len(key) == 1 and key.isascii() and key.isalpha():
         return f"c-{key}"
     if key in _CTRL_SIGNS:
         return _CTRL_SIGNS[key]
     name = _shown_key(frozenset({"ctrl"}), key)
-    raise InvalidSetting(f"terminals send nothing of its own for {name}", _WRITE)
+    raise InvalidSetting(_("terminals send nothing of its own for {name}", name=name), _(_WRITE))
 
 
 def _with_shift(key: str) -> str:
@@ -276,8 +317,13 @@ def _with_shift(key: str) -> str:
     if re.fullmatch(r"f\d+", key) and int(key[1:]) <= 12:
         number = int(key[1:]) + 12
         raise InvalidSetting(
-            f"terminals send F{number} for Shift-{key.upper()}", f"write f{number}"
+            _("terminals send F{number} for Shift-{upper}", number=number, upper=key.upper()),
+            _("write f{number}", number=number),
         )
     if len(key) == 1:
-        raise InvalidSetting("Shift with a character is another character", f"write {key.upper()}")
-    raise InvalidSetting(f"terminals don't tell Shift with {_NAMED[key][1]}", _WRITE)
+        raise InvalidSetting(
+            _("Shift with a character is another character"), _("write {upper}", upper=key.upper())
+        )
+    raise InvalidSetting(
+        _("terminals don't tell Shift with {named}", named=_NAMED[key][1]), _(_WRITE)
+    )

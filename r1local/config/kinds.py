@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from r1local.errors import InvalidSetting, require
+from r1local.language import N_, _
 
 #: Greater than every count there is, and the largest of C's integers.
 UNBOUNDED = 2**31 - 1
@@ -82,8 +83,12 @@ class Whole(NamedTuple):
     @property
     def range(self) -> str:
         bounded = self.most != UNBOUNDED
-        words = f"from {self.least:,} to {self.most:,}" if bounded else f"{self.least:,} or more"
-        return words + (", or 0" if self.or_zero else "") + _or(self.nothing)
+        words = (
+            _("from {least:,} to {most:,}", least=self.least, most=self.most)
+            if bounded
+            else _("{least:,} or more", least=self.least)
+        )
+        return words + (_(", or 0") if self.or_zero else "") + _or(self.nothing)
 
     def parse(self, name: str, text: str) -> int | None:
         if text.lower() == self.nothing:
@@ -91,7 +96,7 @@ class Whole(NamedTuple):
         try:
             value = int(text.replace(",", "").replace("_", ""))
         except ValueError:
-            raise _no(name, text, "a whole number", self.range) from None
+            raise _no(name, text, _("a whole number"), self.range) from None
         self.check(name, value)
         return value
 
@@ -121,13 +126,21 @@ class Number(NamedTuple):
     @property
     def range(self) -> str:
         if self.most == math.inf:
-            words = f"{self.least:g} or more"
+            words = _("{least:g} or more", least=self.least)
         elif self.exclusive:
-            least = f"above {self.least:g}" if self.least in self.exclusive else f"{self.least:g}"
-            most = "below" if self.most in self.exclusive else "at most"
-            words = f"{least} and {most} {self.most:g}"
+            least = (
+                _("above {least:g}", least=self.least)
+                if self.least in self.exclusive
+                else f"{self.least:g}"
+            )
+            most = (
+                _("below {most:g}", most=self.most)
+                if self.most in self.exclusive
+                else _("at most {most:g}", most=self.most)
+            )
+            words = _("{least} and {most}", least=least, most=most)
         else:
-            words = f"from {self.least:g} to {self.most:g}"
+            words = _("from {least:g} to {most:g}", least=self.least, most=self.most)
         return words + _or(self.nothing)
 
     def parse(self, name: str, text: str) -> float | None:
@@ -136,7 +149,7 @@ class Number(NamedTuple):
         try:
             value = float(text)
         except ValueError:
-            raise _no(name, text, "a number", self.range) from None
+            raise _no(name, text, _("a number"), self.range) from None
         self.check(name, value)
         return value
 
@@ -163,7 +176,10 @@ class Duration(NamedTuple):
 
     @property
     def range(self) -> str:
-        return f"a time such as 90s, 5m, 1h30m or 30d, at most a year, or {self.nothing}"
+        return _(
+            "a time such as 90s, 5m, 1h30m or 30d, at most a year, or {nothing}",
+            nothing=self.nothing,
+        )
 
     def parse(self, name: str, text: str) -> int | None:
         written = text.strip().lower()
@@ -171,7 +187,7 @@ class Duration(NamedTuple):
             return None
         found = _DURATION.fullmatch(written)
         if not written or found is None:
-            raise _no(name, text, "a time", self.range)
+            raise _no(name, text, _("a time"), self.range)
         given = {unit: int(number) for unit, number in found.groupdict("0").items()}
         value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * (given["h"] + 24 * given["d"]))
         self.check(name, value)
@@ -206,14 +222,15 @@ class Choice(NamedTuple):
     @property
     def range(self) -> str:
         *others, last = self.values
-        return f"{', '.join(others)} or {last}"
+        return _("{others} or {last}", others=", ".join(others), last=last)
 
     def parse(self, name: str, text: str) -> Any:
         try:
             return self.values[text.lower()]
         except KeyError:
             raise InvalidSetting(
-                f"{name} {text!r} is unknown", f"it must be {self.range}"
+                _("{name} {text!r} is unknown", name=name, text=text),
+                _("it must be {range}", range=_(self.range)),
             ) from None
 
     def check(self, name: str, value: object) -> None:
@@ -237,7 +254,9 @@ class WordOr(NamedTuple):
 
     @property
     def range(self) -> str:
-        return f"{', '.join(self.words)}, or {self.other_range}"
+        return _(
+            "{words}, or {other_range}", words=", ".join(self.words), other_range=self.other_range
+        )
 
     def parse(self, name: str, text: str) -> str:
         value = text.lower() if text.lower() in self.words else text
@@ -255,13 +274,13 @@ class Switch:
     """Something that is either on or off."""
 
     metavar = ""
-    range = "true or false"
+    range = N_("true or false")
 
     def parse(self, name: str, text: str) -> bool:
         try:
             return _TRUTH[text.lower()]
         except KeyError:
-            raise _no(name, text, "true or false", self.range) from None
+            raise _no(name, text, _("true or false"), self.range) from None
 
     def check(self, name: str, value: object) -> None:
         require(isinstance(value, bool), f"{name} {value}", self.range)
@@ -274,7 +293,7 @@ class Text:
     """Any text."""
 
     metavar = "<str>"
-    range = "text"
+    range = N_("text")
 
     def parse(self, name: str, text: str) -> str:  # noqa: ARG002
         return text
@@ -289,7 +308,7 @@ class Text:
 class Word(Text):
     """Text with something in it: an unset variable of a shell must not pass for no option."""
 
-    range = "a text that isn't empty"
+    range = N_("a text that isn't empty")
 
     def parse(self, name: str, text: str) -> str:
         self.check(name, text)
@@ -303,14 +322,20 @@ class Pattern:
     """Regular expressions of Python's `re`; `^` and `$` match at the ends of lines."""
 
     metavar = "REGEX"
-    range = "a regular expression of Python's re, such as '^Answer: (.+)$'"
+    range = N_("a regular expression of Python's re, such as '^Answer: (.+)$'")
 
     def parse(self, name: str, text: str) -> re.Pattern[str]:
         try:
             return re.compile(text, re.MULTILINE)
         except (re.error, OverflowError, RecursionError) as error:
             raise InvalidSetting(
-                f"{name} {text!r} is not a regular expression: {error}", f"it must be {self.range}"
+                _(
+                    "{name} {text!r} is not a regular expression: {error}",
+                    name=name,
+                    text=text,
+                    error=error,
+                ),
+                _("it must be {range}", range=_(self.range)),
             ) from error
 
     def check(self, name: str, value: object) -> None:
@@ -324,13 +349,13 @@ class File:
     """Files by their paths, in which `~` is the user's home."""
 
     metavar = "<path>"
-    range = "the path of a file"
+    range = N_("the path of a file")
 
     def parse(self, name: str, text: str) -> Path:
         try:
             return Path(text).expanduser()
         except RuntimeError:
-            raise _no(name, text, "a path", self.range) from None
+            raise _no(name, text, _("a path"), self.range) from None
 
     def check(self, name: str, value: object) -> None:
         require(isinstance(value, Path), f"{name} {value}", self.range)
@@ -343,7 +368,7 @@ class Assignments:
     """Variables of a chat template with values that are JSON or, failing that, text."""
 
     metavar = "NAME=VALUE"
-    range = "NAME=VALUE, as in --template-arg reasoning_effort=high"
+    range = N_("NAME=VALUE, as in --template-arg reasoning_effort=high")
 
     def parse(self, name: str, text: str) -> dict[str, object]:
         variable, equals, value = text.partition("=")
@@ -355,7 +380,8 @@ class Assignments:
     def check(self, name: str, value: Mapping[str, object]) -> None:
         for variable in _OUR_VARIABLES & value.keys():
             raise InvalidSetting(
-                f"{name} can't set {variable}: r1local does", "leave --template-arg out"
+                _("{name} can't set {variable}: r1local does", name=name, variable=variable),
+                _("leave --template-arg out"),
             )
 
     def plain(self, value: Mapping[str, object] | None) -> str:
@@ -365,7 +391,7 @@ class Assignments:
 class FieldValues(Assignments):
     """Fields of a preset's prompt, with values that are texts."""
 
-    range = "NAME=VALUE, as in --field language=French"
+    range = N_("NAME=VALUE, as in --field language=French")
 
     def parse(self, name: str, text: str) -> dict[str, object]:
         field, equals, value = text.partition("=")
@@ -389,10 +415,14 @@ class Address:
         return text
 
     def check(self, name: str, value: str) -> None:
-        host, _, port = value.partition(":")
+        host, _colon, port = value.partition(":")
         if not host or not port.isascii() or not port.isdecimal():
-            raise _no(name, value, self.range, f"{self.range}, as in desk:50052")
-        require(0 < int(port[:6]) < 2**16, f"the port of {name} {value}", "from 1 to 65535")
+            raise _no(name, value, self.range, _("{range}, as in desk:50052", range=_(self.range)))
+        require(
+            0 < int(port[:6]) < 2**16,
+            _("the port of {name} {value}", name=name, value=value),
+            _("from 1 to 65535"),
+        )
 
     def plain(self, value: str) -> str:
         return value
@@ -413,14 +443,23 @@ class Several(NamedTuple):
 
     @property
     def range(self) -> str:
-        return f"{self.each.range}, as in {self.example}{_or(self.empty)}{_or(self.nothing)}"
+        return _(
+            "{range}, as in {example}{empty}{nothing}",
+            range=self.each.range,
+            example=self.example,
+            empty=_or(self.empty),
+            nothing=_or(self.nothing),
+        )
 
     def parse(self, name: str, text: str) -> tuple[Any, ...] | None:
         if text.lower() in (self.nothing, self.empty):
             return None if text.lower() == self.nothing else ()
         parts = [part.strip() for part in text.split(",")]
         if not all(parts):
-            raise InvalidSetting(f"{name} {text!r} lacks a value", f"it must be {self.range}")
+            raise InvalidSetting(
+                _("{name} {text!r} lacks a value", name=name, text=text),
+                _("it must be {range}", range=_(self.range)),
+            )
         value = tuple(self.each.parse(name, part) for part in parts)
         self.check(name, value)
         return value
@@ -442,7 +481,8 @@ class Shares(Several):
     def check(self, name: str, value: tuple[Any, ...] | None) -> None:
         super().check(name, value)
         if value and not any(value):
-            raise InvalidSetting(f"{name} gives no device anything", "give one a share above 0")
+            told = _("{name} gives no device anything", name=name)
+            raise InvalidSetting(told, _("give one a share above 0"))
 
 
 def _json_or_text(text: str) -> object:
@@ -457,7 +497,7 @@ def _json_or_text(text: str) -> object:
 
 
 def _or(nothing: str | None) -> str:
-    return f", or {nothing}" if nothing else ""
+    return _(", or {nothing}", nothing=nothing) if nothing else ""
 
 
 def _plain(value: float | None, nothing: str | None) -> Plain:
@@ -465,4 +505,7 @@ def _plain(value: float | None, nothing: str | None) -> Plain:
 
 
 def _no(name: str, text: str, what: str, range_: str) -> InvalidSetting:
-    return InvalidSetting(f"{name} {text!r} is not {what}", f"it must be {range_}")
+    return InvalidSetting(
+        _("{name} {text!r} is not {what}", name=name, text=text, what=what),
+        _("it must be {range}", range=_(range_)),
+    )

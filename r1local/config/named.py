@@ -9,6 +9,7 @@ from typing import Any
 from r1local.config.preferences import preset_named, read_config
 from r1local.config.presets import NO_PRESET, PresetQuestion
 from r1local.errors import InvalidSetting, UsageError
+from r1local.language import _
 
 
 def preset_question(given: Mapping[str, Any]) -> PresetQuestion | None:
@@ -24,7 +25,9 @@ def preset_question(given: Mapping[str, Any]) -> PresetQuestion | None:
     name, values = given.get("preset"), given.get("field", {})
     if not name or name.lower() == NO_PRESET:
         if values:
-            raise UsageError("--field fills in a preset's prompt", "name the preset with -p NAME")
+            raise UsageError(
+                _("--field fills in a preset's prompt"), _("name the preset with -p NAME")
+            )
         return None
     preset = preset_named(name)
     question = PresetQuestion(preset.name, preset.prompt, values)

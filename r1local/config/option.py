@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from r1local.config.kinds import File, Kind, Pattern, Plain, Several, Text, as_text
 from r1local.errors import InvalidSetting
+from r1local.language import _
 
 #: What an option is about, in the order of docs/config.md.
 Group: TypeAlias = Literal["program", "reply", "loading", "vote", "endpoint"]
@@ -61,7 +62,7 @@ class Option(NamedTuple):
     @property
     def described(self) -> str:
         """What it does, and what a value must be."""
-        return f"{self.help.rstrip('.')}: {self.kind.range}"
+        return f"{_(self.help).rstrip('.')}: {_(self.kind.range)}"
 
     def parse(self, text: str) -> Any:
         """Return the value that a user wrote.
@@ -78,7 +79,10 @@ class Option(NamedTuple):
             InvalidSetting: it is meaningless, or out of range.
         """
         if isinstance(self.kind, Text | Pattern | File) and not isinstance(raw, str):
-            raise InvalidSetting(f"{self.name} must be text, not {raw!r}", "write it in quotes")
+            raise InvalidSetting(
+                _("{name} must be text, not {raw!r}", name=self.name, raw=raw),
+                _("write it in quotes"),
+            )
         if isinstance(self.kind, Several) and isinstance(raw, list):
             return self.parse(",".join(map(as_text, raw)))
         return self.parse(as_text(raw))

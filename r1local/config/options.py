@@ -22,6 +22,7 @@ from r1local.config.kinds import (
 from r1local.config.loading_options import LOADING
 from r1local.config.option import Group, Option
 from r1local.errors import InvalidSetting, nearest
+from r1local.language import LANGUAGES, _
 
 #: What a reply shows of its thinking; `only` leaves out the answer.
 ThinkingMode: TypeAlias = Literal["show", "fold", "hide", "only"]
@@ -323,6 +324,12 @@ OPTIONS: tuple[Option, ...] = (
         False,
         commands=("run", "chat", "serve"),
     ),
+    Option(
+        "lang",
+        Choice.of("auto", *LANGUAGES),
+        "The language of messages; auto: the system's.",
+        "auto",
+    ),
     Option("host", Text(), "Listen at this address.", "127.0.0.1", commands=("serve",)),
     Option("port", Whole(0, 65_535), "Listen at this port; 0: any.", 11_435, commands=("serve",)),
     Option(
@@ -432,7 +439,7 @@ def preference_named(key: str) -> Option:
     """
     known = {option.key: option for option in preferences()}
     if (option := known.get(key.replace("-", "_").lower())) is None:
-        raise InvalidSetting(f"there is no setting {key!r}", nearest(key, known))
+        raise InvalidSetting(_("there is no setting {key!r}", key=key), nearest(key, known))
     return option
 
 

@@ -31,6 +31,7 @@ from r1local.config.presets import (
 from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting, UsageError, nearest
+from r1local.language import _
 
 #: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
@@ -112,7 +113,7 @@ def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     if (preset := given.get("preset")) and preset.lower() != NO_PRESET:
         yield _preset_in(config, preset).settings
     yield dict(_environment())
-    yield {name: Setting(value, "the command line") for name, value in given.items()}
+    yield {name: Setting(value, _("the command line")) for name, value in given.items()}
 
 
 def _environment() -> Iterator[tuple[str, Setting]]:
@@ -175,14 +176,25 @@ def read_config() -> Config:
     path = config_file()
     entries = read_toml(path, InvalidSetting).entries
     theme, keys = _appearance(entries, path)
-    models = _tables(entries.pop(MODELS, {}), f"{path}: {MODELS}", f'write [{MODELS}."7b"]')
+    models = _tables(
+        entries.pop(MODELS, {}), f"{path}: {MODELS}", _('write [{models}."7b"]', models=MODELS)
+    )
     if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
         written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
-        raise InvalidSetting(f"{path}: {written} are the same model", "make them one table")
+        raise InvalidSetting(
+            _("{path}: {written} are the same model", path=path, written=written),
+            _("make them one table"),
+        )
     servers = _tables(
-        entries.pop(ENDPOINTS, {}), f"{path}: {ENDPOINTS}", f"write [{ENDPOINTS}.lab]"
+        entries.pop(ENDPOINTS, {}),
+        f"{path}: {ENDPOINTS}",
+        _("write [{endpoints}.lab]", endpoints=ENDPOINTS),
     )
-    presets = _tables(entries.pop(PRESETS, {}), f"{path}: {PRESETS}", f"write [{PRESETS}.review]")
+    presets = _tables(
+        entries.pop(PRESETS, {}),
+        f"{path}: {PRESETS}",
+        _("write [{presets}.review]", presets=PRESETS),
+    )
     checked_names(presets, PRESETS, str(path))
     aliases = read_aliases(entries.pop(ALIASES, {}), str(path))
     of_models = {
@@ -238,14 +250,23 @@ def _preset_in(config: Config, name: str) -> Preset:
     if preset := config.presets.get(name.lower()):
         return preset
     known = [each.name for each in config.presets.values()]
-    hint = nearest(name, known) if known else f"write a table [{PRESETS}.{name}] in {config_file()}"
-    raise UsageError(f"there is no preset {name!r}", hint)
+    hint = (
+        nearest(name, known)
+        if known
+        else _(
+            "write a table [{presets}.{name}] in {config_file}",
+            presets=PRESETS,
+            name=name,
+            config_file=config_file(),
+        )
+    )
+    raise UsageError(_("there is no preset {name!r}", name=name), hint)
 
 
 def _tables(value: object, place: str, hint: str) -> Mapping[str, Mapping[str, object]]:
     if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
         return value
-    raise InvalidSetting(f"{place} must be tables", hint)
+    raise InvalidSetting(_("{place} must be tables", place=place), hint)
 
 
 def _of_one_model(entries: Mapping[str, object], path: Path, place: str) -> Settings:
@@ -260,7 +281,10 @@ def _preset(name: str, table: Mapping[str, object], path: Path) -> Preset:
     if PROMPT in table:
         text, where = table[PROMPT], f"{path} [{PRESETS}.{name}]"
         if not isinstance(text, str) or not text.strip():
-            raise InvalidSetting(f"{where}: {PROMPT} must be text", "write it in quotes")
+            raise InvalidSetting(
+                _("{where}: {prompt} must be text", where=where, prompt=PROMPT),
+                _("write it in quotes"),
+            )
         template = PromptTemplate.read(text, f"{where}: {PROMPT}")
     return Preset(name, _settings(settings, path, place, of_presets(), PROMPT), template)
 
@@ -287,9 +311,12 @@ def _settings(
         if key not in known:
             where = place.replace(path.name, str(path), 1)
             if key == "api_key":
-                hint = "name its variable with api_key_env, or its file with api_key_file"
-                raise InvalidSetting(f"{where}: a key itself isn't read from here", hint)
+                hint = _("name its variable with api_key_env, or its file with api_key_file")
+                raise InvalidSetting(
+                    _("{where}: a key itself isn't read from here", where=where), hint
+                )
             raise InvalidSetting(
-                f"{where} has an unknown setting, {key}", nearest(key, (*known, *others))
+                _("{where} has an unknown setting, {key}", where=where, key=key),
+                nearest(key, (*known, *others)),
             )
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}

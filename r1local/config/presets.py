@@ -12,6 +12,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from r1local.errors import InvalidSetting, UsageError, nearest
+from r1local.language import _
 
 #: The table of `config.toml` that contains a table for each preset, and the one of aliases.
 PRESETS, ALIASES = "presets", "aliases"
@@ -56,8 +57,12 @@ class PromptTemplate(NamedTuple):
                 literal = ""
             elif found[0] in ("{", "}"):
                 raise InvalidSetting(
-                    f"{place}: the brace at character {found.start() + 1:,} is part of no field",
-                    "a field is {name}; write {{ and }} for braces",
+                    _(
+                        "{place}: the brace at character {start:,} is part of no field",
+                        place=place,
+                        start=found.start() + 1,
+                    ),
+                    _("a field is {name}; write {{ and }} for braces"),
                 )
             else:
                 literal += found[0][0] if found[0] in ("{{", "}}") else found[0]
@@ -99,12 +104,17 @@ class PresetQuestion(NamedTuple):
         fields = [each for each in self.template.fields if each != INPUT] if self.template else []
         for name in self.values:
             if name not in fields:
-                hint = nearest(name, fields) if fields else "leave it out: there are no fields"
-                raise UsageError(f"preset {self.preset} has no field {name}", hint)
+                hint = nearest(name, fields) if fields else _("leave it out: there are no fields")
+                raise UsageError(
+                    _("preset {preset} has no field {name}", preset=self.preset, name=name), hint
+                )
         if missing := [name for name in fields if name not in self.values]:
             flags = " ".join(f"{flag}{name}=…" for name in missing)
             names = " and ".join(missing)
-            raise UsageError(f"preset {self.preset} needs a value for {names}", f"give it: {flags}")
+            raise UsageError(
+                _("preset {preset} needs a value for {names}", preset=self.preset, names=names),
+                _("give it: {flags}", flags=flags),
+            )
 
     @property
     def takes_input(self) -> bool:
@@ -129,8 +139,8 @@ class PresetQuestion(NamedTuple):
             return question
         if self.takes_input and not (question or "").strip():
             raise UsageError(
-                f"preset {self.preset} needs a text for {{{INPUT}}}",
-                f'give it: r1local run -p {self.preset} "…", or pipe it in',
+                _("preset {preset} needs a text for {{{input}}}", preset=self.preset, input=INPUT),
+                _('give it: r1local run -p {preset} "…", or pipe it in', preset=self.preset),
             )
         text = self.template.filled({**self.values, INPUT: question or ""})
         return text if self.takes_input or not question else f"{text}\n\n{question}"
@@ -151,12 +161,28 @@ def checked_names(names: Iterable[str], table: str, place: str) -> None:
     given = list(names)
     for name in given:
         if not can_be_name(name):
-            hint = "write one like review: letters, digits, hyphens"
-            raise InvalidSetting(f"{place}: {name!r} can't be a name in [{table}]", hint)
+            hint = _("write one like review: letters, digits, hyphens")
+            raise InvalidSetting(
+                _(
+                    "{place}: {name!r} can't be a name in [{table}]",
+                    place=place,
+                    name=name,
+                    table=table,
+                ),
+                hint,
+            )
     twice = [name for name, count in Counter(map(str.lower, given)).items() if count > 1]
     if twice:
         written = " and ".join(name for name in given if name.lower() in twice)
-        raise InvalidSetting(f"{place}: {written} are the same in [{table}]", "keep one of them")
+        raise InvalidSetting(
+            _(
+                "{place}: {written} are the same in [{table}]",
+                place=place,
+                written=written,
+                table=table,
+            ),
+            _("keep one of them"),
+        )
 
 
 def read_aliases(entries: object, place: str) -> Mapping[str, str]:
@@ -169,14 +195,28 @@ def read_aliases(entries: object, place: str) -> Mapping[str, str]:
         InvalidSetting: something in it isn't allowed.
     """
     if not isinstance(entries, dict):
-        raise InvalidSetting(f"{place}: {ALIASES} must be a table", f"write [{ALIASES}]")
+        raise InvalidSetting(
+            _("{place}: {aliases} must be a table", place=place, aliases=ALIASES),
+            _("write [{aliases}]", aliases=ALIASES),
+        )
     checked_names(entries, ALIASES, place)
     lower = {name.lower() for name in entries}
     for name, target in entries.items():
         if not isinstance(target, str) or not target.strip():
-            told = f"{place} [{ALIASES}]: {name} must be a model's name"
-            raise InvalidSetting(told, f'write it in quotes: {name} = "7b:q5_k_m"')
+            told = _(
+                "{place} [{aliases}]: {name} must be a model's name",
+                place=place,
+                aliases=ALIASES,
+                name=name,
+            )
+            raise InvalidSetting(told, _('write it in quotes: {name} = "7b:q5_k_m"', name=name))
         if target.strip().lower() in lower:
-            told = f"{place} [{ALIASES}]: {name} stands for another alias, {target.strip()}"
-            raise InvalidSetting(told, "let it stand for the model itself")
+            told = _(
+                "{place} [{aliases}]: {name} stands for another alias, {strip}",
+                place=place,
+                aliases=ALIASES,
+                name=name,
+                strip=target.strip(),
+            )
+            raise InvalidSetting(told, _("let it stand for the model itself"))
     return {name.lower(): target.strip() for name, target in entries.items()}

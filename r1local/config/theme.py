@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from r1local.errors import InvalidSetting, nearest
+from r1local.language import N_, _
 
 #: The table of `config.toml`, and its key for the theme that all roles not named come from.
 THEME, BASE = "theme", "base"
@@ -118,7 +119,7 @@ _HUES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 COLOURS = (*_HUES, *(f"bright-{hue}" for hue in _HUES))
 ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse")
 _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
-_WRITE = 'write one like "cyan", "bright-blue", "#5fd7ff" or "bold italic #a8a8a8"'
+_WRITE = N_('write one like "cyan", "bright-blue", "#5fd7ff" or "bold italic #a8a8a8"')
 
 
 class Look(NamedTuple):
@@ -174,15 +175,19 @@ def read_theme(table: object, place: str, shown_place: str) -> Theme:
     """
     if not isinstance(table, dict):
         raise InvalidSetting(
-            f"{place} must be a table", f'write [{THEME}], below it {BASE} = "dark"'
+            _("{place} must be a table", place=place),
+            _('write [{theme}], below it {base} = "dark"', theme=THEME, base=BASE),
         )
     for key, value in table.items():
         if key not in (BASE, *ROLES):
             hint = nearest(key, (BASE, *ROLES))
-            raise InvalidSetting(f"{place} has an unknown colour, {key}", hint)
+            raise InvalidSetting(
+                _("{place} has an unknown colour, {key}", place=place, key=key), hint
+            )
         if not isinstance(value, str):
             raise InvalidSetting(
-                f"{place}: {key} must be text, not {value!r}", "write it in quotes"
+                _("{place}: {key} must be text, not {value!r}", place=place, key=key, value=value),
+                _("write it in quotes"),
             )
     theme = built_in_theme(_base(table.get(BASE, AUTO), place))
     own = {role: _checked(table[role], f"{place}: {role}") for role in ROLES if role in table}
@@ -203,19 +208,24 @@ def look(words: str) -> Look:
             colours.append("" if word == "default" else _long(word))
         else:
             known = ("default", *COLOURS, *ATTRIBUTES)
-            hint = _WRITE if word.startswith("#") else nearest(word, known)
-            raise InvalidSetting(f"{word!r} is neither a colour nor an attribute", hint)
+            hint = _(_WRITE) if word.startswith("#") else nearest(word, known)
+            raise InvalidSetting(
+                _("{word!r} is neither a colour nor an attribute", word=word), hint
+            )
     if len(colours) > 1:
-        raise InvalidSetting("there are two colours", _WRITE)
+        raise InvalidSetting(_("there are two colours"), _(_WRITE))
     if not colours and not attributes:
-        raise InvalidSetting("that is no colour", _WRITE)
+        raise InvalidSetting(_("that is no colour"), _(_WRITE))
     return Look("".join(colours), tuple(dict.fromkeys(attributes)))
 
 
 def _base(name: str, place: str) -> str:
     known = name.lower().replace("_", "-")
     if known not in BASES:
-        raise InvalidSetting(f"{place}: {BASE} {name!r} is unknown", nearest(known, BASES))
+        raise InvalidSetting(
+            _("{place}: {base} {name!r} is unknown", place=place, base=BASE, name=name),
+            nearest(known, BASES),
+        )
     return known
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from r1local.config.paths import state_folder
 from r1local.errors import R1LocalError, StoreError
+from r1local.language import _
 
 #: Bytes read of a file. People's own have a few thousand; a device's have no end.
 _MOST_BYTES = 4 * 1024 * 1024
@@ -36,17 +37,17 @@ def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
     except FileNotFoundError:
         return Toml("", {})
     except UnicodeDecodeError as error:
-        why = f"is not valid UTF-8 (byte {error.start:,})"
+        why = _("is not valid UTF-8 (byte {start:,})", start=error.start)
     except OSError as error:
-        why = f"can't be read: {reason_of(error)}"
+        why = _("can't be read: {reason}", reason=reason_of(error))
     else:
         try:
             return Toml(text, tomllib.loads(text))
         except RecursionError:
-            why = "is not valid TOML: it is nested too deep"
+            why = _("is not valid TOML: it is nested too deep")
         except ValueError as error:  # that of an endless number included
-            why = f"is not valid TOML: {error}"
-    raise error_type(f"{path} {why}", "mend it, or remove it")
+            why = _("is not valid TOML: {error}", error=error)
+    raise error_type(f"{path} {why}", _("mend it, or remove it"))
 
 
 def reason_of(error: OSError) -> str:
@@ -90,11 +91,12 @@ def changing(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise StoreError(
-            f"another r1local is changing {path}", "try again when it has ended"
+            _("another r1local is changing {path}", path=path), _("try again when it has ended")
         ) from error
     except OSError as error:
         raise StoreError(
-            f"{folder} can't be written: {error.strerror or error}", "check its permissions"
+            _("{folder} can't be written: {reason}", folder=folder, reason=error.strerror or error),
+            _("check its permissions"),
         ) from error
     try:
         yield

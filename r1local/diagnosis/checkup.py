@@ -11,6 +11,7 @@ from r1local.diagnosis.resources import resources
 from r1local.diagnosis.self_test import self_test
 from r1local.diagnosis.terminal import TerminalFacts, judged_terminal
 from r1local.events.finding import Finding, broken
+from r1local.language import _
 from r1local.machine.gpus import installed_gpus
 
 
@@ -29,8 +30,10 @@ class Check:
         try:
             return list(self.look())
         except OSError as error:
-            text = f"looking at {self.what} fails: {error.strerror or error}"
-            return [broken("system", text, "df -h", "is there room in the temporary folder?")]
+            text = _(
+                "looking at {what} fails: {reason}", what=self.what, reason=error.strerror or error
+            )
+            return [broken("system", text, "df -h", _("is there room in the temporary folder?"))]
 
 
 def checks(terminal: TerminalFacts) -> tuple[Check, ...]:
@@ -39,13 +42,13 @@ def checks(terminal: TerminalFacts) -> tuple[Check, ...]:
     return (
         Check("versions", versions_found),
         Check("llama.cpp", lambda: judged_build(build())),
-        Check("cores and memory", resources),
+        Check(_("cores and memory"), resources),
         Check("GPUs", lambda: judged_gpus(build(), *installed_gpus())),
-        Check("the disk", storage.cache_space),
-        Check("the hub", network.hub),
+        Check(_("the disk"), storage.cache_space),
+        Check(_("the hub"), network.hub),
         Check("proxies", network.proxies),
         Check("sessions", storage.session_permissions),
-        Check("the terminal", partial(judged_terminal, terminal)),
+        Check(_("the terminal"), partial(judged_terminal, terminal)),
         Check("settings", settings.settings),
-        Check("a reply", lambda: self_test(build())),
+        Check(_("a reply"), lambda: self_test(build())),
     )

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from r1local.language import _
 from r1local.machine.programs import Outcome, how_ended, run_program
 
 _LONGEST_REASON = 300
@@ -37,9 +38,9 @@ def _result(
     command = [sys.executable, "-P", "-m", module, *arguments]
     outcome = run_program(command, seconds, environment | {"GGML_NO_BACKTRACE": "1"})
     if outcome is None:
-        return Died("no process can be started")
+        return Died(_("no process can be started"))
     if outcome.code is None:
-        return Died(f"hangs: no result within {seconds:.0f} s")
+        return Died(_("hangs: no result within {seconds:.0f} s", seconds=seconds))
     lines = outcome.output.splitlines()
     try:
         found = json.loads(lines[-1]) if outcome.code == 0 and lines else None

@@ -9,6 +9,7 @@ from r1local.diagnosis.children import Died
 from r1local.engine.build import Build, Device
 from r1local.engine.installation import reinstall_command
 from r1local.events.finding import Finding, broken, ok, warning
+from r1local.language import N_, _
 from r1local.machine.gpus import InstalledGPU, Maker, Silence
 from r1local.units import memory_size
 
@@ -35,21 +36,21 @@ class _Support:
 #: From llama.cpp's docs/build.md.
 _SUPPORT: Mapping[Maker, _Support] = {
     "NVIDIA": _Support(
-        ("CUDA", "Vulkan"), "-DGGML_CUDA=on", "NVIDIA's CUDA toolkit", "CUDA_VISIBLE_DEVICES"
+        ("CUDA", "Vulkan"), "-DGGML_CUDA=on", N_("NVIDIA's CUDA toolkit"), "CUDA_VISIBLE_DEVICES"
     ),
     "AMD": _Support(
-        ("ROCm", "HIP", "Vulkan"), "-DGGML_HIP=on", "AMD's ROCm", "HIP_VISIBLE_DEVICES"
+        ("ROCm", "HIP", "Vulkan"), "-DGGML_HIP=on", N_("AMD's ROCm"), "HIP_VISIBLE_DEVICES"
     ),
-    "Apple": _Support(("MTL", "Metal"), "-DGGML_METAL=on", "Xcode's command line tools", ""),
+    "Apple": _Support(("MTL", "Metal"), "-DGGML_METAL=on", N_("Xcode's command line tools"), ""),
     "other": _Support(
-        ("Vulkan", "SYCL"), "-DGGML_VULKAN=on", "the Vulkan SDK", "GGML_VK_VISIBLE_DEVICES"
+        ("Vulkan", "SYCL"), "-DGGML_VULKAN=on", N_("the Vulkan SDK"), "GGML_VK_VISIBLE_DEVICES"
     ),
 }
 #: What may help where a maker's program fails.
 _REMEDIES = {
-    "nvidia-smi": "reinstall NVIDIA's driver, or restart: its module may not be loaded",
-    "rocm-smi": "reinstall AMD's driver, or restart: its module may not be loaded",
-    "vulkaninfo": "see what the Vulkan loader says: VK_LOADER_DEBUG=error vulkaninfo",
+    "nvidia-smi": N_("reinstall NVIDIA's driver, or restart: its module may not be loaded"),
+    "rocm-smi": N_("reinstall AMD's driver, or restart: its module may not be loaded"),
+    "vulkaninfo": N_("see what the Vulkan loader says: VK_LOADER_DEBUG=error vulkaninfo"),
 }
 
 
@@ -58,10 +59,10 @@ def judged_gpus(
 ) -> Iterator[Finding]:
     """Yield what is to say of each kind of GPU; of llama.cpp's own if no program knows any."""
     for each in silent:
-        text, hint = f"{each.program} {each.why}", _REMEDIES[each.program]
+        text, hint = f"{each.program} {each.why}", _(_REMEDIES[each.program])
         yield warning(_AREA, text, hint, facts={"program": each.program})
     if not gpus and not silent and (isinstance(build, Died) or not build.devices):
-        yield ok(_AREA, "none found: models run on the CPU", {"count": 0})
+        yield ok(_AREA, _("none found: models run on the CPU"), {"count": 0})
     if isinstance(build, Died):  # whether it could use them is unknown
         for gpu, count in Counter(gpus).items():
             yield ok(_AREA, _words(gpu, count), asdict(gpu) | {"count": count})
@@ -72,7 +73,7 @@ def judged_gpus(
         yield _judged(gpu, device, count, build.backends)
     for left, count in Counter(devices).items():  # no program has told of them
         text = f"{_times(count)}{left.name} · {memory_size(left.total)}"
-        text += f" · used through {left.backend}"
+        text += _(" · used through {backend}", backend=left.backend)
         yield ok(_AREA, text, asdict(left) | {"count": count})
 
 
@@ -98,22 +99,34 @@ def _judged(
     words = _words(gpu, count)
     facts = asdict(gpu) | {"count": count, "backend": device.backend if device else None}
     if device:
-        return ok(_AREA, f"{words} · used through {device.backend}", facts=facts)
+        return ok(
+            _AREA,
+            _("{words} · used through {backend}", words=words, backend=device.backend),
+            facts=facts,
+        )
     if not any(_serves(backend, support.backends) for backend in backends):
-        text = f"{words} · this build of llama.cpp can't use it"
-        hint = f"build it with support, which needs {support.needs}"
+        text = _("{words} · this build of llama.cpp can't use it", words=words)
+        hint = _("build it with support, which needs {needs}", needs=_(support.needs))
         return warning(_AREA, text, hint, reinstall_command(support.cmake_args), facts=facts)
     if support.variable in os.environ:
-        text = f"{words} · hidden by {support.variable}"
-        hint = "if that isn't meant so, unset the variable"
+        text = _("{words} · hidden by {variable}", words=words, variable=support.variable)
+        hint = _("if that isn't meant so, unset the variable")
         return warning(_AREA, text, hint, f"unset {support.variable}", facts=facts)
-    text = f"{words} · llama.cpp is built for it, but doesn't find it"
+    text = _("{words} · llama.cpp is built for it, but doesn't find it", words=words)
     command = 'r1local run -m nano --verbose "What is 1 + 1?"'
-    return broken(_AREA, text, command, "see what llama.cpp says; update the driver", facts=facts)
+    return broken(
+        _AREA, text, command, _("see what llama.cpp says; update the driver"), facts=facts
+    )
 
 
 def _words(gpu: InstalledGPU, count: int) -> str:
-    return f"{_times(count)}{gpu.name} · {_memory(gpu)} · driver {gpu.driver or 'unknown'}"
+    return _(
+        "{count}{name} · {gpu} · driver {driver}",
+        count=_times(count),
+        name=gpu.name,
+        gpu=_memory(gpu),
+        driver=gpu.driver or "unknown",
+    )
 
 
 def _times(count: int) -> str:
@@ -122,6 +135,6 @@ def _times(count: int) -> str:
 
 def _memory(gpu: InstalledGPU) -> str:
     if gpu.memory is None:
-        return "memory unknown"
-    free = f" ({memory_size(gpu.free)} free)" if gpu.free is not None else ""
+        return _("memory unknown")
+    free = _(" ({free} free)", free=memory_size(gpu.free)) if gpu.free is not None else ""
     return f"{memory_size(gpu.memory)}{free}"

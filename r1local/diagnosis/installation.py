@@ -12,6 +12,7 @@ from r1local.engine import build as build_module
 from r1local.engine.build import Build, build_of
 from r1local.engine.installation import reinstall_command
 from r1local.events.finding import Finding, broken, ok, warning
+from r1local.language import _
 from r1local.machine.processor import processor_features
 
 _AREA = "llama.cpp"
@@ -52,24 +53,24 @@ def judged_build(
         processor: which CPU features the processor has; by default those of this machine's.
     """
     if isinstance(build, Died):
-        text = f"llama.cpp can't be loaded: {build.why}"
-        yield broken(_AREA, text, reinstall_command(), "build it again on this machine")
+        text = _("llama.cpp can't be loaded: {why}", why=build.why)
+        yield broken(_AREA, text, reinstall_command(), _("build it again on this machine"))
         return
     has = processor_features() if processor is None else processor
-    features = ", ".join(build.features) or "no CPU features"
+    features = ", ".join(build.features) or _("no CPU features")
     complete = has and all(has[each] == (each in build.features) for each in has)
     parts = [
-        f"{build.version} (llama-cpp-python {build.package})",
-        f"for {', '.join(build.backends)}",
-        ", ".join(build.compilers) or "compiler unknown",
-        f"all that this processor has: {features}" if complete else features,
+        _("{version} (llama-cpp-python {package})", version=build.version, package=build.package),
+        _("for {backends}", backends=", ".join(build.backends)),
+        ", ".join(build.compilers) or _("compiler unknown"),
+        _("all that this processor has: {features}", features=features) if complete else features,
     ]
     yield ok(_AREA, " · ".join(parts), asdict(build) | {"processor_features": dict(has)})
     yield from _compared(build, has)
     if build.amx_left_out:
-        text = "AMX is left out: the compiler, GCC before 13.3, breaks llama.cpp's code for it"
+        text = _("AMX is left out: the compiler, GCC before 13.3, breaks llama.cpp's code for it")
         command = reinstall_command(compilers=_AMX_COMPILERS)
-        yield warning(_AREA, text, "build it with GCC 13.3 or later, or clang", command)
+        yield warning(_AREA, text, _("build it with GCC 13.3 or later, or clang"), command)
 
 
 def _compared(build: Build, has: Mapping[str, bool]) -> Iterator[Finding]:
@@ -78,9 +79,9 @@ def _compared(build: Build, has: Mapping[str, bool]) -> Iterator[Finding]:
     missing = sorted(each for each in has if has[each] and each not in build.features)
     command = reinstall_command("-DGGML_NATIVE=on")
     if excess:
-        text = f"built for {', '.join(excess)}, which this processor lacks"
-        yield broken(_AREA, text, command, "build it on this machine", {"excess": excess})
+        text = _("built for {excess}, which this processor lacks", excess=", ".join(excess))
+        yield broken(_AREA, text, command, _("build it on this machine"), {"excess": excess})
     if missing:
-        text = f"built without {', '.join(missing)}, which this processor has"
-        hint = "built on this machine with a current compiler, it is faster"
+        text = _("built without {missing}, which this processor has", missing=", ".join(missing))
+        hint = _("built on this machine with a current compiler, it is faster")
         yield warning(_AREA, text, hint, command, {"missing": missing})

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from r1local.errors import HubMisconfigured
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.hub.reachability import HubState, hub_state, proxies_in_use
+from r1local.language import _
 
 #: Seconds to wait for the hub, which otherwise answers within one.
 _PATIENCE_S = 5.0
@@ -30,31 +31,49 @@ def _remedy(error: HubMisconfigured) -> str:
     wrong = next((name for name in named if name in os.environ), None)
     if wrong:
         return f"unset {wrong}"
-    return "hf auth login" if "token" in error.message else "env | grep -i -e proxy -e HF_ -e SSL"
+    return "hf auth login" if "HF_TOKEN" in error.hint else "env | grep -i -e proxy -e HF_ -e SSL"
 
 
 def judged_hub(state: HubState) -> Finding:
     """Return what is to say of the hub."""
-    where = f"{state.address} (a mirror)" if state.mirror else state.address
-    token = f"token from {state.token_from}" if state.token_from else "no token"
+    where = _("{address} (a mirror)", address=state.address) if state.mirror else state.address
+    token = (
+        _("token from {token_from}", token_from=state.token_from)
+        if state.token_from
+        else _("no token")
+    )
     facts = asdict(state)
     if state.failure:
-        hint = f"{state.hint}; what is downloaded already works"
+        hint = _("{hint}; what is downloaded already works", hint=state.hint)
         return warning("hub", f"{where}: {state.failure} · {token}", hint, facts=facts)
     if state.token_accepted is False and state.token_from:
-        text = f"{where} refuses the {token}"
-        return broken("hub", text, "hf auth login", "get a new token", facts)
+        text = _("{where} refuses the {token}", where=where, token=token)
+        return broken("hub", text, "hf auth login", _("get a new token"), facts)
     if state.token_accepted is False:
-        text = f"{where} demands a token, and there is none"
-        return warning("hub", text, "log in", "hf auth login", facts)
+        text = _("{where} demands a token, and there is none", where=where)
+        return warning("hub", text, _("log in"), "hf auth login", facts)
     if state.answered_s is None:
-        return ok("hub", f"{where} · not asked, since you are offline · {token}", facts)
-    accepted = ", accepted" if state.token_accepted else ""
-    return ok("hub", f"{where} answers in {state.answered_s:.1f} s · {token}{accepted}", facts)
+        return ok(
+            "hub",
+            _("{where} · not asked, since you are offline · {token}", where=where, token=token),
+            facts,
+        )
+    accepted = _(", accepted") if state.token_accepted else ""
+    return ok(
+        "hub",
+        _(
+            "{where} answers in {answered_s:.1f} s · {token}{accepted}",
+            where=where,
+            answered_s=state.answered_s,
+            token=token,
+            accepted=accepted,
+        ),
+        facts,
+    )
 
 
 def proxies() -> Iterator[Finding]:
     """Yield the proxies that requests to the hub go through."""
     found = proxies_in_use()
     words = " · ".join(f"{scheme}: {url}" for scheme, url in sorted(found.items()))
-    yield ok("proxies", words or "none", facts=found)
+    yield ok("proxies", words or _("none"), facts=found)

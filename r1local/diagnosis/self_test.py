@@ -11,6 +11,7 @@ from r1local.diagnosis.self_test_process import QUESTION, RESULT
 from r1local.engine.build import Build, Device
 from r1local.engine.installation import reinstall_command
 from r1local.events.finding import Finding, broken, ok
+from r1local.language import _
 from r1local.models.catalog import EMBEDDED_MODEL, load_catalog
 
 _AREA = "self-test"
@@ -30,27 +31,45 @@ def self_test(build: Build | Died) -> Iterator[Finding]:
 def _tried(model: Path, number: int | None = None, device: Device | None = None) -> Finding:
     arguments = [str(model), *([] if number is None else [str(number)])]
     told = result_of(self_test_process.__name__, *arguments, seconds=_PATIENCE_S)
-    where = f"{device.name} ({device.backend})" if device else "the CPU"
+    where = f"{device.name} ({device.backend})" if device else _("the CPU")
     return judged(told, where, on_gpu=device is not None)
 
 
 def judged(told: dict[str, Any] | Died, where: str, *, on_gpu: bool) -> Finding:
     """Return what is to say of a self-test on a device."""
     command = _WITHOUT_GPU if on_gpu else reinstall_command()
-    hint = "use the CPU for now, and update the driver" if on_gpu else "build llama.cpp again"
+    hint = _("use the CPU for now, and update the driver") if on_gpu else _("build llama.cpp again")
     if isinstance(told, Died):
-        text = f"on {where}, llama.cpp {told.why}"
+        text = _("on {where}, llama.cpp {why}", where=where, why=told.why)
         return broken(_AREA, text, command, hint, facts={"device": where})
     if "error" in told:
-        text = f"on {where}: {told['error']} ({told['hint']})"
+        text = _(
+            "on {where}: {error} ({hint})", where=where, error=told["error"], hint=told["hint"]
+        )
         return broken(_AREA, text, command, hint, facts={"device": where})
-    speed = f"{told['tokens_per_s']:,.0f} tokens/s on {where}"
+    speed = _(
+        "{tokens_per_s:,.0f} tokens/s on {where}", tokens_per_s=told["tokens_per_s"], where=where
+    )
     facts = {"device": where, **told, "right": _is_right(told["answer"])}
     if not facts["right"]:
-        text = f"{QUESTION} gets a wrong answer on {where}: {told['answer']!r}"
+        text = _(
+            "{question} gets a wrong answer on {where}: {answer!r}",
+            question=QUESTION,
+            where=where,
+            answer=told["answer"],
+        )
         return broken(_AREA, text, command, hint, facts=facts)
     sum_ = f"{QUESTION.removeprefix('What is ').removesuffix('?')} = {RESULT}"
-    return ok(_AREA, f"{sum_} · loaded in {told['load_s']:.1f} s · {speed}", facts=facts)
+    return ok(
+        _AREA,
+        _(
+            "{sum} · loaded in {load_s:.1f} s · {speed}",
+            sum=sum_,
+            load_s=told["load_s"],
+            speed=speed,
+        ),
+        facts=facts,
+    )
 
 
 def _is_right(answer: str) -> bool:

@@ -15,6 +15,7 @@ from r1local.config.variables import unknown_variables
 from r1local.errors import InvalidSetting, R1LocalError
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.references import check_aliases
 from r1local.models.selection import Selected, choose
@@ -47,8 +48,9 @@ def _faults_of_files() -> Iterator[Finding]:
 
 def _faults_of_variables() -> Iterator[Finding]:
     for name, meant in unknown_variables():
-        hint = f"did you mean {meant}?" if meant else "r1local config lists what there is"
-        yield warning(_AREA, f"{name} is no setting", hint, f"unset {name}")
+        hint = _("did you mean {near}?", near=meant) if meant else ""
+        hint = hint or _("r1local config lists what there is")
+        yield warning(_AREA, _("{name} is no setting", name=name), hint, f"unset {name}")
     for option in sorted(preferences(), key=lambda option: option.variable):
         name = option.variable
         if text := os.environ.get(name):
@@ -83,9 +85,10 @@ def _in_force() -> Finding:
     ]
     entries += _set_in_tables()
     words = " · ".join(f"{e['key']} {_short(e['value'])} ({e['from']})" for e in entries)
-    where = ", ".join(files) or f"no {config_file()}"
+    where = ", ".join(files) or _("no {path}", path=config_file())
     facts = {"files": files, "settings": entries}
-    return ok(_AREA, f"{where} · {words or 'all as built in'}", facts=facts)
+    words = words or _("all as built in")
+    return ok(_AREA, f"{where} · {words}", facts=facts)
 
 
 def _all_set() -> Iterator[tuple[str, Setting]]:

@@ -11,6 +11,7 @@ from shlex import quote
 
 from r1local.config.paths import hub_cache_folder, sessions_folder, state_folder
 from r1local.events.finding import Finding, broken, ok, warning
+from r1local.language import _
 from r1local.units import disk_size
 
 #: Bytes that the model which `pull 7b` brings takes, and below which nothing is of use.
@@ -31,16 +32,20 @@ def cache_space() -> Iterator[Finding]:
 
 def judged_space(folder: Path, free: int, writable: bool) -> Finding:
     """Return what is to say of a cache with so many free bytes."""
-    text = f"{disk_size(free)} free for models in {folder}"
+    text = _("{free} free for models in {folder}", free=disk_size(free), folder=folder)
     facts = {"folder": str(folder), "free": free, "writable": writable}
     if not writable:
-        hint = "get write access, or keep models in another folder"
-        return broken("disk", f"{folder} can't be written", _MOVE, hint, facts=facts)
+        hint = _("get write access, or keep models in another folder")
+        return broken(
+            "disk", _("{folder} can't be written", folder=folder), _MOVE, hint, facts=facts
+        )
     if free < _NOTHING:
-        hint = "remove models you don't need with r1local rm, or use another disk through HF_HOME"
+        hint = _(
+            "remove models you don't need with r1local rm, or use another disk through HF_HOME"
+        )
         return broken("disk", text, "r1local list", hint, facts=facts)
     if free < _A_MODEL:
-        hint = f"7b takes {disk_size(_A_MODEL)}: remove models with r1local rm"
+        hint = _("7b takes {a_model}: remove models with r1local rm", a_model=disk_size(_A_MODEL))
         return warning("disk", text, hint, "r1local list", facts=facts)
     return ok("disk", text, facts=facts)
 
@@ -57,16 +62,24 @@ def session_permissions() -> Iterator[Finding]:
     writable = [each for each in exposed if _granted(each) & _WRITE]
     if refused:
         names, command = _named(refused, "chmod -R u+rwX")
-        yield broken("sessions", f"{names} can't be read and written", command, facts=facts)
+        yield broken(
+            "sessions", _("{names} can't be read and written", names=names), command, facts=facts
+        )
     elif writable:
         names, command = _named(exposed, "chmod -R go=")
-        yield broken("sessions", f"others can change {names}", command, facts=facts)
+        yield broken("sessions", _("others can change {names}", names=names), command, facts=facts)
     elif exposed:
         names, command = _named(exposed, "chmod -R go=")
-        hint = "keep your conversations to yourself"
-        yield warning("sessions", f"others can read {names}", hint, command, facts)
+        hint = _("keep your conversations to yourself")
+        yield warning("sessions", _("others can read {names}", names=names), hint, command, facts)
     else:
-        yield ok("sessions", f"private, in {folder}" if places else f"none yet in {folder}", facts)
+        yield ok(
+            "sessions",
+            _("private, in {folder}", folder=folder)
+            if places
+            else _("none yet in {folder}", folder=folder),
+            facts,
+        )
 
 
 def _granted(place: Path) -> int:

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from r1local.events.finding import Finding, ok, warning
+from r1local.language import N_, _
 
 _AREA = "terminal"
 #: Columns below which the chat's screen and tables are hard to read.
 _NARROW = 40
 #: rich's names of colour systems, in words.
 _COLOURS = {
-    "": "no colours",
-    "standard": "16 colours",
-    "windows": "16 colours",
-    "256": "256 colours",
-    "truecolor": "all colours",
+    "": N_("no colours"),
+    "standard": N_("16 colours"),
+    "windows": N_("16 colours"),
+    "256": N_("256 colours"),
+    "truecolor": N_("all colours"),
 }
 
 
@@ -48,26 +49,34 @@ def judged_terminal(facts: TerminalFacts) -> Iterator[Finding]:
     text = f"{_words(facts)} · {charset or 'charset unknown'} · {_copying(facts)}"
     yield ok(_AREA, text, asdict(facts) | {"charset": charset})
     if facts.interactive and facts.name == "dumb":
-        text = "TERM=dumb: no colours, and the chat has no panes"
-        yield warning(_AREA, text, "if yours can do more, name it", "export TERM=xterm-256color")
+        text = _("TERM=dumb: no colours, and the chat has no panes")
+        yield warning(_AREA, text, _("if yours can do more, name it"), "export TERM=xterm-256color")
     if charset and not re.fullmatch(r"utf-?8", charset, re.IGNORECASE):
-        text = f"the locale's charset is {charset}: many characters are shown wrongly"
-        yield warning(_AREA, text, "use UTF-8", "export LC_ALL=C.UTF-8")
+        text = _(
+            "the locale's charset is {charset}: many characters are shown wrongly", charset=charset
+        )
+        yield warning(_AREA, text, _("use UTF-8"), "export LC_ALL=C.UTF-8")
     if facts.interactive and facts.columns < _NARROW:
-        text = f"{facts.columns} columns are too few for panes and tables"
-        yield warning(_AREA, text, f"make the window {_NARROW} columns wide or more")
+        text = _("{columns} columns are too few for panes and tables", columns=facts.columns)
+        yield warning(
+            _AREA, text, _("make the window {narrow} columns wide or more", narrow=_NARROW)
+        )
 
 
 def _words(facts: TerminalFacts) -> str:
-    name = facts.name or "TERM unset"
+    name = facts.name or _("TERM unset")
     if not facts.interactive:
-        return f"{name} · the output goes to a pipe or a file"
-    return f"{name} · {facts.columns}×{facts.lines} · {_COLOURS[facts.colours]}"
+        return _("{name} · the output goes to a pipe or a file", name=name)
+    return f"{name} · {facts.columns}×{facts.lines} · {_(_COLOURS[facts.colours])}"
 
 
 def _copying(facts: TerminalFacts) -> str:
-    known = {True: "OSC 52", False: "no OSC 52", None: "OSC 52 unknown"}[facts.osc52]
-    return f"copying by {facts.clipboard}, {known}" if facts.clipboard else known
+    known = {True: "OSC 52", False: _("no OSC 52"), None: _("OSC 52 unknown")}[facts.osc52]
+    return (
+        _("copying by {clipboard}, {known}", clipboard=facts.clipboard, known=known)
+        if facts.clipboard
+        else known
+    )
 
 
 def _charset() -> str:

@@ -22,6 +22,7 @@ from r1local.endpoints.wire import Call, Piece, pieces_of
 from r1local.errors import EndpointError, EndpointMisconfigured, R1LocalError, StreamCut
 from r1local.events.reply import Notice
 from r1local.hub.limits import retry_after
+from r1local.language import _
 
 #: Seconds to connect, and for a short answer.
 _CONNECT_S, _ANSWER_S = 10.0, 20.0
@@ -66,13 +67,16 @@ class Client:
             raise
         except OSError as error:  # including ssl.SSLError
             raise EndpointMisconfigured(
-                f"this system's certificates can't be read: {error.strerror or error}",
-                "check SSL_CERT_FILE, or unset it",
+                _(
+                    "this system's certificates can't be read: {reason}",
+                    reason=error.strerror or error,
+                ),
+                _("check SSL_CERT_FILE, or unset it"),
             ) from error
         except Exception as error:  # ValueError, InvalidURL, ImportError: all about proxies
             raise EndpointMisconfigured(
-                "a proxy in the environment can't be used",
-                "write HTTPS_PROXY and ALL_PROXY as http://HOST:PORT or socks5://HOST:PORT",
+                _("a proxy in the environment can't be used"),
+                _("write HTTPS_PROXY and ALL_PROXY as http://HOST:PORT or socks5://HOST:PORT"),
             ) from error
 
     def ask(self, url: str, body: dict[str, Any] | None = None) -> Any:
@@ -92,7 +96,7 @@ class Client:
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise not_json(self.endpoint, "no JSON") from error
+            raise not_json(self.endpoint, _("no JSON")) from error
 
     def refused(self, response: httpx2.Response, body: bytes) -> R1LocalError:
         """Return what an answer with another status than 200 means."""
@@ -184,7 +188,7 @@ class Stream:
                 raise error
             return pause
         except httpx2.SSEError as error:
-            raise not_json(client.endpoint, "no stream of events") from error
+            raise not_json(client.endpoint, _("no stream of events")) from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             if self._given:
                 raise _cut(client.endpoint) from error
@@ -208,7 +212,7 @@ class Stream:
             try:
                 pieces = [*pieces_of(call.form, json.loads(data))]
             except _UNREADABLE as error:
-                raise not_json(self._client.endpoint, "a message that is no JSON") from error
+                raise not_json(self._client.endpoint, _("a message that is no JSON")) from error
             for piece in pieces:
                 if piece.error:
                     raise told_in_stream(self._client.endpoint, self._client.key, piece.error)
@@ -219,7 +223,7 @@ class Stream:
             raise (
                 _cut(self._client.endpoint)
                 if self._given
-                else not_json(self._client.endpoint, "an empty stream")
+                else not_json(self._client.endpoint, _("an empty stream"))
             )
         self._give(None)
 
@@ -265,7 +269,7 @@ def _messages(call: Call, response: httpx2.Response) -> Iterator[str]:
     for chunk in response.iter_bytes():
         *lines, held = (held + chunk).split(b"\n")
         if len(held) > _MOST_ERROR:
-            raise httpx2.SSEError("a line without an end")
+            raise httpx2.SSEError(_("a line without an end"))
         yield from (line.decode("utf-8", "replace") for line in lines if line.strip())
     if held.strip():
         yield held.decode("utf-8", "replace")
@@ -288,8 +292,12 @@ def _certificates(endpoint: Endpoint) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=str(endpoint.ca_file))
     except OSError as error:  # including ssl.SSLError
         raise EndpointMisconfigured(
-            f"the certificates in {endpoint.ca_file} can't be read: {error.strerror or error}",
-            "give a file of certificates in PEM form",
+            _(
+                "the certificates in {ca_file} can't be read: {reason}",
+                ca_file=endpoint.ca_file,
+                reason=error.strerror or error,
+            ),
+            _("give a file of certificates in PEM form"),
         ) from error
 
 
@@ -302,11 +310,18 @@ def _is_final(error: Exception) -> bool:
 
 
 def _waits(endpoint: Endpoint, seconds: float) -> Notice:
-    return Notice("engine", f"{endpoint.title} can't reply yet; trying again in {seconds:.0f} s")
+    return Notice(
+        "engine",
+        _(
+            "{title} can't reply yet; trying again in {seconds:.0f} s",
+            title=endpoint.title,
+            seconds=seconds,
+        ),
+    )
 
 
 def _cut(endpoint: Endpoint) -> EndpointError:
     return StreamCut(
-        f"{endpoint.title} broke off in the middle of the reply; what came is kept",
-        "in a chat, /continue goes on with it, and /retry asks again",
+        _("{title} broke off in the middle of the reply; what came is kept", title=endpoint.title),
+        _("in a chat, /continue goes on with it, and /retry asks again"),
     )

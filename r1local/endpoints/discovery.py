@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from r1local.config.endpoints import Endpoint
 from r1local.endpoints.servers import OWNERS, SERVERS_BY_NAME, Server
 from r1local.errors import EndpointLacks, R1LocalError, nearest
+from r1local.language import _
 from r1local.thinking.dialects import R1, Dialect, dialect_of
 
 if TYPE_CHECKING:
@@ -66,14 +67,21 @@ class Found:
         if model is None:
             if len(names) == 1:
                 return self.models[0]
-            hint = f"name one: -m {endpoint.reference(names[0] if names else 'MODEL')}"
-            told = f"{endpoint.title} has {len(names)} models, and none is named"
+            hint = _(
+                "name one: -m {reference}",
+                reference=endpoint.reference(names[0] if names else "MODEL"),
+            )
+            told = _(
+                "{title} has {count} models, and none is named",
+                title=endpoint.title,
+                count=len(names),
+            )
             raise EndpointLacks(told, hint)
         for each in self.models:
             if each.name in (model, f"{model}:latest"):
                 return each
         if names:
-            told = f"{endpoint.title} has no model {model!r}"
+            told = _("{title} has no model {model!r}", title=endpoint.title, model=model)
             raise EndpointLacks(told, nearest(model, names[:20]))
         return RemoteEntry(model)  # the server lists none
 

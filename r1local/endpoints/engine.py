@@ -18,6 +18,7 @@ from r1local.endpoints.wire import effort_of
 from r1local.errors import LoadingCancelled, R1LocalError
 from r1local.events.reply import Event, Finished, Notice
 from r1local.hub.limits import call_within
+from r1local.language import _
 from r1local.prompts.chat_template import SHORT_THOUGHT
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control
@@ -73,7 +74,9 @@ class RemoteEngine:
         self.client = client
         self.name = endpoint.title
         self.abilities: Abilities = found.server.abilities
-        self.details = f"{model} on {found.server.name} at {endpoint.host}"
+        self.details = _(
+            "{model} on {name} at {host}", model=model, name=found.server.name, host=endpoint.host
+        )
         self.model = model
         self.load_s = load_s
         self.context_window = context_window
@@ -217,8 +220,14 @@ class RemoteEngine:
     def _notices(self, settings: ReplySettings) -> Iterator[Notice]:
         budget = settings.thinking.budget
         if budget is not None and not self.abilities.budgets:
-            told = f"{self.name} can't end a thought after {budget:,} tokens; it is asked to think"
-            yield Notice("budget", f"{told} with {effort_of(budget)} effort")
+            told = _(
+                "{name} can't end a thought after {budget:,} tokens; it is asked to think",
+                name=self.name,
+                budget=budget,
+            )
+            yield Notice(
+                "budget", _("{told} with {budget} effort", told=told, budget=effort_of(budget))
+            )
 
     def _count(self, finished: Finished) -> None:
         usage = finished.usage
@@ -240,7 +249,9 @@ def _warnings(client: Client) -> Iterator[Notice]:
     endpoint = client.endpoint
     secret = client.key or endpoint.headers
     if secret and endpoint.url.startswith("http://") and not endpoint.is_here:
-        told = f"the key and all that is said go to {endpoint.host} unencrypted: use https"
+        told = _(
+            "the key and all that is said go to {host} unencrypted: use https", host=endpoint.host
+        )
         yield Notice("engine", told)
 
 

@@ -21,6 +21,7 @@ from r1local.errors import (
     R1LocalError,
 )
 from r1local.hub.limits import retry_after
+from r1local.language import _
 
 #: Characters of a server's own words that are shown.
 _LONGEST_QUOTE = 300
@@ -43,39 +44,62 @@ def refused(
 ) -> R1LocalError:
     """Return what an answer that isn't a reply means."""
     name, said = endpoint.title, _said(body, key)
-    hint_of_key = "check api_key_env or api_key_file in config.toml" if key else _give_key(endpoint)
+    hint_of_key = (
+        _("check api_key_env or api_key_file in config.toml") if key else _give_key(endpoint)
+    )
     if status == HTTPStatus.UNAUTHORIZED:  # whose body may repeat the key in part
-        why = "doesn't accept the key" if key else "wants a key"
+        why = _("doesn't accept the key") if key else _("wants a key")
         return EndpointRefused(f"{name} {why} (401)", hint_of_key)
     if status == HTTPStatus.PAYMENT_REQUIRED:
-        return EndpointRefused(f"{name}: the account has no balance (402)", "top it up there")
+        return EndpointRefused(
+            _("{name}: the account has no balance (402)", name=name), _("top it up there")
+        )
     if status == HTTPStatus.FORBIDDEN:
-        return EndpointRefused(f"{name} refuses access (403){said}", hint_of_key)
+        return EndpointRefused(
+            _("{name} refuses access (403){said}", name=name, said=said), hint_of_key
+        )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return EndpointMisconfigured(
-            f"{name} redirects elsewhere ({status}), where neither key nor question is sent",
-            "if you trust the other address, set url to it",
+            _(
+                "{name} redirects elsewhere ({status}), where neither key nor question is sent",
+                name=name,
+                status=status,
+            ),
+            _("if you trust the other address, set url to it"),
         )
     if status == HTTPStatus.NOT_FOUND:
         return EndpointLacks(
-            f"{name} has no such model or address (404){said}",
-            f"see what it has: r1local list; or check url: {endpoint.url}",
+            _("{name} has no such model or address (404){said}", name=name, said=said),
+            _("see what it has: r1local list; or check url: {url}", url=endpoint.url),
         )
     too_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if too_large or (status < HTTPStatus.INTERNAL_SERVER_ERROR and _OF_CONTEXT.search(said)):
         return PromptTooLong(
-            f"the prompt is too long for {name} ({status}){said}",
-            "ask something shorter, or begin a new session",
+            _(
+                "the prompt is too long for {name} ({status}){said}",
+                name=name,
+                status=status,
+                said=said,
+            ),
+            _("ask something shorter, or begin a new session"),
         )
     if status == HTTPStatus.REQUEST_TIMEOUT:
-        return EndpointUnreachable(f"{name} gave up waiting (408)", "try again")
+        return EndpointUnreachable(_("{name} gave up waiting (408)", name=name), _("try again"))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = retry_after(headers.get("retry-after"))
-        hint = f"try again in {wait:.0f} s" if wait else "try again later"
-        return EndpointUnreachable(f"{name} gets too many requests (429){said}", hint)
+        hint = _("try again in {wait:.0f} s", wait=wait) if wait else _("try again later")
+        return EndpointUnreachable(
+            _("{name} gets too many requests (429){said}", name=name, said=said), hint
+        )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return EndpointUnreachable(f"{name} fails ({status}){said}", "try again later")
-    return EndpointAnswer(f"{name} doesn't take the request ({status}){said}", "check its settings")
+        return EndpointUnreachable(
+            _("{name} fails ({status}){said}", name=name, status=status, said=said),
+            _("try again later"),
+        )
+    return EndpointAnswer(
+        _("{name} doesn't take the request ({status}){said}", name=name, status=status, said=said),
+        _("check its settings"),
+    )
 
 
 def failed(endpoint: Endpoint, error: BaseException) -> EndpointError:
@@ -86,42 +110,59 @@ def failed(endpoint: Endpoint, error: BaseException) -> EndpointError:
     text = str(error).lower()
     if "certificate" in text or "ssl" in text or "tls" in text:
         return EndpointUnreachable(
-            f"no safe connection to {host}: {_reason(error)}",
-            "check the clock; ca_file in config.toml names certificates of your own",
+            _("no safe connection to {host}: {error}", host=host, error=_reason(error)),
+            _("check the clock; ca_file in config.toml names certificates of your own"),
         )
     if isinstance(error, httpx2.ProxyError) or "socks" in text:
         return EndpointUnreachable(
-            f"the proxy to {host} refuses: {_reason(error)}", "check HTTPS_PROXY and ALL_PROXY"
+            _("the proxy to {host} refuses: {error}", host=host, error=_reason(error)),
+            _("check HTTPS_PROXY and ALL_PROXY"),
         )
     if "name or service" in text or "getaddrinfo" in text or "nodename" in text:
-        return EndpointUnreachable(f"there is no host {host}", f"check url: {endpoint.url}")
+        return EndpointUnreachable(
+            _("there is no host {host}", host=host), _("check url: {url}", url=endpoint.url)
+        )
     if isinstance(error, httpx2.ConnectTimeout):
-        return EndpointUnreachable(f"{host} doesn't answer", "check the network and the address")
+        return EndpointUnreachable(
+            _("{host} doesn't answer", host=host), _("check the network and the address")
+        )
     if isinstance(error, httpx2.ConnectError):
         return EndpointUnreachable(
-            f"{name} can't be reached: {_reason(error)}", f"is a server running at {endpoint.url}?"
+            _("{name} can't be reached: {error}", name=name, error=_reason(error)),
+            _("is a server running at {url}?", url=endpoint.url),
         )
-    return EndpointUnreachable(f"{name} broke off: {_reason(error)}", "try again")
+    return EndpointUnreachable(
+        _("{name} broke off: {error}", name=name, error=_reason(error)), _("try again")
+    )
 
 
 def not_json(endpoint: Endpoint, what: str) -> EndpointAnswer:
     """Return the error of an answer that can't be read."""
     return EndpointAnswer(
-        f"{endpoint.title} answers in a way that isn't understood: {what}",
-        f"is it an OpenAI-compatible server? check url: {endpoint.url}",
+        _(
+            "{title} answers in a way that isn't understood: {what}",
+            title=endpoint.title,
+            what=what,
+        ),
+        _("is it an OpenAI-compatible server? check url: {url}", url=endpoint.url),
     )
 
 
 def told_in_stream(endpoint: Endpoint, key: Key | None, error: object) -> EndpointError:
     """Return the error that a server reports in the middle of a reply."""
     said = _said(json.dumps({"error": error}).encode(), key)
-    return EndpointUnreachable(f"{endpoint.title} ended the reply with an error{said}", "try again")
+    return EndpointUnreachable(
+        _("{title} ended the reply with an error{said}", title=endpoint.title, said=said),
+        _("try again"),
+    )
 
 
 def _give_key(endpoint: Endpoint) -> str:
     if "://" in endpoint.name:
-        return "give one in the environment: R1LOCAL_API_KEY"
-    return f"name its variable: api_key_env under [endpoints.{endpoint.name}] in config.toml"
+        return _("give one in the environment: R1LOCAL_API_KEY")
+    return _(
+        "name its variable: api_key_env under [endpoints.{name}] in config.toml", name=endpoint.name
+    )
 
 
 def _said(body: bytes, key: Key | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from r1local.config.endpoints import KEY_VARIABLE, Endpoint
 from r1local.errors import EndpointMisconfigured
+from r1local.language import _
 
 #: Bytes read of a key's file; keys have a few hundred.
 _MOST_BYTES = 16_384
@@ -37,7 +38,7 @@ def key_of(endpoint: Endpoint) -> Key | None:
         return None
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
         raise EndpointMisconfigured(
-            f"{place} has characters that no key has", "copy the key there again"
+            _("{place} has characters that no key has", place=place), _("copy the key there again")
         )
     return Key(secret)
 
@@ -48,8 +49,12 @@ def _read(endpoint: Endpoint) -> tuple[str, str]:
         secret = os.environ.get(variable, "").strip()
         if not secret and variable != KEY_VARIABLE:
             raise EndpointMisconfigured(
-                f"{variable}, which has the key of {endpoint.title}, isn't set",
-                f"set it: export {variable}=…",
+                _(
+                    "{variable}, which has the key of {title}, isn't set",
+                    variable=variable,
+                    title=endpoint.title,
+                ),
+                _("set it: export {variable}=…", variable=variable),
             )
         return secret, variable
     if path := endpoint.api_key_file:
@@ -62,16 +67,22 @@ def _read_file(path: Path) -> str:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise EndpointMisconfigured(f"{path} is not a file", "put the key into a file")
+                raise EndpointMisconfigured(
+                    _("{path} is not a file", path=path), _("put the key into a file")
+                )
             if sys.platform != "win32" and mode & 0o077:
                 raise EndpointMisconfigured(
-                    f"other users can read the key in {path}", f"chmod 600 {path}"
+                    _("other users can read the key in {path}", path=path),
+                    _("type: chmod 600 {path}", path=path),
                 )
             return file.read(_MOST_BYTES).decode().strip()
     except UnicodeDecodeError as error:
-        raise EndpointMisconfigured(f"{path} is not text", "put the key alone into it") from error
+        raise EndpointMisconfigured(
+            _("{path} is not text", path=path), _("put the key alone into it")
+        ) from error
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise EndpointMisconfigured(
-            f"the key's file {path} can't be read: {why}", "check api_key_file in config.toml"
+            _("the key's file {path} can't be read: {why}", path=path, why=why),
+            _("check api_key_file in config.toml"),
         ) from error

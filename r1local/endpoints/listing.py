@@ -9,6 +9,7 @@ from r1local.endpoints.client import Client
 from r1local.endpoints.discovery import context_of, find
 from r1local.errors import EndpointUnreachable, R1LocalError
 from r1local.hub.limits import TimeLimitExceeded, call_within
+from r1local.language import _
 
 #: Seconds for one endpoint: whoever lists models doesn't want to wait.
 _PATIENCE_S = 5.0
@@ -39,7 +40,8 @@ def _of_one(endpoint: Endpoint) -> list[RemoteRow] | R1LocalError:
         return call_within(lambda: _ask(endpoint), _PATIENCE_S)
     except TimeLimitExceeded:
         return EndpointUnreachable(
-            f"{endpoint.title} takes too long to answer", f"check url: {endpoint.url}"
+            _("{title} takes too long to answer", title=endpoint.title),
+            _("check url: {url}", url=endpoint.url),
         )
     except R1LocalError as error:
         return error

@@ -13,6 +13,7 @@ from r1local.endpoints.reply import RemoteReply
 from r1local.endpoints.wire import Call, Piece
 from r1local.errors import EndpointSilent, R1LocalError, StreamCut
 from r1local.events.reply import Notice
+from r1local.language import _
 from r1local.replies.control import Control
 from r1local.replies.engine import Happening, PreparedPrompt, never_begun
 from r1local.replies.settings import ReplySettings
@@ -260,10 +261,13 @@ class RemoteReplies:
 
     def _silent(self, limit: float, *, begun: bool) -> EndpointSilent:
         name, option = self._engine.name, "silence-timeout" if begun else "first-byte-timeout"
-        told = "sent nothing more" if begun else "sent nothing"
+        told = _("sent nothing more") if begun else _("sent nothing")
         return EndpointSilent(
-            f"{name} {told} for {limit:.0f} s", f"wait for longer: --{option} {2 * limit:.0f}"
+            _("{name} {told} for {limit:.0f} s", name=name, told=told, limit=limit),
+            _("wait for longer: --{option} {value:.0f}", option=option, value=2 * limit),
         )
 
     def _cut(self) -> StreamCut:
-        return StreamCut(f"{self._engine.name} left the reply without an end", "try again")
+        return StreamCut(
+            _("{name} left the reply without an end", name=self._engine.name), _("try again")
+        )

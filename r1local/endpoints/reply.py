@@ -7,6 +7,7 @@ from r1local.endpoints.asking import Asking, start_after
 from r1local.endpoints.parts import ReplyParts
 from r1local.endpoints.wire import Piece, Spent
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
+from r1local.language import _
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun
 from r1local.replies.text import sentence_ends
@@ -147,7 +148,11 @@ class RemoteReply:
 
     def _close(self, closed_for: ClosedFor) -> list[Event]:
         tokens = self.tokens["thinking"]
-        told = f"the thought was closed after {token_count(tokens)}{WHY_CLOSED[closed_for]}"
+        told = _(
+            "the thought was closed after {tokens}{why_closed}",
+            tokens=token_count(tokens),
+            why_closed=_(WHY_CLOSED[closed_for]),
+        )
         self._parts.tokens["thinking"] += self._closing_tokens
         events = self._as_events([("thinking", self._closing)] if self._closing else [])
         self.wants_rest = True

@@ -22,6 +22,7 @@ from r1local.engine.limits import (
     whole_steps,
 )
 from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
+from r1local.language import _
 
 #: `enum llama_flash_attn_type`: llama.cpp decides, off, on.
 _AUTO, _PLAIN, _FLASH = -1, 0, 1
@@ -177,7 +178,7 @@ class Contexts:
             view = memoryview(content)
             self._adapt(view, kv_layout.head_of_all(view))
         if not self._put_all(content):
-            raise InferenceError("llama.cpp can't pass on the KV cache", log.reason())
+            raise InferenceError(_("llama.cpp can't pass on the KV cache"), log.reason())
 
     def _adapt(self, content: memoryview, start: int) -> None:
         """Give a saved cache the layout of the context, if it has the other."""
@@ -229,10 +230,10 @@ class Contexts:
         roomy = _is_free(settings.context_bytes)
         self.handle = self._llama.llama_init_from_model(self._model, params) if roomy else None
         if not self.handle:
-            reason = log.reason() if roomy else "the system refuses as much memory"
+            reason = log.reason() if roomy else _("the system refuses as much memory")
             raise (ModelLoadError if roomy and not log.out_of_memory else OutOfMemory)(
-                f"llama.cpp can't make room for a context of {tokens:,} tokens",
-                f"{reason}; try a smaller --context or --kv-cache q8_0",
+                _("llama.cpp can't make room for a context of {tokens:,} tokens", tokens=tokens),
+                _("{reason}; try a smaller --context or --kv-cache q8_0", reason=reason),
             )
         self.memory = self._llama.llama_get_memory(self.handle)
         if self._abort_callback:

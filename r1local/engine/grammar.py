@@ -13,6 +13,7 @@ from r1local.engine.library import load_llama, log
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import GrammarError, InferenceError
+from r1local.language import _
 
 _ROOT = b"root"
 #: Bounds on a grammar: llama.cpp recurses for nested groups and nested rules, and would crash
@@ -30,22 +31,28 @@ def check_grammar(grammar: str) -> None:
         GrammarError: it is not GBNF, has no rule `root`, is left-recursive, or is too large.
     """
     if not isinstance(grammar, str):  # a program without types may give anything
-        raise GrammarError(f"a grammar is text, and not {grammar!r:.60}", "give it as a string")
+        raise GrammarError(
+            _("a grammar is text, and not {grammar!r:.60}", grammar=grammar),
+            _("give it as a string"),
+        )
     source = grammar.encode()
     if len(source) > _MOST_BYTES:
         raise GrammarError(
-            f"the grammar has {len(source):,} bytes", f"give one of at most {_MOST_BYTES:,}"
+            _("the grammar has {count:,} bytes", count=len(source)),
+            _("give one of at most {most_bytes:,}", most_bytes=_MOST_BYTES),
         )
     if not grammar.strip() or "\0" in grammar:
-        raise GrammarError("the grammar is empty or not text", "give GBNF with a rule named root")
+        raise GrammarError(
+            _("the grammar is empty or not text"), _("give GBNF with a rule named root")
+        )
     if max(_depths(grammar)) > _DEEPEST or grammar.count("::=") > _MOST_RULES:
-        raise GrammarError("the grammar is nested too deep", "give a simpler one")
+        raise GrammarError(_("the grammar is nested too deep"), _("give a simpler one"))
     llama = load_llama()
     log.clear()
     with _c_stderr() as said:
         handle = llama.llama_sampler_init_grammar(None, source, _ROOT)
     if not handle:
-        raise GrammarError("the grammar can't be read", said[0] if said else log.reason())
+        raise GrammarError(_("the grammar can't be read"), said[0] if said else log.reason())
     llama.llama_sampler_free(handle)
 
 
@@ -97,8 +104,8 @@ class GrammarSampler(Sampler):
             token = self._choose(context, row, constrained=True)
             if not self._fits(token):
                 raise InferenceError(
-                    "the model's vocabulary has nothing that could continue the grammar here",
-                    "change the grammar",
+                    _("the model's vocabulary has nothing that could continue the grammar here"),
+                    _("change the grammar"),
                 )
         self._llama.llama_sampler_accept(self.handle, token)
         if not self._vocabulary.ends_reply(token):

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
+from r1local.language import _
 
 #: `enum ggml_log_level` in ggml.h.
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5
@@ -78,8 +79,8 @@ class LlamaLog:
         errors = [line for level, line in self._complaints if level == _ERROR]
         lines = errors or [line for _level, line in self._complaints]
         if not lines:
-            return "llama.cpp gave no reason; --verbose shows its log"
-        return f"llama.cpp says: {_without_function(lines[0])}"
+            return _("llama.cpp gave no reason; --verbose shows its log")
+        return _("llama.cpp says: {without_function}", without_function=_without_function(lines[0]))
 
 
 def _without_function(line: str) -> str:
@@ -94,13 +95,13 @@ log = LlamaLog()
 def decode_error(code: int) -> InferenceError:
     """Return the error for a return code of llama_decode."""
     if code == _NO_KV_SLOT:
-        return InferenceError("the context window is full", "choose a larger --context")
+        return InferenceError(_("the context window is full"), _("choose a larger --context"))
     if code == _NO_MEMORY or log.out_of_memory:
         return OutOfMemory(
-            "memory ran out while evaluating",
-            f"{log.reason()}; try a smaller --context or fewer --gpu-layers",
+            _("memory ran out while evaluating"),
+            _("{reason}; try a smaller --context or fewer --gpu-layers", reason=log.reason()),
         )
-    return InferenceError(f"llama.cpp failed to evaluate (code {code})", log.reason())
+    return InferenceError(_("llama.cpp failed to evaluate (code {code})", code=code), log.reason())
 
 
 def with_fields(params: Any, **values: Any) -> Any:
@@ -108,8 +109,8 @@ def with_fields(params: Any, **values: Any) -> Any:
     known = {name for name, *_ in params._fields_}
     if unknown := values.keys() - known:
         raise ModelLoadError(
-            f"this llama-cpp-python has no {', '.join(sorted(unknown))}",
-            "install the version that r1local needs: pip install --upgrade r1local",
+            _("this llama-cpp-python has no {unknown}", unknown=", ".join(sorted(unknown))),
+            _("install the version that r1local needs: pip install --upgrade r1local"),
         )
     for name, value in values.items():
         setattr(params, name, value)
@@ -136,8 +137,8 @@ def _loaded() -> Any:
         module = _import_low_level()
     except (ImportError, OSError, RuntimeError) as error:
         raise ModelLoadError(
-            "llama.cpp's library can't be loaded",
-            f"the system says: {error}; look for the cause with: r1local doctor",
+            _("llama.cpp's library can't be loaded"),
+            _("the system says: {error}; look for the cause with: r1local doctor", error=error),
         ) from error
     log.callback = module.llama_log_callback(log.write)
     module.llama_log_set(log.callback, None)
@@ -208,7 +209,7 @@ def _import_low_level() -> ModuleType:
         return importlib.import_module("llama_cpp.llama_cpp")
     spec = importlib.util.find_spec("llama_cpp")
     if spec is None or spec.submodule_search_locations is None:
-        raise ImportError("the package llama-cpp-python is not installed")
+        raise ImportError(_("the package llama-cpp-python is not installed"))
     parent = ModuleType("llama_cpp")
     parent.__path__ = [str(Path(place)) for place in spec.submodule_search_locations]
     sys.modules["llama_cpp"] = parent

@@ -20,6 +20,7 @@ from r1local.engine.sampler import Sampler
 from r1local.engine.vocabulary import Vocabulary
 from r1local.errors import InferenceError, LoadingCancelled, ModelLoadError, OutOfMemory
 from r1local.events.reply import Reading
+from r1local.language import _
 
 
 class Model:
@@ -232,7 +233,7 @@ class Model:
         size = self.state_size()
         content = (ctypes.c_uint8 * size)()
         if self._llama.llama_state_seq_get_data(self._context, content, size, 0) != size:
-            raise InferenceError("llama.cpp can't copy the KV cache", log.reason())
+            raise InferenceError(_("llama.cpp can't copy the KV cache"), log.reason())
         return list(self._evaluated), content
 
     def put_state(self, tokens: Sequence[int], content: bytearray) -> bool:
@@ -334,10 +335,10 @@ class Model:
                 raise LoadingCancelled
             if log.out_of_memory:
                 raise OutOfMemory(
-                    f"memory ran out while loading {path}",
-                    f"{log.reason()}; try fewer --gpu-layers or a smaller model",
+                    _("memory ran out while loading {path}", path=path),
+                    _("{reason}; try fewer --gpu-layers or a smaller model", reason=log.reason()),
                 )
-            raise ModelLoadError(f"llama.cpp can't load {path}", log.reason())
+            raise ModelLoadError(_("llama.cpp can't load {path}", path=path), log.reason())
         return model
 
     def _try_out(self) -> None:
@@ -394,5 +395,6 @@ class Model:
 
 def _no_generator(path: Path) -> ModelLoadError:
     return ModelLoadError(
-        f"{path} doesn't write text token by token", "choose a model that generates text"
+        _("{path} doesn't write text token by token", path=path),
+        _("choose a model that generates text"),
     )

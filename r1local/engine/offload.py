@@ -9,6 +9,7 @@ from r1local.config.loading_options import Numa, SplitMode
 from r1local.engine.devices import gpus, handle_of
 from r1local.engine.library import load_ggml, load_llama, log
 from r1local.errors import DeviceError
+from r1local.language import _
 
 #: `enum llama_split_mode` in llama.h.
 _SPLIT_MODES: dict[SplitMode, int] = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
@@ -85,7 +86,9 @@ def lock_problem() -> str | None:
     """Return, after a model was loaded, why its memory is not locked if the system refused."""
     if not log.mentions(_NOT_LOCKED):
         return None
-    return "the system doesn't let the model's memory be locked (ulimit -l): --mlock has no effect"
+    return _(
+        "the system doesn't let the model's memory be locked (ulimit -l): --mlock has no effect"
+    )
 
 
 def spread_over_nodes(numa: Numa) -> str | None:
@@ -95,8 +98,9 @@ def spread_over_nodes(numa: Numa) -> str | None:
     load_llama().llama_numa_init(_NUMA_STRATEGIES[numa])
     if _is_numa():
         return None
-    return (
-        f"this machine has one memory node, as far as llama.cpp sees: --numa {numa} has no effect"
+    return _(
+        "this machine has one memory node, as far as llama.cpp sees: --numa {numa} has no effect",
+        numa=numa,
     )
 
 
@@ -110,5 +114,7 @@ def _is_numa() -> bool:
 def _handle(name: str) -> int:
     handle = handle_of(name)
     if handle is None:
-        raise DeviceError(f"there is no device {name} any more", "leave --device out")
+        raise DeviceError(
+            _("there is no device {name} any more", name=name), _("leave --device out")
+        )
     return handle

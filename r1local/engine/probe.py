@@ -25,6 +25,7 @@ from r1local.engine.model import Model
 from r1local.errors import LoadingCancelled, ModelLoadError, R1LocalError
 from r1local.gguf.check import KNOWN_ARCHITECTURES
 from r1local.gguf.format import GGUFFile, shown
+from r1local.language import _
 
 if TYPE_CHECKING:
     import subprocess
@@ -132,10 +133,12 @@ def _died(path: Path, what: str, errors: str) -> ModelLoadError:
     # "/path/of/the/build/src/llama-model.cpp:1420: GGML_ASSERT(…) failed"
     reason = next((line[line.index("GGML_") :] for line in lines if "GGML_" in line), "")
     return ModelLoadError(
-        f"llama.cpp {what} on {shown(path)} (tried in a separate process)",
-        (f"it says: {reason}; " if reason else "")
-        + "the file is damaged, or of a kind that llama.cpp doesn't support:"
-        " choose another file of the model",
+        _("llama.cpp {what} on {path} (tried in a separate process)", what=what, path=shown(path)),
+        (_("it says: {reason}; ", reason=reason) if reason else "")
+        + _(
+            "the file is damaged, or of a kind that llama.cpp doesn't support: choose another "
+            "file of the model"
+        ),
     )
 
 

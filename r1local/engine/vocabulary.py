@@ -9,6 +9,7 @@ from r1local.engine.background import begun
 from r1local.engine.library import load_llama
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import InferenceError, PromptTooLong
+from r1local.language import _
 
 _NO_TOKEN = -1
 #: `enum llama_token_attr` in llama.h.
@@ -96,8 +97,8 @@ class Vocabulary:
         )
         if count < 0:
             raise InferenceError(
-                "the prompt could not be turned into tokens",
-                "the model file's tokenizer may be broken; try another file",
+                _("the prompt could not be turned into tokens"),
+                _("the model file's tokenizer may be broken; try another file"),
             )
         return buffer[:count]
 
@@ -143,8 +144,11 @@ def _on_a_stack_of(size: int, work: Callable[[], list[int]]) -> list[int]:
         outcome = begun(work)
     except (RuntimeError, ValueError) as error:
         raise PromptTooLong(
-            f"the prompt is too long to be tokenised: that needs a stack of {size:,} bytes",
-            "give a shorter prompt",
+            _(
+                "the prompt is too long to be tokenised: that needs a stack of {size:,} bytes",
+                size=size,
+            ),
+            _("give a shorter prompt"),
         ) from error
     finally:
         threading.stack_size(previous)

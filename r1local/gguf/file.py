@@ -27,6 +27,7 @@ from r1local.gguf.format import (
 )
 from r1local.gguf.header import parse_header, parse_summary
 from r1local.gguf.parts import cut_file, part_name
+from r1local.language import N_, _
 
 __all__ = [
     "GGML_TYPES",
@@ -86,15 +87,15 @@ _FILE_TYPES = {
 }
 
 _OTHER_FORMATS = (
-    (rb"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
-    (rb"\s*(?i:<!doctype|<html|<\?xml)", "a web page saved under this name"),
-    (rb".{6}\0\0\{", "a safetensors file"),
-    (rb"\{", "a JSON text"),
-    (rb"PK\x03\x04", "a PyTorch checkpoint or another zip archive"),
-    (rb"\x80[\x02-\x05]", "a Python pickle, as old PyTorch checkpoints are"),
-    (rb"(lmgg|fmgg|tjgg|algg)", "a GGML file from before GGUF"),
+    (rb"version https://git-lfs", N_("a Git LFS pointer, not the file it stands for")),
+    (rb"\s*(?i:<!doctype|<html|<\?xml)", N_("a web page saved under this name")),
+    (rb".{6}\0\0\{", N_("a safetensors file")),
+    (rb"\{", N_("a JSON text")),
+    (rb"PK\x03\x04", N_("a PyTorch checkpoint or another zip archive")),
+    (rb"\x80[\x02-\x05]", N_("a Python pickle, as old PyTorch checkpoints are")),
+    (rb"(lmgg|fmgg|tjgg|algg)", N_("a GGML file from before GGUF")),
 )
-_GIVE_A_GGUF = "give a file whose name ends in .gguf, downloaded whole"
+_GIVE_A_GGUF = N_("give a file whose name ends in .gguf, downloaded whole")
 
 
 def read_gguf(path: Path) -> GGUFFile:
@@ -139,7 +140,9 @@ def read_header(path: Path) -> GGUFFile:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         # ValueError: the path holds what no file's can, such as a zero byte.
-        raise ModelFileNotFound(f"there is no file {path}", "check the path") from error
+        raise ModelFileNotFound(
+            _("there is no file {path}", path=path), _("check the path")
+        ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     _expect_regular(path, status.st_mode)
@@ -189,22 +192,25 @@ def file_type(gguf: GGUFFile) -> str | None:
 def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:
     if isinstance(error, PermissionError):
         return ModelFileUnreadable(
-            f"{shown(path)} can't be read: permission denied",
-            "change its permissions, or run as its owner",
+            _("{path} can't be read: permission denied", path=shown(path)),
+            _("change its permissions, or run as its owner"),
         )
     return ModelFileUnreadable(
-        f"{shown(path)} can't be read: {error.strerror}", "check the path and the disk"
+        _("{path} can't be read: {reason}", path=shown(path), reason=error.strerror),
+        _("check the path and the disk"),
     )
 
 
 def _expect_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise ModelFileUnreadable(
-            f"{shown(path)} is a directory", "give the path of a .gguf file inside it"
+            _("{path} is a directory", path=shown(path)),
+            _("give the path of a .gguf file inside it"),
         )
     if not stat.S_ISREG(mode):
         raise ModelFileUnreadable(
-            f"{shown(path)} is a device or a pipe, not a file", "give the path of a .gguf file"
+            _("{path} is a device or a pipe, not a file", path=shown(path)),
+            _("give the path of a .gguf file"),
         )
 
 
@@ -212,22 +218,28 @@ def _expect_whole(path: Path) -> None:
     whole = cut_file(path.name)
     if whole:
         raise TruncatedGGUF(
-            f"{shown(path)} is a piece of {shown(Path(whole))}",
-            f"join all its pieces, in order: cat PIECES > {whole}",
+            _("{path} is a piece of {shown}", path=shown(path), shown=shown(Path(whole))),
+            _("join all its pieces, in order: cat PIECES > {whole}", whole=whole),
         )
 
 
 def _expect_gguf(path: Path, sample: bytes) -> None:
     if not sample:
-        raise NotAGGUFFile(f"{shown(path)} is empty", DOWNLOAD_AGAIN)
+        raise NotAGGUFFile(_("{path} is empty", path=shown(path)), _(DOWNLOAD_AGAIN))
     if sample.startswith(MAGIC):
         return
     if MAGIC.startswith(sample):
-        raise TruncatedGGUF(f"{shown(path)} ends after {len(sample)} bytes", DOWNLOAD_AGAIN)
+        raise TruncatedGGUF(
+            _("{path} ends after {count} bytes", path=shown(path), count=len(sample)),
+            _(DOWNLOAD_AGAIN),
+        )
     for pattern, description in _OTHER_FORMATS:
         if re.match(pattern, sample, re.DOTALL):
-            raise NotAGGUFFile(f"{shown(path)} is {description}", _GIVE_A_GGUF)
-    raise NotAGGUFFile(f"{shown(path)} is not a GGUF file", _GIVE_A_GGUF)
+            raise NotAGGUFFile(
+                _("{path} is {description}", path=shown(path), description=_(description)),
+                _(_GIVE_A_GGUF),
+            )
+    raise NotAGGUFFile(_("{path} is not a GGUF file", path=shown(path)), _(_GIVE_A_GGUF))
 
 
 def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
@@ -236,19 +248,23 @@ def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
         return (path,)
     if _another_follows(first):
         raise MalformedGGUF(
-            f"{shown(path)} holds several parts of a model, one after another",
-            "give the parts themselves, or join them with llama-gguf-split --merge, not with cat",
+            _("{path} holds several parts of a model, one after another", path=shown(path)),
+            _(
+                "give the parts themselves, or join them with llama-gguf-split --merge, not "
+                "with cat"
+            ),
         )
     named = part_name(path.name)
     if named is None or named.count != count:
         raise MalformedGGUF(
-            f"{shown(path)} is one of several parts, but its name does not say which",
-            "give the parts the names they were published under",
+            _("{path} is one of several parts, but its name does not say which", path=shown(path)),
+            _("give the parts the names they were published under"),
         )
     parts = tuple(path.with_name(named.of_part(number)) for number in range(1, count + 1))
     if named.number != 1:
         raise ModelFileUnreadable(
-            f"{shown(path)} is not the first part of its model", f"give {shown(parts[0])}"
+            _("{path} is not the first part of its model", path=shown(path)),
+            _("give {shown}", shown=shown(parts[0])),
         )
     return parts
 
@@ -263,5 +279,7 @@ def _another_follows(gguf: GGUFFile) -> bool:
 def _read_part(path: Path, index: int) -> GGUFFile:
     part = read_header(path)
     if part.integer("split.no") != index:
-        raise MalformedGGUF(f"{shown(path)} is not the part that its name claims", DOWNLOAD_AGAIN)
+        raise MalformedGGUF(
+            _("{path} is not the part that its name claims", path=shown(path)), DOWNLOAD_AGAIN
+        )
     return part

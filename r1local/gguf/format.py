@@ -8,11 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from r1local.language import N_
+
 MAGIC = b"GGUF"
 
 MAX_LAYERS = 512  # LLAMA_MAX_LAYERS
 
-DOWNLOAD_AGAIN = "download the file again"
+DOWNLOAD_AGAIN = N_("download the file again")
 
 STRING_TYPE = 8
 ARRAY_TYPE = 9

@@ -26,6 +26,7 @@ from r1local.gguf.format import (
     Value,
     shown,
 )
+from r1local.language import _
 
 # R1's 152,064 tokens and 151,387 merges make a header of 6 MB. A greater length than
 # this bound can only come from damage.
@@ -72,8 +73,8 @@ def parse_header(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
     metadata = _metadata(header, metadata_count)
     alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
-        raise header.malformed("gives an alignment that is not a power of two")
-    header.part = "tensor table"
+        raise header.malformed(_("gives an alignment that is not a power of two"))
+    header.part = _("tensor table")
     tensors = _tensors(header, tensor_count, alignment)
     return GGUFFile(
         path=path,
@@ -129,18 +130,25 @@ class _Header:
         self._data = b""
 
     def malformed(self, what: str, hint: str = DOWNLOAD_AGAIN) -> MalformedGGUF:
-        return MalformedGGUF(f"{shown(self._path)} {what}", hint)
+        return MalformedGGUF(_("{path} {what}", path=shown(self._path), what=what), _(hint))
 
     def require(self, size: int) -> None:
         """Check that the file can hold `size` more bytes, without reading them."""
         end = self.position + size
         if end > MAX_HEADER_BYTES:
-            raise self.malformed(f"states a count or length in its {self.part} that can't be true")
+            raise self.malformed(
+                _("states a count or length in its {part} that can't be true", part=self.part)
+            )
         if end > self._file_size:
             raise TruncatedGGUF(
-                f"{shown(self._path)} is cut short or damaged: its {self.part} states more "
-                f"than {self._file_size:,} bytes hold",
-                DOWNLOAD_AGAIN,
+                _(
+                    "{path} is cut short or damaged: its {part} states more than {file_size:,} "
+                    "bytes hold",
+                    path=shown(self._path),
+                    part=self.part,
+                    file_size=self._file_size,
+                ),
+                _(DOWNLOAD_AGAIN),
             )
 
     def number(self, layout: struct.Struct) -> Any:
@@ -150,7 +158,7 @@ class _Header:
         """Read a number of entries."""
         count: int = self.number(_U64)
         if count > _MAX_ENTRIES:
-            raise self.malformed("states a number of entries that can't be true")
+            raise self.malformed(_("states a number of entries that can't be true"))
         return count
 
     def take(self, size: int) -> bytes:
@@ -192,19 +200,19 @@ def _version(header: _Header) -> int:
     swapped = int.from_bytes(version.to_bytes(_U32.size, "little"), "big")
     if 0 < swapped <= _NEWEST_VERSION:
         raise header.malformed(
-            "is a big-endian GGUF file", "use the little-endian file of the same model"
+            _("is a big-endian GGUF file"), _("use the little-endian file of the same model")
         )
     if version == 0:
-        raise header.malformed("is of GGUF version 0, which never existed")
+        raise header.malformed(_("is of GGUF version 0, which never existed"))
     if version < 2:
         raise header.malformed(
-            f"is of GGUF version {version}, which llama.cpp no longer reads",
-            "download a newer conversion of the model",
+            _("is of GGUF version {version}, which llama.cpp no longer reads", version=version),
+            _("download a newer conversion of the model"),
         )
     if version > _NEWEST_VERSION:
         raise header.malformed(
-            f"is of GGUF version {version}, newer than r1local reads",
-            "upgrade r1local and llama-cpp-python",
+            _("is of GGUF version {version}, newer than r1local reads", version=version),
+            _("upgrade r1local and llama-cpp-python"),
         )
     return version
 
@@ -213,10 +221,10 @@ def _metadata(header: _Header, count: int, until: str | None = None) -> dict[str
     """Read the entries: all, or only those before the first key that starts with `until`."""
     header.require(count * _MIN_METADATA_BYTES)
     metadata: dict[str, Value] = {}
-    for _ in range(count):
+    for _entry in range(count):
         key = header.string()
         if not key or key in metadata:
-            raise header.malformed("has an empty or duplicate metadata key")
+            raise header.malformed(_("has an empty or duplicate metadata key"))
         if until and key.startswith(until):
             break
         metadata[key] = _value(header, header.number(_U32))
@@ -229,7 +237,7 @@ def _value(header: _Header, value_type: int) -> Value:
     if value_type == ARRAY_TYPE:
         return _array(header)
     if value_type not in SCALAR_TYPES:
-        raise header.malformed("has a metadata value of an unknown type")
+        raise header.malformed(_("has a metadata value of an unknown type"))
     value: bool | int | float = header.number(SCALAR_TYPES[value_type])
     return value
 
@@ -239,7 +247,7 @@ def _array(header: _Header) -> GGUFArray:
     if item_type == STRING_TYPE:
         return GGUFArray(item_type, count, header.take_strings(count))
     if item_type not in SCALAR_TYPES:
-        raise header.malformed("has a metadata array of arrays or of an unknown type")
+        raise header.malformed(_("has a metadata array of arrays or of an unknown type"))
     return GGUFArray(item_type, count, header.take(count * SCALAR_TYPES[item_type].size))
 
 
@@ -247,31 +255,43 @@ def _tensors(header: _Header, count: int, alignment: int) -> tuple[Tensor, ...]:
     header.require(count * _MIN_TENSOR_BYTES)
     tensors = tuple(_tensor(header, alignment) for _ in range(count))
     if len({tensor.name for tensor in tensors}) < count:
-        raise header.malformed("lists the same tensor twice")
+        raise header.malformed(_("lists the same tensor twice"))
     return tensors
 
 
 def _tensor(header: _Header, alignment: int) -> Tensor:
     name_length = header.number(_U64)
     if name_length > _MAX_TENSOR_NAME:
-        raise header.malformed(f"has a tensor name longer than {_MAX_TENSOR_NAME} bytes")
+        raise header.malformed(
+            _(
+                "has a tensor name longer than {max_tensor_name} bytes",
+                max_tensor_name=_MAX_TENSOR_NAME,
+            )
+        )
     name = header.take(name_length).decode(errors="replace")
     dimensions = header.number(_U32)
     if dimensions > _MAX_DIMENSIONS:
-        raise header.malformed(f"has a tensor of more than {_MAX_DIMENSIONS} dimensions")
+        raise header.malformed(
+            _(
+                "has a tensor of more than {max_dimensions} dimensions",
+                max_dimensions=_MAX_DIMENSIONS,
+            )
+        )
     shape = tuple(header.number(_U64) for _ in range(dimensions))
     ggml_type = GGML_TYPES.get(header.number(_U32))
     offset = header.number(_U64)
     if ggml_type is None:
         raise header.malformed(
-            "has a tensor of a type that r1local does not know",
-            "the file may be newer than this llama.cpp: upgrade r1local and llama-cpp-python, "
-            "or download another quantization",
+            _("has a tensor of a type that r1local does not know"),
+            _(
+                "the file may be newer than this llama.cpp: upgrade r1local and "
+                "llama-cpp-python, or download another quantization"
+            ),
         )
     row = shape[0] if shape else 1
     tensor = Tensor(name, shape, ggml_type, offset)
     if 0 in shape or row % ggml_type.block_size or prod(shape) > _MAX_INT64:
-        raise header.malformed("has a tensor of an impossible shape")
+        raise header.malformed(_("has a tensor of an impossible shape"))
     if offset % alignment or offset + tensor.size > _MAX_INT64:
-        raise header.malformed("has a tensor at an impossible place")
+        raise header.malformed(_("has a tensor at an impossible place"))
     return tensor

@@ -8,6 +8,7 @@ from r1local.config.paths import is_device_name
 from r1local.errors import MalformedAnswer, UnsafeName
 from r1local.gguf.quantization import RepoFile
 from r1local.hub.setup import address
+from r1local.language import _
 
 #: More bytes than any file has: all parts of R1 in BF16 together are 1.3 TB.
 MAX_FILE = 4 * 2**40
@@ -22,8 +23,8 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
 def not_the_hub(what: str) -> MalformedAnswer:
     """Return the error for an answer that can't come from the hub; `what` says why."""
     return MalformedAnswer(
-        f"the server at {address()} is not the hub: {what}",
-        "log in to the network if it asks for that in a browser, or check HF_ENDPOINT",
+        _("the server at {address} is not the hub: {what}", address=address(), what=what),
+        _("log in to the network if it asks for that in a browser, or check HF_ENDPOINT"),
     )
 
 
@@ -36,13 +37,13 @@ def parse_repository(body: bytes) -> tuple[str | None, tuple[RepoFile, ...]]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is also a ValueError
-        raise not_the_hub("the answer is not JSON") from error
+        raise not_the_hub(_("the answer is not JSON")) from error
     siblings = answer.get("siblings") if isinstance(answer, dict) else None
     if not isinstance(siblings, list):
-        raise not_the_hub("the answer has no list of files")
+        raise not_the_hub(_("the answer has no list of files"))
     commit = answer.get("sha")
     if commit is not None and not is_id(commit):
-        raise not_the_hub("the commit it names is impossible")
+        raise not_the_hub(_("the commit it names is impossible"))
     return commit, tuple(_file(sibling) for sibling in siblings)
 
 
@@ -50,13 +51,13 @@ def _file(sibling: Any) -> RepoFile:
     """Return one file of a repository; a mirror may leave out its size and its checksum."""
     name = sibling.get("rfilename") if isinstance(sibling, dict) else None
     if not isinstance(name, str) or re.search("[\ud800-\udfff]", name):
-        raise not_the_hub("a file in its list has no name")
+        raise not_the_hub(_("a file in its list has no name"))
     size, lfs = sibling.get("size"), sibling.get("lfs")
     sha256 = lfs.get("sha256") if isinstance(lfs, dict) else lfs
     if size is not None and not is_size(size):
-        raise not_the_hub(f"the size of {name[:80]!r} is impossible")
+        raise not_the_hub(_("the size of {name!r} is impossible", name=name[:80]))
     if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
-        raise not_the_hub(f"the checksum of {name[:80]!r} is impossible")
+        raise not_the_hub(_("the checksum of {name!r} is impossible", name=name[:80]))
     return RepoFile(name, size or 0, sha256)
 
 
@@ -85,6 +86,9 @@ def check_name(filename: str) -> None:
     bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
     if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
         raise UnsafeName(
-            f"the repository has a file with an unsafe name, {filename[:80]!r}",
-            "tell its owner; r1local does not fetch it",
+            _(
+                "the repository has a file with an unsafe name, {filename!r}",
+                filename=filename[:80],
+            ),
+            _("tell its owner; r1local does not fetch it"),
         )

@@ -34,6 +34,7 @@ from r1local.hub.limits import (
     retry_after,
 )
 from r1local.hub.setup import headers, is_web_address, session
+from r1local.language import _
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -139,7 +140,9 @@ def _described(repo_id: str, revision: str | None) -> bytes:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_LIST:
-                raise not_the_hub(f"its list of files is longer than {MAX_LIST // 2**20} MiB")
+                raise not_the_hub(
+                    _("its list of files is longer than {max_list} MiB", max_list=MAX_LIST // 2**20)
+                )
     return bytes(body)
 
 
@@ -152,13 +155,15 @@ def _timeout() -> "Timeout":
 def _answer(request: "Request") -> "Response":
     """Send a request and follow redirects, without reading their bodies as the client would."""
     client = session()
-    for _ in range(_MAX_REDIRECTS):
+    for _redirect in range(_MAX_REDIRECTS):
         response = client.send(request, stream=True, follow_redirects=False)
         if response.next_request is None:
             return response
         response.close()
         request = response.next_request
-    raise not_the_hub(f"it redirects more than {_MAX_REDIRECTS} times")
+    raise not_the_hub(
+        _("it redirects more than {max_redirects} times", max_redirects=_MAX_REDIRECTS)
+    )
 
 
 def _raise_for_status(response: "Response") -> None:
@@ -170,7 +175,7 @@ def _raise_for_status(response: "Response") -> None:
     known = {name: response.headers[name] for name in names if name in response.headers}
     hf_raise_for_status(httpx2.Response(status, headers=known, request=response.request))
     if status != HTTPStatus.OK:
-        raise not_the_hub(f"it answers {status} where content is expected")
+        raise not_the_hub(_("it answers {status} where content is expected", status=status))
 
 
 def locate(repo_id: str, filename: str, revision: str) -> RemoteFile:
@@ -197,12 +202,22 @@ def _located(repo_id: str, filename: str, revision: str) -> RemoteFile:
     }
     for header, value in required.items():
         if value in (None, ""):
-            raise not_the_hub(f"its answer about {filename} lacks a valid header {header}")
+            raise not_the_hub(
+                _(
+                    "its answer about {filename} lacks a valid header {header}",
+                    filename=filename,
+                    header=header,
+                )
+            )
     commit, etag, size = found.commit_hash or "", found.etag or "", found.size or 0
     if not is_id(etag) or not is_id(commit):
-        raise UnsafeName("the hub names an impossible checksum or commit", "check HF_ENDPOINT")
+        raise UnsafeName(
+            _("the hub names an impossible checksum or commit"), _("check HF_ENDPOINT")
+        )
     if not is_web_address(found.location):
-        raise not_the_hub(f"the address it gives for {filename} is not a web address")
+        raise not_the_hub(
+            _("the address it gives for {filename} is not a web address", filename=filename)
+        )
     return RemoteFile(repo_id, filename, commit, etag, size, found.location)
 
 
@@ -231,7 +246,7 @@ def _response(url: str, wanted: dict[str, str]) -> "Response":
     except R1LocalError:
         raise
     except TimeLimitExceeded as error:
-        raise Interrupted("the server takes too long to answer") from error
+        raise Interrupted(_("the server takes too long to answer")) from error
     except Exception as error:
         raise Interrupted(reason(error)) from error
 
@@ -241,9 +256,9 @@ def _piece(response: "Response", remote: RemoteFile) -> RangeResponse:
     ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
     start, size = _content_range(response) if ranged else (0, _content_length(response))
     if size not in (None, remote.size):
-        raise Interrupted("the server sends a file of another size")
+        raise Interrupted(_("the server sends a file of another size"))
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise Interrupted("the server changes what it sends")
+        raise Interrupted(_("the server changes what it sends"))
     return RangeResponse(start, ranged, response.headers.get("ETag"), _chunks(response))
 
 
@@ -251,7 +266,9 @@ def _chunks(response: "Response") -> Iterator[bytes]:
     try:
         yield from paced(response.iter_raw())
     except TooSlow as error:
-        raise Interrupted(f"less than {LEAST_SPEED / 1000:g} kB came in a second") from error
+        raise Interrupted(
+            _("less than {least_speed:g} kB came in a second", least_speed=LEAST_SPEED / 1000)
+        ) from error
     except Exception as error:
         raise Interrupted(reason(error)) from error
 
@@ -261,7 +278,7 @@ def _content_range(response: "Response") -> tuple[int, int | None]:
     value = response.headers.get("Content-Range", "")
     found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(?:(\d{1,18})|\*)", value, re.ASCII)
     if not found:
-        raise Interrupted("the server does not say which part of the file it sends")
+        raise Interrupted(_("the server does not say which part of the file it sends"))
     return int(found[1]), int(found[2]) if found[2] else None
 
 
@@ -296,8 +313,12 @@ class RemoteStream(io.RawIOBase):
             data = self._read(end)
         except (Interrupted, LinkExpired) as error:
             raise HubUnreachable(
-                f"{self._remote.filename} can't be read: {error or 'its address has expired'}",
-                "try again",
+                _(
+                    "{filename} can't be read: {error}",
+                    filename=self._remote.filename,
+                    error=error or "its address has expired",
+                ),
+                _("try again"),
             ) from error
         view[: len(data)] = data
         self._at += len(data)
@@ -305,7 +326,7 @@ class RemoteStream(io.RawIOBase):
 
     def _read(self, end: int) -> bytes:
         """Return the bytes up to `end`, over a new connection if one fails."""
-        for _ in range(_TRIES - 1):
+        for _try in range(_TRIES - 1):
             with suppress(Interrupted):
                 return self._read_once(end)
         return self._read_once(end)
@@ -315,12 +336,12 @@ class RemoteStream(io.RawIOBase):
         data = bytearray()
         with open_range(self._remote, self._at, end) as piece:
             if piece.start != self._at or not piece.ranged:
-                raise Interrupted("the server only sends whole files")
+                raise Interrupted(_("the server only sends whole files"))
             for chunk in piece.chunks:
                 data += chunk
                 if len(data) >= end - self._at:
                     return bytes(data[: end - self._at])
-        raise Interrupted("the connection was closed early")
+        raise Interrupted(_("the connection was closed early"))
 
 
 def _same_host(url: str) -> bool:
@@ -338,7 +359,10 @@ def _check_status(response: "Response", remote: RemoteFile) -> None:
         return
     if status in _RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         wait = retry_after(response.headers.get("Retry-After"))
-        raise Interrupted(f"the server answered {status}", wait)
+        raise Interrupted(_("the server answered {status}", status=status), wait)
     if status in _EXPIRED:
         raise LinkExpired
-    raise HubUnreachable(f"the server answered {status} for {remote.filename}", "try again later")
+    raise HubUnreachable(
+        _("the server answered {status} for {filename}", status=status, filename=remote.filename),
+        _("try again later"),
+    )

@@ -15,6 +15,7 @@ from r1local.errors import (
 )
 from r1local.hub.limits import TimeLimitExceeded
 from r1local.hub.setup import address, load
+from r1local.language import _
 
 
 @contextmanager
@@ -33,30 +34,39 @@ def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
         raise
     except TimeLimitExceeded as error:
         raise HubUnreachable(
-            f"{address()} takes too long to answer",
-            "try again later, or check the network and proxies",
+            _("{address} takes too long to answer", address=address()),
+            _("try again later, or check the network and proxies"),
         ) from error
     except errors.GatedRepoError as error:
         raise AccessDenied(
-            f"{repo_id} is only open to users whom its owners have approved",
-            f"ask for access at https://huggingface.co/{repo_id}, then log in with: hf auth login",
+            _("{repo_id} is only open to users whom its owners have approved", repo_id=repo_id),
+            _(
+                "ask for access at https://huggingface.co/{repo_id}, then log in with: hf auth "
+                "login",
+                repo_id=repo_id,
+            ),
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise NotOnHub(
-            f"the hub has no repository {repo_id}",
-            "check its name; if it is private, log in with: hf auth login",
+            _("the hub has no repository {repo_id}", repo_id=repo_id),
+            _("check its name; if it is private, log in with: hf auth login"),
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise NotOnHub(f"{repo_id} has no such revision", "leave out @…, or check it") from error
+        raise NotOnHub(
+            _("{repo_id} has no such revision", repo_id=repo_id), _("leave out @…, or check it")
+        ) from error
     except errors.EntryNotFoundError as error:
         raise NotOnHub(
-            f"{repo_id} has no file {filename}", f"see what it has: r1local pull hf:{repo_id}"
+            _("{repo_id} has no file {filename}", repo_id=repo_id, filename=filename),
+            _("see what it has: r1local pull hf:{repo_id}", repo_id=repo_id),
         ) from error
     except errors.HFValidationError as error:
-        raise NotOnHub(f"{repo_id!r} is not a repository's name", "write hf:org/repo") from error
+        raise NotOnHub(
+            _("{repo_id!r} is not a repository's name", repo_id=repo_id), _("write hf:org/repo")
+        ) from error
     except errors.OfflineModeIsEnabled as error:
         raise HubUnreachable(
-            "HF_HUB_OFFLINE is set, so the hub can't be reached", "unset it to download"
+            _("HF_HUB_OFFLINE is set, so the hub can't be reached"), _("unset it to download")
         ) from error
     except errors.HfHubHTTPError as error:
         raise _refused(error.response.status_code, repo_id) from error
@@ -68,10 +78,10 @@ def translated(repo_id: str, filename: str | None = None) -> Iterator[None]:
 def _refused(status: int, repo_id: str) -> AccessDenied | HubUnreachable:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return AccessDenied(
-            f"the hub refuses access to {repo_id} ({status})",
-            "check HF_TOKEN, or log in with: hf auth login",
+            _("the hub refuses access to {repo_id} ({status})", repo_id=repo_id, status=status),
+            _("check HF_TOKEN, or log in with: hf auth login"),
         )
-    return HubUnreachable(f"the hub answered {status}", "try again later")
+    return HubUnreachable(_("the hub answered {status}", status=status), _("try again later"))
 
 
 def _unreachable(error: BaseException) -> HubUnreachable:
@@ -79,15 +89,16 @@ def _unreachable(error: BaseException) -> HubUnreachable:
     text = str(error).lower()
     if "certificate" in text or "ssl" in text:
         return HubUnreachable(
-            "the hub's certificate can't be verified",
-            "check the clock, and SSL_CERT_FILE if a proxy inspects traffic",
+            _("the hub's certificate can't be verified"),
+            _("check the clock, and SSL_CERT_FILE if a proxy inspects traffic"),
         )
     if "name or service" in text or "getaddrinfo" in text or "resolution" in text:
         return HubUnreachable(
-            "the hub's host name can't be found", "check the network and HF_ENDPOINT"
+            _("the hub's host name can't be found"), _("check the network and HF_ENDPOINT")
         )
     return HubUnreachable(
-        f"the hub can't be reached: {reason(error)}", "check the network, HF_ENDPOINT and proxies"
+        _("the hub can't be reached: {reason}", reason=reason(error)),
+        _("check the network, HF_ENDPOINT and proxies"),
     )
 
 
@@ -100,6 +111,9 @@ def reason(error: BaseException) -> str:
 def not_writable(error: OSError) -> DownloadError:
     """Return an error of the cache's disk as one of r1local's."""
     return DownloadError(
-        f"the cache can't be written: {error.strerror or type(error).__name__}",
-        f"check the permissions and the disk of {hub_cache_folder()}, or set HF_HOME",
+        _("the cache can't be written: {reason}", reason=error.strerror or type(error).__name__),
+        _(
+            "check the permissions and the disk of {hub_cache_folder}, or set HF_HOME",
+            hub_cache_folder=hub_cache_folder(),
+        ),
     )

@@ -10,11 +10,12 @@ from r1local.errors import HubUnreachable
 from r1local.hub.errors import translated
 from r1local.hub.limits import call_within
 from r1local.hub.setup import address, headers, is_offline, load, session, token_place
+from r1local.language import N_, _
 
 #: Paths that every hub serves: one that needs a token, and the shortest list of models.
 _WITH_TOKEN, _WITHOUT = "/api/whoami-v2", "/api/models?limit=1"
 _DEFAULT = "https://huggingface.co"
-_IN_BETWEEN = "check HF_ENDPOINT, and whether the network wants a login in a browser"
+_IN_BETWEEN = N_("check HF_ENDPOINT, and whether the network wants a login in a browser")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -69,11 +70,13 @@ def hub_state(seconds: float) -> HubState:
         return replace(unasked, failure=error.message, hint=error.hint)
     state = replace(unasked, answered_s=monotonic() - started)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return replace(state, failure=f"it answers {status}", hint="try again later")
+        return replace(
+            state, failure=_("it answers {status}", status=status), hint=_("try again later")
+        )
     if status in _REFUSED:
         return replace(state, token_accepted=False)
     if status < HTTPStatus.BAD_REQUEST and not (status == HTTPStatus.OK and is_json):
-        return replace(state, failure="its answer is not the hub's", hint=_IN_BETWEEN)
+        return replace(state, failure=_("its answer is not the hub's"), hint=_(_IN_BETWEEN))
     return replace(state, token_accepted=True if token_from and is_json else None)
 
 

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from r1local.errors import HubMisconfigured
+from r1local.language import _
 
 if TYPE_CHECKING:
     from httpx2 import Client
@@ -27,14 +28,15 @@ def load() -> None:
         from huggingface_hub import constants
     except (ValueError, OSError) as error:
         raise HubMisconfigured(
-            f"the value of {_variable_in(str(error))} can't be used", "correct it, or unset it"
+            _("the value of {variable_in} can't be used", variable_in=_variable_in(str(error))),
+            _("correct it, or unset it"),
         ) from error
     # Its warnings may be the hub's own words, unchecked.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     if not is_web_address(constants.ENDPOINT):
         raise HubMisconfigured(
-            "HF_ENDPOINT is not a web address",
-            "it begins with https://, as in HF_ENDPOINT=https://huggingface.co",
+            _("HF_ENDPOINT is not a web address"),
+            _("it begins with https://, as in HF_ENDPOINT=https://huggingface.co"),
         )
 
 
@@ -98,15 +100,19 @@ def session() -> "Client":
     try:
         client = get_session()
     except OSError as error:  # including ssl.SSLError
-        named = next((name for name in _CERTIFICATES if os.environ.get(name)), "this system")
+        named = next((name for name in _CERTIFICATES if os.environ.get(name)), _("this system"))
         raise HubMisconfigured(
-            f"the certificates of {named} can't be read: {error.strerror or error}",
-            "give a file of certificates in PEM form, or unset it to use the system's own",
+            _(
+                "the certificates of {named} can't be read: {reason}",
+                named=named,
+                reason=error.strerror or error,
+            ),
+            _("give a file of certificates in PEM form, or unset it to use the system's own"),
         ) from error
     except Exception as error:  # ValueError, InvalidURL, ImportError: all about proxies
         raise HubMisconfigured(
-            f"the proxy of {_bad_proxy()} can't be used",
-            "write it as http://HOST:PORT or socks5://HOST:PORT, or unset it",
+            _("the proxy of {bad_proxy} can't be used", bad_proxy=_bad_proxy()),
+            _("write it as http://HOST:PORT or socks5://HOST:PORT, or unset it"),
         ) from error
     from http.cookiejar import DefaultCookiePolicy  # loads ssl, which `list` can do without
 
@@ -129,7 +135,7 @@ def _bad_proxy() -> str:
         except Exception:
             variable = f"{scheme}_proxy"
             return variable.upper() if variable.upper() in os.environ else variable
-    return "this system"
+    return _("this system")
 
 
 def headers() -> dict[str, str]:
@@ -141,12 +147,12 @@ def headers() -> dict[str, str]:
     load()
     from huggingface_hub.utils import build_hf_headers
 
-    hint = "copy the token again from https://huggingface.co/settings/tokens, or unset HF_TOKEN"
+    hint = _("copy the token again from https://huggingface.co/settings/tokens, or unset HF_TOKEN")
     try:
         made = build_hf_headers()
     except Exception as error:  # from its file, or from services that hand out tokens
-        raise HubMisconfigured("the hub's token can't be read", hint) from error
+        raise HubMisconfigured(_("the hub's token can't be read"), hint) from error
     sent = made.get("authorization", "")
     if not (sent.isascii() and sent.isprintable()):
-        raise HubMisconfigured("the hub's token contains characters that no token has", hint)
+        raise HubMisconfigured(_("the hub's token contains characters that no token has"), hint)
     return made

@@ -25,6 +25,7 @@ from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFi
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
 from r1local.hub.limits import LEAST_SPEED, PACE_S
 from r1local.hub.regular_files import regular
+from r1local.language import _
 from r1local.machine.hardware import boot_id
 from r1local.units import disk_size
 
@@ -82,26 +83,40 @@ def fetch(
             transfer.discard()
             if last:
                 raise DownloadError(
-                    f"{remote.filename} keeps changing on the hub", "try again later"
+                    _("{filename} keeps changing on the hub", filename=remote.filename),
+                    _("try again later"),
                 ) from None
-            report(DownloadNotice(f"{remote.filename} has changed on the hub: starting again"))
+            report(
+                DownloadNotice(
+                    _("{filename} has changed on the hub: starting again", filename=remote.filename)
+                )
+            )
             continue
         if remote.sha256 in (None, digest):
             transfer.finish()
             return
         transfer.discard()
         if not last:
-            report(DownloadNotice(f"{remote.filename} arrived damaged: fetching it again"))
+            report(
+                DownloadNotice(
+                    _("{filename} arrived damaged: fetching it again", filename=remote.filename)
+                )
+            )
     raise ChecksumMismatch(
-        f"{remote.filename} arrived damaged twice: its SHA-256 is not the hub's",
-        "something alters the data on the way: try another network, or check disk and memory",
+        _(
+            "{filename} arrived damaged twice: its SHA-256 is not the hub's",
+            filename=remote.filename,
+        ),
+        _("something alters the data on the way: try another network, or check disk and memory"),
     )
 
 
 def _remove_other_versions(remote: RemoteFile, target: Path, report: Report) -> None:
     for partial in partials(target.parent):
         if partial.filename == remote.filename and partial.path.stem != target.name:
-            message = f"{remote.filename} has changed on the hub since: starting again"
+            message = _(
+                "{filename} has changed on the hub since: starting again", filename=remote.filename
+            )
             report(DownloadNotice(message))
             partial.path.unlink(missing_ok=True)
             partial.path.with_suffix(JOURNAL).unlink(missing_ok=True)
@@ -233,7 +248,7 @@ class _Transfer:
                         return
                     self._receive(stream, piece, span)
                 if span.at < span.end and not self._stop.is_set():
-                    raise Interrupted("the connection was closed early")
+                    raise Interrupted(_("the connection was closed early"))
             except LinkExpired:
                 failures += 1
                 self._pause(failures, self._relocate())
@@ -251,7 +266,7 @@ class _Transfer:
             self._ranged = False
             return False
         if piece.ranged and piece.start != span.at:
-            raise Interrupted("the server sent another part of the file")
+            raise Interrupted(_("the server sent another part of the file"))
         if not piece.ranged:
             span.at = 0
         return True
@@ -301,7 +316,7 @@ class _Transfer:
             raise _Changed
         with self._news:
             self._remote, self._etag = found, None  # another server may use another ETag
-        return Interrupted("the server refuses the file's address")
+        return Interrupted(_("the server refuses the file's address"))
 
     def _pause(self, failures: int, error: Interrupted) -> None:
         """Wait before the next attempt, with jitter so that connections don't retry all at once.
@@ -311,15 +326,26 @@ class _Transfer:
         """
         if failures >= _ATTEMPTS:
             raise DownloadError(
-                f"{self._remote.filename} can't be downloaded: {error.reason}",
-                "what has arrived is kept: run the same command again when the network is better",
+                _(
+                    "{filename} can't be downloaded: {reason}",
+                    filename=self._remote.filename,
+                    reason=error.reason,
+                ),
+                _(
+                    "what has arrived is kept: run the same command again when the network is "
+                    "better"
+                ),
             )
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1))
         pause *= random.uniform(0.75, 1.25)
         if error.retry_after is not None:
             pause = min(_LONGEST_ASKED_S, error.retry_after)
         if pause > _NOTABLE_PAUSE_S:
-            self._notices.append(DownloadNotice(f"{error.reason}: trying again in {pause:.0f} s"))
+            self._notices.append(
+                DownloadNotice(
+                    _("{reason}: trying again in {pause:.0f} s", reason=error.reason, pause=pause)
+                )
+            )
         self._stop.wait(pause)
 
     def _hash(self) -> None:
@@ -355,12 +381,20 @@ class _Transfer:
             name = self._remote.filename
             if error.errno in _NO_ROOM:
                 raise DiskFull(
-                    f"the disk is full: {name} needs {disk_size(self._missing())} more",
-                    "what has arrived is kept: free some space and run the same command again",
+                    _(
+                        "the disk is full: {name} needs {disk_size} more",
+                        name=name,
+                        disk_size=disk_size(self._missing()),
+                    ),
+                    _("what has arrived is kept: free some space and run the same command again"),
                 ) from error
             raise DownloadError(
-                f"{error.filename or name} can't be written: {error.strerror or error}",
-                "check the permissions of the cache, and the disk",
+                _(
+                    "{filename} can't be written: {reason}",
+                    filename=error.filename or name,
+                    reason=error.strerror or error,
+                ),
+                _("check the permissions of the cache, and the disk"),
             ) from error
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from r1local.language import _
 from r1local.machine import hardware
 from r1local.machine.programs import Outcome, first_line, how_ended, run_program
 
@@ -59,7 +60,7 @@ def installed_gpus() -> tuple[list[InstalledGPU], list[Silence]]:
         try:
             found = read(_output(command))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            silent.append(Silence(command[0], "prints something that can't be read"))
+            silent.append(Silence(command[0], _("prints something that can't be read")))
         except _Failed as failure:
             silent.append(Silence(command[0], str(failure)))
         else:
@@ -74,9 +75,9 @@ class _Failed(Exception):
 def _output(command: tuple[str, ...]) -> str:
     outcome = run_program(command, _PATIENCE_S)
     if outcome is None:
-        raise _Failed("can't be started")
+        raise _Failed(_("can't be started"))
     if outcome.code is None:
-        raise _Failed(f"doesn't answer within {_PATIENCE_S:.0f} s")
+        raise _Failed(_("doesn't answer within {patience_s:.0f} s", patience_s=_PATIENCE_S))
     if outcome.code != 0:
         raise _Failed(_complaint(outcome))
     return outcome.output
@@ -84,7 +85,7 @@ def _output(command: tuple[str, ...]) -> str:
 
 def _complaint(outcome: Outcome) -> str:
     said = first_line(outcome.errors) or first_line(outcome.output)
-    return f"fails: {said}" if said else how_ended(outcome.code or 0)
+    return _("fails: {said}", said=said) if said else how_ended(outcome.code or 0)
 
 
 def _makers(gpus: list[InstalledGPU]) -> set[Maker]:
@@ -185,7 +186,9 @@ def _pci() -> Iterator[InstalledGPU]:
     for device in sorted(_PCI_DEVICES.glob("*")):
         maker = _PCI_MAKERS.get(_sysfs(device / "vendor"))
         if maker and _sysfs(device / "class").startswith(_DISPLAY):
-            name = f"{maker} GPU (PCI device {_sysfs(device / 'device')})"
+            name = _(
+                "{maker} GPU (PCI device {sysfs})", maker=maker, sysfs=_sysfs(device / "device")
+            )
             memory = _sysfs(device / "mem_info_vram_total")  # of the driver amdgpu
             driver = device / "driver"
             told = driver.resolve().name if driver.exists() else ""

@@ -13,6 +13,7 @@ from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
 from r1local.errors import InvalidSetting
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES
+from r1local.language import _
 from r1local.machine.fitting import Fitting, largest
 from r1local.machine.memory import (
     BATCH_STEP,
@@ -312,20 +313,28 @@ class _Planner:
         return memory_bytes(self._facts, tokens, self._request.kv_cache)
 
     def _reason(self, kind: FitKind, place: Placement, window: int) -> str:
-        free = f"{memory_size(self._free(place))} free"
+        free = _("{memory_size} free", memory_size=memory_size(self._free(place)))
         if kind == "no":
-            return f"needs {memory_size(self._needed(window))} ({free})"
+            return _(
+                "needs {memory_size} ({free})",
+                memory_size=memory_size(self._needed(window)),
+                free=free,
+            )
         if kind == "GPU":
-            return f"all on the GPU ({free})"
+            return _("all on the GPU ({free})", free=free)
         if kind == "GPU+CPU":
             return self._partly(place)
-        return f"on the CPU ({free})"
+        return _("on the CPU ({free})", free=free)
 
     def _partly(self, place: Placement) -> str:
-        layers = f"{place.gpu_layers} of {self._layers} layers on the GPU"
+        layers = _(
+            "{gpu_layers} of {layers} layers on the GPU",
+            gpu_layers=place.gpu_layers,
+            layers=self._layers,
+        )
         if place.cpu_experts:
-            layers += f", the experts of {place.cpu_experts} on the CPU"
-        return f"{layers} ({memory_size(self._gpu)} free)"
+            layers += _(", the experts of {cpu_experts} on the CPU", cpu_experts=place.cpu_experts)
+        return _("{layers} ({gpu} free)", layers=layers, gpu=memory_size(self._gpu))
 
     def _notices(
         self, kind: FitKind, place: Placement, window: int, kv_tokens: int
@@ -337,8 +346,14 @@ class _Planner:
         notices += [Notice("context", each) for each in self._context_notices(kind, place, window)]
         sequences = self._request.sequences
         if kv_tokens < window + (sequences - 1) * min(window, _TOKENS_A_REPLY):
-            room = f"memory has room for {kv_tokens:,} tokens of {sequences} replies at once"
-            notices.append(Notice("context", f"{room}: if they get longer, some of them wait"))
+            room = _(
+                "memory has room for {kv_tokens:,} tokens of {sequences} replies at once",
+                kv_tokens=kv_tokens,
+                sequences=sequences,
+            )
+            notices.append(
+                Notice("context", _("{room}: if they get longer, some of them wait", room=room))
+            )
         return notices
 
     def _offload_notice(self, kind: FitKind, place: Placement) -> str | None:
@@ -346,12 +361,14 @@ class _Planner:
             if self._all.gpus and not self._machine.gpus:
                 return None  # they are left out on request
             if self._request.gpu_layers:
-                return "no GPU to offload to, or a llama.cpp built without it: see --version"
-            return "the GPU has no free memory: running on the CPU" if self._machine.gpus else None
+                return _("no GPU to offload to, or a llama.cpp built without it: see --version")
+            return (
+                _("the GPU has no free memory: running on the CPU") if self._machine.gpus else None
+            )
         if self._request.gpu_layers is not None or kind == "GPU":
             return None
         if not place.gpu_layers:
-            return "the GPU has too little free memory: running on the CPU"
+            return _("the GPU has too little free memory: running on the CPU")
         return self._partly(place)
 
     def _context_notices(self, kind: FitKind, place: Placement, window: int) -> list[str]:
@@ -360,17 +377,31 @@ class _Planner:
             if window == self._wanted:
                 return []
             needed = memory_size(self._needed(self._wanted))
-            reduced = f"the context is {window:,} tokens: {self._wanted:,} need {needed}"
-            return [f"{reduced} with the model, and {free} are free"]
+            reduced = _(
+                "the context is {window:,} tokens: {wanted:,} need {needed}",
+                window=window,
+                wanted=self._wanted,
+                needed=needed,
+            )
+            return [_("{reduced} with the model, and {free} are free", reduced=reduced, free=free)]
         notices = []
         if kind == "no":
-            needed = f"{memory_size(self._needed(window))} are needed and {free} free"
-            notices.append(f"{needed}: the model is read from the disk again for every token")
+            needed = _(
+                "{memory_size} are needed and {free} free",
+                memory_size=memory_size(self._needed(window)),
+                free=free,
+            )
+            notices.append(
+                _("{needed}: the model is read from the disk again for every token", needed=needed)
+            )
         trained = self._facts.context_length
         if trained and window > trained:
             notices.append(
-                f"the model was trained on {trained:,} tokens of context:"
-                " beyond that it may lose the thread"
+                _(
+                    "the model was trained on {trained:,} tokens of context: beyond that it "
+                    "may lose the thread",
+                    trained=trained,
+                )
             )
         return notices
 
@@ -381,20 +412,28 @@ class _Planner:
         if any(length % block for length in facts.head_lengths):
             longest = max(facts.head_lengths)
             return InvalidSetting(
-                f"kv-cache {kv_cache} can't hold this model's heads of {longest} numbers",
-                f"it holds multiples of {block}: leave --kv-cache at f16",
+                _(
+                    "kv-cache {kv_cache} can't hold this model's heads of {longest} numbers",
+                    kv_cache=kv_cache,
+                    longest=longest,
+                ),
+                _("it holds multiples of {block}: leave --kv-cache at f16", block=block),
             )
         if context and facts.positions and context > facts.positions:
             return InvalidSetting(
-                f"context {context:,} is out of range",
-                f"the model has {facts.positions:,} positions",
+                _("context {context:,} is out of range", context=context),
+                _("the model has {positions:,} positions", positions=facts.positions),
             )
         # The model's file can be read from the disk again and again; the memory beside it can't.
         free = self._free(place)
         if context and (needed := context_bytes(facts, context, kv_cache)) > free:
             return InvalidSetting(
-                f"a context of {context:,} tokens needs {memory_size(needed)},"
-                f" and {memory_size(free)} are free",
-                "give a smaller --context, or a smaller --kv-cache",
+                _(
+                    "a context of {context:,} tokens needs {needed}, and {free} are free",
+                    context=context,
+                    needed=memory_size(needed),
+                    free=memory_size(free),
+                ),
+                _("give a smaller --context, or a smaller --kv-cache"),
             )
         return None

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, NamedTuple
 
+from r1local.language import _
+
 #: Bytes of output that are read; a program that writes more is ended.
 _MOST_BYTES = 4 * 2**20
 _POLL_INTERVAL_S = 0.01
@@ -58,14 +60,16 @@ def run_program(
 
 def how_ended(code: int) -> str:
     """Say how a program ended, from its exit code: with which one, or by which signal."""
-    return f"crashes ({_signal(-code)})" if code < 0 else f"ends with exit code {code}"
+    if code < 0:
+        return _("crashes ({signal})", signal=_signal(-code))
+    return _("ends with exit code {code}", code=code)
 
 
 def _signal(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return _("signal {number}", number=number)
 
 
 def first_line(text: str, longest: int = 200) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from r1local.config.loading_options import KVType, SplitMode
 from r1local.errors import InvalidSetting
+from r1local.language import _, _n
 from r1local.machine.memory import Machine, MemoryFacts
 
 
@@ -54,20 +55,30 @@ def refused_devices(machine: Machine, request: PlanRequest) -> InvalidSetting | 
     known = {device.name.lower() for device in machine.devices}
     for name in request.devices or ():
         if name.lower() not in known:
-            return InvalidSetting(f"there is no device {name}", _there_are(machine))
+            return InvalidSetting(_("there is no device {name}", name=name), _there_are(machine))
     there = _named(machine, request)
     count, shares = len(there.gpus), request.tensor_split
     if shares is not None and not any(shares):
-        return InvalidSetting("tensor-split gives no device anything", "give one a share above 0")
+        return InvalidSetting(
+            _("{name} gives no device anything", name="tensor-split"),
+            _("give one a share above 0"),
+        )
     if shares and 0 < count < len(shares):
-        many = f"tensor-split has {len(shares)} shares for {count} devices"
+        many = _(
+            "tensor-split has {shares} shares for {devices} devices",
+            shares=len(shares),
+            devices=count,
+        )
         return InvalidSetting(many, _there_are(there))
     if count and (request.main_gpu or 0) >= count:
-        number = f"main-gpu {request.main_gpu} is out of range"
-        return InvalidSetting(number, f"it counts from 0 to {count - 1}; {_there_are(there)}")
+        number = _("main-gpu {main_gpu} is out of range", main_gpu=request.main_gpu)
+        return InvalidSetting(
+            number,
+            _("it counts from 0 to {count}; {there}", count=count - 1, there=_there_are(there)),
+        )
     if request.split_mode == "row" and count < len(machine.gpus):
         return InvalidSetting(
-            "split-mode row uses all GPUs", "leave --device out, or give another --split-mode"
+            _("split-mode row uses all GPUs"), _("leave --device out, or give another --split-mode")
         )
     return None
 
@@ -80,9 +91,9 @@ def without_effect(machine: Machine, request: PlanRequest, mixture: bool) -> Ite
     """
     count = len(_named(machine, request).gpus)
     if request.cpu_experts and not mixture:
-        yield "the model has no experts: leaving them to the CPU has no effect"
+        yield _("the model has no experts: leaving them to the CPU has no effect")
     elif request.cpu_experts and not count:
-        yield "nothing is offloaded: the CPU has the experts in any case"
+        yield _("nothing is offloaded: the CPU has the experts in any case")
     several = {
         "--tensor-split": request.tensor_split is not None,
         "--split-mode": request.split_mode != "layer",
@@ -90,10 +101,14 @@ def without_effect(machine: Machine, request: PlanRequest, mixture: bool) -> Ite
     }
     for option, given in several.items():
         if given and count < 2:
-            there = "there is only one" if count else "there is none"
-            yield f"{option} has no effect: it is for several devices, and {there}"
+            there = _("there is only one") if count else _("there is none")
+            yield _(
+                "{option} has no effect: it is for several devices, and {there}",
+                option=option,
+                there=there,
+            )
     if request.main_gpu is not None and request.split_mode != "none" and count > 1:
-        yield "--main-gpu has no effect without --split-mode none"
+        yield _("--main-gpu has no effect without --split-mode none")
 
 
 def _named(machine: Machine, request: PlanRequest) -> Machine:
@@ -103,5 +118,5 @@ def _named(machine: Machine, request: PlanRequest) -> Machine:
 def _there_are(machine: Machine) -> str:
     named = [f"{device.name} ({device.description})" for device in machine.devices]
     if named:
-        return f"there {'are' if len(named) > 1 else 'is'} {', '.join(named)}"
-    return "llama.cpp finds no device to offload to: r1local --version says how it was built"
+        return _n("there is {names}", "there are {names}", len(named), names=", ".join(named))
+    return _("llama.cpp finds no device to offload to: r1local --version says how it was built")

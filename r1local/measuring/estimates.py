@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from r1local.language import _
 from r1local.machine.memory import Machine, MemoryFacts
 from r1local.machine.planner import Plan
 from r1local.machine.speed import tokens_per_second
@@ -25,8 +26,10 @@ class Speed:
     def words(self) -> str:
         """The speed in words: `about 6.1 to 9.8 tokens/s (estimated)`; empty if it is unknown."""
         if self.measured:
-            return f"{self.most:.1f} tokens/s"
-        told = f"about {self.least:.1f} to {self.most:.1f} tokens/s (estimated)"
+            return _("{most:.1f} tokens/s", most=self.most)
+        told = _(
+            "about {least:.1f} to {most:.1f} tokens/s (estimated)", least=self.least, most=self.most
+        )
         return told if self.most else ""
 
 

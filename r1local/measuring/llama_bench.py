@@ -15,6 +15,7 @@ from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.load_settings import LoadSettings
 from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, FigureKind
+from r1local.language import _
 from r1local.machine.programs import how_ended
 
 _PROGRAM = "llama-bench"
@@ -31,8 +32,8 @@ def find_program() -> Path:
     if found := shutil.which(_PROGRAM):
         return Path(found)
     raise UsageError(
-        f"--compare needs {_PROGRAM}, which is not on the PATH",
-        "build it with llama.cpp, and add its folder: PATH=/path/to/llama.cpp/build/bin:$PATH",
+        _("--compare needs {program}, which is not on the PATH", program=_PROGRAM),
+        _("build it with llama.cpp, and add its folder: PATH=/path/to/llama.cpp/build/bin:$PATH"),
     )
 
 
@@ -101,7 +102,8 @@ def _output(command: Sequence[str], cancelled: Callable[[], bool]) -> list[str]:
         err.seek(0)
         if code and not cancelled():
             last = err.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
-            raise _failed(f"it {how_ended(code)}{f': {last}' if last else ''}")
+            ended = how_ended(code)
+            raise _failed(f"{ended}: {last}" if last else ended)
         return out.read().decode("utf-8", "replace").splitlines()
 
 
@@ -117,7 +119,7 @@ def _figures(lines: Sequence[str]) -> Iterator[Figure]:
         except ValueError:
             continue
         except (KeyError, TypeError) as error:
-            raise _failed("its output is not that of a version that r1local knows") from error
+            raise _failed(_("its output is not that of a version that r1local knows")) from error
 
 
 def _fastest(figures: Iterator[Figure]) -> list[Figure]:
@@ -130,4 +132,7 @@ def _fastest(figures: Iterator[Figure]) -> list[Figure]:
 
 
 def _failed(why: str) -> BenchmarkError:
-    return BenchmarkError(f"{_PROGRAM} failed: {why}", "try it by itself, or leave out --compare")
+    return BenchmarkError(
+        _("{program} failed: {why}", program=_PROGRAM, why=why),
+        _("try it by itself, or leave out --compare"),
+    )

@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from r1local.language import _
+
 #: Places of a file to look at, and the share of them that may still be in memory in a cold file.
 _SAMPLES, _MOST_KEPT = 64, 0.1
 
@@ -16,14 +18,18 @@ def drop(files: Sequence[Path]) -> str | None:
         stays in memory.
     """
     if not hasattr(os, "posix_fadvise"):
-        return "this system has no posix_fadvise"
+        return _("this system has no posix_fadvise")
     for path in files:
         try:
             kept = _kept_after_dropping(path)
         except OSError as error:
             return error.strerror or str(error)
         if kept > _MOST_KEPT:
-            return f"{kept:.0%} of {path.name} stays in memory: another program may use it"
+            return _(
+                "{kept:.0%} of {name} stays in memory: another program may use it",
+                kept=kept,
+                name=path.name,
+            )
     return None
 
 

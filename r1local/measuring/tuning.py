@@ -17,6 +17,7 @@ from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, LoadingCancelled, ModelLoadError
 from r1local.events.benchmark import LeftOut, Step, Trial, TuningEvent
 from r1local.gguf.file import read_gguf
+from r1local.language import _
 from r1local.machine import hardware
 from r1local.machine.calibration import Calibration, always_flash
 from r1local.machine.memory import facts_of
@@ -112,7 +113,7 @@ class Tuning:
                 if name in self._fixed or len(values) < 2:
                     continue
                 if time.monotonic() > self._deadline:
-                    yield LeftOut(name, "it would take too long: --minutes allows it")
+                    yield LeftOut(name, _("it would take too long: --minutes allows it"))
                     continue
                 yield from self._try_all(name, values)
                 if self._control.cancelled():
@@ -125,7 +126,7 @@ class Tuning:
 
         They are kept with the model's calibration, which every later load uses.
         """
-        yield Step("attention, batch and threads")
+        yield Step(_("attention, batch and threads"))
         if (decided := recalibrate(self._path, self._options, self._control.cancelled)) is None:
             return
         gguf = read_gguf(self._path)
@@ -139,7 +140,14 @@ class Tuning:
             rounds: dict[str, list[_Speeds]] = {words: [] for words in values}
             for number in range(self._work.rounds if len(values) > 1 else 0):
                 for words, chosen in values.items():
-                    yield Step(f"{what} {words}, round {number + 1}")
+                    yield Step(
+                        _(
+                            "{what} {words}, round {number}",
+                            what=what,
+                            words=words,
+                            number=number + 1,
+                        )
+                    )
                     with opened(chosen) as model:
                         measured = self._speeds_of(model)
                     if measured is None:
@@ -159,7 +167,14 @@ class Tuning:
             if number and time.monotonic() > self._deadline:
                 break
             for value in tuple(speeds):
-                yield Step(f"{name} {option_named(name).show(value)}, round {number + 1}")
+                yield Step(
+                    _(
+                        "{name} {value}, round {number}",
+                        name=name,
+                        value=option_named(name).show(value),
+                        number=number + 1,
+                    )
+                )
                 try:
                     measure = self._replies if name == "draft" else self._speeds
                     measured = measure(_with(self._options, name, value))
@@ -244,7 +259,7 @@ def _attentions(decided: Calibration) -> dict[str, Calibration]:
     """Return the attentions to compare by their names, the chosen one last."""
     plain = replace(decided, flash_until=0, flash_prompts=False)
     flash = always_flash(decided)
-    chosen = f"flash up to {decided.flash_until:,} tokens"
+    chosen = _("flash up to {flash_until:,} tokens", flash_until=decided.flash_until)
     if decided.always_flash:
         return {"plain": plain, "flash": decided}
     if decided == plain:

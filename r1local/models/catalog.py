@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from r1local.config.options import in_catalog
 from r1local.config.user_files import read_toml
 from r1local.errors import CatalogError, InvalidSetting, nearest
+from r1local.language import _
 from r1local.machine.memory import PACKED_TYPES, MemoryFacts
 
 #: The model that comes with r1local, so it needs no download.
@@ -190,9 +191,10 @@ class _WrongField(Exception):
 
 def _problem(path: Path, model: str, error: _WrongField) -> CatalogError:
     line = _line_of(read_toml(path, CatalogError).text, model, error.name)
-    where = f"{path}, line {line}" if line else str(path)
+    where = _("{path}, line {line}", path=path, line=line) if line else str(path)
     return CatalogError(
-        f"{where}: {model}.{error.name} {error.reason}", "fix it; the entry is ignored until then"
+        f"{where}: {model}.{error.name} {error.reason}",
+        _("fix it; the entry is ignored until then"),
     )
 
 
@@ -213,7 +215,7 @@ def _line_of(text: str, model: str, name: str) -> int | None:
 
 def _model(name: str, entry: object) -> CatalogModel:
     if not isinstance(entry, dict):
-        raise _WrongField(name, "must be a table")
+        raise _WrongField(name, _("must be a table"))
     recommended = {option.key: option for option in in_catalog()}
     made = {"display_name": name, **entry, "name": name}
     settings = {key: made.pop(key) for key in recommended if key in made}
@@ -221,13 +223,17 @@ def _model(name: str, entry: object) -> CatalogModel:
         try:
             recommended[key].read(value)
         except InvalidSetting as error:
-            raise _WrongField(key, f"is wrong: {error.message}; {error.hint}") from error
+            raise _WrongField(
+                key, _("is wrong: {reason}; {hint}", reason=error.message, hint=error.hint)
+            ) from error
     architecture = made.get("architecture")
     if architecture is not None:
         try:
             made["architecture"] = _checked(Architecture, architecture, "architecture")
         except _WrongField as error:
-            raise _WrongField("architecture", f"is wrong: {error.name} {error.reason}") from error
+            raise _WrongField(
+                "architecture", _("is wrong: {name} {reason}", name=error.name, reason=error.reason)
+            ) from error
     model = _checked(CatalogModel, made, name, also=recommended)
     return replace(model, settings={recommended[key].name: settings[key] for key in settings})
 
@@ -235,17 +241,24 @@ def _model(name: str, entry: object) -> CatalogModel:
 def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str] = ()) -> _Entry:
     """Make a dataclass from a table after checking names and types; `also` are other keys."""
     if not isinstance(entry, dict):
-        raise _WrongField(name, "must be a table")
+        raise _WrongField(name, _("must be a table"))
     hints = get_type_hints(kind)
     hints.pop("settings", None)  # which come from keys of their own
     for key, value in entry.items():
         if key not in hints:
-            raise _WrongField(key, f"is not known; {nearest(key, [*hints, *also])}")
+            raise _WrongField(key, _("is not known; {key}", key=nearest(key, [*hints, *also])))
         if not _is(value, hints[key]):
-            raise _WrongField(key, f"must be {_described(hints[key])}, not {value!r}")
+            raise _WrongField(
+                key,
+                _(
+                    "must be {described}, not {value!r}",
+                    described=_described(hints[key]),
+                    value=value,
+                ),
+            )
     missing = [f.name for f in fields(cast(Any, kind)) if _required(f) and f.name not in entry]
     if missing:
-        raise _WrongField(missing[0], "is missing")
+        raise _WrongField(missing[0], _("is missing"))
     return kind(**entry)
 
 
@@ -268,11 +281,11 @@ def _is(value: object, hint: Any) -> bool:
 
 
 def _described(hint: Any) -> str:
-    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    names = {str: "text", int: _("a whole number"), float: _("a number"), bool: _("true or false")}
     if isinstance(hint, UnionType):
         hint = get_args(hint)[0]
     if get_origin(hint) is list:
-        return "a list"
+        return _("a list")
     return names.get(hint, "a table")
 
 

@@ -7,6 +7,7 @@ from r1local.config.loading_options import DRAFT_WORDS
 from r1local.config.paths import user_models
 from r1local.config.preferences import Settings
 from r1local.errors import ModelNotInstalled, UnknownModel
+from r1local.language import _
 from r1local.models.catalog import load_catalog
 from r1local.models.draft_files import path_of
 from r1local.models.load_options import LoadOptions, load_options
@@ -37,4 +38,6 @@ def _file(selected: Selected, draft: str) -> Path | None:
     try:
         return select(draft, catalog).path
     except (UnknownModel, ModelNotInstalled) as error:
-        raise type(error)(f"the draft model: {error.message}", error.hint) from error
+        raise type(error)(
+            _("the draft model: {reason}", reason=error.message), error.hint
+        ) from error

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from r1local.errors import DraftModelError
 from r1local.gguf.file import GGUFFile, read_gguf
 from r1local.gguf.format import shown
+from r1local.language import N_, _
 from r1local.machine.memory import facts_of
 from r1local.models.load_options import LoadOptions
 
@@ -16,11 +17,11 @@ _MOST_PADDING = 128
 _LARGEST_SHARE = 0.5
 #: Metadata that both must have in common: the kind of tokenizer, and special tokens.
 _SAME = {
-    "tokenizer.ggml.model": "tokenizer",
-    "tokenizer.ggml.bos_token_id": "token that begins a text",
-    "tokenizer.ggml.eos_token_id": "token that ends a reply",
+    "tokenizer.ggml.model": N_("tokenizer"),
+    "tokenizer.ggml.bos_token_id": N_("token that begins a text"),
+    "tokenizer.ggml.eos_token_id": N_("token that ends a reply"),
 }
-_CHOOSE = "choose a smaller model of the same family, or leave --draft out"
+_CHOOSE = N_("choose a smaller model of the same family, or leave --draft out")
 
 
 def draft_file(gguf: GGUFFile, options: LoadOptions) -> GGUFFile | None:
@@ -39,7 +40,13 @@ def draft_file(gguf: GGUFFile, options: LoadOptions) -> GGUFFile | None:
     if options.draft == "auto":
         return None
     raise DraftModelError(
-        f"{shown(draft.path)} can't draft for {gguf.path.name}: {why_not}", _CHOOSE
+        _(
+            "{path} can't draft for {name}: {why_not}",
+            path=shown(draft.path),
+            name=gguf.path.name,
+            why_not=why_not,
+        ),
+        _(_CHOOSE),
     )
 
 
@@ -52,14 +59,26 @@ def _mismatches(gguf: GGUFFile, draft: GGUFFile) -> Iterator[str]:
     for key, what in _SAME.items():
         ours, theirs = gguf.metadata.get(key), draft.metadata.get(key)
         if ours != theirs:
-            yield f"its {what} is {theirs}, and the model's {ours}"
+            yield _(
+                "its {what} is {theirs}, and the model's {ours}",
+                what=_(what),
+                theirs=theirs,
+                ours=ours,
+            )
     counts = draft.vocabulary_size, gguf.vocabulary_size
     if abs(counts[0] - counts[1]) > _MOST_PADDING:
-        yield f"its vocabulary has {counts[0]:,} tokens, and the model's {counts[1]:,}"
+        yield _(
+            "its vocabulary has {theirs:,} tokens, and the model's {ours:,}",
+            theirs=counts[0],
+            ours=counts[1],
+        )
     yield from _other_token(gguf, draft)
     reads, most = facts_of(draft).read_per_token, facts_of(gguf).read_per_token
     if reads > _LARGEST_SHARE * most:
-        yield f"it reads {reads / most:.0%} of the model's bytes for a token, which saves no time"
+        yield _(
+            "it reads {reads:.0%} of the model's bytes for a token, which saves no time",
+            reads=reads / most,
+        )
 
 
 def _other_token(gguf: GGUFFile, draft: GGUFFile) -> Iterator[str]:
@@ -73,5 +92,10 @@ def _other_token(gguf: GGUFFile, draft: GGUFFile) -> Iterator[str]:
     for number, (our, their) in enumerate(pairs):
         if our != their:
             named = [repr(text.decode(errors="replace"))[:40] for text in (their, our)]
-            yield f"its token {number} is {named[0]}, and the model's {named[1]}"
+            yield _(
+                "its token {number} is {theirs}, and the model's {ours}",
+                number=number,
+                theirs=named[0],
+                ours=named[1],
+            )
             return

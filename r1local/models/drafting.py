@@ -11,6 +11,7 @@ from r1local.engine.rounding import rounds_alike
 from r1local.errors import DraftModelError, OutOfMemory
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGUFFile, read_gguf
+from r1local.language import _
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, PlanRequest, plan
 from r1local.machine.this_machine import survey_machine
@@ -53,8 +54,8 @@ def request_of(
         return both if fits and _room(without) == _room(beside) else alone
     if not fits or (beside.kind == "no" and without.kind != "no"):
         raise DraftModelError(
-            f"memory has no room for the draft model {draft.path} besides the model",
-            "choose a smaller one, give a smaller --context, or leave --draft out",
+            _("memory has no room for the draft model {path} besides the model", path=draft.path),
+            _("choose a smaller one, give a smaller --context, or leave --draft out"),
         )
     return both
 
@@ -90,10 +91,12 @@ def drafts_of(
     try:
         smaller = opened(draft, own, made.draft)
     except OutOfMemory as error:
-        return alone, (Notice("engine", f"the draft model is left out: {error.message}"),)
+        return alone, (
+            Notice("engine", _("the draft model is left out: {reason}", reason=error.message)),
+        )
     if not smaller.can_draft:
         smaller.close()
-        why_not = f"{draft.path} can't draft: it can't forget what it has read"
-        raise DraftModelError(why_not, "choose another one, or leave --draft out")
+        why_not = _("{path} can't draft: it can't forget what it has read", path=draft.path)
+        raise DraftModelError(why_not, _("choose another one, or leave --draft out"))
     size = model.vocabulary.size
     return DraftsOfModel(smaller, size, asked_for=asked_for, alike=alike), ()

@@ -19,6 +19,7 @@ from r1local.engine.rpc import add_server
 from r1local.errors import ChatTemplateError, OutOfMemory
 from r1local.events.reply import Notice, NoticeKind
 from r1local.gguf.file import GGUFFile, file_type, read_gguf
+from r1local.language import _
 from r1local.machine import calibration, hardware
 from r1local.machine.calibration import CALIBRATED_CONTEXT, Calibration
 from r1local.machine.memory import Machine, MemoryFacts, facts_of, memory_bytes
@@ -174,9 +175,15 @@ def _open(
         less = smaller(made)
         if less is None:
             raise
-        reason = f"{error.message.removesuffix(f' {gguf.path}')} with {_extent(made)}"
+        reason = _(
+            "{reason} with {extent}",
+            reason=error.message.removesuffix(f" {gguf.path}"),
+            extent=_extent(made),
+        )
     kind: NoticeKind = "offload" if made.gpu_layers else "context"
-    notice = Notice(kind, f"{reason}: it is loaded with {_extent(less)}")
+    notice = Notice(
+        kind, _("{reason}: it is loaded with {less}", reason=reason, less=_extent(less))
+    )
     model = Model(gguf.path, settings_of(gguf, options, less, decided), cancelled)
     return model, replace(less, notices=(notice, *less.notices))
 
@@ -191,12 +198,18 @@ def _opened(
 
 def _extent(plan: Plan) -> str:
     """Return how much of a model is offloaded, and its context, in words."""
-    context = f"a context of {plan.context_window:,} tokens"
+    context = _("a context of {context_window:,} tokens", context_window=plan.context_window)
     if not plan.gpu_layers:
-        return f"{context} on the CPU"
-    layers = f"{plan.gpu_layers} of {plan.layers} layers on the GPU"
-    apart = f", the experts of {plan.cpu_experts} on the CPU" if plan.cpu_experts else ""
-    return f"{layers}{apart} and {context}"
+        return _("{context} on the CPU", context=context)
+    layers = _(
+        "{gpu_layers} of {layers} layers on the GPU", gpu_layers=plan.gpu_layers, layers=plan.layers
+    )
+    apart = (
+        _(", the experts of {cpu_experts} on the CPU", cpu_experts=plan.cpu_experts)
+        if plan.cpu_experts
+        else ""
+    )
+    return _("{layers}{apart} and {context}", layers=layers, apart=apart, context=context)
 
 
 def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: int) -> bool:
@@ -209,19 +222,25 @@ def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: 
 def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
     if tags:
         named = " and ".join(tag[:_LONGEST_TAG] for tag in tags[:2])
-        message = f"r1local doesn't know this model's {named}: thoughts may end up in the answer"
+        message = _(
+            "r1local doesn't know this model's {named}: thoughts may end up in the answer",
+            named=named,
+        )
         yield Notice("thinking", message)
 
 
 def _unused(template: "ChatTemplate") -> Iterator[Notice]:
     for name in template.unused_arguments:
-        message = f"the chat template has no variable {name}: --template-arg {name} has no effect"
+        message = _(
+            "the chat template has no variable {name}: --template-arg {name} has no effect",
+            name=name,
+        )
         yield Notice("template", message)
 
 
 def _details(gguf: GGUFFile, plan: Plan) -> str:
     place = f"GPU {plan.gpu_layers}/{plan.layers}" if plan.gpu_layers else "CPU"
-    drafting = "draft model" if plan.draft else None
+    drafting = _("draft model") if plan.draft else None
     return " · ".join(filter(None, (file_type(gguf), place, drafting)))
 
 
@@ -323,6 +342,6 @@ def _template_source(gguf: GGUFFile, file: Path | None) -> str:
         return read_document(file).text
     if gguf.chat_template is None:
         raise ChatTemplateError(
-            "the model file has no chat template", "give one with --chat-template FILE"
+            _("the model file has no chat template"), _("give one with --chat-template FILE")
         )
     return gguf.chat_template

@@ -10,6 +10,7 @@ from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import ModelFileError, UnknownModel
 from r1local.gguf.file import read_gguf
 from r1local.gguf.quantization import quantization_named
+from r1local.language import _
 from r1local.machine.memory import MemoryFacts, facts_of
 from r1local.machine.request import PlanRequest
 from r1local.models.catalog import CatalogModel, load_catalog
@@ -35,7 +36,7 @@ def of_model(
     all_names = tuple(dict.fromkeys((*file, *exact, *bare)))
     if known is None:
         return OfModel(all_names)
-    return OfModel(all_names, known.settings, f"models.toml, {known.name}")
+    return OfModel(all_names, known.settings, _("models.toml, {name}", name=known.name))
 
 
 def _names_another(name: str, quantization: str | None) -> bool:

@@ -23,6 +23,7 @@ from r1local.config.presets import ALIASES, can_be_name
 from r1local.errors import InvalidSetting, UnknownModel
 from r1local.gguf.parts import is_gguf
 from r1local.gguf.quantization import quantization_named
+from r1local.language import _
 from r1local.models.catalog import Catalog, CatalogModel
 
 _HUB = re.compile(r"hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
@@ -134,8 +135,13 @@ def unaliased(reference: str, catalog: Catalog) -> str:
     if meant is None:
         return text
     if named:
-        told = f"{config_file()} [{ALIASES}]: {text} is the name of a model already"
-        raise InvalidSetting(told, "give the alias another name")
+        told = _(
+            "{config_file} [{aliases}]: {text} is the name of a model already",
+            config_file=config_file(),
+            aliases=ALIASES,
+            text=text,
+        )
+        raise InvalidSetting(told, _("give the alias another name"))
     return meant
 
 
@@ -173,19 +179,24 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
         return _in_ollama(text)
     if re.match(r"https?://[^#]+$", text, re.IGNORECASE):
         raise UnknownModel(
-            f"{reference!r} is not an address of the hub",
-            "download it, and give the file's path; a server goes with --endpoint",
+            _("{reference!r} is not an address of the hub", reference=reference),
+            _("download it, and give the file's path; a server goes with --endpoint"),
         )
     if endpoint_reference(text, catalog):
         raise UnknownModel(
-            f"{reference} is a model of a server elsewhere, not in a file here",
-            f"it can reply: r1local chat -m {reference}",
+            _(
+                "{reference} is a model of a server elsewhere, not in a file here",
+                reference=reference,
+            ),
+            _("it can reply: r1local chat -m {reference}", reference=reference),
         )
     path = _expanded(text)
     looks_like_a_path = path.suffix.lower() == ".gguf" or path.is_absolute() or text[:1] in ".~"
     if text and (looks_like_a_path or _exists(path)):
         return PathReference(path)
-    raise UnknownModel(f"no model is called {reference!r}", _hint(text, path, catalog))
+    raise UnknownModel(
+        _("no model is called {reference!r}", reference=reference), _hint(text, path, catalog)
+    )
 
 
 def _expanded(text: str) -> Path:
@@ -212,8 +223,17 @@ def _in_catalog(text: str, catalog: Catalog) -> CatalogReference | None:
         return None
     note = None
     if model.distilled and alias.lower().startswith("deepseek-r1:"):
-        taught = f": {model.base_model} taught by R1, not R1 itself" if model.base_model else ""
-        note = f"{alias} is {model.display_name}{taught}"
+        taught = (
+            _(": {base_model} taught by R1, not R1 itself", base_model=model.base_model)
+            if model.base_model
+            else ""
+        )
+        note = _(
+            "{alias} is {display_name}{taught}",
+            alias=alias,
+            display_name=model.display_name,
+            taught=taught,
+        )
     return CatalogReference(model, quantization, note)
 
 
@@ -230,7 +250,8 @@ def _on_hub(reference: str, address: str, *, is_url: bool) -> HubReference:
     found = _REPOSITORY.fullmatch(rest)
     if found is None or _FORBIDDEN_IN_NAMES.search(found["repo"]):
         raise UnknownModel(
-            f"{reference!r} names no repository", "write hf:org/repo, or hf:org/repo:Q4_K_M"
+            _("{reference!r} names no repository", reference=reference),
+            _("write hf:org/repo, or hf:org/repo:Q4_K_M"),
         )
     decoded = unquote if is_url else str
     what = decoded(found["what"] or "") or None
@@ -240,7 +261,10 @@ def _on_hub(reference: str, address: str, *, is_url: bool) -> HubReference:
         tag = what and (quantization_named(what) or what)
         return HubReference(found["repo"], quantization=tag, revision=revision)
     if not is_gguf(what):
-        raise UnknownModel(f"{what} is not a GGUF file", f"write hf:{found['repo']}:FILE.gguf")
+        raise UnknownModel(
+            _("{what} is not a GGUF file", what=what),
+            _("write hf:{repo}:FILE.gguf", repo=found["repo"]),
+        )
     return HubReference(found["repo"], filename=what, revision=revision)
 
 
@@ -248,11 +272,19 @@ def _expect_model(reference: str, rest: str) -> None:
     """Raise an error that says what an address on the hub is, if it isn't a model's."""
     first, *others = rest.lower().split("/")
     if kind := _OTHER_KINDS.get(first if len(others) < _ID_SEGMENTS else first.rstrip("s") + "s"):
-        raise UnknownModel(f"{reference!r} is {kind}, not a model", "give a model's repository")
+        raise UnknownModel(
+            _("{reference!r} is {kind}, not a model", reference=reference, kind=kind),
+            _("give a model's repository"),
+        )
     if page := _OTHER_PAGES.match(rest.removeprefix("models/")):
         repository = "/".join(rest.removeprefix("models/").split("/")[:2])
         raise UnknownModel(
-            f"{reference!r} is a page of a repository ({page[1]})", f"write hf:{repository}"
+            _(
+                "{reference!r} is a page of a repository ({page})",
+                reference=reference,
+                page=page[1],
+            ),
+            _("write hf:{repository}", repository=repository),
         )
 
 
@@ -262,7 +294,10 @@ def _checked_revision(reference: str, revision: str) -> str:
     See git-check-ref-format.
     """
     if re.search(r"\.\.|//|^[/.-]|[/.]$|[\x00-\x20\x7f~^:?*\[\\]", revision):
-        raise UnknownModel(f"{reference!r} names no revision", "write a branch, tag or commit")
+        raise UnknownModel(
+            _("{reference!r} names no revision", reference=reference),
+            _("write a branch, tag or commit"),
+        )
     return revision
 
 
@@ -271,7 +306,10 @@ def _in_ollama(reference: str) -> OllamaReference:
     bare = re.sub(r"^\w+://", "", reference[len(_OLLAMA) :])
     found = _OLLAMA_NAME.fullmatch(bare)
     if found is None:
-        raise UnknownModel(f"{reference!r} is not a model's name in Ollama", "see: ollama list")
+        raise UnknownModel(
+            _("{reference!r} is not a model's name in Ollama", reference=reference),
+            _("see: ollama list"),
+        )
     host, owner = found["host"] or _OLLAMA_HOST, found["owner"] or _OLLAMA_OWNER
     return OllamaReference(ollama_name(host, owner, found["model"], found["tag"] or "latest"))
 
@@ -287,19 +325,24 @@ def ollama_name(host: str, owner: str, model: str, tag: str) -> str:
 
 def _hint(text: str, path: Path, catalog: Catalog) -> str:
     if len(path.parts) == 2 and not path.is_absolute():
-        return f"there is no such file; if it is a repository on the hub, write hf:{text}"
+        return _(
+            "there is no such file; if it is a repository on the hub, write hf:{text}", text=text
+        )
     if len(path.parts) > 2:
-        return "there is no such file: check the path"
-    alias, _, quantization = text.rpartition(":")
+        return _("there is no such file: check the path")
+    alias, _colon, quantization = text.rpartition(":")
     wrong = [p.message for p in catalog.problems if f": {alias or text}." in p.message]
     if wrong:
         return wrong[0]
     if alias and catalog.find(alias):
-        return f"{quantization!r} is not a quantization; Q4_K_M, for example, is one"
+        return _(
+            "{quantization!r} is not a quantization; Q4_K_M, for example, is one",
+            quantization=quantization,
+        )
     aliases = read_config().aliases
     near = difflib.get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
     near += catalog.near(alias or text)
     if near:
-        return f"did you mean {' or '.join(near)}?"
+        return _("did you mean {near}?", near=" or ".join(near))
     names = ", ".join(model.name for model in catalog.shown())
-    return f"give a path to a GGUF file, hf:org/repo, or one of: {names}"
+    return _("give a path to a GGUF file, hf:org/repo, or one of: {names}", names=names)

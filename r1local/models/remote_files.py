@@ -21,6 +21,7 @@ from r1local.gguf.quantization import (
 from r1local.hub import client as hub
 from r1local.hub.answers import not_the_hub
 from r1local.hub.client import RemoteFile, Repository
+from r1local.language import _
 from r1local.machine.memory import Machine, MemoryFacts
 from r1local.machine.planner import plan
 from r1local.models.catalog import Catalog, CatalogModel, facts_of_known
@@ -67,7 +68,12 @@ class HubModel:
         for file, remote in zip(files, found, strict=True):
             if file.size not in (0, remote.size):
                 raise not_the_hub(
-                    f"it gives {file.name} two sizes, {file.size:,} and {remote.size:,} bytes"
+                    _(
+                        "it gives {name} two sizes, {size:,} and {other:,} bytes",
+                        name=file.name,
+                        size=file.size,
+                        other=remote.size,
+                    )
                 )
         return found
 
@@ -86,15 +92,19 @@ def on_hub(reference: Reference, models: Catalog, machine: Machine) -> HubModel:
     match reference:
         case PathReference(path):
             raise UnknownModel(
-                f"{path.name} is a path, not a model on the hub",
-                "run the file itself: r1local run -m PATH",
+                _("{name} is a path, not a model on the hub", name=path.name),
+                _("run the file itself: r1local run -m PATH"),
             )
         case OllamaReference(name):
-            raise UnknownModel(f"{name} is a model of Ollama", f"get it with: ollama pull {name}")
+            raise UnknownModel(
+                _("{name} is a model of Ollama", name=name),
+                _("get it with: ollama pull {name}", name=name),
+            )
         case CatalogReference(model, quantization):
             if not model.repositories:
                 raise UnknownModel(
-                    f"{model.name} needs no download", f"run it: r1local run -m {model.name}"
+                    _("{name} needs no download", name=model.name),
+                    _("run it: r1local run -m {name}", name=model.name),
                 )
             return _in_catalog(model, quantization, machine)
         case HubReference():
@@ -145,18 +155,34 @@ def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnH
     models = dict.fromkeys(v.quantization for v in available if not v.sidecar)
     others = dict.fromkeys(_sidecars(available))
     cut = dict.fromkeys(filter(None, (cut_file(file.name) for file in files)))
-    message = f"{name} has no {wanted}" if wanted and (available or cut) else ""
+    message = (
+        _("{name} has no {wanted}", name=name, wanted=wanted)
+        if wanted and (available or cut)
+        else ""
+    )
     meant = [whole for whole in cut if not models or (wanted and _answers(whole, wanted))]
     if meant:
-        hint = f"{meant[0]} is there in pieces: download them, join them with cat, and run the file"
-        return NotOnHub(message or f"{name} has only pieces of GGUF files", hint)
+        hint = _(
+            "{meant} is there in pieces: download them, join them with cat, and run the file",
+            meant=meant[0],
+        )
+        return NotOnHub(message or _("{name} has only pieces of GGUF files", name=name), hint)
     if models:
-        besides = f"; and by file name: {some_names(others)}" if others else ""
-        return NotOnHub(message, f"it has: {', '.join(models)}{besides}")
+        besides = _("; and by file name: {others}", others=some_names(others)) if others else ""
+        return NotOnHub(
+            message, _("it has: {models}{besides}", models=", ".join(models), besides=besides)
+        )
     if others:
-        hint = f"it has: {some_names(others)}; to get such a file, name it: hf:{name}:FILE"
-        return NotOnHub(message or f"{name} has no model among its GGUF files", hint)
-    return NotOnHub(f"{name} has no GGUF files", "look for a repository whose name ends in -GGUF")
+        hint = _(
+            "it has: {others}; to get such a file, name it: hf:{name}:FILE",
+            others=some_names(others),
+            name=name,
+        )
+        return NotOnHub(message or _("{name} has no model among its GGUF files", name=name), hint)
+    return NotOnHub(
+        _("{name} has no GGUF files", name=name),
+        _("look for a repository whose name ends in -GGUF"),
+    )
 
 
 def _answers(path: str, wanted: str) -> bool:
@@ -168,7 +194,9 @@ def _answers(path: str, wanted: str) -> bool:
 def some_names(names: Collection[str]) -> str:
     """List the first names, and count the others."""
     rest = len(names) - _MOST_NAMES
-    return ", ".join(list(names)[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(list(names)[:_MOST_NAMES]) + (
+        _(" and {rest} more", rest=rest) if rest > 0 else ""
+    )
 
 
 def fits(variant: Variant, known: CatalogModel | None, machine: Machine) -> bool:

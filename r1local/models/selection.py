@@ -11,6 +11,7 @@ from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import ModelNotInstalled, UnknownModel
 from r1local.gguf.file import read_summary
 from r1local.gguf.quantization import quality_rank
+from r1local.language import _
 from r1local.models.catalog import EMBEDDED_MODEL, Catalog, CatalogModel
 from r1local.models.preferred import of_model
 from r1local.models.references import (
@@ -151,7 +152,7 @@ def select(
         try:
             return _select(set_.value, catalog)
         except (UnknownModel, ModelNotInstalled) as error:
-            told = f"{set_.place} sets model: {error.message}"
+            told = _("{place} sets model: {reason}", place=set_.place, reason=error.message)
             raise type(error)(told, error.hint) from error
     return _best_here(catalog) if reference is None else _select(reference, catalog)
 
@@ -170,8 +171,8 @@ def _select(named: str, catalog: Catalog) -> Selected:
         raise _not_installed(meant, named)
     if entry.home == "imported" and not entry.path.exists():
         raise ModelNotInstalled(
-            f"the file of {entry.name} has gone: {entry.path}",
-            f"bring it back, or forget the model with: r1local rm {entry.name}",
+            _("the file of {name} has gone: {path}", name=entry.name, path=entry.path),
+            _("bring it back, or forget the model with: r1local rm {name}", name=entry.name),
         )
     return Selected(entry.name, entry.path, entry.known, note, named, entry.quantization)
 
@@ -179,10 +180,13 @@ def _select(named: str, catalog: Catalog) -> Selected:
 def _best_here(catalog: Catalog) -> Selected:
     if fitting := _fitting(catalog):
         best = min(fitting, key=_rank)
-        note = f"using {best.name}; choose another model with -m"
+        note = _("using {name}; choose another model with -m", name=best.name)
         return Selected(best.name, best.path, best.known, note, None, best.quantization)
     embedded = catalog.models[EMBEDDED_MODEL]
-    note = f"using the embedded demo model, {EMBEDDED_MODEL}; get a real one with: r1local pull 7b"
+    note = _(
+        "using the embedded demo model, {embedded_model}; get a real one with: r1local pull 7b",
+        embedded_model=EMBEDDED_MODEL,
+    )
     return Selected(embedded.name, embedded.path or Path(), embedded, note)
 
 
@@ -225,5 +229,10 @@ def _not_installed(reference: object, named: str) -> ModelNotInstalled:
         case HubReference(repo_id):
             name = repo_id
         case _:
-            return ModelNotInstalled(f"{named} is not on this machine", "see: r1local list")
-    return ModelNotInstalled(f"{name} is not on this machine", f"get it with: r1local pull {named}")
+            return ModelNotInstalled(
+                _("{named} is not on this machine", named=named), _("see: r1local list")
+            )
+    return ModelNotInstalled(
+        _("{name} is not on this machine", name=name),
+        _("get it with: r1local pull {named}", named=named),
+    )

@@ -17,6 +17,7 @@ from r1local.conversation import Message
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import ChatTemplateError
 from r1local.events.reply import Notice
+from r1local.language import N_, _
 from r1local.prompts.template_process import TemplateProgram
 from r1local.prompts.traced_text import MESSAGE, SYSTEM, TEMPLATE
 from r1local.thinking.dialects import R1, dialect_of
@@ -32,13 +33,19 @@ SHORT_THOUGHT = "Okay, I can answer this directly."
 #: Characters at the end of a prompt in which to look for an open thought.
 _TAIL = 256
 
-_MERGED = "the chat template has no system role: the system prompt goes before the first question"
-_LEFT_OUT = "the chat template leaves out the system prompt"
-_NO_QUESTION = "the chat template leaves out the question: the model doesn't see it"
-_NO_THOUGHT = "the chat template closes the thought before it begins: the model won't think"
-_NO_SWITCH = "the chat template can't switch off the thinking: no-think has no effect"
-#: What is told of a thought that is still to begin: untrue where a reply goes on.
-OF_THOUGHTS_TO_BEGIN = frozenset(Notice("template", told) for told in (_NO_THOUGHT, _NO_SWITCH))
+_MERGED = N_(
+    "the chat template has no system role: the system prompt goes before the first question"
+)
+_LEFT_OUT = N_("the chat template leaves out the system prompt")
+_NO_QUESTION = N_("the chat template leaves out the question: the model doesn't see it")
+_NO_THOUGHT = N_("the chat template closes the thought before it begins: the model won't think")
+_NO_SWITCH = N_("the chat template can't switch off the thinking: no-think has no effect")
+
+
+def is_of_a_thought_to_begin(notice: Notice) -> bool:
+    """Tell whether a notice is of a thought that is still to begin: untrue where a reply goes "
+    "on."""
+    return notice.message in (_(_NO_THOUGHT), _(_NO_SWITCH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,7 @@ class ChatTemplate:
         elif start == "closed" and think:
             notices.append(_NO_THOUGHT)
         parts = (piece for part in self._cut(rendered) for piece in part.split(mark))
-        reported = tuple(Notice("template", notice) for notice in notices)
+        reported = tuple(Notice("template", _(notice)) for notice in notices)
         return Prompt(tuple(filter(None, parts)), start, reported)
 
     def as_data(self, text: str) -> tuple[str, ...]:
@@ -184,7 +191,9 @@ class ChatTemplate:
             if system.content.strip() in both.text:
                 return both, [_MERGED]
         if refused:
-            raise ChatTemplateError(refused.message, f"leave --system out, or {refused.hint}")
+            raise ChatTemplateError(
+                refused.message, _("leave --system out, or {hint}", hint=refused.hint)
+            )
         return rendered, [_LEFT_OUT]
 
     def _rendered(self, messages: Sequence[Message], think: bool) -> "_Rendered":
@@ -219,8 +228,8 @@ class ChatTemplate:
         mark = next((mark for mark in candidates if mark not in used), None)
         if mark is None:
             raise ChatTemplateError(
-                "the prompt contains every private-use character of Unicode",
-                "leave one of them out",
+                _("the prompt contains every private-use character of Unicode"),
+                _("leave one of them out"),
             )
         return mark
 
@@ -271,7 +280,7 @@ class _Rendered:
     def read(cls, answer: Mapping[str, Any]) -> "_Rendered | ChatTemplateError":
         """Return a rendering from what `template_sandbox.answer` returns for it."""
         if error := answer.get("error"):
-            return ChatTemplateError(*error)
+            return ChatTemplateError(*map(_, error))
         runs = (bytes([origin]) * length for length, origin in answer["runs"])
         return cls(answer["text"], b"".join(runs))
 

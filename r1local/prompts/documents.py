@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from r1local.errors import PromptInputError
+from r1local.language import _
 
 #: The most bytes that are read of one document. Any context window is far smaller, and endless
 #: input (`yes |`) has to stop somewhere.
@@ -55,8 +56,8 @@ def documents_of(message: str, question: str, names: Sequence[str]) -> list[Docu
     documents = [Document(name, text) for name, text in zip(names, [*texts, rest], strict=True)]
     if question_with_documents(question, documents) != message:
         raise PromptInputError(
-            f"the text of {', '.join(names)} can't be told from the question",
-            "ask anew, with the files attached again",
+            _("the text of {names} can't be told from the question", names=", ".join(names)),
+            _("ask anew, with the files attached again"),
         )
     return documents
 
@@ -111,13 +112,15 @@ def text_in(data: bytes, name: str) -> str:
         PromptInputError: they are not UTF-8 text.
     """
     if b"\0" in data:
-        raise PromptInputError(f"{name} is a binary file, not text", "give a text file in UTF-8")
+        raise PromptInputError(
+            _("{name} is a binary file, not text", name=name), _("give a text file in UTF-8")
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PromptInputError(
-            f"{name} is not valid UTF-8 (byte {error.start:,})",
-            "convert it first, for example with: iconv -t UTF-8",
+            _("{name} is not valid UTF-8 (byte {start:,})", name=name, start=error.start),
+            _("convert it first, for example with: iconv -t UTF-8"),
         ) from error
 
 
@@ -132,8 +135,12 @@ def _read(file: BinaryIO, name: str) -> bytes:
     data = file.read(DOCUMENT_SIZE_LIMIT + 1)
     if len(data) > DOCUMENT_SIZE_LIMIT:
         raise PromptInputError(
-            f"{name} is larger than {DOCUMENT_SIZE_LIMIT // 2**20} MiB",
-            "no context window holds that much; give the part that matters",
+            _(
+                "{name} is larger than {document_size_limit} MiB",
+                name=name,
+                document_size_limit=DOCUMENT_SIZE_LIMIT // 2**20,
+            ),
+            _("no context window holds that much; give the part that matters"),
         )
     return data
 
@@ -144,7 +151,8 @@ def _before(name: str) -> str:
 
 def _unreadable(name: str, error: OSError) -> PromptInputError:
     return PromptInputError(
-        f"{name} can't be read: {error.strerror or error}", "check its name and its permissions"
+        _("{name} can't be read: {reason}", name=name, reason=error.strerror or error),
+        _("check its name and its permissions"),
     )
 
 
@@ -155,10 +163,12 @@ def check_prompt_text(text: str) -> None:
         PromptInputError: it is not valid UTF-8.
     """
     if not isinstance(text, str):  # a program without types may give anything
-        raise PromptInputError(f"a prompt is text, and not {text!r:.60}", "give it as a string")
+        raise PromptInputError(
+            _("a prompt is text, and not {text!r:.60}", text=text), _("give it as a string")
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise PromptInputError(
-            "the prompt is not valid UTF-8", "type it again, or check the terminal's encoding"
+            _("the prompt is not valid UTF-8"), _("type it again, or check the terminal's encoding")
         ) from error

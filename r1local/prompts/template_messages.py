@@ -7,10 +7,12 @@ A message is its length in eight bytes followed by JSON: the arguments of
 import sys
 from typing import BinaryIO
 
+from r1local.language import N_
+
 #: What a user can do about a template that fails.
-HINT = "give another template with --chat-template FILE"
+HINT = N_("give another template with --chat-template FILE")
 #: The sentence and hint of an error.
-TOO_LARGE = ("the chat template takes too much memory", HINT)
+TOO_LARGE = (N_("the chat template takes too much memory"), HINT)
 
 #: Seconds that a request may take, and the size in bytes that earns it another one. Real
 #: templates take milliseconds.

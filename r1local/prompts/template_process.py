@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from r1local.confined.process import lacked, memory_of, start
 from r1local.errors import ChatTemplateError
+from r1local.language import _
 from r1local.prompts.known_templates import KNOWN_TEMPLATES
 from r1local.prompts.template_messages import (
     HINT,
@@ -65,7 +66,7 @@ class TemplateProgram:
         else:
             answered = json.loads(self._ask(self._request(renderings)))
         if error := answered.get("error"):
-            raise ChatTemplateError(*error)
+            raise ChatTemplateError(*map(_, error))
         return answered
 
     def _request(self, renderings: Sequence[dict[str, Any]]) -> bytes:
@@ -133,8 +134,10 @@ class _Worker:
             raise _too_large() from None  # as was its answer
         if used_up := lacked(code):
             raise _too_slow() if used_up == "time" else _too_large()
-        message = "the chat template crashed the process it ran in"
-        raise ChatTemplateError(message, f"the process ended with {code}; {HINT}")
+        message = _("the chat template crashed the process it ran in")
+        raise ChatTemplateError(
+            message, _("the process ended with {code}; {hint}", code=code, hint=_(HINT))
+        )
 
 
 def _started() -> "subprocess.Popen[bytes]":
@@ -143,8 +146,11 @@ def _started() -> "subprocess.Popen[bytes]":
         return start("r1local.prompts.template_worker")
     except OSError as error:
         raise ChatTemplateError(
-            f"no process can be started for the chat template: {error.strerror or error}",
-            "end other programs, or give this one more memory",
+            _(
+                "no process can be started for the chat template: {reason}",
+                reason=error.strerror or error,
+            ),
+            _("end other programs, or give this one more memory"),
         ) from error
 
 
@@ -171,8 +177,14 @@ def _end(process: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes 
 
 
 def _too_slow() -> ChatTemplateError:
-    return ChatTemplateError(f"the chat template did not end within {TIME_LIMIT_S:g} seconds", HINT)
+    return ChatTemplateError(
+        _(
+            "the chat template did not end within {time_limit_s:g} seconds",
+            time_limit_s=TIME_LIMIT_S,
+        ),
+        _(HINT),
+    )
 
 
 def _too_large() -> ChatTemplateError:
-    return ChatTemplateError(*TOO_LARGE)
+    return ChatTemplateError(*map(_, TOO_LARGE))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from r1local.events.reply import Notice
+from r1local.language import N_, _
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings, by_default, is_by_default
 
@@ -11,23 +12,23 @@ from r1local.replies.settings import ReplySettings, by_default, is_by_default
 SAMPLER_OPTIONS = frozenset({"temperature", "top-p", "top-k", "min-p"})
 _LOOP_OPTIONS = ("loop-repeats", "loop-tokens", "loop-period", "loop-patience")
 _STEERING: dict[SteeringCommand, str] = {
-    "answer now": "end a thought early",
-    "think more": "put off the end of a thought",
+    "answer now": N_("end a thought early"),
+    "think more": N_("put off the end of a thought"),
 }
 
 
 #: What an engine may be able to do, in the words of `show`, by the fields of `Abilities`.
 _WORDS = {
-    "budgets": "end a thought at a budget",
-    "answer_now": "answer now",
-    "min_think": "make a thought go on",
-    "no_think": "answer without thinking",
-    "continues": "go on with a reply that was cut",
-    "continues_thoughts": "go on inside a thought",
-    "seeds": "repeat a reply by its seed",
-    "schema": "hold an answer to a JSON schema",
-    "grammar": "hold an answer to a grammar",
-    "loops": "lead a reply out of a loop",
+    "budgets": N_("end a thought at a budget"),
+    "answer_now": N_("answer now"),
+    "min_think": N_("make a thought go on"),
+    "no_think": N_("answer without thinking"),
+    "continues": N_("go on with a reply that was cut"),
+    "continues_thoughts": N_("go on inside a thought"),
+    "seeds": N_("repeat a reply by its seed"),
+    "schema": N_("hold an answer to a JSON schema"),
+    "grammar": N_("hold an answer to a grammar"),
+    "loops": N_("lead a reply out of a loop"),
 }
 
 
@@ -115,7 +116,15 @@ def within(
     for name in abilities.options_lacking:
         if not is_by_default(settings, name):
             settings = by_default(settings, name)
-            told.append(_notice(f"{name} has no effect: {engine} has nothing like it"))
+            told.append(
+                _notice(
+                    _(
+                        "{name} has no effect: {engine} has nothing like it",
+                        name=name,
+                        engine=engine,
+                    )
+                )
+            )
     settings, of_form = _form_within(settings, abilities, engine)
     return settings, (*told, *of_form)
 
@@ -129,9 +138,11 @@ def _form_within(
     if settings.schema is not None and abilities.schema:
         return replace(settings, grammar=None), ()
     if settings.schema is None:
-        told = f"the answer's form is free: {engine} can't hold it to a grammar"
+        told = _("the answer's form is free: {engine} can't hold it to a grammar", engine=engine)
     else:
-        told = f"{engine} can't hold the answer to the schema; it is checked at its end"
+        told = _(
+            "{engine} can't hold the answer to the schema; it is checked at its end", engine=engine
+        )
     return replace(settings, grammar=None, schema=None), (_notice(told),)
 
 
@@ -139,12 +150,12 @@ def able_words(abilities: Abilities, *, able: bool) -> Iterator[str]:
     """Yield what an engine can do, or what it can't, in words."""
     for field, words in _WORDS.items():
         if getattr(abilities, field) == able:
-            yield words
+            yield _(words)
 
 
 def refusal(command: SteeringCommand, engine: str) -> Notice:
     """Return what to say when an engine is given a command that it can't follow."""
-    return _notice(f"{engine} can't {_STEERING[command]}")
+    return _notice(_("{engine} can't {steering}", engine=engine, steering=_(_STEERING[command])))
 
 
 class AbleControl(Control):

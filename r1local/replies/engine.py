@@ -9,6 +9,7 @@ from r1local.conversation import Conversation, Message
 from r1local.errors import LoadingCancelled, R1LocalError, UsageError
 from r1local.events.reply import Event, Finished, Notice, Reading, Usage
 from r1local.kv_state import KVState
+from r1local.language import _
 from r1local.prompts.documents import Document, question_with_documents
 from r1local.replies.abilities import Abilities, AbleControl, within
 from r1local.replies.control import Control
@@ -264,8 +265,10 @@ def check_going_on(engine: Replier, *, inside: bool) -> None:
         UsageError: it can't.
     """
     if not engine.abilities.goes_on(inside=inside):
-        what = "go on inside a thought" if engine.abilities.continues else "let a reply go on"
-        raise UsageError(f"{engine.name} can't {what}", "ask for another one")
+        what = _("go on inside a thought") if engine.abilities.continues else _("let a reply go on")
+        raise UsageError(
+            _("{name} can't {what}", name=engine.name, what=what), _("ask for another one")
+        )
 
 
 def document_tokens(

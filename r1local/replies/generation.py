@@ -12,18 +12,18 @@ from r1local.engine.rounding import alike_up_to
 from r1local.engine.speculation import Speculation
 from r1local.errors import ChatTemplateError, GrammarError, PromptTooLong
 from r1local.events.reply import Event, Notice
+from r1local.language import N_, _
 from r1local.models.loading import LoadedModel
-from r1local.prompts.chat_template import OF_THOUGHTS_TO_BEGIN, ChatTemplate, Prompt
+from r1local.prompts.chat_template import ChatTemplate, Prompt, is_of_a_thought_to_begin
 from r1local.replies.control import Control
 from r1local.replies.engine import Begun, PromptSize
 from r1local.replies.settings import ReplySettings
 from r1local.replies.stream import ReplyStream
 from r1local.thinking.splitter import Start
 
-_IN_VAIN = Notice(
-    "template",
+_IN_VAIN = N_(
     "r1local doesn't recognise any thinking in this model: effort, think-budget and min-think"
-    " have no effect",
+    " have no effect"
 )
 
 
@@ -66,8 +66,8 @@ def tokenised_prompt(
         answer = tokens[len(vocabulary.tokenise(in_front)) :]
         if not follows_grammar(answer, vocabulary, settings.grammar):
             raise GrammarError(
-                "the answer was begun in another form than is asked for now",
-                "ask for another one, or leave the form free",
+                _("the answer was begun in another form than is asked for now"),
+                _("ask for another one, or leave the form free"),
             )
     elif begun:
         # What the model wrote may be other tokens than a tokenizer makes of the same text.
@@ -150,7 +150,9 @@ def prompt_of(
     if begun is None:
         prompt = template.render(conversation, think=not settings.thinking.off)
         vain = settings.thinking.limited and prompt.start == "none" and not template.may_think
-        return replace(prompt, notices=(*prompt.notices, _IN_VAIN)) if vain else prompt
+        if not vain:
+            return prompt
+        return replace(prompt, notices=(*prompt.notices, Notice("template", _(_IN_VAIN))))
     thought = bool(begun.thinking) or begun.thinking_open
     prompt, dialect = template.render(conversation, think=thought), template.dialect
     parts, start = list(prompt.parts), prompt.start
@@ -167,7 +169,7 @@ def prompt_of(
     if begun.answer:
         parts += template.as_data(begun.answer)
         start = "answer"
-    notices = tuple(each for each in prompt.notices if each not in OF_THOUGHTS_TO_BEGIN)
+    notices = tuple(each for each in prompt.notices if not is_of_a_thought_to_begin(each))
     return Prompt(tuple(parts), start, notices)
 
 
@@ -180,11 +182,15 @@ def check_prompt(tokens: Sequence[int], context_window: int) -> None:
     """
     if not tokens:
         raise ChatTemplateError(
-            "the chat template makes an empty prompt",
-            "give another one with --chat-template FILE",
+            _("the chat template makes an empty prompt"),
+            _("give another one with --chat-template FILE"),
         )
     if len(tokens) >= context_window:
         raise PromptTooLong(
-            f"the prompt has {len(tokens):,} tokens and the context window {context_window:,}",
-            "give a shorter prompt, or a larger --context",
+            _(
+                "the prompt has {count:,} tokens and the context window {context_window:,}",
+                count=len(tokens),
+                context_window=context_window,
+            ),
+            _("give a shorter prompt, or a larger --context"),
         )

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from r1local.errors import GrammarError
+from r1local.language import _
 from r1local.replies.json_validation import SchemaDocument
 from r1local.replies.schema_shapes import Alternatives, Parts, Shape, parts_key
 
@@ -118,10 +119,11 @@ def converted(text: str) -> Converted:
     try:
         root = converter.root()
     except RecursionError as error:
-        raise GrammarError("the schema is nested too deep", "give a simpler one") from error
+        raise GrammarError(_("the schema is nested too deep"), _("give a simpler one")) from error
     except (AttributeError, TypeError, ValueError) as error:
         raise GrammarError(
-            "a value in the schema is not of the kind that its keyword takes", "see json-schema.org"
+            _("a value in the schema is not of the kind that its keyword takes"),
+            _("see json-schema.org"),
         ) from error
     rules = {"root": root, **converter.rules, **_RULES}
     grammar = "\n".join(f"{name} ::= {rule}" for name, rule in rules.items())
@@ -163,8 +165,11 @@ class _Converter:
         written = dict.fromkeys(one for shape in shapes for one in self._written(shape))
         if not written:
             raise GrammarError(
-                "nothing can match the schema",
-                "look for an empty enum, false, or a contradiction such as minItems above maxItems",
+                _("nothing can match the schema"),
+                _(
+                    "look for an empty enum, false, or a contradiction such as minItems above "
+                    "maxItems"
+                ),
             )
         return " | ".join(written)
 
@@ -247,7 +252,7 @@ class _Converter:
         if not plain:
             return "string" if not names else self._add(r'"\"" plain* "\""')
         if sum(map(len, plain)) > _MOST_CHARACTERS:
-            raise GrammarError("the schema's names are too long in total", "use shorter ones")
+            raise GrammarError(_("the schema's names are too long in total"), _("use shorter ones"))
         next_characters: dict[str, set[str]] = {}
         for name in plain:
             next_characters.setdefault(name, set())

@@ -20,6 +20,7 @@ from math import inf
 from typing import Any, NoReturn
 
 from r1local.errors import GrammarError
+from r1local.language import _
 
 #: The longest schema in characters; a grammar may not have more bytes than this.
 _MOST_CHARACTERS = 256 * 1024
@@ -108,9 +109,15 @@ def verdict(answer: str, schema: str) -> Verdict:
         )
         return Verdict(**json.loads(done.stdout))
     except subprocess.TimeoutExpired:
-        return Verdict(False, f"checking it takes longer than {_MOST_SECONDS:.0f} seconds")
+        return Verdict(
+            False,
+            _(
+                "checking it takes longer than {most_seconds:.0f} seconds",
+                most_seconds=_MOST_SECONDS,
+            ),
+        )
     except (OSError, ValueError, subprocess.CalledProcessError):
-        return Verdict(False, "it can't be checked")
+        return Verdict(False, _("it can't be checked"))
 
 
 def json_key(value: object) -> str:
@@ -133,19 +140,22 @@ def _read_schema(text: str) -> Any:
     """Parse a schema and check it."""
     if len(text) > _MOST_CHARACTERS:
         raise GrammarError(
-            f"the schema has {len(text):,} characters", f"give one of at most {_MOST_CHARACTERS:,}"
+            _("the schema has {count:,} characters", count=len(text)),
+            _("give one of at most {most_characters:,}", most_characters=_MOST_CHARACTERS),
         )
     try:
         schema = json.loads(text, parse_constant=_refuse_constant)
         if not isinstance(schema, dict | bool):
-            raise GrammarError(f"{_shortened(text)} is not a JSON schema", "a schema is an object")
+            raise GrammarError(
+                _("{text} is not a JSON schema", text=_shortened(text)), _("a schema is an object")
+            )
         _check(_validator_of(schema), schema)
     except ValueError as error:
         raise GrammarError(
-            f"the schema is not JSON: {_why_not_json(error)}", "fix it there"
+            _("the schema is not JSON: {error}", error=_why_not_json(error)), _("fix it there")
         ) from error
     except RecursionError as error:
-        raise GrammarError("the schema is nested too deep", "give a simpler one") from error
+        raise GrammarError(_("the schema is nested too deep"), _("give a simpler one")) from error
     return schema
 
 
@@ -156,14 +166,19 @@ def _check(kind: Any, schema: Any) -> None:
     try:
         kind.check_schema(schema)
     except SchemaError as error:
-        place = error.json_path.removeprefix("$").removeprefix(".") or "its top"
+        place = error.json_path.removeprefix("$").removeprefix(".") or _("its top")
         if error.instance == inf:  # what Python reads 1e400 as
             raise GrammarError(
-                f"the schema's number at {_shortened(place)} is too large", "give a smaller one"
+                _("the schema's number at {place} is too large", place=_shortened(place)),
+                _("give a smaller one"),
             ) from error
         raise GrammarError(
-            f"the schema is not valid at {_shortened(place)}: {_shortened(error.message)}",
-            "see json-schema.org",
+            _(
+                "the schema is not valid at {place}: {reason}",
+                place=_shortened(place),
+                reason=_shortened(error.message),
+            ),
+            _("see json-schema.org"),
         ) from error
 
 
@@ -188,7 +203,7 @@ def _judge(answer: str, schema_text: str) -> Verdict:
     try:
         value = json.loads(answer, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        return Verdict(False, f"it is not JSON: {_why_not_json(error)}")
+        return Verdict(False, _("it is not JSON: {error}", error=_why_not_json(error)))
     schema = json.loads(schema_text)
     kind = _validator_of(schema)
     # An empty registry, because the library's own would fetch what a reference names.
@@ -196,17 +211,17 @@ def _judge(answer: str, schema_text: str) -> Verdict:
     try:
         worst = best_match(validator.iter_errors(value))
     except RecursionError:
-        return Verdict(False, "the schema or the answer is nested too deep to check")
+        return Verdict(False, _("the schema or the answer is nested too deep to check"))
     if worst is None:
         return Verdict(True)
     place = worst.json_path.removeprefix("$").removeprefix(".")
-    where = f"at {_shortened(place)}: " if place else ""
+    where = _("at {place}: ", place=_shortened(place)) if place else ""
     return Verdict(False, where + _shortened(worst.message))
 
 
 def _refuse_constant(name: str) -> NoReturn:
     """Raise an error for NaN and Infinity, which Python reads but JSON doesn't have."""
-    raise _NoNumber(f"{name} is no number there")
+    raise _NoNumber(_("{name} is no number there", name=name))
 
 
 class _NoNumber(ValueError):
@@ -217,18 +232,25 @@ def _why_not_json(error: Exception) -> str:
     """Return what is wrong with a text that Python's parser refuses."""
     match error:
         case json.JSONDecodeError():
-            return f"line {error.lineno}, column {error.colno} can't be read"
+            return _(
+                "line {lineno}, column {colno} can't be read",
+                lineno=error.lineno,
+                colno=error.colno,
+            )
         case RecursionError():
-            return "it is nested too deep"
+            return _("it is nested too deep")
         case _NoNumber():
             return str(error)
-    return "a number in it is too long"
+    return _("a number in it is too long")
 
 
 def _refuse_reference(reference: object) -> NoReturn:
     raise GrammarError(
-        f"the schema refers to {_shortened(json.dumps(reference))}, which is not in it",
-        'references begin with "#", and nothing is fetched',
+        _(
+            "the schema refers to {shortened}, which is not in it",
+            shortened=_shortened(json.dumps(reference)),
+        ),
+        _('references begin with "#", and nothing is fetched'),
     )
 
 

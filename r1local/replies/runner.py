@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from r1local.errors import InferenceError, R1LocalError
 from r1local.events.reply import Finished
+from r1local.language import _
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine, Happening, PreparedPrompt
 from r1local.replies.settings import ReplySettings
@@ -144,4 +145,4 @@ class Runner:
 
 
 def _unloaded() -> InferenceError:
-    return InferenceError("the model was unloaded", "ask again: it is loaded again")
+    return InferenceError(_("the model was unloaded"), _("ask again: it is loaded again"))

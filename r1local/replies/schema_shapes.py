@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any, TypeAlias
 
 from r1local.errors import GrammarError
+from r1local.language import _
 from r1local.replies.json_validation import SchemaDocument, json_key
 
 #: Schemas that hold together: objects of the document, or booleans.
@@ -236,9 +237,11 @@ class Alternatives:
     def _step(self, depth: int = 0) -> None:
         self._steps += 1
         if depth > _DEEPEST:
-            raise GrammarError("the schema is nested too deep", f"at most {_DEEPEST} levels")
+            raise GrammarError(
+                _("the schema is nested too deep"), _("at most {deepest} levels", deepest=_DEEPEST)
+            )
         if self._steps > _MOST_STEPS:
-            raise GrammarError("the schema is too large for a grammar", "give a simpler one")
+            raise GrammarError(_("the schema is too large for a grammar"), _("give a simpler one"))
 
 
 def parts_key(parts: Parts) -> tuple[int, ...]:
@@ -250,8 +253,8 @@ def _product(shapes: Sequence[Shape], others: Sequence[Shape]) -> list[Shape]:
     """Return all combinations of one shape from each of two sequences."""
     if len(shapes) * len(others) > _MOST_ALTERNATIVES:
         raise GrammarError(
-            "the schema expands to too many alternatives",
-            "give one with fewer anyOf or oneOf side by side",
+            _("the schema expands to too many alternatives"),
+            _("give one with fewer anyOf or oneOf side by side"),
         )
     return [shape + other for shape in shapes for other in others]
 

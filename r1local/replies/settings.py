@@ -7,6 +7,7 @@ from r1local.config.options import check, default_of, settable
 from r1local.config.preferences import Settings
 from r1local.engine.sampler import SamplerSettings
 from r1local.errors import InvalidSetting, nearest
+from r1local.language import _
 from r1local.thinking.loops import LoopSettings
 
 #: The minimum room kept for an answer by default.
@@ -137,5 +138,5 @@ def _with(reply: ReplySettings, option: Option, value: object) -> ReplySettings:
 def _settable(name: str) -> Option:
     options = settable()
     if (option := options.get(name)) is None:
-        raise InvalidSetting(f"there is no setting {name!r}", nearest(name, options))
+        raise InvalidSetting(_("there is no setting {name!r}", name=name), nearest(name, options))
     return option

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from r1local.conversation import FinishReason
+from r1local.conversation import PART_WORDS, FinishReason
 from r1local.engine.grammar import GrammarSampler
 from r1local.engine.sampler import Sampler, SamplerSettings
 from r1local.engine.vocabulary import Vocabulary
@@ -16,6 +16,7 @@ from r1local.events.reply import (
     ThinkingDelta,
     Usage,
 )
+from r1local.language import _
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.settings import ReplySettings
 from r1local.replies.text import ReplyText
@@ -164,7 +165,10 @@ class ReplyStream:
             self._answer_started = ended
         events = self._as_events(self._text.flush())
         if self._reason == "length" and self._limit < self._settings.max_tokens:
-            full = f"the context of {self._context_window:,} tokens is full"
+            full = _(
+                "the context of {context_window:,} tokens is full",
+                context_window=self._context_window,
+            )
             events.append(Notice("context", full))
         usage = Usage(
             prompt_tokens=len(self._prompt),
@@ -230,12 +234,18 @@ class ReplyStream:
             wait = vocabulary.tokens_of(WAIT)
             if not (wait and self._thought.put_off(tokens, blank=text.thought_blank)):
                 return self._write((token,), drawn=True)
-            notice = f"the thought ended after {token_count(tokens)} and was continued"
+            notice = _(
+                "the thought ended after {tokens} and was continued", tokens=token_count(tokens)
+            )
             return [*self._write(wait), Notice("thinking", notice)]
         ends = text.sentence_ends_before(vocabulary.piece(token))
         closed_for = self._thought.close(tokens, at_sentence_end=ends)
         if closed_for and not text.cut:
-            notice = f"the thought was closed after {token_count(tokens)}{WHY_CLOSED[closed_for]}"
+            notice = _(
+                "the thought was closed after {tokens}{why_closed}",
+                tokens=token_count(tokens),
+                why_closed=_(WHY_CLOSED[closed_for]),
+            )
             return self._close_thought("length", Notice("budget", notice))
         if not vocabulary.ends_reply(token):
             return self._write((token,), drawn=True)
@@ -253,7 +263,10 @@ class ReplyStream:
         events = self._write(self._closing)
         if self.finished or self._text.part == "answer":
             return [*events, *notices]
-        message = f"the model's tokens can't spell {self._dialect.closing}, so the reply was ended"
+        message = _(
+            "the model's tokens can't spell {closing}, so the reply was ended",
+            closing=self._dialect.closing,
+        )
         return [*events, Notice("thinking", message), *self._end(otherwise)]
 
     def _end(self, reason: FinishReason) -> list[Event]:
@@ -312,8 +325,12 @@ class ReplyStream:
         return self._guard.feed(token, characters, doubtful=self._doubtful)
 
     def _warning(self, loop: Loop) -> Notice:
-        new = f"the {self._text.part} has had nothing new for {loop.tokens:,} tokens"
-        return Notice("loop", f"{new}: it may be going in circles")
+        new = _(
+            "the {part} has had nothing new for {tokens:,} tokens",
+            part=_(PART_WORDS[self._text.part]),
+            tokens=loop.tokens,
+        )
+        return Notice("loop", _("{new}: it may be going in circles", new=new))
 
     def _question(self) -> str:
         """Return the end of the prompt, where the question is."""
@@ -329,7 +346,11 @@ class ReplyStream:
         self._loops += 1
         characters = before[part] - self._text.characters[part]
         events: list[Event] = [Rewound(part, characters)] if characters else []
-        notice = f"the {part} went in circles: its last {dropped:,} tokens were taken back"
+        notice = _(
+            "the {part} went in circles: its last {dropped:,} tokens were taken back",
+            part=_(PART_WORDS[part]),
+            dropped=dropped,
+        )
         # The last token is evaluated again, since its logits have been overwritten.
         last = (self._tokens or self._prompt)[-1]
         self.rewind_to = len(self._prompt) + len(self._tokens) - 1
@@ -338,7 +359,12 @@ class ReplyStream:
             self._stretch_left = _STRETCH
             self._change_sampler()
             return [*events, Notice("loop", notice)]
-        events.append(Notice("loop", f"{notice}, and the {part} was ended"))
+        events.append(
+            Notice(
+                "loop",
+                _("{notice}, and the {part} was ended", notice=notice, part=_(PART_WORDS[part])),
+            )
+        )
         if part == "answer":
             return events + self._end("loop")
         events += self._close_thought("loop")

@@ -13,6 +13,7 @@ from r1local.conversation import Part
 from r1local.engine.grammar import check_grammar
 from r1local.errors import GrammarError
 from r1local.events.reply import Event, Finished, Notice, Written
+from r1local.language import _
 from r1local.prompts.documents import read_document
 from r1local.replies.json_schema import converted
 from r1local.replies.json_validation import json_key, verdict
@@ -90,12 +91,13 @@ def structure_by(schema: str) -> Structure:
         check_grammar(made.grammar)
     except GrammarError as error:  # it speaks of a grammar that the user never wrote
         raise GrammarError(
-            "the schema is too large to hold an answer to",
-            "give a simpler one, or lower bounds, as of minItems or maxLength",
+            _("the schema is too large to hold an answer to"),
+            _("give a simpler one, or lower bounds, as of minItems or maxLength"),
         ) from error
-    ignored = (
-        f"while it is written, the answer is not held to the schema's {', '.join(made.ignored)}; "
-        "it is checked at its end"
+    ignored = _(
+        "while it is written, the answer is not held to the schema's {ignored}; it is checked "
+        "at its end",
+        ignored=", ".join(made.ignored),
     )
     return Structure(made.grammar, schema, ignored if made.ignored else None)
 
@@ -131,7 +133,9 @@ def judged(event: Finished, kept: Texts, schema: str | None) -> tuple[Written, .
     finished = replace(event, valid=found.valid)
     if found.valid:
         return (finished,)
-    return Notice("schema", f"the answer does not match the schema: {found.reason}"), finished
+    return Notice(
+        "schema", _("the answer does not match the schema: {reason}", reason=found.reason)
+    ), finished
 
 
 def canonical_json(text: str) -> str:

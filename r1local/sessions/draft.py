@@ -11,6 +11,7 @@ from pathlib import Path
 
 from r1local.conversation import Reply, Span
 from r1local.errors import SessionError
+from r1local.language import _
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 #: Words, and single characters between them; writing without spaces is compared by characters.
@@ -48,9 +49,10 @@ class Draft:
         try:
             text = self.path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
-            told = getattr(error, "strerror", None) or "it isn't text in UTF-8"
+            told = getattr(error, "strerror", None) or _("it isn't text in UTF-8")
             raise SessionError(
-                f"the thought can't be read: {told}", f"look at {self.path}"
+                _("the thought can't be read: {told}", told=told),
+                _("look at {path}", path=self.path),
             ) from error
         text = text.replace("\r\n", "\n")
         # Editors end the last line.
@@ -72,8 +74,11 @@ class Draft:
         except OSError as error:
             self.remove()
             raise SessionError(
-                f"the thought can't be written for the editor: {error.strerror or error}",
-                f"free some room, or look at {self.path.parent}",
+                _(
+                    "the thought can't be written for the editor: {reason}",
+                    reason=error.strerror or error,
+                ),
+                _("free some room, or look at {parent}", parent=self.path.parent),
             ) from error
 
 

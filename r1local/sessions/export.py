@@ -11,6 +11,7 @@ from typing import Any
 
 from r1local.conversation import Reply, Turn
 from r1local.errors import ExportError
+from r1local.language import _, _n
 from r1local.sessions.turn_tree import Placed
 
 #: The parser's tokens for a heading at the top level, and their levels.
@@ -38,7 +39,9 @@ def export_markdown(
     """
     blocks = [*_blocks(turns, title, model, thoughts, system)]
     for branch in _other_branches(everything):
-        blocks.append(f"# Another branch, from question {branch[0].position} on")
+        blocks.append(
+            _("# Another branch, from question {position} on", position=branch[0].position)
+        )
         blocks += _turn_blocks([placed.turn for placed in branch], thoughts)
     return "\n\n".join(blocks) + "\n"
 
@@ -91,13 +94,15 @@ def write_document(path: Path, text: str, *, force: bool) -> None:
         with open(path, mode, encoding="utf-8", newline="\n", opener=private) as file:
             file.write(text)
     except FileExistsError:
-        raise ExportError(f"{path} exists", "give another name, or --force") from None
+        raise ExportError(
+            _("{path} exists", path=path), _("give another name, or --force")
+        ) from None
     except OSError as error:
         if mode == "x":
             with suppress(OSError):
                 path.unlink()
-        told = f"{path} can't be written: {error.strerror or error}"
-        raise ExportError(told, "give another path") from error
+        told = _("{path} can't be written: {reason}", path=path, reason=error.strerror or error)
+        raise ExportError(told, _("give another path")) from error
 
 
 def _blocks(
@@ -105,9 +110,9 @@ def _blocks(
 ) -> Iterator[str]:
     yield f"# {title or 'A conversation'}"
     if model:
-        yield f"Model: {model}"
+        yield _("Model: {model}", model=model)
     if system:
-        yield f"System prompt:\n\n{_quoted(system)}"
+        yield _("System prompt:\n\n{system}", system=_quoted(system))
     yield from _turn_blocks(turns, thoughts)
 
 
@@ -132,32 +137,32 @@ def _turn_data(turn: Turn, *, thoughts: bool) -> dict[str, Any]:
 
 def _turn_blocks(turns: Iterable[Turn], thoughts: bool) -> Iterator[str]:
     for turn in turns:
-        yield f"## Question\n\n{_quoted(turn.question)}"
+        yield _("## Question\n\n{question}", question=_quoted(turn.question))
         if count := len(turn.voters):
-            yield f"*{count:,} {'reply' if count == 1 else 'replies'} voted.*"
+            yield _n("*{count:,} reply voted.*", "*{count:,} replies voted.*", count)
         if turn.reply:
             yield from _reply_blocks(turn.reply, thoughts)
 
 
 def _reply_blocks(reply: Reply, thoughts: bool) -> Iterator[str]:
     if thoughts and reply.thinking:
-        yield f"### Thinking\n\n{_quoted(reply.thinking)}"
+        yield _("### Thinking\n\n{thinking}", thinking=_quoted(reply.thinking))
         for start, end in reply.edited:
             yield _edited(reply.thinking, start, end)
     if reply.answer:
-        yield f"### Answer\n\n{_answer(reply)}"
+        yield _("### Answer\n\n{reply}", reply=_answer(reply))
     if reply.valid is False:
-        yield "*The answer is not valid by its JSON schema.*"
+        yield _("*The answer is not valid by its JSON schema.*")
     if reply.reason != "stop":
-        yield f"*The reply ended early: {reply.reason}.*"
+        yield _("*The reply ended early: {reason}.*", reason=reply.reason)
 
 
 def _edited(thought: str, start: int, end: int) -> str:
     """Return what says which passage of a thought was edited."""
     if passage := thought[start:end].strip():
-        return f"*Edited in this thought:*\n\n{_quoted(passage)}"
+        return _("*Edited in this thought:*\n\n{passage}", passage=_quoted(passage))
     before = thought[max(0, start - _BEFORE_CUT) : start].strip()
-    return f"*Something was cut out of this thought after:*\n\n{_quoted(before)}"
+    return _("*Something was cut out of this thought after:*\n\n{before}", before=_quoted(before))
 
 
 def _answer(reply: Reply) -> str:

@@ -22,6 +22,7 @@ from r1local.errors import (
     SessionNotFound,
     SessionTooNew,
 )
+from r1local.language import _
 from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
 from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript
@@ -118,12 +119,14 @@ def load_session(name: str, folder: Path) -> tuple[Transcript, Content]:
         content = read_content(path)
     except OSError as error:
         raise SessionDamaged(
-            f"session {name} can't be read: {error.strerror}", f"look at {path}"
+            _("session {name} can't be read: {reason}", name=name, reason=error.strerror),
+            _("look at {path}", path=path),
         ) from error
     records = list(_records([*content.lines, content.torn]))
     if not records:
         raise SessionDamaged(
-            f"nothing in session {name} can be read", f"look at {path}, or remove it"
+            _("nothing in session {name} can be read", name=name),
+            _("look at {path}, or remove it", path=path),
         )
     _check_version(name, records)
     return Transcript(records), content
@@ -152,7 +155,8 @@ def delete_session(name: str, folder: Path | None = None) -> int:
             unlock(held, gone=not os.path.lexists(path))
     except OSError as error:
         raise SessionError(
-            f"session {name} can't be removed: {error.strerror}", f"look at {path}"
+            _("session {name} can't be removed: {reason}", name=name, reason=error.strerror),
+            _("look at {path}", path=path),
         ) from error
     return size
 
@@ -213,8 +217,8 @@ def checked_name(name: str) -> str:
     )
     if not usable:
         raise InvalidSetting(
-            f"{name[:_LONGEST_NAME]!r} can't be a session's name",
-            "use letters, digits, hyphens and spaces, a letter or digit first",
+            _("{name!r} can't be a session's name", name=name[:_LONGEST_NAME]),
+            _("use letters, digits, hyphens and spaces, a letter or digit first"),
         )
     return name
 
@@ -258,7 +262,8 @@ def lock(name: str, folder: Path) -> "FileLock":
         copy = path_of(next(free_names(name, folder)), folder)
         files = shlex.join(["cp", str(path_of(name, folder)), str(copy)])
         raise SessionInUse(
-            f"session {name} is open in another r1local", f"close that one, or copy it: {files}"
+            _("session {name} is open in another r1local", name=name),
+            _("close that one, or copy it: {files}", files=files),
         ) from None
     return held
 
@@ -272,7 +277,9 @@ def unlock(held: "FileLock", *, gone: bool = False) -> None:
 
 
 def _not_found(name: str) -> SessionNotFound:
-    return SessionNotFound(f"there is no session {name}", "see which there are: r1local sessions")
+    return SessionNotFound(
+        _("there is no session {name}", name=name), _("see which there are: r1local sessions")
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -333,6 +340,12 @@ def _version(records: Iterable[Record]) -> int:
 def _check_version(name: str, records: Iterable[Record]) -> None:
     if (version := _version(records)) > VERSION:
         raise SessionTooNew(
-            f"session {name} has version {version} of the format, and this r1local knows {VERSION}",
-            "install the latest: pip install --upgrade r1local",
+            _(
+                "session {name} has version {version} of the format, and this r1local knows "
+                "{version2}",
+                name=name,
+                version=version,
+                version2=VERSION,
+            ),
+            _("install the latest: pip install --upgrade r1local"),
         )

@@ -8,6 +8,7 @@ from r1local.config.paths import sessions_folder
 from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
 from r1local.kv_state import KVState
+from r1local.language import N_, _
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import VERSION, Ended, Head, Record, decode, now
@@ -15,9 +16,7 @@ from r1local.sessions.session_file import SessionFile
 from r1local.sessions.transcript import Transcript
 from r1local.sessions.writer import Writer
 
-_MAKE_ROOM = "free some room, or check the folder's permissions"
-_WAITS = f"{_MAKE_ROOM}; what was said waits in memory until then"
-_LOST = "what its file does not have yet is lost"
+_MAKE_ROOM = N_("free some room, or check the folder's permissions")
 
 
 class Session:
@@ -74,8 +73,8 @@ class Session:
             held = names.lock(name, folder)
         except OSError as error:
             raise SessionError(
-                f"session {name} can't be locked: {error.strerror}",
-                f"it can still be read: r1local sessions show {shlex.quote(name)}",
+                _("session {name} can't be locked: {reason}", name=name, reason=error.strerror),
+                _("it can still be read: r1local sessions show {name}", name=shlex.quote(name)),
             ) from error
         try:
             transcript, content = names.load_session(name, folder)
@@ -99,7 +98,7 @@ class Session:
             SessionNotSaved: the copy can't be written.
         """
         folder = folder or sessions_folder()
-        _, content = names.load_session(name, folder)
+        _damaged, content = names.load_session(name, folder)
         if new_name is None:
             new_name = next(names.free_names(names.checked_name(name), folder))
         copy = SessionFile(names.path_of(_unused(new_name, folder), folder))
@@ -108,7 +107,7 @@ class Session:
             copy.append(b"".join(line + b"\n" for line in lines))
             copy.close()
         except OSError as error:
-            raise _not_saved(new_name, error, _MAKE_ROOM) from error
+            raise _not_saved(new_name, error, _(_MAKE_ROOM)) from error
         kv.share(names.state_of(names.path_of(name, folder)), names.state_of(copy.path))
         return cls.open(new_name, folder=folder)
 
@@ -144,7 +143,10 @@ class Session:
         self._writer.sync()
         self._told = self._writer.trouble is not None
         if self._writer.trouble:
-            raise _not_saved(self.name, self._writer.trouble, _WAITS)
+            hint = _(
+                "{make_room}; what was said waits in memory until then", make_room=_(_MAKE_ROOM)
+            )
+            raise _not_saved(self.name, self._writer.trouble, hint)
 
     def rename(self, new: str) -> None:
         """Rename the session, with its file and its KV cache.
@@ -182,7 +184,14 @@ class Session:
         self._writer.close()
         trouble, self._writer.trouble = self._writer.trouble, None
         if trouble:
-            raise _not_saved(self.name, trouble, f"{_LOST}; {_MAKE_ROOM} before the next chat")
+            raise _not_saved(
+                self.name,
+                trouble,
+                _(
+                    "what its file does not have yet is lost; {make_room} before the next chat",
+                    make_room=_(_MAKE_ROOM),
+                ),
+            )
 
     def _sync(self) -> None:
         """Flush everything to the disk; report a failure once."""
@@ -198,10 +207,13 @@ def _unused(name: str, folder: Path) -> str:
     """Return a name in the form used for files, checked not to be in use."""
     name = names.checked_name(name)
     if next(names.free_names(name, folder)) != name:
-        hint = f"open it: r1local chat --resume {shlex.quote(name)}"
-        raise InvalidSetting(f"there is a session {name} already", hint)
+        hint = _("open it: r1local chat --resume {name}", name=shlex.quote(name))
+        raise InvalidSetting(_("there is a session {name} already", name=name), hint)
     return name
 
 
 def _not_saved(name: str, error: OSError, hint: str) -> SessionNotSaved:
-    return SessionNotSaved(f"session {name} can't be saved: {error.strerror or error}", hint)
+    return SessionNotSaved(
+        _("session {name} can't be saved: {reason}", name=name, reason=error.strerror or error),
+        hint,
+    )

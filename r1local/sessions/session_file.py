@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from r1local.language import _
+
 # A session's file is neither a link that leads elsewhere nor a pipe that blocks.
 _NO_TRAPS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -61,7 +63,7 @@ class SessionFile:
             OSError: somebody deleted it, or it can't be examined.
         """
         if self.exists and not self.path.exists():
-            raise FileNotFoundError(errno.ENOENT, "its file was deleted")
+            raise FileNotFoundError(errno.ENOENT, _("its file was deleted"))
 
     def sync(self) -> None:
         """Flush what was written to the disk, where it survives a power cut."""

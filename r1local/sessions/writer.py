@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from r1local.errors import SessionError, SessionInUse
+from r1local.language import _
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import Attached, Question, Record, encode, is_delta, joined
@@ -104,8 +105,12 @@ class Writer:
                 if held:
                     names.unlock(held, gone=True)
                 raise SessionError(
-                    f"session {self.name} can't be renamed: {error.strerror}",
-                    f"look at {self.path}",
+                    _(
+                        "session {name} can't be renamed: {reason}",
+                        name=self.name,
+                        reason=error.strerror,
+                    ),
+                    _("look at {path}", path=self.path),
                 ) from error
             if self._held:
                 kv.move(state, names.state_of(self.path))

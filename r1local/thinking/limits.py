@@ -7,6 +7,8 @@ arXiv:2501.19393, section 3.1), and so does the "Wait," that replaces an end tag
 from collections.abc import Mapping
 from typing import Literal
 
+from r1local.language import N_
+
 #: Written in place of the end of a thought (s1's own word).
 WAIT = "\nWait,"
 #: Ends a thought; the tag and the line breaks that R1 writes after it follow.
@@ -19,9 +21,9 @@ _LEAST_GRACE = 16
 ClosedFor = Literal["budget", "answer", "asked"]
 #: The same as the end of a sentence.
 WHY_CLOSED: Mapping[ClosedFor, str] = {
-    "budget": ", its budget",
-    "answer": " to leave room for the answer",
-    "asked": " as you asked",
+    "budget": N_(", its budget"),
+    "answer": N_(" to leave room for the answer"),
+    "asked": N_(" as you asked"),
 }
 
 

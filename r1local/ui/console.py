@@ -8,6 +8,7 @@ from typing import IO, TextIO
 from rich.console import COLOR_SYSTEMS, Console
 from rich.text import Text
 
+from r1local.language import _
 from r1local.ui import streams
 from r1local.ui.appearance import rich_theme, role_style
 from r1local.ui.cells import cell_len, cut, steadied
@@ -70,7 +71,7 @@ def print_error(stream: TextIO, message: str, hint: str) -> None:
 
     Both may contain quotations of any length from a file or a template.
     """
-    for label, text in (("error", message), ("hint", hint)):
+    for label, text in ((_("error"), message), (_("hint"), hint)):
         line = " ".join(text.split())
         line = f"{label}: {line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + ' …'}"
         _write(stream, (visible(line) if stream.isatty() else line) + "\n")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.events.finding import Finding, State
+from r1local.language import _
 from r1local.ui.console import can_repaint
 from r1local.ui.safe_text import visible_line
 
@@ -29,9 +30,11 @@ def print_advice(console: Console, findings: Sequence[Finding]) -> None:
     """Print the last lines: what to do, what is broken first; or that nothing has to be done."""
     broken, warnings = _in("broken", findings), _in("warning", findings)
     if not broken and not warnings:
-        console.print(Text("Everything works.", _ROLES["ok"]))
+        console.print(Text(_("Everything works."), _ROLES["ok"]))
         return
-    told = f"{len(broken)} broken, {len(warnings)} to improve. What to do:"
+    told = _(
+        "{count} broken, {count2} to improve. What to do:", count=len(broken), count2=len(warnings)
+    )
     console.print(Text(told, _ROLES["broken" if broken else "warning"]))
     done = set[str]()
     for finding in (*broken, *warnings):
@@ -61,9 +64,9 @@ def _print_finding(console: Console, finding: Finding) -> None:
     indent = head.cell_len if beside else _NARROW_INDENT
     rows = _wrapped(console, visible_line(finding.text), indent)
     if finding.hint:
-        rows += _wrapped(console, f"hint: {visible_line(finding.hint)}", indent, style)
+        rows += _wrapped(console, _("hint: {hint}", hint=visible_line(finding.hint)), indent, style)
     if finding.state == "broken":
-        rows.append(Text(f"run: {visible_line(finding.command)}", style))
+        rows.append(Text(_("run: {command}", command=visible_line(finding.command)), style))
     first = [head + rows.pop(0)] if beside else [Text(head.plain.rstrip(), style)]
     for row in (*first, *(Text(" " * indent) + row for row in rows)):
         console.print(row)

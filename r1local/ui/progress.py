@@ -8,6 +8,8 @@ from threading import Event, Thread
 from time import monotonic
 from typing import IO
 
+from r1local.language import _
+
 #: Seconds before a wait is shown, and between two repaints.
 _INTERVAL_S = 0.5
 
@@ -96,6 +98,18 @@ def _paint(stream: IO[str], what: Callable[[], str], above: SimpleQueue[str], do
     with suppress(OSError, ValueError):  # the terminal may have been closed
         while not done.is_set():
             told = [Text(visible_line(above.get()), "dim") for _ in range(above.qsize())]
-            rows.update(told, [live_line(console, f"{what()} … {monotonic() - started:.0f} s")])
+            rows.update(
+                told,
+                [
+                    live_line(
+                        console,
+                        _(
+                            "{what} … {monotonic:.0f} s",
+                            what=what(),
+                            monotonic=monotonic() - started,
+                        ),
+                    )
+                ],
+            )
             done.wait(_INTERVAL_S)
         rows.update([], [])

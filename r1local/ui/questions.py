@@ -2,6 +2,7 @@
 
 import sys
 
+from r1local.language import _
 from r1local.ui.safe_text import visible_line
 
 
@@ -12,6 +13,6 @@ def can_ask() -> bool:
 
 def agreed(question: str) -> bool:
     """Ask a yes-or-no question; any answer but yes means no."""
-    sys.stderr.write(f"{visible_line(question)} [y/N] ")
+    sys.stderr.write(_("{question} [y/N] ", question=visible_line(question)))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

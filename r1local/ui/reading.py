@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from r1local.events.reply import Event, Reading
 from r1local.events.vote import VoteEvent
+from r1local.language import _
 from r1local.ui.wording import duration
 
 #: Shows, while it lasts, words that may change.
@@ -53,11 +54,15 @@ class ReadingMeter:
     def words(self) -> str:
         """How far it is: `reading the prompt: 42 %, 1 min 5 s left`."""
         if (share := self.share) is None:
-            return "reading the prompt"
-        told = f"reading the prompt: {100 * share:.0f} %"
+            return _("reading the prompt")
+        told = _("reading the prompt: {value:.0f} %", value=100 * share)
         if not self._pace:
-            return f"{told} of {self._total:,} tokens"
-        return f"{told}, {duration((self._total - self._done) / self._pace)} left"
+            return _("{told} of {total:,} tokens", told=told, total=self._total)
+        return _(
+            "{told}, {duration} left",
+            told=told,
+            duration=duration((self._total - self._done) / self._pace),
+        )
 
     @property
     def _done(self) -> float:

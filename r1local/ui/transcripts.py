@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.conversation import Reply, Turn
+from r1local.language import _
 from r1local.ui.appearance import is_limited, role_style, text_width
 from r1local.ui.console import can_repaint, painted, print_notice
 from r1local.ui.markdown.wrapping import wrap
@@ -37,7 +38,9 @@ def print_turns(
         if places and (told := which(places[before])):
             print_notice(notices, told)
         if turn.voters:
-            print_notice(notices, f"{reply_count(len(turn.voters))} voted")
+            print_notice(
+                notices, _("{reply_count} voted", reply_count=reply_count(len(turn.voters)))
+            )
         if turn.reply:
             _print_reply(console, notices, turn.reply, thoughts=thoughts)
 
@@ -68,7 +71,14 @@ def wrapped(console: Console, text: str) -> str:
 def print_hit(console: Console, session: str, place: str, part: str, excerpt: str) -> None:
     """Print where a text was found, and the text: two lines on a terminal, one in a pipe."""
     if console.is_terminal:
-        console.print(f"{visible_line(session)} · turn {place} · {part}")
+        console.print(
+            _(
+                "{session} · turn {place} · {part}",
+                session=visible_line(session),
+                place=place,
+                part=part,
+            )
+        )
         for row in wrap(
             Text(visible_line(excerpt), role_style("note")), text_width(console.width - 3)
         ):
@@ -88,9 +98,9 @@ def _print_reply(console: Console, notices: Console, reply: Reply, *, thoughts: 
         notices.print()
         _print_answer(console, reply.answer, json=reply.valid is not None)
     if reply.valid is False:
-        print_notice(notices, NOT_VALID)
+        print_notice(notices, _(NOT_VALID))
     if reply.reason in ENDINGS:
-        print_notice(notices, ENDINGS[reply.reason])
+        print_notice(notices, _(ENDINGS[reply.reason]))
 
 
 def _print_answer(console: Console, answer: str, *, json: bool) -> None:

@@ -2,42 +2,47 @@
 
 from collections.abc import Mapping, Sequence
 
+from r1local.language import N_, _, _n
 from r1local.units import token_count
 
 #: How a reply ended if it didn't finish by itself, by `Reply.reason`.
 ENDINGS: Mapping[str, str] = {
-    "cancelled": "stopped",
-    "length": "stopped at the token limit",
-    "loop": "stopped in a loop",
-    "lost": "cut off with the program",
+    "cancelled": N_("stopped"),
+    "length": N_("stopped at the token limit"),
+    "loop": N_("stopped in a loop"),
+    "lost": N_("cut off with the program"),
 }
 #: The documents that are named; others are only counted.
 _MOST_NAMED = 5
 #: The notice about an answer that doesn't match its schema.
-NOT_VALID = "the answer is not valid by its schema"
+NOT_VALID = N_("the answer is not valid by its schema")
 
 
 def duration(seconds: float) -> str:
     """Return a duration in words: `4.2 s`, `42 s`, `3 min 5 s`."""
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return _("{seconds:.1f} s", seconds=seconds)
     minutes, whole = divmod(round(seconds), 60)
-    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
+    return (
+        _("{minutes} min {whole} s", minutes=minutes, whole=whole)
+        if minutes
+        else _("{whole} s", whole=whole)
+    )
 
 
 def reply_count(count: int) -> str:
     """Return a number of replies in words: `1 reply`, `16 replies`."""
-    return "1 reply" if count == 1 else f"{count:,} replies"
+    return _n("{count:,} reply", "{count:,} replies", count)
 
 
 def turn_count(count: int) -> str:
     """Return a number of turns in words: `1 turn`, `16 turns`."""
-    return "1 turn" if count == 1 else f"{count:,} turns"
+    return _n("{count:,} turn", "{count:,} turns", count)
 
 
 def session_count(count: int) -> str:
     """Return a number of sessions in words: `1 session`, `16 sessions`."""
-    return "1 session" if count == 1 else f"{count:,} sessions"
+    return _n("{count:,} session", "{count:,} sessions", count)
 
 
 def effort(seconds: float, count: int) -> str:
@@ -49,10 +54,10 @@ def thought_for(
     seconds: float, count: int, *, unfinished: bool = False, edited: bool = False
 ) -> str:
     """Return one line about a thought: how long it took, and how it began and ended."""
-    line = f"thought for {effort(seconds, count)}"
+    line = _("thought for {seconds}", seconds=effort(seconds, count))
     if edited:
-        line += ", from an edited beginning"
-    return f"{line}, without coming to an end" if unfinished else line
+        line += _(", from an edited beginning")
+    return _("{line}, without coming to an end", line=line) if unfinished else line
 
 
 def which(alternatives: tuple[int, int]) -> str:
@@ -73,15 +78,20 @@ def documents_told(names: Sequence[str], tokens: Sequence[int | None], *, exact:
         return ", ".join(shown)
     known_all = None if None in tokens else sum(filter(None, tokens))
     total = document_size(known_all, exact=exact)
-    in_all = f", {total} in all" if total else ""
-    return f"{', '.join(shown[:_MOST_NAMED])} and {more:,} more{in_all}"
+    in_all = _(", {total} in all", total=total) if total else ""
+    return _(
+        "{shown} and {more:,} more{in_all}",
+        shown=", ".join(shown[:_MOST_NAMED]),
+        more=more,
+        in_all=in_all,
+    )
 
 
 def document_size(tokens: int | None, *, exact: bool) -> str:
     """Return what a document takes: `12 tokens`, `about 12 tokens`; empty if that isn't known."""
     if tokens is None:
         return ""
-    return token_count(tokens) if exact else f"about {token_count(tokens)}"
+    return token_count(tokens) if exact else _("about {tokens}", tokens=token_count(tokens))
 
 
 def known(number: int | None) -> str:

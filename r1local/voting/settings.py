@@ -8,6 +8,7 @@ from r1local.config.options import check
 from r1local.config.preferences import Settings
 from r1local.conversation import Reply
 from r1local.errors import InvalidSetting
+from r1local.language import _
 from r1local.replies.settings import ReplySettings
 
 #: Characters at the end of an answer in which a pattern is searched for, so that a user's
@@ -41,7 +42,7 @@ class VoteSettings:
         check("votes", self.votes)
         check("confidence", self.confidence)
         if self.reply.only_thinking:
-            raise InvalidSetting("a vote is about answers", "leave out --thinking only")
+            raise InvalidSetting(_("a vote is about answers"), _("leave out --thinking only"))
 
 
 def vote_settings(votes: int, reply: ReplySettings, chosen: Settings) -> VoteSettings:

@@ -10,6 +10,7 @@ from itertools import count
 from typing import TypeVar
 
 from r1local.errors import LoadingCancelled, WarmEngineError
+from r1local.language import _
 from r1local.warm.messages import (
     LONGEST,
     Greeting,
@@ -73,7 +74,8 @@ class Connection:
         message = self.receive(_PATIENCE_S)
         if message is None:
             raise WarmEngineError(
-                f"the engine's process {self._pid} doesn't answer", "type: r1local stop --all"
+                _("the engine's process {pid} doesn't answer", pid=self._pid),
+                _("type: r1local stop --all"),
             )
         return read_or_gone(Greeting, message)
 

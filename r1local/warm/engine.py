@@ -10,6 +10,7 @@ from r1local.conversation import Conversation
 from r1local.engine.limits import CONTEXT_STEP
 from r1local.errors import InferenceError, LoadingCancelled, R1LocalError
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta
+from r1local.language import _
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control
 from r1local.replies.engine import (
@@ -177,7 +178,10 @@ class WarmEngine:
         self._connection, self._opened = found.connection, found.opened
         self._replaced: tuple[Notice, ...] = ()
         if found.replaced:
-            told = f"the model was in memory for {found.replaced}, and was loaded anew"
+            told = _(
+                "the model was in memory for {replaced}, and was loaded anew",
+                replaced=found.replaced,
+            )
             self._replaced = (Notice("engine", told),)
 
     def _return(self, cancelled: Callable[[], bool]) -> None:
@@ -378,12 +382,15 @@ def _happening(message: Message) -> Happening:
 
 def _ended_midway() -> InferenceError:
     return InferenceError(
-        "the engine's process ended in the middle of the reply",
-        "what came is kept, and another process is started when you ask again; /continue goes on",
+        _("the engine's process ended in the middle of the reply"),
+        _(
+            "what came is kept, and another process is started when you ask again; /continue "
+            "goes on"
+        ),
     )
 
 
 def _ends_always() -> InferenceError:
     return InferenceError(
-        "the engine's process ends whenever it is asked this", "add --no-daemon, or ask again"
+        _("the engine's process ends whenever it is asked this"), _("add --no-daemon, or ask again")
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from r1local.config.paths import engines_folder
 from r1local.errors import WarmEngineError
+from r1local.language import _
 
 SOCKET, LOCK, LOG = ".sock", ".lock", ".log"
 #: Bytes of a socket's path, with the zero at its end: 104 on macOS and the BSDs, 108 on Linux.
@@ -53,7 +54,8 @@ def place_for(key: str) -> Place:
     place = Place(private_folder() / f"{name}{SOCKET}")
     if len(os.fsencode(place.socket)) >= _LONGEST_PATH:
         raise WarmEngineError(
-            f"{place.socket} is too long for a socket's path", "set XDG_RUNTIME_DIR to a short one"
+            _("{socket} is too long for a socket's path", socket=place.socket),
+            _("set XDG_RUNTIME_DIR to a short one"),
         )
     return place
 
@@ -82,7 +84,7 @@ def private_folder() -> Path:
     """
     if not available():
         raise WarmEngineError(
-            "engines can't be kept in memory on this system", "leave out --keep-alive"
+            _("engines can't be kept in memory on this system"), _("leave out --keep-alive")
         )
     folder = engines_folder()
     try:
@@ -90,14 +92,19 @@ def private_folder() -> Path:
         facts = folder.lstat()
     except OSError as error:
         raise WarmEngineError(
-            f"{folder} can't be made: {error.strerror or error}", "set XDG_RUNTIME_DIR to another"
+            _("{folder} can't be made: {reason}", folder=folder, reason=error.strerror or error),
+            _("set XDG_RUNTIME_DIR to another"),
         ) from error
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
         raise WarmEngineError(
-            f"{folder} isn't a folder of this user's", "set XDG_RUNTIME_DIR to another one"
+            _("{folder} isn't a folder of this user's", folder=folder),
+            _("set XDG_RUNTIME_DIR to another one"),
         )
     if stat.S_IMODE(facts.st_mode) & 0o077:
-        raise WarmEngineError(f"others may enter {folder}", f"type: chmod 700 {folder}")
+        raise WarmEngineError(
+            _("others may enter {folder}", folder=folder),
+            _("type: chmod 700 {folder}", folder=folder),
+        )
     return folder
 
 
@@ -128,8 +135,8 @@ def check_peer(connection: socket.socket) -> int:
     pid, uid = _credentials(connection)
     if uid != os.geteuid():
         raise WarmEngineError(
-            f"another user (number {uid}) is at the engine's socket",
-            "leave out --keep-alive, and look at who may write to its folder",
+            _("another user (number {uid}) is at the engine's socket", uid=uid),
+            _("leave out --keep-alive, and look at who may write to its folder"),
         )
     return pid
 

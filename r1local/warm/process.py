@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 from r1local.errors import LoadingCancelled, R1LocalError, WarmEngineError
+from r1local.language import _
 from r1local.warm.places import Place, lock
 from r1local.warm.task import READY, TAKEN, Task
 
@@ -106,7 +107,7 @@ def _use(
         loop.call_soon_threadsafe(host.open, runner)
         runner.run()
     except LoadingCancelled:
-        told = WarmEngineError("loading was stopped", "ask again")
+        told = WarmEngineError(_("loading was stopped"), _("ask again"))
         loop.call_soon_threadsafe(host.fail, told)
     except R1LocalError as error:
         _log.info("not loaded: %s", type(error).__name__)

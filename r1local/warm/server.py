@@ -28,6 +28,7 @@ from typing import Any, TypeAlias
 
 from r1local.errors import InferenceError, R1LocalError, WarmEngineError
 from r1local.events.reply import Finished
+from r1local.language import _
 from r1local.replies.control import Control, SteeringCommand
 from r1local.replies.engine import Engine, Happening, PreparedPrompt
 from r1local.replies.runner import Listener, Runner
@@ -290,5 +291,6 @@ def _steer(control: Control, command: SteeringCommand) -> None:
 
 def _bug(error: BaseException) -> InferenceError:
     return InferenceError(
-        f"the engine has a bug: {type(error).__name__}", "leave it out with --no-daemon"
+        _("the engine has a bug: {kind}", kind=type(error).__name__),
+        _("leave it out with --no-daemon"),
     )

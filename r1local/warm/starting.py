@@ -15,6 +15,7 @@ from typing import Any
 from r1local.config.options import in_group
 from r1local.config.preferences import Settings
 from r1local.errors import LoadingCancelled, WarmEngineError
+from r1local.language import _
 from r1local.warm.client import LOOK_INTERVAL_S, Connection, EngineGone, read_or_gone
 from r1local.warm.messages import Opened, Versions, our_versions
 from r1local.warm.places import Place, place_for
@@ -137,7 +138,8 @@ def find(wanted: Wanted, cancelled: Callable[[], bool]) -> Found:
             raise
         connection.close()
     raise WarmEngineError(
-        "the engine's process ends again and again", f"look into {place.log}, or add --no-daemon"
+        _("the engine's process ends again and again"),
+        _("look into {log}, or add --no-daemon", log=place.log),
     )
 
 
@@ -160,7 +162,8 @@ def _replace(connection: Connection, versions: Versions) -> None:
     status = connection.status()
     if status.clients or status.until is None or not connection.stop():
         raise WarmEngineError(
-            f"the model is in memory for {versions}, which is in use", "add --no-daemon"
+            _("the model is in memory for {versions}, which is in use", versions=versions),
+            _("add --no-daemon"),
         )
 
 
@@ -177,7 +180,8 @@ def _connection(wanted: Wanted, place: Place, cancelled: Callable[[], bool]) -> 
             raise LoadingCancelled
         if time.monotonic() > deadline:
             raise WarmEngineError(
-                f"no engine answers at {place.socket}", "type: r1local stop --all"
+                _("no engine answers at {socket}", socket=place.socket),
+                _("type: r1local stop --all"),
             )
         if not _start(wanted, place, cancelled):
             time.sleep(LOOK_INTERVAL_S)
@@ -228,7 +232,7 @@ def _ready(descriptor: int, cancelled: Callable[[], bool], place: Place) -> bool
         if said := os.read(descriptor, 64):
             return said != TAKEN
     raise WarmEngineError(
-        "the engine's process ended", f"look into {place.log}, or add --no-daemon"
+        _("the engine's process ended"), _("look into {log}, or add --no-daemon", log=place.log)
     )
 
 

@@ -122,7 +122,7 @@ def test_no_llama_bench_and_one_that_fails(tmp_path: Path, monkeypatch: pytest.M
     program.chmod(0o755)
     result = bench("--compare")
     assert result.returncode == 0
-    assert "llama-bench failed: it ends with exit code 1: broken" in result.stderr
+    assert "llama-bench failed: ends with exit code 1: broken" in result.stderr
     assert "generation at depth 0" in result.stdout
 
 

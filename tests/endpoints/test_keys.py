@@ -64,7 +64,7 @@ def test_a_key_in_a_file_is_its_owners(tmp_path: Path) -> None:
     if os.name == "posix":
         with pytest.raises(EndpointMisconfigured, match="other users can read") as caught:
             key_of(endpoint)
-        assert caught.value.hint == f"chmod 600 {path}"
+        assert caught.value.hint == f"type: chmod 600 {path}"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_reply_goes_on_only_where_the_engine_can() -> None:
     begun = Begun("It is", "", thinking_open=True)
     with pytest.raises(UsageError, match="can't let a reply go on"):
         list(generate(RecordedEngine(REPLY), HI, ReplySettings(), Control(), begun))
-    able = RecordedEngine(REPLY, abilities=replace(LITTLE, continues=True))
+    able = RecordedEngine(REPLY, abilities=replace(LITTLE, continues=True, continues_thoughts=True))
     assert list(generate(able, HI, ReplySettings(), Control(), begun)) == list(REPLY)
 
 

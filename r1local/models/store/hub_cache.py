@@ -21,6 +21,7 @@ from r1local.hub.client import RemoteFile
 from r1local.hub.journal import JOURNAL, Partial, partials
 from r1local.hub.layout import locked
 from r1local.hub.regular_files import regular
+from r1local.language import _
 from r1local.models.catalog import Catalog, CatalogModel
 from r1local.models.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
 
@@ -162,8 +163,11 @@ def remove(entry: Installed) -> int:
         _tidy(folder)
     except OSError as error:
         raise StoreError(
-            f"{entry.name} can't be removed: {error.strerror or error}",
-            f"check the permissions of {folder}, and whether a program is using the file",
+            _("{name} can't be removed: {reason}", name=entry.name, reason=error.strerror or error),
+            _(
+                "check the permissions of {folder}, and whether a program is using the file",
+                folder=folder,
+            ),
         ) from error
     return freed
 
@@ -207,7 +211,8 @@ def _remove_partial(partial: Partial, repo_id: str) -> int:
 
 def _refuse(partial: Partial) -> None:
     raise StoreError(
-        f"{partial.filename} is being downloaded", "stop its r1local pull, and try again"
+        _("{filename} is being downloaded", filename=partial.filename),
+        _("stop its r1local pull, and try again"),
     )
 
 

@@ -13,6 +13,7 @@ from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
 from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import quantization_of
+from r1local.language import _
 from r1local.models.catalog import Catalog, read_catalog
 from r1local.models.store.installed import Installed, StoredFile, quantization_in, stored_file
 
@@ -115,8 +116,8 @@ def _free_name(path: Path, catalog: Catalog) -> str:
     for model in catalog.models.values():
         if model.path == path:
             raise InvalidSetting(
-                f"{path.name} is already imported as {model.name}",
-                f"run it: r1local run -m {model.name}",
+                _("{name} is already imported as {model}", name=path.name, model=model.name),
+                _("run it: r1local run -m {name}", name=model.name),
             )
     part = part_name(path.name)
     stem = part.stem if part else path.stem
@@ -128,14 +129,15 @@ def _free_name(path: Path, catalog: Catalog) -> str:
 def _checked_name(name: str, catalog: Catalog) -> str:
     if not _NAME.fullmatch(name):
         raise InvalidSetting(
-            f"{name!r} can't be a model's name",
-            "use lower-case letters, digits, dots and hyphens, starting with a letter or digit",
+            _("{name!r} can't be a model's name", name=name),
+            _("use lower-case letters, digits, dots and hyphens, starting with a letter or digit"),
         )
     taken = catalog.find(name)
     if taken:
-        alias = "" if taken.name == name else f": it is another name of {taken.name}"
+        alias = "" if taken.name == name else _(": it is another name of {name}", name=taken.name)
         raise InvalidSetting(
-            f"the name {name} is taken{alias}", "give another --name, or leave it out"
+            _("the name {name} is taken{alias}", name=name, alias=alias),
+            _("give another --name, or leave it out"),
         )
     return name
 
@@ -149,7 +151,7 @@ def _toml_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidSetting("the path is not valid UTF-8", "rename the file") from error
+        raise InvalidSetting(_("the path is not valid UTF-8"), _("rename the file")) from error
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -169,14 +171,15 @@ def _write(old: str, new: str, name: str) -> None:
         edited = False
     if not edited:
         raise CatalogError(
-            f"{path} is written in a way that r1local can't edit",
-            f"edit the entry of {name} by hand",
+            _("{path} is written in a way that r1local can't edit", path=path),
+            _("edit the entry of {name} by hand", name=name),
         )
     try:
         replace_text(path, new)
     except OSError as error:
         raise StoreError(
-            f"{path} can't be written: {error.strerror or error}", "check its permissions"
+            _("{path} can't be written: {reason}", path=path, reason=error.strerror or error),
+            _("check its permissions"),
         ) from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders
 from r1local.errors import StoreError, UnknownModel
 from r1local.gguf.quantization import closeness, closest, quality_rank
+from r1local.language import _
 from r1local.models.catalog import Catalog
 from r1local.models.references import (
     CatalogReference,
@@ -189,16 +190,21 @@ def remove_files(entry: Installed) -> int:
             return 0
         case "embedded":
             raise StoreError(
-                f"{entry.name} is part of r1local",
-                "to hide it, set hidden = true in your models.toml",
+                _("{name} is part of r1local", name=entry.name),
+                _("to hide it, set hidden = true in your models.toml"),
             )
         case "Ollama":
             raise StoreError(
-                f"{entry.name} belongs to Ollama", f"remove it there: ollama rm {entry.name}"
+                _("{name} belongs to Ollama", name=entry.name),
+                _("remove it there: ollama rm {name}", name=entry.name),
             )
         case "LM Studio":
-            raise StoreError(f"{entry.name} belongs to LM Studio", "remove it there, in My Models")
+            raise StoreError(
+                _("{name} belongs to LM Studio", name=entry.name),
+                _("remove it there, in My Models"),
+            )
         case "file":
             raise StoreError(
-                f"{entry.path.name} is your own file", "remove it as you would any other file"
+                _("{name} is your own file", name=entry.path.name),
+                _("remove it as you would any other file"),
             )

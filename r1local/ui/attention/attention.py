@@ -26,6 +26,7 @@ from r1local.events.vote import (
     VoterEvent,
     VoterReply,
 )
+from r1local.language import _
 from r1local.ui.attention import news, sequences
 from r1local.ui.attention.news import News
 from r1local.ui.attention.terminal import PROTOCOLS, Abilities, abilities_of
@@ -111,7 +112,9 @@ class Attention:
                 self._voted += 1
             case VoterEvent() | Paused():
                 share = self._voted / self._votes if self._votes else None
-                self.show(f"{self._voted} of {self._votes} votes", share)
+                self.show(
+                    _("{voted} of {votes} votes", voted=self._voted, votes=self._votes), share
+                )
             case Finished(reason):
                 self._end(news.of_reply(reason, self._seconds, self._answer), reason == "cancelled")
             case VoteResult():

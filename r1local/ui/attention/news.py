@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from r1local.conversation import FinishReason
 from r1local.events.vote import VoteResult
+from r1local.language import N_, _
 from r1local.ui.attention.sequences import one_line
 from r1local.ui.wording import ENDINGS, duration
 
@@ -30,38 +31,70 @@ class News:
     @property
     def in_title(self) -> str:
         """The same in very few words."""
-        return "needs a choice" if self.state == "choice" else self.state
+        return _("needs a choice") if self.state == "choice" else self.state
 
 
 def of_reply(reason: FinishReason, seconds: float, answer: str) -> News:
     """Return the news of a reply that has ended."""
-    told = ENDINGS.get(reason, "answered")
+    told = _(ENDINGS.get(reason, N_("answered")))
     state: State = "stopped" if reason in ENDINGS else "answered"
-    return News(state, one_line(f"{told} after {duration(seconds)}: {answer}"), seconds, answer)
+    return News(
+        state,
+        one_line(
+            _(
+                "{told} after {seconds}: {answer}",
+                told=told,
+                seconds=duration(seconds),
+                answer=answer,
+            )
+        ),
+        seconds,
+        answer,
+    )
 
 
 def of_vote(result: VoteResult, seconds: float) -> News:
     """Return the news of a vote."""
     answer = result.answer
     if answer is None:
-        told = f"no reply came to an answer in {duration(seconds)}"
+        told = _("no reply came to an answer in {seconds}", seconds=duration(seconds))
         return News("stopped", told, seconds)
-    votes = f"{result.candidates[0].votes} of {result.finished} votes"
+    votes = _(
+        "{votes} of {finished} votes", votes=result.candidates[0].votes, finished=result.finished
+    )
     return News(
-        "answered", one_line(f"{votes} after {duration(seconds)}: {answer}"), seconds, answer
+        "answered",
+        one_line(
+            _(
+                "{votes} after {seconds}: {answer}",
+                votes=votes,
+                seconds=duration(seconds),
+                answer=answer,
+            )
+        ),
+        seconds,
+        answer,
     )
 
 
 def of_work(what: str, seconds: float) -> News:
     """Return the news that something else than a reply is done."""
-    return News("done", one_line(f"done after {duration(seconds)}: {what}"), seconds)
+    return News(
+        "done",
+        one_line(_("done after {seconds}: {what}", seconds=duration(seconds), what=what)),
+        seconds,
+    )
 
 
 def of_failure(message: str, seconds: float) -> News:
     """Return the news that an error ended a reply."""
-    return News("failed", one_line(f"failed after {duration(seconds)}: {message}"), seconds)
+    return News(
+        "failed",
+        one_line(_("failed after {seconds}: {value}", seconds=duration(seconds), value=message)),
+        seconds,
+    )
 
 
 def of_choice(question: str, seconds: float) -> News:
     """Return the news that the user has to choose."""
-    return News("choice", one_line(f"a choice is needed: {question}"), seconds)
+    return News("choice", one_line(_("a choice is needed: {question}", question=question)), seconds)

@@ -15,6 +15,7 @@ from threading import Thread
 
 from r1local.config.options import NOTIFY_VARIABLES, NOTIFY_WORDS
 from r1local.errors import InvalidSetting
+from r1local.language import _
 from r1local.ui.attention.news import News
 from r1local.ui.safe_text import visible
 
@@ -61,6 +62,10 @@ def _words_of(command: str) -> list[str]:
     if words and shutil.which(program := str(Path(words[0]).expanduser())):
         return [program, *words[1:]]
     raise InvalidSetting(
-        f"notify: there is no program {command!r}",
-        f"it must be {', '.join(NOTIFY_WORDS)}, or a command: notify-send r1local {_TEXT}",
+        _("notify: there is no program {command!r}", command=command),
+        _(
+            "it must be {notify_words}, or a command: notify-send r1local {text}",
+            notify_words=", ".join(NOTIFY_WORDS),
+            text=_TEXT,
+        ),
     )

@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.events.benchmark import Figure, FigureKind
+from r1local.language import N_, _
 
 #: The figures that are plotted, and their titles.
 PLOTTED: dict[FigureKind, str] = {
-    "generation": "Generation, tokens/s by depth",
-    "prompt": "Prompt, tokens/s by depth",
+    "generation": N_("Generation, tokens/s by depth"),
+    "prompt": N_("Prompt, tokens/s by depth"),
 }
 _LONGEST_BAR, _OURS, _THEIRS = 50, "accent", "note"
 #: Cells beside a bar: the depth, the value, and the gaps.
@@ -26,7 +27,8 @@ def print_plot(console: Console, figures: Sequence[Figure], others: Sequence[Fig
         if len(ours) < 2:
             continue
         longest = max([*(figure.median for figure in ours), *theirs.values()])
-        console.print(Text(f"\n{title}{' (below: llama-bench)' if theirs else ''}"))
+        below = _(" (below: llama-bench)") if theirs else ""
+        console.print(Text(f"\n{_(title)}{below}"))
         for figure in ours:
             _print_bar(console, f"{figure.at:,}", figure.median, longest, _OURS)
             if figure.at in theirs:

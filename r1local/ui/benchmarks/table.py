@@ -5,25 +5,26 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from r1local.events.benchmark import UNITS, Figure, FigureKind
+from r1local.language import N_, _
 from r1local.ui.tables import Column, print_table
 from r1local.units import memory_size
 
 _WORDS: dict[FigureKind, str] = {
-    "load_cold": "load, from the disk",
-    "load_warm": "load, from memory",
-    "first_token": "first token, prompt of {at}",
-    "reply": "a whole reply",
-    "prompt": "prompt at depth {at}",
-    "generation": "generation at depth {at}",
-    "votes": "votes: {at} at once",
-    "memory": "peak memory, depth {at}",
-    "gpu_memory": "GPU memory, depth {at}",
+    "load_cold": N_("load, from the disk"),
+    "load_warm": N_("load, from memory"),
+    "first_token": N_("first token, prompt of {at}"),
+    "reply": N_("a whole reply"),
+    "prompt": N_("prompt at depth {at}"),
+    "generation": N_("generation at depth {at}"),
+    "votes": N_("votes: {at} at once"),
+    "memory": N_("peak memory, depth {at}"),
+    "gpu_memory": N_("GPU memory, depth {at}"),
 }
 
 
 def words_of(figure: Figure) -> str:
     """Return what a figure is about."""
-    words = _WORDS[figure.kind].format(at=f"{figure.at:,}")
+    words = _(_WORDS[figure.kind], at=f"{figure.at:,}")
     return f"{words}, {figure.variant}" if figure.variant else words
 
 
@@ -34,17 +35,19 @@ def print_figures(console: Console, figures: Sequence[Figure], others: Sequence[
         others: what llama-bench measured; those of the same kind and depth are compared.
     """
     columns = [
-        Column("MEASURED", [words_of(figure) for figure in figures], 9),
-        Column("MEDIAN", [_value(figure, figure.median) for figure in figures], 8, right=True),
-        Column("SPREAD", [_spread(figure) for figure in figures], 3, right=True),
-        Column("RUNS", [str(len(figure.runs)) for figure in figures], 1, right=True),
+        Column(_("MEASURED"), [words_of(figure) for figure in figures], 9),
+        Column(_("MEDIAN"), [_value(figure, figure.median) for figure in figures], 8, right=True),
+        Column(_("SPREAD"), [_spread(figure) for figure in figures], 3, right=True),
+        Column(_("RUNS"), [str(len(figure.runs)) for figure in figures], 1, right=True),
     ]
     if others:
         medians = {(other.kind, other.at): other.median for other in others}
         theirs = [(f, medians.get((f.kind, f.at))) for f in figures]
         columns += [
-            Column("LLAMA-BENCH", [_value(f, m) if m else "" for f, m in theirs], 4, right=True),
-            Column("RATIO", [f"{f.median / m:.2f}" if m else "" for f, m in theirs], 6, right=True),
+            Column(_("LLAMA-BENCH"), [_value(f, m) if m else "" for f, m in theirs], 4, right=True),
+            Column(
+                _("RATIO"), [f"{f.median / m:.2f}" if m else "" for f, m in theirs], 6, right=True
+            ),
         ]
     print_table(console, columns)
 

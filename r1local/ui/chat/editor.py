@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import IO
 
 from r1local.errors import UsageError
+from r1local.language import N_, _
 
 #: What is tried where no editor is set.
 _EDITORS = ("editor", "nano", "vi", "emacs", "notepad")
 _TERMINAL = Path("/dev/tty")
-_SET_IT = "set VISUAL or EDITOR to another one"
+_SET_IT = N_("set VISUAL or EDITOR to another one")
 
 
 def missing_editor() -> str | None:
@@ -47,11 +48,16 @@ def edit_file(path: Path) -> None:
         try:
             code = subprocess.call([*words, str(path)], stdin=_stdin(files), stdout=stdout)
         except OSError as error:
-            told = f"the editor {words[0]} can't be run: {error.strerror or error}"
-            raise UsageError(told, _SET_IT) from error
+            told = _(
+                "the editor {words} can't be run: {reason}",
+                words=words[0],
+                reason=error.strerror or error,
+            )
+            raise UsageError(told, _(_SET_IT)) from error
     if code:
         raise UsageError(
-            f"the editor {words[0]} ended with code {code}", f"what it wrote is kept in {path}"
+            _("the editor {words} ended with code {code}", words=words[0], code=code),
+            _("what it wrote is kept in {path}", path=path),
         )
 
 
@@ -59,8 +65,12 @@ def _editor() -> list[str]:
     """Return the words of the command that is the editor."""
     words = _editor_set() or [next(filter(shutil.which, _EDITORS), "")]
     if not shutil.which(words[0]):
-        told = f"the editor {words[0]} can't be run" if words[0] else "there is no editor"
-        raise UsageError(told, _SET_IT)
+        told = (
+            _("the editor {words} can't be run", words=words[0])
+            if words[0]
+            else _("there is no editor")
+        )
+        raise UsageError(told, _(_SET_IT))
     return words
 
 
@@ -72,8 +82,8 @@ def _stdin(files: ExitStack) -> IO[bytes] | int | None:
         return files.enter_context(_TERMINAL.open("rb"))
     except OSError:
         if not _editor_set():
-            hint = "set EDITOR to a program that changes a file by itself"
-            raise UsageError("there is no terminal for an editor", hint) from None
+            hint = _("set EDITOR to a program that changes a file by itself")
+            raise UsageError(_("there is no terminal for an editor"), hint) from None
         return subprocess.DEVNULL
 
 

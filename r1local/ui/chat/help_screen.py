@@ -8,13 +8,20 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import BufferControl, FormattedTextControl, HSplit, Layout, Window
 
+from r1local.language import N_, _
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.help import HelpSection, HelpText
 from r1local.ui.chat.pane import Pane, PaneWindow
 from r1local.ui.chat.prompt import VisibleInput
 
 #: The last ones are left out where there is no room.
-_TITLE = ("─ Help", "Esc closes", "typing searches", "Enter the next", "↑ ↓ scroll")
+_TITLE = (
+    N_("─ Help"),
+    N_("Esc closes"),
+    N_("typing searches"),
+    N_("Enter the next"),
+    N_("↑ ↓ scroll"),
+)
 
 
 class HelpScreen:
@@ -28,7 +35,7 @@ class HelpScreen:
     def __init__(self, columns: Callable[[], int], copy: Callable[[str], None]) -> None:
         self.shown = False
         self._columns = columns
-        self._pane = Pane(below=" ↓ more ")
+        self._pane = Pane(below=_(" ↓ more "))
         self._words = Buffer(multiline=False, on_text_changed=lambda _buffer: self._search())
         self._input = Window(
             BufferControl(self._words, [VisibleInput()]),
@@ -78,12 +85,12 @@ class HelpScreen:
 
     def _prefix(self) -> StyleAndTextTuples:
         if self._pane.lacks_words:
-            return [("class:warning", "not found: ")]
+            return [("class:warning", _("not found: "))]
         return [("class:question", "find: ")]
 
     def _title(self) -> StyleAndTextTuples:
         width = self._columns()
-        parts = [*_TITLE]
+        parts = [*map(_, _TITLE)]
         while len(parts) > 1 and cell_len(" · ".join(parts)) + 1 > width:
             parts.pop()
         title = cut(" · ".join(parts), width - 1) + " "

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from r1local.language import N_, _
+
 Place = Literal["auto", "right", "below"]
 #: `auto` folds the pane when the answer starts; `open` keeps it; `hidden` never shows it.
 Showing = Literal["auto", "open", "hidden"]
@@ -16,9 +18,9 @@ _PLACES: tuple[Place, ...] = get_args(Place)
 _SHOWINGS: tuple[Showing, ...] = get_args(Showing)
 
 _SHOWING_WORDS: Mapping[Showing, str] = {
-    "auto": "folds when the answer starts",
-    "open": "stays open",
-    "hidden": "hidden",
+    "auto": N_("folds when the answer starts"),
+    "open": N_("stays open"),
+    "hidden": N_("hidden"),
 }
 
 #: The number of columns from which `auto` puts the panes side by side.
@@ -41,7 +43,7 @@ class PaneLayout:
     @property
     def showing_words(self) -> str:
         """When the thinking pane shows, in words."""
-        return _SHOWING_WORDS[self.showing]
+        return _(_SHOWING_WORDS[self.showing])
 
     def moved(self) -> "PaneLayout":
         """Return the layout with the pane in the next place."""

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from math import inf
 from time import monotonic
 
+from r1local.language import N_
+
 #: Pressing it twice within this many seconds leaves: people press it once to stop a reply that
 #: has just ended.
 SECOND_PRESS_S = 2.0
-LEAVES_AGAIN = "Ctrl-C again leaves"
+LEAVES_AGAIN = N_("Ctrl-C again leaves")
 
 
 class LeavingKey:

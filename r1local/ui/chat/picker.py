@@ -20,6 +20,7 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
+from r1local.language import N_, _
 from r1local.ui.cells import cell_len, cut, fitted
 from r1local.ui.chat.items import Item, Row
 from r1local.ui.chat.layout import WIDE
@@ -31,7 +32,12 @@ from r1local.ui.safe_text import visible_line
 _ENTRY_ROWS = 2
 #: The narrowest list that has times.
 _LEAST_WITH_TIMES = 40
-_KEYS = ("Enter takes it", "Esc leaves", "↑ ↓ choose", "PageUp PageDown scroll the preview")
+_KEYS = (
+    N_("Enter takes it"),
+    N_("Esc leaves"),
+    N_("↑ ↓ choose"),
+    N_("PageUp PageDown scroll the preview"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +155,16 @@ class Picker:
                 DynamicContainer(body),
                 Window(FormattedTextControl(self._status), height=1, style="class:status"),
                 Window(
-                    control, height=1, get_line_prefix=lambda *_: [("class:question", "search ❯ ")]
+                    control,
+                    height=1,
+                    get_line_prefix=lambda *_line: [("class:question", _("search ❯ "))],
                 ),
             ]
         )
 
     def _status(self) -> StyleAndTextTuples:
         width = get_app().output.get_size().columns
-        parts = [f"{self._counted(len(self._entries))} {self._told}".rstrip(), *_KEYS]
+        parts = [f"{self._counted(len(self._entries))} {self._told}".rstrip(), *map(_, _KEYS)]
         while len(parts) > 1 and cell_len(" · ".join(parts)) > width:
             parts.pop()
         return [("", cut(" · ".join(parts), width))]

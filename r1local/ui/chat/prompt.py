@@ -38,6 +38,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.layout.utils import explode_text_fragments
 
 from r1local.config.keys import KeyMap, built_in_keys
+from r1local.language import _
 from r1local.ui.chat.editor import missing_editor
 from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.style import chat_style
@@ -168,7 +169,7 @@ class VisibleInput(Processor):
         line: StyleAndTextTuples = []
         starts = [0]
         before = ""
-        for style, character, *_ in explode_text_fragments(transformation_input.fragments):
+        for style, character, *_handler in explode_text_fragments(transformation_input.fragments):
             shown = visible(character, before)
             line.append((style, shown))
             starts.append(starts[-1] + len(shown))
@@ -325,7 +326,12 @@ def input_keys(editing: Editing, say: Callable[[str], None]) -> KeyBindings:
         # Not prompt_toolkit's own, which also sends what an editor left unsaved; and in a separate
         # buffer, since keys typed ahead change this one.
         if missing := missing_editor():
-            say(f"the editor {missing} can't be run: set VISUAL or EDITOR to another one")
+            say(
+                _(
+                    "the editor {missing} can't be run: set VISUAL or EDITOR to another one",
+                    missing=missing,
+                )
+            )
             return
         before = event.current_buffer.document
         edited = Buffer(document=before, tempfile_suffix=".md")

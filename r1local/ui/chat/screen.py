@@ -50,6 +50,7 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
 from r1local.events.vote import VoteEvent
+from r1local.language import _
 from r1local.ui.attention.attention import Attention
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.help import HelpSection
@@ -389,7 +390,7 @@ class ChatScreen:
         if perf_counter() < self._told_until and not status.busy:
             status = replace(status, busy=self._told)
         if self._leaving.half_pressed and not status.busy:
-            status = replace(status, busy=LEAVES_AGAIN)
+            status = replace(status, busy=_(LEAVES_AGAIN))
         if self.talk.state == "thinking" and self._side_by_side():
             status = replace(status, hint=self._thinking_keys())
         status = replace(status, mode=vi_mode().removesuffix(" · "))
@@ -480,7 +481,9 @@ class ChatScreen:
     def _change_showing(self) -> None:
         self._change_layout(self._layout.shown())
         self._forced = None
-        self.talk.note(f"thinking pane: {self._layout.showing_words}")
+        self.talk.note(
+            _("thinking pane: {showing_words}", showing_words=self._layout.showing_words)
+        )
 
     def _change_layout(self, layout: PaneLayout) -> None:
         self._layout = layout

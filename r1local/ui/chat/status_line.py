@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
+from r1local.language import _
 from r1local.ui.cells import cell_len, cut
 from r1local.ui.safe_text import visible_line
 from r1local.ui.wording import known
@@ -44,7 +45,11 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
     full = used / window if used and window else 0.0
     cells = min(round(full * _METER_CELLS), _METER_CELLS)
     warning = "class:error" if full >= _NEARLY_FULL else ""
-    pace = f"{status.tokens_per_s:.0f} tokens/s" if status.tokens_per_s else ""
+    pace = (
+        _("{tokens_per_s:.0f} tokens/s", tokens_per_s=status.tokens_per_s)
+        if status.tokens_per_s
+        else ""
+    )
     # In their order on the screen, each with its rank: the highest is left out first.
     parts = [
         (1, "class:busy", status.busy),
@@ -70,9 +75,14 @@ def status_row(status: Status, width: int) -> StyleAndTextTuples:
 
 def waiting_rows(waiting: Sequence[str], width: int) -> StyleAndTextTuples:
     """Return a row for each waiting question; the last ones are only counted."""
-    lines = [f"waits: {visible_line(' '.join(text.split()))}" for text in waiting]
+    lines = [
+        _("waits: {visible_line}", visible_line=visible_line(" ".join(text.split())))
+        for text in waiting
+    ]
     if len(lines) > _MOST_WAITING_ROWS:
-        lines[_MOST_WAITING_ROWS - 1 :] = [f"and {len(lines) - _MOST_WAITING_ROWS + 1} more wait"]
+        lines[_MOST_WAITING_ROWS - 1 :] = [
+            _("and {count} more wait", count=len(lines) - _MOST_WAITING_ROWS + 1)
+        ]
     return [("class:waiting", "\n".join(cut(line, width) for line in lines))] if lines else []
 
 

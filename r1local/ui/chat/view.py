@@ -15,6 +15,7 @@ from r1local.events.reply import (
     ThinkingDelta,
 )
 from r1local.events.vote import VoteEvent, VoteResult
+from r1local.language import N_, _
 from r1local.ui.chat.items import Fold, Item, JsonText, MarkdownText, Passage, PlainText, Row
 from r1local.ui.chat.pane import Pane
 from r1local.ui.meter import Meter
@@ -29,13 +30,11 @@ ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
 _MOST_VOTE_ROWS = 20
 #: What can be done about a reply that didn't end by itself.
 _WAYS_ON = {
-    "cancelled": "/continue lets it go on",
-    "length": "/continue lets it go on",
-    "loop": "/retry tries another way",
-    "lost": "/continue lets it go on",
+    "cancelled": N_("/continue lets it go on"),
+    "length": N_("/continue lets it go on"),
+    "loop": N_("/retry tries another way"),
+    "lost": N_("/continue lets it go on"),
 }
-_NOT_VALID = f"{NOT_VALID}; /retry tries another way"
-_VOTE_LOST = f"{ENDINGS['lost']}; /edit has the question again"
 
 
 class ChatView:
@@ -96,7 +95,9 @@ class ChatView:
             case "thinking":
                 count = token_count(meter.tokens)
                 if self._budget:
-                    count = f"{meter.tokens:,} of {self._budget:,} tokens"
+                    count = _(
+                        "{tokens:,} of {budget:,} tokens", tokens=meter.tokens, budget=self._budget
+                    )
                 pace = (f"{meter.tokens_per_s:.0f}/s",) if meter.tokens_per_s else ()
                 return ("Thinking", duration(meter.elapsed), count, *pace)
             case "voting":
@@ -152,7 +153,7 @@ class ChatView:
                 self._withdraw(part == "thinking", characters)
             case Notice("schema", message):
                 self._answer = None  # it is complete, and this goes below it
-                self._note_of_turn(f"{message}; /retry tries another way")
+                self._note_of_turn(_("{value}; /retry tries another way", value=message))
             case Notice(_, message):
                 self._note_of_turn(message)
             case Finished():
@@ -190,7 +191,7 @@ class ChatView:
             self._show_of_turn(_answer_of(elected.winner.reply, raw=self.raw))
             self._show_last_thought(elected.winner.reply)
         else:
-            self._note_of_turn("no reply came to an answer")
+            self._note_of_turn(_("no reply came to an answer"))
 
     def _end_votes(self) -> None:
         """Remove the table."""
@@ -245,7 +246,7 @@ class ChatView:
         ]
         items: list[Item] = [item for turn in self._turns[:dropped] for item in turn]
         if 0 < dropped < len(turns):
-            items.append(Passage("the model is no longer given what is above", "class:note"))
+            items.append(Passage(_("the model is no longer given what is above"), "class:note"))
         items += [item for turn in self._turns[dropped:] for item in turn]
         self._answer = None
         self.conversation.replace(items)
@@ -285,11 +286,13 @@ class ChatView:
     def open_thought(self, name: str, reply: Reply, words: str = "", nth: int = 0) -> None:
         """Show the thought of the reply with that name, from the words' nth occurrence on."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
-        self._open(_thought_of(reply), f"Thought {name} · {told}", words, nth)
+        self._open(
+            _thought_of(reply), _("Thought {name} · {told}", name=name, told=told), words, nth
+        )
 
     def open_answer(self, name: str, reply: Reply, words: str, nth: int) -> None:
         """Show an answer that isn't in the conversation, since it lost a vote, like a thought."""
-        self._open(_thought(reply.answer), f"Answer {name}", words, nth)
+        self._open(_thought(reply.answer), _("Answer {name}", name=name), words, nth)
 
     def _open(self, thought: PlainText, title: str, words: str, nth: int) -> None:
         self._show_thought(thought, title)
@@ -398,12 +401,24 @@ class ChatView:
     def _turn_items(self, number: int, turn: Turn, mark: Sequence[Item]) -> list[Item]:
         items: list[Item] = [self._question(number, turn.labelled), *mark]
         if turn.voters:
-            told = f"{reply_count(len(turn.voters))} voted; /think {number}.1 opens one"
+            told = _(
+                "{reply_count} voted; /think {number}.1 opens one",
+                reply_count=reply_count(len(turn.voters)),
+                number=number,
+            )
             items.append(Fold(told))
         if turn.reply:
             items += self._reply_items(turn.reply)
         elif turn.voters:
-            items.append(_note(_VOTE_LOST))
+            items.append(
+                _note(
+                    _(
+                        "{ending}; {way_on}",
+                        ending=_(ENDINGS["lost"]),
+                        way_on=_("/edit has the question again"),
+                    )
+                )
+            )
         return items
 
     def _reply_items(self, reply: Reply) -> list[Item]:
@@ -411,7 +426,9 @@ class ChatView:
         if reply.answer:
             items.append(_answer_of(reply, raw=self.raw))
         if reply.valid is False:
-            items.append(_note(_NOT_VALID))
+            items.append(
+                _note(_("{ending}; {way_on}", ending=_(NOT_VALID), way_on=_(_WAYS_ON["loop"])))
+            )
         if ending := _ending(reply.reason):
             items.append(_note(ending))
         return items
@@ -430,7 +447,9 @@ def _answer_item(text: str, *, raw: bool, json: bool) -> MarkdownText | PlainTex
 
 def _ending(reason: str) -> str | None:
     """Return how a reply ended, and what can be done about it; None if it ended by itself."""
-    return f"{ENDINGS[reason]}; {_WAYS_ON[reason]}" if reason in ENDINGS else None
+    if reason not in ENDINGS:
+        return None
+    return _("{ending}; {way_on}", ending=_(ENDINGS[reason]), way_on=_(_WAYS_ON[reason]))
 
 
 def _thought_line(reply: Reply) -> str:

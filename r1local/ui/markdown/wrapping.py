@@ -34,6 +34,11 @@ def wrap(text: Text, width: int) -> list[Text]:
     return rows
 
 
+def wrapped_lines(text: str, width: int) -> list[str]:
+    """Break a text as `wrap` does."""
+    return [row.plain for row in wrap(Text(text), width)]
+
+
 class WordStream:
     """Breaks text that comes in pieces between words, and holds back the word in the making.
 

@@ -8,28 +8,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from r1local.language import N_, _
 from r1local.ui.safe_text import unbroken, visible_line
 from r1local.ui.tables import FIT_ROLES
 from r1local.units import speed_words
 
 _SCORES = {
     "aime_2024": "AIME 2024",
-    "aime_2024_cons64": "AIME 2024, majority of 64",
+    "aime_2024_cons64": N_("AIME 2024, majority of 64"),
     "aime_2025": "AIME 2025",
     "hmmt_2025": "HMMT February 2025",
     "math_500": "MATH-500",
     "gpqa_diamond": "GPQA Diamond",
     "livecodebench": "LiveCodeBench",
     "livecodebench_2025": "LiveCodeBench, 2408-2505",
-    "codeforces": "Codeforces rating",
-    "codeforces_div1": "Codeforces rating, division 1",
+    "codeforces": N_("Codeforces rating"),
+    "codeforces_div1": N_("Codeforces rating, division 1"),
 }
 _SHORT = {"GPU": "GPU", "GPU+CPU": "part", "CPU": "CPU", "no": "no"}
-_LEGEND = (
+_LEGEND = N_(
     "GPU: all layers on the GPU; part: some layers; CPU: none; no: more memory than is free."
     " Sizes include the file, the KV cache and work space, in GiB."
 )
-_ESTIMATE = (
+_ESTIMATE = N_(
     "Speeds are for an empty context. Those with ~ are estimates, by the memory's bandwidth and"
     " the number of cores, and by what `r1local bench` measured of other models."
 )
@@ -91,21 +92,21 @@ def print_card(console: Console, card: Card) -> None:
         console.print()
         console.print(_memory(card), soft_wrap=not console.is_terminal)
         console.print(_plans(card.variants, console.width))
-        _note(console, _LEGEND)
-        _note(console, _ESTIMATE)
+        _note(console, _(_LEGEND))
+        _note(console, _(_ESTIMATE))
 
 
 def _print_facts(console: Console, facts: dict[str, str]) -> None:
     """Print labels and values: in two columns on a terminal, one per line in a pipe."""
     if not console.is_terminal:
         for label, value in facts.items():
-            console.print(f"{label}: {unbroken(value)}")
+            console.print(f"{_(label)}: {unbroken(value)}")
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="note", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in facts.items():
-        grid.add_row(label, visible_line(value))
+        grid.add_row(_(label), visible_line(value))
     console.print(grid)
 
 
@@ -114,8 +115,12 @@ def _note(console: Console, text: str) -> None:
 
 
 def _memory(card: Card) -> Text:
-    gpu = f", {_gib(card.gpu_memory)} GiB on the GPU" if card.gpu_memory else ", no GPU"
-    return Text(f"Free here: {_gib(card.memory)} GiB of memory{gpu}")
+    gpu = (
+        _(", {gpu_memory} GiB on the GPU", gpu_memory=_gib(card.gpu_memory))
+        if card.gpu_memory
+        else _(", no GPU")
+    )
+    return Text(_("Free here: {memory} GiB of memory{gpu}", memory=_gib(card.memory), gpu=gpu))
 
 
 def _gib(size: int) -> str:
@@ -127,11 +132,11 @@ def _gib(size: int) -> str:
 
 def _scores(scores: dict[str, tuple[str, str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("published scores")
+    table.add_column(_("published scores"))
     table.add_column("model", justify="right")
     table.add_column("o1-mini", justify="right", style="note")
     for test, (score, other) in scores.items():
-        table.add_row(_SCORES.get(test, test), score, other)
+        table.add_row(_(_SCORES.get(test, test)), score, other)
     return table
 
 
@@ -144,7 +149,7 @@ def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
         table.add_column(f"{context // 1024}k", justify="right", no_wrap=True)
     table.add_column("tokens/s", justify="right", no_wrap=True)
     kv_cache = {plan.context: plan.kv_cache for plan in variants[0].contexts}
-    table.add_row("KV cache", "", *(_gib(kv_cache[each]) for each in contexts), "", style="note")
+    table.add_row(_("KV cache"), "", *(_gib(kv_cache[each]) for each in contexts), "", style="note")
     for variant in variants:
         plans = {plan.context: plan for plan in variant.contexts}
         cells = [_cell(plans[context]) for context in contexts]

@@ -23,6 +23,7 @@ from rich.progress import (
 
 from r1local.config.options import ModelFormat
 from r1local.events.download import DownloadNotice, Progress
+from r1local.language import _
 from r1local.ui.console import can_repaint, console_for, print_notice
 from r1local.ui.safe_text import visible_json, visible_line
 from r1local.ui.tables import Column, print_table
@@ -119,7 +120,7 @@ class LogDisplay:
 
     def file(self, name: str) -> None:
         self._totals.next_file()
-        self.notify(f"downloading {name}")
+        self.notify(_("downloading {name}", name=name))
 
     def report(self, event: Progress | DownloadNotice) -> None:
         if isinstance(event, DownloadNotice):
@@ -130,12 +131,17 @@ class LogDisplay:
         if monotonic() >= self._next_line:
             self._next_line = monotonic() + _LOG_INTERVAL_S
             self.notify(
-                f"{disk_size(totals.done)} of {disk_size(totals.total)}"
-                f" ({100 * totals.done / totals.total:.0f} %), {totals.speed / 1e6:.1f} MB/s"
+                _(
+                    "{done} of {total} ({value:.0f} %), {speed:.1f} MB/s",
+                    done=disk_size(totals.done),
+                    total=disk_size(totals.total),
+                    value=100 * totals.done / totals.total,
+                    speed=totals.speed / 1000000.0,
+                )
             )
 
     def done(self, path: str) -> None:
-        self.notify(f"done: {path}")
+        self.notify(_("done: {path}", path=path))
 
     def __enter__(self) -> Self:
         return self
@@ -216,11 +222,16 @@ class LineDisplay:
         totals = self._totals
         totals.report(event)
         share = totals.done / max(totals.total, 1)
-        told = [f"downloading: {100 * share:.0f} %"]
+        told = [_("downloading: {value:.0f} %", value=100 * share)]
         if speed := totals.speed:
-            told.append(f"{duration((totals.total - totals.done) / speed)} left")
-            told.append(f"{speed / 1e6:.1f} MB/s")
-        told += [f"{disk_size(totals.done)} of {disk_size(totals.total)}", self._name]
+            told.append(
+                _("{duration} left", duration=duration((totals.total - totals.done) / speed))
+            )
+            told.append(_("{speed:.1f} MB/s", speed=speed / 1000000.0))
+        told += [
+            _("{done} of {total}", done=disk_size(totals.done), total=disk_size(totals.total)),
+            self._name,
+        ]
         self._show(" · ".join(told), share)
 
     def done(self, path: str) -> None:
@@ -261,7 +272,9 @@ class BarDisplay:
         self._sizes = dict(files)
         self._totals.begin(files)
         if len(files) > 1:
-            self._all = self._bars.add_task(f"all {len(files)} files", total=self._totals.total)
+            self._all = self._bars.add_task(
+                _("all {count} files", count=len(files)), total=self._totals.total
+            )
 
     def file(self, name: str) -> None:
         self._totals.next_file()
@@ -286,7 +299,7 @@ class BarDisplay:
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
         self._file = self._all = None
-        self.notify(f"done: {path}")
+        self.notify(_("done: {path}", path=path))
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -313,14 +326,14 @@ def ask_which(console: Console, offers: Sequence[Offer]) -> str | None:
     """Let the user choose a model by number or name; return None if none was chosen."""
     columns = (
         Column("", [str(number) for number in range(1, len(offers) + 1)], 5, right=True),
-        Column("MODEL", [offer.name for offer in offers], 7),
-        Column("SIZE", [disk_size(offer.size) for offer in offers], 6, right=True),
-        Column("FIT", [offer.fit for offer in offers], 4),
-        Column("ABOUT", [offer.summary for offer in offers], 1),
+        Column(_("MODEL"), [offer.name for offer in offers], 7),
+        Column(_("SIZE"), [disk_size(offer.size) for offer in offers], 6, right=True),
+        Column(_("FIT"), [offer.fit for offer in offers], 4),
+        Column(_("ABOUT"), [offer.summary for offer in offers], 1),
     )
     print_table(console, columns)
     try:
-        answer = console.input("which model? ").strip()
+        answer = console.input(_("which model? ")).strip()
     except (EOFError, KeyboardInterrupt):
         return None
     if answer.isdigit() and 1 <= int(answer) <= len(offers):

@@ -8,6 +8,7 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
+from r1local.language import _
 from r1local.ui.console import LiveRows, can_repaint, live_line
 from r1local.ui.safe_text import unbroken, visible_line
 
@@ -31,7 +32,9 @@ class VerificationProgress:
         self._read += size
         if self._rows and monotonic() >= self._next:
             self._next = monotonic() + _INTERVAL_S
-            line = f"{100 * self._read // self._total} %  verifying {name}"
+            line = _(
+                "{value} %  verifying {name}", value=100 * self._read // self._total, name=name
+            )
             self._rows.update([], [live_line(self._console, line)])
 
     def clear(self) -> None:

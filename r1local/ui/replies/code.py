@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from r1local.conversation import Reply
+from r1local.language import _
 
 if TYPE_CHECKING:  # only the end of a reply needs it
     from r1local.ui.markdown.fences import CodeBlock
@@ -22,11 +23,11 @@ class CodeWanted(NamedTuple):
         """Say why `find` returns None."""
         block = self._block(reply)
         if block:
-            return "the code block was cut before it was whole"
+            return _("the code block was cut before it was whole")
         languages = sorted({each.language for each in _blocks(reply) if each.language})
-        wanted = f" in {self.language}" if self.language else ""
-        others = f", but in {', '.join(languages)}" if languages else ""
-        return f"the answer has no code block{wanted}{others}"
+        wanted = _(" in {language}", language=self.language) if self.language else ""
+        others = _(", but in {languages}", languages=", ".join(languages)) if languages else ""
+        return _("the answer has no code block{wanted}{others}", wanted=wanted, others=others)
 
     def _block(self, reply: Reply) -> "CodeBlock | None":
         blocks = _blocks(reply)

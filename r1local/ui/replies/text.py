@@ -25,6 +25,7 @@ from r1local.events.reply import (
     ThinkingDelta,
 )
 from r1local.events.reply_builder import ReplyBuilder
+from r1local.language import _
 from r1local.ui import streams
 from r1local.ui.appearance import text_width
 from r1local.ui.console import LiveRows, can_repaint, live_line, painted, print_notice
@@ -163,7 +164,7 @@ class TextRenderer:
         self._answer.end(unfinished=False)
         # Who cancels in a pipe is told by the exit code; a limit's answer would look whole.
         if event.reason == "length" or (event.reason == "cancelled" and self._err.is_terminal):
-            print_notice(self._err, ENDINGS[event.reason])
+            print_notice(self._err, _(ENDINGS[event.reason]))
 
 
 class Unshown:
@@ -225,7 +226,7 @@ class StreamedThinking:
     def write(self, text: str, tokens: int) -> None:
         """Write the next characters, each word as soon as it is complete."""
         if not self._meter.tokens:
-            print_notice(self._err, "Thinking")
+            print_notice(self._err, _("Thinking"))
         self._meter.count(tokens)
         self._show(self._words.feed(self._visible.feed(text)))
         self._inside_line = text[-1] != "\n"
@@ -266,7 +267,9 @@ class FoldedThinking:
         self._meter.count(tokens)
         if (now := self._clock()) >= self._next_paint:
             self._next_paint = now + _FOLD_INTERVAL_S
-            line = f"thinking … {effort(self._meter.elapsed, self._meter.tokens)}"
+            line = _(
+                "thinking … {elapsed}", elapsed=effort(self._meter.elapsed, self._meter.tokens)
+            )
             self._rows.update([], [live_line(self._err, line)])
 
     def set_aside(self) -> None:
@@ -320,7 +323,7 @@ class FinalAnswer:
 
     def why_none(self, reply: Reply) -> str:  # noqa: ARG002
         """Say that there is no box."""
-        return r"no final answer: the reply has no \boxed{}"
+        return _("no final answer: the reply has no \\boxed{}")
 
 
 class PartOfAnswer:

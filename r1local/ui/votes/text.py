@@ -18,6 +18,7 @@ from r1local.events.vote import (
     VoterEvent,
     VoterReply,
 )
+from r1local.language import _, _n
 from r1local.ui.cells import cell_len, cut, fitted
 from r1local.ui.console import LiveRows, can_repaint, live_line, print_notice
 from r1local.ui.safe_text import visible
@@ -143,15 +144,19 @@ def tally_lines(elected: VoteResult) -> list[str]:
     lines = _shortened(lines)
     invalid = sum(ballot.reply.valid is False for ballot in elected.ballots)
     if invalid:
-        lines.append(f"not valid by the schema · {invalid:,}")
+        lines.append(_("not valid by the schema · {invalid:,}", invalid=invalid))
     if without > invalid:
-        lines.append(f"without an answer · {without - invalid:,}")
-    speed = f"{elected.tokens:,} tokens, {elected.tokens_per_s:,.0f} per second"
+        lines.append(_("without an answer · {without:,}", without=without - invalid))
+    speed = _(
+        "{tokens:,} tokens, {tokens_per_s:,.0f} per second",
+        tokens=elected.tokens,
+        tokens_per_s=elected.tokens_per_s,
+    )
     why = {
         "complete": "",
-        "decided": ", then the outcome was certain",
-        "confident": ", then the leader was likely enough to stay ahead",
-        "cancelled": ", then the vote was stopped",
+        "decided": _(", then the outcome was certain"),
+        "confident": _(", then the leader was likely enough to stay ahead"),
+        "cancelled": _(", then the vote was stopped"),
     }[elected.ended]
     return [*lines, f"{reply_count(elected.finished)}{why} · {speed}"]
 
@@ -165,14 +170,14 @@ def one_line(answer: str) -> str:
 
 
 def _votes(count: int) -> str:
-    return "1 vote" if count == 1 else f"{count:,} votes"
+    return _n("{count:,} vote", "{count:,} votes", count)
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:
     if len(lines) <= _MOST_CANDIDATES:
         return list(lines)
     shown = lines[: _MOST_CANDIDATES - 1]
-    return [*shown, f"{len(lines) - len(shown)} more answers"]
+    return [*shown, _("{count} more answers", count=len(lines) - len(shown))]
 
 
 class LiveVotes:
@@ -245,9 +250,14 @@ class VoteTable:
         """
         tokens = sum(self._thinking.values()) + sum(self._answering.values())
         voted = sum(candidate.votes for candidate in self._candidates)
-        head = f"{voted:,} of {self._votes:,} votes · {tokens:,} tokens"
+        head = _(
+            "{voted:,} of {votes:,} votes · {tokens:,} tokens",
+            voted=voted,
+            votes=self._votes,
+            tokens=tokens,
+        )
         if (seconds := self._clock() - self._started) > 1:
-            head += f" · {tokens / seconds:,.0f} tokens/s"
+            head += _(" · {tokens:,.0f} tokens/s", tokens=tokens / seconds)
         lines = [*self._candidate_lines(), *self._voter_lines(width)]
         return [head, *lines[: max(1, height - 1)]]
 
@@ -264,12 +274,12 @@ class VoteTable:
     def _voter_lines(self, columns: int) -> list[str]:
         """Return lines with the voters at work, several per line, and the number waiting."""
         cells = [
-            f"#{voter} {state} {self._thinking.get(voter, 0) + self._answering.get(voter, 0):,}"
+            f"#{voter} {_(state)} {self._thinking.get(voter, 0) + self._answering.get(voter, 0):,}"
             for voter, state in sorted(self._states.items())
             if state not in ("done", "no answer")
         ]
         if waiting := self._votes - len(self._states):
-            cells.append(f"{waiting:,} waiting")
+            cells.append(_("{waiting:,} waiting", waiting=waiting))
         width = max(map(len, cells), default=1) + 2
         per_line = max(1, columns // width)
         return [
