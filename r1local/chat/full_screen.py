@@ -291,7 +291,7 @@ class FullScreen:
             return False
         self._control.cancel()
         if self._waiting:
-            self._screen.type("\n".join(self._waiting))
+            self.type("\n".join(self._waiting))
             self._waiting.clear()
         return True
 
