@@ -106,6 +106,16 @@ class EndpointReference:
 Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathReference
 
 
+def check_aliases(catalog: Catalog) -> None:
+    """Refuse aliases that have the name of a model.
+
+    Raises:
+        InvalidSetting: there is one, or `config.toml` can't be used.
+    """
+    for alias in read_config().aliases:
+        unaliased(alias, catalog)
+
+
 def unaliased(reference: str, catalog: Catalog) -> str:
     """Return the reference that an alias stands for; any other reference as it is.
 

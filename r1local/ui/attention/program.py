@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from threading import Thread
 
-from r1local.config.options import NOTIFY_WORDS
+from r1local.config.options import NOTIFY_VARIABLES, NOTIFY_WORDS
 from r1local.errors import InvalidSetting
 from r1local.language import _
 from r1local.ui.attention.news import News
@@ -21,13 +21,6 @@ from r1local.ui.safe_text import visible
 #: Characters of the answer that the program gets; systems limit an environment's size.
 _MOST_OF_ANSWER = 4_000
 _TEXT = "{text}"
-#: What the program is told by, in the order of `News`.
-VARIABLES = (
-    "R1LOCAL_NOTIFY_STATE",
-    "R1LOCAL_NOTIFY_TEXT",
-    "R1LOCAL_NOTIFY_SECONDS",
-    "R1LOCAL_NOTIFY_ANSWER",
-)
 
 
 class Program:
@@ -47,7 +40,7 @@ class Program:
         """Run it, and don't wait for it."""
         answer = visible(news.answer[:_MOST_OF_ANSWER])
         values = (news.state, news.text, f"{news.seconds:.0f}", answer)
-        environment = dict(zip(VARIABLES, values, strict=True))
+        environment = dict(zip(NOTIFY_VARIABLES, values, strict=True))
         with suppress(OSError):  # it was there when r1local started
             process = subprocess.Popen(
                 [word.replace(_TEXT, news.text) for word in self._words],
