@@ -10,12 +10,13 @@ from queue import SimpleQueue
 from threading import Thread
 
 from r1local.chat.branch_commands import show_beside
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.chat import Chat
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
 from r1local.chat.slash_commands import find_again
+from r1local.chat.surface import NO_REPLY, Replying, Voting, Work
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply, place
 from r1local.errors import R1LocalError
