@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from r1local.chat.chat import Chat, Option
+from r1local.chat.chat import Chat
+from r1local.chat.choices import Option
 from r1local.chat.slash import whole_number
 from r1local.conversation import Turn
 from r1local.errors import UsageError

@@ -1,22 +1,20 @@
 """What every form of chat does with what is typed: questions, choices and slash commands."""
 
-import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
+from r1local.chat.choices import Choices, Option
 from r1local.chat.dialogue import Dialogue
-from r1local.chat.finding import Finding, Hit
+from r1local.chat.finding import Finding
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
+from r1local.chat.surface import Pull, Surface, Voting
 from r1local.chat.waiting import waiting_in
-from r1local.config.keys import KeyMap
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.config.presets import PresetQuestion
-from r1local.conversation import Reply, Turn, labelled_question
+from r1local.conversation import Turn, labelled_question
 from r1local.errors import (
     ChatTemplateError,
     GrammarError,
@@ -27,9 +25,8 @@ from r1local.errors import (
     SessionNotSaved,
     UsageError,
 )
-from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent
-from r1local.language import N_, _
+from r1local.language import _
 from r1local.models.catalog import Catalog
 from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
@@ -39,116 +36,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
-from r1local.ui.chat.help import HelpSection
 from r1local.ui.wording import documents_told
-
-#: Lets the model reply; the control ends or steers the reply from outside.
-Replying: TypeAlias = Callable[[Control], Generator[Event, None, None]]
-
-#: Lets the model reply many times, and elects an answer.
-Voting: TypeAlias = Callable[[Control], Generator[VoteEvent, None, None]]
-
-#: Does something slow, until the control ends it; returns what there is to say.
-Work: TypeAlias = Callable[[Control], str]
-
-#: Downloads a model by its name, and says on the surface how far it is, until the control ends it.
-Pull: TypeAlias = Callable[[str, "Surface", Control], str]
-
-#: Said where there is no thought to end or to prolong.
-NO_REPLY = N_("no reply is being written")
-
-#: A choice as people type it: 2, 2. or 2)
-_NUMBER = re.compile(r"\s*([0-9]{1,9})[.)]?\s*")
-
-
-class Surface(Protocol):
-    """A form of chat: how it shows things and how it carries them out."""
-
-    #: The keys that are bound.
-    keys: KeyMap
-    #: Whether it has panes, and the keys that are about them.
-    full_screen: bool
-
-    def say(self, text: str) -> None:
-        """Show a message of r1local's own; untrusted text in it is made harmless."""
-
-    def say_error(self, error: R1LocalError) -> None:
-        """Show what went wrong, and the hint."""
-
-    def show_turns(self) -> None:
-        """Show the conversation again, after it changed."""
-
-    def show_undone(self) -> None:
-        """Show the conversation without its last turn, which was undone."""
-
-    def clear(self) -> None:
-        """Empty the screen."""
-
-    def open_thought(self, name: str, reply: Reply) -> None:
-        """Show the thought of the reply with that name."""
-
-    def show_found(self, hit: Hit, words: str, told: str) -> None:
-        """Show a place that has the words, and tell where it is."""
-
-    def pick_session(self, words: str) -> None:
-        """Let the user go on with one of the saved sessions, found by words if there are any."""
-
-    def show_help(self, sections: Sequence[HelpSection]) -> None:
-        """Show what there is to type and to press, from its top."""
-
-    def type(self, text: str) -> None:
-        """Put a text into the input, in front of what is typed there."""
-
-    def edit(self, path: Path, then: Callable[[], None]) -> None:
-        """Let the user edit a file in an editor; go on when it is closed, unless it failed."""
-
-    def reply(self, question: str | None, replying: Replying, begun: Reply | None = None) -> None:
-        """Let the model reply to a question that is new on the screen, or go on with a reply."""
-
-    def work(self, label: str, work: Work, then: Callable[[], None] | None = None) -> None:
-        """Do something slow, under a label; say what it returns, if anything; then go on."""
-
-    def vote(self, question: str | None, votes: int, voting: Voting) -> None:
-        """Let `votes` replies vote on the answer to a question; None: again, on the last one."""
-
-    def show_progress(self, words: str, share: float | None) -> None:
-        """Show how far the present work is, in place of its label; from any thread."""
-
-    def tell(self, text: str) -> None:
-        """Show a message while work goes on; from any thread."""
-
-    def tell_later(self, find_out: Callable[[], str]) -> None:
-        """Show a message that takes a moment to find out, if possible without keeping anybody."""
-
-    def stop(self) -> None:
-        """End the reply or the work that goes on."""
-
-    def need_choice(self, question: str) -> None:
-        """Tell somebody who looks elsewhere that nothing goes on before a choice."""
-
-    def answer_now(self) -> None:
-        """End the thought of the current reply."""
-
-    def think_more(self) -> None:
-        """Make the current reply keep thinking."""
-
-    def copy(self, text: str) -> bool:
-        """Put a text on the clipboard; False if only the terminal knows whether it is there.
-
-        Raises:
-            ClipboardError: there is no clipboard.
-        """
-
-    def leave(self) -> None:
-        """End the chat."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One of several things to do: what it is, and how to do it."""
-
-    told: str
-    action: Callable[[], None]
 
 
 class Chat:
@@ -198,8 +86,7 @@ class Chat:
         self._new_session = new_session
         self._settings_of = settings_of
         self._pull = pull
-        self._options: Sequence[Option] = ()
-        self._unasked = ""
+        self._choices = Choices(surface)
         self._warned = False
 
     @property
@@ -229,12 +116,12 @@ class Chat:
         """Act on what was typed: a choice, a slash command, or a question."""
         self._warned = False
         with self.errors_said():
-            if self._options and (number := _NUMBER.fullmatch(text)):
-                self._choose(int(number[1]))
+            if number := self._choices.number_in(text):
+                self._choices.choose(int(number))
             elif command := split_command(text):
                 self._command(text, *command)
             elif text.strip():
-                self._pass_over()
+                self._choices.pass_over()
                 self.ask(text)
 
     @contextmanager
@@ -420,23 +307,6 @@ class Chat:
         """What the engine has to say of how it was opened, each notice on a line of its own."""
         return "".join(f"\n{each.message}" for each in self.dialogue.engine.notices)
 
-    def _choose(self, number: int) -> None:
-        """Carry out one of the options offered."""
-        if not 0 < number <= len(self._options):
-            raise UsageError(
-                _("there is no choice {number}", number=number),
-                _("type 1 to {count}", count=len(self._options)),
-            )
-        option, self._options = self._options[number - 1], ()
-        self._unasked = ""
-        option.action()
-
-    def _pass_over(self) -> None:
-        """Choose none of the options offered; a question that waits for the choice comes back."""
-        unasked, self._unasked, self._options = self._unasked, "", ()
-        if unasked:
-            self.surface.type(unasked)
-
     def _command(self, text: str, name: str, argument: str) -> None:
         command = command_named(name, self.commands)
         if argument and not command.usage:
@@ -444,7 +314,7 @@ class Chat:
                 _("/{name} takes nothing behind it", name=name), _("type /{name} alone", name=name)
             )
         if not self.at_once(text):
-            self._pass_over()
+            self._choices.pass_over()
         command.action(self, argument)
 
     def _question(self, text: str, votes: int | None) -> Question:
@@ -468,11 +338,7 @@ class Chat:
 
     def offer(self, told: str, *options: Option) -> None:
         """Say what is to be decided, in place of any earlier choice; the next number decides it."""
-        self._pass_over()
-        self._options = options
-        listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
-        self.surface.say(_("{told}. Type a number:\n{listed}", told=told, listed=listed))
-        self.surface.need_choice(told)
+        self._choices.offer(told, *options)
 
     def _offer_room(self, shortage: Shortage, typed: str) -> None:
         """Warn that the next prompt won't fit, before it happens, and offer what helps."""
@@ -491,7 +357,7 @@ class Chat:
             raise PromptTooLong(told, _("ask something shorter{hint}", hint=hint))
         take_back = partial(self.surface.type, typed)
         self.offer(told, *options, Option(_("don't ask it: have it in the input again"), take_back))
-        self._unasked = typed
+        self._choices.unasked = typed
 
     def _ways_without(self, oldest: Sequence[Turn], typed: str) -> Iterator[Option]:
         """Return ways to ask without the oldest turns, if that makes enough room."""

@@ -5,40 +5,31 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from r1local.chat.session_settings import given_in
-from r1local.chat.shortage import Shortage, least_that_holds
-from r1local.chat.waiting import attach_to, detach_from, waiting_in
+from r1local.chat.branches import record_thought, record_way_to
+from r1local.chat.moving import chosen_in, leave, leave_for
+from r1local.chat.recording import record_elected, record_of_voter, recorded_reply
+from r1local.chat.session_settings import given_in, in_form_of, with_another_seed
+from r1local.chat.shortage import Shortage, shortage_of
+from r1local.chat.waiting import attach_to, waiting_in
 from r1local.config.preferences import settings_in_force
 from r1local.conversation import Conversation, Span, Turn, messages_of
 from r1local.errors import (
     ChatTemplateError,
-    GrammarError,
     ModelLoadError,
     R1LocalError,
-    SessionNotSaved,
     UsageError,
 )
-from r1local.events.reply import Event, Finished, Reading, ThinkingDelta, Written
+from r1local.events.reply import Event
 from r1local.events.vote import VoteEvent, VoteResult, VoterEvent
 from r1local.language import _
 from r1local.models.selection import Chosen
 from r1local.replies.control import Control
-from r1local.replies.engine import (
-    Begun,
-    Engine,
-    PreparedPrompt,
-    never,
-    prepared,
-    reply_to,
-)
+from r1local.replies.engine import Begun, Engine, PreparedPrompt, PromptSize, never, prepared
 from r1local.replies.settings import ReplySettings
-from r1local.replies.structured_output import checked, structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import (
     Continued,
     Dropped,
-    Ended,
-    OfVoter,
     Question,
     Retry,
     SchemaChange,
@@ -46,7 +37,6 @@ from r1local.sessions.records import (
     SystemPromptChange,
     Undo,
     UsedModel,
-    ended,
 )
 from r1local.voting.election import hold_vote
 from r1local.voting.settings import VoteSettings, vote_settings
@@ -131,19 +121,14 @@ class Dialogue:
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
         """Return what the model lacks to answer a question; None if it lacks nothing."""
-        window, size = self.engine.context_window, prepared.prompt.size
-        if window is None or size is None or size.tokens <= (room := self._room(window)):
-            return None
         given = self.turns[self.dropped :]
 
-        def fits(left_out: int) -> bool:
-            messages = messages_of(given[left_out:], self.system, prepared.question.text)
-            tried = self._prompt(messages).size
-            return tried is None or tried.tokens <= room
+        def size_without(oldest: int) -> PromptSize | None:
+            messages = messages_of(given[oldest:], self.system, prepared.question.text)
+            return self._prompt(messages).size
 
-        oldest = given[: least_that_holds(len(given), fits)]
-        larger = self.engine.larger(lambda context: size.tokens <= self._room(context))
-        return Shortage(size.tokens + window - room, window, oldest, larger)
+        size, reserve = prepared.prompt.size, self.settings.thinking.reserve
+        return shortage_of(size, self.engine, reserve, given, size_without)
 
     def ask(self, prepared: PreparedQuestion, control: Control) -> Generator[Event, None, None]:
         """Let the model answer another question, prepared for the conversation as it stands.
@@ -157,7 +142,7 @@ class Dialogue:
     def retry(self, control: Control) -> Generator[Event, None, None]:
         """Let the model reply to the last question again, ignoring any seed that was asked for."""
         *before, last = self.turns
-        settings = _with_another_seed(self._settings)
+        settings = with_another_seed(self._settings)
         prompt = self._prompt(self._messages(before, last.question))
         self.recorder.append(Retry())
         yield from self._reply(prompt, control, settings)
@@ -192,14 +177,7 @@ class Dialogue:
         *before, last = self.turns
         begun = Begun(thought, "", thinking_open=True)
         prompt = self._prompt(self._messages(before, last.question), begun, self._settings)
-        self.recorder.append(Retry(edited=edited))
-        self.recorder.append(ThinkingDelta(thought, 0))
-        unsaved: SessionNotSaved | None = None
-        try:
-            self.recorder.save()
-            kept()
-        except SessionNotSaved as error:
-            unsaved = error
+        unsaved = record_thought(thought, edited, kept, self.recorder)
         yield from self._reply(prompt, control, self._settings)
         if unsaved:  # nothing says so again
             raise unsaved
@@ -239,7 +217,7 @@ class Dialogue:
         *before, last = self.turns
         conversation = self._messages(before, last.question)
         settings = self.vote_settings(votes)
-        settings = replace(settings, reply=_with_another_seed(settings.reply))
+        settings = replace(settings, reply=with_another_seed(settings.reply))
         self.recorder.append(Retry())
         yield from self._vote(conversation, control, settings)
 
@@ -254,14 +232,12 @@ class Dialogue:
             ) as events:
                 for event in events:
                     if isinstance(event, VoterEvent):
-                        self._append_of_voter(event.voter, event.event)
+                        record_of_voter(event, self.recorder, self.selected.name)
                     elif isinstance(event, VoteResult):
                         result = event
                     yield event
         finally:
-            if result and result.ballots:
-                chosen = result.winner or result.ballots[0]
-                self.recorder.append(ended(chosen.reply, streamed=False))
+            record_elected(result, self.recorder)
             self._count()  # what the cache holds is the voters'
 
     def undo(self) -> Turn:
@@ -279,12 +255,7 @@ class Dialogue:
         Raises:
             SessionNotSaved: this can't be written to the disk.
         """
-        unsaved: SessionNotSaved | None = None
-        for record in self.recorder.transcript.records_to(number):
-            try:
-                self.recorder.append(record)
-            except SessionNotSaved as error:
-                unsaved = error
+        unsaved = record_way_to(number, self.recorder)
         self._count()
         if unsaved:
             raise unsaved
@@ -320,24 +291,13 @@ class Dialogue:
         Raises:
             SessionNotSaved: the current one can't be saved and stays open; the other is closed.
         """
-        system, schema, preset = self.system, self.schema, self.recorder.transcript.preset
-        waiting = waiting_in(self.recorder)
-        try:
-            detach_from(self.recorder)
-            self.recorder.save()
-            self._leave_session()
-        except BaseException:
-            attach_to(self.recorder, waiting)
-            recorder.close()
-            raise
+        chosen, waiting = chosen_in(self.recorder), waiting_in(self.recorder)
+        leave_for(recorder, self.recorder, self.engine)
         self._enter(recorder)
         attach_to(recorder, waiting)
-        if system and not self.turns:
-            self.use_system(system)
-        if schema and not self.turns:
-            self.use_schema(schema)
-        if preset and not self.turns:
-            self.use_preset(preset)
+        if not self.turns:
+            for record in chosen:
+                recorder.append(record)
 
     def switch(self, selected: Chosen, opening: Callable[[Chosen], Engine]) -> int:
         """Let another model reply; return the number of tokens it will have to evaluate again.
@@ -386,20 +346,14 @@ class Dialogue:
             SessionNotSaved: what was said still can't be written to the disk.
         """
         try:
-            self._leave_session()
+            leave(self.recorder, self.engine)
         finally:
             self.engine.close()
 
     @property
     def _settings(self) -> ReplySettings:
         """How the next reply is made: in the form that is set, or else by the session's schema."""
-        if self.schema is None or self.settings.grammar:
-            return self.settings
-        try:
-            grammar = structure_by(self.schema).grammar
-        except GrammarError as error:
-            raise GrammarError(error.message, _("/schema none leaves answers free")) from error
-        return replace(self.settings, grammar=grammar, schema=self.schema)
+        return in_form_of(self.schema, self.settings)
 
     def _enter(self, recorder: Recorder) -> None:
         self.recorder = recorder
@@ -408,12 +362,6 @@ class Dialogue:
         state = None if self.engine.closed else self.engine.kv_state
         if not self.turns or not state or not recorder.restore_state(state):
             self._count()
-
-    def _leave_session(self) -> None:
-        state = None if self.engine.closed else self.engine.kv_state
-        if self.turns and state:
-            self.recorder.keep_state(state)
-        self.recorder.close()
 
     def _messages(self, turns: Sequence[Turn], question: str | None) -> Conversation:
         return messages_of(turns[self.dropped :], self.system, question)
@@ -446,32 +394,6 @@ class Dialogue:
     def _reply(
         self, prompt: PreparedPrompt, control: Control, settings: ReplySettings
     ) -> Generator[Event, None, None]:
-        finished: Finished | None = None
         self._counted = None
-        try:
-            events = reply_to(self.engine, prompt, settings, control)
-            with closing(checked(events, self.recorder.transcript, settings.schema)) as events:
-                for event in events:
-                    if isinstance(event, Finished):
-                        finished = event
-                    elif not isinstance(event, Reading):
-                        self.recorder.append(event)
-                    yield event
-        finally:
-            # Whatever ended the reply, what was streamed is kept.
-            self.recorder.append(self._ended(finished))
-
-    def _room(self, window: int) -> int:
-        """Return the tokens of a context that a prompt may take; up to half is the reply's."""
-        return window - min(self.settings.thinking.reserve(window), window // 2)
-
-    def _append_of_voter(self, voter: int, event: Written) -> None:
-        record = self._ended(event, voter) if isinstance(event, Finished) else event
-        self.recorder.append(OfVoter(voter, record))
-
-    def _ended(self, finished: Finished | None, voter: int | None = None) -> Ended:
-        return self.recorder.transcript.ended(finished, self.selected.name, voter)
-
-
-def _with_another_seed(settings: ReplySettings) -> ReplySettings:
-    return replace(settings, sampler=replace(settings.sampler, seed=None))
+        model = self.selected.name
+        yield from recorded_reply(self.engine, prompt, settings, control, self.recorder, model)

@@ -10,12 +10,14 @@ from queue import SimpleQueue
 from threading import Thread
 
 from r1local.chat.branch_commands import show_beside
-from r1local.chat.chat import NO_REPLY, Chat, Replying, Voting, Work
+from r1local.chat.chat import Chat
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
 from r1local.chat.slash_commands import find_again
+from r1local.chat.status import status_of
+from r1local.chat.surface import NO_REPLY, Replying, Voting, Work
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply, place
 from r1local.errors import R1LocalError
@@ -346,18 +348,8 @@ class FullScreen:
         return self._chat.dialogue.turns[-1].labelled
 
     def _status(self) -> Status:
-        dialogue = self._chat.dialogue
-        return Status(
-            model=dialogue.selected.name,
-            details=dialogue.engine.details,
-            context_used=dialogue.context_used,
-            context_window=dialogue.engine.context_window,
-            tokens_per_s=self._talk.tokens_per_s,
-            form=_("JSON schema") if dialogue.schema else "",
-            session=dialogue.recorder.name or _("not saved"),
-            busy=self._busy,
-            waiting=tuple(self._waiting),
-        )
+        tokens_per_s, waiting = self._talk.tokens_per_s, tuple(self._waiting)
+        return status_of(self._chat.dialogue, tokens_per_s, self._busy, waiting)
 
     # The other thread
 

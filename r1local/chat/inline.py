@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from r1local.chat.chat import NO_REPLY, Chat, Option, Replying, Voting, Work
+from r1local.chat.chat import Chat
+from r1local.chat.choices import Option
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import described
 from r1local.chat.slash import in_chat
+from r1local.chat.surface import NO_REPLY, Replying, Voting, Work
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError

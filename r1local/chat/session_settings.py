@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from r1local.config.options import in_group, settable
@@ -9,6 +10,7 @@ from r1local.config.preferences import preset_named, read_config, settings_in_fo
 from r1local.config.presets import NO_PRESET
 from r1local.errors import (
     EndpointError,
+    GrammarError,
     InvalidSetting,
     ModelFileNotFound,
     ModelNotInstalled,
@@ -17,6 +19,7 @@ from r1local.errors import (
 from r1local.language import _
 from r1local.models.selection import Chosen
 from r1local.replies.settings import ReplySettings, changed, reply_settings
+from r1local.replies.structured_output import structure_by
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Setting
 
@@ -60,6 +63,26 @@ def settings_of(given: Mapping[str, Any], selected: Chosen, recorder: Recorder) 
         with suppress(InvalidSetting):
             settings = changed(settings, name, value)
     return settings
+
+
+def in_form_of(schema: str | None, settings: ReplySettings) -> ReplySettings:
+    """Return settings that hold an answer to a session's schema, unless they set another form.
+
+    Raises:
+        GrammarError: the schema isn't valid.
+    """
+    if schema is None or settings.grammar:
+        return settings
+    try:
+        grammar = structure_by(schema).grammar
+    except GrammarError as error:
+        raise GrammarError(error.message, _("/schema none leaves answers free")) from error
+    return replace(settings, grammar=grammar, schema=schema)
+
+
+def with_another_seed(settings: ReplySettings) -> ReplySettings:
+    """Return the same settings without the seed that was asked for."""
+    return replace(settings, sampler=replace(settings.sampler, seed=None))
 
 
 def _set_in(recorder: Recorder, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

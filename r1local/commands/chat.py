@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from r1local.attachments.sources import attach
-from r1local.chat.chat import Chat, Surface
+from r1local.chat.chat import Chat
 from r1local.chat.dialogue import Dialogue
 from r1local.chat.full_screen import FullScreen
 from r1local.chat.inline import Inline
@@ -26,6 +26,7 @@ from r1local.chat.session_settings import (
     way_to_go_on,
 )
 from r1local.chat.slash_commands import SLASH_COMMANDS
+from r1local.chat.surface import Surface
 from r1local.chat.waiting import attach_to
 from r1local.commands.model_choice import choose_model
 from r1local.config.kinds import Choice, Kind, Number, Switch, Whole

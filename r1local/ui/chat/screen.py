@@ -12,28 +12,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from itertools import groupby
 from time import perf_counter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import (
     Condition,
-    FilterOrBool,
-    is_searching,
-    vi_navigation_mode,
 )
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import (
     ConditionalKeyBindings,
-    KeyBindings,
-    KeyPressEvent,
     merge_key_bindings,
 )
 from prompt_toolkit.key_binding.vi_state import InputMode
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import (
     AnyContainer,
     ConditionalContainer,
@@ -52,19 +45,20 @@ from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
 from r1local.events.vote import VoteEvent
 from r1local.language import _
 from r1local.ui.attention.attention import Attention
-from r1local.ui.cells import cell_len, cut
 from r1local.ui.chat.help import HelpSection
 from r1local.ui.chat.help_screen import HelpScreen
 from r1local.ui.chat.items import Item
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.leaving import LEAVES_AGAIN, SECOND_PRESS_S, LeavingKey
-from r1local.ui.chat.painting import FOCUS_IN, FOCUS_OUT, SteadyRows, steady_output
+from r1local.ui.chat.painting import SteadyRows, steady_output
 from r1local.ui.chat.pane import PaneWindow
 from r1local.ui.chat.picker import Picker
-from r1local.ui.chat.prompt import Editing, bind, input_keys, vi_mode
+from r1local.ui.chat.prompt import Editing, input_keys, vi_mode
+from r1local.ui.chat.screen_keys import Actions, screen_keys, terminal_keys, thinking_keys
 from r1local.ui.chat.status_line import Status, status_row, waiting_rows
 from r1local.ui.chat.style import chat_style
 from r1local.ui.chat.suspension import Suspension
+from r1local.ui.chat.thinking_pane import ThinkingPane, title_row
 from r1local.ui.chat.view import ChatView
 from r1local.ui.chat.windows import arranged, input_window
 
@@ -80,37 +74,6 @@ _TOLD_S = 6.0
 
 #: An event to show, or something to do in the screen's own thread.
 Posted: TypeAlias = Event | Callable[[], None]
-
-
-class Actions(Protocol):
-    """What the screen asks for on behalf of its user."""
-
-    def interrupt(self) -> bool:
-        """Stop the reply; False if there is none."""
-
-    def answer_now(self) -> None:
-        """End the thought and go on to the answer."""
-
-    def think_more(self) -> None:
-        """Make the model keep thinking."""
-
-    def show_beside(self, step: int) -> None:
-        """Show the next alternative to the last reply that has some; -1: the one before."""
-
-    def help(self) -> None:
-        """Show the keys and the commands."""
-
-    def find_again(self, step: int) -> None:
-        """Go to the next place that has the words looked for last, or with -1 to the one before."""
-
-    def open_thought_of(self, turn: int) -> None:
-        """Open the thought of a turn, counted from 1."""
-
-    def copy_selection(self, text: str) -> None:
-        """Put a text that was selected with the mouse on the clipboard."""
-
-    def quit(self) -> None:
-        """Leave, if nothing is lost by it or the user confirms."""
 
 
 class ChatScreen:
@@ -145,12 +108,8 @@ class ChatScreen:
         self._actions = actions
         self._status = status
         self._buffer = buffer
-        self._empty = Condition(lambda: not buffer.text)
-        self._keys = editing.keys
-        self._layout = layout
-        self._keep_layout = keep_layout
+        self._thinking_keys = thinking_keys(editing.keys)
         self._leaving = LeavingKey()
-        self._forced: bool | None = None
         self._suspension = Suspension(attention.close)
         self._posted: deque[Posted] = deque()
         self._woken = self._left = False
@@ -159,16 +118,21 @@ class ChatScreen:
         self._told, self._told_until = "", 0.0
         self._picker: Picker | None = None
         self._output = steady_output(reports_focus=True)
-        self._help = HelpScreen(lambda: self._output.get_size().columns, actions.copy_selection)
+        self._pane = ThinkingPane(self.talk, layout, keep_layout, self._columns)
+        self._help = HelpScreen(self._columns, actions.copy_selection)
+        empty = Condition(lambda: not buffer.text)
         of_chat = merge_key_bindings(
             [
                 input_keys(editing, self.talk.note),
-                self._screen_keys(),
+                screen_keys(
+                    editing.keys, self.talk, self._pane, actions, self._interrupt_or_leave, empty
+                ),
                 self._help.keys(self._close_help),
             ]
         )
         outside_picker = Condition(lambda: self._picker is None)
-        all_keys = [ConditionalKeyBindings(of_chat, outside_picker), self._terminal_keys()]
+        of_terminal = terminal_keys(editing.keys, self._suspension, attention)
+        all_keys = [ConditionalKeyBindings(of_chat, outside_picker), of_terminal]
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
             key_bindings=merge_key_bindings(all_keys),
@@ -209,7 +173,7 @@ class ChatScreen:
         posted = [self._posted.popleft() for _ in range(len(self._posted))]
         for what in _joined(posted):
             if isinstance(what, ThinkingDelta) and self.talk.state != "thinking":
-                self._forced = None
+                self._pane.forced = None
             if callable(what):
                 what()
             else:
@@ -223,7 +187,7 @@ class ChatScreen:
 
     def show_thinking(self) -> None:
         """Open the thinking pane until the next thought."""
-        self._forced = True
+        self._pane.forced = True
 
     def tell(self, text: str) -> None:
         """Say something in the status line for a few seconds."""
@@ -325,14 +289,14 @@ class ChatScreen:
         conversation = PaneWindow(self.talk.conversation, copy, click)
         thinking = PaneWindow(self.talk.thinking, copy, click)
         title = Window(FormattedTextControl(self._title_row), height=1, style="class:title")
-        stacked, beside = arranged(conversation, title, thinking, lambda: self._layout.share)
+        stacked, beside = arranged(conversation, title, thinking, lambda: self._pane.share)
 
         def body() -> AnyContainer:
-            if not self._thinking_shown():
+            if not self._pane.shown:
                 return conversation
-            return beside if self._side_by_side() else stacked
+            return beside if self._pane.side_by_side else stacked
 
-        folded = Condition(self._has_folded_title)
+        folded = Condition(lambda: self._pane.has_folded_title)
         search = SearchToolbar()
         rows = HSplit(
             [
@@ -358,34 +322,15 @@ class ChatScreen:
             )
         )
 
-    def _side_by_side(self) -> bool:
-        return self._layout.side_by_side(self._output.get_size().columns)
-
-    def _thinking_shown(self) -> bool:
-        if self._forced is not None:
-            return self._forced
-        if self._layout.showing == "auto":
-            return self.talk.state in ("reading", "thinking")
-        return self._layout.showing == "open"
-
-    def _has_folded_title(self) -> bool:
-        return self.talk.state != "idle" and not self._thinking_shown() and bool(self.talk.title)
+    def _columns(self) -> int:
+        return self._output.get_size().columns
 
     def _title_row(self) -> StyleAndTextTuples:
-        width = self._output.get_size().columns
-        if self._thinking_shown() and self._side_by_side():
-            width = self.talk.thinking.width or width
-        parts = self.talk.title
-        while len(parts) > 1 and cell_len(_title_of(parts)) > width:
-            parts = parts[:-1]
-        title = cut(_title_of(parts), width)
-        keys = f" {self._thinking_keys()} ─" if self.talk.state == "thinking" else ""
-        if not self._thinking_keys() or cell_len(title) + cell_len(keys) > width:
-            keys = ""
-        return [("", title + "─" * (width - cell_len(title) - cell_len(keys)) + keys)]
+        keys = self._thinking_keys if self.talk.state == "thinking" else ""
+        return title_row(self.talk.title, self._pane.title_width, keys)
 
     def _waiting_rows(self) -> StyleAndTextTuples:
-        return waiting_rows(self._status().waiting, self._output.get_size().columns)
+        return waiting_rows(self._status().waiting, self._columns())
 
     def _status_row(self) -> StyleAndTextTuples:
         status = self._status()
@@ -393,85 +338,12 @@ class ChatScreen:
             status = replace(status, busy=self._told)
         if self._leaving.half_pressed and not status.busy:
             status = replace(status, busy=_(LEAVES_AGAIN))
-        if self.talk.state == "thinking" and self._side_by_side():
-            status = replace(status, hint=self._thinking_keys())
+        if self.talk.state == "thinking" and self._pane.side_by_side:
+            status = replace(status, hint=self._thinking_keys)
         status = replace(status, mode=vi_mode().removesuffix(" · "))
-        return status_row(status, self._output.get_size().columns)
+        return status_row(status, self._columns())
 
     # The keys
-
-    def _terminal_keys(self) -> KeyBindings:
-        """Return what is pressed and reported whatever the screen shows."""
-        keys = KeyBindings()
-
-        @bind(keys, self._keys, "suspend")
-        def _suspend(_event: KeyPressEvent) -> None:
-            self._suspension.suspend()
-
-        @bind(keys, self._keys, "repaint")
-        def _repaint(event: KeyPressEvent) -> None:
-            event.app.renderer.clear()
-
-        @keys.add(Keys.Ignore)
-        def _focused(event: KeyPressEvent) -> None:
-            if event.data in (FOCUS_IN, FOCUS_OUT):
-                self._attention.focused = event.data == FOCUS_IN
-
-        return keys
-
-    def _screen_keys(self) -> KeyBindings:
-        keys = KeyBindings()
-        talk, actions = self.talk, self._actions
-
-        def on(action: str, do: Callable[[], object], when: FilterOrBool = True) -> None:
-            @bind(keys, self._keys, action, filter=when)
-            def _pressed(_event: KeyPressEvent) -> None:
-                do()
-
-        on("help", actions.help)
-        on("toggle_thought", self._toggle_thinking)
-        on("answer_now", actions.answer_now)
-        on("think_more", actions.think_more)
-        on("show_source", lambda: talk.show_raw(not talk.raw))
-        on("move_pane", lambda: self._change_layout(self._layout.moved()))
-        on("shrink_pane", lambda: self._change_layout(self._layout.resized(-1)))
-        on("grow_pane", lambda: self._change_layout(self._layout.resized(+1)))
-        on("fold_pane", self._change_showing)
-        on("page_up", lambda: talk.conversation.scroll_page(-1))
-        on("page_down", lambda: talk.conversation.scroll_page(+1))
-        on("go_to_start", talk.conversation.scroll_to_start)
-        on("go_to_end", talk.conversation.scroll_to_end)
-        on("thought_page_up", lambda: talk.thinking.scroll_page(-1))
-        on("thought_page_down", lambda: talk.thinking.scroll_page(+1))
-        on("thought_up", lambda: talk.thinking.scroll(-1))
-        on("thought_down", lambda: talk.thinking.scroll(+1))
-        # With text in the input these move by words.
-        on("previous_alternative", partial(actions.show_beside, -1), self._empty)
-        on("next_alternative", partial(actions.show_beside, +1), self._empty)
-        finding = Condition(lambda: talk.finding)
-        on("find_next", lambda: actions.find_again(+1), finding)
-        on("find_previous", lambda: actions.find_again(-1), finding)
-
-        for key, step in (("n", +1), ("N", -1)):
-            keys.add(key, filter=vi_navigation_mode & finding)(
-                lambda _event, step=step: actions.find_again(step)
-            )
-
-        @keys.add("c-c", filter=~is_searching)
-        def _ctrl_c(_event: KeyPressEvent) -> None:
-            self._interrupt_or_leave()
-
-        @bind(keys, self._keys, "leave", filter=self._empty)
-        def _end_of_input(_event: KeyPressEvent) -> None:
-            actions.quit()
-
-        return keys
-
-    def _thinking_keys(self) -> str:
-        """Return the keys that steer a thought, and what they do."""
-        hint = self._keys.hint
-        hints = (hint("answer_now", "answer now"), hint("think_more", "think on"))
-        return " · ".join(filter(None, hints))
 
     def _interrupt_or_leave(self) -> None:
         """Handle Ctrl-C: stop the reply, else empty the input, else leave if pressed twice."""
@@ -488,24 +360,6 @@ class ChatScreen:
         """Open the thought that an item stands for."""
         if turn := self.talk.turn_of(item):
             self._actions.open_thought_of(turn)
-
-    def _toggle_thinking(self) -> None:
-        self._forced = not self._thinking_shown()
-
-    def _change_showing(self) -> None:
-        self._change_layout(self._layout.shown())
-        self._forced = None
-        self.talk.note(
-            _("thinking pane: {showing_words}", showing_words=self._layout.showing_words)
-        )
-
-    def _change_layout(self, layout: PaneLayout) -> None:
-        self._layout = layout
-        self._keep_layout(layout)
-
-
-def _title_of(parts: tuple[str, ...]) -> str:
-    return f"─ {' · '.join(parts)} " if parts else ""
 
 
 def _joined(posted: Iterable[Posted]) -> Iterator[Posted]:

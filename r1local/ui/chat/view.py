@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Literal, assert_never
 
-from r1local.conversation import Reply, Span, Turn
+from r1local.conversation import Reply, Turn
 from r1local.events.reply import (
     AnswerDelta,
     Event,
@@ -15,26 +15,29 @@ from r1local.events.reply import (
     ThinkingDelta,
 )
 from r1local.events.vote import VoteEvent, VoteResult
-from r1local.language import N_, _
-from r1local.ui.chat.items import Fold, Item, JsonText, MarkdownText, Passage, PlainText, Row
+from r1local.language import _
+from r1local.ui.chat.items import Fold, Item, JsonText, MarkdownText, Passage, PlainText
 from r1local.ui.chat.pane import Pane
+from r1local.ui.chat.turn_items import (
+    Mark,
+    VotesInProgress,
+    answer_item,
+    answer_of,
+    ending_of,
+    note_item,
+    question_item,
+    thought_item,
+    thought_line,
+    thought_of,
+    turn_items,
+)
 from r1local.ui.meter import Meter
 from r1local.ui.reading import ReadingMeter
-from r1local.ui.safe_text import visible_line
 from r1local.ui.votes.text import VoteTable, tally_lines
-from r1local.ui.wording import ENDINGS, NOT_VALID, duration, effort, reply_count, thought_for, which
+from r1local.ui.wording import duration, effort, thought_for
 from r1local.units import token_count
 
 ReplyState = Literal["idle", "reading", "thinking", "answering", "voting"]
-
-_MOST_VOTE_ROWS = 20
-#: What can be done about a reply that didn't end by itself.
-_WAYS_ON = {
-    "cancelled": N_("/continue lets it go on"),
-    "length": N_("/continue lets it go on"),
-    "loop": N_("/retry tries another way"),
-    "lost": N_("/continue lets it go on"),
-}
 
 
 class ChatView:
@@ -64,9 +67,9 @@ class ChatView:
         self._numbered = numbered
         self._meter = Meter(clock)
         self.reading = ReadingMeter(clock)
-        self._thought = _thought("")
+        self._thought = thought_item("")
         self._answer: MarkdownText | PlainText | None = None
-        self._votes: _Votes | None = None
+        self._votes: VotesInProgress | None = None
         self._json = False
         self._begun: Reply | None = None
         self._budget: int | None = None
@@ -123,11 +126,11 @@ class ChatView:
         self._meter = Meter(self._clock)
         self.reading.begin()
         self._begun, self._budget, self._fold = reply, budget, None
-        self._thought = _thought_of(reply)
+        self._thought = thought_of(reply)
         self._answer, self._json = None, json
         if reply and reply.answer:
             if reply.thinking:
-                self._show_of_turn(Fold(_thought_line(reply)))
+                self._show_of_turn(Fold(thought_line(reply)))
             self._begin_answer(reply.answer)
         self._show_thought(self._thought, "")
 
@@ -164,12 +167,12 @@ class ChatView:
     def begin_vote(self, question: str, votes: int) -> None:
         """Start a vote on a question."""
         self._begin_turn(question)
-        self._votes = _Votes(VoteTable(votes))
+        self._votes = VotesInProgress(VoteTable(votes))
         self.conversation.items.append(self._votes)
         self.state = "voting"
         self._meter = Meter(self._clock)
         self.reading.begin()
-        self._show_thought(_thought(""), "")
+        self._show_thought(thought_item(""), "")
 
     def handle_vote(self, event: VoteEvent) -> None:
         """Take the next event of a vote."""
@@ -188,7 +191,7 @@ class ChatView:
         tally = "\n".join(tally_lines(elected))
         self._show_of_turn(Fold(tally))
         if elected.winner:
-            self._show_of_turn(_answer_of(elected.winner.reply, raw=self.raw))
+            self._show_of_turn(answer_of(elected.winner.reply, raw=self.raw))
             self._show_last_thought(elected.winner.reply)
         else:
             self._note_of_turn(_("no reply came to an answer"))
@@ -202,10 +205,10 @@ class ChatView:
 
     def note(self, text: str) -> None:
         """Show a message of r1local's own, above an answer that is being written."""
-        self.show(_note(text))
+        self.show(note_item(text))
 
     def _note_of_turn(self, text: str) -> None:
-        self._show_of_turn(_note(text))
+        self._show_of_turn(note_item(text))
 
     def _show_of_turn(self, item: Item) -> None:
         """Show something that goes with the last turn."""
@@ -237,11 +240,11 @@ class ChatView:
 
         `places` says which alternative each turn is, and of how many.
         """
-        marks = [[_Mark(place, self._others)] * (place[1] > 1) for place in places] or [[]] * len(
+        marks = [[Mark(place, self._others)] * (place[1] > 1) for place in places] or [[]] * len(
             turns
         )
         self._turns = [
-            self._turn_items(number, turn, mark)
+            turn_items(number, turn, mark, numbered=self._numbered, raw=self.raw)
             for number, (turn, mark) in enumerate(zip(turns, marks, strict=True), 1)
         ]
         items: list[Item] = [item for turn in self._turns[:dropped] for item in turn]
@@ -265,10 +268,10 @@ class ChatView:
         """Say which of several alternatives the last turn is, unless that is said already."""
         *_, turn = self._turns or [[]]
         items = self.conversation.items
-        if place[1] < 2 or any(isinstance(item, _Mark) for item in turn):
+        if place[1] < 2 or any(isinstance(item, Mark) for item in turn):
             return
         if turn and turn[0] in items:
-            mark = _Mark(place, self._others)
+            mark = Mark(place, self._others)
             turn.insert(1, mark)
             items.insert(items.index(turn[0]) + 1, mark)
             self.conversation.reset()
@@ -287,12 +290,12 @@ class ChatView:
         """Show the thought of the reply with that name, from the words' nth occurrence on."""
         told = effort(reply.thinking_s, reply.thinking_tokens)
         self._open(
-            _thought_of(reply), _("Thought {name} · {told}", name=name, told=told), words, nth
+            thought_of(reply), _("Thought {name} · {told}", name=name, told=told), words, nth
         )
 
     def open_answer(self, name: str, reply: Reply, words: str, nth: int) -> None:
         """Show an answer that isn't in the conversation, since it lost a vote, like a thought."""
-        self._open(_thought(reply.answer), _("Answer {name}", name=name), words, nth)
+        self._open(thought_item(reply.answer), _("Answer {name}", name=name), words, nth)
 
     def _open(self, thought: PlainText, title: str, words: str, nth: int) -> None:
         self._show_thought(thought, title)
@@ -320,8 +323,8 @@ class ChatView:
 
     def _show_last_thought(self, reply: Reply | None) -> None:
         """Put the thought of a complete reply into its pane, where the key opens it."""
-        line = _thought_line(reply).capitalize() if reply and reply.thinking else ""
-        self._show_thought(_thought_of(reply), line)
+        line = thought_line(reply).capitalize() if reply and reply.thinking else ""
+        self._show_thought(thought_of(reply), line)
 
     def _show_thought(self, thought: PlainText, title: str) -> None:
         self._title = title
@@ -333,7 +336,7 @@ class ChatView:
         """Show answers as the model wrote them, or as Markdown."""
         self.raw = raw
         answers = {
-            id(item): _answer_item(item.text, raw=raw, json=isinstance(item, JsonText))
+            id(item): answer_item(item.text, raw=raw, json=isinstance(item, JsonText))
             for item in self.conversation.items
             if isinstance(item, MarkdownText | PlainText)
         }
@@ -341,17 +344,14 @@ class ChatView:
         self._replace(answers)
 
     def _begin_answer(self, text: str) -> None:
-        answer = _answer_item(text, raw=self.raw, json=self._json)
+        answer = answer_item(text, raw=self.raw, json=self._json)
         self._show_of_turn(answer)
         self._answer = answer
-
-    def _question(self, number: int, text: str) -> Passage:
-        return Passage(text, "class:question", f"{number} ❯ " if self._numbered else "❯ ")
 
     def _begin_turn(self, question: str) -> None:
         self.conversation.find("")
         self._turns.append([])
-        self._show_of_turn(self._question(len(self._turns), question))
+        self._show_of_turn(question_item(len(self._turns), question, numbered=self._numbered))
         self.conversation.scroll_to_end()
 
     def _replace(self, others: Mapping[int, Item]) -> None:
@@ -395,98 +395,5 @@ class ChatView:
         self._meter.measured = event.usage.tokens_per_s
         self.state = "idle"
         self._answer = None
-        if ending := _ending(event.reason):
+        if ending := ending_of(event.reason):
             self._note_of_turn(ending)
-
-    def _turn_items(self, number: int, turn: Turn, mark: Sequence[Item]) -> list[Item]:
-        items: list[Item] = [self._question(number, turn.labelled), *mark]
-        if turn.voters:
-            told = _(
-                "{reply_count} voted; /think {number}.1 opens one",
-                reply_count=reply_count(len(turn.voters)),
-                number=number,
-            )
-            items.append(Fold(told))
-        if turn.reply:
-            items += self._reply_items(turn.reply)
-        elif turn.voters:
-            items.append(
-                _note(
-                    _(
-                        "{ending}; {way_on}",
-                        ending=_(ENDINGS["lost"]),
-                        way_on=_("/edit has the question again"),
-                    )
-                )
-            )
-        return items
-
-    def _reply_items(self, reply: Reply) -> list[Item]:
-        items: list[Item] = [Fold(_thought_line(reply))] if reply.thinking else []
-        if reply.answer:
-            items.append(_answer_of(reply, raw=self.raw))
-        if reply.valid is False:
-            items.append(
-                _note(_("{ending}; {way_on}", ending=_(NOT_VALID), way_on=_(_WAYS_ON["loop"])))
-            )
-        if ending := _ending(reply.reason):
-            items.append(_note(ending))
-        return items
-
-
-def _answer_of(reply: Reply, *, raw: bool) -> MarkdownText | PlainText:
-    return _answer_item(reply.answer, raw=raw, json=reply.valid is not None)
-
-
-def _answer_item(text: str, *, raw: bool, json: bool) -> MarkdownText | PlainText:
-    """Return an answer as Markdown or as it was written; JSON looks the same either way."""
-    if json:
-        return JsonText(text)
-    return PlainText(text, "class:answer") if raw else MarkdownText(text)
-
-
-def _ending(reason: str) -> str | None:
-    """Return how a reply ended, and what can be done about it; None if it ended by itself."""
-    if reason not in ENDINGS:
-        return None
-    return _("{ending}; {way_on}", ending=_(ENDINGS[reason]), way_on=_(_WAYS_ON[reason]))
-
-
-def _thought_line(reply: Reply) -> str:
-    count, seconds = reply.thinking_tokens, reply.thinking_s
-    unfinished, edited = reply.thinking_open, bool(reply.edited)
-    return thought_for(seconds, count, unfinished=unfinished, edited=edited)
-
-
-def _note(text: str) -> Passage:
-    return Passage(text, "class:note", spaced=False)
-
-
-def _thought(text: str, edited: Sequence[Span] = ()) -> PlainText:
-    return PlainText(text, "class:thought", edited)
-
-
-def _thought_of(reply: Reply | None) -> PlainText:
-    return _thought(reply.thinking, reply.edited) if reply else _thought("")
-
-
-class _Mark(Passage):
-    """Which of several alternatives a turn is."""
-
-    def __init__(self, place: tuple[int, int], others: str) -> None:
-        super().__init__(f"{which(place)}  {others}".rstrip(), "class:fold", spaced=False)
-
-
-class _Votes:
-    """The table of a vote in progress."""
-
-    def __init__(self, table: VoteTable) -> None:
-        self.handle = table.handle
-        self._table = table
-
-    def finished(self, width: int) -> list[Row]:  # noqa: ARG002
-        return []
-
-    def live(self, width: int) -> list[Row]:
-        lines = self._table.lines(width, _MOST_VOTE_ROWS)
-        return [[], *([("class:fold", visible_line(line))] for line in lines)]
