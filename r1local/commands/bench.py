@@ -82,7 +82,9 @@ def bench(options: BenchOptions) -> int:
     """
     program = llama_bench.find_program() if options.compare else None
     if options.svg and options.svg.is_dir():
-        raise UsageError(_("{svg} is a folder", svg=options.svg), _("give a file's name for --svg"))
+        raise UsageError(
+            _("{path} is a folder", path=options.svg), _("give a file's name for --svg")
+        )
     model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:

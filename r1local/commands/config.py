@@ -147,7 +147,7 @@ def edit_config() -> int:
         code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
-        told = _("the editor {editor!r} can't be started: {why}", editor=editor, why=why)
+        told = _("the editor {editor!r} can't be started: {reason}", editor=editor, reason=why)
         raise InvalidSetting(
             told, _("set EDITOR, or edit {path} with another one", path=path)
         ) from error

@@ -149,7 +149,7 @@ def _of_preset(keys: list[str], text: str) -> Plain:
     options = {option.key: option for option in of_presets()}
     if (option := options.get(keys[-1])) is None:
         hint = nearest(keys[-1], (*options, PROMPT))
-        raise InvalidSetting(_("a preset can't set {keys}", keys=keys[-1]), hint)
+        raise InvalidSetting(_("a preset can't set {key}", key=keys[-1]), hint)
     value = option.parse(text)
     if option.name == "model":
         tell_unless_known(text, load_catalog(user_models()))
@@ -172,7 +172,7 @@ def _of_alias(name: str, text: str) -> str:
         )
     if text.strip().lower() in (name.lower(), *config.aliases):
         raise InvalidSetting(
-            _("{text} is an alias itself", text=text), _("let it stand for the model itself")
+            _("{name} is an alias itself", name=text), _("let it stand for the model itself")
         )
     tell_unless_known(text, models)
     return text

@@ -78,11 +78,11 @@ def set_named(keys: Sequence[str], value: Plain) -> None:
             if not isinstance(inner, dict):
                 raise InvalidSetting(
                     _(
-                        "{config_file}: {each} must be a table",
-                        config_file=config_file(),
-                        each=each,
+                        "{place}: {name} must be a table",
+                        place=config_file(),
+                        name=each,
                     ),
-                    _("remove {each}", each=each),
+                    _("remove {name}", name=each),
                 )
         inner[_name(inner, key)] = value
         _write(document)
@@ -127,7 +127,7 @@ def change_table(name: str, key: str, value: object | None) -> bool:
         table: Any = document.setdefault(name, tomlkit.table())
         if not isinstance(table, dict):
             raise InvalidSetting(
-                _("{config_file}: {name} must be a table", config_file=config_file(), name=name),
+                _("{place}: {name} must be a table", place=config_file(), name=name),
                 _("remove {name}", name=name),
             )
         was_there = key in table
@@ -161,8 +161,8 @@ def _table(document: tomlkit.TOMLDocument, model: str | None) -> Any:
     models: Any = document.setdefault(MODELS, tomlkit.table(is_super_table=True))
     if not isinstance(models, dict):
         raise InvalidSetting(
-            _("{config_file}: {models} must be tables", config_file=config_file(), models=MODELS),
-            _("remove {models}", models=MODELS),
+            _("{place}: {name} must be tables", place=config_file(), name=MODELS),
+            _("remove {name}", name=MODELS),
         )
     name = _name(models, model)
     return models.setdefault(name, tomlkit.table())
@@ -189,8 +189,8 @@ def _write(document: tomlkit.TOMLDocument) -> None:
         replace_text(config_file(), tomlkit.dumps(document))
     except OSError as error:
         told = _(
-            "{config_file} can't be written: {reason}",
-            config_file=config_file(),
+            "{path} can't be written: {reason}",
+            path=config_file(),
             reason=reason_of(error),
         )
         raise InvalidSetting(told, _("check its folder's permissions and the disk")) from error

@@ -390,8 +390,8 @@ class _Transfer:
                 ) from error
             raise DownloadError(
                 _(
-                    "{filename} can't be written: {reason}",
-                    filename=error.filename or name,
+                    "{path} can't be written: {reason}",
+                    path=error.filename or name,
                     reason=error.strerror or error,
                 ),
                 _("check the permissions of the cache, and the disk"),

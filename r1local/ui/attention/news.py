@@ -42,8 +42,8 @@ def of_reply(reason: FinishReason, seconds: float, answer: str) -> News:
         state,
         one_line(
             _(
-                "{told} after {seconds}: {answer}",
-                told=told,
+                "{outcome} after {seconds}: {answer}",
+                outcome=told,
                 seconds=duration(seconds),
                 answer=answer,
             )
@@ -90,7 +90,9 @@ def of_failure(message: str, seconds: float) -> News:
     """Return the news that an error ended a reply."""
     return News(
         "failed",
-        one_line(_("failed after {seconds}: {value}", seconds=duration(seconds), value=message)),
+        one_line(
+            _("failed after {seconds}: {message}", seconds=duration(seconds), message=message)
+        ),
         seconds,
     )
 
