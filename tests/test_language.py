@@ -133,7 +133,7 @@ def test_messages_can_be_gathered_and_translated(path: Path) -> None:
         for message in messages_of(call):
             if given and isinstance(message, ast.Constant) and isinstance(message.value, str):
                 assert values(message.value) <= given, message.value
-                assert not any(name[-1].isdecimal() for name in given), message.value
+                assert not any(str(name)[-1:].isdecimal() for name in given), message.value
                 assert given - {"count"} <= values(message.value), message.value
     if path.relative_to(ROOT).as_posix().startswith(ENGLISH):
         return

@@ -79,12 +79,9 @@ def set_config(key: str, text: str, model: str | None) -> int:
         UsageError: there is no such key, it can't be set for one model, or the value is invalid.
         UnknownModel: there is no such model.
     """
-    if presets.is_named(key):
+    if presets.is_named(key) or is_entry(key):
         _refuse_model(key, model)
-        return presets.set_entry(key, text)
-    if is_entry(key):
-        _refuse_model(key, model)
-        set_entry(key, text)
+        (presets.set_entry if presets.is_named(key) else set_entry)(key, text)
         return EXIT_OK
     try:
         option = _preference(key, model)
@@ -105,12 +102,9 @@ def unset_config(key: str, model: str | None) -> int:
         UsageError: there is no such key, or it can't be set for one model.
         UnknownModel: there is no such model.
     """
-    if presets.is_named(key):
+    if presets.is_named(key) or is_entry(key):
         _refuse_model(key, model)
-        return presets.unset_entry(key)
-    if is_entry(key):
-        _refuse_model(key, model)
-        if not unset_entry(key):
+        if not (presets.unset_entry if presets.is_named(key) else unset_entry)(key):
             print_notice(
                 console_for(sys.stderr),
                 _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
@@ -180,7 +174,7 @@ def _of_model(model: str) -> OfModel:
 
 def _refuse_model(key: str, model: str | None) -> None:
     if model is not None:
-        raise UsageError(_("{key} isn't for one model alone", key=key), _("leave --model out"))
+        raise UsageError(_("{key} can't be set for one model", key=key), _("leave --model out"))
 
 
 def _preference(key: str, model: str | None) -> Option:

@@ -5,15 +5,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from r1local.config.editing import set_named, unset_named
+from r1local.config.editing import set_in_table, unset_in_table
 from r1local.config.kinds import Plain
 from r1local.config.options import ModelFormat, option_named
 from r1local.config.paths import config_file, user_models
-from r1local.config.preferences import (
-    Preset,
-    of_presets,
-    read_config,
-)
+from r1local.config.preferences import Preset, of_presets, read_config
 from r1local.config.presets import ALIASES, PRESETS, PROMPT, PromptTemplate, checked_names
 from r1local.errors import EXIT_OK, InvalidSetting, UnknownModel, UsageError, nearest
 from r1local.language import _
@@ -89,8 +85,8 @@ def is_named(key: str) -> bool:
     return key.partition(".")[0] in (PRESETS, ALIASES) and "." in key
 
 
-def set_entry(key: str, text: str) -> int:
-    """Set `presets.NAME.KEY` or `aliases.NAME` in `config.toml`; return the exit code.
+def set_entry(key: str, text: str) -> None:
+    """Set `presets.NAME.KEY` or `aliases.NAME` in `config.toml`.
 
     Raises:
         UsageError: the key or the value isn't allowed.
@@ -102,13 +98,12 @@ def set_entry(key: str, text: str) -> int:
         value = _of_preset(keys, text) if keys[0] == PRESETS else _of_alias(keys[1], text)
     except InvalidSetting as error:
         raise UsageError(error.message, error.hint) from error
-    set_named(keys, value)
+    set_in_table(keys, value)
     _unset_twin(keys)
-    return EXIT_OK
 
 
-def unset_entry(key: str) -> int:
-    """Remove `presets.NAME`, `presets.NAME.KEY` or `aliases.NAME`; return the exit code.
+def unset_entry(key: str) -> bool:
+    """Remove `presets.NAME`, `presets.NAME.KEY` or `aliases.NAME`; return whether it was there.
 
     Raises:
         UsageError: the key can't be one.
@@ -116,12 +111,7 @@ def unset_entry(key: str) -> int:
     """
     table, _dot, name = key.partition(".")
     keys = [table, name] if name.lower() in read_config().presets else _keys(key)
-    if not unset_named(keys):
-        print_notice(
-            console_for(sys.stderr),
-            _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
-        )
-    return EXIT_OK
+    return unset_in_table(keys)
 
 
 def _keys(key: str) -> list[str]:
@@ -160,7 +150,7 @@ def _unset_twin(keys: list[str]) -> None:
     """Remove what sets the same thing in another way, since it might count instead."""
     twin = {option.key: option.twin for option in of_presets()}.get(keys[-1])
     if keys[0] == PRESETS and twin:
-        unset_named([*keys[:-1], option_named(twin).key])
+        unset_in_table([*keys[:-1], option_named(twin).key])
 
 
 def _of_alias(name: str, text: str) -> str:

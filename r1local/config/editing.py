@@ -59,8 +59,8 @@ def unset_preference(option: Option, model: str | None = None) -> bool:
         return True
 
 
-def set_named(keys: Sequence[str], value: Plain) -> None:
-    """Write a value into a table of what the user has named, such as a preset or the aliases.
+def set_in_table(keys: Sequence[str], value: Plain) -> None:
+    """Write a value into a table of `config.toml`, such as a preset, the aliases or the theme.
 
     Args:
         keys: the names of the tables, the outermost first, and the key.
@@ -88,10 +88,13 @@ def set_named(keys: Sequence[str], value: Plain) -> None:
         _write(document)
 
 
-def unset_named(keys: Sequence[str]) -> bool:
-    """Remove a key or a whole table that `set_named` has written; return whether it was there.
+def unset_in_table(keys: Sequence[str]) -> bool:
+    """Remove a key of a table, or a table in another one; return whether it was there.
 
     Tables that become empty are removed too.
+
+    Args:
+        keys: as for `set_in_table`.
 
     Raises:
         InvalidSetting, StoreError: as for `set_preference`.
@@ -112,34 +115,6 @@ def unset_named(keys: Sequence[str]) -> bool:
                 break
         _write(document)
         return True
-
-
-def change_table(name: str, key: str, value: object | None) -> bool:
-    """Write a value into a table of `config.toml`, or remove its key; return whether it was there.
-
-    A table that becomes empty is removed too.
-
-    Raises:
-        InvalidSetting: as for `set_preference`.
-    """
-    with changing(config_file()):
-        document = _read()
-        table: Any = document.setdefault(name, tomlkit.table())
-        if not isinstance(table, dict):
-            raise InvalidSetting(
-                _("{place}: {name} must be a table", place=config_file(), name=name),
-                _("remove {name}", name=name),
-            )
-        was_there = key in table
-        if value is not None:
-            table[key] = value
-        elif was_there:
-            del table[key]
-        if not table:
-            del document[name]
-        if value is not None or was_there:
-            _write(document)
-    return was_there
 
 
 def ensure_config_file() -> Path:
