@@ -41,8 +41,8 @@ def list_presets(output_format: ModelFormat) -> int:
         )
         print_notice(console_for(sys.stderr), told)
         return EXIT_OK
-    _print("PRESET", {each.name: " · ".join(each.words) for each in presets}, "SETS")
-    _print("ALIAS", config.aliases, "MODEL")
+    _print(_("PRESET"), {each.name: " · ".join(each.words) for each in presets}, _("SETS"))
+    _print(_("ALIAS"), config.aliases, _("MODEL"))
     return EXIT_OK
 
 
