@@ -95,12 +95,12 @@ def unset_entry(key: str) -> bool:
     """Remove `presets.NAME`, `presets.NAME.KEY` or `aliases.NAME`; return whether it was there.
 
     Raises:
-        UsageError: the key can't be one.
         InvalidSetting: `config.toml` can't be read or written.
     """
     table, _dot, name = key.partition(".")
-    whole = table == PRESETS and unset_in_table([table, name])  # one that isn't allowed, too
-    return whole or unset_in_table(_keys(key))
+    if unset_in_table([table, name]):  # a whole preset has any name, also one that isn't allowed
+        return True
+    return table == PRESETS and "." in name and unset_in_table(_keys(key))
 
 
 def _keys(key: str) -> list[str]:
