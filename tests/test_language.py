@@ -58,6 +58,7 @@ def test_a_message_is_translated() -> None:
     language.use("ja")
     assert _("{path} is a directory", path="models") == "models はディレクトリです"
     assert _("a message that no catalogue has") == "a message that no catalogue has"
+    assert _("") == ""
     language.use("tlh")
     assert _("{path} is a directory", path="models") == "models is a directory"
 

@@ -201,8 +201,7 @@ def _row(option: Option, chosen: Settings) -> _Row:
         return _Row(option, option.show(setting.value), setting.place)
     if option.twin in chosen:
         return _Row(option, "", option_named(option.twin).key)
-    words = option.default_words
-    return _Row(option, _(words) if words else "", _BUILT_IN)
+    return _Row(option, _(option.default_words), _BUILT_IN)
 
 
 def _described(option: Option, chosen: Settings) -> dict[str, object]:
