@@ -38,19 +38,7 @@ def of_reply(reason: FinishReason, seconds: float, answer: str) -> News:
     """Return the news of a reply that has ended."""
     told = _(ENDINGS.get(reason, N_("answered")))
     state: State = "stopped" if reason in ENDINGS else "answered"
-    return News(
-        state,
-        one_line(
-            _(
-                "{outcome} after {seconds}: {answer}",
-                outcome=told,
-                seconds=duration(seconds),
-                answer=answer,
-            )
-        ),
-        seconds,
-        answer,
-    )
+    return _with_answer(state, told, seconds, answer)
 
 
 def of_vote(result: VoteResult, seconds: float) -> News:
@@ -62,19 +50,7 @@ def of_vote(result: VoteResult, seconds: float) -> News:
     votes = _(
         "{votes} of {finished} votes", votes=result.candidates[0].votes, finished=result.finished
     )
-    return News(
-        "answered",
-        one_line(
-            _(
-                "{votes} after {seconds}: {answer}",
-                votes=votes,
-                seconds=duration(seconds),
-                answer=answer,
-            )
-        ),
-        seconds,
-        answer,
-    )
+    return _with_answer("answered", votes, seconds, answer)
 
 
 def of_work(what: str, seconds: float) -> News:
@@ -100,3 +76,13 @@ def of_failure(message: str, seconds: float) -> News:
 def of_choice(question: str, seconds: float) -> News:
     """Return the news that the user has to choose."""
     return News("choice", one_line(_("a choice is needed: {question}", question=question)), seconds)
+
+
+def _with_answer(state: State, outcome: str, seconds: float, answer: str) -> News:
+    told = _(
+        "{outcome} after {seconds}: {answer}",
+        outcome=outcome,
+        seconds=duration(seconds),
+        answer=answer,
+    )
+    return News(state, one_line(told), seconds, answer)
