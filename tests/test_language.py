@@ -124,6 +124,7 @@ def test_messages_can_be_gathered_and_translated(path: Path) -> None:
     for name, message in marked(tree):
         assert not isinstance(message, ast.JoinedStr | ast.BinOp), ast.unparse(message)
         assert name == "_" or isinstance(message, ast.Constant), ast.unparse(message)
+        assert not any(marked(message)), f"not gathered: {ast.unparse(message)}"
     for text in ast.walk(tree):
         if isinstance(text, ast.JoinedStr):  # gettext's tools don't look into these
             inside = [each for each in marked(text) if isinstance(each[1], ast.Constant)]

@@ -10,6 +10,13 @@ from r1local.ui.attention.sequences import one_line
 from r1local.ui.wording import ENDINGS, duration
 
 State: TypeAlias = Literal["answered", "stopped", "failed", "done", "choice"]
+_IN_TITLE: dict[State, str] = {
+    "answered": N_("answered"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+    "done": N_("done"),
+    "choice": N_("needs a choice"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,12 @@ class News:
     @property
     def in_title(self) -> str:
         """The same in very few words."""
-        return _("needs a choice") if self.state == "choice" else self.state
+        return _(_IN_TITLE[self.state])
 
 
 def of_reply(reason: FinishReason, seconds: float, answer: str) -> News:
     """Return the news of a reply that has ended."""
-    told = _(ENDINGS.get(reason, N_("answered")))
+    told = _(ENDINGS[reason]) if reason in ENDINGS else _("answered")
     state: State = "stopped" if reason in ENDINGS else "answered"
     return _with_answer(state, told, seconds, answer)
 
