@@ -172,7 +172,7 @@ def _of_model(model: str) -> OfModel:
 
 def _refuse_model(key: str, model: str | None) -> None:
     if model is not None:
-        raise UsageError(_("{key} can't be set for one model", key=key), _("leave --model out"))
+        raise UsageError(_("{key} isn't for one model alone", key=key), _("leave --model out"))
 
 
 def _preference(key: str, model: str | None) -> Option:
