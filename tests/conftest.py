@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from testing.command import COMMAND, Completed, Run, Scripted
 from testing.models import write_scripted_model
+
+# A clock says how busy the machine is, not whether a law holds.
+settings.register_profile("r1local", deadline=None)
+settings.load_profile("r1local")
 
 
 @pytest.fixture(autouse=True)

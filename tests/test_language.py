@@ -58,6 +58,7 @@ def test_a_message_is_translated() -> None:
     language.use("ja")
     assert _("{path} is a directory", path="models") == "models はディレクトリです"
     assert _("a message that no catalogue has") == "a message that no catalogue has"
+    assert _("") == ""
     language.use("tlh")
     assert _("{path} is a directory", path="models") == "models is a directory"
 
@@ -123,6 +124,7 @@ def test_messages_can_be_gathered_and_translated(path: Path) -> None:
     for name, message in marked(tree):
         assert not isinstance(message, ast.JoinedStr | ast.BinOp), ast.unparse(message)
         assert name == "_" or isinstance(message, ast.Constant), ast.unparse(message)
+        assert not any(marked(message)), f"not gathered: {ast.unparse(message)}"
     for text in ast.walk(tree):
         if isinstance(text, ast.JoinedStr):  # gettext's tools don't look into these
             inside = [each for each in marked(text) if isinstance(each[1], ast.Constant)]
@@ -133,6 +135,7 @@ def test_messages_can_be_gathered_and_translated(path: Path) -> None:
         for message in messages_of(call):
             if given and isinstance(message, ast.Constant) and isinstance(message.value, str):
                 assert values(message.value) <= given, message.value
+                assert not any(str(name)[-1:].isdecimal() for name in given), message.value
                 assert given - {"count"} <= values(message.value), message.value
     if path.relative_to(ROOT).as_posix().startswith(ENGLISH):
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from testing.command import ROOT
@@ -24,7 +24,6 @@ def screen_of(text: str) -> pyte.Screen:
     return screen
 
 
-@settings(deadline=None)
 @given(st.lists(_TEXT, min_size=1, max_size=5), st.sampled_from([*PALETTES]))
 def test_a_picture_has_the_screens_text_in_its_cells(lines: list[str], theme: str) -> None:
     looks = ("", "\x1b[7m", "\x1b[1;38;2;1;2;3m", "\x1b[3;4;36m")

@@ -29,6 +29,18 @@ PACKAGE = ROOT / "r1local"
 KEYWORDS = {"_": None, "_n": (1, 2), "N_": None}
 
 
+class _Undated(Catalog):
+    """A catalogue whose header only says what its readers need.
+
+    Babel's own has the time and its version, with which no file would be the same again.
+    """
+
+    @property  # type: ignore[misc]  # Babel's can be set as well
+    def mime_headers(self) -> list[tuple[str, str]]:
+        """What gettext has to know: the encoding, and which form a number takes."""
+        return [("Content-Type", "text/plain; charset=utf-8"), ("Plural-Forms", self.plural_forms)]
+
+
 def messages() -> Catalog:
     """Return all messages of the code, untranslated, with the files that they are in."""
     found = Catalog()
@@ -118,7 +130,7 @@ def _written_po(catalog: Catalog) -> bytes:
 
 def _written_mo(catalog: Catalog) -> bytes:
     file = io.BytesIO()
-    translated = Catalog(catalog.locale, project=DOMAIN)
+    translated = _Undated(catalog.locale)
     for message in catalog:
         if message.id and all(_texts(message.string)):
             translated[message.id] = message

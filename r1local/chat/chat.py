@@ -227,7 +227,7 @@ class Chat:
         parse_reference(reference, self.models)
         work = partial(self._pull, reference, self.surface)
         then = partial(self.handle, f"/model {reference}")
-        self.surface.work(_("downloading {reference}", reference=reference), work, then)
+        self.surface.work(_("downloading {name}", name=reference), work, then)
 
     def widen(self, context: int, typed: str = "") -> None:
         """Load the model again, with a context of the given size, and then act on what was typed.

@@ -230,7 +230,7 @@ class FullScreen:
         def show() -> None:
             if self._busy:
                 self._busy = words
-                self._attention.show("downloading", share)
+                self._attention.show(_("downloading"), share)
 
         self._screen.post(show)
 

@@ -258,7 +258,7 @@ class Inline:
     def show_progress(self, words: str, share: float | None) -> None:
         """Show how far the present work is; where nothing can be painted over, now and then."""
         self._label = words
-        self._attention.show("downloading", share)
+        self._attention.show(_("downloading"), share)
         if not can_repaint(self._err) and monotonic() >= self._next_line:
             self._next_line = monotonic() + _LINE_INTERVAL_S
             self.tell(words)

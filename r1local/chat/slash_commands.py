@@ -109,7 +109,7 @@ def _schema(chat: Chat, argument: str) -> None:
         if dialogue.schema is None:
             return _("answers are free in form")
         notice = structure_by(dialogue.schema).notice
-        told = _("answers are held to this JSON schema:\n{strip}", strip=dialogue.schema.strip())
+        told = _("answers are held to this JSON schema:\n{schema}", schema=dialogue.schema.strip())
         return f"{told}\n{notice}" if notice else told
 
     chat.surface.work(_("reading the schema"), work)
@@ -124,7 +124,7 @@ def _think(chat: Chat, argument: str) -> None:
     if name not in thoughts:
         has = ", ".join(own or thoughts)
         raise UsageError(
-            _("there is no thought {name}", name=name), _("thoughts there are: {has}", has=has)
+            _("there is no thought {name}", name=name), _("thoughts there are: {names}", names=has)
         )
     chat.surface.open_thought(name, thoughts[name])
 
@@ -207,7 +207,7 @@ def _undo(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.say(
-        _("taken back: {split}; /redo brings it back", split=" ".join(turn.typed.split()))
+        _("taken back: {question}; /redo brings it back", question=" ".join(turn.typed.split()))
     )
 
 
@@ -221,13 +221,14 @@ def _copy(chat: Chat, argument: str) -> None:
             there = ", ".join(each for each in replies if "." not in each)
             raise UsageError(
                 _("there is no reply {name}", name=name),
-                _("replies there are: {there}", there=there or _("none")),
+                _("replies there are: {names}", names=there or _("none")),
             )
     text, what = _part_to_copy(replies.get(name), words)
     if not text:
         other = "/copy" if words else "/copy thinking"
         raise UsageError(
-            _("{what} is empty", what=what), _("{other} copies the rest of the reply", other=other)
+            _("{what} is empty", what=what),
+            _("{command} copies the rest of the reply", command=other),
         )
     copied = _("copied") if chat.surface.copy(text) else _("asked the terminal to copy")
     which = _(" of reply {name}", name=name) if argument[:1].isdecimal() else ""
@@ -288,9 +289,9 @@ def _stats(chat: Chat, _argument: str) -> None:
     )
     checked = [reply.valid for reply in all_replies if reply.valid is not None]
     by_schema = _(
-        "schema     {count} of {count2} answers are valid\n",
-        count=checked.count(True),
-        count2=len(checked),
+        "schema     {valid} of {checked} answers are valid\n",
+        valid=checked.count(True),
+        checked=len(checked),
     )
     chat.surface.say(
         _(

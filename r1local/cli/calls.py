@@ -54,7 +54,7 @@ def run_command(
     form |= {"--json-schema": json_schema is not None, "--grammar": grammar is not None}
     if extracts and (other := next((name for name, on in form.items() if on), None)):
         raise _conflict(
-            _("-x and --xl print a code block, which {other} leaves no room for", other=other)
+            _("-x and --xl print a code block, which {option} leaves no room for", option=other)
         )
 
     def answer() -> int:

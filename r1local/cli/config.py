@@ -6,7 +6,7 @@ import typer
 
 from r1local.cli.app import app
 from r1local.cli.calls import Command
-from r1local.cli.options import one_of
+from r1local.cli.options import form, one_of
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
 from r1local.language import _
@@ -27,7 +27,7 @@ def presets(
     def listing() -> int:
         from r1local.commands.presets import list_presets
 
-        return list_presets("json" if json else output_format)
+        return list_presets(form(output_format, json))
 
     return listing
 

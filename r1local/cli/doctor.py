@@ -6,7 +6,7 @@ import typer
 
 from r1local.cli.app import app
 from r1local.cli.calls import Command
-from r1local.cli.options import one_of
+from r1local.cli.options import form, one_of
 from r1local.config.options import ModelFormat
 
 
@@ -28,6 +28,6 @@ def doctor(
     def checkup() -> int:
         from r1local.commands.doctor import DoctorOptions, doctor
 
-        return doctor(DoctorOptions(offline, "json" if json else output_format))
+        return doctor(DoctorOptions(offline, form(output_format, json)))
 
     return checkup

@@ -6,7 +6,7 @@ import typer
 
 from r1local.cli.app import app
 from r1local.cli.calls import Command
-from r1local.cli.options import one_of
+from r1local.cli.options import form, one_of
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
 from r1local.language import _
@@ -24,7 +24,7 @@ def ps(
     def listing() -> int:
         from r1local.commands.engines import list_engines
 
-        return list_engines("json" if json else output_format)
+        return list_engines(form(output_format, json))
 
     return listing
 

@@ -14,7 +14,7 @@ from r1local.cli.candidates import values_of, words_of
 from r1local.cli.plain import switches, value_of
 from r1local.config.kinds import Assignments, Choice, File, Several, Switch
 from r1local.config.option import Option
-from r1local.config.options import options_of
+from r1local.config.options import ModelFormat, options_of
 
 
 def takes_options(
@@ -66,6 +66,11 @@ def one_of(name: str, *words: str, help_: str) -> Any:
         autocompletion=lambda: [*words_of(kind)],
         help=help_,
     )
+
+
+def form(output_format: ModelFormat, json: bool) -> ModelFormat:
+    """Return the form of the output that `--format` and its short form, `--json`, ask for."""
+    return "json" if json else output_format
 
 
 def _parameter(option: Option) -> Parameter:

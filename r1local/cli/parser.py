@@ -42,7 +42,8 @@ def parse_arguments() -> Command:
         hint = _("see {name} --help", name=name)
         if arguments[0] in _options_of_the_chat():
             hint = _(
-                "it is an option of the chat: r1local chat {argv}", argv=shlex.join(sys.argv[1:])
+                "it is an option of the chat: r1local chat {arguments}",
+                arguments=shlex.join(sys.argv[1:]),
             )
         elif name == "r1local":
             hint = _('ask with: r1local run "…", or {hint}', hint=hint)

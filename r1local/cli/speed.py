@@ -8,7 +8,7 @@ import typer
 
 from r1local.cli.app import app
 from r1local.cli.calls import Command
-from r1local.cli.options import one_of, takes_options
+from r1local.cli.options import form, one_of, takes_options
 from r1local.config.options import ModelFormat
 
 _Model = Annotated[
@@ -56,8 +56,8 @@ def bench(
     def measuring() -> int:
         from r1local.commands.bench import BenchOptions, bench
 
-        form: ModelFormat = "json" if json else output_format
-        return bench(BenchOptions(model, quick, runs, minutes, compare, svg, form, given))
+        printed = form(output_format, json)
+        return bench(BenchOptions(model, quick, runs, minutes, compare, svg, printed, given))
 
     return measuring
 
@@ -91,7 +91,6 @@ def tune(
     def tuning() -> int:
         from r1local.commands.tune import TuneOptions, tune
 
-        form: ModelFormat = "json" if json else output_format
-        return tune(TuneOptions(model, quick, minutes, save, form, given))
+        return tune(TuneOptions(model, quick, minutes, save, form(output_format, json), given))
 
     return tuning

@@ -185,7 +185,7 @@ def _described(model: Selected, results: _Results, complete: bool) -> dict[str, 
 def _check_place(path: Path) -> None:
     """Refuse a place where no file can be, before minutes are spent on measuring."""
     if path.is_dir():
-        raise UsageError(_("{svg} is a folder", svg=path), _("give a file's name for --svg"))
+        raise UsageError(_("{path} is a folder", path=path), _("give a file's name for --svg"))
     if not path.parent.is_dir():
         told = _("there is no folder {folder}", folder=path.parent)
         raise UsageError(told, _("choose another file for --svg"))

@@ -16,7 +16,7 @@ from r1local.config.options import ModelFormat, option_named, preference_named, 
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, settings_in_force
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
-from r1local.language import _
+from r1local.language import N_, _
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import (
@@ -30,7 +30,7 @@ from r1local.models.selection import choose
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.tables import Column, print_table
 
-_BUILT_IN = "built in"
+_BUILT_IN = N_("built in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,13 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
         print(json.dumps(described, indent=2))
         return EXIT_OK
     rows = [_row(each, chosen) for each in possible]
+    places = [*(row.place for row in rows), *(each.place for each in entries)]
     columns = (
         Column(
             _("SETTING"), [*(row.option.key for row in rows), *(each.key for each in entries)], 3
         ),
         Column(_("VALUE"), [*(row.words for row in rows), *(each.words for each in entries)], 2),
-        Column(
-            "FROM",
-            [*(row.place for row in rows), *(each.place or _BUILT_IN for each in entries)],
-            1,
-        ),
+        Column(_("FROM"), [_(place or _BUILT_IN) for place in places], 1),
     )
     print_table(console_for(sys.stdout), columns)
     return EXIT_OK
@@ -80,12 +77,9 @@ def set_config(key: str, text: str, model: str | None) -> int:
         UsageError: there is no such key, it can't be set for one model, or the value is invalid.
         UnknownModel: there is no such model.
     """
-    if presets.is_named(key):
+    if presets.is_named(key) or is_entry(key):
         _refuse_model(key, model)
-        return presets.set_entry(key, text)
-    if is_entry(key):
-        _refuse_model(key, model)
-        set_entry(key, text)
+        (presets.set_entry if presets.is_named(key) else set_entry)(key, text)
         return EXIT_OK
     try:
         option = _preference(key, model)
@@ -106,12 +100,9 @@ def unset_config(key: str, model: str | None) -> int:
         UsageError: there is no such key, or it can't be set for one model.
         UnknownModel: there is no such model.
     """
-    if presets.is_named(key):
+    if presets.is_named(key) or is_entry(key):
         _refuse_model(key, model)
-        return presets.unset_entry(key)
-    if is_entry(key):
-        _refuse_model(key, model)
-        if not unset_entry(key):
+        if not (presets.unset_entry if presets.is_named(key) else unset_entry)(key):
             print_notice(
                 console_for(sys.stderr),
                 _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
@@ -148,7 +139,7 @@ def edit_config() -> int:
         code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
-        told = _("the editor {editor!r} can't be started: {why}", editor=editor, why=why)
+        told = _("the editor {editor!r} can't be started: {reason}", editor=editor, reason=why)
         raise InvalidSetting(
             told, _("set EDITOR, or edit {path} with another one", path=path)
         ) from error
@@ -210,7 +201,7 @@ def _row(option: Option, chosen: Settings) -> _Row:
         return _Row(option, option.show(setting.value), setting.place)
     if option.twin in chosen:
         return _Row(option, "", option_named(option.twin).key)
-    return _Row(option, option.default_words, _BUILT_IN)
+    return _Row(option, _(option.default_words), _BUILT_IN)
 
 
 def _described(option: Option, chosen: Settings) -> dict[str, object]:

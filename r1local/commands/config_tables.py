@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from r1local.config.editing import change_table
+from r1local.config.editing import set_in_table, unset_in_table
 from r1local.config.keys import ACTIONS, KEYS, read_keys
 from r1local.config.paths import config_file
 from r1local.config.preferences import read_config
@@ -66,7 +66,7 @@ def set_entry(key: str, text: str) -> None:
         _TABLES[table][1]({**before, name: value} if isinstance(before, dict) else before, key, "")
     except InvalidSetting as error:
         raise UsageError(error.message.replace(f"{key}: ", "", 1), error.hint) from error
-    change_table(table, name, value)
+    set_in_table((table, name), value)
 
 
 def unset_entry(key: str) -> bool:
@@ -76,7 +76,7 @@ def unset_entry(key: str) -> bool:
         UsageError: there is no such key.
         InvalidSetting: `config.toml` can't be read or written.
     """
-    return change_table(*_known(key), None)
+    return unset_in_table(_known(key))
 
 
 def _known(key: str) -> tuple[str, str]:

@@ -5,15 +5,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from r1local.config.editing import set_named, unset_named
+from r1local.config.editing import set_in_table, unset_in_table
 from r1local.config.kinds import Plain
 from r1local.config.options import ModelFormat, option_named
 from r1local.config.paths import config_file, user_models
-from r1local.config.preferences import (
-    Preset,
-    of_presets,
-    read_config,
-)
+from r1local.config.preferences import Preset, of_presets, read_config
 from r1local.config.presets import ALIASES, PRESETS, PROMPT, PromptTemplate, checked_names
 from r1local.errors import EXIT_OK, InvalidSetting, UnknownModel, UsageError, nearest
 from r1local.language import _
@@ -45,8 +41,8 @@ def list_presets(output_format: ModelFormat) -> int:
         )
         print_notice(console_for(sys.stderr), told)
         return EXIT_OK
-    _print("PRESET", {each.name: " · ".join(each.words) for each in presets}, "SETS")
-    _print("ALIAS", config.aliases, "MODEL")
+    _print(_("PRESET"), {each.name: " · ".join(each.words) for each in presets}, _("SETS"))
+    _print(_("ALIAS"), config.aliases, _("MODEL"))
     return EXIT_OK
 
 
@@ -78,8 +74,8 @@ def is_named(key: str) -> bool:
     return key.partition(".")[0] in (PRESETS, ALIASES) and "." in key
 
 
-def set_entry(key: str, text: str) -> int:
-    """Set `presets.NAME.KEY` or `aliases.NAME` in `config.toml`; return the exit code.
+def set_entry(key: str, text: str) -> None:
+    """Set `presets.NAME.KEY` or `aliases.NAME` in `config.toml`.
 
     Raises:
         UsageError: the key or the value isn't allowed.
@@ -91,26 +87,20 @@ def set_entry(key: str, text: str) -> int:
         value = _of_preset(keys, text) if keys[0] == PRESETS else _of_alias(keys[1], text)
     except InvalidSetting as error:
         raise UsageError(error.message, error.hint) from error
-    set_named(keys, value)
+    set_in_table(keys, value)
     _unset_twin(keys)
-    return EXIT_OK
 
 
-def unset_entry(key: str) -> int:
-    """Remove `presets.NAME`, `presets.NAME.KEY` or `aliases.NAME`; return the exit code.
+def unset_entry(key: str) -> bool:
+    """Remove `presets.NAME`, `presets.NAME.KEY` or `aliases.NAME`; return whether it was there.
 
     Raises:
-        UsageError: the key can't be one.
         InvalidSetting: `config.toml` can't be read or written.
     """
     table, _dot, name = key.partition(".")
-    whole = table == PRESETS and unset_named([table, name])  # one that isn't allowed, too
-    if not (whole or unset_named(_keys(key))):
-        print_notice(
-            console_for(sys.stderr),
-            _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
-        )
-    return EXIT_OK
+    if unset_in_table([table, name]):  # a whole preset has any name, also one that isn't allowed
+        return True
+    return table == PRESETS and "." in name and unset_in_table(_keys(key))
 
 
 def _keys(key: str) -> list[str]:
@@ -138,7 +128,7 @@ def _of_preset(keys: list[str], text: str) -> Plain:
     options = {option.key: option for option in of_presets()}
     if (option := options.get(keys[-1])) is None:
         hint = nearest(keys[-1], (*options, PROMPT))
-        raise InvalidSetting(_("a preset can't set {keys}", keys=keys[-1]), hint)
+        raise InvalidSetting(_("a preset can't set {key}", key=keys[-1]), hint)
     value = option.parse(text)
     if option.name == "model":
         tell_unless_known(text, load_catalog(user_models()))
@@ -149,7 +139,7 @@ def _unset_twin(keys: list[str]) -> None:
     """Remove what sets the same thing in another way, since it might count instead."""
     twin = {option.key: option.twin for option in of_presets()}.get(keys[-1])
     if keys[0] == PRESETS and twin:
-        unset_named([*keys[:-1], option_named(twin).key])
+        unset_in_table([*keys[:-1], option_named(twin).key])
 
 
 def _of_alias(name: str, text: str) -> str:
@@ -161,7 +151,7 @@ def _of_alias(name: str, text: str) -> str:
         )
     if text.strip().lower() in (name.lower(), *config.aliases):
         raise InvalidSetting(
-            _("{text} is an alias itself", text=text), _("let it stand for the model itself")
+            _("{name} is an alias itself", name=text), _("let it stand for the model itself")
         )
     tell_unless_known(text, models)
     return text

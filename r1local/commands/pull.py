@@ -203,8 +203,8 @@ def _pull(
     if model.passed_over:
         display.notify(
             _(
-                "also in the repository, not fetched: {passed_over}",
-                passed_over=some_names(model.passed_over),
+                "also in the repository, not fetched: {names}",
+                names=some_names(model.passed_over),
             )
         )
     display.notify(_prospect(model, machine))

@@ -50,7 +50,7 @@ def _entry_to_remove(text: str, reference: Reference, entries: Sequence[Installe
     """Return the one model to remove, preferring homes that r1local may remove it from."""
     if not entries:
         raise ModelNotInstalled(
-            _("{text} is not on this machine", text=text), _("see what is: r1local list")
+            _("{name} is not on this machine", name=text), _("see what is: r1local list")
         )
     ours = [entry for entry in entries if entry.home in _REMOVABLE]
     # An unfinished download is removed with the whole model of the same quantization.
@@ -59,8 +59,8 @@ def _entry_to_remove(text: str, reference: Reference, entries: Sequence[Installe
     if len(choices) > 1 and not _is_exact(reference):
         names = " or ".join(f"r1local rm {entry.reference}" for entry in choices)
         raise UsageError(
-            _("{text} means {count} models here", text=text, count=len(choices)),
-            _("choose one: {names}", names=names),
+            _("{name} means {count} models here", name=text, count=len(choices)),
+            _("choose one: {commands}", commands=names),
         )
     return (choices or list(entries))[0]
 

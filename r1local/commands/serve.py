@@ -88,7 +88,7 @@ def _key(chosen: Settings, host: str) -> str | None:
         if not key:
             raise UsageError(
                 _("the environment variable {name} has no key", name=name),
-                _("set it: export {name}=…", name=name),
+                _("set it: export {variable}=…", variable=name),
             )
         if not (key.isascii() and key.isprintable()):
             raise UsageError(

@@ -146,7 +146,8 @@ def rename_session(name: str, new: str) -> int:
     finally:
         session.close()
     print_notice(
-        console_for(sys.stderr), _("session {name} is {name2} now", name=name, name2=session.name)
+        console_for(sys.stderr),
+        _("session {old_name} is {new_name} now", old_name=name, new_name=session.name),
     )
     return EXIT_OK
 
@@ -200,7 +201,7 @@ def _agreed_to_remove(wanted: Sequence[SessionSummary]) -> bool:
     """Ask before sessions are removed: one by its name and title, several below their list."""
     names = [each.name for each in wanted]
     what = (
-        _("session {names}", names=names[0])
+        _("session {name}", name=names[0])
         if len(names) == 1
         else _("{count:,} sessions", count=len(names))
     )
@@ -208,13 +209,13 @@ def _agreed_to_remove(wanted: Sequence[SessionSummary]) -> bool:
         raise UsageError(
             _("rm asks before it removes {what}, and there is nobody to ask", what=what),
             _(
-                "say so at once: {value}",
-                value=shlex.join(["r1local", "sessions", "rm", "--yes", *names]),
+                "say so at once: {command}",
+                command=shlex.join(["r1local", "sessions", "rm", "--yes", *names]),
             ),
         )
     abouts = [f'"{each.title}"' if each.title else _("which is damaged") for each in wanted]
     if len(names) == 1:
-        return agreed(_("remove {what} ({abouts})?", what=what, abouts=abouts[0]))
+        return agreed(_("remove {what} ({about})?", what=what, about=abouts[0]))
     err = console_for(sys.stderr)
     for each, about in zip(wanted[:_MOST_NAMED], abouts, strict=False):
         print_notice(

@@ -14,7 +14,7 @@ from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import EXIT_OK, ChatTemplateError, HubError, ModelNotInstalled
 from r1local.gguf.file import GGUFFile, read_gguf
 from r1local.gguf.quantization import quality_loss, quality_rank, quantization_of
-from r1local.language import N_
+from r1local.language import N_, _
 from r1local.machine.memory import (
     Machine,
     MemoryFacts,
@@ -138,7 +138,8 @@ def _find(text: str, reference: Reference, models: Catalog, machine: Machine) ->
         except HubError as error:
             if not isinstance(reference, CatalogReference):
                 raise
-            print_notice(console_for(sys.stderr), f"{error.message}: showing the catalog's facts")
+            told = _("{message}: showing the catalog's facts", message=error.message)
+            print_notice(console_for(sys.stderr), told)
             return _Found(reference.model.name, reference.model)
         place = f"hf:{remote.repository.repo_id}/{remote.variant.name}"
         return _Found(remote.name, remote.known, place, header)

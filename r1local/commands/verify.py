@@ -73,7 +73,7 @@ def _entries(reference: str | None, models: Catalog) -> list[Installed]:
     found = [entry for entry in copies(parse_reference(reference, models), models) if entry.whole]
     if not found:
         raise ModelNotInstalled(
-            _("{reference} is not on this machine", reference=reference),
+            _("{name} is not on this machine", name=reference),
             _("see what is: r1local list"),
         )
     return found

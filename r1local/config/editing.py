@@ -59,8 +59,8 @@ def unset_preference(option: Option, model: str | None = None) -> bool:
         return True
 
 
-def set_named(keys: Sequence[str], value: Plain) -> None:
-    """Write a value into a table of what the user has named, such as a preset or the aliases.
+def set_in_table(keys: Sequence[str], value: Plain) -> None:
+    """Write a value into a table of `config.toml`, such as a preset, the aliases or the theme.
 
     Args:
         keys: the names of the tables, the outermost first, and the key.
@@ -78,20 +78,23 @@ def set_named(keys: Sequence[str], value: Plain) -> None:
             if not isinstance(inner, dict):
                 raise InvalidSetting(
                     _(
-                        "{config_file}: {each} must be a table",
-                        config_file=config_file(),
-                        each=each,
+                        "{place}: {name} must be a table",
+                        place=config_file(),
+                        name=each,
                     ),
-                    _("remove {each}", each=each),
+                    _("remove {name}", name=each),
                 )
         inner[_name(inner, key)] = value
         _write(document)
 
 
-def unset_named(keys: Sequence[str]) -> bool:
-    """Remove a key or a whole table that `set_named` has written; return whether it was there.
+def unset_in_table(keys: Sequence[str]) -> bool:
+    """Remove a key of a table, or a table in another one; return whether it was there.
 
     Tables that become empty are removed too.
+
+    Args:
+        keys: as for `set_in_table`.
 
     Raises:
         InvalidSetting, StoreError: as for `set_preference`.
@@ -114,34 +117,6 @@ def unset_named(keys: Sequence[str]) -> bool:
         return True
 
 
-def change_table(name: str, key: str, value: object | None) -> bool:
-    """Write a value into a table of `config.toml`, or remove its key; return whether it was there.
-
-    A table that becomes empty is removed too.
-
-    Raises:
-        InvalidSetting: as for `set_preference`.
-    """
-    with changing(config_file()):
-        document = _read()
-        table: Any = document.setdefault(name, tomlkit.table())
-        if not isinstance(table, dict):
-            raise InvalidSetting(
-                _("{config_file}: {name} must be a table", config_file=config_file(), name=name),
-                _("remove {name}", name=name),
-            )
-        was_there = key in table
-        if value is not None:
-            table[key] = value
-        elif was_there:
-            del table[key]
-        if not table:
-            del document[name]
-        if value is not None or was_there:
-            _write(document)
-    return was_there
-
-
 def ensure_config_file() -> Path:
     """Return the path of `config.toml`, which is created if necessary.
 
@@ -161,8 +136,8 @@ def _table(document: tomlkit.TOMLDocument, model: str | None) -> Any:
     models: Any = document.setdefault(MODELS, tomlkit.table(is_super_table=True))
     if not isinstance(models, dict):
         raise InvalidSetting(
-            _("{config_file}: {models} must be tables", config_file=config_file(), models=MODELS),
-            _("remove {models}", models=MODELS),
+            _("{place}: {name} must be tables", place=config_file(), name=MODELS),
+            _("remove {name}", name=MODELS),
         )
     name = _name(models, model)
     return models.setdefault(name, tomlkit.table())
@@ -189,8 +164,8 @@ def _write(document: tomlkit.TOMLDocument) -> None:
         replace_text(config_file(), tomlkit.dumps(document))
     except OSError as error:
         told = _(
-            "{config_file} can't be written: {reason}",
-            config_file=config_file(),
+            "{path} can't be written: {reason}",
+            path=config_file(),
             reason=reason_of(error),
         )
         raise InvalidSetting(told, _("check its folder's permissions and the disk")) from error

@@ -247,12 +247,16 @@ def _split(word: str) -> tuple[frozenset[str], str]:
     for each in modifiers:
         if each in _KEPT:
             raise InvalidSetting(
-                _("terminals keep keys with {each} for themselves", each=each), _(_WRITE)
+                _("terminals keep keys with {modifier} for themselves", modifier=each), _(_WRITE)
             )
         if each not in _MODIFIERS:
             hint = nearest(each, _MODIFIERS)
             raise InvalidSetting(
-                _("{each!r} is none of {modifiers}", each=each, modifiers=", ".join(_MODIFIERS)),
+                _(
+                    "{modifier!r} is none of {modifiers}",
+                    modifier=each,
+                    modifiers=", ".join(_MODIFIERS),
+                ),
                 hint,
             )
     if len(key) == 1:
@@ -293,9 +297,9 @@ def _with_ctrl(modifiers: frozenset[str], key: str) -> str:
     if key in _SAME:
         raise InvalidSetting(
             _(
-                "terminals send the same for Ctrl-{upper} as {same}",
-                upper=key.upper(),
-                same=_SAME[key],
+                "terminals send the same for Ctrl-{key} as {other_key}",
+                key=key.upper(),
+                other_key=_SAME[key],
             ),
             _(_WRITE),
         )
@@ -324,6 +328,4 @@ def _with_shift(key: str) -> str:
         raise InvalidSetting(
             _("Shift with a character is another character"), _("write {upper}", upper=key.upper())
         )
-    raise InvalidSetting(
-        _("terminals don't tell Shift with {named}", named=_NAMED[key][1]), _(_WRITE)
-    )
+    raise InvalidSetting(_("terminals don't tell Shift with {key}", key=_NAMED[key][1]), _(_WRITE))

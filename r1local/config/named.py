@@ -1,7 +1,4 @@
-"""What the user has given names in `config.toml`: presets as they are asked for, and menus of all.
-
-The menus are for the chat's and the shell's completion.
-"""
+"""Presets of `config.toml`: the one that is asked for, and the names of all, for completion."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,13 +36,5 @@ def preset_names() -> tuple[str, ...]:
     """Return the names of presets; none if `config.toml` can't be read."""
     try:
         return tuple(each.name for each in read_config().presets.values())
-    except InvalidSetting:
-        return ()
-
-
-def alias_names() -> tuple[str, ...]:
-    """Return the aliases of models; none if `config.toml` can't be read."""
-    try:
-        return tuple(read_config().aliases)
     except InvalidSetting:
         return ()

@@ -80,7 +80,7 @@ class Option(NamedTuple):
         """
         if isinstance(self.kind, Text | Pattern | File) and not isinstance(raw, str):
             raise InvalidSetting(
-                _("{name} must be text, not {raw!r}", name=self.name, raw=raw),
+                _("{name} must be text, not {value!r}", name=self.name, value=raw),
                 _("write it in quotes"),
             )
         if isinstance(self.kind, Several) and isinstance(raw, list):

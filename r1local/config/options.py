@@ -439,7 +439,7 @@ def preference_named(key: str) -> Option:
     """
     known = {option.key: option for option in preferences()}
     if (option := known.get(key.replace("-", "_").lower())) is None:
-        raise InvalidSetting(_("there is no setting {key!r}", key=key), nearest(key, known))
+        raise InvalidSetting(_("there is no setting {name!r}", name=key), nearest(key, known))
     return option
 
 

@@ -282,7 +282,7 @@ def _preset(name: str, table: Mapping[str, object], path: Path) -> Preset:
         text, where = table[PROMPT], f"{path} [{PRESETS}.{name}]"
         if not isinstance(text, str) or not text.strip():
             raise InvalidSetting(
-                _("{where}: {prompt} must be text", where=where, prompt=PROMPT),
+                _("{place}: {key} must be text", place=where, key=PROMPT),
                 _("write it in quotes"),
             )
         template = PromptTemplate.read(text, f"{where}: {PROMPT}")
@@ -313,10 +313,10 @@ def _settings(
             if key == "api_key":
                 hint = _("name its variable with api_key_env, or its file with api_key_file")
                 raise InvalidSetting(
-                    _("{where}: a key itself isn't read from here", where=where), hint
+                    _("{place}: a key itself isn't read from here", place=where), hint
                 )
             raise InvalidSetting(
-                _("{where} has an unknown setting, {key}", where=where, key=key),
+                _("{place} has an unknown setting, {key}", place=where, key=key),
                 nearest(key, (*known, *others)),
             )
     return {known[key]: _setting(known[key], raw, place, path=path) for key, raw in entries.items()}

@@ -113,7 +113,7 @@ class PresetQuestion(NamedTuple):
             names = " and ".join(missing)
             raise UsageError(
                 _("preset {preset} needs a value for {names}", preset=self.preset, names=names),
-                _("give it: {flags}", flags=flags),
+                _("give it: {options}", options=flags),
             )
 
     @property
@@ -196,7 +196,7 @@ def read_aliases(entries: object, place: str) -> Mapping[str, str]:
     """
     if not isinstance(entries, dict):
         raise InvalidSetting(
-            _("{place}: {aliases} must be a table", place=place, aliases=ALIASES),
+            _("{place}: {name} must be a table", place=place, name=ALIASES),
             _("write [{aliases}]", aliases=ALIASES),
         )
     checked_names(entries, ALIASES, place)
@@ -212,11 +212,11 @@ def read_aliases(entries: object, place: str) -> Mapping[str, str]:
             raise InvalidSetting(told, _('write it in quotes: {name} = "7b:q5_k_m"', name=name))
         if target.strip().lower() in lower:
             told = _(
-                "{place} [{aliases}]: {name} stands for another alias, {strip}",
+                "{place} [{aliases}]: {name} stands for another alias, {other}",
                 place=place,
                 aliases=ALIASES,
                 name=name,
-                strip=target.strip(),
+                other=target.strip(),
             )
             raise InvalidSetting(told, _("let it stand for the model itself"))
     return {name.lower(): target.strip() for name, target in entries.items()}

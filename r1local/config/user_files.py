@@ -95,7 +95,7 @@ def changing(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise StoreError(
-            _("{folder} can't be written: {reason}", folder=folder, reason=error.strerror or error),
+            _("{path} can't be written: {reason}", path=folder, reason=error.strerror or error),
             _("check its permissions"),
         ) from error
     try:

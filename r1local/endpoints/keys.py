@@ -83,6 +83,6 @@ def _read_file(path: Path) -> str:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise EndpointMisconfigured(
-            _("the key's file {path} can't be read: {why}", path=path, why=why),
+            _("the key's file {path} can't be read: {reason}", path=path, reason=why),
             _("check api_key_file in config.toml"),
         ) from error

@@ -314,9 +314,9 @@ class RemoteStream(io.RawIOBase):
         except (Interrupted, LinkExpired) as error:
             raise HubUnreachable(
                 _(
-                    "{filename} can't be read: {error}",
-                    filename=self._remote.filename,
-                    error=error or "its address has expired",
+                    "{name} can't be read: {reason}",
+                    name=self._remote.filename,
+                    reason=error or "its address has expired",
                 ),
                 _("try again"),
             ) from error

@@ -103,8 +103,8 @@ def session() -> "Client":
         named = next((name for name in _CERTIFICATES if os.environ.get(name)), _("this system"))
         raise HubMisconfigured(
             _(
-                "the certificates of {named} can't be read: {reason}",
-                named=named,
+                "the certificates of {source} can't be read: {reason}",
+                source=named,
                 reason=error.strerror or error,
             ),
             _("give a file of certificates in PEM form, or unset it to use the system's own"),

@@ -142,9 +142,9 @@ class Tuning:
                 for words, chosen in values.items():
                     yield Step(
                         _(
-                            "{what} {words}, round {number}",
-                            what=what,
-                            words=words,
+                            "{name} {value}, round {number}",
+                            name=what,
+                            value=words,
                             number=number + 1,
                         )
                     )

@@ -223,8 +223,8 @@ def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
     if tags:
         named = " and ".join(tag[:_LONGEST_TAG] for tag in tags[:2])
         message = _(
-            "r1local doesn't know this model's {named}: thoughts may end up in the answer",
-            named=named,
+            "r1local doesn't know this model's {tags}: thoughts may end up in the answer",
+            tags=named,
         )
         yield Notice("thinking", message)
 

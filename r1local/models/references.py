@@ -136,10 +136,10 @@ def unaliased(reference: str, catalog: Catalog) -> str:
         return text
     if named:
         told = _(
-            "{config_file} [{aliases}]: {text} is the name of a model already",
+            "{config_file} [{aliases}]: {name} is the name of a model already",
             config_file=config_file(),
             aliases=ALIASES,
-            text=text,
+            name=text,
         )
         raise InvalidSetting(told, _("give the alias another name"))
     return meant

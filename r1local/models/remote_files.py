@@ -69,10 +69,10 @@ class HubModel:
             if file.size not in (0, remote.size):
                 raise not_the_hub(
                     _(
-                        "it gives {name} two sizes, {size:,} and {other:,} bytes",
+                        "it gives {name} two sizes, {size:,} and {other_size:,} bytes",
                         name=file.name,
                         size=file.size,
-                        other=remote.size,
+                        other_size=remote.size,
                     )
                 )
         return found
@@ -163,8 +163,8 @@ def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnH
     meant = [whole for whole in cut if not models or (wanted and _answers(whole, wanted))]
     if meant:
         hint = _(
-            "{meant} is there in pieces: download them, join them with cat, and run the file",
-            meant=meant[0],
+            "{name} is there in pieces: download them, join them with cat, and run the file",
+            name=meant[0],
         )
         return NotOnHub(message or _("{name} has only pieces of GGUF files", name=name), hint)
     if models:

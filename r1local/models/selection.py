@@ -230,9 +230,9 @@ def _not_installed(reference: object, named: str) -> ModelNotInstalled:
             name = repo_id
         case _:
             return ModelNotInstalled(
-                _("{named} is not on this machine", named=named), _("see: r1local list")
+                _("{name} is not on this machine", name=named), _("see: r1local list")
             )
     return ModelNotInstalled(
         _("{name} is not on this machine", name=name),
-        _("get it with: r1local pull {named}", named=named),
+        _("get it with: r1local pull {name}", name=named),
     )

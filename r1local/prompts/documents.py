@@ -165,7 +165,7 @@ def check_prompt_text(text: str) -> None:
     """
     if not isinstance(text, str):  # a program without types may give anything
         raise PromptInputError(
-            _("a prompt is text, and not {text!r:.60}", text=text), _("give it as a string")
+            _("a prompt is text, and not {value!r:.60}", value=text), _("give it as a string")
         )
     try:
         text.encode()

@@ -233,9 +233,9 @@ def _why_not_json(error: Exception) -> str:
     match error:
         case json.JSONDecodeError():
             return _(
-                "line {lineno}, column {colno} can't be read",
-                lineno=error.lineno,
-                colno=error.colno,
+                "line {line}, column {column} can't be read",
+                line=error.lineno,
+                column=error.colno,
             )
         case RecursionError():
             return _("it is nested too deep")

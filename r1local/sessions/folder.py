@@ -342,10 +342,10 @@ def _check_version(name: str, records: Iterable[Record]) -> None:
         raise SessionTooNew(
             _(
                 "session {name} has version {version} of the format, and this r1local knows "
-                "{version2}",
+                "{known_version}",
                 name=name,
                 version=version,
-                version2=VERSION,
+                known_version=VERSION,
             ),
             _("install the latest: pip install --upgrade r1local"),
         )

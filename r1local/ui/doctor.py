@@ -33,7 +33,9 @@ def print_advice(console: Console, findings: Sequence[Finding]) -> None:
         console.print(Text(_("Everything works."), _ROLES["ok"]))
         return
     told = _(
-        "{count} broken, {count2} to improve. What to do:", count=len(broken), count2=len(warnings)
+        "{broken} broken, {warnings} to improve. What to do:",
+        broken=len(broken),
+        warnings=len(warnings),
     )
     console.print(Text(told, _ROLES["broken" if broken else "warning"]))
     done = set[str]()

@@ -104,9 +104,9 @@ def _paint(stream: IO[str], what: Callable[[], str], above: SimpleQueue[str], do
                     live_line(
                         console,
                         _(
-                            "{what} … {monotonic:.0f} s",
+                            "{what} … {seconds:.0f} s",
                             what=what(),
-                            monotonic=monotonic() - started,
+                            seconds=monotonic() - started,
                         ),
                     )
                 ],

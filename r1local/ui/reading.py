@@ -55,7 +55,7 @@ class ReadingMeter:
         """How far it is: `reading the prompt: 42 %, 1 min 5 s left`."""
         if (share := self.share) is None:
             return _("reading the prompt")
-        told = _("reading the prompt: {value:.0f} %", value=100 * share)
+        told = _("reading the prompt: {percent:.0f} %", percent=100 * share)
         if not self._pace:
             return _("{told} of {total:,} tokens", told=told, total=self._total)
         return _(

@@ -24,9 +24,9 @@ def duration(seconds: float) -> str:
         return _("{seconds:.1f} s", seconds=seconds)
     minutes, whole = divmod(round(seconds), 60)
     return (
-        _("{minutes} min {whole} s", minutes=minutes, whole=whole)
+        _("{minutes} min {seconds} s", minutes=minutes, seconds=whole)
         if minutes
-        else _("{whole} s", whole=whole)
+        else _("{seconds} s", seconds=whole)
     )
 
 

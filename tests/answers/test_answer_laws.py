@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.answers.algebra import equal_formula
@@ -33,13 +33,11 @@ def _joined(parts: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrategy[tupl
 
 
 @given(answers)
-@settings(deadline=None)  # the clock of a busy machine; time is bounded below
 def test_any_text_has_a_form(answer: str) -> None:
     assert isinstance(canonical_form(answer), str)
 
 
 @given(answers)
-@settings(deadline=None)  # the clock of a busy machine; time is bounded below
 def test_the_form_of_a_formula_is_its_own(answer: str) -> None:
     if formula_of(answer) is not None:
         form = canonical_form(answer)

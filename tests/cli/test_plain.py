@@ -66,7 +66,7 @@ def read_both(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> tupl
 
 
 @pytest.mark.filterwarnings("default")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["run", "chat", "list"]), ARGUMENTS)
 def test_what_is_read_is_what_typer_reads(command: str, arguments: list[str]) -> None:
     quick, usual = read_both(pytest.MonkeyPatch(), [command, *arguments])

@@ -133,6 +133,8 @@ def test_a_preset_that_isn_t_allowed_can_be_removed() -> None:
     assert r1local("presets").returncode == 1
     assert r1local("config", "unset", "presets.bad").returncode == 0
     assert r1local("presets").returncode == 0
+    again = r1local("config", "unset", "presets.bad")
+    assert (again.returncode, "doesn't set presets.bad" in again.stderr) == (0, True)
 
 
 @pytest.mark.parametrize(

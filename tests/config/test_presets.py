@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r1local.config.named import alias_names, preset_names, preset_question
+from r1local.config.named import preset_names, preset_question
 from r1local.config.paths import config_file
 from r1local.config.preferences import OfModel, preset_named, read_config, settings_in_force
 from r1local.config.presets import PresetQuestion, PromptTemplate
@@ -145,7 +145,7 @@ def test_what_is_wrong_is_told_with_file_and_key(text: str, words: str, hint: st
         read_config()
     assert words in caught.value.message and str(config_file()) in caught.value.message
     assert hint in caught.value.hint
-    assert preset_names() == alias_names() == ()
+    assert preset_names() == ()
 
 
 def test_the_examples_in_the_documents_are_read() -> None:
@@ -158,5 +158,5 @@ def test_the_examples_in_the_documents_are_read() -> None:
 
 def test_names_for_menus() -> None:
     write_config("[presets.Review]\nseed = 1\n[aliases]\nFast = 'nano'\n")
-    assert (preset_names(), alias_names()) == (("Review",), ("fast",))
+    assert (preset_names(), [*read_config().aliases]) == (("Review",), ["fast"])
     assert read_config().presets["review"].words == ("seed 1",)

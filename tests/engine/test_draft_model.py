@@ -69,7 +69,7 @@ def test_there_is_no_draft_without_room(
 
 
 @given(st.lists(st.integers(0, 30) | st.sampled_from(["right", "wrong", "draft"]), max_size=25))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_to_the_text_the_smaller_model_follows(
     drafting: DraftModel, steps: list[int | str]
 ) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.machine.memory import Device, Machine, memory_bytes
@@ -17,7 +17,6 @@ BOTH = PlanRequest(draft=SMALL)
 
 @pytest.mark.parametrize("devices", [(), (Device("A", "a"), Device("B", "b"))])
 @given(memory=st.integers(1, 40), gpus=st.lists(st.integers(0, 30), min_size=2, max_size=2))
-@settings(deadline=None)
 def test_what_both_take_is_there(devices: tuple[Device, ...], memory: int, gpus: list[int]) -> None:
     machine = Machine(memory * GIB, tuple(gpu * GIB for gpu in gpus), devices=devices)
     made = plan(LARGE, machine, BOTH)

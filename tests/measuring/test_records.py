@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.config.paths import cache_folder
@@ -96,7 +96,6 @@ def test_whatever_a_record_says_is_a_figure_or_nothing(gguf: GGUFFile) -> None:
     records.keep(gguf, 0, FIGURES)
     text = only_file().read_text()
 
-    @settings(deadline=None)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         whole = json.loads(text)

@@ -36,7 +36,7 @@ def entry(path: Path) -> Installed:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     memory=st.integers(0, 16 * GIB // MIB),
     gpus=st.lists(st.integers(0, 8 * GIB // MIB), max_size=2),

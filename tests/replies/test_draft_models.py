@@ -60,7 +60,7 @@ def pairs(
 
 @pytest.mark.parametrize("name", ["scripted", "nano"])
 @given(reply=replies(), length=st.integers(1, 15))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_a_reply_has_the_same_tokens_with_and_without_a_draft_model(
     pairs: dict[str, tuple[LoadedModel, Model]], name: str, reply: ReplySettings, length: int
 ) -> None:

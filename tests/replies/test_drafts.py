@@ -65,7 +65,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Loade
 
 @pytest.mark.parametrize("name", ["copying", "looping", "nano"])
 @given(reply=replies(), length=st.integers(1, 15), seed=st.integers(0, 99))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_a_reply_has_the_same_tokens_with_and_without_drafts(
     models: dict[str, LoadedModel], name: str, reply: ReplySettings, length: int, seed: int
 ) -> None:

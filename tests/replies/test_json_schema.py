@@ -168,7 +168,7 @@ def documents(only: Collection[str] = ()) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     schema=st.one_of(documents(), *(documents(family | COMBINING) for family in FAMILIES)),
     seed=st.integers(0, 2**32),

@@ -95,7 +95,7 @@ def usages(events: Sequence[list[Event]]) -> list[Usage]:
 
 @pytest.mark.parametrize("name", ["copying", "looping", "short"])
 @given(reply=replies(), length=st.integers(1, 15), seed=st.integers(0, 99))
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 def test_votes_have_the_same_tokens_with_and_without_drafts(
     models: dict[str, LoadedModel], name: str, reply: ReplySettings, length: int, seed: int
 ) -> None:

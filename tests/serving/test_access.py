@@ -216,9 +216,7 @@ PATHS = ("/v1/chat/completions", "/v1/completions", "/api/chat", "/api/generate"
 BASE = {"model": "nano", "messages": QUESTION, "prompt": "1 + 1?", "max_tokens": 3, "stream": False}
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PATHS), st.data())
 def test_whatever_is_sent_the_answer_is_as_the_document_says(
     server: Server, path: str, data: st.DataObject

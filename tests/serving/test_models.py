@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from r1local.config.editing import set_named
+from r1local.config.editing import set_in_table
 from r1local.conversation import Message
 from r1local.errors import ModelFileError, UnknownModel
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta
@@ -158,7 +158,7 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("", "nobody", str(tmp_path / "two.gguf"), "~/x.gguf", "\0"):
         with pytest.raises(UnknownModel):
             models.find(name)
-    set_named(["aliases", "Second"], str(tmp_path / "two.gguf"))
+    set_in_table(["aliases", "Second"], str(tmp_path / "two.gguf"))
     assert models.find("second").path == tmp_path / "two.gguf"
 
 

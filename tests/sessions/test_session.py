@@ -175,7 +175,7 @@ def _staying(told: list[Turn], other: list[Turn]) -> int:
     return same + any(one.question == two.question for one, two in pairs[same : same + 1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=12))
 def test_replay_is_what_was_said(plan: list[tuple[object, ...]]) -> None:
     told: list[Turn] = []

@@ -139,7 +139,7 @@ def written_out(plan: Sequence[Record | Show]) -> Iterator[Record]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(plans)
 def test_a_chat_and_its_file_have_the_same_state(plan: Sequence[Record | Show]) -> None:
     session, unsaved = Session.create(), NoSession()
@@ -282,7 +282,7 @@ lines = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(lines, max_size=12))
 def test_any_lines_make_some_conversation(records: list[dict[str, object]]) -> None:
     lines = [json.dumps(record).encode() for record in records]

@@ -101,13 +101,13 @@ class Attention:
         """Take the next event of a reply or of a vote."""
         match event:
             case Reading(done, total):
-                self.show("reading", done / total)
+                self.show(_("reading"), done / total)
             case ThinkingDelta(_, tokens):
-                self.show("thinking", min(tokens / self._budget, 1) if self._budget else None)
+                self.show(_("thinking"), min(tokens / self._budget, 1) if self._budget else None)
             case AnswerDelta(text):
                 if len(self._answer) < _MOST_OF_ANSWER:
                     self._answer += text
-                self.show("answering", None)
+                self.show(_("answering"), None)
             case VoterReply():
                 self._voted += 1
             case VoterEvent() | Paused():

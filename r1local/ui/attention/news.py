@@ -10,6 +10,13 @@ from r1local.ui.attention.sequences import one_line
 from r1local.ui.wording import ENDINGS, duration
 
 State: TypeAlias = Literal["answered", "stopped", "failed", "done", "choice"]
+_IN_TITLE: dict[State, str] = {
+    "answered": N_("answered"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+    "done": N_("done"),
+    "choice": N_("needs a choice"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +38,14 @@ class News:
     @property
     def in_title(self) -> str:
         """The same in very few words."""
-        return _("needs a choice") if self.state == "choice" else self.state
+        return _(_IN_TITLE[self.state])
 
 
 def of_reply(reason: FinishReason, seconds: float, answer: str) -> News:
     """Return the news of a reply that has ended."""
-    told = _(ENDINGS.get(reason, N_("answered")))
+    told = _(ENDINGS[reason]) if reason in ENDINGS else _("answered")
     state: State = "stopped" if reason in ENDINGS else "answered"
-    return News(
-        state,
-        one_line(
-            _(
-                "{told} after {seconds}: {answer}",
-                told=told,
-                seconds=duration(seconds),
-                answer=answer,
-            )
-        ),
-        seconds,
-        answer,
-    )
+    return _with_answer(state, told, seconds, answer)
 
 
 def of_vote(result: VoteResult, seconds: float) -> News:
@@ -62,19 +57,7 @@ def of_vote(result: VoteResult, seconds: float) -> News:
     votes = _(
         "{votes} of {finished} votes", votes=result.candidates[0].votes, finished=result.finished
     )
-    return News(
-        "answered",
-        one_line(
-            _(
-                "{votes} after {seconds}: {answer}",
-                votes=votes,
-                seconds=duration(seconds),
-                answer=answer,
-            )
-        ),
-        seconds,
-        answer,
-    )
+    return _with_answer("answered", votes, seconds, answer)
 
 
 def of_work(what: str, seconds: float) -> News:
@@ -90,7 +73,9 @@ def of_failure(message: str, seconds: float) -> News:
     """Return the news that an error ended a reply."""
     return News(
         "failed",
-        one_line(_("failed after {seconds}: {value}", seconds=duration(seconds), value=message)),
+        one_line(
+            _("failed after {seconds}: {message}", seconds=duration(seconds), message=message)
+        ),
         seconds,
     )
 
@@ -98,3 +83,13 @@ def of_failure(message: str, seconds: float) -> News:
 def of_choice(question: str, seconds: float) -> News:
     """Return the news that the user has to choose."""
     return News("choice", one_line(_("a choice is needed: {question}", question=question)), seconds)
+
+
+def _with_answer(state: State, outcome: str, seconds: float, answer: str) -> News:
+    told = _(
+        "{outcome} after {seconds}: {answer}",
+        outcome=outcome,
+        seconds=duration(seconds),
+        answer=answer,
+    )
+    return News(state, one_line(told), seconds, answer)

@@ -24,7 +24,7 @@ _WORDS: dict[FigureKind, str] = {
 
 def words_of(figure: Figure) -> str:
     """Return what a figure is about."""
-    words = _(_WORDS[figure.kind], at=f"{figure.at:,}")
+    words = _(_WORDS[figure.kind], at=format(figure.at, ","))
     return f"{words}, {figure.variant}" if figure.variant else words
 
 

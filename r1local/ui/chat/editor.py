@@ -49,14 +49,14 @@ def edit_file(path: Path) -> None:
             code = subprocess.call([*words, str(path)], stdin=_stdin(files), stdout=stdout)
         except OSError as error:
             told = _(
-                "the editor {words} can't be run: {reason}",
-                words=words[0],
+                "the editor {editor} can't be run: {reason}",
+                editor=words[0],
                 reason=error.strerror or error,
             )
             raise UsageError(told, _(_SET_IT)) from error
     if code:
         raise UsageError(
-            _("the editor {words} ended with code {code}", words=words[0], code=code),
+            _("the editor {editor} ended with code {code}", editor=words[0], code=code),
             _("what it wrote is kept in {path}", path=path),
         )
 
@@ -66,7 +66,7 @@ def _editor() -> list[str]:
     words = _editor_set() or [next(filter(shutil.which, _EDITORS), "")]
     if not shutil.which(words[0]):
         told = (
-            _("the editor {words} can't be run", words=words[0])
+            _("the editor {editor} can't be run", editor=words[0])
             if words[0]
             else _("there is no editor")
         )

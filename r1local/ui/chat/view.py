@@ -156,7 +156,7 @@ class ChatView:
                 self._withdraw(part == "thinking", characters)
             case Notice("schema", message):
                 self._answer = None  # it is complete, and this goes below it
-                self._note_of_turn(_("{value}; /retry tries another way", value=message))
+                self._note_of_turn(_("{message}; /retry tries another way", message=message))
             case Notice(_, message):
                 self._note_of_turn(message)
             case Finished():

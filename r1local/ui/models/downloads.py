@@ -132,10 +132,10 @@ class LogDisplay:
             self._next_line = monotonic() + _LOG_INTERVAL_S
             self.notify(
                 _(
-                    "{done} of {total} ({value:.0f} %), {speed:.1f} MB/s",
+                    "{done} of {total} ({percent:.0f} %), {speed:.1f} MB/s",
                     done=disk_size(totals.done),
                     total=disk_size(totals.total),
-                    value=100 * totals.done / totals.total,
+                    percent=100 * totals.done / totals.total,
                     speed=totals.speed / 1000000.0,
                 )
             )
@@ -222,7 +222,7 @@ class LineDisplay:
         totals = self._totals
         totals.report(event)
         share = totals.done / max(totals.total, 1)
-        told = [_("downloading: {value:.0f} %", value=100 * share)]
+        told = [_("downloading: {percent:.0f} %", percent=100 * share)]
         if speed := totals.speed:
             told.append(
                 _("{duration} left", duration=duration((totals.total - totals.done) / speed))

@@ -33,7 +33,7 @@ class VerificationProgress:
         if self._rows and monotonic() >= self._next:
             self._next = monotonic() + _INTERVAL_S
             line = _(
-                "{value} %  verifying {name}", value=100 * self._read // self._total, name=name
+                "{percent} %  verifying {name}", percent=100 * self._read // self._total, name=name
             )
             self._rows.update([], [live_line(self._console, line)])
 

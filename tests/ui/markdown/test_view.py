@@ -98,9 +98,7 @@ def test_no_screen_is_too_narrow(columns: int, monkeypatch: pytest.MonkeyPatch) 
     assert "▐n²▌" in show(Terminal(columns, 2), monkeypatch, [ANSWER]).replace("\n", "")
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MARKDOWN, st.lists(st.integers(0, 500), max_size=20))
 def test_any_cutting_ends_on_the_same_screen(
     monkeypatch: pytest.MonkeyPatch, text: str, cuts: list[int]
