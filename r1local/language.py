@@ -55,7 +55,8 @@ def language_of_locale(environment: Mapping[str, str] = os.environ) -> str:
 
 def _(message: str, /, **values: object) -> str:
     """Return a message in the user's language, with values in the place of their `{names}`."""
-    text = _catalogue.gettext(message) if _catalogue else message
+    # To gettext, the empty message is the catalogue's header.
+    text = _catalogue.gettext(message) if _catalogue and message else message
     return text.format_map(values) if values else text
 
 

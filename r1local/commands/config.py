@@ -16,7 +16,7 @@ from r1local.config.options import ModelFormat, option_named, preference_named, 
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, settings_in_force
 from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
-from r1local.language import _
+from r1local.language import N_, _
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.references import (
@@ -29,7 +29,7 @@ from r1local.models.selection import choose
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.tables import Column, print_table
 
-_BUILT_IN = "built in"
+_BUILT_IN = N_("built in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
         ),
         Column(_("VALUE"), [*(row.words for row in rows), *(each.words for each in entries)], 2),
         Column(
-            "FROM",
-            [*(row.place for row in rows), *(each.place or _BUILT_IN for each in entries)],
+            _("FROM"),
+            [_(row.place) for row in rows] + [_(each.place or _BUILT_IN) for each in entries],
             1,
         ),
     )
@@ -209,7 +209,7 @@ def _row(option: Option, chosen: Settings) -> _Row:
         return _Row(option, option.show(setting.value), setting.place)
     if option.twin in chosen:
         return _Row(option, "", option_named(option.twin).key)
-    return _Row(option, option.default_words, _BUILT_IN)
+    return _Row(option, _(option.default_words), _BUILT_IN)
 
 
 def _described(option: Option, chosen: Settings) -> dict[str, object]:

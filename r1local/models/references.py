@@ -333,6 +333,6 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
     near = difflib.get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
     near += catalog.near(alias or text)
     if near:
-        return _("did you mean {near}?", near=" or ".join(near))
+        return _("did you mean {near}?", near=_(" or ").join(near))
     names = ", ".join(model.name for model in catalog.shown())
     return _("give a path to a GGUF file, hf:org/repo, or one of: {names}", names=names)

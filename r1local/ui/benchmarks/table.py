@@ -25,7 +25,8 @@ _WORDS: dict[FigureKind, str] = {
 def words_of(figure: Figure) -> str:
     """Return what a figure is about."""
     words = _(_WORDS[figure.kind], at=f"{figure.at:,}")
-    return f"{words}, {figure.variant}" if figure.variant else words
+    variant = [_(each) for each in figure.variant.split(", ")]  # such as: prose, with drafts
+    return ", ".join(filter(None, [words, *variant]))
 
 
 def print_figures(console: Console, figures: Sequence[Figure], others: Sequence[Figure]) -> None:

@@ -133,7 +133,7 @@ def _gib(size: int) -> str:
 def _scores(scores: dict[str, tuple[str, str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(_("published scores"))
-    table.add_column("model", justify="right")
+    table.add_column(_("model"), justify="right")
     table.add_column("o1-mini", justify="right", style="note")
     for test, (score, other) in scores.items():
         table.add_row(_(_SCORES.get(test, test)), score, other)
@@ -144,17 +144,17 @@ def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
     contexts = _shown_contexts(variants, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
-    table.add_column("file", justify="right", no_wrap=True)
+    table.add_column(_("file"), justify="right", no_wrap=True)
     for context in contexts:
         table.add_column(f"{context // 1024}k", justify="right", no_wrap=True)
-    table.add_column("tokens/s", justify="right", no_wrap=True)
+    table.add_column(_("tokens/s"), justify="right", no_wrap=True)
     kv_cache = {plan.context: plan.kv_cache for plan in variants[0].contexts}
     table.add_row(_("KV cache"), "", *(_gib(kv_cache[each]) for each in contexts), "", style="note")
     for variant in variants:
         plans = {plan.context: plan for plan in variant.contexts}
         cells = [_cell(plans[context]) for context in contexts]
         speed = speed_words(variant.slowest, variant.fastest, measured=variant.measured)
-        table.add_row(variant.quantization, _gib(variant.weights), *cells, speed)
+        table.add_row(_(variant.quantization), _gib(variant.weights), *cells, speed)
     return table
 
 
