@@ -79,4 +79,4 @@ def _excerpt(turn: Turn) -> str:
     words = " ".join((reply.answer or reply.thinking)[: 4 * _EXCERPT].split()) if reply else ""
     if len(words) > _EXCERPT:
         words = words[: _EXCERPT - 1] + "…"
-    return f"{turn.headline} → {words or 'no reply'}"
+    return f"{turn.headline} → {words}" if words else f"{turn.headline} → " + _("no reply")

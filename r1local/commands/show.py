@@ -122,8 +122,8 @@ def _remote_card(reference: EndpointReference, models: Catalog) -> Card:
             N_("model"): chosen.known.display_name if chosen.known else "",
             N_("context"): token_count(window) if window else _("unknown"),
             N_("replies at once"): str(engine.at_once),
-            N_("can"): ", ".join(able_words(engine.abilities, able=True)),
-            N_("can't"): ", ".join(able_words(engine.abilities, able=False)),
+            N_("can"): _(", ").join(able_words(engine.abilities, able=True)),
+            N_("can't"): _(", ").join(able_words(engine.abilities, able=False)),
         }
         facts |= {f"note {n}": each.message for n, each in enumerate(engine.notices, 1)}
     shown = {label: value for label, value in facts.items() if value}
@@ -224,7 +224,7 @@ def _measured(record: Record) -> str:
     ]
     if not speeds:
         return ""
-    return _("measured on {day}: {speeds}", day=record.measured, speeds=", ".join(speeds))
+    return _("measured on {day}: {speeds}", day=record.measured, speeds=_(", ").join(speeds))
 
 
 def _licence(model: CatalogModel) -> str | None:
@@ -249,7 +249,7 @@ def _sampling(model: CatalogModel) -> str | None:
     if not names:
         return None
     system = _("a system prompt is supported") if model.system_prompt else _("no system prompt")
-    return ", ".join([*(f"{name} {model.settings[name]}" for name in names), system])
+    return _(", ").join([*(f"{name} {model.settings[name]}" for name in names), system])
 
 
 def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, str]]:

@@ -5,6 +5,8 @@ import os
 import stat
 from pathlib import Path
 
+from r1local.language import _
+
 # Protects from links that lead elsewhere and pipes that block.
 _NO_TRAPS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -19,11 +21,11 @@ def regular(path: str, flags: int) -> int:
         descriptor = os.open(path, flags | _NO_TRAPS, 0o666)
     except OSError as error:
         if Path(path).is_symlink():
-            raise OSError(errno.ELOOP, "it is a symbolic link", path) from error
+            raise OSError(errno.ELOOP, _("it is a symbolic link"), path) from error
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is not a regular file", path)
+        raise OSError(errno.EINVAL, _("it is not a regular file"), path)
     return descriptor
 
 

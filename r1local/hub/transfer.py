@@ -152,7 +152,7 @@ class _Transfer:
         with self._disk_errors():
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():  # the complete file couldn't replace it
-                raise IsADirectoryError(errno.EISDIR, "it is a folder", str(target))
+                raise IsADirectoryError(errno.EISDIR, _("it is a folder"), str(target))
             record = target.with_name(target.name + JOURNAL)
             with open(self._part, "ab", opener=regular) as stream:
                 self._journal = Journal(record, self._part, identity, boot_id())

@@ -125,7 +125,7 @@ def read_content(path: Path) -> Content:
     descriptor = os.open(path, os.O_RDONLY | _NO_TRAPS | _BINARY)
     with FileIO(descriptor, "r") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no file")
+            raise OSError(errno.EINVAL, _("it is no file"))
         data = stream.readall()
     *lines, torn = data.split(b"\n")
     return Content(lines, len(data) - len(torn), torn)

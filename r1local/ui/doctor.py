@@ -9,6 +9,7 @@ from r1local.events.finding import Finding, State
 from r1local.language import N_, _
 from r1local.ui.cells import cell_len, fitted
 from r1local.ui.console import can_repaint
+from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import visible_line
 
 _WORDS: Mapping[State, str] = {"ok": N_("ok"), "warning": N_("warn"), "broken": N_("FAIL")}
@@ -97,6 +98,4 @@ def _area_cells() -> int:
 def _wrapped(console: Console, text: str, indent: int, style: str = "") -> list[Text]:
     """Return the rows of a text beside an indentation; whatever has no known width gets one row."""
     line = Text(text, style)
-    if not can_repaint(console):
-        return [line]
-    return list(line.wrap(console, max(1, console.width - indent), overflow="fold"))
+    return wrap(line, max(1, console.width - indent)) if can_repaint(console) else [line]

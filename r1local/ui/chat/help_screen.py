@@ -86,7 +86,7 @@ class HelpScreen:
     def _prefix(self) -> StyleAndTextTuples:
         if self._pane.lacks_words:
             return [("class:warning", _("not found: "))]
-        return [("class:question", "find: ")]
+        return [("class:question", _("find: "))]
 
     def _title(self) -> StyleAndTextTuples:
         width = self._columns()

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from r1local.language import N_, _
+from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible_line
 from r1local.ui.tables import FIT_ROLES
 from r1local.units import speed_words
@@ -111,7 +112,9 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
 
 
 def _note(console: Console, text: str) -> None:
-    console.print(Text(visible_line(text), "note"), soft_wrap=not console.is_terminal)
+    note = Text(visible_line(text), "note")
+    for row in wrap(note, console.width) if console.is_terminal else [note]:
+        console.print(row, soft_wrap=True)
 
 
 def _memory(card: Card) -> Text:
