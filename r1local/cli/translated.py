@@ -7,7 +7,7 @@ from inspect import cleandoc
 
 import typer._click.formatting as formatting
 from typer import core
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup
 
 from r1local.config.options import OPTIONS
 from r1local.language import N_, _
@@ -52,14 +52,15 @@ def translate(command: TyperCommand | TyperGroup) -> None:
     formatter = formatting.HelpFormatter
     usage = partialmethod(formatter.write_usage, prefix=_("Usage: "))
     formatter.write_usage = usage  # type: ignore[assignment,method-assign]
-    decided = {option.otherwise for option in OPTIONS if option.otherwise}
+    values = {option.default_words for option in OPTIONS if not option.otherwise}
     for each in tree(command):
         each.help, each.short_help = _(_text(each.help)), None
         for parameter in each.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = _(_text(text))  # type: ignore[attr-defined]
-            if isinstance(parameter, TyperOption) and parameter.show_default in decided:
-                parameter.show_default = _(str(parameter.show_default))
+            default = getattr(parameter, "show_default", None)
+            if isinstance(default, str) and default not in values:
+                parameter.show_default = _(default)  # type: ignore[attr-defined]
 
 
 def translated_fault(message: str) -> str:
