@@ -59,11 +59,11 @@ def list_models(options: ListOptions) -> int:
     models = load_catalog(user_models())
     err = console_for(sys.stderr)
     for problem in models.problems:
-        print_notice(err, f"{problem.message}; {problem.hint}")
+        print_notice(err, problem.on_one_line)
     entries = installed_models(models)
     machine = survey_machine(measure_bandwidth=options.available)
     for missing in machine.missing:
-        print_notice(err, f"{missing.message}; {missing.hint}")
+        print_notice(err, missing.on_one_line)
     if options.available:
         _print_known(list(models.shown()), entries, machine, options)
     else:
@@ -91,7 +91,7 @@ def _remote() -> "list[RemoteRow]":
     rows: list[RemoteRow] = []
     for _endpoint, answer in remote_models(endpoints):
         if isinstance(answer, R1LocalError):
-            print_notice(console_for(sys.stderr), f"{answer.message}; {answer.hint}")
+            print_notice(console_for(sys.stderr), answer.on_one_line)
         else:
             rows += answer
     return rows

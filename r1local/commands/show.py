@@ -98,7 +98,7 @@ def show(options: ShowOptions) -> int:
         print_notice(console_for(sys.stderr), reference.note)
     machine = survey_machine(measure_bandwidth=True)
     for missing in machine.missing:
-        print_notice(console_for(sys.stderr), f"{missing.message}; {missing.hint}")
+        print_notice(console_for(sys.stderr), missing.on_one_line)
     _print(_card(_find(options.reference, reference, models, machine), machine, models), options)
     return EXIT_OK
 
