@@ -15,6 +15,7 @@ from r1local.replies.engine import (
     PreparedPrompt,
     PromptSize,
     ToldNotices,
+    never,
     never_begun,
 )
 from r1local.replies.settings import ReplySettings
@@ -95,6 +96,7 @@ class RecordedEngine:
         conversation: Conversation,
         settings: ReplySettings,  # noqa: ARG002
         begun: Begun | None = None,  # noqa: ARG002
+        cancelled: Callable[[], bool] = never,  # noqa: ARG002
     ) -> Asked:
         return Asked(conversation, self._prompt_size)
 

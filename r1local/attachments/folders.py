@@ -1,5 +1,7 @@
 """The files in folders, and those that patterns match, without what is hidden or ignored."""
 
+import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -64,7 +66,7 @@ class Search:
     def _limited(self, paths: Iterator[Path]) -> list[Path]:
         found: dict[Path, None] = {}
         for path in paths:
-            if path.is_file():  # a pipe or a device could keep us waiting
+            if stat.S_ISREG(self._mode(path)):  # a pipe or a device could keep us waiting
                 found[path] = None
             if len(found) > MOST_FILES:
                 raise _too_many(self.base)
@@ -76,7 +78,7 @@ class Search:
         while levels:
             if path := next(levels[-1], None):
                 yield path
-                if not path.is_dir():
+                if not self._is_folder(path):
                     continue
                 if len(levels) == _MOST_LEVELS:
                     self.left_out[path] = _("is too deep")
@@ -94,13 +96,13 @@ class Search:
         if part == "**":
             yield from self._matches(folder, rest or ("*",))
             for path in self._below(folder):
-                if path.is_dir():
+                if self._is_folder(path):
                     yield from self._matches(path, rest or ("*",))
         elif has_magic(part):
             for path in self._entries(folder, hidden=part.startswith(".")):
-                if fnmatchcase(path.name, part) and (not rest or path.is_dir()):
+                if fnmatchcase(path.name, part) and (not rest or self._is_folder(path)):
                     yield from self._matches(path, rest)
-        elif (folder / part).exists():
+        elif self._mode(folder / part):
             yield from self._matches(folder / part, rest)
 
     def _entries(self, folder: Path, *, hidden: bool = False) -> list[Path]:
@@ -108,10 +110,10 @@ class Search:
         try:
             paths = sorted(folder.iterdir())
         except OSError as error:
-            reason = _("can't be read: {reason}", reason=error.strerror or error)
+            self.left_out[folder] = _unreadable(error)
             if folder == self.base:
-                raise PromptInputError(f"{folder} {reason}", _("check its permissions")) from error
-            self.left_out[folder] = reason
+                told = f"{folder} {_unreadable(error)}"
+                raise PromptInputError(told, _("check its permissions")) from error
             return []
         self._seen += len(paths)
         if self._seen > _MOST_ENTRIES:
@@ -119,9 +121,24 @@ class Search:
         if self.cancelled():
             raise stopped()
         shown = [path for path in paths if hidden or not path.name.startswith(".")]
-        kept = [each for each in shown if not self._ignoring.covers(each, folder=each.is_dir())]
-        self.left_out |= {path: _("is a link") for path in kept if path.is_symlink()}
+        kept = [
+            each for each in shown if not self._ignoring.covers(each, folder=self._is_folder(each))
+        ]
+        self.left_out |= {path: _("is a link") for path in kept if _is_link(path)}
         return [path for path in kept if path not in self.left_out]
+
+    def _is_folder(self, path: Path) -> bool:
+        return stat.S_ISDIR(self._mode(path))
+
+    def _mode(self, path: Path) -> int:
+        """Return a path's type and permissions; 0 if it isn't there, or is left out as closed."""
+        try:
+            return path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        except OSError as error:
+            self.left_out[path] = _unreadable(error)
+            return 0
 
 
 def split_pattern(pattern: Path) -> tuple[Path, tuple[str, ...]]:
@@ -129,6 +146,14 @@ def split_pattern(pattern: Path) -> tuple[Path, tuple[str, ...]]:
     parts = pattern.parts
     plain = next(number for number, part in enumerate(parts) if has_magic(part))
     return Path(*parts[:plain]), parts[plain:]
+
+
+def _is_link(path: Path) -> bool:
+    return os.path.islink(path)  # noqa: PTH114  (`Path` raises in folders that are closed)
+
+
+def _unreadable(error: OSError) -> str:
+    return _("can't be read: {reason}", reason=error.strerror or error)
 
 
 def _too_many(base: Path) -> PromptInputError:

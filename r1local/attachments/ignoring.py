@@ -1,5 +1,6 @@
 """What `.gitignore` files say of the entries of a folder."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +25,7 @@ class Ignoring:
     def __init__(self, base: Path) -> None:
         self._read: dict[Path, list[_Patterns]] = {}
         above = (base, *base.parents)
-        self._top = next((each for each in above if (each / ".git").exists()), base)
+        self._top = next((each for each in above if os.path.lexists(each / ".git")), base)
         within = [each for each in above if self._top in each.parents]
         if any(self.covers(each, folder=True) for each in within):
             self._top = base
@@ -51,7 +52,8 @@ class Ignoring:
         """Return a folder's patterns, those that count most first."""
         if folder not in self._read:
             files = [folder / ".gitignore", folder / ".git" / "info" / "exclude"]
-            self._read[folder] = [_patterns(path) for path in files if path.is_file()]
+            there = filter(os.path.isfile, files)  # a closed folder has none, and `Path` raises
+            self._read[folder] = [*map(_patterns, there)]
         return self._read[folder]
 
 

@@ -208,7 +208,7 @@ def _from_web(url: str, scheme: str, private: bool, cancelled: Cancelled) -> Doc
         )
     try:
         return Document(name, got.data.decode(got.charset), shown(url))
-    except (LookupError, UnicodeDecodeError) as error:
+    except (LookupError, UnicodeError) as error:
         raise PromptInputError(
             _(
                 "{name} is not text in {charset}, as its server says",

@@ -467,7 +467,8 @@ class Chat:
         self.surface.vote(question, votes, voting)
 
     def offer(self, told: str, *options: Option) -> None:
-        """Say what is to be decided; the next number typed decides it."""
+        """Say what is to be decided, in place of any earlier choice; the next number decides it."""
+        self._pass_over()
         self._options = options
         listed = "\n".join(f"{n}  {option.told}" for n, option in enumerate(options, 1))
         self.surface.say(_("{told}. Type a number:\n{listed}", told=told, listed=listed))

@@ -27,6 +27,7 @@ from r1local.replies.engine import (
     Begun,
     Engine,
     PreparedPrompt,
+    never,
     prepared,
     reply_to,
 )
@@ -110,15 +111,22 @@ class Dialogue:
         """
         return self.engine.position if self._counted is None else self._counted
 
-    def prepare(self, question: Question) -> PreparedQuestion:
+    def prepare(
+        self, question: Question, cancelled: Callable[[], bool] = never
+    ) -> PreparedQuestion:
         """Make the prompt that asks a question.
 
+        Args:
+            cancelled: called meanwhile; True ends it.
+
         Raises:
+            LoadingCancelled: `cancelled` returned True.
             ChatTemplateError: the template can't render it.
             GrammarError: the session's schema isn't valid.
             ModelLoadError: there is no model in memory.
         """
-        prompt = self._prompt(self._messages(self.turns, question.text), settings=self._settings)
+        messages = self._messages(self.turns, question.text)
+        prompt = self._prompt(messages, settings=self._settings, cancelled=cancelled)
         return PreparedQuestion(question, prompt)
 
     def shortage(self, prepared: PreparedQuestion) -> Shortage | None:
@@ -425,10 +433,11 @@ class Dialogue:
         conversation: Conversation,
         begun: Begun | None = None,
         settings: ReplySettings | None = None,
+        cancelled: Callable[[], bool] = never,
     ) -> PreparedPrompt:
         """Make a prompt; without `settings` the schema, which may be invalid, is ignored."""
         self._require_model()
-        return prepared(self.engine, conversation, settings or self.settings, begun)
+        return prepared(self.engine, conversation, settings or self.settings, begun, cancelled)
 
     def _require_model(self) -> None:
         if self.engine.closed:

@@ -163,7 +163,7 @@ class FullScreen:
         self._screen.show_help(sections)
 
     def type(self, text: str) -> None:
-        """Put a text into the input, once the command that asks for it has been cleared from it."""
+        """Put a text into the input soon: what is typed at this moment may be a command."""
         self._screen.post(partial(self._screen.type, text))
 
     def edit(self, path: Path, then: Callable[[], None]) -> None:
@@ -291,7 +291,7 @@ class FullScreen:
             return False
         self._control.cancel()
         if self._waiting:
-            self._screen.type("\n".join(self._waiting))
+            self.type("\n".join(self._waiting))
             self._waiting.clear()
         return True
 

@@ -89,11 +89,17 @@ class Inline:
             text = self._read()
             self._attention.touched()
             if text is not None:
-                chat.handle(text)
+                self._handle(text)
             elif sys.stdin.isatty():
                 chat.leave()
             else:
                 self.leave()  # there is nobody to ask
+
+    def _handle(self, text: str) -> None:
+        """Act on what was typed; Ctrl-C ends a reply or work at most, never the chat."""
+        with interruptible() as interruption:
+            self._chat.handle(text)
+        self._end_if_killed(interruption)
 
     # As a surface
 

@@ -1,9 +1,8 @@
 """What the slash commands about sessions and exports do."""
 
-from pathlib import Path
-
 from r1local.chat.chat import Chat
 from r1local.chat.slash import words_of
+from r1local.config.paths import from_home
 from r1local.errors import UsageError
 from r1local.language import _
 from r1local.sessions.export import export_json, export_markdown, write_document
@@ -48,7 +47,7 @@ def export(chat: Chat, argument: str) -> None:
             _("quote one with spaces in it"),
         )
     dialogue = chat.dialogue
-    path = Path(*paths or [f"{dialogue.recorder.name or 'chat'}.md"]).expanduser()
+    path = from_home(*paths or [f"{dialogue.recorder.name or 'chat'}.md"])
     export = export_json if path.suffix == ".json" else export_markdown
     transcript = dialogue.recorder.transcript
     text = export(

@@ -1,7 +1,7 @@
 """How a model replies in a session: by the command line, the preset, and what was set there."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from r1local.config.options import in_group, settable
@@ -9,6 +9,7 @@ from r1local.config.preferences import preset_named, read_config, settings_in_fo
 from r1local.config.presets import NO_PRESET
 from r1local.errors import (
     EndpointError,
+    InvalidSetting,
     ModelFileNotFound,
     ModelNotInstalled,
     UnknownModel,
@@ -51,12 +52,13 @@ def settings_of(given: Mapping[str, Any], selected: Chosen, recorder: Recorder) 
     """Return how a model replies in a session.
 
     What the session was set to counts, but for what the command line says; of the session's preset
-    and settings, what was chosen last.
+    and settings, what was chosen last. A value that its file alone takes for one is left out.
     """
     given = given_in(given, recorder)
     settings = reply_settings(settings_in_force(given, selected.preferred))
     for name, value in _set_in(recorder, given):
-        settings = changed(settings, name, value)
+        with suppress(InvalidSetting):
+            settings = changed(settings, name, value)
     return settings
 
 

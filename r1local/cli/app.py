@@ -1,8 +1,9 @@
 """The Typer application that all commands are added to, and one command of it."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,6 +16,8 @@ Declared: TypeAlias = TyperCommand | TyperGroup
 
 #: What asks for help, of each command.
 HELP = ("-h", "--help")
+#: Columns that the names of options and their values take in help at most, as in Typer.
+_MOST_OF_NAMES = 30
 
 app = typer.Typer(
     name="r1local",
@@ -23,6 +26,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": list(HELP)},
 )
+
+
+class _Context(typer.Context):
+    def make_formatter(self) -> Any:
+        """Return what lays out help, with room beside the options' names in narrow terminals."""
+        formatter: Any = super().make_formatter()
+        names = min(_MOST_OF_NAMES, formatter.width * 2 // 5)
+        formatter.write_dl = partial(formatter.write_dl, col_max=names)
+        return formatter
 
 
 def command_of(words: Sequence[str]) -> tuple[Declared, Sequence[str]]:
@@ -40,6 +52,7 @@ def command_of(words: Sequence[str]) -> tuple[Declared, Sequence[str]]:
     while isinstance(command, TyperGroup) and path < len(words) and words[path] in command.commands:
         command = cast(Declared, command.commands[words[path]])
         path += 1
+    command.context_class = _Context
     if language.is_translated():
         from r1local.cli.translated import translate
 

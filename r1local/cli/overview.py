@@ -82,7 +82,7 @@ OPTIONS: Mapping[str, str] = {
 }
 
 #: Columns of text at most, as in the help of each command.
-_WIDEST, _NARROWEST = 78, 40
+_WIDEST, _NARROWEST = 78, 38
 
 
 def print_overview() -> int:
@@ -93,7 +93,12 @@ def print_overview() -> int:
 
 def overview() -> str:
     """Return the help of `r1local` itself, as wide as the terminal."""
-    return "\n".join(_lines(min(max(_columns() - 2, _NARROWEST), _WIDEST))) + "\n"
+    return "\n".join(_lines(help_width())) + "\n"
+
+
+def help_width() -> int:
+    """Return how many columns a help takes."""
+    return min(max(_columns() - 2, _NARROWEST), _WIDEST)
 
 
 def _lines(width: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ import typer
 
 from r1local.cli.app import HELP, app, command_of
 from r1local.cli.calls import Command
+from r1local.cli.overview import help_width
 from r1local.errors import EXIT_USAGE
 from r1local.language import _
 
@@ -33,6 +34,7 @@ def parse_arguments() -> Command:
             prog_name=name,
             standalone_mode=False,
             help_option_names=list(HELP),
+            terminal_width=help_width(),
         )
     except typer.TyperException as error:
         from r1local.cli.translated import translated_fault

@@ -1,11 +1,11 @@
 """What is attached to the question of `run`: read, and what it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from r1local.attachments.sources import Attached, attach, document_of, without_repeats
 from r1local.language import N_, _
 from r1local.prompts.documents import Document
-from r1local.replies.engine import Engine, document_tokens
+from r1local.replies.engine import Engine, document_tokens, never
 from r1local.replies.settings import ReplySettings
 from r1local.ui.wording import documents_told
 
@@ -35,7 +35,12 @@ def attached(files: Sequence[str], piped: bytes, *, private: bool) -> Attached:
     return Attached(documents, tuple(notices))
 
 
-def with_tokens(engine: Engine, documents: Sequence[Document], settings: ReplySettings) -> str:
-    """Return the documents with what each takes, in words."""
-    tokens, exact = document_tokens(engine, documents, settings)
+def with_tokens(
+    engine: Engine,
+    documents: Sequence[Document],
+    settings: ReplySettings,
+    cancelled: Callable[[], bool] = never,
+) -> str:
+    """Return the documents with what each takes, in words; `cancelled` ends the counting."""
+    tokens, exact = document_tokens(engine, documents, settings, cancelled)
     return documents_told([each.name for each in documents], tokens, exact=exact)

@@ -77,12 +77,12 @@ def bench(options: BenchOptions) -> int:
     Ctrl-C ends it and keeps what was measured.
 
     Raises:
-        UsageError: there is no llama-bench to compare with, or --svg is a folder.
+        UsageError: there is no llama-bench to compare with, or --svg can't be a file.
         R1LocalError: the model can't be loaded, or llama.cpp fails.
     """
     program = llama_bench.find_program() if options.compare else None
-    if options.svg and options.svg.is_dir():
-        raise UsageError(_("{svg} is a folder", svg=options.svg), _("give a file's name for --svg"))
+    if options.svg:
+        _check_place(options.svg)
     model = choose_file(options.model)
     err = console_for(sys.stderr)
     if model.note:
@@ -180,6 +180,15 @@ def _described(model: Selected, results: _Results, complete: bool) -> dict[str, 
         "llama_bench": [described(figure) for figure in results.others],
         "left_out": [{"what": each.what, "why": each.why} for each in results.left_out],
     }
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a place where no file can be, before minutes are spent on measuring."""
+    if path.is_dir():
+        raise UsageError(_("{svg} is a folder", svg=path), _("give a file's name for --svg"))
+    if not path.parent.is_dir():
+        told = _("there is no folder {folder}", folder=path.parent)
+        raise UsageError(told, _("choose another file for --svg"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -42,7 +42,7 @@ from r1local.errors import (
     SessionNotFound,
 )
 from r1local.language import _
-from r1local.models.catalog import load_catalog
+from r1local.models.catalog import EMBEDDED_MODEL, load_catalog
 from r1local.models.selection import Chosen
 from r1local.opening import open_engine, show_log
 from r1local.replies.control import Control
@@ -147,7 +147,8 @@ def _chat(options: ChatOptions) -> int:
     with way_to_go_on(options.model, recorder, again):
         named = session_model(options.model, options.given, recorder)
         selected = choose_model(named, options.given)
-        if selected.note:
+        # A chat with nano says itself what that is.
+        if selected.note and selected.name != EMBEDDED_MODEL:
             print_notice(err, selected.note)
         settings = settings_of(options.given, selected, recorder)
         engine = _open_first(selected, recorder, options)

@@ -22,6 +22,7 @@ from r1local.models.preferred import of_model
 from r1local.models.references import (
     CatalogReference,
     PathReference,
+    check_aliases,
     endpoint_reference,
     parse_reference,
 )
@@ -151,7 +152,7 @@ def edit_config() -> int:
         raise InvalidSetting(
             told, _("set EDITOR, or edit {path} with another one", path=path)
         ) from error
-    presets.check_aliases()
+    check_aliases(load_catalog(user_models()))
     return EXIT_OK if code == 0 else EXIT_ERROR
 
 

@@ -42,11 +42,12 @@ class Exchange(NamedTuple):
         """Let the model reply, and keep its KV cache with the session.
 
         Raises:
+            LoadingCancelled: it was cancelled before it began.
             PromptTooLong: the session and the question don't fit.
             R1LocalError: as `Dialogue.ask`.
         """
         with self._dialogue(engine) as dialogue:
-            prepared = dialogue.prepare(self.question)
+            prepared = dialogue.prepare(self.question, control.cancelled)
             short = dialogue.shortage(prepared) if dialogue.turns else None
             if short:
                 more = _("--context {larger}, or ", larger=short.larger) if short.larger else ""

@@ -18,7 +18,7 @@ from r1local.config.presets import ALIASES, PRESETS, PROMPT, PromptTemplate, che
 from r1local.errors import EXIT_OK, InvalidSetting, UnknownModel, UsageError, nearest
 from r1local.language import _
 from r1local.models.catalog import Catalog, load_catalog
-from r1local.models.references import endpoint_reference, parse_reference, unaliased
+from r1local.models.references import check_aliases, endpoint_reference, parse_reference
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
@@ -31,7 +31,7 @@ def list_presets(output_format: ModelFormat) -> int:
         InvalidSetting: `config.toml` has something that isn't allowed, or an alias hides a model.
     """
     config = read_config()
-    check_aliases()
+    check_aliases(load_catalog(user_models()))
     presets = list(config.presets.values())
     if output_format == "json":
         found = {"presets": [_described(each) for each in presets], "aliases": config.aliases}
@@ -48,17 +48,6 @@ def list_presets(output_format: ModelFormat) -> int:
     _print("PRESET", {each.name: " · ".join(each.words) for each in presets}, "SETS")
     _print("ALIAS", config.aliases, "MODEL")
     return EXIT_OK
-
-
-def check_aliases() -> None:
-    """Refuse aliases that have the name of a model.
-
-    Raises:
-        InvalidSetting: there is one.
-    """
-    models = load_catalog(user_models())
-    for alias in read_config().aliases:
-        unaliased(alias, models)
 
 
 def _print(head: str, rows: Mapping[str, str], second: str) -> None:
@@ -115,8 +104,8 @@ def unset_entry(key: str) -> int:
         InvalidSetting: `config.toml` can't be read or written.
     """
     table, _dot, name = key.partition(".")
-    keys = [table, name] if name.lower() in read_config().presets else _keys(key)
-    if not unset_named(keys):
+    whole = table == PRESETS and unset_named([table, name])  # one that isn't allowed, too
+    if not (whole or unset_named(_keys(key))):
         print_notice(
             console_for(sys.stderr),
             _("{config_file} doesn't set {key}", config_file=config_file(), key=key),

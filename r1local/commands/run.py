@@ -130,7 +130,7 @@ def show_events(
 
     Args:
         replying: begins the reply, or the vote.
-        cancelled: makes its only event if it is cancelled before the model is loaded.
+        cancelled: makes its only event if it is cancelled before it begins.
         renderer: makes what shows the events, once there is one.
         keep: takes each event before the renderer does.
 
@@ -168,29 +168,35 @@ def _events(
                 at_once=prepared.at_once,
                 meanwhile=_importing(_NEEDED_TO_REPLY),
             )
+        with closing(engine), closing(replying(engine, interruption)) as events:
+            yield from engine.notices
+            _tell_tokens(engine, prepared, interruption)
+            with _naming_documents(engine, prepared, interruption):
+                yield from _watched(events, prepared)
     except LoadingCancelled:
         yield cancelled()
-        return
+
+
+def _watched(
+    events: Generator[EventT, None, None], prepared: Prepared
+) -> Generator[EventT, None, None]:
+    """Yield the events; say how the prompt is read, and what comes to who looks elsewhere."""
     from r1local.ui.reading import reading_shown  # imported while the model was loaded
 
-    with closing(engine), closing(replying(engine, interruption)) as events:
-        yield from engine.notices
-        _tell_tokens(engine, prepared)
-        budget = prepared.settings.thinking.budget
-        with closing(attention(prepared.chosen)) as watching:
-            watched = watching.watched(events, budget, prepared.votes)
-            with _naming_documents(engine, prepared):
-                yield from reading_shown(watched, waiting)
+    budget = prepared.settings.thinking.budget
+    with closing(attention(prepared.chosen)) as watching:
+        watched = watching.watched(events, budget, prepared.votes)
+        yield from reading_shown(watched, prepared.waiting)
 
 
-def _tell_tokens(engine: Engine, prepared: Prepared) -> None:
+def _tell_tokens(engine: Engine, prepared: Prepared, control: Control) -> None:
     """Say on a terminal what is attached, before anything is evaluated."""
     if prepared.documents and sys.stderr.isatty():
-        tell(_("attached: {documents}", documents=_with_tokens(engine, prepared)))
+        tell(_("attached: {documents}", documents=_with_tokens(engine, prepared, control)))
 
 
 @contextmanager
-def _naming_documents(engine: Engine, prepared: Prepared) -> Iterator[None]:
+def _naming_documents(engine: Engine, prepared: Prepared, control: Control) -> Iterator[None]:
     """Say which documents it is that make a prompt too long."""
     try:
         yield
@@ -199,15 +205,15 @@ def _naming_documents(engine: Engine, prepared: Prepared) -> Iterator[None]:
             raise
         told = _(
             "leave out some of what is attached: {documents}",
-            documents=_with_tokens(engine, prepared),
+            documents=_with_tokens(engine, prepared, control),
         )
         raise PromptTooLong(error.message, f"{error.hint}; {told}") from error
 
 
-def _with_tokens(engine: Engine, prepared: Prepared) -> str:
+def _with_tokens(engine: Engine, prepared: Prepared, control: Control) -> str:
     from r1local.commands.attaching import with_tokens
 
-    return with_tokens(engine, prepared.documents, prepared.settings)
+    return with_tokens(engine, prepared.documents, prepared.settings, control.cancelled)
 
 
 @contextmanager

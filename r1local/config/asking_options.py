@@ -1,13 +1,13 @@
 """The options of one question: its preset, the session it belongs to, what is printed of it."""
 
-from r1local.config.kinds import FieldValues, Switch, Text
+from r1local.config.kinds import FieldValues, Switch, Word
 from r1local.config.option import Option
 
 #: Part of `options.OPTIONS`, in the order of the help.
 ASKING: tuple[Option, ...] = (
     Option(
         "preset",
-        Text(),
+        Word(),
         "Use the model, settings and prompt of a preset in config.toml.",
         commands=("run", "chat"),
         short="-p",
@@ -39,7 +39,7 @@ ASKING: tuple[Option, ...] = (
     ),
     Option(
         "session",
-        Text(),
+        Word(),
         "Go on with the session of this name, or start it.",
         commands=("run",),
         preference=False,
@@ -55,7 +55,7 @@ ASKING: tuple[Option, ...] = (
     ),
     Option(
         "xl",
-        Text(),
+        Word(),
         "Print only the last code block in this language, e.g. python.",
         commands=("run",),
         preference=False,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from r1local.config.paths import from_home
 from r1local.errors import InvalidSetting, UsageError, nearest
 from r1local.language import _
 
@@ -194,7 +195,7 @@ def _text(entries: Mapping[str, object], key: str, place: str) -> str | None:
 
 def _path(entries: Mapping[str, object], key: str, folder: Path, place: str) -> Path | None:
     text = _text(entries, key, place)
-    return folder / Path(text).expanduser() if text else None
+    return folder / from_home(text) if text else None
 
 
 def _headers(entries: Mapping[str, object], place: str) -> Mapping[str, str]:

@@ -305,6 +305,19 @@ class Text:
         return value or ""
 
 
+class Word(Text):
+    """Text with something in it: an unset variable of a shell must not pass for no option."""
+
+    range = N_("a text that isn't empty")
+
+    def parse(self, name: str, text: str) -> str:
+        self.check(name, text)
+        return text
+
+    def check(self, name: str, value: object) -> None:
+        require(isinstance(value, str) and bool(value.strip()), f"{name} {value!r}", self.range)
+
+
 class Pattern:
     """Regular expressions of Python's `re`; `^` and `$` match at the ends of lines."""
 
@@ -447,7 +460,9 @@ class Several(NamedTuple):
                 _("{name} {text!r} lacks a value", name=name, text=text),
                 _("it must be {range}", range=_(self.range)),
             )
-        return tuple(self.each.parse(name, part) for part in parts)
+        value = tuple(self.each.parse(name, part) for part in parts)
+        self.check(name, value)
+        return value
 
     def check(self, name: str, value: tuple[Any, ...] | None) -> None:
         for each in value or ():
@@ -458,6 +473,16 @@ class Several(NamedTuple):
         if not value:
             return (self.nothing if value is None else self.empty) or ""
         return ",".join(as_text(self.each.plain(each)) for each in value)
+
+
+class Shares(Several):
+    """Numbers in proportion to which something is divided: not all of them are 0."""
+
+    def check(self, name: str, value: tuple[Any, ...] | None) -> None:
+        super().check(name, value)
+        if value and not any(value):
+            told = _("{name} gives no device anything", name=name)
+            raise InvalidSetting(told, _("give one a share above 0"))
 
 
 def _json_or_text(text: str) -> object:

@@ -10,6 +10,7 @@ from r1local.config.kinds import (
     Kind,
     Number,
     Several,
+    Shares,
     Switch,
     Text,
     Whole,
@@ -80,7 +81,7 @@ LOADING: tuple[Option, ...] = (
     ),
     _loading(
         "tensor-split",
-        Several(Number(0), "3,1", nothing="auto"),
+        Shares(Number(0), "3,1", nothing="auto"),
         "How much of the model each GPU takes, in proportion.",
         otherwise="by free memory",
     ),

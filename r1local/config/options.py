@@ -35,6 +35,13 @@ ModelFormat: TypeAlias = Literal["text", "json"]
 
 #: How people are told that a reply is done: not at all, as the terminal can, or by one of its ways.
 NOTIFY_WORDS = ("auto", "off", "bell", "osc9", "osc99", "osc777")
+#: What a command is told by: the end's state and text, the reply's seconds and answer.
+NOTIFY_VARIABLES = (
+    "R1LOCAL_NOTIFY_STATE",
+    "R1LOCAL_NOTIFY_TEXT",
+    "R1LOCAL_NOTIFY_SECONDS",
+    "R1LOCAL_NOTIFY_ANSWER",
+)
 
 #: How hard to think, in tokens of thought; None means as long as the answer has room.
 EFFORTS: Mapping[str, int | None] = {"low": 1_024, "medium": 4_096, "high": None}

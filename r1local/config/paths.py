@@ -75,5 +75,13 @@ def is_device_name(name: str) -> bool:
     return _DEVICES.fullmatch(name) is not None
 
 
+def from_home(text: str) -> Path:
+    """Return a path in which `~` is the user's home; a user who isn't known stays as written."""
+    try:
+        return Path(os.path.expanduser(text))  # noqa: PTH111  (its own raises for unknown users)
+    except ValueError:  # a zero byte, which no user's name contains
+        return Path(text)
+
+
 def _expanded(path: str) -> str:
-    return os.path.expandvars(os.path.expanduser(path))  # noqa: PTH111  (raises for unknown users)
+    return os.path.expandvars(from_home(path))

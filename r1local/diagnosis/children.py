@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import signal
 import sys
 import tempfile
 from dataclasses import dataclass
 from typing import Any
 
 from r1local.language import _
-from r1local.machine.programs import Outcome, run_program
+from r1local.machine.programs import Outcome, how_ended, run_program
 
 _LONGEST_REASON = 300
 
@@ -52,21 +51,9 @@ def _result(
 
 def _why(outcome: Outcome) -> str:
     """Say how a process ended: by a signal or an exit code, with llama.cpp's last words."""
-    code = outcome.code or 0
-    how = (
-        _("crashes ({signal})", signal=_signal(-code))
-        if code < 0
-        else _("ends with exit code {code}", code=code)
-    )
+    how = how_ended(outcome.code or 0)
     lines = [line.strip() for line in outcome.errors.splitlines() if line.strip()]
     # "/path/of/the/build/src/llama-model.cpp:1420: GGML_ASSERT(…) failed"
     assertion = next((m[0] for line in lines if (m := re.search(r"GGML_\w+\(.*", line))), "")
     reason = assertion or (lines[-1] if lines else "")
     return f"{how}: {reason[:_LONGEST_REASON]}" if reason else how
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return _("signal {number}", number=number)

@@ -5,18 +5,19 @@ import sys
 from collections.abc import Iterator
 from shlex import quote
 
-from r1local.config.endpoints import KEY_VARIABLE
 from r1local.config.keys import KEYS
 from r1local.config.kinds import Plain, as_text
 from r1local.config.options import option_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import Setting, read_config, settings_in_force
 from r1local.config.theme import THEME
-from r1local.errors import InvalidSetting, R1LocalError, nearest
+from r1local.config.variables import unknown_variables
+from r1local.errors import InvalidSetting, R1LocalError
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.gguf.file import read_gguf
 from r1local.language import _
 from r1local.models.catalog import load_catalog
+from r1local.models.references import check_aliases
 from r1local.models.selection import Selected, choose
 
 _AREA = "settings"
@@ -34,28 +35,27 @@ def settings() -> Iterator[Finding]:
 
 
 def _faults_of_files() -> Iterator[Finding]:
+    catalog = load_catalog(user_models())
     try:
-        read_config()
+        check_aliases(catalog)
     except InvalidSetting as error:
         yield broken(_AREA, error.message, "r1local config edit", error.hint)
     editor = "notepad" if sys.platform == "win32" else "${EDITOR:-vi}"
-    for problem in load_catalog(user_models()).problems:  # the rest of the file counts
+    for problem in catalog.problems:  # the rest of the file counts
         edit = f"{editor} {quote(str(user_models()))}"
         yield warning(_AREA, problem.message, problem.hint, edit)
 
 
 def _faults_of_variables() -> Iterator[Finding]:
-    known = {option.variable: option for option in preferences()}
-    for name in sorted(each for each in os.environ if each.startswith("R1LOCAL_")):
-        if name == KEY_VARIABLE:
-            continue
-        if name not in known:
-            yield warning(
-                _AREA, _("{name} is no setting", name=name), nearest(name, known), f"unset {name}"
-            )
-        elif text := os.environ[name]:
+    for name, meant in unknown_variables():
+        hint = _("did you mean {near}?", near=meant) if meant else ""
+        hint = hint or _("r1local config lists what there is")
+        yield warning(_AREA, _("{name} is no setting", name=name), hint, f"unset {name}")
+    for option in sorted(preferences(), key=lambda option: option.variable):
+        name = option.variable
+        if text := os.environ.get(name):
             try:
-                known[name].parse(text)
+                option.parse(text)
             except InvalidSetting as error:
                 yield broken(_AREA, f"{name}: {error.message}", f"unset {name}", error.hint)
 

@@ -126,6 +126,7 @@ class Stream:
     Attributes:
         sent: when it was sent, by the monotonic clock.
         touched: when the last bytes came, or it was sent.
+        heard: when the last of what it is for came, or it was sent.
         begun: whether bytes of a reply have come.
     """
 
@@ -137,7 +138,7 @@ class Stream:
         self._connection: Any = None
         self._given = False
         self.begun = False
-        self.sent = self.touched = monotonic()
+        self.sent = self.touched = self.heard = monotonic()
         Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
@@ -227,6 +228,7 @@ class Stream:
         self._give(None)
 
     def _give(self, item: Piece | Notice | R1LocalError | None) -> None:
+        self.heard = monotonic()
         if not self._stopped.is_set():
             self._take(item)
 

@@ -22,7 +22,7 @@ from r1local.language import _
 from r1local.prompts.chat_template import SHORT_THOUGHT
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control
-from r1local.replies.engine import Begun, Engine, PreparedPrompt, PromptSize, ToldNotices
+from r1local.replies.engine import Begun, Engine, PreparedPrompt, PromptSize, ToldNotices, never
 from r1local.replies.settings import ReplySettings
 
 T = TypeVar("T")
@@ -119,7 +119,11 @@ class RemoteEngine:
         return cls(client, found, entry.name, window, settings, most, took)
 
     def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+        self,
+        conversation: Conversation,
+        settings: ReplySettings,
+        begun: Begun | None = None,
+        cancelled: Callable[[], bool] = never,  # noqa: ARG002
     ) -> RemotePrompt:
         """Estimate a prompt, whose text the server makes."""
         server = self._found.server

@@ -22,6 +22,9 @@ from r1local.replies.settings import ReplySettings
 _LOOK_S = 0.05
 #: Pieces that are handled before the controls are looked at again.
 _MOST_PIECES = 64
+#: Seconds for which a server may send nothing but comments that it is still there, unless a limit
+#: of silence is longer: DeepSeek's sends them for at most 10 minutes (its docs, "Rate Limit").
+_MOST_COMMENTS_S = 3600.0
 _Item: TypeAlias = Piece | Notice | R1LocalError | None
 _Numbered: TypeAlias = tuple[int, Happening]
 
@@ -250,8 +253,11 @@ class RemoteReplies:
             if stream is None:
                 continue
             limit = self._silence_s if stream.begun else self._first_byte_s
+            patience = max(limit, _MOST_COMMENTS_S)
             if now - stream.touched > limit:
                 yield from self._end(running, self._silent(limit, begun=stream.begun))
+            elif now - stream.heard > patience:
+                yield from self._end(running, self._silent(patience, begun=stream.begun))
 
     def _silent(self, limit: float, *, begun: bool) -> EndpointSilent:
         name, option = self._engine.name, "silence-timeout" if begun else "first-byte-timeout"

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from r1local.language import _
 from r1local.machine import hardware
-from r1local.machine.programs import Outcome, first_line, run_program
+from r1local.machine.programs import Outcome, first_line, how_ended, run_program
 
 #: Who made a GPU, as far as that decides how to use it.
 Maker: TypeAlias = Literal["NVIDIA", "AMD", "Apple", "other"]
@@ -85,11 +85,7 @@ def _output(command: tuple[str, ...]) -> str:
 
 def _complaint(outcome: Outcome) -> str:
     said = first_line(outcome.errors) or first_line(outcome.output)
-    return (
-        _("fails: {said}", said=said)
-        if said
-        else _("fails with exit code {code}", code=outcome.code)
-    )
+    return _("fails: {said}", said=said) if said else how_ended(outcome.code or 0)
 
 
 def _makers(gpus: list[InstalledGPU]) -> set[Maker]:

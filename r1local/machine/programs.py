@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, NamedTuple
 
+from r1local.language import _
+
 #: Bytes of output that are read; a program that writes more is ended.
 _MOST_BYTES = 4 * 2**20
 _POLL_INTERVAL_S = 0.01
@@ -54,6 +56,20 @@ def run_program(
         finally:
             _end(child)
         return Outcome(_text(output), _text(errors), child.returncode if ended else None)
+
+
+def how_ended(code: int) -> str:
+    """Say how a program ended, from its exit code: with which one, or by which signal."""
+    if code < 0:
+        return _("crashes ({signal})", signal=_signal(-code))
+    return _("ends with exit code {code}", code=code)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return _("signal {number}", number=number)
 
 
 def first_line(text: str, longest: int = 200) -> str:

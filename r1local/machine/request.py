@@ -60,7 +60,8 @@ def refused_devices(machine: Machine, request: PlanRequest) -> InvalidSetting | 
     count, shares = len(there.gpus), request.tensor_split
     if shares is not None and not any(shares):
         return InvalidSetting(
-            _("tensor-split gives no device anything"), _("give one a share above 0")
+            _("{name} gives no device anything", name="tensor-split"),
+            _("give one a share above 0"),
         )
     if shares and 0 < count < len(shares):
         many = _(

@@ -16,6 +16,7 @@ from r1local.engine.load_settings import LoadSettings
 from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, FigureKind
 from r1local.language import _
+from r1local.machine.programs import how_ended
 
 _PROGRAM = "llama-bench"
 _POLL_INTERVAL_S = 0.05
@@ -101,7 +102,7 @@ def _output(command: Sequence[str], cancelled: Callable[[], bool]) -> list[str]:
         err.seek(0)
         if code and not cancelled():
             last = err.read().decode("utf-8", "replace").strip()[-_LAST_WORDS:]
-            ended = _("exit code {code}", code=code)
+            ended = how_ended(code)
             raise _failed(f"{ended}: {last}" if last else ended)
         return out.read().decode("utf-8", "replace").splitlines()
 

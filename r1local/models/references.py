@@ -17,7 +17,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from r1local.config.endpoints import Endpoint, endpoint_for_once
-from r1local.config.paths import config_file
+from r1local.config.paths import config_file, from_home
 from r1local.config.preferences import read_config
 from r1local.config.presets import ALIASES, can_be_name
 from r1local.errors import InvalidSetting, UnknownModel
@@ -110,6 +110,16 @@ class EndpointReference:
 Reference: TypeAlias = CatalogReference | HubReference | OllamaReference | PathReference
 
 
+def check_aliases(catalog: Catalog) -> None:
+    """Refuse aliases that have the name of a model.
+
+    Raises:
+        InvalidSetting: there is one, or `config.toml` can't be used.
+    """
+    for alias in read_config().aliases:
+        unaliased(alias, catalog)
+
+
 def unaliased(reference: str, catalog: Catalog) -> str:
     """Return the reference that an alias stands for; any other reference as it is.
 
@@ -184,20 +194,13 @@ def parse_reference(reference: str, catalog: Catalog) -> Reference:
             ),
             _("it can reply: r1local chat -m {reference}", reference=reference),
         )
-    path = _expanded(text)
+    path = from_home(text)
     looks_like_a_path = path.suffix.lower() == ".gguf" or path.is_absolute() or text[:1] in ".~"
     if text and (looks_like_a_path or _exists(path)):
         return PathReference(path)
     raise UnknownModel(
         _("no model is called {reference!r}", reference=reference), _hint(text, path, catalog)
     )
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(os.path.expanduser(text))  # noqa: PTH111  (its own raises for unknown users)
-    except ValueError:  # a zero byte, which no user's name contains
-        return Path(text)
 
 
 def _exists(path: Path) -> bool:

@@ -80,7 +80,7 @@ def read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return _read(file, str(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError: a name that no file can have
         raise _unreadable(str(path), error) from error
 
 
@@ -149,9 +149,10 @@ def _before(name: str) -> str:
     return f"[file name]: {name}\n[file content begin]\n"
 
 
-def _unreadable(name: str, error: OSError) -> PromptInputError:
+def _unreadable(name: str, error: OSError | ValueError) -> PromptInputError:
+    reason = (isinstance(error, OSError) and error.strerror) or error
     return PromptInputError(
-        _("{name} can't be read: {reason}", name=name, reason=error.strerror or error),
+        _("{name} can't be read: {reason}", name=name, reason=reason),
         _("check its name and its permissions"),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from r1local.conversation import Conversation, Message
-from r1local.errors import R1LocalError, UsageError
+from r1local.errors import LoadingCancelled, R1LocalError, UsageError
 from r1local.events.reply import Event, Finished, Notice, Reading, Usage
 from r1local.kv_state import KVState
 from r1local.language import _
@@ -19,6 +19,11 @@ from r1local.replies.settings import ReplySettings
 Stage: TypeAlias = Literal["started", "paused"]
 #: What happens to one of many replies. Last comes its `Finished`, or an error that ends it instead.
 Happening: TypeAlias = Event | Stage | R1LocalError
+
+
+def never() -> bool:
+    """Return False: nothing is cancelled."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,19 @@ class Replier(Protocol):
         """The number of replies that it makes at the same time; others wait."""
 
     def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+        self,
+        conversation: Conversation,
+        settings: ReplySettings,
+        begun: Begun | None = None,
+        cancelled: Callable[[], bool] = never,
     ) -> PreparedPrompt:
         """Make the prompt of a reply, or of the rest of one.
 
+        Args:
+            cancelled: called meanwhile; True ends it.
+
         Raises:
+            LoadingCancelled: `cancelled` returned True.
             ChatTemplateError: it can't be rendered.
             GrammarError: the answer that is to go on does not follow the grammar.
         """
@@ -231,16 +244,18 @@ def prepared(
     conversation: Conversation,
     settings: ReplySettings,
     begun: Begun | None = None,
+    cancelled: Callable[[], bool] = never,
 ) -> PreparedPrompt:
     """Make the prompt of a reply, or of the rest of one, as `Engine.prepare`.
 
     Raises:
+        LoadingCancelled: `cancelled` returned True.
         UsageError: the engine can't let a reply go on.
     """
     if begun:
         check_going_on(engine, inside=begun.thinking_open)
     possible, _notices = within(settings, engine.abilities, engine.name)
-    return engine.prepare(conversation, possible, begun)
+    return engine.prepare(conversation, possible, begun, cancelled)
 
 
 def check_going_on(engine: Replier, *, inside: bool) -> None:
@@ -257,7 +272,10 @@ def check_going_on(engine: Replier, *, inside: bool) -> None:
 
 
 def document_tokens(
-    engine: Replier, documents: Sequence[Document], settings: ReplySettings
+    engine: Replier,
+    documents: Sequence[Document],
+    settings: ReplySettings,
+    cancelled: Callable[[], bool] = never,
 ) -> tuple[list[int | None], bool]:
     """Return the tokens that each document adds to a prompt, and whether they were counted.
 
@@ -265,11 +283,12 @@ def document_tokens(
 
     Raises:
         ChatTemplateError: the template can't render a question.
+        LoadingCancelled: `cancelled` returned True.
     """
 
     def size(*attached: Document) -> PromptSize | None:
         message = Message("user", question_with_documents("?", attached))
-        return prepared(engine, (message,), settings).size
+        return prepared(engine, (message,), settings, cancelled=cancelled).size
 
     bare = size()
     if bare is None:
@@ -315,4 +334,9 @@ def generate(
     Args:
         begun: the beginning of the message, if it goes on; the events contain only what is new.
     """
-    yield from reply_to(engine, prepared(engine, conversation, settings, begun), settings, control)
+    try:
+        prompt = prepared(engine, conversation, settings, begun, control.cancelled)
+    except LoadingCancelled:
+        yield never_begun(settings)
+        return
+    yield from reply_to(engine, prompt, settings, control)

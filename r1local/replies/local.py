@@ -10,7 +10,7 @@ from r1local.events.reply import Event, Notice
 from r1local.models.loading import LoadedModel, LoadOptions, load
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control
-from r1local.replies.engine import Begun, PreparedPrompt
+from r1local.replies.engine import Begun, PreparedPrompt, never
 from r1local.replies.generation import TokenisedPrompt, reply_to, tokenised_prompt
 from r1local.replies.scheduler import Scheduler
 from r1local.replies.settings import ReplySettings
@@ -65,7 +65,11 @@ class LocalEngine:
         return self.loaded.model.sequences
 
     def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+        self,
+        conversation: Conversation,
+        settings: ReplySettings,
+        begun: Begun | None = None,
+        cancelled: Callable[[], bool] = never,  # noqa: ARG002
     ) -> TokenisedPrompt:
         """Render and tokenise a prompt."""
         return tokenised_prompt(self.loaded, conversation, settings, begun)

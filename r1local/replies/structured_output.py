@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from r1local.config.paths import from_home
 from r1local.conversation import Part
 from r1local.engine.grammar import check_grammar
 from r1local.errors import GrammarError
@@ -68,7 +69,7 @@ def schema_text(given: str) -> str:
     Raises:
         PromptInputError: the file can't be read.
     """
-    return given if _is_json(given) else read_document(Path(given).expanduser()).text
+    return given if _is_json(given) else read_document(from_home(given)).text
 
 
 def _is_json(given: str) -> bool:

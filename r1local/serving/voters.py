@@ -7,7 +7,7 @@ from r1local.conversation import Conversation
 from r1local.events.reply import Finished, Notice
 from r1local.replies.abilities import Abilities
 from r1local.replies.control import Control, SteeringCommand
-from r1local.replies.engine import Begun, Happening, ManyReplies, PreparedPrompt
+from r1local.replies.engine import Begun, Happening, ManyReplies, PreparedPrompt, never
 from r1local.replies.runner import Runner
 from r1local.replies.settings import ReplySettings
 
@@ -40,10 +40,16 @@ class SharedReplier:
         return 0.0
 
     def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+        self,
+        conversation: Conversation,
+        settings: ReplySettings,
+        begun: Begun | None = None,
+        cancelled: Callable[[], bool] = never,
     ) -> PreparedPrompt:
         """Make the prompt of a reply."""
-        return self._runner.call(lambda e: e.prepare(conversation, settings, begun)).result()
+        return self._runner.call(
+            lambda e: e.prepare(conversation, settings, begun, cancelled)
+        ).result()
 
     def together(self) -> ManyReplies:
         """Begin to make many replies."""

@@ -54,7 +54,8 @@ class Draft:
                 _("the thought can't be read: {told}", told=told),
                 _("look at {path}", path=self.path),
             ) from error
-        text = text.replace("\r\n", "\n")
+        if "\r\n" not in self._thought:
+            text = text.replace("\r\n", "\n")
         # Editors end the last line.
         return text if self._thought.endswith("\n") else text.removesuffix("\n")
 

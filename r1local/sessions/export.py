@@ -4,11 +4,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from r1local.config.user_files import replace_text
 from r1local.conversation import Reply, Turn
 from r1local.errors import ExportError
 from r1local.language import _, _n
@@ -81,28 +81,37 @@ def write_document(path: Path, text: str, *, force: bool) -> None:
         force: overwrite an existing file.
 
     Raises:
-        ExportError: the file exists or can't be written; it is never left half written.
+        ExportError: the file exists or can't be written; it is never left half written, and one
+            that was there stays.
     """
-
-    def private(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o600)
-
-    mode = "w" if force else "x"
     try:
-        if path.exists() and not path.is_file():  # a terminal or a pipe loses nothing
-            mode = "w"
-        with open(path, mode, encoding="utf-8", newline="\n", opener=private) as file:
-            file.write(text)
+        if force and path.is_file():
+            replace_text(path, text)
+        else:
+            _write_new(path, text)
     except FileExistsError:
         raise ExportError(
             _("{path} exists", path=path), _("give another name, or --force")
         ) from None
-    except OSError as error:
-        if mode == "x":
-            with suppress(OSError):
-                path.unlink()
-        told = _("{path} can't be written: {reason}", path=path, reason=error.strerror or error)
+    except (OSError, ValueError) as error:  # a ValueError: a name that no file can have
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        told = _("{path} can't be written: {reason}", path=path, reason=reason)
         raise ExportError(told, _("give another path")) from error
+
+
+def _write_new(path: Path, text: str) -> None:
+    def private(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
+
+    there = path.exists() and not path.is_file()  # a terminal or a pipe, which loses nothing
+    with open(path, "w" if there else "x", encoding="utf-8", newline="\n", opener=private) as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            if not there:
+                path.unlink(missing_ok=True)
+            raise
 
 
 def _blocks(

@@ -305,7 +305,9 @@ class Transcript:
 
 def _asked(turn: Turn) -> Question:
     """Return the record that asks a turn's question."""
-    return Question(turn.question, turn.shown, turn.documents or None, turn.votes)
+    # Beside `shown`, none at all would mean that their names stand in its last line.
+    documents = turn.documents or (None if turn.shown is None else ())
+    return Question(turn.question, turn.shown, documents, turn.votes)
 
 
 def _restated(turn: Turn) -> Iterator[Record]:

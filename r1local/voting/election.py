@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from r1local.answers.algebra import equal_formula
 from r1local.conversation import Conversation, Reply
-from r1local.errors import R1LocalError
+from r1local.errors import LoadingCancelled, R1LocalError
 from r1local.events.reply import Finished, Notice, Reading, Usage, Written
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import (
@@ -48,7 +48,11 @@ def hold_vote(
     Raises:
         ChatTemplateError, PromptTooLong, InferenceError: as for a single reply.
     """
-    prompt = prepared(engine, conversation, settings.reply)
+    try:
+        prompt = prepared(engine, conversation, settings.reply, cancelled=control.cancelled)
+    except LoadingCancelled:
+        yield VoteResult(None, (), (), "cancelled")
+        return
     replies = engine.together()
     try:
         election = _Election(engine, replies, prompt, settings, control, model)

@@ -19,6 +19,7 @@ from r1local.replies.engine import (
     PreparedPrompt,
     PromptSize,
     ToldNotices,
+    never,
     never_begun,
 )
 from r1local.replies.settings import ReplySettings
@@ -105,11 +106,15 @@ class WarmEngine:
         return self._opened.at_once
 
     def prepare(
-        self, conversation: Conversation, settings: ReplySettings, begun: Begun | None = None
+        self,
+        conversation: Conversation,
+        settings: ReplySettings,
+        begun: Begun | None = None,
+        cancelled: Callable[[], bool] = never,
     ) -> WarmPrompt:
         """Have the prompt rendered and tokenised, to know its size."""
         question = Question(conversation, settings, begun)
-        answer = self._answer("prepare", prompt=plain(question))
+        answer = self._answer("prepare", cancelled, prompt=plain(question))
         facts = read_or_gone(PromptFacts, answer["prepared"])
         return WarmPrompt(question, facts.size, facts.notices)
 
@@ -149,7 +154,7 @@ class WarmEngine:
         least = self.context_window or CONTEXT_STEP
         while not enough(least):
             least += CONTEXT_STEP
-        context: int | None = self._answer("larger", least=least)["context"]
+        context: int | None = self._answer("larger", never, least=least)["context"]
         return context
 
     def reopened(
@@ -184,12 +189,12 @@ class WarmEngine:
         self._connection.close()
         self._enter(find(self._wanted.to_start, cancelled))
 
-    def _answer(self, do: str, **more: object) -> Message:
+    def _answer(self, do: str, cancelled: Callable[[], bool], **more: object) -> Message:
         for _attempt in range(_ATTEMPTS):
             with suppress(EngineGone):
                 number = self._connection.ask(do, **more)
-                return self._connection.answer(number, lambda: False)
-            self._return(lambda: False)
+                return self._connection.answer(number, cancelled)
+            self._return(cancelled)
         raise _ends_always()
 
 

@@ -150,6 +150,22 @@ def test_a_folder_within_that_cant_be_read_is_left_out(tree: Path) -> None:
     assert "tree/src/a.py" in names(attached)
 
 
+def test_what_may_not_be_looked_at_is_left_out(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder may be listed but not entered; the administrator who runs tests enters all."""
+    look = Path.stat
+
+    def closed(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "deep" or path.parent.name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    for source in (str(tree), f"{tree}/**/*.py"):
+        attached = attach([source])
+        assert not any("deep" in name for name in names(attached))
+    assert "deep (can't be read: Permission denied)" in attach([str(tree)]).notices[0]
+
+
 @posix_only
 def test_links_and_pipes_are_left_out(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")

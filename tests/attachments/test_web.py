@@ -66,12 +66,14 @@ def test_what_cant_be_had_says_why(site: Site, monkeypatch: pytest.MonkeyPatch) 
         "/bomb": (200, {"Content-Type": "text/plain", "Content-Encoding": "gzip"}, zeros),
         "/brotli": (200, {"Content-Type": "text/plain", "Content-Encoding": "br"}, b"x"),
         "/odd": (200, {"Content-Type": "text/plain; charset=none-such"}, b"x\xff"),
+        "/no_charset": (200, {"Content-Type": "text/plain; charset=undefined"}, b"x"),
         "/circle": (302, {"Location": "/circle"}, b""),
         "/elsewhere": (302, {"Location": "file:///etc/passwd"}, b""),
     }
     for path, message in {
         "/picture": "is image/png, which has no text",
         "/large": "is larger than 0 MiB",
+        "/no_charset": "is not text in undefined, as its server says",
         "/bomb": "is larger than 0 MiB",
         "/brotli": "encoded as br",
         "/odd": "not valid UTF-8|is not text in",

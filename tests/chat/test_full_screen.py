@@ -235,6 +235,18 @@ def test_what_is_typed_while_it_streams_waits_its_turn(scripted: Scripted) -> No
     assert [each["text"] for each in of_type("question")] == ["first", "second"]
 
 
+def test_stop_gives_back_what_waits(scripted: Scripted) -> None:
+    model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM, slow=True)
+    with ChatTerminal("-m", model) as terminal:
+        terminal.send("first")
+        terminal.wait_for(lambda: "│Step 1:" in terminal.shown)
+        terminal.send("second")
+        terminal.send("third")
+        terminal.wait_for_text("waits: third")
+        terminal.send("/stop")
+        terminal.wait_for_text("stopped; /continue lets it go on", "❯ second\n  third")
+
+
 def test_ctrl_c_keeps_what_was_streamed_and_gives_back_what_waits(scripted: Scripted) -> None:
     model = scripted(f"{LONG_THOUGHT}</think>y", context_length=ROOM, slow=True)
     with ChatTerminal("-m", model) as terminal:

@@ -77,6 +77,20 @@ def test_ctrl_c_stops_and_twice_leaves(scripted: Scripted) -> None:
         assert terminal.finish() == 0 and terminal.restored
 
 
+def test_ctrl_c_while_a_command_is_carried_out_does_not_end_the_chat(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    program = tmp_path / "xclip"
+    program.write_text("#!/bin/sh\nkill -INT $PPID\nexec /bin/cat > /dev/null\n")
+    program.chmod(0o755)
+    with ChatTerminal("-m", scripted(REPLY), "--inline", PATH=str(tmp_path)) as terminal:
+        terminal.send("How many?")
+        terminal.wait_for_text("│ 4 │")
+        terminal.send("/copy")
+        terminal.wait_for_text("copied the answer")
+        assert terminal.leave() == 0
+
+
 def test_a_dumb_terminal_is_given_plain_lines(scripted: Scripted) -> None:
     with ChatTerminal("-m", scripted(REPLY), TERM="dumb", prompt=">") as terminal:
         terminal.send("How many?")

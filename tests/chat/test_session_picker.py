@@ -114,7 +114,7 @@ def test_a_session_that_is_open_elsewhere_or_gone_changes_nothing(scripted: Scri
         terminal.send("Still here?")
         terminal.wait_for_text("Mine.")
         terminal.type("/sessions busy\r\r")
-        terminal.wait_for_text("session busy is open in another chat")
+        terminal.wait_for_text("session busy is open in another r1local")
         terminal.send("/sessions gone?")
         terminal.wait_for_text("1 session ·")
         (sessions_folder() / "gone.jsonl").unlink()

@@ -492,6 +492,18 @@ def test_only_what_helps_is_offered(folder: Path) -> None:
         assert terminal.leave() == 0
 
 
+def test_a_choice_in_place_of_another_gives_the_question_back(folder: Path) -> None:
+    (folder / "long.txt").write_text("23 is a number. " * 200)
+    with ChatTerminal("-m", "nano", "--context", "768", "--inline") as terminal:
+        terminal.send("/file long.txt")
+        terminal.wait_for_text("goes with the next question")
+        terminal.send("What is 20 + 58?")
+        terminal.wait_for_text("don't ask it: have it in the input again")
+        terminal.send("/sessions")
+        terminal.wait_for_text("sessions to go on with")
+        terminal.wait_for(lambda: terminal.rows[terminal.screen.cursor.y] == "❯ What is 20 + 58?")
+
+
 EDITORS = {
     "saved": ('echo "first of all" > "$1"', "❯ first of all"),
     "left as it was": ("true", None),

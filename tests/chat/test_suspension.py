@@ -47,6 +47,18 @@ def test_it_is_suspended_and_comes_back(tmux: Tmux) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shown", ["/help", "/sessions"])
+def test_it_is_suspended_whatever_it_shows(tmux: Tmux, shown: str) -> None:
+    tmux.after("-l", f"{shown}\r")
+    tmux.tell("send-keys", "C-z")
+    tmux.wait_for("Stopped")
+    tmux.tell("send-keys", "-l", "fg\r")
+    tmux.wait_for("Esc ")
+    tmux.tell("send-keys", "Escape")
+    tmux.wait_for("❯ How many?")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("whom", ["started", "child", "group"])
 def test_a_signal_from_outside_leaves_the_shell_whole(tmux: Tmux, whom: str) -> None:
     shell = psutil.Process(int(tmux.tell("display-message", "-p", "#{pane_pid}")))

@@ -1,5 +1,6 @@
 """What the command line says of arguments that it can't take."""
 
+import os
 import subprocess
 
 import pytest
@@ -21,3 +22,17 @@ def test_the_hint_is_that_of_what_was_meant(arguments: list[str], hint: str) -> 
     )
     assert done.returncode == 2
     assert hint in done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["presets", "--help"], ["list", "--help"]])
+def test_help_fits_a_narrow_terminal(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+        env=os.environ | {"COLUMNS": "40"},
+    )
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if len(line) > 40] == []

@@ -122,7 +122,7 @@ def test_no_llama_bench_and_one_that_fails(tmp_path: Path, monkeypatch: pytest.M
     program.chmod(0o755)
     result = bench("--compare")
     assert result.returncode == 0
-    assert "llama-bench failed: exit code 1: broken" in result.stderr
+    assert "llama-bench failed: ends with exit code 1: broken" in result.stderr
     assert "generation at depth 0" in result.stdout
 
 
@@ -156,13 +156,15 @@ def test_what_cannot_be_measured_or_written(scripted: Scripted, tmp_path: Path) 
     assert (result.returncode, result.stdout) == (1, "")
     result = bench("--svg", tmp_path / "file" / "x.svg", "--runs", "0")
     assert result.returncode == 2
-    (tmp_path / "file").write_text("")
-    result = bench("--svg", tmp_path / "file" / "x.svg")
+    result = bench("--svg", tmp_path / f"{'x' * 250}.svg")
     assert result.returncode == 1
     assert "choose another file for --svg" in result.stderr
     assert "generation at depth 0" in result.stdout  # what was measured isn't lost
     result = bench("--svg", tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
+    result = bench("--svg", tmp_path / "gone" / "x.svg")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert not (tmp_path / "gone").exists()
     result = r1local("bench", scripted("A."), *TINY)  # the smallest context, and a short reply
     assert result.returncode == 0, result.stderr
     assert "generation at depth 0" in result.stdout

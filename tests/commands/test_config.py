@@ -223,7 +223,7 @@ def test_colours_and_keys_are_set_and_unset() -> None:
         (("theme.eror", "red"), "no setting 'theme.eror' in [theme]\nhint: did you mean error?"),
         (("keys.help", "ctrl-i"), "help = 'ctrl-i': terminals send the same for Ctrl-I as tab"),
         (("keys.help", "f2"), "F2 would do both help and toggle_thought"),
-        (("keys.help", "f1", "--model", "nano"), "keys.help can't be set for one model"),
+        (("keys.help", "f1", "--model", "nano"), "keys.help isn't for one model alone"),
     ],
 )
 def test_senseless_colours_and_keys_are_refused(arguments: tuple[str, ...], told: str) -> None:

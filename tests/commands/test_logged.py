@@ -239,3 +239,11 @@ def test_of_preset_and_settings_the_last_one_counts() -> None:
     assert system_of({"preset": "a"}, nano, recorder) == "A."
     recorder.append(Setting("preset", "none"))
     assert settings_of({}, nano, recorder).sampler.temperature == 0.9
+
+
+def test_what_only_the_file_takes_for_a_setting_is_left_out() -> None:
+    recorder = NoSession()
+    for name, value in (("effort", "\x1b[2J"), ("temperature", "-1"), ("top-p", "0.8")):
+        recorder.append(Setting(name, value))
+    sampler = settings_of({}, select("nano", load_catalog()), recorder).sampler
+    assert sampler.top_p == 0.8 and sampler.temperature >= 0

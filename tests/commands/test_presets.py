@@ -128,6 +128,13 @@ def test_config_sets_and_unsets_them() -> None:
     assert "doesn't set presets.sum.seed" in r1local("config", "unset", "presets.sum.seed").stderr
 
 
+def test_a_preset_that_isn_t_allowed_can_be_removed() -> None:
+    config_file().write_text("[presets.bad]\ntemprature = 1\n[presets.good]\nseed = 1\n")
+    assert r1local("presets").returncode == 1
+    assert r1local("config", "unset", "presets.bad").returncode == 0
+    assert r1local("presets").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

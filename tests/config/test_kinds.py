@@ -16,9 +16,11 @@ from r1local.config.kinds import (
     Number,
     Pattern,
     Several,
+    Shares,
     Switch,
     Text,
     Whole,
+    Word,
     WordOr,
     as_text,
 )
@@ -114,14 +116,21 @@ def test_finite_numbers_alone() -> None:
         Number().parse("name", str(math.inf))
 
 
+def test_a_word_has_something_in_it() -> None:
+    assert Word().parse("session", "plan") == "plan"
+    for empty in ("", " "):
+        with pytest.raises(InvalidSetting, match="session"):
+            Word().parse("session", empty)
+
+
 def test_several_values_are_written_with_commas() -> None:
-    shares = Several(Number(0), "3,1", nothing="auto")
+    shares = Shares(Number(0), "3,1", nothing="auto")
     assert shares.parse("tensor-split", "3, 1") == (3.0, 1.0)
     assert shares.parse("tensor-split", "auto") is None
     assert shares.plain((3.0, 1.0)) == "3.0,1.0"
     names = Several(Text(), "CUDA0,CUDA1", nothing="auto", empty="none")
     assert (names.parse("device", "none"), names.plain(())) == ((), "none")
-    for wrong in ("", "3,,1", "3,-1", "3,x"):
+    for wrong in ("", "3,,1", "3,-1", "3,x", "0,0"):
         with pytest.raises(InvalidSetting, match="tensor-split"):
             shares.parse("tensor-split", wrong)
 

@@ -74,6 +74,21 @@ def test_a_variable_that_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unknown.hint == "did you mean R1LOCAL_VI?"
 
 
+def test_what_all_variables_begin_with_makes_none_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R1LOCAL_FOO", "on")
+    monkeypatch.setenv("R1LOCAL_NOTIFY_TEXT", "of a reply that has told of itself")
+    unknown, _in_force = settings()
+    assert unknown.text == "R1LOCAL_FOO is no setting"
+    assert unknown.hint == "r1local config lists what there is"
+
+
+def test_an_alias_that_hides_a_model() -> None:
+    write_config('[aliases]\nnano = "7b"\n')
+    (found,) = settings()
+    assert (found.state, found.command) == ("broken", "r1local config edit")
+    assert "nano is the name of a model already" in found.text
+
+
 def test_faults_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
     write_config("vi = 3\n")
     monkeypatch.setenv("R1LOCAL_VI", "maybe")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from r1local.endpoints import client
+from r1local.endpoints import client, replies
 from r1local.errors import (
     EndpointAnswer,
     EndpointError,
@@ -157,6 +157,15 @@ def test_a_comment_is_no_silence() -> None:
         server.chats(streamed(*waiting, event(content="Four."), *end()))
         with remote(server.url, given={"silence-timeout": 1, "first-byte-timeout": 1}) as engine:
             assert hear(engine).reply.answer == "Four."
+
+
+def test_comments_alone_are_silence_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replies, "_MOST_COMMENTS_S", 0.0)
+    waiting: list[Part] = [b": keep-alive\n\n", 0.2] * 20
+    limits = {"silence-timeout": 1, "first-byte-timeout": 1}
+    error, came = failing(streamed(event(content="So"), *waiting, *end()), **limits)
+    assert (type(error), error.message) == (EndpointSilent, "lab sent nothing more for 1 s")
+    assert len(came) == 1
 
 
 def test_a_model_is_named_if_there_are_several() -> None:

@@ -121,8 +121,10 @@ def test_a_program_that_fails(programs: FakePrograms) -> None:
     programs.add("rocm-smi", "exit 2")
     assert installed_gpus()[1] == [
         Silence("nvidia-smi", "fails: NVIDIA-SMI has failed: no driver"),
-        Silence("rocm-smi", "fails with exit code 2"),
+        Silence("rocm-smi", "ends with exit code 2"),
     ]
+    programs.add("rocm-smi", "kill -SEGV $$")
+    assert installed_gpus()[1][1] == Silence("rocm-smi", "crashes (SIGSEGV)")
 
 
 def test_a_program_that_hangs(programs: FakePrograms, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,7 @@ def test_it_is_given_the_same_work(tmp_path: Path) -> None:
     [
         ("echo 'cannot load' >&2; exit 3", "exit code 3: cannot load"),
         ("exit 3", "exit code 3"),
+        ("kill -SEGV $$", "crashes (SIGSEGV)"),
         ("echo '{\"n_prompt\": 1}'", "not that of a version that r1local knows"),
         ("echo '[]'", "not that of a version that r1local knows"),
     ],

@@ -74,6 +74,12 @@ def test_a_draft_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+def test_line_ends_that_the_model_wrote_are_no_change(tmp_path: Path) -> None:
+    thought = "Hm.\r\nWell."
+    draft = Draft(thought, tmp_path / "talk.thought-1.md")
+    assert (draft.resumed, draft.read()) == (False, thought)
+
+
 def test_a_draft_without_a_session_leaves_nothing() -> None:
     draft = Draft("Hm.", None)
     assert draft.read() == "Hm." and draft.path.parent.stat().st_mode & 0o777 == 0o700

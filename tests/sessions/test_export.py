@@ -1,8 +1,13 @@
 """Conversations as documents for people and for programs."""
 
 import json
+import resource
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
@@ -70,6 +75,31 @@ def test_json_for_programs() -> None:
     data = json.loads(export_json(turns, title="Why?", model="nano", thoughts=False))
     assert data["turns"][0]["reply"]["thinking"] is None
     assert data["turns"][1]["voters"]["7"]["thinking"] is None
+
+
+def limited_to(size: int) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, *, there: bool) -> None:
+    path = tmp_path / "kept.md"
+    if there:
+        path.write_text("kept")
+    code = (
+        "import sys; from pathlib import Path; from r1local.sessions.export import write_document;"
+        "write_document(Path(sys.argv[1]), 'x' * 100_000, force=True)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        preexec_fn=lambda: limited_to(50_000),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "ExportError" in result.stderr and "can't be written" in result.stderr
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["kept"] * there
 
 
 def branched() -> Transcript:

@@ -188,6 +188,17 @@ def test_documents_of_files_written_before_they_had_a_field() -> None:
     assert decode(damaged) is None
 
 
+def test_what_was_typed_around_a_preset_comes_back_as_it_was() -> None:
+    asked = Question("In French: Why?\n(so)", "Why?\n(so)", ())
+    transcript = Transcript([asked, Undo()])
+    for record in transcript.records_to(1):
+        transcript.handle(record)
+    assert transcript.branches == ((1,),)
+    again = [each for r in transcript.records_to(1) if (each := decode(encode(r)))]
+    (turn,) = Transcript([*again, *transcript.records_to(0), asked]).turns
+    assert (turn.typed, turn.documents) == ("Why?\n(so)", ())
+
+
 def test_a_vote_that_is_retried_has_no_reply_of_before() -> None:
     reply = Ended("stop", False, "m", thinking="", answer="4")
     records: list[Record] = [Question("?", votes=2), OfVoter(1, reply), OfVoter(2, reply), reply]

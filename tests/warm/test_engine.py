@@ -271,6 +271,18 @@ def test_a_process_that_is_stuck_is_given_up(monkeypatch: pytest.MonkeyPatch, sl
         kill(pid)
 
 
+def test_a_prompt_that_a_stuck_process_is_to_make_is_cancelled() -> None:
+    cancelled = Control()
+    with warm() as engine:
+        (pid,) = pids()
+        kill(pid, signal.SIGSTOP)
+        threading.Timer(0.2, cancelled.cancel).start()
+        (end,) = replied(engine, control=cancelled)
+        kill(pid)
+    assert isinstance(end, Finished)
+    assert end.reason == "cancelled"
+
+
 def test_a_file_that_is_no_model_is_the_same_error_as_here(tmp_path: Path) -> None:
     path = tmp_path / "no.gguf"
     path.write_bytes(b"no model")

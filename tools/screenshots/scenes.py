@@ -43,7 +43,10 @@ class Scene:
 
 
 def _chat(terminal: PseudoTerminal) -> None:
-    """Ask twice, and open the last thought."""
+    """Ask twice on an empty screen, and open the last thought."""
+    terminal.wait_for(lambda: "Ctrl-D leaves" in terminal.shown, 30)
+    terminal.type("/clear\r")  # the first words tell how fast a model may be on this machine
+    terminal.wait_for(lambda: "Ctrl-D leaves" not in terminal.shown, 30)
     for question, answer in (
         ("What is 27 + 58?", "▐85▌"),
         ("りんごが12個あります。30個もらうと、全部で何個ですか。", "▐42▌"),
@@ -130,6 +133,7 @@ def _terminal(scene: Scene, home: Path, theme: str) -> PseudoTerminal:
         HF_HOME=str(home / "hub"),
         HF_HUB_OFFLINE="1",  # the card's facts are the catalog's
         COLORTERM="truecolor",
+        LC_ALL="C.UTF-8",  # whoever draws them, README is in English
         PYTHONPATH=str(ROOT),
         **folders,
     )

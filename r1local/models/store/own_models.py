@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from r1local.config.paths import user_models
+from r1local.config.paths import from_home, user_models
 from r1local.config.user_files import changing, read_toml, replace_text
 from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
@@ -53,7 +53,7 @@ def register(path: Path, name: str | None) -> str:
         CatalogError: the user's models file can't be read.
         StoreError: the user's models file can't be written.
     """
-    path = path.expanduser().absolute()
+    path = from_home(str(path)).absolute()
     gguf = read_gguf(path)
     quantization = quantization_of(path.name) or file_type(gguf)
     with changing(user_models()):

@@ -10,10 +10,9 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 
-from r1local.config.options import NOTIFY_WORDS
+from r1local.config.options import NOTIFY_VARIABLES, NOTIFY_WORDS
 from r1local.errors import InvalidSetting
 from r1local.language import _
 from r1local.ui.attention.news import News
@@ -22,13 +21,6 @@ from r1local.ui.safe_text import visible
 #: Characters of the answer that the program gets; systems limit an environment's size.
 _MOST_OF_ANSWER = 4_000
 _TEXT = "{text}"
-#: What the program is told by, in the order of `News`.
-VARIABLES = (
-    "R1LOCAL_NOTIFY_STATE",
-    "R1LOCAL_NOTIFY_TEXT",
-    "R1LOCAL_NOTIFY_SECONDS",
-    "R1LOCAL_NOTIFY_ANSWER",
-)
 
 
 class Program:
@@ -48,7 +40,7 @@ class Program:
         """Run it, and don't wait for it."""
         answer = visible(news.answer[:_MOST_OF_ANSWER])
         values = (news.state, news.text, f"{news.seconds:.0f}", answer)
-        environment = dict(zip(VARIABLES, values, strict=True))
+        environment = dict(zip(NOTIFY_VARIABLES, values, strict=True))
         with suppress(OSError):  # it was there when r1local started
             process = subprocess.Popen(
                 [word.replace(_TEXT, news.text) for word in self._words],
@@ -63,11 +55,12 @@ class Program:
 
 def _words_of(command: str) -> list[str]:
     try:
-        words = shlex.split(command, posix=sys.platform != "win32")
+        program, *words = shlex.split(command, posix=sys.platform != "win32") or [""]
+        program = os.path.expanduser(program)  # noqa: PTH111  (its own raises for unknown users)
     except ValueError:
-        words = []
-    if words and shutil.which(program := str(Path(words[0]).expanduser())):
-        return [program, *words[1:]]
+        program = ""
+    if program and shutil.which(program):
+        return [program, *words]
     raise InvalidSetting(
         _("notify: there is no program {command!r}", command=command),
         _(

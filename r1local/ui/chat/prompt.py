@@ -244,8 +244,10 @@ def input_buffer(editing: Editing, accept: Callable[[str], None]) -> Buffer:
     """Return the buffer that questions are typed in; `accept` is given each one as it is sent."""
 
     def send(buffer: Buffer) -> bool:
-        accept(buffer.text)
-        return False
+        text = buffer.text
+        buffer.reset(append_to_history=True)
+        accept(text)
+        return True  # what was put into it meanwhile stays
 
     def begins_with_slash() -> bool:
         return buffer.text.startswith("/")

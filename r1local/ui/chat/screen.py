@@ -160,16 +160,18 @@ class ChatScreen:
         self._picker: Picker | None = None
         self._output = steady_output(reports_focus=True)
         self._help = HelpScreen(lambda: self._output.get_size().columns, actions.copy_selection)
-        all_keys = merge_key_bindings(
+        of_chat = merge_key_bindings(
             [
                 input_keys(editing, self.talk.note),
                 self._screen_keys(),
                 self._help.keys(self._close_help),
             ]
         )
+        outside_picker = Condition(lambda: self._picker is None)
+        all_keys = [ConditionalKeyBindings(of_chat, outside_picker), self._terminal_keys()]
         self.app: Application[None] = Application(
             layout=Layout(self._root(), focused_element=buffer),
-            key_bindings=ConditionalKeyBindings(all_keys, Condition(lambda: self._picker is None)),
+            key_bindings=merge_key_bindings(all_keys),
             style=chat_style(),
             full_screen=True,
             mouse_support=True,
@@ -398,6 +400,25 @@ class ChatScreen:
 
     # The keys
 
+    def _terminal_keys(self) -> KeyBindings:
+        """Return what is pressed and reported whatever the screen shows."""
+        keys = KeyBindings()
+
+        @bind(keys, self._keys, "suspend")
+        def _suspend(_event: KeyPressEvent) -> None:
+            self._suspension.suspend()
+
+        @bind(keys, self._keys, "repaint")
+        def _repaint(event: KeyPressEvent) -> None:
+            event.app.renderer.clear()
+
+        @keys.add(Keys.Ignore)
+        def _focused(event: KeyPressEvent) -> None:
+            if event.data in (FOCUS_IN, FOCUS_OUT):
+                self._attention.focused = event.data == FOCUS_IN
+
+        return keys
+
     def _screen_keys(self) -> KeyBindings:
         keys = KeyBindings()
         talk, actions = self.talk, self._actions
@@ -430,18 +451,11 @@ class ChatScreen:
         finding = Condition(lambda: talk.finding)
         on("find_next", lambda: actions.find_again(+1), finding)
         on("find_previous", lambda: actions.find_again(-1), finding)
-        on("suspend", self._suspension.suspend)
-        on("repaint", lambda: self.app.renderer.clear())
 
         for key, step in (("n", +1), ("N", -1)):
             keys.add(key, filter=vi_navigation_mode & finding)(
                 lambda _event, step=step: actions.find_again(step)
             )
-
-        @keys.add(Keys.Ignore)
-        def _focused(event: KeyPressEvent) -> None:
-            if event.data in (FOCUS_IN, FOCUS_OUT):
-                self._attention.focused = event.data == FOCUS_IN
 
         @keys.add("c-c", filter=~is_searching)
         def _ctrl_c(_event: KeyPressEvent) -> None:

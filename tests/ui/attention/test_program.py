@@ -50,6 +50,12 @@ def test_a_program_gets_the_text_as_one_word_and_in_its_environment(
     assert {path.name for path in tmp_path.iterdir()} == {"told"}
 
 
+@pytest.mark.parametrize("command", ["", "''", "'open", "~nosuchuser/x", "~a\0/x"])
+def test_what_is_no_program_is_said(command: str) -> None:
+    with pytest.raises(InvalidSetting, match="there is no program"):
+        Program(command)
+
+
 def test_a_program_that_has_gone_meanwhile_disturbs_nobody(tmp_path: Path) -> None:
     path = tmp_path / "tell"
     path.write_text("#!/bin/sh\n")
