@@ -9,6 +9,7 @@ A translator edits `r1local/locale/LANGUAGE/LC_MESSAGES/r1local.po`; docs/transl
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
 
@@ -28,6 +29,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "r1local"
 #: The functions that mark a message, and which of their arguments are messages.
 KEYWORDS = {"_": None, "_n": (1, 2), "N_": None}
+
+#: Of a compiled catalogue, whose bytes would otherwise change with every minute.
+_NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def messages() -> Catalog:
@@ -122,7 +126,7 @@ def _written_po(catalog: Catalog) -> bytes:
 
 def _written_mo(catalog: Catalog) -> bytes:
     file = io.BytesIO()
-    translated = Catalog(catalog.locale, project=DOMAIN)
+    translated = Catalog(catalog.locale, project=DOMAIN, creation_date=_NO_DATE)
     for message in catalog:
         if message.id and all(_texts(message.string)):
             translated[message.id] = message
