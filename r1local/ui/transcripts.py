@@ -108,7 +108,7 @@ def _print_answer(console: Console, answer: str, *, json: bool) -> None:
         from r1local.ui.markdown.view import MarkdownView, finished_rows  # a search needs neither
 
         if not console.file.isatty():  # a pager, which moves no cursor
-            for row in finished_rows(answer, max(console.width - 1, 1), json=json):
+            for row in finished_rows(answer, text_width(max(console.width - 1, 1)), json=json):
                 console.print(row)
             return
         view = MarkdownView(console, json=json)

@@ -60,7 +60,13 @@ def test_what_is_selected_in_one_pane_is_copied(scripted: Scripted) -> None:
         # Far into the other pane and below: what is there is not selected.
         column, row = place(terminal, "How many?")
         select(terminal, (column, row), (110, place(terminal, "There are four")[1]))
-        terminal.wait_for(lambda: len(terminal.copied) == 2)
+        # Until it is painted, the pane that was dragged in has the mouse to itself.
+        terminal.wait_for(
+            lambda: (
+                f"copy {len(terminal.copied[-1]):,} characters" in terminal.shown
+                and len(terminal.copied) == 2
+            )
+        )
         question, _, thought, answer = terminal.copied[1].split("\n")
         assert question == "How many?" and thought.startswith("▸ thought for")
         assert answer == "There are four primes below 10:"

@@ -203,7 +203,7 @@ def test_rm_of_several_asks_once_and_goes_on_after_one_that_is_open() -> None:
     session = Session.open("sky")
     result = r1local("sessions", "rm", "--yes", "sky", "third")
     session.close()
-    assert result.returncode == 1 and "session sky is open in another chat" in result.stderr
+    assert result.returncode == 1 and "session sky is open in another r1local" in result.stderr
     assert "removed session third" in result.stderr
     assert {each.name for each in saved_sessions()} == {"sky", "数学"}
 
@@ -240,7 +240,7 @@ def test_rename() -> None:
     session = Session.open("数学")
     result = r1local("sessions", "rename", "数学", "maths")
     session.close()
-    assert result.returncode == 1 and "open in another chat" in result.stderr
+    assert result.returncode == 1 and "open in another r1local" in result.stderr
     assert r1local("sessions", "rename", "数学", "../maths").returncode == 1
     assert {each.name for each in saved_sessions()} == {"blue sky", "数学"}
 
