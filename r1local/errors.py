@@ -90,6 +90,11 @@ class R1LocalError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def on_one_line(self) -> str:
+        """The message and the hint."""
+        return _("{message}; {hint}", message=self.message, hint=self.hint)
+
 
 class ModelFileError(R1LocalError):
     """The file can't be used as a model."""

@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -11,8 +12,12 @@ from string import Formatter
 import pytest
 
 from r1local import errors, language
+from r1local.cli.translated import FAULTS, translated_fault
+from r1local.events.finding import ok
 from r1local.language import _, _n
 from r1local.ui.cells import cell_len
+from r1local.ui.console import console_for
+from r1local.ui.doctor import print_findings
 from testing.command import COMMAND, ROOT
 
 SOURCES = sorted((ROOT / "r1local").rglob("*.py"))
@@ -170,7 +175,19 @@ def is_words(node: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["sessions", "rm", "--help"], ["doctor"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["pull", "--help"],
+        ["sessions", "rm", "--help"],
+        ["doctor"],
+        ["config"],
+        ["list", "--available"],
+        ["show", "nano"],
+        ["completion", "tcsh"],
+        ["show", "nano", "again"],
+    ],
 )
 def test_nothing_is_left_in_english(arguments: list[str]) -> None:
     """Words between spaces are names, of which few stand side by side."""
@@ -178,6 +195,23 @@ def test_nothing_is_left_in_english(arguments: list[str]) -> None:
     english = re.compile(r"(?:(?<=\s)[a-z]{2,}\s+){3,}")
     told = [line for line in shown.splitlines() if english.search(f"{line} ")]
     assert told == []
+
+
+@pytest.mark.parametrize("form", FAULTS)
+def test_faults_of_arguments_are_known_by_their_form(form: str) -> None:
+    told = form.format_map({name: f"'{name}'" for name in values(form)})
+    assert translated_fault(told) == told
+    language.use("ja")
+    translated = translated_fault(told)
+    assert translated != told
+    assert values(form) <= set(re.findall(r"'(\w+)'", translated))
+
+
+def test_findings_stand_in_columns_of_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    language.use("ja")
+    print_findings(console_for(sys.stdout), [ok("versions", "(1)"), ok("llama.cpp", "(2)")])
+    first, second = capsys.readouterr().out.splitlines()
+    assert cell_len(first.partition("(")[0]) == cell_len(second.partition("(")[0])
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

@@ -22,6 +22,7 @@ from r1local.cli.translated import texts
 from r1local.config.keys import ACTIONS
 from r1local.config.options import OPTIONS
 from r1local.language import CATALOGUES, DOMAIN, LANGUAGES, SOURCE
+from r1local.models.catalog import load_catalog
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "r1local"
@@ -56,6 +57,9 @@ def messages() -> Catalog:
     for option in OPTIONS:
         for text in filter(None, (option.help, option.otherwise)):
             found.add(text, locations=[("r1local/config/options.py", 0)])
+    for model in load_catalog(None).models.values():
+        for text in filter(None, (model.summary, str(model.scores.get("source", "")))):
+            found.add(text, locations=[("models.toml", 0)])
     return found
 
 

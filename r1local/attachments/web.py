@@ -156,7 +156,7 @@ def _opened(client: "httpx2.Client", url: "httpx2.URL", private: bool) -> "httpx
             return client.send(request, stream=True)
         except httpx2.ConnectError as error:
             last = error
-    raise last or OSError("its name has no address")
+    raise last or OSError(_("its name has no address"))
 
 
 def _public_addresses(url: "httpx2.URL") -> list[str]:
@@ -219,7 +219,8 @@ def _decompressed(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         yield from chunks
         return
     if encoding.strip().lower() not in ("gzip", "x-gzip"):
-        raise ValueError(f"it is encoded as {encoding}, which wasn't asked for")
+        told = _("it is encoded as {encoding}, which wasn't asked for", encoding=encoding)
+        raise ValueError(told)
     unzip = zlib.decompressobj(wbits=31)
     for chunk in chunks:
         yield unzip.decompress(chunk, SIZE_LIMIT + 1)

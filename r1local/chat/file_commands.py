@@ -12,6 +12,7 @@ from r1local.errors import ChatTemplateError, UsageError
 from r1local.language import _
 from r1local.replies.control import Control
 from r1local.replies.engine import document_tokens
+from r1local.ui.cells import cell_len
 from r1local.ui.wording import document_size, documents_told
 
 #: A document's number as `/file` takes it: -2
@@ -45,9 +46,9 @@ def files(chat: Chat, _argument: str) -> None:
             return _("no file waits; /file PATH attaches one")
         tokens, exact = _tokens(chat)
         sizes = [document_size(count, exact=exact) for count in tokens]
-        column = max(map(len, sizes))
+        column = max(map(cell_len, sizes))
         rows = (
-            f"{n:>2}  {size:>{column}}  {each.name}"
+            f"{n:>2}  {' ' * (column - cell_len(size))}{size}  {each.name}"
             for n, (each, size) in enumerate(zip(documents, sizes, strict=True), 1)
         )
         told = "\n".join((_("these go with the next question; /file -N lets one go:"), *rows))

@@ -51,4 +51,4 @@ def first_line(keys: KeyMap, *, full_screen: bool) -> str:
         _("{help} or /help shows the rest", help=help_) if help_ else _("/help shows the rest"),
         keys.hint("leave", _("leaves")),
     )
-    return f"{', '.join(filter(None, parts))}."
+    return _("{keys}.", keys=_(", ").join(filter(None, parts)))

@@ -129,7 +129,7 @@ def about(match: Match) -> str:
     model = session.model or ""
     facts = [PurePath(model).name if model.endswith(".gguf") else model] if model else []
     if hit:
-        part = _("thought") if hit.part == "thinking" else _(hit.part)
+        part = _("thought") if hit.part == "thinking" else hit.part_words
         facts.append(f"{part} {hit.place}: {hit.excerpt}")
         return " · ".join(facts)[:_LONGEST_ABOUT]
     facts.append(turn_count(session.turns) if session.title else _("can't be read"))

@@ -70,6 +70,6 @@ def _prospect(models: Catalog) -> str:
             reason=made.reason,
         )
     speed = Speeds(machine).of(facts, made).words
-    return ", ".join(
+    return _(", ").join(
         filter(None, (disk_size(facts.weights), _("here {speed}", speed=speed) if speed else ""))
     )

@@ -9,7 +9,7 @@ from r1local.cli.calls import Command
 from r1local.cli.options import form, one_of
 from r1local.config.options import ModelFormat
 from r1local.errors import UsageError
-from r1local.language import _
+from r1local.language import N_, _
 
 
 @app.command()
@@ -34,7 +34,7 @@ def stop(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="Its name, as `ps` lists it, or its file.", show_default="the only one"
+            help="Its name, as `ps` lists it, or its file.", show_default=N_("the only one")
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Stop all of them.")] = False,

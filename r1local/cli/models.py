@@ -10,6 +10,7 @@ from r1local.cli.app import app
 from r1local.cli.calls import Command, list_command
 from r1local.cli.options import one_of, takes_options
 from r1local.config.options import ModelFormat
+from r1local.language import N_
 
 
 @app.command()
@@ -38,7 +39,7 @@ def pull(
         list[str] | None,
         typer.Argument(
             help="Names such as 7b or 7b:q5_k_m, or hf:org/repo:Q4_K_M.",
-            show_default="r1local asks",
+            show_default=N_("r1local asks"),
         ),
     ] = None,
     force: Annotated[
@@ -100,7 +101,7 @@ def rm(
 def import_model(
     path: Annotated[Path, typer.Argument(help="A GGUF file; the first part of a split model.")],
     name: Annotated[
-        str | None, typer.Option(help="The model's name.", show_default="the file's name")
+        str | None, typer.Option(help="The model's name.", show_default=N_("the file's name"))
     ] = None,
 ) -> Command:
     """Give a GGUF file a name; the file stays where it is."""
@@ -117,7 +118,7 @@ def import_model(
 def verify(
     model: Annotated[
         str | None,
-        typer.Argument(help="A name as `list` shows it.", show_default="all models"),
+        typer.Argument(help="A name as `list` shows it.", show_default=N_("all models")),
     ] = None,
     output_format: Annotated[
         ModelFormat, one_of("format", "text", "json", help_="Text, or one JSON array.")

@@ -37,6 +37,7 @@ def parse_arguments() -> Command:
             terminal_width=help_width(),
         )
     except typer.TyperException as error:
+        from r1local.cli.translated import translated_fault
         from r1local.ui.console import print_error
 
         hint = _("see {name} --help", name=name)
@@ -52,7 +53,7 @@ def parse_arguments() -> Command:
                 "put -- before a question that starts with a dash: r1local run -- {question}",
                 question=question,
             )
-        print_error(sys.stderr, error.format_message(), hint)
+        print_error(sys.stderr, translated_fault(error.format_message()), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):
         command_asked_for: Command = outcome

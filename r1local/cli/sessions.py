@@ -12,6 +12,7 @@ from r1local.cli.options import one_of, takes_options
 from r1local.cli.plain import value_of
 from r1local.config.kinds import Duration
 from r1local.config.options import ModelFormat
+from r1local.language import N_
 
 _sessions = typer.Typer(rich_markup_mode=None)
 app.add_typer(_sessions, name="sessions")
@@ -73,7 +74,7 @@ def export(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The file to write.", show_default="stdout"),
+        typer.Option("-o", "--output", help="The file to write.", show_default=N_("stdout")),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     all_branches: Annotated[

@@ -10,10 +10,11 @@ from r1local.cli.app import app
 from r1local.cli.calls import Command
 from r1local.cli.options import form, one_of, takes_options
 from r1local.config.options import ModelFormat
+from r1local.language import N_
 
 _Model = Annotated[
     str | None,
-    typer.Argument(help="A name, hf:org/repo, or a GGUF file.", show_default="as for run"),
+    typer.Argument(help="A name, hf:org/repo, or a GGUF file.", show_default=N_("as for run")),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 
@@ -25,12 +26,14 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Measure less, in a minute.")] = False,
     runs: Annotated[
         int | None,
-        typer.Option(min=1, max=100, help="Most runs of each figure.", show_default="5, quick: 2"),
+        typer.Option(
+            min=1, max=100, help="Most runs of each figure.", show_default=N_("5, quick: 2")
+        ),
     ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=1440, help="Leave out what takes longer.", show_default="5, quick: 1"
+            min=0.1, max=1440, help="Leave out what takes longer.", show_default=N_("5, quick: 1")
         ),
     ] = None,
     compare: Annotated[
@@ -73,7 +76,7 @@ def tune(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=1440, help="Leave out what takes longer.", show_default="10, quick: 2"
+            min=0.1, max=1440, help="Leave out what takes longer.", show_default=N_("10, quick: 2")
         ),
     ] = None,
     output_format: Annotated[

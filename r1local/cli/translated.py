@@ -1,11 +1,13 @@
 """Help in another language than English: Typer's commands, with their texts translated."""
 
+import re
 from collections.abc import Iterator
+from functools import partialmethod
 from inspect import cleandoc
 
 import typer._click.formatting as formatting
 from typer import core
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup
 
 from r1local.config.options import OPTIONS
 from r1local.language import N_, _
@@ -20,6 +22,26 @@ OWN_WORDS = (
     N_("default: {default}"),
     N_("required"),
 )
+#: What Typer and Pydantic find wrong with arguments, as they say it; a reason may be another one.
+FAULTS = (
+    N_("No such command {command}. Did you mean {near}?"),
+    N_("No such command {command}."),
+    N_("No such option: {option} (Possible options: {near})"),
+    N_("No such option: {option}"),
+    N_("Missing argument {name}. Choose from: {choices}"),
+    N_("Missing argument {name}."),
+    N_("Missing option {name}."),
+    N_("Option {option} requires an argument."),
+    N_("Option {option} does not take a value."),
+    N_("Got unexpected extra argument(s) ({words})"),
+    N_("Invalid value for {name}: {reason}"),
+    N_("Value error, {value} is not one of {choices}."),
+    N_("Input should be a valid integer, unable to parse string as an integer"),
+    N_("Input should be a valid number, unable to parse string as a number"),
+    N_("Input should be greater than or equal to {least}"),
+    N_("Input should be less than or equal to {most}"),
+)
+_VALUE = re.compile(r"\\{(\w+)\\}")
 
 
 def translate(command: TyperCommand | TyperGroup) -> None:
@@ -27,14 +49,27 @@ def translate(command: TyperCommand | TyperGroup) -> None:
     # Typer wraps between words alone, and counts characters; Japanese has neither.
     formatting.wrap_text = _wrapped
     core._ = _  # type: ignore[assignment,attr-defined]
-    decided = {option.otherwise for option in OPTIONS if option.otherwise}
+    formatter = formatting.HelpFormatter
+    usage = partialmethod(formatter.write_usage, prefix=_("Usage: "))
+    formatter.write_usage = usage  # type: ignore[assignment,method-assign]
+    values = {option.default_words for option in OPTIONS if not option.otherwise}
     for each in tree(command):
         each.help, each.short_help = _(_text(each.help)), None
         for parameter in each.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = _(_text(text))  # type: ignore[attr-defined]
-            if isinstance(parameter, TyperOption) and parameter.show_default in decided:
-                parameter.show_default = _(str(parameter.show_default))
+            default = getattr(parameter, "show_default", None)
+            if isinstance(default, str) and default not in values:
+                parameter.show_default = _(default)  # type: ignore[attr-defined]
+
+
+def translated_fault(message: str) -> str:
+    """Return what Typer says of wrong arguments in the user's language, if it is known."""
+    for form in FAULTS:
+        if match := re.fullmatch(_VALUE.sub(r"(?P<\1>.+)", re.escape(form)), message, re.DOTALL):
+            values = {name: translated_fault(each) for name, each in match.groupdict().items()}
+            return _(form, **values)
+    return message
 
 
 def texts(command: TyperCommand | TyperGroup) -> Iterator[str]:

@@ -10,7 +10,7 @@ from r1local.replies.settings import ReplySettings
 from r1local.ui.wording import documents_told
 
 #: The file name that stands for stdin, and what errors call what it holds.
-STDIN, _PIPED = "-", N_("the text piped in")
+STDIN, PIPED = "-", N_("the text piped in")
 
 
 def attached(files: Sequence[str], piped: bytes, *, private: bool) -> Attached:
@@ -27,7 +27,7 @@ def attached(files: Sequence[str], piped: bytes, *, private: bool) -> Attached:
     documents, notices = tuple[Document, ...](), list[str]()
     for file in files:
         if file == STDIN:
-            one = without_repeats([document_of(piped, "stdin", told=_(_PIPED))], documents)
+            one = without_repeats([document_of(piped, "stdin", told=_(PIPED))], documents)
         else:
             one = attach([file], documents, private=private)
         documents = one.documents

@@ -8,7 +8,7 @@ from typing import Any
 
 from r1local.config.options import ModelFormat
 from r1local.errors import EXIT_ERROR, EXIT_OK, UsageError, WarmEngineError
-from r1local.language import _
+from r1local.language import N_, _
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
@@ -16,6 +16,9 @@ from r1local.units import file_time, memory_size
 from r1local.warm.kept import kept_engines, stop
 from r1local.warm.messages import Status
 from r1local.warm.places import Place, places
+
+#: What an engine may be doing.
+_STATES = (N_("loading"), N_("idle"), N_("open"), N_("replying"))
 
 
 def list_engines(output_format: ModelFormat) -> int:
@@ -113,7 +116,7 @@ def _columns(found: Sequence[Status]) -> list[Column]:
     return [
         Column(_("MODEL"), [each.model for each in found], 9),
         Column(_("MEMORY"), [memory_size(each.memory) for each in found], 7, right=True),
-        Column(_("STATE"), [each.state for each in found], 6),
+        Column(_("STATE"), [_(each.state) for each in found], 6),
         Column(_("KEPT BY"), ["serve" if each.of_server else _("itself") for each in found], 1),
         Column(_("CLIENTS"), [str(each.clients) for each in found], 5, right=True),
         Column(_("IDLE SINCE"), [_clock(each.idle_since) for each in found], 3),

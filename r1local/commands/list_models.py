@@ -12,7 +12,7 @@ from r1local.config.paths import user_models
 from r1local.config.preferences import read_config
 from r1local.errors import EXIT_OK, ModelFileError, R1LocalError
 from r1local.gguf.file import read_gguf
-from r1local.language import _
+from r1local.language import N_, _
 from r1local.machine.memory import Machine, MemoryFacts, facts_of
 from r1local.machine.planner import Plan, plan
 from r1local.machine.this_machine import survey_machine
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from r1local.endpoints.listing import RemoteRow
 
 #: Homes of models that are entries of the catalog themselves.
-_OWN = ("embedded", "imported")
+_OWN = (N_("embedded"), N_("imported"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ def list_models(options: ListOptions) -> int:
     models = load_catalog(user_models())
     err = console_for(sys.stderr)
     for problem in models.problems:
-        print_notice(err, f"{problem.message}; {problem.hint}")
+        print_notice(err, problem.on_one_line)
     entries = installed_models(models)
     machine = survey_machine(measure_bandwidth=options.available)
     for missing in machine.missing:
-        print_notice(err, f"{missing.message}; {missing.hint}")
+        print_notice(err, missing.on_one_line)
     if options.available:
         _print_known(list(models.shown()), entries, machine, options)
     else:
@@ -91,7 +91,7 @@ def _remote() -> "list[RemoteRow]":
     rows: list[RemoteRow] = []
     for _endpoint, answer in remote_models(endpoints):
         if isinstance(answer, R1LocalError):
-            print_notice(console_for(sys.stderr), f"{answer.message}; {answer.hint}")
+            print_notice(console_for(sys.stderr), answer.on_one_line)
         else:
             rows += answer
     return rows
@@ -114,7 +114,9 @@ def _print_installed(
         Column(_("NAME"), [*_names(entries), *(each.reference for each in remote)], 7),
         Column(_("QUANT"), [*(entry.quantization or "?" for entry in entries), *none], 4),
         Column(_("SIZE"), [*map(_size, entries), *none], 6, right=True),
-        Column(_("WHERE"), [*(entry.home for entry in entries), *["remote"] * len(remote)], 2),
+        Column(
+            _("WHERE"), [*(_(entry.home) for entry in entries), *[_("remote")] * len(remote)], 2
+        ),
         Column(_("CONTEXT"), [*map(_context, plans), *windows], 3, right=True),
         Column(_("FIT"), [*(plan.kind if plan else "?" for plan in plans), *none], 5),
         Column(_("LAST USED"), [*(_date(entry.last_used) for entry in entries), *none], 1),
@@ -172,7 +174,7 @@ def _print_known(
         Column(_("FIT"), [row.plan.kind if row.plan else "?" for row in rows], 5),
         Column(_("TOKENS/S"), [_speed(row.speed) for row in rows], 3),
         Column(_("HERE"), [_("yes") if row.here else _("no") for row in rows], 4),
-        Column(_("ABOUT"), [row.model.summary for row in rows], 1),
+        Column(_("ABOUT"), [_(row.model.summary) for row in rows], 1),
     )
     print_table(console_for(sys.stdout), columns)
 
@@ -254,7 +256,8 @@ def _print_json(rows: Sequence[dict[str, Any]]) -> None:
 
 def _size(entry: Installed) -> str:
     if entry.done is not None:
-        return f"{100 * entry.done // max(1, entry.size)} % of {disk_size(entry.size)}"
+        percent = 100 * entry.done // max(1, entry.size)
+        return _("{percent} % of {size}", percent=percent, size=disk_size(entry.size))
     return disk_size(entry.size) if entry.size else _("file gone")
 
 

@@ -163,4 +163,4 @@ def tell_unless_known(model: str, models: Catalog) -> None:
         if not endpoint_reference(model, models):
             parse_reference(model, models)
     except UnknownModel as error:
-        print_notice(console_for(sys.stderr), f"{error.message}; {error.hint}")
+        print_notice(console_for(sys.stderr), error.on_one_line)

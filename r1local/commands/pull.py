@@ -268,7 +268,7 @@ def _prospect(model: HubModel, machine: Machine) -> str:
         _("{context_window:,} tokens of context", context_window=made.context_window),
     ]
     told += filter(None, [Speeds(machine).of(facts, made).words])
-    return _("it fits: {told}", told=", ".join(told))
+    return _("it fits: {told}", told=_(", ").join(told))
 
 
 def _check_disk(

@@ -57,7 +57,7 @@ def _entry_to_remove(text: str, reference: Reference, entries: Sequence[Installe
     whole = {(entry.repo_id, entry.quantization) for entry in ours if entry.whole}
     choices = [e for e in ours if e.whole or (e.repo_id, e.quantization) not in whole]
     if len(choices) > 1 and not _is_exact(reference):
-        names = " or ".join(f"r1local rm {entry.reference}" for entry in choices)
+        names = _(" or ").join(f"r1local rm {entry.reference}" for entry in choices)
         raise UsageError(
             _("{name} means {count} models here", name=text, count=len(choices)),
             _("choose one: {commands}", commands=names),

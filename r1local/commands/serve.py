@@ -71,7 +71,7 @@ def _expect_libraries() -> None:
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
         raise UsageError(
-            _("serving needs {missing}", missing=" and ".join(missing)),
+            _("serving needs {missing}", missing=_(" and ").join(missing)),
             _("install what it needs with: {install}", install=_INSTALL),
         )
 

@@ -119,11 +119,10 @@ def search_sessions(words: Sequence[str], output_format: ModelFormat) -> int:
         return EXIT_OK
     console, found = console_for(sys.stdout), False
     for hit in hits:
-        part = (
-            hit.part
-            if hit.shown or not console.is_terminal
-            else _("{part}, another branch", part=hit.part)
-        )
+        part: str = hit.part
+        if console.is_terminal:
+            part = hit.part_words
+            part = part if hit.shown else _("{part}, another branch", part=part)
         print_hit(console, hit.session, hit.place, part, hit.excerpt)
         found = True
     if not found:

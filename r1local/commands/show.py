@@ -45,14 +45,17 @@ from r1local.replies.abilities import able_words
 from r1local.ui.console import console_for, print_notice
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 from r1local.ui.safe_text import visible_json
+from r1local.units import token_count
 
 #: Context windows to plan for, in tokens.
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 131_072)
 _TEMPLATES = {
-    "open": "opens the thought itself",
-    "closed": "opens and closes the thought: no thinking",
-    "none": "ends at the assistant's turn; r1local opens the thought",
+    "open": N_("opens the thought itself"),
+    "closed": N_("opens and closes the thought: no thinking"),
+    "none": N_("ends at the assistant's turn; r1local opens the thought"),
 }
+#: What stands for the quantization of a file whose name doesn't tell it.
+_THIS_FILE = N_("this file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def show(options: ShowOptions) -> int:
         print_notice(console_for(sys.stderr), reference.note)
     machine = survey_machine(measure_bandwidth=True)
     for missing in machine.missing:
-        print_notice(console_for(sys.stderr), f"{missing.message}; {missing.hint}")
+        print_notice(console_for(sys.stderr), missing.on_one_line)
     _print(_card(_find(options.reference, reference, models, machine), machine, models), options)
     return EXIT_OK
 
@@ -117,10 +120,10 @@ def _remote_card(reference: EndpointReference, models: Catalog) -> Card:
             N_("address"): reference.endpoint.url,
             N_("runs as"): engine.details,
             N_("model"): chosen.known.display_name if chosen.known else "",
-            N_("context"): f"{window:,} tokens" if window else "unknown",
+            N_("context"): token_count(window) if window else _("unknown"),
             N_("replies at once"): str(engine.at_once),
-            N_("can"): ", ".join(able_words(engine.abilities, able=True)),
-            N_("can't"): ", ".join(able_words(engine.abilities, able=False)),
+            N_("can"): _(", ").join(able_words(engine.abilities, able=True)),
+            N_("can't"): _(", ").join(able_words(engine.abilities, able=False)),
         }
         facts |= {f"note {n}": each.message for n, each in enumerate(engine.notices, 1)}
     shown = {label: value for label, value in facts.items() if value}
@@ -138,7 +141,7 @@ def _find(text: str, reference: Reference, models: Catalog, machine: Machine) ->
         except HubError as error:
             if not isinstance(reference, CatalogReference):
                 raise
-            told = _("{message}: showing the catalog's facts", message=error.message)
+            told = _("{reason}: showing the catalog's facts", reason=error.message)
             print_notice(console_for(sys.stderr), told)
             return _Found(reference.model.name, reference.model)
         place = f"hf:{remote.repository.repo_id}/{remote.variant.name}"
@@ -151,7 +154,7 @@ def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
     variants = []
     speeds = Speeds(machine)
     if found.header:
-        own = found.quantization or "this file"
+        own = found.quantization or _THIS_FILE
         variants.append(_variant(own, facts_of(found.header), machine, found, speeds))
     for name in found.known.sizes if found.known else ():
         facts = facts_of_known(found.known, name) if found.known else None
@@ -161,7 +164,7 @@ def _card(found: _Found, machine: Machine, models: Catalog) -> Card:
         name=found.name,
         facts=_facts(found) | _draft_models(found.known, models),
         scores=_scores(found.known, models),
-        source=str(found.known.scores.get("source", "")) if found.known else "",
+        source=_(str(found.known.scores.get("source", ""))) if found.known else "",
         variants=tuple(sorted(variants, key=lambda variant: quality_rank(variant.quantization))),
         memory=machine.memory,
         gpu_memory=sum(machine.gpus),
@@ -175,11 +178,11 @@ def _facts(found: _Found) -> dict[str, str]:
     if model:
         facts |= {
             N_("model"): model.display_name,
-            N_("about"): model.summary,
+            N_("about"): _(model.summary),
             N_("base model"): model.base_model,
             N_("licence"): _licence(model),
             N_("parameters"): _parameters(model),
-            N_("trained context"): f"{model.context_length:,} tokens"
+            N_("trained context"): token_count(model.context_length)
             if model.context_length
             else None,
             N_("repository"): model.repo_id,
@@ -188,7 +191,7 @@ def _facts(found: _Found) -> dict[str, str]:
     if found.header:
         facts |= {
             N_("architecture"): found.header.architecture,
-            N_("trained context"): f"{found.header.context_length or 0:,} tokens",
+            N_("trained context"): token_count(found.header.context_length or 0),
             N_("chat template"): template_state(found.header),
         }
     if found.path and found.header and (record := find(found.header.parts)):
@@ -201,31 +204,43 @@ def _draft_models(model: CatalogModel | None, models: Catalog) -> dict[str, str]
     if model is None or not model.drafts:
         return {}
     here = {each: path_of(each, models) is not None for each in model.drafts}
-    named = ", ".join(f"{each} (here)" if there else each for each, there in here.items())
-    hint = "" if any(here.values()) else f"; r1local pull {model.name} --with-draft gets one"
+    named = ", ".join(
+        _("{model} (here)", model=each) if there else each for each, there in here.items()
+    )
+    hint = (
+        ""
+        if any(here.values())
+        else _("; r1local pull {model} --with-draft gets one", model=model.name)
+    )
     return {N_("draft models"): named + hint}
 
 
 def _measured(record: Record) -> str:
     """Describe what a benchmark measured of generation, by depth; empty if it got nowhere."""
     speeds = [
-        f"{figure.median:,.1f} tokens/s at depth {figure.at:,}"
+        _("{speed:,.1f} tokens/s at depth {depth:,}", speed=figure.median, depth=figure.at)
         for figure in sorted(record.figures, key=lambda figure: figure.at)
         if figure.kind == "generation"
     ]
-    return f"measured on {record.measured}: {', '.join(speeds)}" if speeds else ""
+    if not speeds:
+        return ""
+    return _("measured on {day}: {speeds}", day=record.measured, speeds=_(", ").join(speeds))
 
 
 def _licence(model: CatalogModel) -> str | None:
     if model.base_license and model.license:
-        return f"{model.license}; its base: {model.base_license}"
+        return _("{licence}; its base: {base}", licence=model.license, base=model.base_license)
     return model.license
 
 
 def _parameters(model: CatalogModel) -> str | None:
     if not model.parameters:
         return None
-    active = f", {model.active_parameters / 1e9:.0f} B active" if model.active_parameters else ""
+    active = (
+        _(", {billions:.0f} B active", billions=model.active_parameters / 1e9)
+        if model.active_parameters
+        else ""
+    )
     return f"{model.parameters / 1e9:.1f} B{active}"
 
 
@@ -233,8 +248,8 @@ def _sampling(model: CatalogModel) -> str | None:
     names = [name for name in ("temperature", "top-p") if name in model.settings]
     if not names:
         return None
-    system = "a system prompt is supported" if model.system_prompt else "no system prompt"
-    return ", ".join([*(f"{name} {model.settings[name]}" for name in names), system])
+    system = _("a system prompt is supported") if model.system_prompt else _("no system prompt")
+    return _(", ").join([*(f"{name} {model.settings[name]}" for name in names), system])
 
 
 def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, str]]:
@@ -251,14 +266,18 @@ def _scores(model: CatalogModel | None, known: Catalog) -> dict[str, tuple[str, 
 def template_state(header: GGUFFile) -> str:
     """Describe how a file's chat template starts a reply."""
     if header.chat_template is None:
-        return "none: give one with --chat-template"
+        return _("none: give one with --chat-template")
     try:
         program = TemplateProgram(header.chat_template)
         template = ChatTemplate(program, SpecialTokens("", "", frozenset()), thinks=False)
-        start = _TEMPLATES[template.render([Message("user", "?")]).start]
-        return f"{start}; thinking can be switched off" if template.has_switch else start
+        start = _(_TEMPLATES[template.render([Message("user", "?")]).start])
+        return (
+            _("{start}; thinking can be switched off", start=start)
+            if template.has_switch
+            else start
+        )
     except ChatTemplateError as error:
-        return f"can't be used: {error.message}"
+        return _("can't be used: {reason}", reason=error.message)
 
 
 def _variant(
@@ -266,7 +285,7 @@ def _variant(
 ) -> VariantPlan:
     """Plan a quantization: its memory at each context, and how fast it may run."""
     longest = facts.context_length or max(CONTEXTS)
-    own = quantization in (found.quantization, "this file")
+    own = quantization in (found.quantization, _THIS_FILE)
     path = found.path if own else None
     names = of_model((found.typed, found.name), found.known, quantization, path)
     request = preferred_request(names)

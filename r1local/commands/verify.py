@@ -111,5 +111,8 @@ def _advice(entry: Installed, state: str) -> str:
     else:
         command = f"r1local rm {entry.reference}"
     return _(
-        "{reference} is {state}: {command}", reference=entry.reference, state=state, command=command
+        "{reference} is {state}: {command}",
+        reference=entry.reference,
+        state=_(state),
+        command=command,
     )

@@ -62,7 +62,7 @@ class Option(NamedTuple):
     @property
     def described(self) -> str:
         """What it does, and what a value must be."""
-        return f"{_(self.help).rstrip('.')}: {_(self.kind.range)}"
+        return f"{_(self.help).rstrip('.。')}: {_(self.kind.range)}"
 
     def parse(self, text: str) -> Any:
         """Return the value that a user wrote.

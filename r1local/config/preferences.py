@@ -180,7 +180,9 @@ def read_config() -> Config:
         entries.pop(MODELS, {}), f"{path}: {MODELS}", _('write [{models}."7b"]', models=MODELS)
     )
     if twice := [name for name, count in Counter(map(str.lower, models)).items() if count > 1]:
-        written = " and ".join(f'[{MODELS}."{name}"]' for name in models if name.lower() in twice)
+        written = _(" and ").join(
+            f'[{MODELS}."{name}"]' for name in models if name.lower() in twice
+        )
         raise InvalidSetting(
             _("{path}: {written} are the same model", path=path, written=written),
             _("make them one table"),

@@ -110,7 +110,7 @@ class PresetQuestion(NamedTuple):
                 )
         if missing := [name for name in fields if name not in self.values]:
             flags = " ".join(f"{flag}{name}=…" for name in missing)
-            names = " and ".join(missing)
+            names = _(" and ").join(missing)
             raise UsageError(
                 _("preset {preset} needs a value for {names}", preset=self.preset, names=names),
                 _("give it: {options}", options=flags),
@@ -173,7 +173,7 @@ def checked_names(names: Iterable[str], table: str, place: str) -> None:
             )
     twice = [name for name, count in Counter(map(str.lower, given)).items() if count > 1]
     if twice:
-        written = " and ".join(name for name in given if name.lower() in twice)
+        written = _(" and ").join(name for name in given if name.lower() in twice)
         raise InvalidSetting(
             _(
                 "{place}: {written} are the same in [{table}]",

@@ -60,7 +60,7 @@ def _bytes_of(path: Path) -> bytes:
     with open(path, "rb", opener=_regular) as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
-        raise OSError(f"it is larger than {_MOST_BYTES // 2**20} MiB")
+        raise OSError(_("it is larger than {limit} MiB", limit=_MOST_BYTES // 2**20))
     return data
 
 
@@ -70,7 +70,7 @@ def _regular(path: str, flags: int) -> int:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise OSError("it is not a regular file")
+    raise OSError(_("it is not a regular file"))
 
 
 @contextlib.contextmanager

@@ -40,15 +40,15 @@ def checks(terminal: TerminalFacts) -> tuple[Check, ...]:
     """Return everything to look at; llama.cpp is asked once how it was built."""
     build = cache(described_build)
     return (
-        Check("versions", versions_found),
+        Check(_("versions"), versions_found),
         Check("llama.cpp", lambda: judged_build(build())),
         Check(_("cores and memory"), resources),
-        Check("GPUs", lambda: judged_gpus(build(), *installed_gpus())),
+        Check(_("GPUs"), lambda: judged_gpus(build(), *installed_gpus())),
         Check(_("the disk"), storage.cache_space),
         Check(_("the hub"), network.hub),
-        Check("proxies", network.proxies),
-        Check("sessions", storage.session_permissions),
+        Check(_("proxies"), network.proxies),
+        Check(_("sessions"), storage.session_permissions),
         Check(_("the terminal"), partial(judged_terminal, terminal)),
-        Check("settings", settings.settings),
+        Check(_("settings"), settings.settings),
         Check(_("a reply"), lambda: self_test(build())),
     )

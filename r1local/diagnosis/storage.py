@@ -95,4 +95,4 @@ def _granted(place: Path) -> int:
 def _named(places: list[Path], command: str) -> tuple[str, str]:
     """Return the paths in words, and the command for all of them."""
     paths = [str(place) for place in places]
-    return " and ".join(paths), " ".join([command, *map(quote, paths)])
+    return _(" and ").join(paths), " ".join([command, *map(quote, paths)])

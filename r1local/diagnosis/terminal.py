@@ -46,7 +46,7 @@ class TerminalFacts:
 def judged_terminal(facts: TerminalFacts) -> Iterator[Finding]:
     """Yield what is known of the terminal, and a line for each thing that could be better."""
     charset = _charset()
-    text = f"{_words(facts)} · {charset or 'charset unknown'} · {_copying(facts)}"
+    text = " · ".join([_words(facts), charset or _("charset unknown"), _copying(facts)])
     yield ok(_AREA, text, asdict(facts) | {"charset": charset})
     if facts.interactive and facts.name == "dumb":
         text = _("TERM=dumb: no colours, and the chat has no panes")

@@ -184,4 +184,4 @@ def _said(body: bytes, key: Key | None) -> str:
 def _reason(error: BaseException) -> str:
     """Return what an error says, without addresses, which may hold a proxy's password."""
     text = str(error) or type(error).__name__
-    return re.sub(r"\w+://\S+", "the server", text)[:_LONGEST_QUOTE]
+    return re.sub(r"\w+://\S+", _("the server"), text)[:_LONGEST_QUOTE]

@@ -122,7 +122,7 @@ class _Header:
         self, stream: BinaryIO, path: Path, file_size: int, first_read: int = _FIRST_READ
     ) -> None:
         self.position = 0
-        self.part = "header"
+        self.part = _("header")
         self._stream = stream
         self._path = path
         self._file_size = file_size

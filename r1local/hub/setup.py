@@ -45,7 +45,7 @@ def _variable_in(message: str) -> str:
     named = [
         name for name, value in os.environ.items() if name[:3] == "HF_" and repr(value) in message
     ]
-    return " or ".join(sorted(named)) or "HF_ENDPOINT"
+    return _(" or ").join(sorted(named)) or "HF_ENDPOINT"
 
 
 def is_web_address(url: str) -> bool:

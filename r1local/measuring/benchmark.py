@@ -17,6 +17,7 @@ from r1local.engine.model import Model
 from r1local.errors import InvalidSetting, LoadingCancelled, PromptTooLong
 from r1local.events.benchmark import BenchmarkEvent, Figure, FigureKind, LeftOut, Step
 from r1local.gguf.file import read_gguf
+from r1local.language import N_, _, _n
 from r1local.machine import hardware
 from r1local.measuring import page_cache
 from r1local.measuring.speeds import (
@@ -42,7 +43,7 @@ _SHARE_OF_A_FIGURE, _SHARE_OF_DEPTHS = 0.08, 0.7
 #: How many times longer than at the previous depth a token may take at the next one.
 _SLOWER_WITH_DEPTH = 1.5
 _WARM_UP_TOKENS = 8
-_WITHOUT = "without drafts"
+_WITHOUT = N_("without drafts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +125,14 @@ class Benchmark:
         yield from self._all_votes()
 
     def _loads(self) -> Iterator[BenchmarkEvent]:
-        yield Step("loading")
+        yield Step(_("loading"))
         self._load_s()  # the first time, a file may be tried in another process
-        yield Step("loading from the disk")
+        yield Step(_("loading from the disk"))
         if why := page_cache.drop(self._files):
-            yield LeftOut("loading from the disk", why)
+            yield LeftOut(_("loading from the disk"), why)
         else:
             yield from self._figure("load_cold", partial(self._load_s, cold=True))
-        yield Step("loading from memory")
+        yield Step(_("loading from memory"))
         yield from self._figure("load_warm", self._load_s)
 
     def _load_s(self, cold: bool = False) -> float:
@@ -168,11 +169,12 @@ class Benchmark:
         """Measure whole replies: of new text and of copied text, without drafts and with them."""
         for number, (what, question) in enumerate(QUESTIONS.items()):
             for drafts, opened in self._by_drafts(engine).items():
-                yield Step(f"a reply, {what}, {drafts}")
+                words = _("a reply, {what}, {drafts}", what=_(what), drafts=_(drafts))
+                yield Step(words)
                 try:
                     times = self._runs(partial(self._times_of, opened, question))
                 except PromptTooLong as error:
-                    yield LeftOut(f"a reply, {what}, {drafts}", error.message)
+                    yield LeftOut(words, error.message)
                     continue
                 if times and not number and drafts == _WITHOUT:
                     firsts = tuple(each.first_token_s for each in times)
@@ -199,10 +201,10 @@ class Benchmark:
         if loaded.drafts is None:
             return without
         both = without | {
-            "with drafts": lambda: LocalEngine(self._path, replace(loaded, drafts=Drafts()))
+            N_("with drafts"): lambda: LocalEngine(self._path, replace(loaded, drafts=Drafts()))
         }
         if isinstance(smaller := loaded.drafts, DraftsOfModel):
-            both["with a draft model"] = lambda: LocalEngine(
+            both[N_("with a draft model")] = lambda: LocalEngine(
                 self._path, replace(loaded, drafts=smaller.renewed())
             )
         return both
@@ -214,10 +216,11 @@ class Benchmark:
         tokens = any_tokens(model.vocabulary.size, min(window, max(depths) + read))
         model.evaluate(tokens[:_WARM_UP_TOKENS], self._control.cancelled)
         for depth in depths:
+            words = _("depth {depth:,}", depth=depth)
             if why := self._why_not_at(depth, model):
-                yield LeftOut(f"depth {depth:,}", why)
+                yield LeftOut(words, why)
                 continue
-            yield Step(f"depth {depth:,}")
+            yield Step(words)
             model.rewind(min(depth, model.position))
             if depth and model.evaluate(tokens[:depth], self._control.cancelled) is None:
                 return
@@ -240,7 +243,7 @@ class Benchmark:
         """Return why nothing is measured at a depth, if that is so."""
         read, generated = self.tokens
         if depth + read >= model.context_window:
-            return f"the context has {model.context_window:,} tokens"
+            return _("the context has {count:,} tokens", count=model.context_window)
         prompt = max(0, depth - model.position) + _FEWEST_RUNS * read
         needed = prompt * self._per_token_s["prompt"]
         needed += _FEWEST_RUNS * generated * self._per_token_s["generation"]
@@ -252,11 +255,11 @@ class Benchmark:
         if passed + needed_s <= share * self._work.seconds:
             return None
         minutes = int((passed + needed_s) / share / 60) + 1
-        return f"it would take too long: --minutes {minutes} allows it"
+        return _("it would take too long: --minutes {minutes} allows it", minutes=minutes)
 
     def _all_votes(self) -> Iterator[BenchmarkEvent]:
         for votes in self._work.votes:
-            words = f"{votes} replies at once" if votes > 1 else "a vote of one reply"
+            words = _n("a vote of one reply", "{count} replies at once", votes)
             tokens = _FEWEST_RUNS * votes * self._work.reply_tokens
             if why := self._why_no_time(tokens * self._per_token_s["generation"]):
                 yield LeftOut(words, why)

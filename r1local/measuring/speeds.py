@@ -15,6 +15,7 @@ from r1local.engine.model import Model
 from r1local.engine.sampler import SamplerSettings
 from r1local.events.reply import AnswerDelta, Finished, ThinkingDelta
 from r1local.events.vote import VoteResult
+from r1local.language import N_
 from r1local.replies.control import Control
 from r1local.replies.engine import generate
 from r1local.replies.local import LocalEngine
@@ -27,7 +28,9 @@ from r1local.voting.settings import VoteSettings
 PROSE = (Message("user", "Write a long story about a lighthouse."),)
 _LINES = "\n".join(f"{n}. The keeper of lighthouse {n} lights lamp {n}." for n in range(1, 25))
 COPYING = (Message("user", f"Repeat these lines exactly:\n{_LINES}"),)
-QUESTIONS: Mapping[str, Conversation] = MappingProxyType({"prose": PROSE, "copying": COPYING})
+QUESTIONS: Mapping[str, Conversation] = MappingProxyType(
+    {N_("prose"): PROSE, N_("copying"): COPYING}
+)
 _SEED = 1
 
 

@@ -221,7 +221,7 @@ def _holds(facts: MemoryFacts, machine: Machine, request: PlanRequest, context: 
 
 def _unknown_dialect(tags: Sequence[str]) -> Iterator[Notice]:
     if tags:
-        named = " and ".join(tag[:_LONGEST_TAG] for tag in tags[:2])
+        named = _(" and ").join(tag[:_LONGEST_TAG] for tag in tags[:2])
         message = _(
             "r1local doesn't know this model's {tags}: thoughts may end up in the answer",
             tags=named,

@@ -23,7 +23,7 @@ from r1local.config.presets import ALIASES, can_be_name
 from r1local.errors import InvalidSetting, UnknownModel
 from r1local.gguf.parts import is_gguf
 from r1local.gguf.quantization import quantization_named
-from r1local.language import _
+from r1local.language import N_, _
 from r1local.models.catalog import Catalog, CatalogModel
 
 _HUB = re.compile(r"hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
@@ -42,8 +42,12 @@ _REPOSITORY = re.compile(
 _FORBIDDEN_IN_NAMES = re.compile(r"--|\.\.|[.-](?:/|$)|\.git$")
 #: Other things with an address on the hub, by its first segment.
 _OTHER_KINDS = {
-    f"{kind}s": f"a {kind}"
-    for kind in ("dataset", "space", "kernel", "bucket", "collection", "paper")
+    "datasets": N_("a dataset"),
+    "spaces": N_("a space"),
+    "kernels": N_("a kernel"),
+    "buckets": N_("a bucket"),
+    "collections": N_("a collection"),
+    "papers": N_("a paper"),
 }
 #: Number of segments in a repository's name.
 _ID_SEGMENTS = 2
@@ -266,7 +270,7 @@ def _expect_model(reference: str, rest: str) -> None:
     first, *others = rest.lower().split("/")
     if kind := _OTHER_KINDS.get(first if len(others) < _ID_SEGMENTS else first.rstrip("s") + "s"):
         raise UnknownModel(
-            _("{reference!r} is {kind}, not a model", reference=reference, kind=kind),
+            _("{reference!r} is {kind}, not a model", reference=reference, kind=_(kind)),
             _("give a model's repository"),
         )
     if page := _OTHER_PAGES.match(rest.removeprefix("models/")):
@@ -336,6 +340,6 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
     near = difflib.get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
     near += catalog.near(alias or text)
     if near:
-        return _("did you mean {near}?", near=" or ".join(near))
+        return _("did you mean {near}?", near=_(" or ").join(near))
     names = ", ".join(model.name for model in catalog.shown())
     return _("give a path to a GGUF file, hf:org/repo, or one of: {names}", names=names)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from r1local.conversation import Part, Turn, place
+from r1local.conversation import PART_WORDS, Part, Turn, place
 from r1local.errors import SessionError
+from r1local.language import _
 from r1local.sessions.folder import read_session, saved_sessions
 from r1local.sessions.transcript import Transcript
 from r1local.sessions.turn_tree import Placed
@@ -32,6 +33,11 @@ class Hit:
     excerpt: str
     voter: int | None = None
     shown: bool = True
+
+    @property
+    def part_words(self) -> str:
+        """What kind of text it is, in words."""
+        return _("question") if self.part == "question" else _(PART_WORDS[self.part])
 
     @property
     def place(self) -> str:

@@ -6,13 +6,31 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.events.finding import Finding, State
-from r1local.language import _
+from r1local.language import N_, _
+from r1local.ui.cells import cell_len, fitted
 from r1local.ui.console import can_repaint
+from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import visible_line
 
-_WORDS: Mapping[State, str] = {"ok": "ok", "warning": "warn", "broken": "FAIL"}
+_WORDS: Mapping[State, str] = {"ok": N_("ok"), "warning": N_("warn"), "broken": N_("FAIL")}
+#: What is looked at, as findings name it.
+_AREAS = (
+    N_("versions"),
+    "llama.cpp",
+    N_("cores"),
+    N_("memory"),
+    N_("GPUs"),
+    N_("disk"),
+    N_("hub"),
+    N_("proxies"),
+    N_("sessions"),
+    N_("terminal"),
+    N_("settings"),
+    N_("self-test"),
+    N_("system"),
+)
 _ROLES: Mapping[State, str] = {"ok": "success", "warning": "warning", "broken": "error"}
-_WORD_CELLS, _AREA_CELLS = 5, 10
+_WORD_CELLS = 5
 #: Columns from which on the text stands beside its area, and those that it indents otherwise.
 _WIDE, _NARROW_INDENT = 60, 2
 
@@ -42,7 +60,8 @@ def print_advice(console: Console, findings: Sequence[Finding]) -> None:
     for finding in (*broken, *warnings):
         if finding.command in done:
             continue
-        for row in _wrapped(console, f"{finding.area}: {visible_line(_advice(finding))}", 0):
+        advice = f"{_(finding.area)}: {visible_line(_advice(finding))}"
+        for row in _wrapped(console, advice, 0):
             console.print(row)
         if finding.command:
             done.add(finding.command)
@@ -60,8 +79,8 @@ def _advice(finding: Finding) -> str:
 
 def _print_finding(console: Console, finding: Finding) -> None:
     style = _ROLES[finding.state]
-    head = Text().append(f"{_WORDS[finding.state]:<{_WORD_CELLS}}", style)
-    head.append(f"{finding.area:<{_AREA_CELLS}}")
+    head = Text().append(fitted(_(_WORDS[finding.state]), _WORD_CELLS), style)
+    head.append(fitted(_(finding.area), _area_cells()))
     beside = console.width >= _WIDE or not can_repaint(console)
     indent = head.cell_len if beside else _NARROW_INDENT
     rows = _wrapped(console, visible_line(finding.text), indent)
@@ -74,9 +93,11 @@ def _print_finding(console: Console, finding: Finding) -> None:
         console.print(row)
 
 
+def _area_cells() -> int:
+    return 1 + max(cell_len(_(area)) for area in _AREAS)
+
+
 def _wrapped(console: Console, text: str, indent: int, style: str = "") -> list[Text]:
     """Return the rows of a text beside an indentation; whatever has no known width gets one row."""
     line = Text(text, style)
-    if not can_repaint(console):
-        return [line]
-    return list(line.wrap(console, max(1, console.width - indent), overflow="fold"))
+    return wrap(line, max(1, console.width - indent)) if can_repaint(console) else [line]

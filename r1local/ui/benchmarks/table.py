@@ -25,7 +25,8 @@ _WORDS: dict[FigureKind, str] = {
 def words_of(figure: Figure) -> str:
     """Return what a figure is about."""
     words = _(_WORDS[figure.kind], at=format(figure.at, ","))
-    return f"{words}, {figure.variant}" if figure.variant else words
+    variant = [_(each) for each in figure.variant.split(", ")]  # such as: prose, with drafts
+    return _(", ").join(filter(None, [words, *variant]))
 
 
 def print_figures(console: Console, figures: Sequence[Figure], others: Sequence[Figure]) -> None:
@@ -73,8 +74,13 @@ def _spread(figure: Figure) -> str:
 
 
 def _value(figure: Figure, value: float) -> str:
-    unit = UNITS[figure.kind]
-    return _number(figure, value) if unit == "bytes" else f"{_number(figure, value)} {unit}"
+    number = _number(figure, value)
+    match UNITS[figure.kind]:
+        case "tokens/s":
+            return _("{speed} tokens/s", speed=number)
+        case "s":
+            return _("{number} s", number=number)
+    return number
 
 
 def _number(figure: Figure, value: float) -> str:

@@ -35,7 +35,7 @@ class HelpScreen:
     def __init__(self, columns: Callable[[], int], copy: Callable[[str], None]) -> None:
         self.shown = False
         self._columns = columns
-        self._pane = Pane(below=_(" ↓ more "))
+        self._pane = Pane(below=N_(" ↓ more "))
         self._words = Buffer(multiline=False, on_text_changed=lambda _buffer: self._search())
         self._input = Window(
             BufferControl(self._words, [VisibleInput()]),
@@ -86,7 +86,7 @@ class HelpScreen:
     def _prefix(self) -> StyleAndTextTuples:
         if self._pane.lacks_words:
             return [("class:warning", _("not found: "))]
-        return [("class:question", "find: ")]
+        return [("class:question", _("find: "))]
 
     def _title(self) -> StyleAndTextTuples:
         width = self._columns()

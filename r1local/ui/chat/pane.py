@@ -17,6 +17,7 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 from prompt_toolkit.mouse_events import MouseButton, MouseEvent, MouseEventType
 
+from r1local.language import N_, _
 from r1local.ui.cells import cell_len, clusters, cut, fitted
 from r1local.ui.chat.items import Item, Row, text_of
 from r1local.ui.chat.painting import write_row
@@ -36,8 +37,8 @@ class Pane:
         below: stands in the corner while there is more below.
     """
 
-    def __init__(self, below: str = " ↓ new ") -> None:
-        self._below = below
+    def __init__(self, below: str = N_(" ↓ new ")) -> None:
+        self._below = _(below)
         self.items: list[Item] = []
         self.following = True
         self._top = 0

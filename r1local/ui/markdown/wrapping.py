@@ -17,7 +17,7 @@ WIDE = (
 _OPENING = r"（「『【〈《〔［｛(\["
 _CLOSING = "、。，．）」』】〉》〕］｝！？：；ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ…"
 # Latin ones too, where they end something: not the point of a file's name.
-_CLOSINGS = rf"[{_CLOSING}]*(?:[.,;:!?)\]%'\"]+(?=[\s{WIDE}]|$))?"
+_CLOSINGS = rf"[{_CLOSING}]*(?:[.,;:!?)\]%'\"]+(?=[\s{WIDE}]|$)[{_CLOSING}]*)?"
 _UNITS = re.compile(rf"\s+|[{_OPENING}]*[{WIDE}]{_CLOSINGS}|[^\s{WIDE}]+[{_CLOSING}]*")
 
 

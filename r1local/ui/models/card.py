@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from r1local.language import N_, _
+from r1local.ui.markdown.wrapping import wrap
 from r1local.ui.safe_text import unbroken, visible_line
 from r1local.ui.tables import FIT_ROLES
 from r1local.units import speed_words
@@ -111,7 +112,9 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
 
 
 def _note(console: Console, text: str) -> None:
-    console.print(Text(visible_line(text), "note"), soft_wrap=not console.is_terminal)
+    note = Text(visible_line(text), "note")
+    for row in wrap(note, console.width) if console.is_terminal else [note]:
+        console.print(row, soft_wrap=True)
 
 
 def _memory(card: Card) -> Text:
@@ -133,7 +136,7 @@ def _gib(size: int) -> str:
 def _scores(scores: dict[str, tuple[str, str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(_("published scores"))
-    table.add_column("model", justify="right")
+    table.add_column(_("model"), justify="right")
     table.add_column("o1-mini", justify="right", style="note")
     for test, (score, other) in scores.items():
         table.add_row(_(_SCORES.get(test, test)), score, other)
@@ -144,17 +147,17 @@ def _plans(variants: Sequence[VariantPlan], width: int) -> Table:
     contexts = _shown_contexts(variants, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
-    table.add_column("file", justify="right", no_wrap=True)
+    table.add_column(_("file"), justify="right", no_wrap=True)
     for context in contexts:
         table.add_column(f"{context // 1024}k", justify="right", no_wrap=True)
-    table.add_column("tokens/s", justify="right", no_wrap=True)
+    table.add_column(_("tokens/s"), justify="right", no_wrap=True)
     kv_cache = {plan.context: plan.kv_cache for plan in variants[0].contexts}
     table.add_row(_("KV cache"), "", *(_gib(kv_cache[each]) for each in contexts), "", style="note")
     for variant in variants:
         plans = {plan.context: plan for plan in variant.contexts}
         cells = [_cell(plans[context]) for context in contexts]
         speed = speed_words(variant.slowest, variant.fastest, measured=variant.measured)
-        table.add_row(variant.quantization, _gib(variant.weights), *cells, speed)
+        table.add_row(_(variant.quantization), _gib(variant.weights), *cells, speed)
     return table
 
 

@@ -8,13 +8,19 @@ from time import monotonic
 from rich.console import Console
 from rich.text import Text
 
-from r1local.language import _
+from r1local.language import N_, _
+from r1local.ui.cells import fitted
 from r1local.ui.console import LiveRows, can_repaint, live_line
 from r1local.ui.safe_text import unbroken, visible_line
 
 #: Seconds between two repaints.
 _INTERVAL_S = 0.2
-_ROLES = {"ok": "success", "damaged": "error", "unreadable": "error", "no checksum": "note"}
+_ROLES = {
+    N_("ok"): "success",
+    N_("damaged"): "error",
+    N_("unreadable"): "error",
+    N_("no checksum"): "note",
+}
 
 
 class VerificationProgress:
@@ -59,7 +65,7 @@ def print_verified(console: Console, state: str, model: str, path: Path) -> None
         console.file.write(f"{state}\t{unbroken(model)}\t{unbroken(str(path))}\n")
         console.file.flush()
         return
-    line = Text().append(f"{state:<13}", _ROLES[state])
+    line = Text().append(fitted(_(state), 13), _ROLES[state])
     line.append(visible_line(f"{model}  {path.name}"))
     line.truncate(console.width, overflow="ellipsis")
     console.print(line)

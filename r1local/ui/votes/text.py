@@ -18,7 +18,7 @@ from r1local.events.vote import (
     VoterEvent,
     VoterReply,
 )
-from r1local.language import _, _n
+from r1local.language import N_, _, _n
 from r1local.ui.cells import cell_len, cut, fitted
 from r1local.ui.console import LiveRows, can_repaint, live_line, print_notice
 from r1local.ui.safe_text import visible
@@ -32,6 +32,9 @@ _MOST_CANDIDATES, _LONGEST_BAR = 8, 20
 _ANSWER_CELLS = 40
 
 _State: TypeAlias = Literal["thinking", "answering", "paused", "done", "no answer"]
+
+#: Those that are shown.
+_AT_WORK = (N_("thinking"), N_("answering"), N_("paused"))
 
 
 class VoteRenderer(Protocol):
@@ -276,14 +279,14 @@ class VoteTable:
         cells = [
             f"#{voter} {_(state)} {self._thinking.get(voter, 0) + self._answering.get(voter, 0):,}"
             for voter, state in sorted(self._states.items())
-            if state not in ("done", "no answer")
+            if state in _AT_WORK
         ]
         if waiting := self._votes - len(self._states):
             cells.append(_("{waiting:,} waiting", waiting=waiting))
-        width = max(map(len, cells), default=1) + 2
+        width = max(map(cell_len, cells), default=1) + 2
         per_line = max(1, columns // width)
         return [
-            "".join(cell.ljust(width) for cell in cells[start : start + per_line]).rstrip()
+            "".join(fitted(cell, width) for cell in cells[start : start + per_line]).rstrip()
             for start in range(0, len(cells), per_line)
         ]
 

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from r1local.ui.markdown.wrapping import WordStream, wrap
+from r1local.ui.markdown.wrapping import WordStream, wrap, wrapped_lines
+
+
+def test_a_full_stop_stays_with_a_latin_bracket() -> None:
+    rows = wrapped_lines("速度を測る (投票)。続き", 17)
+    assert rows == ["速度を測る (投", "票)。続き"]
 
 
 def test_a_latin_point_stays_with_its_sentence() -> None:
