@@ -13,6 +13,8 @@ from r1local.warm.messages import State, Status, our_versions
 
 #: Seconds for which a new engine waits for the first program.
 _FIRST_WAIT_S = 30.0
+#: Seconds in which the program that had it started hears why it can't be loaded.
+_TO_HEAR_S = 1.0
 
 
 class Program(Protocol):
@@ -81,7 +83,7 @@ class Host:
         """Tell programs why the engine can't be loaded, and go."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
-        asyncio.get_running_loop().call_later(0.2, self.stop)
+        asyncio.get_running_loop().call_later(_TO_HEAR_S, self.stop)
 
     def asked_to_stop(self, *, unless_open: bool, others: bool) -> bool:
         """Stop if that can be; return whether.

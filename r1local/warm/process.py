@@ -14,10 +14,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from r1local import language
+from r1local.config.language import wanted_language
 from r1local.errors import LoadingCancelled, R1LocalError, WarmEngineError
 from r1local.language import _
 from r1local.warm.places import Place, lock
@@ -30,6 +33,7 @@ _log = logging.getLogger("r1local.warm")
 
 def main() -> None:
     """Keep the engine that stdin asks for; the process that was started ends at once."""
+    language.use(wanted_language())
     task = Task(**json.loads(sys.stdin.buffer.readline()))
     if os.fork():
         os._exit(0)
@@ -106,17 +110,18 @@ def _use(
         _log.info("loaded in %.2f s: %s", engine.load_s, engine.details)
         loop.call_soon_threadsafe(host.open, runner)
         runner.run()
+        stop = host.stop
     except LoadingCancelled:
         told = WarmEngineError(_("loading was stopped"), _("ask again"))
-        loop.call_soon_threadsafe(host.fail, told)
+        stop = partial(host.fail, told)
     except R1LocalError as error:
         _log.info("not loaded: %s", type(error).__name__)
-        loop.call_soon_threadsafe(host.fail, error)
+        stop = partial(host.fail, error)
     except BaseException as error:
         _log_bug(error)
-    finally:
-        with suppress(RuntimeError):  # the loop may have ended
-            loop.call_soon_threadsafe(host.stop)
+        stop = host.stop
+    with suppress(RuntimeError):  # the loop may have ended
+        loop.call_soon_threadsafe(stop)
 
 
 def _log_bug(error: BaseException) -> None:
