@@ -13,7 +13,7 @@ from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
 from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Conversation, Message
-from r1local.language import _
+from r1local.language import N_, _
 from r1local.models.selection import Chosen
 from r1local.opening import show_log
 from r1local.prompts import documents
@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # most questions need none of these
     from r1local.ui.attention.attention import Attention
     from r1local.ui.replies.code import CodeWanted
 
+#: The file name that stands for stdin, and what errors call what it holds.
+STDIN, PIPED = "-", N_("the text piped in")
 #: Says, while it lasts, what is being waited for.
 Waiting: TypeAlias = Callable[[str | Callable[[], str]], AbstractContextManager[object]]
 

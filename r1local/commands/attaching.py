@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from r1local.attachments.sources import Attached, attach, document_of, without_repeats
-from r1local.language import N_, _
+from r1local.commands.asking import PIPED, STDIN
+from r1local.language import _
 from r1local.prompts.documents import Document
 from r1local.replies.engine import Engine, document_tokens, never
 from r1local.replies.settings import ReplySettings
 from r1local.ui.wording import documents_told
-
-#: The file name that stands for stdin, and what errors call what it holds.
-STDIN, PIPED = "-", N_("the text piped in")
 
 
 def attached(files: Sequence[str], piped: bytes, *, private: bool) -> Attached:

@@ -11,7 +11,16 @@ from threading import Thread, Timer
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from r1local.answers.boxed import final_answer
-from r1local.commands.asking import Asked, Prepared, RunOptions, attention, preparing, tell
+from r1local.commands.asking import (
+    PIPED,
+    STDIN,
+    Asked,
+    Prepared,
+    RunOptions,
+    attention,
+    preparing,
+    tell,
+)
 from r1local.conversation import Reply
 from r1local.errors import (
     EXIT_NO_ANSWER,
@@ -45,10 +54,6 @@ _NEEDED_TO_REPLY = (
 )
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
 _QUICK_SWITCH_S = 1e-4
-#: The file name that stands for stdin.
-_STDIN = "-"
-#: What errors call what stdin holds.
-_PIPED = N_("the text piped in")
 #: Seconds after which it is said that stdin is being waited for.
 _PATIENCE_S = 1.0
 _WAITS_FOR_STDIN = N_("waiting for the end of stdin; </dev/null or --no-stdin says there is none")
@@ -267,17 +272,17 @@ def _outcome(reply: Reply, options: RunOptions) -> tuple[int, str | None]:
 
 def question_of(options: RunOptions) -> Asked:
     """Return the prompt, in the preset's if there is one, and the documents that it is about."""
-    if _STDIN in options.files and not options.reads_stdin:
+    if STDIN in options.files and not options.reads_stdin:
         raise UsageError(
             _("--no-stdin leaves out what -f - attaches"), _("leave out one of the two")
         )
     piped = _piped() if options.reads_stdin else b""
     question, preset, files = options.prompt, options.preset, options.files
     begins = preset is not None and preset.begins
-    if question is None and _STDIN not in files and not begins:
-        question = documents.text_in(piped, _(_PIPED))
-    elif piped and _STDIN not in files:
-        files = (_STDIN, *files)
+    if question is None and STDIN not in files and not begins:
+        question = documents.text_in(piped, _(PIPED))
+    elif piped and STDIN not in files:
+        files = (STDIN, *files)
     attached = _attached(files, piped, options)
     if files != options.files:
         told = _(
@@ -315,6 +320,6 @@ def _piped() -> bytes:
     waiting.daemon = True
     waiting.start()
     try:
-        return documents.read_bytes(sys.stdin.buffer, _(_PIPED))
+        return documents.read_bytes(sys.stdin.buffer, _(PIPED))
     finally:
         waiting.cancel()
