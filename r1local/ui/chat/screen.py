@@ -310,17 +310,13 @@ class ChatScreen:
         )
         menu = Float(CompletionsMenu(max_height=8, scroll_offset=1), xcursor=True, ycursor=True)
         chat = FloatContainer(rows, [menu])
-        return SteadyRows(
-            DynamicContainer(
-                lambda: (
-                    self._picker.container
-                    if self._picker
-                    else self._help.container
-                    if self._help.shown
-                    else chat
-                )
-            )
-        )
+
+        def shown() -> AnyContainer:
+            if self._picker:
+                return self._picker.container
+            return self._help.container if self._help.shown else chat
+
+        return SteadyRows(DynamicContainer(shown))
 
     def _columns(self) -> int:
         return self._output.get_size().columns
