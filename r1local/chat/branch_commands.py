@@ -29,7 +29,7 @@ def branches(chat: Chat, argument: str) -> None:
     transcript = chat.dialogue.recorder.transcript
     found = transcript.branches
     if argument in _STEPS:
-        show_beside(chat, _STEPS[argument])
+        _show_beside(chat, _STEPS[argument])
     elif argument:
         number = whole_number(argument, "/branches 1")
         if not 0 < number <= len(found):
@@ -45,7 +45,7 @@ def branches(chat: Chat, argument: str) -> None:
         chat.offer(told, *(_option(chat, numbers) for numbers in found))
 
 
-def show_beside(chat: Chat, step: int) -> None:
+def _show_beside(chat: Chat, step: int) -> None:
     """Show the next alternative to the last turn that has some, or the one before: -1."""
     transcript = chat.dialogue.recorder.transcript
     having = [

@@ -9,7 +9,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
-from r1local.chat.branch_commands import show_beside
 from r1local.chat.chat import Chat
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
@@ -298,11 +297,8 @@ class FullScreen:
         return True
 
     def show_beside(self, step: int) -> None:
-        """Show another alternative, unless a reply is being written."""
-        if self._working:
-            self.say(_("a reply is being written; Ctrl-C stops it"))
-        else:
-            self._chat.carry_out(partial(show_beside, self._chat, step))
+        """Show another alternative, like the command: once no reply is being written."""
+        self._typed(f"/branches {'next' if step > 0 else 'previous'}")
 
     def help(self) -> None:
         """Show the commands and keys."""
