@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeAlias
 
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
@@ -208,12 +208,21 @@ def _conversation(system: str, question: str) -> Conversation:
     return messages
 
 
+def can_be_told(chosen: Settings) -> bool:
+    """Return whether there is a terminal or a program that can tell of a reply's end."""
+    return value_in(chosen, "notify") not in NOTIFY_WORDS or _screen().isatty()
+
+
 def attention(chosen: Settings) -> "Attention":
     """Return the attention of who asked, and may look elsewhere."""
     from r1local.ui.attention.attention import attention_on
 
-    stream = sys.stderr if sys.stderr.isatty() else sys.stdout
-    return attention_on(stream, value_in(chosen, "notify"), value_in(chosen, "notify-after"))
+    return attention_on(_screen(), value_in(chosen, "notify"), value_in(chosen, "notify-after"))
+
+
+def _screen() -> TextIO:
+    """Return the stream that is a terminal, if one is."""
+    return sys.stderr if sys.stderr.isatty() else sys.stdout
 
 
 def tell(message: str) -> None:

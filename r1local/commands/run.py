@@ -18,6 +18,7 @@ from r1local.commands.asking import (
     Prepared,
     RunOptions,
     attention,
+    can_be_told,
     preparing,
     tell,
 )
@@ -47,11 +48,11 @@ _NEEDED_TO_REPLY = (
     "r1local.prompts.chat_template",
     "r1local.prompts.template_sandbox",
     "r1local.replies.local",
-    "r1local.replies.structured_output",
-    "r1local.ui.attention.attention",
     "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
+#: The same where there is a way to tell whoever looks elsewhere.
+_NEEDED_TO_TELL = ("r1local.ui.attention.attention",)
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
 _QUICK_SWITCH_S = 1e-4
 #: Seconds after which it is said that stdin is being waited for.
@@ -108,9 +109,11 @@ def _reply(options: RunOptions, prepared: Prepared) -> int:
     def replying(engine: Engine, control: Control) -> Generator[Event, None, None]:
         if prepared.exchange:
             return prepared.exchange.reply(engine, control)
+        events = generate(engine, prepared.conversation, settings, control)
+        if settings.schema is None:
+            return events
         from r1local.replies.structured_output import checked
 
-        events = generate(engine, prepared.conversation, settings, control)
         return checked(events, kept, settings.schema)
 
     cancelled = partial(never_begun, settings)
@@ -171,7 +174,7 @@ def _events(
                 prepared.chosen,
                 interruption.cancelled,
                 at_once=prepared.at_once,
-                meanwhile=_importing(_NEEDED_TO_REPLY),
+                meanwhile=_importing(_needed(prepared)),
             )
         with closing(engine), closing(replying(engine, interruption)) as events:
             yield from engine.notices
@@ -188,10 +191,18 @@ def _watched(
     """Yield the events; say how the prompt is read, and what comes to who looks elsewhere."""
     from r1local.ui.reading import reading_shown  # imported while the model was loaded
 
+    if not can_be_told(prepared.chosen):
+        yield from reading_shown(events, prepared.waiting)
+        return
     budget = prepared.settings.thinking.budget
     with closing(attention(prepared.chosen)) as watching:
         watched = watching.watched(events, budget, prepared.votes)
         yield from reading_shown(watched, prepared.waiting)
+
+
+def _needed(prepared: Prepared) -> tuple[str, ...]:
+    """Return the modules that a reply needs and a model being loaded doesn't."""
+    return _NEEDED_TO_REPLY + (_NEEDED_TO_TELL if can_be_told(prepared.chosen) else ())
 
 
 def _tell_tokens(engine: Engine, prepared: Prepared, control: Control) -> None:

@@ -243,7 +243,7 @@ def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str
     """Make a dataclass from a table after checking names and types; `also` are other keys."""
     if not isinstance(entry, dict):
         raise _WrongField(name, _("must be a table"))
-    hints = _hints(kind)
+    hints = _hints(cast(Any, kind))
     for key, value in entry.items():
         if key not in hints:
             raise _WrongField(key, _("is not known; {key}", key=nearest(key, [*hints, *also])))
