@@ -20,6 +20,7 @@ from r1local.commands.asking import (
     attention,
     can_be_told,
     preparing,
+    screen,
     tell,
 )
 from r1local.conversation import Reply
@@ -51,8 +52,9 @@ _NEEDED_TO_REPLY = (
     "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
-#: The same where there is a way to tell whoever looks elsewhere.
-_NEEDED_TO_TELL = ("r1local.ui.attention.attention",)
+#: The same where something is shown on a terminal, and where that is the answer.
+_NEEDED_ON_A_TERMINAL = ("r1local.ui.attention.attention", "r1local.ui.replies.thinking")
+_NEEDED_FOR_MARKDOWN = ("r1local.ui.markdown.view",)
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
 _QUICK_SWITCH_S = 1e-4
 #: Seconds after which it is said that stdin is being waited for.
@@ -92,12 +94,12 @@ def _reply(options: RunOptions, prepared: Prepared) -> int:
     settings = prepared.settings
 
     def renderer() -> EventRenderer[Event]:
-        from r1local.ui.console import console_for
+        from r1local.ui.console import output_for
         from r1local.ui.replies.text import renderer_for
 
         return renderer_for(
-            console_for(sys.stdout),
-            console_for(sys.stderr),
+            output_for(sys.stdout),
+            output_for(sys.stderr),
             kept,
             output_format=options.output_format,
             thinking=options.thinking,
@@ -174,7 +176,7 @@ def _events(
                 prepared.chosen,
                 interruption.cancelled,
                 at_once=prepared.at_once,
-                meanwhile=_importing(_needed(prepared)),
+                meanwhile=_importing(_needed()),
             )
         with closing(engine), closing(replying(engine, interruption)) as events:
             yield from engine.notices
@@ -200,9 +202,13 @@ def _watched(
         yield from reading_shown(watched, prepared.waiting)
 
 
-def _needed(prepared: Prepared) -> tuple[str, ...]:
+def _needed() -> tuple[str, ...]:
     """Return the modules that a reply needs and a model being loaded doesn't."""
-    return _NEEDED_TO_REPLY + (_NEEDED_TO_TELL if can_be_told(prepared.chosen) else ())
+    return (
+        *_NEEDED_TO_REPLY,
+        *(_NEEDED_ON_A_TERMINAL if screen().isatty() else ()),
+        *(_NEEDED_FOR_MARKDOWN if sys.stdout.isatty() else ()),
+    )
 
 
 def _tell_tokens(engine: Engine, prepared: Prepared, control: Control) -> None:

@@ -6,14 +6,13 @@ import pytest
 
 from r1local.ui.cells import guarded
 from r1local.ui.console import (
-    LiveRows,
     can_repaint,
     console_for,
-    live_line,
     print_error,
     print_log,
     print_notice,
 )
+from r1local.ui.live_rows import LiveRows, live_line
 from testing.terminals import Terminal, console_on
 
 
