@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 #: What a reply needs that a model being loaded doesn't; imported meanwhile.
 _NEEDED_TO_REPLY = (
     "r1local.prompts.chat_template",
-    "r1local.prompts.template_sandbox",
     "r1local.replies.local",
     "r1local.ui.reading",
     "r1local.ui.replies.text",
@@ -176,7 +175,7 @@ def _events(
                 prepared.chosen,
                 interruption.cancelled,
                 at_once=prepared.at_once,
-                meanwhile=_importing(_needed()),
+                meanwhile=partial(_importing, _needed()),
             )
         with closing(engine), closing(replying(engine, interruption)) as events:
             yield from engine.notices
@@ -239,11 +238,11 @@ def _with_tokens(engine: Engine, prepared: Prepared, control: Control) -> str:
 
 
 @contextmanager
-def _importing(names: Sequence[str]) -> Iterator[None]:
+def _importing(names: Sequence[str], others: Sequence[str]) -> Iterator[None]:
     """Import modules meanwhile: llama.cpp reads a file without Python, but for its callbacks."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_QUICK_SWITCH_S)
-    Thread(target=_import_all, args=(names,), daemon=True).start()
+    Thread(target=_import_all, args=((*names, *others),), daemon=True).start()
     try:
         yield
     finally:
