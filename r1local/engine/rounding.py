@@ -1,5 +1,6 @@
 """Whether llama.cpp computes the same for a token alone and for several at once."""
 
+import platform
 import sys
 
 from r1local.engine.load_settings import LoadSettings
@@ -18,8 +19,6 @@ def rounds_alike(gguf: GGUFFile) -> bool:
 
     It wasn't measured for mixtures of experts.
     """
-    import platform  # takes 1 ms, and most models need no drafts
-
     known = platform.machine() in _MEASURED_ON and not gguf.hyperparameter("expert_count")
     return known and {tensor.type.name for tensor in gguf.tensors} <= _ALIKE
 

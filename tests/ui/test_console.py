@@ -3,11 +3,14 @@
 import io
 
 import pytest
+from rich.console import Console
 
 from r1local.ui.cells import guarded
 from r1local.ui.console import (
+    Pipe,
     can_repaint,
     console_for,
+    output_for,
     print_error,
     print_log,
     print_notice,
@@ -24,6 +27,16 @@ def test_a_notice_is_one_line_wherever_it_goes(monkeypatch: pytest.MonkeyPatch) 
     terminal = Terminal()
     print_notice(console_on(terminal, monkeypatch), message)
     assert terminal.rows == ["removed a␊error: forged<U+200B>"]
+
+
+def test_only_a_terminal_has_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, terminal = io.StringIO(), Terminal()
+    assert isinstance(output_for(pipe), Pipe)
+    assert isinstance(output_for(terminal), Console)
+    assert not can_repaint(output_for(pipe))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_notice(output_for(pipe), "gone")
+    assert pipe.getvalue() == "gone\n"
 
 
 def test_a_log_keeps_its_own_line_breaks_only() -> None:
