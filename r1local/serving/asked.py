@@ -152,5 +152,5 @@ def conversation(messages: Iterable[Message]) -> Conversation:
     system = [each for each in said if each.role == "system"]
     if len(system) < 2:
         return said
-    joined = Message("system", "\n\n".join(each.content for each in system))
+    joined = Message("system", "\n\n".join(each.content for each in system if each.content))
     return joined, *(each for each in said if each.role != "system")

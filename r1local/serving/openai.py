@@ -130,6 +130,7 @@ def asked_by(body: JSON, messages: Sequence[JSON], schema: str | None, where: st
 
 
 def _of_replies(body: JSON) -> dict[str, Any]:
+    """Return what all kinds of request say in the same way."""
     stop = body.get("stop", ())
     return {
         "model": body.get("model") or None,

@@ -24,11 +24,12 @@ HARMLESS: Mapping[str, Sequence[object] | None] = {
     "background": (False,),
     "include": ([], ["reasoning.encrypted_content"]),
     "max_tool_calls": None,
+    "prompt_cache_options": None,
     "truncation": ("disabled",),
 }
 _OF_REASONING: Mapping[str, Sequence[object] | None] = {"generate_summary": None}
 _OF_TEXT: Mapping[str, Sequence[object] | None] = {"verbosity": ("medium",)}
-#: What refers to earlier responses.
+#: What refers to earlier responses, which OpenAI keeps.
 _KEPT = ("previous_response_id", "conversation")
 _ID_PREFIX = "resp_"
 #: The types of parts that are text in items of each type.
@@ -61,10 +62,10 @@ def request(body: JSON) -> Asked:
     schema = openai.schema_of(form["type"], form, "text.format")
     asked = openai.asked_by(body, _messages(body), schema, "input")
     effort = reasoning.get("effort")
-    changes = {} if effort is None else common.effort(effort, "reasoning.effort")
+    of_effort = {} if effort is None else common.effort(effort, "reasoning.effort")
     return replace(
         asked,
-        changes={**changes, **asked.changes},
+        changes={**of_effort, **asked.changes},  # a budget counts more, as the later one
         id_prefix=_ID_PREFIX,
         echoed=_echoed(body, form, effort),
     )

@@ -1,7 +1,9 @@
 """OpenAI's Responses: what is asked for, what is refused, and what its own client makes of them."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,18 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 from r1local.conversation import Message
-from r1local.errors import R1LocalError
+from r1local.errors import ModelLoadError, R1LocalError
 from r1local.events.reply import AnswerDelta, Finished, Rewound, ThinkingDelta, Usage
 from r1local.replies.engine import Begun
 from r1local.replies.settings import ReplySettings
 from r1local.serving import responses, schemas
+from r1local.serving.app import make_app
 from r1local.serving.asked import Asked, Ended, settings_for
 from r1local.serving.failures import RequestError, Unsupported
+from r1local.serving.gateway import Gateway, Replies
+from r1local.serving.guard import Access
+from r1local.serving.log import Log
+from r1local.serving.models import Models
 from r1local.serving.openai import error_object
 from r1local.serving.responses import ResponseForm
 from testing.models import write_scripted_model
@@ -256,6 +263,57 @@ def test_a_stream_that_fails_says_so_and_keeps_what_was_written(status: int, cod
     assert response["error"] == {"code": code, "message": "the engine failed"}
     assert response["output"][0]["status"] == "incomplete"
     assert response["output"][0]["content"][0]["text"] == "Hm"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/v1/responses", {"input": QUESTION}, "response.failed"),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": QUESTION}]}, "[DONE]"),
+        ("/api/generate", {"model": "nano", "prompt": QUESTION}, '{"error": "it fell over'),
+    ],
+)
+def test_an_engine_that_fails_ends_a_stream_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object], told: str
+) -> None:
+    async def failing(_replies: Replies) -> AsyncIterator[tuple[int, ThinkingDelta]]:
+        yield 0, ThinkingDelta("Hm", 1)
+        raise ModelLoadError("it fell over", "start it again")
+
+    monkeypatch.setattr(Replies, "events", failing)
+    answer = asyncio.run(streamed(path, body | {"stream": True}))
+    assert "it fell over; start it again" in answer
+    assert told in answer.rstrip().rpartition("\n\n")[2]
+
+
+async def streamed(path: str, body: object) -> str:
+    """Send a request to a server in this process, and return what it answers."""
+    log, sent = Log(StringIO()), list[bytes]()
+    models = Models("nano", {}, 1, log)
+    app = make_app(Gateway(models, 1, 1), Access(), log)
+    received = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if received:
+            return received.pop()
+        return await asyncio.Future()
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    headers = [(b"host", b"localhost")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": headers,
+        "query_string": b"",
+    }
+    try:
+        await app(scope, receive, send)
+    finally:
+        await models.close()
+    return b"".join(sent).decode()
 
 
 # --- A server that runs, and OpenAI's client ------------------------------------
