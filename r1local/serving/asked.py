@@ -145,8 +145,8 @@ def message(role: str, content: str) -> Message:
 def conversation(messages: Iterable[Message]) -> Conversation:
     """Return messages as a conversation with one system message at most.
 
-    The templates of R1's distills keep only the last of several. They are joined as the template
-    of R1 itself joins them: https://huggingface.co/deepseek-ai/DeepSeek-R1 (tokenizer_config.json).
+    The templates of R1's distills keep only the last of several. They are joined as the template of
+    R1-0528 does: https://huggingface.co/deepseek-ai/DeepSeek-R1-0528 (tokenizer_config.json).
     """
     said = tuple(messages)
     system = [each for each in said if each.role == "system"]

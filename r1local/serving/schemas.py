@@ -160,6 +160,7 @@ RESPONSE: JSON = {
         "metadata": {
             "type": "object",
             "maxProperties": 16,
+            "propertyNames": {"maxLength": 64},
             "additionalProperties": {"type": "string", "maxLength": 512},
         },
         "think_budget": BUDGET,
