@@ -157,8 +157,8 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
     """
     if not isinstance(message, dict):
         raise TypeError("a message is an object")
-    if message.get("error"):
-        yield Piece(error=message["error"])
+    if says_error(message):
+        yield Piece(error=message.get("error") or message)
         return
     if form == "ollama":
         yield _of_ollama(message)
@@ -174,6 +174,13 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
         yield Piece(int(index), _clean(thinking), _clean(text), reason, spent, id=called)
     if not choices and spent:
         yield Piece(spent=spent)
+
+
+def says_error(message: object) -> bool:
+    """Return whether a message is about an error; vLLM's is the error itself."""
+    if not isinstance(message, dict):
+        return False
+    return bool(message.get("error")) or message.get("object") == "error"
 
 
 def _of_ollama(message: dict[str, Any]) -> Piece:
@@ -197,14 +204,18 @@ def _reason(word: object) -> FinishReason | None:
 def _spent(usage: Any) -> Spent | None:
     if not isinstance(usage, dict):
         return None
-    of_prompt = usage.get("prompt_tokens_details") or {}
-    of_reply = usage.get("completion_tokens_details") or {}
+    of_prompt = _object(usage.get("prompt_tokens_details"))
+    of_reply = _object(usage.get("completion_tokens_details"))
     return Spent(
         _count(usage.get("prompt_tokens")),
         _count(of_prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),
         _count(usage.get("completion_tokens")),
         _count(of_reply.get("reasoning_tokens", usage.get("reasoning_tokens"))),
     )
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int | None:
