@@ -217,7 +217,7 @@ class Stream:
                 if piece.error:
                     raise told_in_stream(self._client.endpoint, self._client.key, piece.error)
                 self._given = True
-                ended = ended or piece.reason is not None
+                ended = ended or piece.reason is not None or bool(piece.broken)
                 self._give(piece)
         if not ended:
             raise (

@@ -26,7 +26,7 @@ class ReplyParts:
         self._splitter = ThinkSplitter(start, dialect)
         self._start = start
         self._apart = False
-        self._spoken = start in ("answer", "closed")
+        self._spoken = start == "answer"
         self._ended = False  # the thought that came apart
         self._blank = ""  # white space after it
         #: The tokens of each part: one for each message, or more where a message has much text.

@@ -5,7 +5,7 @@ servers, `servers` has it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from r1local.conversation import Conversation, FinishReason
@@ -15,6 +15,9 @@ from r1local.thinking.limits import CLOSING
 
 #: The form of a stream: chat, plain text that is completed, or Ollama's lines.
 Form: TypeAlias = Literal["chat", "text", "ollama"]
+#: Ends of replies that aren't whole: OpenAI's, DeepSeek's (its docs, "Create Chat Completion"),
+#: vLLM's and SGLang's, OpenRouter's.
+_BROKEN = ("content_filter", "insufficient_system_resource", "abort", "error")
 #: Words for how hard to think, and the budgets that they stand for here.
 _EFFORTS = ((1_024, "low"), (4_096, "medium"))
 
@@ -47,6 +50,7 @@ class Piece:
         thinking: text that the server says is thinking.
         text: other text, in which tags may mark thinking.
         reason: why the reply ended, if it did.
+        broken: the server's word for why it ended before it was whole.
         spent: tokens so far; the last one counts.
         error: what the server says has gone wrong.
         id: what the server calls the request's replies, if it says so.
@@ -59,6 +63,7 @@ class Piece:
     spent: Spent | None = None
     error: object = None
     id: str = ""
+    broken: str = ""
 
 
 def effort_of(budget: int | None) -> str | None:
@@ -170,8 +175,10 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
         text = delta.get("text") if form == "text" else delta.get("content")
         thinking = delta.get("reasoning_content") or delta.get("reasoning")
         index = choice.get("index") or 0
-        reason = _reason(choice.get("finish_reason"))
-        yield Piece(int(index), _clean(thinking), _clean(text), reason, spent, id=called)
+        word = choice.get("finish_reason")
+        piece = Piece(int(index), _clean(thinking), _clean(text), spent=spent, id=called)
+        broken = word in _BROKEN
+        yield replace(piece, broken=word) if broken else replace(piece, reason=_reason(word))
     if not choices and spent:
         yield Piece(spent=spent)
 

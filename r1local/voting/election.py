@@ -244,7 +244,10 @@ class _Election:
         self._failed, self._failures = error, self._failures + 1
         told = _("voter {number} is left out: {reason}", number=voter.number, reason=error.message)
         yield Notice("engine", told)
-        yield self._said(voter, never_begun(self._reply))
+        came, none = voter.kept.reply(), never_begun(self._reply)
+        counts = {"thinking_tokens": came.thinking_tokens, "answer_tokens": came.answer_tokens}
+        usage = replace(none.usage, **counts)
+        yield self._said(voter, replace(none, usage=usage, thinking_open=came.thinking_open))
         ballot = VoterReply(voter.number, voter.kept.reply(), None)
         self._ballots.append(ballot)
         yield ballot

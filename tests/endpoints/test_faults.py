@@ -157,6 +157,14 @@ def test_an_error_is_told_in_whichever_way_it_comes(answer: Answer) -> None:
     assert failing(answer)[0].message == "lab ended the reply with an error: boom"
 
 
+@pytest.mark.parametrize("word", ["content_filter", "insufficient_system_resource", "abort"])
+def test_a_reply_that_its_server_gives_up_is_not_whole(word: str) -> None:
+    error, came = failing(streamed(event(content="So"), *end(word)))
+    assert isinstance(error, StreamCut)
+    assert error.message == f"lab ended the reply early: {word}"
+    assert [getattr(each, "text", None) for each in came] == ["So"]
+
+
 @pytest.mark.parametrize(
     "usage",
     [7, [1], {"prompt_tokens": "9"}, {"completion_tokens_details": [1], "completion_tokens": 1e99}],

@@ -108,6 +108,7 @@ def test_a_voter_whose_stream_is_cut_has_no_vote_and_the_others_have() -> None:
     assert (result.answer, result.ended, result.finished) == ("6", "complete", 3)
     assert [one.reply.reason for one in result.ballots] == ["stop", "cancelled", "stop", "stop"]
     assert result.ballots[1].final_answer is None
+    assert (result.ballots[1].reply.thinking, result.ballots[1].tokens) == ("Hm.", 1)
     assert told == ["voter 2 is left out: lab broke off in the middle of the reply"]
 
 
