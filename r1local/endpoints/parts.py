@@ -57,6 +57,8 @@ class ReplyParts:
             if text.strip():
                 self._ended = True
                 pieces += self._take(_END + self._blank)
+            else:  # which may go on for ever
+                self.tokens["answer"] += max(1, len(text) // _TOKEN)
         elif text:
             pieces += self._take(text)
         return pieces

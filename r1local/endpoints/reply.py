@@ -161,7 +161,7 @@ class RemoteReply:
         return [*events, Notice("budget", told)]
 
     def _thought_ends(self) -> None:
-        """What comes from here on belongs to the answer."""
+        """Take what comes from here on for the answer."""
         self._before = self.tokens
         self._parts = ReplyParts("closed", self.asking.found.dialect)
 

@@ -323,6 +323,16 @@ def test_a_reply_ends_at_its_limit_whatever_the_server_does() -> None:
     assert (heard.finished.reason, len(heard.reply.answer.split())) == ("length", 11)
 
 
+def test_white_space_without_an_end_has_one() -> None:
+    with loopback_endpoint() as server:
+        blank = [event(content="\n")] * 50
+        server.chats(streamed(event(reasoning="Hm."), *blank, *LINGERING, *end()))
+        with remote(server.url) as engine:
+            heard = hear(engine, ReplySettings(max_tokens=20))
+        assert server.broken_off.wait(6)
+    assert (heard.reply.thinking, heard.finished.reason) == ("Hm.", "length")
+
+
 def test_a_cancelled_reply_keeps_what_came() -> None:
     control = Control()
     with loopback_endpoint() as server:

@@ -59,7 +59,7 @@ def test_a_server_that_repeats_a_header_is_not_quoted() -> None:
     with loopback_endpoint() as server, remote(server.url, headers=headers) as engine:
         server.chats(answered(told, 403), streamed(event(content="So"), sse(told)))
         assert "(403): Token … of maths" in refusal(engine)
-        with pytest.raises(EndpointUnreachable, match="error: Token … of maths$"):
+        with pytest.raises(EndpointUnreachable, match=r"error: Token … of maths$"):
             hear(engine)
 
 
