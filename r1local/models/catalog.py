@@ -9,6 +9,7 @@ from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from r1local.config.options import in_catalog
+from r1local.config.paths import is_missing
 from r1local.config.user_files import read_toml
 from r1local.errors import CatalogError, InvalidSetting, nearest
 from r1local.language import _
@@ -144,7 +145,7 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
     Wrong entries in the user's file are ignored and reported in `Catalog.problems`.
     """
     shipped = read_toml(models_toml(), CatalogError).entries
-    if user_file is None or not user_file.exists():
+    if user_file is None or is_missing(user_file):
         return _catalog(shipped, shipped["models"])
     problems: list[CatalogError] = []
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders
+from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders, real_path
 from r1local.errors import StoreError, UnknownModel
 from r1local.gguf.quantization import closeness, closest, quality_rank
 from r1local.language import _
@@ -43,10 +43,10 @@ def installed_models(catalog: Catalog) -> list[Installed]:
 def _all_files(catalog: Catalog) -> list[Installed]:
     """Return the models on this machine and their sidecars."""
     found = list(own_models.scan(catalog))
-    seen: set[Path | None] = set()
+    seen: set[Path] = set()
     for entries in _elsewhere(catalog):
         # LM Studio's folder may link to the cache, and its older folder to the newer one.
-        there = [(_resolved(entry.path), entry) for entry in entries]
+        there = [(real_path(entry.path), entry) for entry in entries]
         found += [entry for target, entry in there if target not in seen]
         seen.update(target for target, _entry in there)
     found.sort(key=lambda each: (each.name.lower(), *_preference(each)))
@@ -105,8 +105,8 @@ def _matching(reference: Reference, entries: Sequence[Installed]) -> list[Instal
             wanted = name.lower()
             found = [e for e in entries if e.home == "Ollama" and e.name.lower() == wanted]
         case PathReference(path):
-            target = _resolved(path)
-            found = [e for e in entries if target in [_resolved(part) for part in e.parts]]
+            target = real_path(path)
+            found = [e for e in entries if target in [real_path(part) for part in e.parts]]
     return sorted(found, key=_preference)
 
 
@@ -135,13 +135,6 @@ def _preference(entry: Installed) -> tuple[bool, int, int, int]:
     preferred = repositories.index(entry.repo_id) if entry.repo_id in repositories else 0
     rank = quality_rank(entry.quantization or "")
     return not entry.whole, HOMES.index(entry.home), rank, preferred
-
-
-def _resolved(path: Path) -> Path | None:
-    try:
-        return path.resolve()
-    except (OSError, ValueError, RuntimeError):
-        return None
 
 
 def copies(reference: Reference, catalog: Catalog) -> list[Installed]:
