@@ -252,7 +252,8 @@ def test_a_folder_that_may_not_be_entered(
     locked = homes.in_lm_studio("locked/repository/m-Q8_0.gguf").parents[1]
     homes.in_lm_studio("open/repository/m-Q4_K_M.gguf")
     homes.in_ollama("registry.ollama.ai/library/qwen3/4b", homes.data())
-    assert r1local("import", path).returncode == 0
+    homes.user_models.parent.mkdir(parents=True)
+    homes.user_models.write_text(f"[models.m]\nfile = '{path}'\n")
     closed = (path.parent, locked, homes.ollama / "manifests/registry.ollama.ai/library/qwen3")
     for folder in closed:
         folder.chmod(0o444)
