@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "r1local")
 
 #: What a command begins with so that permissions bind it, though root starts it.
-BOUND = (
+BOUND: tuple[str, ...] = (
     ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
     if sys.platform == "linux" and os.geteuid() == 0
     else ()

@@ -1,6 +1,6 @@
 """All models on this machine, and the ones that a reference means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +50,34 @@ def _all_files(catalog: Catalog) -> list[Installed]:
         found += [entry for target, entry in there if target not in seen]
         seen.update(target for target, _entry in there)
     found.sort(key=lambda each: (each.name.lower(), *_preference(each)))
-    return [replace(entry, reference=_reference(entry, found, catalog)) for entry in found]
+    rivals = _rivals(found)
+    return [replace(e, reference=_reference(e, rivals(e), catalog)) for e in found]
+
+
+def _rivals(entries: Sequence[Installed]) -> Callable[[Installed], list[Installed]]:
+    """Return what gives the entries, in their order, that a model's references could also mean.
+
+    Comparing each model with every other would take a minute for some thousands of them.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, entry in enumerate(entries):
+        for key in _keys(entry):
+            places.setdefault(key, []).append(place)
+
+    def of(entry: Installed) -> list[Installed]:
+        return [entries[place] for place in sorted({p for k in _keys(entry) for p in places[k]})]
+
+    return of
+
+
+def _keys(entry: Installed) -> list[tuple[str, str]]:
+    """Return what the references to a model begin with, by their kind."""
+    keys: list[tuple[str, str]] = [(entry.home, entry.name.lower())]
+    if entry.repo_id:
+        keys.append(("hub", entry.repo_id.lower()))
+    if entry.known:
+        keys.append(("catalog", entry.known.name))
+    return keys
 
 
 def _elsewhere(catalog: Catalog) -> Iterator[Iterator[Installed]]:
