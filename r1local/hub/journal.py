@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from r1local.hub.answers import is_id, is_size
 from r1local.hub.regular_files import is_whole, regular
 
 #: Bytes of a block: at most this much per connection is fetched again after a kill.
@@ -157,6 +156,8 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
 
 def _identity(head: dict[str, Any]) -> Identity | None:
     """Return what a journal says is being downloaded, or None if it names no possible file."""
+    from r1local.hub.answers import is_id, is_size  # most listings have no unfinished download
+
     repo_id, filename, etag = (head.get(key) for key in ("repo_id", "filename", "etag"))
     size = head.get("size")
     if isinstance(repo_id, str) and isinstance(filename, str) and is_id(etag) and is_size(size):

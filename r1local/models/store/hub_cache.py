@@ -18,7 +18,6 @@ from r1local.errors import StoreError
 from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import RepoFile, quantization_of, variants
 from r1local.hub.journal import Partial, partials
-from r1local.hub.layout import BeingDownloaded, remove_partial
 from r1local.hub.regular_files import regular
 from r1local.language import _
 from r1local.models.catalog import Catalog, CatalogModel
@@ -197,6 +196,8 @@ def _remove_link(folder: Path, link: Path) -> int:
 
 def _remove_partial(partial: Partial, repo_id: str) -> int:
     """Remove a partial file and its journal; return the bytes that had arrived."""
+    from r1local.hub.layout import BeingDownloaded, remove_partial  # listing models needs no hub
+
     try:
         remove_partial(repo_id, partial)
     except BeingDownloaded as error:
