@@ -298,7 +298,7 @@ class _ReplyRoute:
         form = self._make_form("", asked.model or selected.name, asked)
         assert isinstance(form, ollama.ChatForm)
         if asked.keep_alive == 0:
-            await models.unload(selected)
+            await models.unload_soon(selected)
             return JSONResponse(form.without_reply("unload"))
         async with models.using(selected, asked.keep_alive):
             return JSONResponse(form.without_reply("load"))

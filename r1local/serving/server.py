@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from r1local.errors import UsageError
+from r1local.replies.interruption import handling_signals
 from r1local.serving.gateway import Gateway
 from r1local.serving.log import Log
 
@@ -100,17 +101,20 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._gateway = gateway
         self._grace_s = grace_s
+        self._loop = asyncio.get_running_loop()
+        self._signals = 0
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Stop at signals; unlike uvicorn's own, this doesn't raise them again at the end."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        previous = {number: signal.signal(number, self.handle_exit) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        return handling_signals(self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second signal ends the replies there and then, a third waits for nothing."""
+        self._signals += 1
+        if self._signals == 2:
+            self._loop.call_soon_threadsafe(self._gateway.end_all)
+        else:
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take on no more; let replies end, then end them."""

@@ -4,7 +4,12 @@ from contextlib import closing
 from pathlib import Path
 
 import ollama
+import pytest
 
+from r1local.commands.serve import pull_for_program
+from r1local.errors import UnknownModel
+from r1local.replies.control import Control
+from r1local.serving.failures import sentence
 from testing.command import ROOT
 from testing.loopback_hub import loopback_hub
 from testing.servers import serving
@@ -29,3 +34,14 @@ def test_a_model_is_pulled_and_asked(tmp_path: Path) -> None:
             missing = server.ask("/api/pull", {"model": "hf:org/nobody", "stream": False})
             assert missing.status == 500
             assert "error" in missing.json
+
+
+def test_whether_a_file_exists_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").touch()
+    told = []
+    for name in ("there", "missing"):
+        with pytest.raises(UnknownModel) as raised:
+            pull_for_program(name, print, Control())
+        told.append(sentence(raised.value).replace(name, "NAME"))
+    assert told[0] == told[1]

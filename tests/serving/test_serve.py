@@ -153,6 +153,9 @@ def use_ollamas_client(ai: ollama.Client) -> None:
     assert "nano" in [model.model for model in ai.list().models]
     assert ai.show("nano").capabilities == ["completion", "thinking"]
     assert [model.name for model in ai.ps().models] == ["nano"]
+    # Ollama's own program shows the first 12 characters, and ends if there are fewer.
+    digests = [each.digest for each in ai.list().models] + [each.digest for each in ai.ps().models]
+    assert all(len(each or "") == 64 for each in digests)
 
 
 def test_ollama_loads_and_unloads_without_a_question(server: Server) -> None:
