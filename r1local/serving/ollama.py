@@ -107,6 +107,21 @@ def generate_request(body: JSON) -> Asked:
     return Asked(**_of_replies(body), conversation=conversation)
 
 
+def named_model(body: JSON) -> str:
+    """Return the model that a request is about; Ollama's older programs call it `name`.
+
+    Args:
+        body: as `schemas.OLLAMA_MODEL` says.
+
+    Raises:
+        RequestError: both words are there but empty.
+    """
+    name: str = body.get("model") or body.get("name") or ""
+    if not name:
+        raise RequestError("no model is named", "name one; see /api/tags", "model")
+    return name
+
+
 def _of_replies(body: JSON) -> dict[str, Any]:
     """Return what both kinds of request say in the same way."""
     options = {k: v for k, v in (body.get("options") or {}).items() if v is not None}

@@ -177,6 +177,13 @@ def test_an_error_has_the_form_of_its_protocol(server: Server) -> None:
         ai.chat.completions.create(model="nobody", messages=QUESTION)
 
 
+@pytest.mark.parametrize("path", ["/api/show", "/api/pull"])
+def test_an_empty_name_is_none(server: Server, path: str) -> None:
+    refused = server.ask(path, {"model": "", "stream": False})
+    assert (refused.status, refused.json["error"].partition(";")[0]) == (400, "no model is named")
+    assert server.ask("/api/show", {"model": "", "name": "nano"}).status == 200
+
+
 def test_a_pull_of_what_is_no_models_name_says_so(server: Server) -> None:
     lines = server.ask("/api/pull", {"model": "nano"}).body.splitlines()
     assert "needs no download" in json.loads(lines[-1])["error"]
