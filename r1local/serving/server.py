@@ -19,7 +19,7 @@ from r1local.serving.log import Log
 #: Seconds in which replies may end by themselves when the server stops; then they are ended, and
 #: have a few more for their last words.
 GRACE_S, _LAST_WORDS_S = 5.0, 5
-#: Seconds for the head of a connection's first request; uvicorn would wait for ever.
+#: Seconds for the head of a request to arrive; uvicorn would wait for ever.
 HEAD_S = 60.0
 #: Connections that may wait to be accepted.
 _BACKLOG = 256
@@ -86,13 +86,31 @@ async def _serve(
 class _Connection(H11Protocol):
     """A connection that ends unless a request comes: idle ones could take all that there may be."""
 
+    _waiting: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self.loop.call_later(HEAD_S, self._expect_request)
+        self._expect_request()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request; uvicorn stops waiting at its first byte."""
+        self._expect_request()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer: the timer would keep all that the connection has in memory."""
+        if self._waiting:
+            self._waiting.cancel()
+        super().connection_lost(exc)
 
     def _expect_request(self) -> None:
-        if self.cycle is None:
+        if self._waiting:
+            self._waiting.cancel()
+        self._waiting = self.loop.call_later(HEAD_S, self._end_unless_asked, self.cycle)
+
+    def _end_unless_asked(self, last: object) -> None:
+        if self.cycle is last:
             self.transport.close()
 
 
