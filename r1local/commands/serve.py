@@ -13,6 +13,7 @@ from r1local.config.paths import user_models
 from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.errors import EXIT_OK, DownloadStopped, UsageError
 from r1local.events.download import DownloadNotice, Progress
+from r1local.gguf.file import read_gguf
 from r1local.hub.transfer import Cancelled
 from r1local.language import _
 from r1local.machine.this_machine import survey_machine
@@ -48,6 +49,7 @@ def serve(given: Mapping[str, Any]) -> int:
     log, err = Log(), console_for(sys.stderr)
     show_log(partial(print_log, err) if value_in(chosen, "verbose") else None)
     models = Models(value_in(chosen, "model"), given, at_once, log)
+    read_gguf(models.default.path)  # a file that can't be used is refused before anybody asks
     with listen(host, port) as listening:
         url = _url(*listening.getsockname()[:2])
         log("listening", url=url, model=models.default.name, key=access.key is not None)
@@ -134,11 +136,14 @@ def pull_for_program(name: str, tell: Any, control: Control) -> None:
         R1LocalError: it can't be downloaded; partial files are kept.
     """
     from r1local.commands.pull import PullOptions, pull_one
+    from r1local.serving.models import expect_name
 
+    catalog = load_catalog(user_models())
+    expect_name(name, catalog)
     options = PullOptions((name,), False, None, "json")
     machine = survey_machine(measure_bandwidth=True)
     try:
-        pull_one(name, load_catalog(user_models()), machine, options, _Told(tell), control)
+        pull_one(name, catalog, machine, options, _Told(tell), control)
     except Cancelled:
         raise DownloadStopped(_("the download was stopped"), _("ask again: it goes on")) from None
 

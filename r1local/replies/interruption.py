@@ -5,7 +5,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -52,21 +52,28 @@ class Interruption(Control):
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Yield a reply's control that reacts to this process's signals.
+    """Yield a reply's control that reacts to this process's signals."""
+    interruption = Interruption()
+    with handling_signals(interruption.take_signal):
+        yield interruption
+
+
+@contextmanager
+def handling_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have a handler take the signals that ask this process to end.
 
     A signal that is ignored stays ignored: that is how `nohup` and background jobs
     are kept running.
     """
-    interruption = Interruption()
     numbers = [signal.SIGINT, signal.SIGTERM]
     if sys.platform != "win32":
         numbers.append(signal.SIGHUP)
     previous = {number: signal.getsignal(number) for number in numbers}
     ours = [number for number in numbers if previous[number] not in (signal.SIG_IGN, None)]
     for number in ours:
-        signal.signal(number, interruption.take_signal)
+        signal.signal(number, handler)
     try:
-        yield interruption
+        yield
     finally:
         for number in ours:
             signal.signal(number, previous[number])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from r1local.conversation import PART_WORDS, FinishReason
 from r1local.engine.grammar import GrammarSampler
@@ -98,7 +99,8 @@ class ReplyStream:
         self._closing = vocabulary.tokens_of(f"{CLOSING}{dialect.closing}{dialect.trail}")
         self._thought = self._thought_limits()
         self._text = self._read(())
-        self._guard = LoopGuard(settings.loops, self._question)
+        # Nothing here may hold the stream: what it holds is freed with the reply.
+        self._guard = LoopGuard(settings.loops, partial(_question, vocabulary, prompt))
         self._doubtful = False
         self._loops = self._discarded = self._stretch_left = 0
         self._reason: FinishReason | None = None
@@ -332,11 +334,6 @@ class ReplyStream:
         )
         return Notice("loop", _("{new}: it may be going in circles", new=new))
 
-    def _question(self) -> str:
-        """Return the end of the prompt, where the question is."""
-        pieces = map(self._vocabulary.piece, self._prompt[-_QUESTION_TOKENS:])
-        return b"".join(pieces).decode("utf-8", "replace")
-
     def _leave_loop(self, dropped: int) -> list[Event]:
         """Take the reply back to where a loop began, and continue in another way."""
         part, before = self._text.part, self._text.characters
@@ -403,3 +400,9 @@ class ReplyStream:
             elif not self._settings.only_thinking:
                 events.append(AnswerDelta(text, self._text.tokens["answer"]))
         return events
+
+
+def _question(vocabulary: Vocabulary, prompt: Sequence[int]) -> str:
+    """Return the end of a prompt, where the question is."""
+    pieces = map(vocabulary.piece, prompt[-_QUESTION_TOKENS:])
+    return b"".join(pieces).decode("utf-8", "replace")

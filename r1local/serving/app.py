@@ -17,6 +17,7 @@ from r1local import __version__
 from r1local.config.paths import real_path
 from r1local.errors import R1LocalError
 from r1local.events.reply import Event
+from r1local.replies.control import Control
 from r1local.serving import ollama, openai, responses, schemas
 from r1local.serving.asked import Asked, Ended
 from r1local.serving.connection import MOST_BODY, Sending, body_of, while_connected
@@ -222,16 +223,14 @@ class _Routes:
 
     async def _show(self, request: Request) -> Response:
         body = await self._read(request, schemas.OLLAMA_MODEL)
-        found = await asyncio.to_thread(
-            self._gateway.models.find, body.get("model") or body.get("name")
-        )
+        found = await asyncio.to_thread(self._gateway.models.find, ollama.named_model(body))
         return JSONResponse(await asyncio.to_thread(card, found))
 
     async def _pull(self, request: Request) -> Response:
         body = await self._read(request, schemas.OLLAMA_PULL)
         if self._pull_model is None:
             raise NotFound("this server downloads nothing", "use: r1local pull")
-        lines = self._pulling(self._pull_model, body.get("model") or body["name"])
+        lines = self._pulling(self._pull_model, ollama.named_model(body))
         if body.get("stream", True):
             return _Lines(lines)
         *_progress, last = [line async for line in lines]
@@ -242,10 +241,12 @@ class _Routes:
             yield ollama.error_object("as many downloads as allowed are going on; ask again later")
             return
         self._pulls += 1
+        control = Control()
         try:
-            async with aclosing(progress_lines(pull, name)) as lines:
-                async for line in lines:
-                    yield line
+            with self._gateway.ending(control):
+                async with aclosing(progress_lines(pull, name, control)) as lines:
+                    async for line in lines:
+                        yield line
         finally:
             self._pulls -= 1
 
@@ -305,7 +306,7 @@ class _ReplyRoute:
         form = self._make_form("", asked.model or selected.name, asked)
         assert isinstance(form, ollama.ChatForm)
         if asked.keep_alive == 0:
-            await models.unload(selected)
+            await models.unload_soon(selected)
             return JSONResponse(form.without_reply("unload"))
         async with models.using(selected, asked.keep_alive):
             return JSONResponse(form.without_reply("load"))

@@ -1,6 +1,8 @@
 """Models as Ollama's protocol describes them."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 
 from r1local.gguf.file import GGUFFile, read_gguf, read_summary
 from r1local.gguf.format import GGUFArray
@@ -20,7 +22,7 @@ def tag(entry: Installed) -> JSON:
         "model": entry.reference,
         "modified_at": _time(entry.last_used),
         "size": entry.size,
-        "digest": expected_sha256(entry.path) or "",
+        "digest": _digest(entry.path),
         "details": _details(header, entry.known, entry.quantization),
     }
 
@@ -53,13 +55,25 @@ def running(loaded: Loaded) -> JSON:
         "name": selected.name,
         "model": selected.name,
         "size": path.stat().st_size if path.exists() else 0,
-        "digest": expected_sha256(path) or "",
+        "digest": _digest(path),
         "details": _details(header, selected.known, selected.quantization),
         "expires_at": _time(loaded.expires_at),
         "size_vram": 0,
         "context_length": loaded.runner.engine.context_window,
         "processor": loaded.runner.engine.details,
     }
+
+
+def _digest(path: Path) -> str:
+    """Return a file's SHA-256 if it is known, or else one of what tells it from other files.
+
+    Ollama's own program shows its first 12 characters, and ends if there are fewer (cmd/cmd.go).
+    """
+    if known := expected_sha256(path):
+        return known
+    status = path.stat() if path.exists() else None
+    facts = (path.resolve(), status and (status.st_size, status.st_mtime_ns))
+    return sha256(repr(facts).encode()).hexdigest()
 
 
 def _details(gguf: GGUFFile | None, known: CatalogModel | None, quantization: str | None) -> JSON:

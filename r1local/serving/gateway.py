@@ -99,6 +99,16 @@ class Gateway:
         for control in controls:
             control.answer_now()
 
+    @contextmanager
+    def ending(self, control: Control) -> Iterator[None]:
+        """End with the replies what is no reply, such as a download, if the server stops."""
+        key = secrets.token_hex(12)
+        self._controls[key] = [control]
+        try:
+            yield
+        finally:
+            del self._controls[key]
+
     def refuse_more(self) -> None:
         """Take on nothing more."""
         self._closing = True

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from r1local.errors import R1LocalError
 from r1local.serving import ollama, openai
 from r1local.serving.failures import (
+    ClientLeft,
     Forbidden,
     NotAuthorized,
     RequestError,
@@ -144,9 +145,10 @@ class Guard:
             self._active -= 1
             route = self._route_of(scope["path"])
             seconds = round(time.monotonic() - started, 4)
-            self._metrics.add("r1local_http_requests_total", route=route, status=answer.status)
+            status = answer.status or ClientLeft.status
+            self._metrics.add("r1local_http_requests_total", route=route, status=status)
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            told_facts = {"method": method, "route": route, "status": answer.status}
+            told_facts = {"method": method, "route": route, "status": status}
             self._log("request", **told_facts, seconds=seconds, **facts)
 
     async def _pass_on(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:

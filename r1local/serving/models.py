@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from r1local.config.paths import is_missing, real_path, user_models
 from r1local.config.preferences import Setting, Settings, settings_in_force, value_in
 from r1local.errors import LoadingCancelled, UnknownModel, WarmEngineError
-from r1local.models.catalog import load_catalog
+from r1local.models.catalog import Catalog, load_catalog
 from r1local.models.references import PathReference, parse_reference, unaliased
 from r1local.models.selection import Selected, select
 from r1local.models.store.installed import Installed
@@ -156,6 +156,11 @@ class Models:
             await self._unload(loaded)
             return True
 
+    async def unload_soon(self, selected: Selected) -> None:
+        """Unload a model as soon as nobody uses it."""
+        if not await self.unload(selected):
+            self.loaded[_key(selected)].keep_alive = 0.0
+
     async def close(self) -> None:
         """Unload all models, and end their replies."""
         self._closing = True
@@ -284,11 +289,21 @@ class Models:
             if name in (entry.reference, str(entry.path)):
                 return Selected(entry.name, entry.path, entry.known, None, name, entry.quantization)
         catalog = load_catalog(user_models())
-        named = unaliased(name, catalog) == name.strip()
-        if named and isinstance(parse_reference(name, catalog), PathReference):
-            # Whether a file exists isn't a request's to know.
-            raise UnknownModel(f"no model is called {name!r}", "see /v1/models")
+        if unaliased(name, catalog) == name.strip():  # an alias may be a path: the user chose it
+            expect_name(name, catalog)
         return select(name, catalog)
+
+
+def expect_name(name: str, catalog: Catalog) -> None:
+    """Refuse what is no model's name; whether a file is called so isn't a request's to know.
+
+    Raises:
+        UnknownModel: it is a path, or nothing at all.
+    """
+    with suppress(UnknownModel):
+        if not isinstance(parse_reference(name, catalog), PathReference):
+            return
+    raise UnknownModel(f"no model is called {name!r}", "see /v1/models")
 
 
 def _in_background(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

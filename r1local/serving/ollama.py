@@ -51,7 +51,10 @@ _OF_MESSAGES: Mapping[str, Sequence[object] | None] = {
     "tool_calls": ([],),
     "tool_name": ("",),
 }
-_DURATION = re.compile(r"(-?)(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d+)?)s)?(?:(\d+)ms)?")
+#: Times as Go writes them (time.ParseDuration), and seconds without a unit.
+_TERM = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)(h|ms|m|s|us|µs|ns)")
+_DURATION = re.compile(rf"([+-]?)(\d{{1,9}}|(?:{_TERM.pattern})+)")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 #: Seconds of a model that stays: a year.
 FOR_EVER = 366 * 24 * 3600.0
 _SECOND = 1_000_000_000
@@ -105,6 +108,21 @@ def generate_request(body: JSON) -> Asked:
     return Asked(**_of_replies(body), conversation=conversation)
 
 
+def named_model(body: JSON) -> str:
+    """Return the model that a request is about; Ollama's older programs call it `name`.
+
+    Args:
+        body: as `schemas.OLLAMA_MODEL` says.
+
+    Raises:
+        RequestError: both words are there but empty.
+    """
+    name: str = body.get("model") or body.get("name") or ""
+    if not name:
+        raise RequestError("no model is named", "name one; see /api/tags", "model")
+    return name
+
+
 def _of_replies(body: JSON) -> dict[str, Any]:
     """Return what both kinds of request say in the same way."""
     options = {k: v for k, v in (body.get("options") or {}).items() if v is not None}
@@ -133,7 +151,7 @@ def _thinking(think: object) -> dict[str, str]:
 
 
 def keep_alive(value: float | str | None) -> float | None:
-    """Return the seconds of `5m`, `300` or `-1` (for ever); None if nothing was said.
+    """Return the seconds of `1h30m`, `300` or `-1` (for ever); None if nothing was said.
 
     Raises:
         RequestError: it is no time.
@@ -142,13 +160,13 @@ def keep_alive(value: float | str | None) -> float | None:
         return None
     if isinstance(value, str):
         found = _DURATION.fullmatch(value)
-        if not value or found is None or not value.strip("-"):
+        if found is None:
             raise RequestError(
                 f"keep_alive {value[:40]!r} is no time", "write one such as 5m, or 0", "keep_alive"
             )
-        hours, minutes, seconds, thousandths = (float(each or 0) for each in found.groups()[1:])
-        total = 3600 * hours + 60 * minutes + seconds + thousandths / 1000
-        value = -total if found[1] else total
+        terms = _TERM.findall(found[2]) or [(found[2], "s")]
+        total = sum(float(number) * _UNITS[unit] for number, unit in terms)
+        value = -total if found[1] == "-" else total
     return min(value, FOR_EVER) if value >= 0 else FOR_EVER
 
 

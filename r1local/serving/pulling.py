@@ -33,9 +33,12 @@ class Tell(Protocol):
 Pull: TypeAlias = Callable[[str, Tell, Control], None]
 
 
-async def progress_lines(pull: Pull, name: str) -> AsyncGenerator[JSON, None]:
-    """Download a model, and yield what happens; closing this ends the download, which is kept."""
-    loop, control = asyncio.get_running_loop(), Control()
+async def progress_lines(pull: Pull, name: str, control: Control) -> AsyncGenerator[JSON, None]:
+    """Download a model, and yield what happens.
+
+    Closing this ends the download, as the control does; what has come is kept.
+    """
+    loop = asyncio.get_running_loop()
     told: asyncio.Queue[Pulled | R1LocalError | None] = asyncio.Queue()
 
     def tell(what: Pulled | R1LocalError | None) -> None:

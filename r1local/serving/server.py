@@ -2,23 +2,24 @@
 
 import asyncio
 import logging
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from r1local.errors import UsageError
+from r1local.replies.interruption import handling_signals
 from r1local.serving.gateway import Gateway
 from r1local.serving.log import Log
 
 #: Seconds in which replies may end by themselves when the server stops; then they are ended, and
 #: have a few more for their last words.
 GRACE_S, _LAST_WORDS_S = 5.0, 5
-#: Seconds for the head of a connection's first request; uvicorn would wait for ever.
+#: Seconds for the head of a request to arrive; uvicorn would wait for ever.
 HEAD_S = 60.0
 #: Connections that may wait to be accepted.
 _BACKLOG = 256
@@ -85,13 +86,31 @@ async def _serve(
 class _Connection(H11Protocol):
     """A connection that ends unless a request comes: idle ones could take all that there may be."""
 
+    _waiting: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self.loop.call_later(HEAD_S, self._expect_request)
+        self._expect_request()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request; uvicorn stops waiting at its first byte."""
+        self._expect_request()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer: the timer would keep all that the connection has in memory."""
+        if self._waiting:
+            self._waiting.cancel()
+        super().connection_lost(exc)
 
     def _expect_request(self) -> None:
-        if self.cycle is None:
+        if self._waiting:
+            self._waiting.cancel()
+        self._waiting = self.loop.call_later(HEAD_S, self._end_unless_asked, self.cycle)
+
+    def _end_unless_asked(self, last: object) -> None:
+        if self.cycle is last:
             self.transport.close()
 
 
@@ -100,17 +119,20 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._gateway = gateway
         self._grace_s = grace_s
+        self._loop = asyncio.get_running_loop()
+        self._signals = 0
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Stop at signals; unlike uvicorn's own, this doesn't raise them again at the end."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        previous = {number: signal.signal(number, self.handle_exit) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        return handling_signals(self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second signal ends the replies there and then, a third waits for nothing."""
+        self._signals += 1
+        if self._signals == 2:
+            self._loop.call_soon_threadsafe(self._gateway.end_all)
+        else:
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take on no more; let replies end, then end them."""

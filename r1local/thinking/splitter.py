@@ -13,7 +13,9 @@ from r1local.conversation import Part
 from r1local.thinking.dialects import R1, Dialect, is_mark
 
 Pieces: TypeAlias = list[tuple[Part, str]]
-_State: TypeAlias = Callable[[str], Pieces]
+#: A function, not a bound method: a splitter that holds itself would outlive its reply until the
+#: garbage collector comes.
+_State: TypeAlias = Callable[["ThinkSplitter", str], Pieces]
 
 #: Where the rendered prompt leaves the reply: inside a thought that the prompt has
 #: opened, after a thought that the prompt has closed, or before any. A reply that was cut
@@ -50,11 +52,11 @@ class ThinkSplitter:
 
     def __init__(self, start: Start, dialect: Dialect = R1) -> None:
         states: dict[Start, _State] = {
-            "open": self._opening,
-            "thinking": self._thinking,
-            "answer": self._answering,
+            "open": ThinkSplitter._opening,
+            "thinking": ThinkSplitter._thinking,
+            "answer": ThinkSplitter._answering,
         }
-        self._state: _State = states.get(start, self._before)
+        self._state: _State = states.get(start, ThinkSplitter._before)
         self._openings, self._closing = dialect.openings, dialect.closing
         self._answer_openings = dialect.answer_openings
         self._answer_closing = dialect.answer_closing
@@ -88,11 +90,11 @@ class ThinkSplitter:
 
     def feed(self, text: str) -> Pieces:
         """Take the next characters of the reply, and return the text whose part is now certain."""
-        return self._state(text)
+        return self._state(self, text)
 
     def flush(self) -> Pieces:
         """End the reply: what was held back is text after all, except half a tag of tokens."""
-        if self._state == self._wrapped_up:
+        if self._state is ThinkSplitter._wrapped_up:
             self._pending = []
         if self.inside_tag:
             self._held = ""
@@ -107,7 +109,7 @@ class ThinkSplitter:
         tag = _tag_at_start(body, self._at_first)
         if tag is None:
             pending, self._pending = "".join(self._pending), []
-            return self._enter(self._answering, pending + text)
+            return self._enter(ThinkSplitter._answering, pending + text)
         if not tag:
             self._hold(text[: len(text) - len(body)])
             self._held = body
@@ -115,11 +117,11 @@ class ThinkSplitter:
         self._pending = []
         if tag in self._openings:
             return self._open(body[len(tag) :])
-        return self._enter(self._closed, body[len(tag) :])
+        return self._enter(ThinkSplitter._closed, body[len(tag) :])
 
     def _open(self, text: str) -> Pieces:
         self._thinking_open, self._part = True, "thinking"
-        return self._enter(self._opening, text)
+        return self._enter(ThinkSplitter._opening, text)
 
     def _opening(self, text: str) -> Pieces:
         """Skip the white space after the opening tag, and a second tag."""
@@ -128,11 +130,11 @@ class ThinkSplitter:
             tag = _tag_at_start(body, self._openings)
             if tag:
                 self._nested_open_allowed = False
-                return self._enter(self._opening, body[len(tag) :])
+                return self._enter(ThinkSplitter._opening, body[len(tag) :])
             if tag is not None:
                 self._held = body
                 return []
-        return self._enter(self._thinking, body) if body else []
+        return self._enter(ThinkSplitter._thinking, body) if body else []
 
     def _thinking(self, text: str) -> Pieces:
         """Wait for the closing tag inside the thought."""
@@ -143,7 +145,7 @@ class ThinkSplitter:
             return pieces
         self._pending = []
         self._thinking_open, self._part = False, "answer"
-        return pieces + self._enter(self._closed, after)
+        return pieces + self._enter(ThinkSplitter._closed, after)
 
     def _closed(self, text: str) -> Pieces:
         """Skip line breaks after the closing tag, but keep the indent of the first line.
@@ -157,16 +159,16 @@ class ThinkSplitter:
         bare = body.lstrip()
         tag = _tag_at_start(bare, self._at_answer)
         if tag is None:
-            return self._enter(self._answering, body)
+            return self._enter(ThinkSplitter._answering, body)
         if not tag:
             self._held = body
             return []
         if tag in self._answer_openings:
             self._at_answer = ()
-            return self._enter(self._closed, bare[len(tag) :])
+            return self._enter(ThinkSplitter._closed, bare[len(tag) :])
         if tag == self._closing:
             self._at_answer = tuple(each for each in self._at_answer if each != tag)
-            return self._enter(self._closed, bare[len(tag) :])
+            return self._enter(ThinkSplitter._closed, bare[len(tag) :])
         self._hold("\n\n" if self._thought_begun else "")
         return self._open(bare[len(tag) :])
 
@@ -178,12 +180,12 @@ class ThinkSplitter:
         if after is None:
             return pieces
         self._hold(self._answer_closing)
-        return pieces + self._enter(self._wrapped_up, after)
+        return pieces + self._enter(ThinkSplitter._wrapped_up, after)
 
     def _wrapped_up(self, text: str) -> Pieces:
         """Wait after the answer's closing tag, which is text if any other text follows it."""
         if text.strip():
-            return self._enter(self._answering, text)
+            return self._enter(ThinkSplitter._answering, text)
         self._hold(text)
         return []
 
@@ -210,7 +212,7 @@ class ThinkSplitter:
 
     def _enter(self, state: _State, text: str) -> Pieces:
         self._state = state
-        return state(text)
+        return state(self, text)
 
     def _take_held(self, text: str) -> str:
         text = self._held + text

@@ -1,5 +1,6 @@
 """Several replies from one model: each says what it says alone, and none holds up the others."""
 
+import gc
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -520,6 +521,27 @@ def test_closed_half_way_it_leaves_the_model_whole(nano: LoadedModel) -> None:
     scheduler.close()
     assert not scheduler.busy
     assert said(alone(nano, prompt)) == expected
+
+
+def test_an_ended_reply_leaves_nothing_to_the_garbage_collector(
+    nano: LoadedModel,
+) -> None:
+    prompt = asked(nano, QUESTIONS[0])
+    gc.collect()
+    gc.disable()
+    try:
+        with Scheduler(nano) as scheduler:
+            scheduler.add(prompt, GREEDY, Control())
+            Log(scheduler).finish()
+        del scheduler
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(each).__module__ for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not [each for each in left if each.startswith("r1local.")]
 
 
 # --- Other threads --------------------------------------------------------------

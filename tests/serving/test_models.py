@@ -18,7 +18,7 @@ from r1local.replies.control import Control
 from r1local.replies.engine import Happening, prepared
 from r1local.replies.settings import ReplySettings
 from r1local.serving import models as room
-from r1local.serving.failures import Unavailable
+from r1local.serving.failures import Unavailable, sentence
 from r1local.serving.gateway import Mailbox, merged
 from r1local.serving.log import Log
 from r1local.serving.models import Models
@@ -93,6 +93,26 @@ def test_it_goes_when_nobody_has_used_it_for_a_while(
     served.run(work())
 
 
+def test_one_in_use_goes_as_soon_as_it_is_unused_if_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = Served(tmp_path, monkeypatch)
+
+    async def work() -> None:
+        async with served.models.using(served.one):
+            await served.models.unload_soon(served.one)
+            assert served.models.loaded
+        for _ in range(200):
+            if not served.models.loaded:
+                break
+            await asyncio.sleep(0.05)
+        assert not served.models.loaded
+        await served.models.unload_soon(served.one)
+
+    served.run(work())
+    assert served.events == [("loaded", "one"), ("unloaded", "one")]
+
+
 def test_an_unused_one_makes_room_and_a_used_one_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +178,15 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("", "nobody", str(tmp_path / "two.gguf"), "~/x.gguf", "\0"):
         with pytest.raises(UnknownModel):
             models.find(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    for there, missing in (("one.gguf", "a.gguf"), ("folder", "nobody"), ("folder/..", "a/..")):
+        told = []
+        for name in (there, missing):
+            with pytest.raises(UnknownModel) as raised:
+                models.find(name)
+            told.append(sentence(raised.value).replace(name, "NAME"))
+        assert told[0] == told[1]  # whether there is such a file isn't a request's to know
     set_in_table(["aliases", "Second"], str(tmp_path / "two.gguf"))
     assert models.find("second").path == tmp_path / "two.gguf"
 

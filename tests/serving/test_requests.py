@@ -231,15 +231,18 @@ def test_a_body_of_very_many_messages_is_refused_at_once(many: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("5m", 300), ("1h30m", 5400), ("100ms", 0.1), (0, 0), (2.5, 2.5), ("0s", 0), (None, None)],
+    [
+        *(("5m", 300), ("1h30m", 5400), ("100ms", 0.1), ("1.5h", 5400), ("+2m", 120)),
+        *((0, 0), (2.5, 2.5), ("0s", 0), ("0", 0), ("300", 300), (None, None)),
+    ],
 )
 def test_times_of_ollama(value: Any, seconds: float | None) -> None:
     assert ollama.keep_alive(value) == seconds
 
 
 def test_a_negative_time_is_for_ever() -> None:
-    assert ollama.keep_alive(-1) == ollama.keep_alive("-1m") == ollama.FOR_EVER
-    for wrong in ("", "soon", "-", "5 m"):
+    assert {ollama.keep_alive(each) for each in (-1, "-1", "-1m")} == {ollama.FOR_EVER}
+    for wrong in ("", "soon", "-", "5 m", "1d", "m", "--1"):
         with pytest.raises(RequestError):
             ollama.keep_alive(wrong)
 

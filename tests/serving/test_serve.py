@@ -153,6 +153,9 @@ def use_ollamas_client(ai: ollama.Client) -> None:
     assert "nano" in [model.model for model in ai.list().models]
     assert ai.show("nano").capabilities == ["completion", "thinking"]
     assert [model.name for model in ai.ps().models] == ["nano"]
+    # Ollama's own program shows the first 12 characters, and ends if there are fewer.
+    digests = [each.digest for each in ai.list().models] + [each.digest for each in ai.ps().models]
+    assert all(len(each or "") == 64 for each in digests)
 
 
 def test_ollama_loads_and_unloads_without_a_question(server: Server) -> None:
@@ -172,6 +175,13 @@ def test_an_error_has_the_form_of_its_protocol(server: Server) -> None:
     assert raised.value.status_code == 404
     with client(server) as ai, pytest.raises(openai.NotFoundError, match="no model is called"):
         ai.chat.completions.create(model="nobody", messages=QUESTION)
+
+
+@pytest.mark.parametrize("path", ["/api/show", "/api/pull"])
+def test_an_empty_name_is_none(server: Server, path: str) -> None:
+    refused = server.ask(path, {"model": "", "stream": False})
+    assert (refused.status, refused.json["error"].partition(";")[0]) == (400, "no model is named")
+    assert server.ask("/api/show", {"model": "", "name": "nano"}).status == 200
 
 
 def test_a_pull_of_what_is_no_models_name_says_so(server: Server) -> None:

@@ -132,6 +132,7 @@ def test_a_client_that_leaves_cancels_its_reply(slow: Server) -> None:
     eventually(lambda: slow.metric("r1local_replies_in_progress") == 1)
     waiting.close()
     eventually(lambda: slow.metric("r1local_replies_in_progress") == 0)
+    eventually(lambda: [e["status"] for e in slow.log if e.get("method") == "POST"][-1] == 499)
 
 
 def test_more_than_may_wait_are_told_to_come_again(slow: Server) -> None:
@@ -145,20 +146,34 @@ def test_more_than_may_wait_are_told_to_come_again(slow: Server) -> None:
 
 
 @pytest.mark.slow
-def test_stopping_ends_streams_and_closes_sockets(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGINT)], ids=["once", "twice"]
+)
+def test_stopping_ends_streams_and_closes_sockets(
+    tmp_path: Path, signals: tuple[signal.Signals, ...]
+) -> None:
     path = write_scripted_model(tmp_path / "slow.gguf", LONG * 3, slow=True)
     with serving(tmp_path, "-m", path, "--loop-repeats", "0", "--loop-patience", "0") as server:
         with closing(Stream(server)) as stream:
             stream.event()
             started = time.monotonic()
-            server.process.send_signal(signal.SIGTERM)
+            for number in signals:
+                server.process.send_signal(number)
+                eventually(lambda: not listens(server))
             events = stream.rest()
             assert events[-1]["choices"][0]["finish_reason"] == "length"
         assert server.process.wait(20) == 0
         assert time.monotonic() - started < 15
         assert server.log[-1]["event"] == "stopped"
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", server.port), 5)
+        assert not listens(server)
+
+
+def listens(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_a_reader_that_stops_reading_keeps_nobody_waiting(server: Server) -> None:
