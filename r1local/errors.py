@@ -39,6 +39,7 @@
     ├── CatalogError                something wrong in the user's own models.toml
     ├── LoadingStopped              loading was stopped in a chat; the model is the one before
     ├── ClipboardError              no clipboard takes a text
+    ├── EditorError                 there is no editor, or it fails
     ├── DeviceError                 a device to compute on can't be reached or used
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     │   └── OutOfMemory             memory ran out while loading or evaluating
@@ -264,6 +265,10 @@ class ClipboardError(R1LocalError):
     """No clipboard takes a text."""
 
 
+class EditorError(R1LocalError):
+    """There is no editor, no terminal for it, or it ended with an error."""
+
+
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
 
@@ -314,7 +319,7 @@ class InvalidSetting(R1LocalError):
     """A setting's value is out of its range."""
 
 
-def lacks_memory(error: Exception) -> bool:
+def lacks_memory(error: BaseException) -> bool:
     """Tell whether an exception means that the system refused to give memory.
 
     CPython reports that as `MemoryError`, ENOMEM, a message where a thread gets no stack

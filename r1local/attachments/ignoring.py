@@ -9,7 +9,7 @@ from typing import Protocol
 
 from r1local.attachments.formats import INSTALL
 from r1local.errors import PromptInputError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: The most bytes that are read of one file of patterns.
 _LONGEST = 2**20
@@ -85,7 +85,7 @@ def _patterns(path: Path) -> _Patterns:
             text = file.read(_LONGEST).decode("utf-8-sig", "replace")
     except OSError as error:
         raise PromptInputError(
-            _("{path} can't be read: {reason}", path=path, reason=error.strerror or error),
+            _("{path} can't be read: {reason}", path=path, reason=reason_of(error)),
             _("mend it, or name the files themselves"),
         ) from error
     return GitIgnoreSpec.from_lines(filter(_is_valid, text.split("\n")))

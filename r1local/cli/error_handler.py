@@ -16,7 +16,7 @@ from r1local.errors import (
     lacks_memory,
     too_little_memory,
 )
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.ui import streams
 
 
@@ -74,7 +74,7 @@ def _failed(error: Exception) -> int:
     if isinstance(error, OSError):
         # Adapters translate their own errors, so this one is stdout's: usually a full disk.
         streams.drop(sys.stdout)
-        message = _("the output can't be written: {reason}", reason=error.strerror or error)
+        message = _("the output can't be written: {reason}", reason=reason_of(error))
         _print_error(message, _("free some disk space, or write elsewhere"))
         return EXIT_ERROR
     report = _write_report()

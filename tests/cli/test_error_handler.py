@@ -113,7 +113,7 @@ import resource, sys
 from r1local.cli.error_handler import exit_code
 def fail():
     resource.setrlimit(resource.RLIMIT_DATA, (1, 1))
-    raise ValueError("field 'args' is required for FunctionDef")  # Python's compiler, without memory
+    raise ValueError("field 'args' is required for FunctionDef")  # as Python's compiler says
 sys.exit(exit_code(fail))
 """
     done = subprocess.run(

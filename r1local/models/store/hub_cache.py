@@ -21,7 +21,7 @@ from r1local.hub.client import RemoteFile
 from r1local.hub.journal import JOURNAL, Partial, partials
 from r1local.hub.layout import locked
 from r1local.hub.regular_files import regular
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.models.catalog import Catalog, CatalogModel
 from r1local.models.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
 
@@ -163,7 +163,7 @@ def remove(entry: Installed) -> int:
         _tidy(folder)
     except OSError as error:
         raise StoreError(
-            _("{name} can't be removed: {reason}", name=entry.name, reason=error.strerror or error),
+            _("{name} can't be removed: {reason}", name=entry.name, reason=reason_of(error)),
             _(
                 "check the permissions of {folder}, and whether a program is using the file",
                 folder=folder,
