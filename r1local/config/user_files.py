@@ -5,7 +5,8 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ class Toml(NamedTuple):
     """A TOML file, line ends as they are in it, and what it says."""
 
     text: str
-    entries: dict[str, Any]
+    entries: Mapping[str, Any]
 
 
 def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
@@ -45,12 +46,18 @@ def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
         why = _("can't be read: {reason}", reason=reason_of(error))
     else:
         try:
-            return Toml(text, tomllib.loads(text))
+            return Toml(text, entries_of(text))
         except RecursionError:
             why = _("is not valid TOML: it is nested too deep")
         except ValueError as error:  # that of an endless number included
             why = _("is not valid TOML: {error}", error=fault_in_toml(error))
     raise error_type(f"{path} {why}", _("mend it, or remove it"))
+
+
+@lru_cache(maxsize=4)
+def entries_of(text: str) -> Mapping[str, Any]:
+    """Parse TOML; a file that says what it said when it was last read isn't parsed again."""
+    return tomllib.loads(text)
 
 
 def fault_in_toml(error: Exception) -> str:
