@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
-from r1local.config.options import MAX_TOKENS
+from r1local.config.replying_options import MAX_TOKENS
 from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES, outputs_of
 from r1local.errors import InvalidSetting
 from r1local.events.reply import Notice
