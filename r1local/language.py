@@ -79,6 +79,7 @@ def reason_of(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if text.startswith("[Errno "):  # an error that a library has made of the system's
         text = text.partition("] ")[2]
+    text = text.rstrip(".")
     return _(text) if text in _REASONS else text
 
 
@@ -124,6 +125,7 @@ _REASONS = frozenset(
         N_("Text file busy"),
         N_("Too many levels of symbolic links"),
         N_("Too many open files"),
-        N_("timed out"),  # Python's own
+        N_("timed out"),  # Python's own, and the next one
+        N_("Could not determine home directory"),
     }
 )

@@ -78,6 +78,11 @@ def test_a_message_is_translated() -> None:
         (OSError(5, "[SSL] what only OpenSSL says"), "[SSL] what only OpenSSL says", None),
         (ValueError("embedded null byte"), "embedded null byte", None),
         (TimeoutError(), "TimeoutError", None),
+        (
+            RuntimeError("Could not determine home directory."),
+            "Could not determine home directory",
+            "ホームディレクトリがわかりません",
+        ),
     ],
 )
 def test_why_the_system_refuses_is_told_in_the_language_if_it_is_common(
@@ -91,7 +96,7 @@ def test_why_the_system_refuses_is_told_in_the_language_if_it_is_common(
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's words")
 def test_the_reasons_are_the_systems_own_words() -> None:
     said = {os.strerror(number) for number in errno.errorcode}
-    assert language._REASONS - said == {"timed out"}
+    assert language._REASONS - said == {"timed out", "Could not determine home directory"}
 
 
 def run(*arguments: str, **environment: str) -> str:

@@ -106,7 +106,7 @@ def _follow(url: str, private: bool, deadline: float) -> Fetched:
                         return _document(response, at, deadline)
                     at = at.join(response.headers["Location"])
     except (httpx2.HTTPError, httpx2.InvalidURL, zlib.error, OSError, ValueError) as error:
-        reason = reason_of(error).rstrip(".")[:200]
+        reason = reason_of(error)[:200]
         raise PromptInputError(
             _("{url} can't be fetched: {reason}", url=shown(url), reason=reason), _(_BY_HAND)
         ) from error
