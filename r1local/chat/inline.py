@@ -19,16 +19,16 @@ from r1local.chat.surface import NO_REPLY, Replying, Voting, Work
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.sessions.browser import SessionBrowser
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
-from r1local.ui.chat.editor import edit_file
 from r1local.ui.chat.help import HelpSection, help_rows
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
 from r1local.ui.console import can_repaint, console_for, print_error, print_notice
+from r1local.ui.editor import edit_file
 from r1local.ui.progress import busy
 from r1local.ui.reading import reading_shown
 from r1local.ui.replies.text import text_renderer
@@ -339,7 +339,7 @@ class Inline:
                 return ""
             except OSError as error:  # a descriptor that is open, but not for reading
                 raise PromptInputError(
-                    _("the input can't be read: {reason}", reason=error.strerror or error),
+                    _("the input can't be read: {reason}", reason=reason_of(error)),
                     _("give a terminal, a pipe or a file as stdin"),
                 ) from error
             left -= len(line)

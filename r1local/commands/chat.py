@@ -29,8 +29,9 @@ from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.chat.surface import Surface
 from r1local.chat.waiting import attach_to
 from r1local.commands.model_choice import choose_model
-from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
+from r1local.config.kinds import Choice, Kind, Switch
 from r1local.config.named import preset_names
+from r1local.config.number_kinds import Number, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import read_config, settings_in_force, value_in

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,7 +30,7 @@ from r1local.config.presets import (
     read_aliases,
 )
 from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
-from r1local.config.user_files import read_toml
+from r1local.config.user_files import entries_of, read_toml
 from r1local.errors import InvalidSetting, UsageError, nearest
 from r1local.language import _
 
@@ -174,7 +175,13 @@ def read_config() -> Config:
         InvalidSetting: it can't be read, or has something that isn't allowed there.
     """
     path = config_file()
-    entries = read_toml(path, InvalidSetting).entries
+    return _config(path, read_toml(path, InvalidSetting).text)
+
+
+@lru_cache(maxsize=1)
+def _config(path: Path, text: str) -> Config:
+    """Return what a file sets that has this text: unless it was changed, what it did before."""
+    entries = dict(entries_of(text))
     theme, keys = _appearance(entries, path)
     models = _tables(
         entries.pop(MODELS, {}), f"{path}: {MODELS}", _('write [{models}."7b"]', models=MODELS)

@@ -22,7 +22,7 @@ from r1local.errors import (
     SessionNotFound,
     SessionTooNew,
 )
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
 from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript
@@ -119,7 +119,7 @@ def load_session(name: str, folder: Path) -> tuple[Transcript, Content]:
         content = read_content(path)
     except OSError as error:
         raise SessionDamaged(
-            _("session {name} can't be read: {reason}", name=name, reason=error.strerror),
+            _("session {name} can't be read: {reason}", name=name, reason=reason_of(error)),
             _("look at {path}", path=path),
         ) from error
     records = list(_records([*content.lines, content.torn]))
@@ -155,7 +155,7 @@ def delete_session(name: str, folder: Path | None = None) -> int:
             unlock(held, gone=not os.path.lexists(path))
     except OSError as error:
         raise SessionError(
-            _("session {name} can't be removed: {reason}", name=name, reason=error.strerror),
+            _("session {name} can't be removed: {reason}", name=name, reason=reason_of(error)),
             _("look at {path}", path=path),
         ) from error
     return size

@@ -8,7 +8,7 @@ from r1local.config.paths import sessions_folder
 from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
 from r1local.kv_state import KVState
-from r1local.language import N_, _
+from r1local.language import N_, _, reason_of
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import VERSION, Ended, Head, Record, decode, now
@@ -73,7 +73,7 @@ class Session:
             held = names.lock(name, folder)
         except OSError as error:
             raise SessionError(
-                _("session {name} can't be locked: {reason}", name=name, reason=error.strerror),
+                _("session {name} can't be locked: {reason}", name=name, reason=reason_of(error)),
                 _("it can still be read: r1local sessions show {name}", name=shlex.quote(name)),
             ) from error
         try:
@@ -214,6 +214,6 @@ def _unused(name: str, folder: Path) -> str:
 
 def _not_saved(name: str, error: OSError, hint: str) -> SessionNotSaved:
     return SessionNotSaved(
-        _("session {name} can't be saved: {reason}", name=name, reason=error.strerror or error),
+        _("session {name} can't be saved: {reason}", name=name, reason=reason_of(error)),
         hint,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import config_file
-from r1local.config.preferences import OfModel, settings_in_force, value_of
+from r1local.config.preferences import OfModel, read_config, settings_in_force, value_of
 from r1local.errors import InvalidSetting
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
@@ -100,3 +100,19 @@ def test_two_tables_of_one_model_are_refused() -> None:
     write_config('[models."nano"]\ntop_k = 3\n[models."NANO"]\ntop_k = 4\n')
     with pytest.raises(InvalidSetting, match=r'\[models\."nano"\] and \[models\."NANO"\]'):
         settings_in_force()
+
+
+def test_the_file_is_understood_once_until_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config("top_k = 2\n[presets.a]\ntop_k = 3\n")
+    read = read_config()
+    with monkeypatch.context() as without:
+        without.setattr("tomllib.loads", None)
+        assert read_config() is read
+        assert place_of("top-k") == (2, "config.toml")
+    write_config("top_k = 4\n")  # as another terminal may, during a chat, within the same second
+    assert place_of("top-k") == (4, "config.toml")
+    assert not read_config().presets
+    write_config("top_k = 'many'\n")
+    for _again in range(2):
+        with pytest.raises(InvalidSetting):
+            read_config()
