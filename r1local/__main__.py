@@ -1,13 +1,6 @@
 """`python -m r1local`, and the `r1local` command."""
 
-import os
-import sys
-from typing import TYPE_CHECKING
-
-from r1local import language
-from r1local.cli.error_handler import run_and_leave
-from r1local.ui import streams
-
+TYPE_CHECKING = False  # `typing` takes a moment, in which Ctrl-C would end in a traceback
 if TYPE_CHECKING:
     from r1local.config.theme import Theme
 
@@ -17,11 +10,22 @@ _OLD_COMPLETION = "_R1LOCAL_COMPLETE"
 
 def main() -> None:
     """Run the command line."""
-    streams.prepare_streams()
+    from r1local.cli.ctrl_c import end_at_ctrl_c
+
+    end_at_ctrl_c()  # before all else is imported
+    from r1local.cli.error_handler import run_and_leave
+    from r1local.ui.streams import prepare_streams
+
+    prepare_streams()
     run_and_leave(_run_command)
 
 
 def _run_command() -> int:
+    import os
+    import sys
+
+    from r1local import language
+    from r1local.cli.ctrl_c import raise_at_ctrl_c
     from r1local.config.language import wanted_language
 
     language.use(wanted_language())
@@ -48,6 +52,7 @@ def _run_command() -> int:
 
     theme_from(_theme)
     warn_of_unknown_variables()
+    raise_at_ctrl_c()
     return command()
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from r1local.cli.ctrl_c import end_at_ctrl_c
 from r1local.errors import (
     EXIT_BROKEN_PIPE,
     EXIT_BUG,
@@ -33,7 +34,12 @@ def run_and_leave(command: Callable[[], int]) -> NoReturn:
     Python doesn't take apart what it has loaded, which would take 15 ms: commands have closed
     what they opened, and the system takes back the rest.
     """
-    code = exit_code(command)
+    try:
+        code = exit_code(command)
+    except KeyboardInterrupt:  # while an error was printed
+        code = EXIT_INTERRUPTED
+    finally:
+        end_at_ctrl_c()
     with suppress(OSError, ValueError):  # nobody reads them any more
         sys.stdout.flush()
         sys.stderr.flush()
@@ -71,6 +77,8 @@ def exit_code(command: Callable[[], int]) -> int:
         if _lacks_memory(error):
             _print_plainly(_("there is too little memory"), _(_MEMORY_HINT))
             return EXIT_ERROR
+        if isinstance(error.__cause__, KeyboardInterrupt):  # in a class that was being made
+            return EXIT_INTERRUPTED
         report = _write_report()
         _print_error(
             _("r1local has a bug: {kind}", kind=type(error).__name__),
