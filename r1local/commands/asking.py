@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
-from r1local.config.preferences import Settings, settings_in_force, value_in
+from r1local.config.preferences import Settings, as_set, settings_in_force, value_in
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Conversation, Message
 from r1local.language import N_, _
@@ -208,12 +208,18 @@ def _conversation(system: str, question: str) -> Conversation:
     return messages
 
 
-def attention(chosen: Settings) -> "Attention":
-    """Return the attention of who asked, and may look elsewhere."""
+def attention(chosen: Settings, stream: IO[str] | None = None) -> "Attention":
+    """Return the attention of who asked, and may look elsewhere than at a stream.
+
+    Raises:
+        UsageError, InvalidSetting: the command that is to tell them isn't there.
+    """
     from r1local.ui.attention.attention import attention_on
 
-    stream = sys.stderr if sys.stderr.isatty() else sys.stdout
-    return attention_on(stream, value_in(chosen, "notify"), value_in(chosen, "notify-after"))
+    stream = stream or (sys.stderr if sys.stderr.isatty() else sys.stdout)
+    notify, after_s = value_in(chosen, "notify"), value_in(chosen, "notify-after")
+    with as_set(chosen, "notify"):
+        return attention_on(stream, notify, after_s)
 
 
 def tell(message: str) -> None:
