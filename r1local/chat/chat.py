@@ -11,7 +11,7 @@ from r1local.chat.finding import Finding
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.surface import Pull, Surface, Voting
-from r1local.chat.waiting import waiting_in
+from r1local.chat.waiting import waiting_in, without
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Turn, labelled_question
@@ -30,7 +30,7 @@ from r1local.language import _
 from r1local.models.catalog import Catalog
 from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
-from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
+from r1local.prompts.documents import Document, check_prompt_text, documents_of, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
@@ -164,11 +164,22 @@ class Chat:
             self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
 
     def show(self, number: int) -> None:
-        """Show the branch that ends with a turn: its number is the transcript's."""
+        """Show the branch that ends with a turn: its number is the transcript's.
+
+        What `/edit` let wait of a question that is shown again waits no more.
+        """
+        transcript, recorder = self.dialogue.recorder.transcript, self.dialogue.recorder
+        before = transcript.numbers
         try:
             self.dialogue.show(number)
+            for again in set(transcript.numbers).difference(before):
+                without(self.documents_of(transcript.turn(again)), recorder)
         finally:
             self.surface.show_turns()
+
+    def documents_of(self, turn: Turn) -> tuple[Document, ...]:
+        """Return the documents that went with a turn's question."""
+        return tuple(documents_of(turn.question, self.filled(turn.typed), turn.documents or ()))
 
     def retry(self) -> None:
         """Ask for another reply to the last question, which must exist, or for another vote."""

@@ -1,6 +1,6 @@
 """The documents that wait for the next question: records of the session, so that none is lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from r1local.attachments.sources import without_repeats
 from r1local.prompts.documents import Document
@@ -20,6 +20,14 @@ def attach_to(recorder: Recorder, documents: Sequence[Document]) -> None:
     for each in without_repeats(documents, known).documents:
         if each not in known:
             recorder.append(Attached(each.name, each.text, each.origin or None))
+
+
+def without(documents: Iterable[Document], recorder: Recorder) -> None:
+    """Let none of these documents wait any more."""
+    for each in documents:
+        waiting = waiting_in(recorder)
+        if each in waiting:
+            detach_from(recorder, waiting.index(each) + 1)
 
 
 def detach_from(recorder: Recorder, number: int | None = None) -> None:

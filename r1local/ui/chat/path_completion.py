@@ -28,7 +28,7 @@ def completed_word(argument: str) -> Iterator[Completion]:
 
 
 def completed_path(typed: str) -> Iterator[Completion]:
-    """Yield the paths that begin with a text, or what a pattern matches, each to stand in its place.
+    """Yield the paths that begin with a text, or what a pattern matches, to stand in its place.
 
     `~` stays as it was typed; folders end with a slash, so that what is in them comes next.
     """

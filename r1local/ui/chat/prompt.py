@@ -39,8 +39,8 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from r1local.config.keys import KeyMap, built_in_keys
 from r1local.language import _
 from r1local.ui.chat.editor import missing_editor
-from r1local.ui.chat.path_completion import completed_path, completed_word
 from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.path_completion import completed_path, completed_word
 from r1local.ui.chat.style import chat_style
 from r1local.ui.safe_text import visible, visible_line
 
