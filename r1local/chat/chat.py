@@ -11,7 +11,7 @@ from r1local.chat.finding import Finding
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.surface import Pull, Surface, Voting
-from r1local.chat.waiting import waiting_in, without
+from r1local.chat.waiting import leave_to_questions, waiting_in
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Turn, labelled_question
@@ -30,13 +30,13 @@ from r1local.language import _
 from r1local.models.catalog import Catalog
 from r1local.models.references import parse_reference
 from r1local.models.selection import Chosen, choose
-from r1local.prompts.documents import Document, check_prompt_text, documents_of, question_with_documents
+from r1local.prompts.documents import Document, check_prompt_text, question_with_documents
 from r1local.replies.control import Control
 from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
-from r1local.ui.wording import documents_told
+from r1local.ui.wording import documents_told, reading_first
 
 
 class Chat:
@@ -168,18 +168,13 @@ class Chat:
 
         What `/edit` let wait of a question that is shown again waits no more.
         """
-        transcript, recorder = self.dialogue.recorder.transcript, self.dialogue.recorder
-        before = transcript.numbers
+        recorder = self.dialogue.recorder
+        before = recorder.transcript.numbers
         try:
             self.dialogue.show(number)
-            for again in set(transcript.numbers).difference(before):
-                without(self.documents_of(transcript.turn(again)), recorder)
+            leave_to_questions(recorder, before, self.filled)
         finally:
             self.surface.show_turns()
-
-    def documents_of(self, turn: Turn) -> tuple[Document, ...]:
-        """Return the documents that went with a turn's question."""
-        return tuple(documents_of(turn.question, self.filled(turn.typed), turn.documents or ()))
 
     def retry(self) -> None:
         """Ask for another reply to the last question, which must exist, or for another vote."""
@@ -223,7 +218,7 @@ class Chat:
             return _(
                 "{name} replies from here on{again}{notices}",
                 name=selected.name,
-                again=_evaluated(again),
+                again=reading_first(again),
                 notices=self._notices,
             )
 
@@ -258,7 +253,7 @@ class Chat:
             return _(
                 "the context has {window:,} tokens now{again}{notices}",
                 window=window,
-                again=_evaluated(again),
+                again=reading_first(again),
                 notices=self._notices,
             )
 
@@ -400,7 +395,3 @@ def _stoppable() -> Iterator[None]:
         yield
     except LoadingCancelled:
         raise LoadingStopped(_("loading was stopped"), _("the model is the one before")) from None
-
-
-def _evaluated(tokens: int) -> str:
-    return _("; {tokens:,} tokens are evaluated again", tokens=tokens) if tokens else ""

@@ -8,7 +8,7 @@ from r1local.chat.finding import Finding
 from r1local.chat.help_text import help_sections
 from r1local.chat.rethinking import rethink
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
-from r1local.chat.waiting import attach_to
+from r1local.chat.waiting import attach_to, documents_in
 from r1local.chat.welcome import FIRST_MODEL
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
@@ -182,7 +182,7 @@ def _vote(chat: Chat, argument: str) -> None:
 
 def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
-    documents = chat.documents_of(turn)
+    documents = documents_in(turn, chat.filled(turn.typed))
     attach_to(chat.dialogue.recorder, documents)
     chat.dialogue.undo()
     chat.surface.show_undone()

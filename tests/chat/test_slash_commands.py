@@ -441,7 +441,7 @@ def test_what_does_not_fit_is_told_before_and_never_cut_in_silence() -> None:
         terminal.send("/clear")
         fill(terminal)
         terminal.send("3")
-        terminal.wait_for_text("the context has 1,536 tokens now;", "tokens are evaluated again")
+        terminal.wait_for_text("the context has 1,536 tokens now;", "conversation so far (")
         terminal.wait_for(lambda: len(of_type("ended", "sums")) == len(of_type("question", "sums")))
         assert terminal.leave() == 0
     transcript = read_session("sums")
