@@ -251,7 +251,7 @@ def _open_first(selected: Chosen, recorder: Recorder, options: ChatOptions) -> E
         try:
             engine = _open(options, recorder, selected, interruption)
         except LoadingCancelled:
-            raise KeyboardInterrupt from None
+            sys.exit(interruption.exit_code)
     show_log(None)
     for notice in engine.notices:
         print_notice(err, notice.message)
