@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from r1local import __version__
 from r1local.errors import R1LocalError
 from r1local.events.reply import Event
-from r1local.serving import ollama, openai, schemas
+from r1local.serving import ollama, openai, responses, schemas
 from r1local.serving.asked import Asked, Ended
 from r1local.serving.connection import MOST_BODY, Sending, body_of, while_connected
 from r1local.serving.descriptions import card, running, tag
@@ -44,6 +44,7 @@ class Form(Protocol):
     def handle(self, index: int, event: Event, /) -> Iterator[JSON]: ...
     def end(self, index: int, ended: Ended, /) -> Iterator[JSON]: ...
     def last(self, replies: Sequence[Ended]) -> Iterator[JSON]: ...
+    def failed(self, error: JSON) -> Iterator[JSON]: ...
     def whole(self, replies: Sequence[Ended]) -> JSON: ...
 
 
@@ -140,6 +141,11 @@ class _Routes:
             Route(
                 "/v1/completions",
                 replying(schemas.COMPLETION, openai.completion_request, openai.CompletionForm),
+                methods=post,
+            ),
+            Route(
+                "/v1/responses",
+                replying(schemas.RESPONSE, responses.request, responses.ResponseForm),
                 methods=post,
             ),
             Route("/v1/chat/completions/control", self._control, methods=post),
@@ -335,7 +341,8 @@ async def _stream(replies: Replies, form: Form, scope: Scope, send: Send) -> Non
             await sending.send(form.encode(piece))
     except R1LocalError as error:
         scope["r1local"]["error"] = type(error).__name__
-        await sending.send(form.encode(error_body(scope["path"], error)))
+        for piece in form.failed(error_body(scope["path"], error)):
+            await sending.send(form.encode(piece))
     await sending.end(form.end_of_stream)
 
 

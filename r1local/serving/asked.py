@@ -1,6 +1,6 @@
 """What a request asks for, whichever protocol it came in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +41,8 @@ class Asked:
         schema: a JSON schema that holds the answer.
         with_usage: send the usage at a stream's end.
         keep_alive: seconds for which the model stays loaded, if the request says so.
+        id_prefix: what the id of its replies begins with.
+        echoed: what the response repeats of the request.
     """
 
     model: str | None
@@ -54,6 +56,8 @@ class Asked:
     schema: str | None = None
     with_usage: bool = False
     keep_alive: float | None = None
+    id_prefix: str = "chatcmpl-"
+    echoed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +140,17 @@ def message(role: str, content: str) -> Message:
     if role in ("user", "system", "assistant"):
         return Message(role, content)  # type: ignore[arg-type]
     return Message("system", content)  # OpenAI's newer word for it is developer
+
+
+def conversation(messages: Iterable[Message]) -> Conversation:
+    """Return messages as a conversation with one system message at most.
+
+    The templates of R1's distills keep only the last of several. They are joined as the template of
+    R1-0528 does: https://huggingface.co/deepseek-ai/DeepSeek-R1-0528 (tokenizer_config.json).
+    """
+    said = tuple(messages)
+    system = [each for each in said if each.role == "system"]
+    if len(system) < 2:
+        return said
+    joined = Message("system", "\n\n".join(each.content for each in system if each.content))
+    return joined, *(each for each in said if each.role != "system")

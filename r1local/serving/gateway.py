@@ -148,7 +148,7 @@ class Replies:
     """
 
     def __init__(self, asked: Asked, loaded: Loaded, settings: ReplySettings, at_once: int) -> None:
-        self.id = f"chatcmpl-{secrets.token_hex(12)}"
+        self.id = asked.id_prefix + secrets.token_hex(12)
         self.model = loaded.name
         self.first_token: float | None = None
         self._asked = asked

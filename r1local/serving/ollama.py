@@ -84,7 +84,8 @@ def chat_request(body: JSON) -> Asked:
         messages = messages[:-1]
         if not messages:
             raise RequestError("there is no question", "put a user's message first", "messages")
-    conversation = tuple(common.message(m["role"], m.get("content") or "") for m in messages)
+    said = (common.message(m["role"], m.get("content") or "") for m in messages)
+    conversation = common.conversation(said)
     return Asked(**_of_replies(body), conversation=conversation, begun=begun)
 
 
@@ -197,6 +198,10 @@ class ChatForm:
         """Yield the end of the stream."""
         for ended in replies:
             yield self._head() | self._text("", "") | self._end(ended)
+
+    def failed(self, error: JSON) -> Iterator[JSON]:
+        """Yield the end of a stream that fails."""
+        yield error
 
     def whole(self, replies: Sequence[Ended]) -> JSON:
         """Return the reply as one object."""

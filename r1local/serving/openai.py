@@ -78,23 +78,15 @@ def chat_request(body: JSON) -> Asked:
     messages = body["messages"]
     for number, each in enumerate(messages):
         expect_known(each, MESSAGE, _OF_MESSAGES, f"messages[{number}].")
-    begun = _begun(body, messages[-1])
-    conversation = tuple(map(_message, messages[:-1] if begun else messages))
-    if not conversation:
-        raise RequestError("there is no question", "put a user's message first", "messages")
-    count, votes = body.get("n", 1), body.get("votes")
-    if votes is not None and (count > 1 or begun):
+    last = messages[-1]
+    goes_on = body.get("continue_final_message", last.get("prefix", False))
+    if goes_on and last["role"] != "assistant":
         raise RequestError(
-            "votes can't be combined with n or a reply that goes on", "leave out one", "votes"
+            "only a message of the assistant's can go on", "put one last", "messages"
         )
-    return Asked(
-        **_of_replies(body),
-        conversation=conversation,
-        begun=begun,
-        count=count,
-        votes=votes,
-        schema=_schema(body.get("response_format")),
-    )
+    form = body.get("response_format", {"type": "text"})
+    schema = schema_of(form["type"], form.get("json_schema", {}), "response_format")
+    return asked_by(body, messages, schema, "messages")
 
 
 def completion_request(body: JSON) -> Asked:
@@ -110,17 +102,42 @@ def completion_request(body: JSON) -> Asked:
     prompt = body["prompt"] if isinstance(body["prompt"], str) else body["prompt"][0]
     if not prompt.strip():
         raise RequestError("the prompt is empty", "write one", "prompt")
-    conversation = (common.message("user", prompt),)
-    return Asked(**_of_replies(body), conversation=conversation, count=body.get("n", 1))
+    return asked_by(body, [{"role": "user", "content": prompt}], None, "prompt")
+
+
+def asked_by(body: JSON, messages: Sequence[JSON], schema: str | None, where: str) -> Asked:
+    """Return what a request asks for whose fields are those of a chat completion.
+
+    Args:
+        body: the request; its messages and the form of its answer aren't read.
+        messages: as in a chat completion; a last one of the assistant's goes on.
+        schema: the JSON schema that holds the answer.
+        where: the field that the messages come from.
+
+    Raises:
+        RequestError: it can't be had.
+    """
+    begun = _begun(messages[-1], where) if messages else None
+    conversation = common.conversation(map(_message, messages[:-1] if begun else messages))
+    if not conversation:
+        raise RequestError("there is no question", "put a user's message first", where)
+    asked = Asked(**_of_replies(body), conversation=conversation, begun=begun, schema=schema)
+    if asked.votes is not None and (asked.count > 1 or begun):
+        raise RequestError(
+            "votes can't be combined with n or a reply that goes on", "leave out one", "votes"
+        )
+    return asked
 
 
 def _of_replies(body: JSON) -> dict[str, Any]:
-    """Return what both kinds of request say in the same way."""
+    """Return what all kinds of request say in the same way."""
     stop = body.get("stop", ())
     return {
         "model": body.get("model") or None,
         "changes": _changes(body),
         "stops": (stop,) if isinstance(stop, str) else tuple(stop),
+        "count": body.get("n", 1),
+        "votes": body.get("votes"),
         "stream": body.get("stream", False),
         "with_usage": bool((body.get("stream_options") or {}).get("include_usage")),
     }
@@ -135,7 +152,8 @@ def _changes(body: JSON) -> dict[str, str]:
             changes |= common.budget(body[name])
     if "min_think" in body:
         changes["min-think"] = str(body["min_think"])
-    for name in ("max_tokens", "max_completion_tokens"):  # the newer name counts
+    # The newer name counts.
+    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
         if name in body:
             changes["max-tokens"] = str(body[name])
     if not all((body.get("chat_template_kwargs") or {}).values()):
@@ -144,48 +162,64 @@ def _changes(body: JSON) -> dict[str, str]:
 
 
 def _message(fields: JSON) -> Message:
-    return common.message(fields["role"], _text(fields.get("content", "")))
+    return common.message(fields["role"], text_of(fields.get("content", "")))
 
 
-def _text(content: str | list[JSON]) -> str:
+def text_of(
+    content: str | list[JSON], kinds: Sequence[str] = ("text",), where: str = "messages"
+) -> str:
+    """Return the text of a message.
+
+    Args:
+        content: the text, or its parts.
+        kinds: the types of parts that are text.
+        where: the field that the message comes from.
+
+    Raises:
+        Unsupported: it has a part that isn't text.
+    """
     if isinstance(content, str):
         return content
     for part in content:
-        if part["type"] != "text" or not isinstance(part.get("text"), str):
+        if part["type"] not in kinds or not isinstance(part.get("text"), str):
             raise Unsupported(
                 f"a message's part of type {part['type'][:40]!r} can't be read",
                 "send text alone: the models here don't see or hear",
-                "messages",
+                where,
             )
     return "".join(part["text"] for part in content)
 
 
-def _begun(body: JSON, last: JSON) -> Begun | None:
+def _begun(last: JSON, where: str) -> Begun | None:
     """Return the reply that goes on: a final message of the assistant's."""
-    wanted = body.get("continue_final_message", last.get("prefix", False))
     if last["role"] != "assistant":
-        if wanted:
-            raise RequestError(
-                "only a message of the assistant's can go on", "put one last", "messages"
-            )
         return None
-    answer = _text(last.get("content", ""))
+    answer = text_of(last.get("content", ""))
     thinking: str = last.get("reasoning_content") or last.get("reasoning") or ""
     common.message("assistant", answer + thinking)
     if not answer and not thinking:
-        raise RequestError("the reply that is to go on is empty", "leave it out", "messages")
+        raise RequestError("the reply that is to go on is empty", "leave it out", where)
     return Begun(thinking, answer, thinking_open=not answer)
 
 
-def _schema(response_format: JSON | None) -> str | None:
-    kind = (response_format or {}).get("type", "text")
-    if response_format is None or kind == "text":
+def schema_of(kind: str, described: JSON, where: str) -> str | None:
+    """Return the JSON schema that holds an answer of a kind, if one does.
+
+    Args:
+        kind: `text`, `json_object` or `json_schema`.
+        described: what has the `schema`.
+        where: the field that asks for it.
+
+    Raises:
+        RequestError: there is no schema.
+    """
+    if kind == "text":
         return None
     if kind == "json_object":
         return '{"type":"object"}'
-    if "json_schema" not in response_format:
-        raise RequestError("response_format has no json_schema", "give one", "response_format")
-    return json.dumps(response_format["json_schema"]["schema"])
+    if "schema" not in described:
+        raise RequestError(f"{where} has no schema", "give one", where)
+    return json.dumps(described["schema"])
 
 
 # --- Replies --------------------------------------------------------------------
@@ -233,7 +267,7 @@ class ChatForm:
         choice = self._choice(
             index, self._delta("content", None), common.FINISH_REASONS[ended.finished.reason]
         )
-        yield self._chunk(choice) | self._extra(ended)
+        yield self._chunk(choice) | extra(ended)
 
     def last(self, replies: Sequence[Ended]) -> Iterator[JSON]:
         """Yield what follows when all replies have ended."""
@@ -247,8 +281,16 @@ class ChatForm:
             | {"finish_reason": common.FINISH_REASONS[ended.finished.reason]}
             for index, ended in enumerate(replies)
         ]
-        extra = self._extra(replies[0]) if replies else {}
-        return {**self._head, "object": self.kind, "choices": choices} | _usage(replies) | extra
+        more = extra(replies[0]) if replies else {}
+        return {**self._head, "object": self.kind, "choices": choices} | _usage(replies) | more
+
+    def failed(self, error: JSON) -> Iterator[JSON]:
+        """Yield the end of a stream that fails.
+
+        Args:
+            error: as `error_object` returns it.
+        """
+        yield error
 
     def _chunk(self, choice: JSON) -> JSON:
         return {**self._head, "object": self.chunk_kind, "choices": [choice]}
@@ -264,15 +306,6 @@ class ChatForm:
         if ended.thinking:
             message["reasoning_content"] = ended.thinking
         return {"message": message}
-
-    def _extra(self, ended: Ended) -> JSON:
-        """Return what OpenAI's objects don't have: the seed, notices, and a vote's tally."""
-        extra: JSON = {"seed": ended.finished.seed}
-        if ended.notices:
-            extra["notices"] = [each.message for each in ended.notices]
-        if ended.vote:
-            extra["vote"] = tally(ended.vote)
-        return extra
 
 
 class CompletionForm(ChatForm):
@@ -292,6 +325,16 @@ class CompletionForm(ChatForm):
     def _content(self, ended: Ended) -> JSON:
         thinking = {"reasoning_content": ended.thinking} if ended.thinking else {}
         return {"text": ended.answer} | thinking
+
+
+def extra(ended: Ended) -> JSON:
+    """Return what OpenAI's objects don't have: the seed, notices, and a vote's tally."""
+    more: JSON = {"seed": ended.finished.seed}
+    if ended.notices:
+        more["notices"] = [each.message for each in ended.notices]
+    if ended.vote:
+        more["vote"] = tally(ended.vote)
+    return more
 
 
 def tally(vote: VoteResult) -> JSON:

@@ -57,6 +57,13 @@ _OPERATIONS = (
         statuses=_OF_REPLIES,
     ),
     _Operation(
+        "/v1/responses",
+        "Reply to a conversation, in items",
+        schemas.RESPONSE,
+        streams=_EVENTS,
+        statuses=_OF_REPLIES,
+    ),
+    _Operation(
         "/v1/chat/completions/control",
         "End the thought of a reply that is being written",
         schemas.CONTROL,

@@ -114,6 +114,61 @@ COMPLETION: JSON = {
     },
     "required": ["prompt"],
 }
+_OPAQUE: JSON = {"type": "array", "items": {"type": "object"}}
+ITEM: JSON = {
+    "type": "object",
+    "properties": {
+        "type": TEXT,
+        "role": MESSAGE["properties"]["role"],
+        "content": MESSAGE["properties"]["content"],
+        "id": TEXT,
+        "status": TEXT,
+        "phase": TEXT,
+        "summary": _OPAQUE,
+        "encrypted_content": TEXT,
+    },
+    "if": {"properties": {"type": {"const": "message"}}},
+    "then": {"required": ["role", "content"]},
+}
+REASONING: JSON = {"type": "object", "properties": {"effort": NAME, "summary": NAME}}
+ANSWER_TEXT: JSON = {
+    "type": "object",
+    "properties": {
+        "format": {
+            "type": "object",
+            "properties": {
+                "type": _RESPONSE_FORMAT["properties"]["type"],
+                **_RESPONSE_FORMAT["properties"]["json_schema"]["properties"],
+            },
+            "required": ["type"],
+        }
+    },
+}
+#: Of OpenAI's Responses. The most metadata: https://platform.openai.com/docs/api-reference/responses
+RESPONSE: JSON = {
+    "type": "object",
+    "properties": {
+        "model": NAME,
+        **DRAWING,
+        "input": {"type": ["string", "array"], "items": ITEM, "minItems": 1},
+        "instructions": TEXT,
+        "stream": FLAG,
+        "stream_options": {"type": "object", "properties": {"include_obfuscation": FLAG}},
+        "max_output_tokens": TOKENS,
+        "reasoning": REASONING,
+        "text": ANSWER_TEXT,
+        "metadata": {
+            "type": "object",
+            "maxProperties": 16,
+            "propertyNames": {"maxLength": 64},
+            "additionalProperties": {"type": "string", "maxLength": 512},
+        },
+        "think_budget": BUDGET,
+        "min_think": BUDGET,
+        "votes": CHAT["properties"]["votes"],
+    },
+    "required": ["input"],
+}
 CONTROL: JSON = {
     "type": "object",
     "properties": {"id": NAME, "action": {"enum": ["reasoning_end"]}, "model": NAME},
@@ -187,7 +242,7 @@ def read(body: bytes, schema: JSON) -> JSON:
         ) from None
     except (ValueError, RecursionError) as error:  # RecursionError: brackets nested too deeply
         raise RequestError("the body is not JSON", f"send a JSON object ({error})") from None
-    value = _without_nulls(value)
+    value = _without_nulls(value, schema)
     # The first mistake: a body can have millions.
     if mistake := next(_validator(json.dumps(schema)).iter_errors(value), None):
         raise _mistake(mistake)
@@ -223,17 +278,15 @@ def expect_known(
             )
 
 
-def _without_nulls(value: object) -> object:
-    """Drop a request's null fields, and those of its messages; a JSON schema's have a meaning."""
-    if not isinstance(value, dict):
-        return value
-    fields = {name: each for name, each in value.items() if each is not None}
-    if isinstance(messages := fields.get("messages"), list):
-        fields["messages"] = [
-            {k: v for k, v in each.items() if v is not None} if isinstance(each, dict) else each
-            for each in messages
-        ]
-    return fields
+def _without_nulls(value: object, schema: JSON) -> object:
+    """Drop the null fields of objects whose fields a schema names; others' may have a meaning."""
+    if isinstance(value, list) and "items" in schema:
+        return [_without_nulls(each, schema["items"]) for each in value]
+    if isinstance(value, dict) and "properties" in schema:
+        known = schema["properties"]
+        fields = {name: each for name, each in value.items() if each is not None}
+        return {name: _without_nulls(v, known.get(name, ANYTHING)) for name, v in fields.items()}
+    return value
 
 
 def _number(text: str) -> float | int:

@@ -212,8 +212,16 @@ JSONS = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab"), inner, max_size=2),
     max_leaves=5,
 )
-PATHS = ("/v1/chat/completions", "/v1/completions", "/api/chat", "/api/generate", "/api/show")
-BASE = {"model": "nano", "messages": QUESTION, "prompt": "1 + 1?", "max_tokens": 3, "stream": False}
+PATHS = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/api/chat",
+    "/api/generate",
+    "/api/show",
+)
+ASKED = {"messages": QUESTION, "prompt": "1 + 1?", "input": "1 + 1?"}
+BASE = {"model": "nano", **ASKED, "max_tokens": 3, "max_output_tokens": 3, "stream": False}
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

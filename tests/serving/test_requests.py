@@ -48,6 +48,32 @@ def test_a_chat_is_its_messages() -> None:
     )
 
 
+def test_no_system_message_is_lost_to_a_template_that_keeps_one() -> None:
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        *QUESTION,
+        {"role": "assistant", "content": "So."},
+        {"role": "system", "content": "Be kind."},
+        *QUESTION,
+    ]
+    joined, *others = chat(messages=messages).conversation
+    assert joined == Message("system", "Be brief.\n\nBe kind.")
+    assert [each.role for each in others] == ["user", "assistant", "user"]
+    assert ollama_chat(messages=messages).conversation == (joined, *others)
+    assert chat(messages=messages[1:]).conversation[2] == Message("system", "Be kind.")
+
+
+def test_null_is_absent_wherever_a_field_is_known() -> None:
+    part = {"type": "text", "text": "Why?", "annotations": None}
+    asked = chat(
+        messages=[{"role": "user", "content": [part], "name": None}],
+        stream_options={"include_usage": None},
+        chat_template_kwargs={"thinking": None},
+    )
+    assert asked == chat()
+    assert ollama_chat(options={"temperature": None}) == ollama_chat()
+
+
 def test_a_final_message_of_the_assistants_goes_on() -> None:
     last = {"role": "assistant", "content": "It", "reasoning_content": "Hm."}
     asked = chat(messages=[*QUESTION, last])

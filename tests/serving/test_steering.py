@@ -45,18 +45,22 @@ def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 class Stream:
-    """A stream of a chat's reply that is read step by step."""
+    """A stream of a reply that is read step by step."""
 
-    def __init__(self, server: Server, **fields: object) -> None:
+    def __init__(self, server: Server, kind: str = "chat/completions", **fields: object) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        body = {"messages": QUESTION, "stream": True, **fields}
-        self.connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        self.unmarked = kind == "responses"  # its last event says so itself
+        asked = "input" if self.unmarked else "messages"
+        body = {asked: QUESTION, "stream": True, **fields}
+        self.connection.request("POST", f"/v1/{kind}", json.dumps(body))
         self.response = self.connection.getresponse()
 
     def event(self) -> dict[str, Any] | None:
         """The next event; None at the end."""
         while not (line := self.response.readline()).startswith(b"data:"):
-            assert line
+            if not line:
+                assert self.unmarked
+                return None
         return None if b"[DONE]" in line else json.loads(line[6:])
 
     def rest(self) -> list[dict[str, Any]]:
@@ -84,6 +88,21 @@ def test_answer_now_ends_a_thought(slow: Server) -> None:
     thought = "".join(e["choices"][0]["delta"].get("reasoning_content", "") for e in events)
     assert "Thought 600" not in thought
     assert slow.ask("/v1/chat/completions/control", control).error["code"] == "not_found"
+
+
+@pytest.mark.slow
+def test_answer_now_ends_the_thought_of_a_response(slow: Server) -> None:
+    with closing(Stream(slow, "responses")) as stream:
+        first = stream.event()
+        assert first
+        while not (event := stream.event()) or event["type"] != "response.reasoning_text.delta":
+            assert event
+        control = {"id": first["response"]["id"], "action": "reasoning_end"}
+        assert slow.ask("/v1/chat/completions/control", control).json == {"success": True}
+        *_events, last = stream.rest()
+    thought, message = last["response"]["output"]
+    assert "Thought 600" not in thought["content"][0]["text"]
+    assert message["content"][0]["text"]
 
 
 @pytest.mark.slow
