@@ -93,14 +93,20 @@ class Inline:
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
         chat.begin()
         while not self._left:
-            text = self._read()
-            self._attention.touched()
-            if text is not None:
-                self._handle(text)
-            elif sys.stdin.isatty():
-                chat.leave()
-            else:
-                self.leave()  # there is nobody to ask
+            try:
+                self._take(self._read())
+            except KeyboardInterrupt:  # just before the prompt has the terminal, or just after
+                self._take(self._ctrl_c())
+
+    def _take(self, text: str | None) -> None:
+        """Act on what was read; None ends the chat."""
+        self._attention.touched()
+        if text is not None:
+            self._handle(text)
+        elif sys.stdin.isatty():
+            self._chat.leave()
+        else:
+            self.leave()  # there is nobody to ask
 
     def _handle(self, text: str) -> None:
         """Act on what was typed; Ctrl-C ends a reply or work at most, never the chat."""
