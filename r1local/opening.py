@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r1local.config.paths import engines_folder
@@ -15,6 +15,7 @@ from r1local.models.selection import Chosen, RemoteModel, Selected
 from r1local.replies.engine import Engine
 
 if TYPE_CHECKING:  # a model that is loaded here needs no other process
+    from r1local.models.loading import Meanwhile
     from r1local.warm.places import Place
 
 #: Whether memory holds a model as it should run, with less context or slower, or not at all.
@@ -27,7 +28,7 @@ def open_engine(
     cancelled: Callable[[], bool],
     *,
     at_once: int = 1,
-    meanwhile: AbstractContextManager[object] | None = None,
+    meanwhile: "Meanwhile | None" = None,
 ) -> Engine:
     """Open the engine for a model; the caller has to close it.
 
@@ -36,7 +37,8 @@ def open_engine(
         settings: those in force, of which the engine takes what concerns loading.
         cancelled: called in the meantime; True ends it.
         at_once: the number of replies that are wanted at the same time.
-        meanwhile: entered while llama.cpp reads the model.
+        meanwhile: entered while llama.cpp reads the model; it is told the modules that the
+            reply will need besides those of every reply.
 
     Raises:
         R1LocalError: the model can't be loaded as the settings say, or its server refuses.
@@ -100,7 +102,7 @@ def _local(
     settings: Settings,
     cancelled: Callable[[], bool],
     at_once: int,
-    meanwhile: AbstractContextManager[object] | None,
+    meanwhile: "Meanwhile | None",
     *told: Notice,
 ) -> Engine:
     """Load the model in this process; `told` is said first."""

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from testing.command import ROOT
+from r1local.commands import run
+from r1local.gguf.file import read_gguf
+from r1local.prompts.template_process import TemplateProgram
+from testing.command import ROOT, Scripted
 
 PACKAGE = ROOT / "r1local"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -282,3 +285,54 @@ def test_a_plain_question_waits_for_nothing_it_does_not_need() -> None:
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+#: What neither `list` nor a question needs in a pipe: whole rooms, modules and libraries. The
+#: libraries of Python's own take 1 to 5 ms each.
+UNNEEDED = {
+    *("r1local.api", "r1local.attachments", "r1local.chat", "r1local.diagnosis"),
+    *("r1local.endpoints", "r1local.serving", "r1local.sessions", "r1local.voting", "r1local.warm"),
+    *("r1local.events.vote", "r1local.hub.client", "r1local.replies.structured_output"),
+    *("r1local.ui.attention", "r1local.ui.live_rows", "r1local.ui.replies.thinking"),
+    *("asyncio", "concurrent", "difflib", "gettext", "logging", "statistics"),
+    *("filelock", "huggingface_hub", "jsonschema", "prompt_toolkit", "pydantic", "pygments"),
+    *("markdown_it", "rich", "typer", "wcwidth"),
+}
+
+
+@pytest.mark.parametrize(
+    "arguments, needed, unneeded",
+    [
+        (["list"], "r1local.ui.tables", {"hashlib", "jinja2", "platform", "r1local.replies"}),
+        (["run", "-m", "nano", "--max-tokens", "1", "Hi"], "jinja2", set[str]()),
+        (["run", "--max-tokens", "1", "Hi", "-m"], "r1local.replies.local", {"jinja2"}),
+    ],
+    ids=["list", "nano", "a model with a template that nobody has read"],
+)
+def test_a_command_in_a_pipe_imports_nothing_that_it_does_not_need(
+    arguments: list[str], needed: str, unneeded: set[str], scripted: Scripted
+) -> None:
+    if arguments[-1] == "-m":
+        arguments = [*arguments, str(scripted("Yes."))]
+    code = (
+        "import os, sys; before, leave = set(sys.modules), os._exit\n"
+        "def tell(code): print(*(sys.modules.keys() - before)); sys.stdout.flush(); leave(code)\n"
+        "os._exit = tell\n"
+        "from r1local.__main__ import main\n"
+        f"sys.argv = ['r1local', *{arguments}]\n"
+        "main()\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    imported = set(told.stdout.splitlines()[-1].split())
+    assert needed in imported
+    assert {each for each in imported if within(each, UNNEEDED | unneeded)} == set()
+
+
+def test_what_a_reply_needs_is_there_to_be_imported() -> None:
+    names = {*run._NEEDED_TO_REPLY, *run._NEEDED_ON_A_TERMINAL, *run._NEEDED_FOR_MARKDOWN}
+    nano = read_gguf(PACKAGE / "nano.gguf").chat_template
+    names |= set(TemplateProgram(nano or "").modules)
+    assert len(names) > len(run._NEEDED_TO_REPLY)
+    assert {name.removeprefix("r1local.") for name in names} <= MODULES.keys()

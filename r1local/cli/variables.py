@@ -11,12 +11,12 @@ def warn_of_unknown_variables() -> None:
     if not any(name.startswith("R1LOCAL_") for name in os.environ):
         return  # what follows takes long to import
     from r1local.config.variables import unknown_variables
-    from r1local.ui.console import console_for, print_notice
+    from r1local.ui.console import output_for, print_notice
 
     for name, meant in unknown_variables():
         hint = _("did you mean {near}?", near=meant) if meant else ""
         print_notice(
-            console_for(sys.stderr),
+            output_for(sys.stderr),
             _(
                 "{name} has no effect: {hint}",
                 name=name,

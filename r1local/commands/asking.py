@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeAlias
 
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
@@ -208,7 +208,12 @@ def _conversation(system: str, question: str) -> Conversation:
     return messages
 
 
-def attention(chosen: Settings, stream: IO[str] | None = None) -> "Attention":
+def can_be_told(chosen: Settings) -> bool:
+    """Return whether there is a terminal or a program that can tell of a reply's end."""
+    return value_in(chosen, "notify") not in NOTIFY_WORDS or screen().isatty()
+
+
+def attention(chosen: Settings, stream: TextIO | None = None) -> "Attention":
     """Return the attention of who asked, and may look elsewhere than at a stream.
 
     Raises:
@@ -216,20 +221,24 @@ def attention(chosen: Settings, stream: IO[str] | None = None) -> "Attention":
     """
     from r1local.ui.attention.attention import attention_on
 
-    stream = stream or (sys.stderr if sys.stderr.isatty() else sys.stdout)
     notify, after_s = value_in(chosen, "notify"), value_in(chosen, "notify-after")
     with as_set(chosen, "notify"):
-        return attention_on(stream, notify, after_s)
+        return attention_on(stream or screen(), notify, after_s)
+
+
+def screen() -> TextIO:
+    """Return the stream that is a terminal, if one is."""
+    return sys.stderr if sys.stderr.isatty() else sys.stdout
 
 
 def tell(message: str) -> None:
     """Print a notice on stderr."""
-    from r1local.ui.console import console_for, print_notice
+    from r1local.ui.console import output_for, print_notice
 
-    print_notice(console_for(sys.stderr), message)
+    print_notice(output_for(sys.stderr), message)
 
 
 def _log_printer() -> Callable[[str], None]:
-    from r1local.ui.console import console_for, print_log
+    from r1local.ui.console import output_for, print_log
 
-    return partial(print_log, console_for(sys.stderr))
+    return partial(print_log, output_for(sys.stderr))

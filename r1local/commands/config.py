@@ -27,7 +27,7 @@ from r1local.models.references import (
     parse_reference,
 )
 from r1local.models.selection import choose
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import output_for, print_notice
 from r1local.ui.tables import Column, print_table
 
 _BUILT_IN = N_("built in")
@@ -66,7 +66,7 @@ def list_config(model: str | None, output_format: ModelFormat) -> int:
         Column(_("VALUE"), [*(row.words for row in rows), *(each.words for each in entries)], 2),
         Column(_("FROM"), [_(place or _BUILT_IN) for place in places], 1),
     )
-    print_table(console_for(sys.stdout), columns)
+    print_table(output_for(sys.stdout), columns)
     return EXIT_OK
 
 
@@ -104,7 +104,7 @@ def unset_config(key: str, model: str | None) -> int:
         _refuse_model(key, model)
         if not (presets.unset_entry if presets.is_named(key) else unset_entry)(key):
             print_notice(
-                console_for(sys.stderr),
+                output_for(sys.stderr),
                 _("{config_file} doesn't set {key}", config_file=config_file(), key=key),
             )
         return EXIT_OK
@@ -115,7 +115,7 @@ def unset_config(key: str, model: str | None) -> int:
     if not unset_preference(option, model):
         where = f' [models."{model}"]' if model else ""
         print_notice(
-            console_for(sys.stderr),
+            output_for(sys.stderr),
             _(
                 "{config_file}{where} doesn't set {key}",
                 config_file=config_file(),
@@ -192,7 +192,7 @@ def _warn_if_overridden(option: Option) -> None:
         message = _(
             "{variable} is set and overrides {name}", variable=variable, name=config_file().name
         )
-        print_notice(console_for(sys.stderr), message)
+        print_notice(output_for(sys.stderr), message)
 
 
 def _row(option: Option, chosen: Settings) -> _Row:

@@ -9,7 +9,7 @@ from typing import Any
 from r1local.config.options import ModelFormat
 from r1local.errors import EXIT_ERROR, EXIT_OK, UsageError, WarmEngineError
 from r1local.language import N_, _
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import output_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
 from r1local.units import file_time, memory_size
@@ -31,10 +31,10 @@ def list_engines(output_format: ModelFormat) -> int:
     if output_format == "json":
         print(visible_json(json.dumps([_facts(each) for each in found], ensure_ascii=False)))
     elif found:
-        print_table(console_for(sys.stdout), _columns(found))
+        print_table(output_for(sys.stdout), _columns(found))
     else:
         print_notice(
-            console_for(sys.stderr), _("no model is kept in memory; --keep-alive keeps one")
+            output_for(sys.stderr), _("no model is kept in memory; --keep-alive keeps one")
         )
     return EXIT_OK
 
@@ -50,7 +50,7 @@ def stop_engines(model: str | None, *, every: bool) -> int:
         UsageError: it isn't clear which ones.
         WarmEngineError: there is none, or the folder of their sockets isn't this user's alone.
     """
-    err = console_for(sys.stderr)
+    err = output_for(sys.stderr)
     if every:
         # Those that don't answer, or are of another version, too.
         ended = [stop(place) for place in places()]

@@ -22,7 +22,7 @@ from r1local.models.planning import preferred_plan
 from r1local.models.preferred import of_model, preferred_request
 from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import output_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
 from r1local.units import disk_size, file_time, speed_words
@@ -57,7 +57,7 @@ class _KnownModel:
 def list_models(options: ListOptions) -> int:
     """Print the models on stdout; return the exit code."""
     models = load_catalog(user_models())
-    err = console_for(sys.stderr)
+    err = output_for(sys.stderr)
     for problem in models.problems:
         print_notice(err, problem.on_one_line)
     entries = installed_models(models)
@@ -91,7 +91,7 @@ def _remote() -> "list[RemoteRow]":
     rows: list[RemoteRow] = []
     for _endpoint, answer in remote_models(endpoints):
         if isinstance(answer, R1LocalError):
-            print_notice(console_for(sys.stderr), answer.on_one_line)
+            print_notice(output_for(sys.stderr), answer.on_one_line)
         else:
             rows += answer
     return rows
@@ -121,7 +121,7 @@ def _print_installed(
         Column(_("FIT"), [*(plan.kind if plan else "?" for plan in plans), *none], 5),
         Column(_("LAST USED"), [*(_date(entry.last_used) for entry in entries), *none], 1),
     )
-    print_table(console_for(sys.stdout), columns)
+    print_table(output_for(sys.stdout), columns)
 
 
 def _remote_described(row: "RemoteRow") -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _print_known(
         Column(_("HERE"), [_("yes") if row.here else _("no") for row in rows], 4),
         Column(_("ABOUT"), [_(row.model.summary) for row in rows], 1),
     )
-    print_table(console_for(sys.stdout), columns)
+    print_table(output_for(sys.stdout), columns)
 
 
 def _known(

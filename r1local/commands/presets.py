@@ -15,7 +15,7 @@ from r1local.errors import EXIT_OK, InvalidSetting, UnknownModel, UsageError, ne
 from r1local.language import _
 from r1local.models.catalog import Catalog, load_catalog
 from r1local.models.references import check_aliases, endpoint_reference, parse_reference
-from r1local.ui.console import console_for, print_notice
+from r1local.ui.console import output_for, print_notice
 from r1local.ui.safe_text import visible_json
 from r1local.ui.tables import Column, print_table
 
@@ -39,7 +39,7 @@ def list_presets(output_format: ModelFormat) -> int:
             presets=PRESETS,
             config_file=config_file(),
         )
-        print_notice(console_for(sys.stderr), told)
+        print_notice(output_for(sys.stderr), told)
         return EXIT_OK
     _print(_("PRESET"), {each.name: " · ".join(each.words) for each in presets}, _("SETS"))
     _print(_("ALIAS"), config.aliases, _("MODEL"))
@@ -49,7 +49,7 @@ def list_presets(output_format: ModelFormat) -> int:
 def _print(head: str, rows: Mapping[str, str], second: str) -> None:
     if rows:
         columns = (Column(head, [*rows], 2), Column(second, [*rows.values()], 1))
-        print_table(console_for(sys.stdout), columns)
+        print_table(output_for(sys.stdout), columns)
 
 
 def _described(preset: Preset) -> dict[str, object]:
@@ -163,4 +163,4 @@ def tell_unless_known(model: str, models: Catalog) -> None:
         if not endpoint_reference(model, models):
             parse_reference(model, models)
     except UnknownModel as error:
-        print_notice(console_for(sys.stderr), error.on_one_line)
+        print_notice(output_for(sys.stderr), error.on_one_line)

@@ -18,7 +18,9 @@ from r1local.commands.asking import (
     Prepared,
     RunOptions,
     attention,
+    can_be_told,
     preparing,
+    screen,
     tell,
 )
 from r1local.conversation import Reply
@@ -45,13 +47,13 @@ if TYPE_CHECKING:
 #: What a reply needs that a model being loaded doesn't; imported meanwhile.
 _NEEDED_TO_REPLY = (
     "r1local.prompts.chat_template",
-    "r1local.prompts.template_sandbox",
     "r1local.replies.local",
-    "r1local.replies.structured_output",
-    "r1local.ui.attention.attention",
     "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
+#: The same where something is shown on a terminal, and where that is the answer.
+_NEEDED_ON_A_TERMINAL = ("r1local.ui.attention.attention", "r1local.ui.replies.thinking")
+_NEEDED_FOR_MARKDOWN = ("r1local.ui.markdown.view",)
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.
 _QUICK_SWITCH_S = 1e-4
 #: Seconds after which it is said that stdin is being waited for.
@@ -91,12 +93,12 @@ def _reply(options: RunOptions, prepared: Prepared) -> int:
     settings = prepared.settings
 
     def renderer() -> EventRenderer[Event]:
-        from r1local.ui.console import console_for
+        from r1local.ui.console import output_for
         from r1local.ui.replies.text import renderer_for
 
         return renderer_for(
-            console_for(sys.stdout),
-            console_for(sys.stderr),
+            output_for(sys.stdout),
+            output_for(sys.stderr),
             kept,
             output_format=options.output_format,
             thinking=options.thinking,
@@ -108,9 +110,11 @@ def _reply(options: RunOptions, prepared: Prepared) -> int:
     def replying(engine: Engine, control: Control) -> Generator[Event, None, None]:
         if prepared.exchange:
             return prepared.exchange.reply(engine, control)
+        events = generate(engine, prepared.conversation, settings, control)
+        if settings.schema is None:
+            return events
         from r1local.replies.structured_output import checked
 
-        events = generate(engine, prepared.conversation, settings, control)
         return checked(events, kept, settings.schema)
 
     cancelled = partial(never_begun, settings)
@@ -171,7 +175,7 @@ def _events(
                 prepared.chosen,
                 interruption.cancelled,
                 at_once=prepared.at_once,
-                meanwhile=_importing(_NEEDED_TO_REPLY),
+                meanwhile=partial(_importing, _needed()),
             )
         with closing(engine), closing(replying(engine, interruption)) as events:
             yield from engine.notices
@@ -188,10 +192,22 @@ def _watched(
     """Yield the events; say how the prompt is read, and what comes to who looks elsewhere."""
     from r1local.ui.reading import reading_shown  # imported while the model was loaded
 
+    if not can_be_told(prepared.chosen):
+        yield from reading_shown(events, prepared.waiting)
+        return
     budget = prepared.settings.thinking.budget
     with closing(attention(prepared.chosen)) as watching:
         watched = watching.watched(events, budget, prepared.votes)
         yield from reading_shown(watched, prepared.waiting)
+
+
+def _needed() -> tuple[str, ...]:
+    """Return the modules that a reply needs and a model being loaded doesn't."""
+    return (
+        *_NEEDED_TO_REPLY,
+        *(_NEEDED_ON_A_TERMINAL if screen().isatty() else ()),
+        *(_NEEDED_FOR_MARKDOWN if sys.stdout.isatty() else ()),
+    )
 
 
 def _tell_tokens(engine: Engine, prepared: Prepared, control: Control) -> None:
@@ -222,11 +238,11 @@ def _with_tokens(engine: Engine, prepared: Prepared, control: Control) -> str:
 
 
 @contextmanager
-def _importing(names: Sequence[str]) -> Iterator[None]:
+def _importing(names: Sequence[str], others: Sequence[str]) -> Iterator[None]:
     """Import modules meanwhile: llama.cpp reads a file without Python, but for its callbacks."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_QUICK_SWITCH_S)
-    Thread(target=_import_all, args=(names,), daemon=True).start()
+    Thread(target=_import_all, args=((*names, *others),), daemon=True).start()
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ A key is written as people say it: `f2`, `ctrl-t`, `alt-left`, `ctrl-x ctrl-e`.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from r1local.errors import InvalidSetting, nearest
@@ -128,6 +129,7 @@ class KeyMap(NamedTuple):
         return f"{key} {told or ACTIONS[action].told}" if key else ""
 
 
+@cache
 def built_in_keys() -> KeyMap:
     """Return the keys that are bound if none is set."""
     return KeyMap({name: (action.key,) for name, action in ACTIONS.items()}, {})
@@ -150,6 +152,8 @@ def read_keys(table: object, place: str, shown_place: str) -> KeyMap:
             _("{place} must be a table", place=place),
             _('write [{keys}] and below it help = "f1"', keys=KEYS),
         )
+    if not table:
+        return built_in_keys()
     written = dict(built_in_keys().written)
     for name, value in table.items():
         if name not in ACTIONS:

@@ -6,6 +6,7 @@ output take theirs from the `Theme` that is read here, by the names there.
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from r1local.errors import InvalidSetting, nearest
@@ -156,6 +157,7 @@ class Theme(NamedTuple):
         return {BASE: self.base} | {role: str(look) for role, look in self.looks.items()}
 
 
+@cache
 def built_in_theme(base: str = AUTO) -> Theme:
     """Return one of `BASES`."""
     return Theme(base, {role: look(words) for role, words in BASES[base].items()}, {})

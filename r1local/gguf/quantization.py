@@ -76,7 +76,7 @@ _RANK = {name: rank for rank, (name, _) in enumerate(_BY_QUALITY)}
 _SUFFIX = r"_(?:K(?:SS|[LSTV])?|XX?S|X{0,3}L|[SMP]|NL|R?\d{1,2})"
 _NAME = rf"(?:UD-)?(?:I?Q\d(?:{_SUFFIX})++|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)"
 #: A quantization's name standing by itself, as in `…-7B-Q4_K_M.gguf` and `R1.Q8_0-00001-of-…`.
-_IN_PATH = re.compile(rf"(?<![A-Z0-9])({_NAME})(?![A-Z0-9_])", re.IGNORECASE)
+_IN_PATH = rf"(?i)(?<![A-Z0-9])({_NAME})(?![A-Z0-9_])"
 #: Synonyms: how Qwen and others write a type, and what `llama-quantize` calls its recipe.
 _SAME = {"FP16": "F16", "FP32": "F32", "MXFP4_MOE": "MXFP4"}
 #: Publishers' prefixes of a type's name: Unsloth's recipes, mradermacher's weighted quantizations.
@@ -84,7 +84,7 @@ _RECIPE = re.compile(r"(?:UD|i1)-", re.IGNORECASE)
 #: Words in the names of files that accompany a model: for images, for quantizing, and for
 #: drafting tokens, by the method that drafts (llama.cpp, common/download.cpp).
 _PROJECTORS, _MATRICES, _DRAFTERS = (
-    re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE)
+    rf"(?i)(?<![a-z])(?:{words})(?![a-z])"
     for words in ("mmproj", "imatrix", r"draft|mtp|eagle\d?|dflash|dspark")
 )
 #: Degrees of how unlike a model's name a file's name is, the strongest last.
@@ -124,7 +124,7 @@ class Variant:
 
 def quantization_of(path: str) -> str | None:
     """Return the (last) quantization that a path names, by llama.cpp's name for it, or None."""
-    found = _IN_PATH.findall(path)
+    found = re.findall(_IN_PATH, path)
     return _called(found[-1]) if found else None
 
 
@@ -186,13 +186,13 @@ def _oddness(path: str) -> int:
     A projector is never a model. `imatrix` next to a quantization says how a model was made;
     the name of an importance matrix itself has no quantization.
     """
-    if _PROJECTORS.search(path):
+    if re.search(_PROJECTORS, path):
         return _PROJECTOR
-    if _MATRICES.search(path) and not quantization_of(path):
+    if re.search(_MATRICES, path) and not quantization_of(path):
         return _MATRIX
-    if _DRAFTERS.match(PurePosixPath(path).name):
+    if re.match(_DRAFTERS, PurePosixPath(path).name):
         return _DRAFTS_FIRST
-    return _DRAFTS if _DRAFTERS.search(path) else 0
+    return _DRAFTS if re.search(_DRAFTERS, path) else 0
 
 
 def closeness(wanted: str, quantization: str | None, path: str) -> int | None:

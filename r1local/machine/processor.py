@@ -1,6 +1,5 @@
 """The processor's name, and the instructions that it has."""
 
-import platform
 import re
 import sys
 from collections.abc import Mapping
@@ -62,6 +61,8 @@ def processor_name() -> str:
     named = re.search(r"^model name\s*: (.+)$", _cpuinfo(), re.MULTILINE)
     if named:
         return " ".join(named[1].split())
+    import platform  # Linux and macOS name it themselves
+
     return _sysctl("machdep.cpu.brand_string").strip() or platform.processor() or platform.machine()
 
 

@@ -5,7 +5,6 @@ the model's files, the machine and the version of llama.cpp. If one of these cha
 are no longer found.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -76,6 +75,8 @@ def keep(gguf: GGUFFile, gpu_layers: int, figures: Sequence[Figure]) -> None:
 
 def find(files: Sequence[Path]) -> Record | None:
     """Return what was measured of a model's files on this machine, or None."""
+    if not _folder().is_dir():  # nothing has been measured yet
+        return None
     try:
         return _read(_path(files))
     except OSError:
@@ -98,6 +99,8 @@ def _path(files: Sequence[Path]) -> Path:
     Raises:
         OSError: one of the model's files has gone.
     """
+    import hashlib  # loads OpenSSL
+
     identity = [
         (str(path.resolve()), status.st_size, status.st_mtime_ns)
         for path, status in ((path, path.stat()) for path in files)

@@ -1,6 +1,5 @@
 """The models that r1local knows by name: the facts in `models.toml` and in the user's own file."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
@@ -112,7 +111,9 @@ class Catalog:
 
     def near(self, name: str) -> list[str]:
         """Return similar names and aliases, the most similar first."""
-        return difflib.get_close_matches(name.lower(), self._by_name(), n=3, cutoff=0.55)
+        from difflib import get_close_matches  # only errors need it
+
+        return get_close_matches(name.lower(), self._by_name(), n=3, cutoff=0.55)
 
     def of_repository(self, repo_id: str) -> CatalogModel | None:
         """Return the model that a repository publishes."""
@@ -242,8 +243,7 @@ def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str
     """Make a dataclass from a table after checking names and types; `also` are other keys."""
     if not isinstance(entry, dict):
         raise _WrongField(name, _("must be a table"))
-    hints = get_type_hints(kind)
-    hints.pop("settings", None)  # which come from keys of their own
+    hints = _hints(cast(Any, kind))
     for key, value in entry.items():
         if key not in hints:
             raise _WrongField(key, _("is not known; {key}", key=nearest(key, [*hints, *also])))
@@ -260,6 +260,12 @@ def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str
     if missing:
         raise _WrongField(missing[0], _("is missing"))
     return kind(**entry)
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    """Return the types of what a table may have: all fields but settings, which have own keys."""
+    return {name: hint for name, hint in get_type_hints(kind).items() if name != "settings"}
 
 
 def _required(spec: Field[Any]) -> bool:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.engine.contexts import FlashStart
 from r1local.engine.drafts import Drafts
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from r1local.prompts.chat_template import ChatTemplate
 
 __all__ = ["LoadOptions", "LoadedModel", "load", "load_options"]
+
+#: What is done while llama.cpp reads a file, told the modules that are needed afterwards.
+Meanwhile: TypeAlias = Callable[[Sequence[str]], AbstractContextManager[object]]
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.
 _BYTES_PER_THREAD = 32 * 2**20
@@ -82,13 +85,14 @@ def load(
     path: Path,
     options: LoadOptions,
     cancelled: Callable[[], bool],
-    meanwhile: AbstractContextManager[object] | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> LoadedModel:
     """Load the model in a GGUF file; the caller has to close it.
 
     Args:
         cancelled: called now and then; True stops loading.
-        meanwhile: entered while llama.cpp reads the file.
+        meanwhile: entered while llama.cpp reads the file; it is told the modules that the chat
+            template will need.
 
     Raises:
         ModelFileError: the file is not a complete, valid GGUF file, or the draft model's isn't.
@@ -117,7 +121,7 @@ def load(
             probe(file, options.threads or _threads(file), cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
     smaller = partial(retreat, facts, machine, request)
-    with meanwhile or nullcontext():
+    with meanwhile(program.modules) if meanwhile else nullcontext():
         decided = _decided(gguf, options, facts, machine, made, cancelled)
         model, made = _open(gguf, options, made, smaller, decided, cancelled)
     try:

@@ -8,7 +8,6 @@ lab:MODEL  http://HOST:8000/v1#MODEL a model of a server elsewhere (`endpoint_re
 fast                                 an alias in `config.toml`: one of the above (`unaliased`)
 """
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -31,12 +30,11 @@ _OLLAMA = "ollama:"
 #: A branch, a tag or a commit; among names with a slash only the hub's own need no %2F.
 _REVISION = r"(?:refs/(?:pr/\d+|convert/[\w.-]+)|[^/@:]+)"
 #: A repository's name as the hub allows it, and what may follow it.
-_REPOSITORY = re.compile(
+_REPOSITORY = (
     r"(?:models?/)?(?!models/)(?P<repo>\w[\w.-]{0,95}/\w[\w.-]{0,95})"
     rf"(?:@(?P<early>{_REVISION}))?"
     rf"(?:/(?P<page>resolve|blob|raw|tree|blame)(?:/(?P<branch>{_REVISION}))?)?"
-    rf"(?:[:/](?P<what>[^@]+))?(?:@(?P<late>{_REVISION}))?",
-    re.ASCII,
+    rf"(?:[:/](?P<what>[^@]+))?(?:@(?P<late>{_REVISION}))?"
 )
 #: What the hub forbids in a repository's name and our cache's folder names rely on.
 _FORBIDDEN_IN_NAMES = re.compile(r"--|\.\.|[.-](?:/|$)|\.git$")
@@ -55,10 +53,9 @@ _ID_SEGMENTS = 2
 _FILE_PAGES = ("resolve", "blob", "raw", "blame")
 _OTHER_PAGES = re.compile(r"[^/]+/[^/]+/(discussions|commits?|settings|edit|community)(?:/|$)")
 #: Lengths and characters that Ollama allows in the parts of a name (types/model/name.go).
-_OLLAMA_NAME = re.compile(
+_OLLAMA_NAME = (
     r"(?:(?:(?P<host>\w[\w.:-]{0,349})/)?(?P<owner>\w[\w-]{0,79})/)?"
-    r"(?P<model>\w[\w.-]{0,79})(?::(?P<tag>\w[\w.-]{0,79}))?",
-    re.ASCII,
+    r"(?P<model>\w[\w.-]{0,79})(?::(?P<tag>\w[\w.-]{0,79}))?"
 )
 _OLLAMA_HOST, _OLLAMA_OWNER = "registry.ollama.ai", "library"
 
@@ -244,7 +241,7 @@ def _on_hub(reference: str, address: str, *, is_url: bool) -> HubReference:
     """Parse what follows the hub's name in a reference; URLs are percent-encoded."""
     rest = re.split(r"[?#]" if is_url else r"\?", address)[0].rstrip("/")
     _expect_model(reference, rest)
-    found = _REPOSITORY.fullmatch(rest)
+    found = re.fullmatch(_REPOSITORY, rest, re.ASCII)
     if found is None or _FORBIDDEN_IN_NAMES.search(found["repo"]):
         raise UnknownModel(
             _("{reference!r} names no repository", reference=reference),
@@ -301,7 +298,7 @@ def _checked_revision(reference: str, revision: str) -> str:
 def _in_ollama(reference: str) -> OllamaReference:
     """Parse a name of Ollama's, filling in missing parts as Ollama does."""
     bare = re.sub(r"^\w+://", "", reference[len(_OLLAMA) :])
-    found = _OLLAMA_NAME.fullmatch(bare)
+    found = re.fullmatch(_OLLAMA_NAME, bare, re.ASCII)
     if found is None:
         raise UnknownModel(
             _("{reference!r} is not a model's name in Ollama", reference=reference),
@@ -336,8 +333,10 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
             "{quantization!r} is not a quantization; Q4_K_M, for example, is one",
             quantization=quantization,
         )
+    from difflib import get_close_matches  # only errors need it
+
     aliases = read_config().aliases
-    near = difflib.get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
+    near = get_close_matches(text.lower(), aliases, n=1, cutoff=0.55)
     near += catalog.near(alias or text)
     if near:
         return _("did you mean {near}?", near=_(" or ").join(near))

@@ -42,12 +42,16 @@ class TemplateProgram:
 
     Args:
         source: Jinja source, from the model file or from the user.
+
+    Attributes:
+        modules: what it needs to run in this process, which takes a while to import.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
         self._known = hashlib.sha256(source.encode()).hexdigest() in KNOWN_TEMPLATES
         self._lock = threading.Lock()
+        self.modules = ("r1local.prompts.template_sandbox",) if self._known else ()
         self._worker = None if self._known else _Worker(self._request(()))
 
     def run(self, renderings: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _IN_SIGHT = 2
 #: How lines of tables, markup, data and chord charts begin or end.
 _DATA_BEGINS = tuple("|<{}[]+=~_@")
 _DATA_ENDS = ('",', "',", "},", "],", "|")
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
+_WORD = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class LoopGuard:
     def _asked_for(self, round_: str) -> bool:
         """Return whether the question has the words of a round in sequence, from any of them."""
         # A round may begin inside a word; of three in a row, all but the outermost words are whole.
-        words = _WORD.findall(round_.casefold() * 3)[1:-1]
+        words = re.findall(_WORD, round_.casefold() * 3)[1:-1]
         # The last word of a round and the first of the next needn't be adjacent in the question.
         unasked = set(pairwise(words)) - self._asked_pairs
         asked = {word for pair in self._asked_pairs for word in pair}
@@ -183,7 +183,7 @@ class LoopGuard:
     @cached_property
     def _asked_pairs(self) -> set[tuple[str, str]]:
         """The question's words, each paired with the next one."""
-        return set(pairwise(_WORD.findall(self._question().casefold())))
+        return set(pairwise(re.findall(_WORD, self._question().casefold())))
 
 
 def _is_data(round_: str) -> bool:

@@ -32,9 +32,9 @@ _REMEMBERED = 4_096
 _LONGEST_CHUNK = 4_096
 
 _WIDE = r"\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"\d+(?:[.,]\d+)*|[{_WIDE}]|[^\W\d_{_WIDE}]+|[^\w\s]")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_FENCE = re.compile(r"\n[ \t]*(?:```|~~~)")
+_WORD = rf"\d+(?:[.,]\d+)*|[{_WIDE}]|[^\W\d_{_WIDE}]+|[^\w\s]"
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_FENCE = r"\n[ \t]*(?:```|~~~)"
 _WORD_ENDS = string.ascii_letters + string.digits + ".,"
 _NUMERALS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -91,7 +91,7 @@ class Novelty:
             self._end = None
             self.restart()
             return
-        words = _WORD.findall(text)
+        words = re.findall(_WORD, text)
         new = self._new_words(words) / max(1, len(words))
         self.stale += tokens - _WEIGHT * max(new * tokens, _DOUBT * doubts)
         if self.stale <= 0:
@@ -109,7 +109,7 @@ class Novelty:
         """
         read = self._numbers.words_read
         if self._end is None:
-            ends = filter(None, map(_value, _NUMBER.findall(self._question())))
+            ends = filter(None, map(_value, re.findall(_NUMBER, self._question())))
             left = self._numbers.left([0, *ends], self.since)
             self._end = max((read + far for far in left if 0 <= far <= words), default=None)
         return self._end is not None and read <= self._end
@@ -121,7 +121,7 @@ class Novelty:
         whole = text[:cut] if cut > len(text) // 2 else text.rstrip(_WORD_ENDS)
         whole = whole.rstrip() or text
         self._carry = text[len(whole) :]
-        if len(_FENCE.findall(whole)) % 2:
+        if len(re.findall(_FENCE, whole)) % 2:
             self.fenced = not self.fenced
         return whole
 

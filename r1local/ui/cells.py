@@ -19,8 +19,8 @@ _STEADY = (
     r"\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
 )
 # All other characters, and one before them that they may combine with: none of the marks,
-# selectors and joiners is listed above.
-_UNSTEADY = re.compile(rf"[{_STEADY}]?[^{_STEADY}\x00-\x1f\x7f]+")
+# selectors and joiners is listed above. Not compiled before it is needed, which takes 2 ms.
+_UNSTEADY = rf"[{_STEADY}]?[^{_STEADY}\x00-\x1f\x7f]+"
 
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 
@@ -77,7 +77,7 @@ def fitted(text: str, width: int) -> str:
 
 def is_steady(text: str) -> bool:
     """Tell whether all terminals agree about the width of a text."""
-    return text.isascii() or _UNSTEADY.search(text) is None
+    return text.isascii() or re.search(_UNSTEADY, text) is None
 
 
 def guarded(cluster: str, cells: int) -> str:
@@ -100,7 +100,8 @@ def steadied(text: str) -> str:
 
     The rows of the text have to be painted to their ends.
     """
-    return _UNSTEADY.sub(
+    return re.sub(
+        _UNSTEADY,
         lambda match: "".join(
             each if is_steady(each) else guarded(each, cluster_cells(each))
             for each in clusters(match[0])

@@ -88,7 +88,8 @@ def _paint(stream: IO[str], what: Callable[[], str], above: SimpleQueue[str], do
     # Importing rich takes longer than many a wait.
     from rich.text import Text
 
-    from r1local.ui.console import LiveRows, can_repaint, console_for, live_line
+    from r1local.ui.console import can_repaint, console_for
+    from r1local.ui.live_rows import LiveRows, live_line
     from r1local.ui.safe_text import visible_line
 
     console = console_for(stream)

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from time import monotonic
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from r1local.events.reply import Event, Reading
-from r1local.events.vote import VoteEvent
 from r1local.language import _
 from r1local.ui.wording import duration
 
+if TYPE_CHECKING:  # most replies are no votes
+    from r1local.events.vote import VoteEvent
+
 #: Shows, while it lasts, words that may change.
 Shown = Callable[[Callable[[], str]], AbstractContextManager[object]]
-EventT = TypeVar("EventT", bound=Event | VoteEvent)
+EventT = TypeVar("EventT", bound="Event | VoteEvent")
 
 
 class ReadingMeter:

@@ -20,7 +20,7 @@ _EMOJI = (
     r"\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
 _IDEOGRAPHS = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_OBEYED = re.compile(
+_OBEYED = (
     rf"[\x00-\x08\x0b-\x1f{_HIDDEN}]"
     rf"|(?<![^\x00-\x7f{_HIDDEN}\u200c\u200d])[\u200c\u200d]"
     rf"|(?<![{_EMOJI}])[\ufe0e\ufe0f]"
@@ -43,7 +43,8 @@ def visible(text: str, before: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     stands_before = len(before)
-    return _OBEYED.sub(
+    return re.sub(
+        _OBEYED,
         lambda match: _stand_in(match[0]) if match.start() >= stands_before else match[0],
         before + text,
     )[stands_before:]
@@ -78,7 +79,7 @@ def visible_json(document: str) -> str:
     JSON escapes only the characters below U+0020. The others that `visible` shows
     can stand nowhere but in its strings, where `\uXXXX` is the same character.
     """
-    return _OBEYED.sub(lambda match: _json_escape(ord(match[0])), document)
+    return re.sub(_OBEYED, lambda match: _json_escape(ord(match[0])), document)
 
 
 def _stand_in(character: str) -> str:

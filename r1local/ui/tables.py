@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from r1local.ui.cells import cell_len
+from r1local.ui.console import Output, Pipe
 from r1local.ui.safe_text import visible_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _GAP = 2
 #: Least width of the first column; others are dropped to give it that much.
@@ -32,15 +33,22 @@ class Column:
         return max(cell_len(visible_line(text)) for text in (self.heading, *self.cells))
 
 
-def print_table(console: Console, columns: Sequence[Column]) -> None:
+def print_table(output: Output, columns: Sequence[Column]) -> None:
     """Print rows without a frame: fitted to a terminal, or separated by tabs in a pipe.
 
     The first column is always shown, but cut if it is too wide for the terminal.
     """
-    if not console.is_terminal:
-        for cells in zip(*((column.heading, *column.cells) for column in columns), strict=True):
-            console.file.write("\t".join(map(visible_line, cells)) + "\n")
+    if not isinstance(output, Pipe) and output.is_terminal:
+        _print_fitted(output, columns)
         return
+    for cells in zip(*((column.heading, *column.cells) for column in columns), strict=True):
+        output.file.write("\t".join(map(visible_line, cells)) + "\n")
+
+
+def _print_fitted(console: "Console", columns: Sequence[Column]) -> None:
+    from rich.table import Table  # pipes need none of it
+    from rich.text import Text
+
     shown = _fitting(columns, console.width)
     others = sum(_GAP + column.width for column in shown[1:])
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="note")

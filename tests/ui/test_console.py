@@ -3,18 +3,20 @@
 import io
 
 import pytest
+from rich.console import Console
 
 from r1local.ui.cells import guarded
 from r1local.ui.console import (
-    LiveRows,
+    Pipe,
     can_repaint,
     console_for,
-    live_line,
+    output_for,
     print_error,
     print_log,
     print_note,
     print_notice,
 )
+from r1local.ui.live_rows import LiveRows, live_line
 from testing.terminals import Terminal, console_on
 
 
@@ -26,6 +28,16 @@ def test_a_notice_is_one_line_wherever_it_goes(monkeypatch: pytest.MonkeyPatch) 
     terminal = Terminal()
     print_notice(console_on(terminal, monkeypatch), message)
     assert terminal.rows == ["removed a␊error: forged<U+200B>"]
+
+
+def test_only_a_terminal_has_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, terminal = io.StringIO(), Terminal()
+    assert isinstance(output_for(pipe), Pipe)
+    assert isinstance(output_for(terminal), Console)
+    assert not can_repaint(output_for(pipe))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_notice(output_for(pipe), "gone")
+    assert pipe.getvalue() == "gone\n"
 
 
 def test_a_log_keeps_its_own_line_breaks_only() -> None:

@@ -17,9 +17,7 @@ from r1local.config.paths import hub_cache_folder
 from r1local.errors import StoreError
 from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import RepoFile, quantization_of, variants
-from r1local.hub.client import RemoteFile
 from r1local.hub.journal import JOURNAL, Partial, partials
-from r1local.hub.layout import locked
 from r1local.hub.regular_files import regular
 from r1local.language import _
 from r1local.models.catalog import Catalog, CatalogModel
@@ -201,6 +199,9 @@ def _remove_partial(partial: Partial, repo_id: str) -> int:
 
     The file has its full length from the start, but only takes up the bytes that have arrived.
     """
+    from r1local.hub.client import RemoteFile  # listing models needs no hub
+    from r1local.hub.layout import locked
+
     path = partial.path
     remote = RemoteFile(repo_id, partial.filename, "", path.stem, partial.size, "")
     with locked(remote, lambda: _refuse(partial)):

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.ui.appearance import text_width
-from r1local.ui.console import LiveRows
+from r1local.ui.live_rows import LiveRows
 from r1local.ui.markdown.blocks import JSON_FENCE, Block, BlockKind, MarkdownBlocks
 from r1local.ui.markdown.rows import draw
 from r1local.ui.safe_text import VisibleStream, visible

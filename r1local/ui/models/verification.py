@@ -10,7 +10,8 @@ from rich.text import Text
 
 from r1local.language import N_, _
 from r1local.ui.cells import fitted
-from r1local.ui.console import LiveRows, can_repaint, live_line
+from r1local.ui.console import can_repaint
+from r1local.ui.live_rows import LiveRows, live_line
 from r1local.ui.safe_text import unbroken, visible_line
 
 #: Seconds between two repaints.

@@ -8,8 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import IO, assert_never
 
-from rich.console import Console
-
 from r1local.answers.boxed import final_answer
 from r1local.conversation import Part, Reply
 from r1local.events.reply import (
@@ -23,7 +21,7 @@ from r1local.events.reply import (
     Usage,
 )
 from r1local.events.reply_builder import ReplyBuilder
-from r1local.ui.console import print_notice
+from r1local.ui.console import Output, print_notice
 from r1local.ui.replies.code import CodeWanted
 from r1local.ui.safe_text import visible_json
 
@@ -43,7 +41,7 @@ class JsonRenderer:
     def __init__(
         self,
         stream: IO[str],
-        err: Console,
+        err: Output,
         reply: ReplyBuilder,
         with_thinking: bool,
         with_answer: bool,

@@ -7,10 +7,7 @@ the streams, such as a broken pipe or a full disk.
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Protocol, assert_never
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from r1local.answers.boxed import final_answer
 from r1local.config.options import OutputFormat, ThinkingMode
@@ -27,16 +24,14 @@ from r1local.events.reply import (
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.language import _
 from r1local.ui import streams
-from r1local.ui.appearance import text_width
-from r1local.ui.console import LiveRows, can_repaint, live_line, painted, print_notice
-from r1local.ui.markdown.wrapping import WordStream
-from r1local.ui.meter import Meter
+from r1local.ui.console import Output, Pipe, can_repaint, print_notice
 from r1local.ui.replies.code import CodeWanted
 from r1local.ui.replies.json import JsonLinesRenderer, JsonRenderer
 from r1local.ui.safe_text import VisibleStream, visible
-from r1local.ui.wording import ENDINGS, effort, thought_for
+from r1local.ui.wording import ENDINGS
 
-_FOLD_INTERVAL_S = 1 / 10
+if TYPE_CHECKING:  # pipes do without it
+    from rich.console import Console
 
 
 class Renderer(Protocol):
@@ -50,8 +45,8 @@ class Renderer(Protocol):
 
 
 def renderer_for(
-    out: Console,
-    err: Console,
+    out: Output,
+    err: Output,
     reply: ReplyBuilder,
     *,
     output_format: OutputFormat = "text",
@@ -92,8 +87,8 @@ def renderer_for(
 
 
 def text_renderer(
-    out: Console,
-    err: Console,
+    out: Output,
+    err: Output,
     *,
     thinking: ThinkingMode = "show",
     json: bool = False,
@@ -120,7 +115,7 @@ class PartRenderer(Protocol):
 class TextRenderer:
     """Renderer of text for people: the thinking, the answer, and an unusual end."""
 
-    def __init__(self, err: Console, thinking: PartRenderer, answer: PartRenderer) -> None:
+    def __init__(self, err: Output, thinking: PartRenderer, answer: PartRenderer) -> None:
         self._err = err
         self._thinking = thinking
         self._answer = answer
@@ -187,10 +182,10 @@ class PlainPart:
         err: the console of the notices. In a pipe that has them too, they get lines of their own.
     """
 
-    def __init__(self, console: Console, err: Console) -> None:
-        self._stream = console.file
-        self._is_terminal = console.is_terminal
-        self._breaks_lines = console.is_terminal or streams.are_one(console.file, err.file)
+    def __init__(self, output: Output, err: Output) -> None:
+        self._stream = output.file
+        self._is_terminal = output.is_terminal
+        self._breaks_lines = output.is_terminal or streams.are_one(output.file, err.file)
         self._visible = VisibleStream()
         self._inside_line = False
 
@@ -213,79 +208,10 @@ class PlainPart:
         self._inside_line = False
 
 
-class StreamedThinking:
-    """Renderer of the thought as it comes, between a header and a footer."""
-
-    def __init__(self, err: Console, clock: Callable[[], float]) -> None:
-        self._err = err
-        self._meter = Meter(clock)
-        self._visible = VisibleStream()
-        self._words = WordStream(lambda: text_width(err.width))
-        self._inside_line = False
-
-    def write(self, text: str, tokens: int) -> None:
-        """Write the next characters, each word as soon as it is complete."""
-        if not self._meter.tokens:
-            print_notice(self._err, _("Thinking"))
-        self._meter.count(tokens)
-        self._show(self._words.feed(self._visible.feed(text)))
-        self._inside_line = text[-1] != "\n"
-
-    def set_aside(self) -> None:
-        """Start a new line."""
-        self._show(self._words.flush())
-        if self._inside_line:
-            self._err.file.write("\n")
-            self._words = WordStream(lambda: text_width(self._err.width))
-        self._inside_line = False
-
-    def end(self, *, unfinished: bool) -> None:
-        """Write the footer."""
-        self.set_aside()
-        print_notice(self._err, _footer(self._meter, unfinished))
-        self._err.file.write("\n")
-
-    def _show(self, text: str) -> None:
-        if text:
-            self._err.file.write(painted(self._err, text, "thinking"))
-            self._err.file.flush()
-
-
-class FoldedThinking:
-    """Renderer of a line that counts tokens while the model thinks, then a footer or nothing."""
-
-    def __init__(self, err: Console, clock: Callable[[], float], *, with_footer: bool) -> None:
-        self._err = err
-        self._with_footer = with_footer
-        self._rows = LiveRows(err)
-        self._meter = Meter(clock)
-        self._clock = clock
-        self._next_paint = clock()
-
-    def write(self, text: str, tokens: int) -> None:  # noqa: ARG002
-        """Count the tokens, and repaint the line now and then."""
-        self._meter.count(tokens)
-        if (now := self._clock()) >= self._next_paint:
-            self._next_paint = now + _FOLD_INTERVAL_S
-            line = _(
-                "thinking … {elapsed}", elapsed=effort(self._meter.elapsed, self._meter.tokens)
-            )
-            self._rows.update([], [live_line(self._err, line)])
-
-    def set_aside(self) -> None:
-        """Remove the line until the next token."""
-        self._rows.update([], [])
-
-    def end(self, *, unfinished: bool) -> None:
-        """Replace the line by the footer, if there is to be one."""
-        footer = [Text(_footer(self._meter, unfinished), "note"), Text()]
-        self._rows.update(footer if self._with_footer else [], [])
-
-
 class MarkdownAnswer:
     """Renderer of the answer as formatted Markdown, or as JSON."""
 
-    def __init__(self, out: Console, clock: Callable[[], float], *, json: bool) -> None:
+    def __init__(self, out: "Console", clock: Callable[[], float], *, json: bool) -> None:
         # Imported here, since replies in pipes don't need it and it takes 35 ms.
         from r1local.ui.markdown.view import MarkdownView
 
@@ -336,7 +262,7 @@ class PartOfAnswer:
         wanted: the part.
     """
 
-    def __init__(self, out: Console, err: Console, reply: ReplyBuilder, wanted: WantedPart) -> None:
+    def __init__(self, out: Output, err: Output, reply: ReplyBuilder, wanted: WantedPart) -> None:
         self._out = out
         self._err = err
         self._reply = reply
@@ -363,7 +289,7 @@ class PartOfAnswer:
 
 
 def _answer_part(
-    out: Console, err: Console, thinking: ThinkingMode, clock: Callable[[], float], *, json: bool
+    out: Output, err: Output, thinking: ThinkingMode, clock: Callable[[], float], *, json: bool
 ) -> PartRenderer:
     if thinking == "only":
         return Unshown()
@@ -371,18 +297,16 @@ def _answer_part(
 
 
 def _thinking_part(
-    out: Console, err: Console, mode: ThinkingMode, clock: Callable[[], float]
+    out: Output, err: Output, mode: ThinkingMode, clock: Callable[[], float]
 ) -> PartRenderer:
     if mode == "only":
         return PlainPart(out, err)
-    if not err.is_terminal:
+    if isinstance(err, Pipe) or not err.is_terminal:
         return Unshown()
+    from r1local.ui.replies.thinking import FoldedThinking, StreamedThinking
+
     if mode in ("fold", "hide") and can_repaint(err):
         return FoldedThinking(err, clock, with_footer=mode == "fold")
     if mode == "hide":
         return Unshown()
     return StreamedThinking(err, clock)
-
-
-def _footer(meter: Meter, unfinished: bool) -> str:
-    return thought_for(meter.elapsed, meter.tokens, unfinished=unfinished)

@@ -20,7 +20,8 @@ from r1local.events.vote import (
 )
 from r1local.language import N_, _, _n
 from r1local.ui.cells import cell_len, cut, fitted
-from r1local.ui.console import LiveRows, can_repaint, live_line, print_notice
+from r1local.ui.console import can_repaint, print_notice
+from r1local.ui.live_rows import LiveRows, live_line
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
 from r1local.ui.wording import reply_count
