@@ -64,10 +64,10 @@ def _run_command() -> int:
 
 def _theme() -> "Theme":
     """Return the user's theme; without a config.toml, no time is spent on importing its reader."""
-    from r1local.config.paths import config_file
+    from r1local.config.paths import config_file, is_missing
     from r1local.config.theme import built_in_theme
 
-    if not config_file().exists():
+    if is_missing(config_file()):
         return built_in_theme()
     from r1local.config.preferences import read_config
 

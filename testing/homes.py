@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -140,10 +140,10 @@ def only(homes: Homes) -> Installed:
     return entry
 
 
-def r1local(*arguments: str | Path) -> Completed:
+def r1local(*arguments: str | Path, before: Sequence[str] = ()) -> Completed:
     """Run the command in a process of its own, with pipes and no stdin."""
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
+        [*before, *COMMAND, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

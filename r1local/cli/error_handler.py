@@ -68,7 +68,11 @@ def exit_code(command: Callable[[], int]) -> int:
         if _lacks_memory(error):
             _print_plainly(_("there is too little memory"), _(_MEMORY_HINT))
             return EXIT_ERROR
-        # Adapters translate their own errors, so this one is stdout's: usually a full disk.
+        if error.filename is not None:
+            told = _("{path} can't be used: {reason}", path=error.filename, reason=error.strerror)
+            _print_error(told, _("check its permissions, and the disk"))
+            return EXIT_ERROR
+        # Adapters translate their own errors, so one without a file is stdout's: a full disk.
         streams.drop(sys.stdout)
         message = _("the output can't be written: {reason}", reason=error.strerror or error)
         _print_error(message, _("free some disk space, or write elsewhere"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from r1local.config.options import ModelFormat
-from r1local.config.paths import user_models
+from r1local.config.paths import is_missing, user_models
 from r1local.config.preferences import read_config
 from r1local.errors import EXIT_OK, ModelFileError, R1LocalError
 from r1local.gguf.file import read_gguf
@@ -258,7 +258,9 @@ def _size(entry: Installed) -> str:
     if entry.done is not None:
         percent = 100 * entry.done // max(1, entry.size)
         return _("{percent} % of {size}", percent=percent, size=disk_size(entry.size))
-    return disk_size(entry.size) if entry.size else _("file gone")
+    if entry.size:
+        return disk_size(entry.size)
+    return _("file gone") if is_missing(entry.path) else _("unreadable")
 
 
 def _window(plan: Plan | None) -> int | None:

@@ -1,5 +1,6 @@
 """`r1local pull`: download models from the hub."""
 
+import os
 import shlex
 import shutil
 import signal
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r1local.config.options import ModelFormat
-from r1local.config.paths import user_models
+from r1local.config.paths import is_missing, user_models
 from r1local.config.preferences import value_of
 from r1local.errors import EXIT_OK, DiskFull, UsageError
 from r1local.hub.client import RemoteFile
@@ -240,7 +241,7 @@ def _fetch(
     with locked(remote, waiting):
         target = blob_path(remote)
         if not is_whole(target, remote.size):
-            if target.exists() or snapshot_path(remote).exists():
+            if not is_missing(target) or not is_missing(snapshot_path(remote)):
                 display.notify(
                     _(
                         "{filename} here differs from the hub's: fetching it again",
@@ -288,9 +289,11 @@ def _check_disk(
     if needed + _DISK_MARGIN > free and not options.force:
         raise DiskFull(
             _(
-                "the disk has only {free} free for {needed} to download",
+                "the disk has only {free} free for {needed} to download, after which {margin} "
+                "should be left",
                 free=disk_size(free),
                 needed=disk_size(needed),
+                margin=disk_size(_DISK_MARGIN),
             ),
             _("free some space, set HF_HOME to a folder on another disk, or insist with --force"),
         )
@@ -306,4 +309,4 @@ def _bytes_there(remote: RemoteFile) -> int:
 
 def _existing(folder: Path) -> Path:
     """Return the folder, or its nearest parent that exists."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    return next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))

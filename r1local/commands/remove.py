@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from r1local.config.paths import user_models
+from r1local.config.paths import is_missing, user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled, UsageError
 from r1local.language import _
 from r1local.models.catalog import load_catalog
@@ -90,7 +90,7 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
         )
     what = f"{entry.name} {entry.quantization or ''}".strip()
     if entry.home == "imported":
-        kept = _(", and leave its file where it is") if entry.path.exists() else ""
+        kept = _(", and leave its file where it is") if not is_missing(entry.path) else ""
         question = _("forget {what}{kept}?", what=what, kept=kept)
     else:
         whose = _("{size} of {repo_id}", size=disk_size(entry.size), repo_id=entry.repo_id)
@@ -100,7 +100,7 @@ def _confirmed(entry: Installed, options: RemoveOptions) -> bool:
 
 def _outcome(entry: Installed, freed: int) -> str:
     if entry.home == "imported":
-        if entry.path.exists():
+        if not is_missing(entry.path):
             return _("forgot {name}; its file is still at {path}", name=entry.name, path=entry.path)
         return _("forgot {name}; its file is no longer at {path}", name=entry.name, path=entry.path)
     what = _(

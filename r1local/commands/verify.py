@@ -1,6 +1,7 @@
 """`r1local verify`: check that files on the disk are still what was downloaded."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from r1local.config.options import ModelFormat
-from r1local.config.paths import user_models
+from r1local.config.paths import is_missing, user_models
 from r1local.errors import EXIT_ERROR, EXIT_OK, ModelNotInstalled
 from r1local.language import _
 from r1local.models.catalog import Catalog, load_catalog
@@ -60,7 +61,7 @@ def verify(options: VerifyOptions) -> int:
                 print_verified(out, result.state, result.reference, Path(result.file))
     if options.output_format == "json":
         print(visible_json(json.dumps([asdict(each) for each in results], ensure_ascii=False)))
-    bad = {each.reference: each.state for each in results if each.state in _BAD}
+    bad = {each.reference: each for each in results if each.state in _BAD}
     for entry in entries:
         if entry.reference in bad:
             print_notice(err, _advice(entry, bad[entry.reference]))
@@ -90,7 +91,7 @@ def _verified(entries: Sequence[Installed], progress: VerificationProgress) -> I
 
 
 def _state(entry: Installed, path: Path, progress: VerificationProgress) -> Verdict:
-    if not path.exists():
+    if not os.access(path, os.R_OK):
         return "unreadable"
     expected = expected_sha256(path)
     if expected is None:
@@ -102,8 +103,14 @@ def _state(entry: Installed, path: Path, progress: VerificationProgress) -> Verd
     return "ok" if found == expected else "damaged"
 
 
-def _advice(entry: Installed, state: str) -> str:
-    """Return a sentence with the commands that repair or remove a model."""
+def _advice(entry: Installed, bad: Verified) -> str:
+    """Return a sentence with what repairs or removes a model; one that may be whole is kept."""
+    if bad.state == "unreadable" and not is_missing(Path(bad.file)):
+        return _(
+            "{reference} is unreadable: check the disk, and the permissions of {path}",
+            reference=entry.reference,
+            path=bad.file,
+        )
     if entry.home == "Ollama":
         command = f"ollama rm {entry.name} && ollama pull {entry.name}"
     elif entry.home == "Hugging Face":
@@ -113,6 +120,6 @@ def _advice(entry: Installed, state: str) -> str:
     return _(
         "{reference} is {state}: {command}",
         reference=entry.reference,
-        state=_(state),
+        state=_(bad.state),
         command=command,
     )

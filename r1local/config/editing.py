@@ -10,7 +10,7 @@ from tomlkit.exceptions import TOMLKitError
 from r1local.config.kinds import Plain
 from r1local.config.option import Option
 from r1local.config.options import option_named
-from r1local.config.paths import config_file
+from r1local.config.paths import config_file, is_missing
 from r1local.config.preferences import MODELS
 from r1local.config.user_files import changing, read_toml, reason_of, replace_text
 from r1local.errors import InvalidSetting
@@ -124,7 +124,7 @@ def ensure_config_file() -> Path:
         InvalidSetting: it can't be written.
     """
     path = config_file()
-    if not path.exists():
+    if is_missing(path):
         _write(tomlkit.parse(_HEAD))
     return path
 

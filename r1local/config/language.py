@@ -2,7 +2,7 @@
 
 import os
 
-from r1local.config.paths import config_file
+from r1local.config.paths import config_file, is_missing
 from r1local.language import LANGUAGES, language_of_locale
 
 #: The environment variable and the key of config.toml; declared in `config.options`.
@@ -21,7 +21,7 @@ def wanted_language() -> str:
 
 def _configured() -> str:
     path = config_file()
-    if not path.exists():
+    if is_missing(path):
         return ""
     from r1local.config.user_files import read_toml
     from r1local.errors import InvalidSetting

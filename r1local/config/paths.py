@@ -7,6 +7,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_config_path, user_data_path, user_state_path
 
+#: Characters of a name with its folders, and bytes of each of them, which is what Linux's file
+#: systems allow (NAME_MAX, limits.h).
+_LONGEST_NAME, _LONGEST_PART = 512, 255
+_FORBIDDEN_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
@@ -70,6 +74,18 @@ def lm_studio_folders() -> tuple[Path, ...]:
     return (Path.home() / ".lmstudio/models", Path.home() / ".cache/lm-studio/models")
 
 
+def is_safe_name(name: str) -> bool:
+    """Return whether a name from outside, with its folders, stays below the folder it is put in.
+
+    It also has to be one that every system can give a file.
+    """
+    parts = name.split("/")
+    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
+    if bad or _FORBIDDEN_IN_NAMES.search(name) or len(name) > _LONGEST_NAME:
+        return False
+    return all(len(part.encode()) <= _LONGEST_PART for part in parts)
+
+
 def is_device_name(name: str) -> bool:
     """Return whether Windows considers a file name a device, whatever its extension."""
     return _DEVICES.fullmatch(name) is not None
@@ -81,6 +97,31 @@ def from_home(text: str) -> Path:
         return Path(os.path.expanduser(text))  # noqa: PTH111  (its own raises for unknown users)
     except ValueError:  # a zero byte, which no user's name contains
         return Path(text)
+
+
+def is_missing(path: Path) -> bool:
+    """Return whether nothing is there, as far as this user may look.
+
+    `Path.exists` raises an error where a folder can't be looked into; opening the file says why.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def real_path(path: Path) -> Path:
+    """Return a path with its links followed, as far as they lead anywhere.
+
+    Unlike `Path.resolve`, which some versions of Python let fail on links in a circle.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a zero byte, which no file's name contains
+        return path
 
 
 def _expanded(path: str) -> str:

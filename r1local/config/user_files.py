@@ -40,6 +40,7 @@ def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
         why = _("is not valid UTF-8 (byte {start:,})", start=error.start)
     except OSError as error:
         why = _("can't be read: {reason}", reason=reason_of(error))
+        raise error_type(f"{path} {why}", _("check its permissions, or remove it")) from error
     else:
         try:
             return Toml(text, tomllib.loads(text))

@@ -8,7 +8,7 @@ from shlex import quote
 from r1local.config.keys import KEYS
 from r1local.config.kinds import Plain, as_text
 from r1local.config.options import option_named, preferences
-from r1local.config.paths import config_file, user_models
+from r1local.config.paths import config_file, is_missing, user_models
 from r1local.config.preferences import Setting, read_config, settings_in_force
 from r1local.config.theme import THEME
 from r1local.config.variables import unknown_variables
@@ -78,7 +78,7 @@ def _fault_of_model() -> Iterator[Finding]:
 def _in_force() -> Finding:
     """Return what is set, with its place, and which of the user's files exist."""
     found = [(option_named(name).key, name, each) for name, each in _all_set()]
-    files = [str(path) for path in (config_file(), user_models()) if path.exists()]
+    files = [str(path) for path in (config_file(), user_models()) if not is_missing(path)]
     entries = [
         {"key": key, "value": option_named(name).plain(each.value), "from": each.place}
         for key, name, each in found

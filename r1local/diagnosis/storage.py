@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
-from r1local.config.paths import hub_cache_folder, sessions_folder, state_folder
+from r1local.config.paths import hub_cache_folder, is_missing, sessions_folder, state_folder
 from r1local.events.finding import Finding, broken, ok, warning
 from r1local.language import _
 from r1local.units import disk_size
@@ -53,8 +53,8 @@ def judged_space(folder: Path, free: int, writable: bool) -> Finding:
 def session_permissions() -> Iterator[Finding]:
     """Yield who can read and write the sessions, and the questions typed before."""
     folder = sessions_folder()
-    facts = {"folder": str(folder), "exists": folder.exists()}
-    places = [each for each in (folder, state_folder() / "history") if each.exists()]
+    facts = {"folder": str(folder), "exists": not is_missing(folder)}
+    places = [each for each in (folder, state_folder() / "history") if not is_missing(each)]
     refused = [each for each in places if not os.access(each, os.R_OK | os.W_OK)]
     exposed = [
         each for each in places if _granted(each) & _READ_OR_WRITE and sys.platform != "win32"

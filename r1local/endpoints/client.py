@@ -18,7 +18,7 @@ from r1local import __version__
 from r1local.config.endpoints import Endpoint
 from r1local.endpoints.faults import RETRIED, failed, not_json, refused, told_in_stream
 from r1local.endpoints.keys import key_of
-from r1local.endpoints.wire import Call, Piece, pieces_of
+from r1local.endpoints.wire import Call, Piece, pieces_of, says_error
 from r1local.errors import EndpointError, EndpointMisconfigured, R1LocalError, StreamCut
 from r1local.events.reply import Notice
 from r1local.hub.limits import retry_after
@@ -217,7 +217,7 @@ class Stream:
                 if piece.error:
                     raise told_in_stream(self._client.endpoint, self._client.key, piece.error)
                 self._given = True
-                ended = ended or piece.reason is not None
+                ended = ended or piece.reason is not None or bool(piece.broken)
                 self._give(piece)
         if not ended:
             raise (
@@ -261,10 +261,21 @@ class _Watched(httpx2.SyncByteStream):
 
 def _messages(call: Call, response: httpx2.Response) -> Iterator[str]:
     """Yield a stream's messages: of events (SSE), or lines of JSON as Ollama's."""
-    if call.form != "ollama":
-        for event in httpx2.EventSource(response):
-            yield event.data
+    if call.form == "ollama":
+        yield from _lines(response)
         return
+    if "json" in response.headers.get("content-type", ""):
+        body = _body(response, _MOST_ERROR).decode("utf-8", "replace")
+        if says_error(_parsed(body)):  # whatever the status says
+            yield body
+    for event in httpx2.EventSource(response):
+        told = event.data
+        if event.event == "error" and not says_error(_parsed(told)):
+            told = json.dumps({"error": _parsed(told) or told or event.event})
+        yield told
+
+
+def _lines(response: httpx2.Response) -> Iterator[str]:
     held = b""
     for chunk in response.iter_bytes():
         *lines, held = (held + chunk).split(b"\n")
@@ -273,6 +284,13 @@ def _messages(call: Call, response: httpx2.Response) -> Iterator[str]:
         yield from (line.decode("utf-8", "replace") for line in lines if line.strip())
     if held.strip():
         yield held.decode("utf-8", "replace")
+
+
+def _parsed(text: str) -> object:
+    """Return what a text is as JSON, or None if it is none."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return None
 
 
 def _body(response: httpx2.Response, most: int) -> bytes:
@@ -322,6 +340,6 @@ def _waits(endpoint: Endpoint, seconds: float) -> Notice:
 
 def _cut(endpoint: Endpoint) -> EndpointError:
     return StreamCut(
-        _("{title} broke off in the middle of the reply; what came is kept", title=endpoint.title),
-        _("in a chat, /continue goes on with it, and /retry asks again"),
+        _("{title} broke off in the middle of the reply", title=endpoint.title),
+        _("try again; in a chat, /continue goes on with what came, and /retry asks again"),
     )

@@ -1,6 +1,6 @@
 """What goes wrong with a server elsewhere, each fault as a sentence and a hint.
 
-What a server says about it is untrusted: it is cut short, and the key doesn't appear in it.
+What a server says about it is untrusted: it is cut short, and no key appears in it.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from r1local.config.endpoints import Endpoint
-from r1local.endpoints.keys import Key
+from r1local.endpoints.keys import Key, without_secrets
 from r1local.errors import (
     EndpointAnswer,
     EndpointError,
@@ -43,7 +43,7 @@ def refused(
     endpoint: Endpoint, key: Key | None, status: int, headers: Mapping[str, str], body: bytes
 ) -> R1LocalError:
     """Return what an answer that isn't a reply means."""
-    name, said = endpoint.title, _said(body, key)
+    name, said = endpoint.title, _said(body, endpoint, key)
     hint_of_key = (
         _("check api_key_env or api_key_file in config.toml") if key else _give_key(endpoint)
     )
@@ -150,7 +150,7 @@ def not_json(endpoint: Endpoint, what: str) -> EndpointAnswer:
 
 def told_in_stream(endpoint: Endpoint, key: Key | None, error: object) -> EndpointError:
     """Return the error that a server reports in the middle of a reply."""
-    said = _said(json.dumps({"error": error}).encode(), key)
+    said = _said(json.dumps({"error": error}).encode(), endpoint, key)
     return EndpointUnreachable(
         _("{title} ended the reply with an error{said}", title=endpoint.title, said=said),
         _("try again"),
@@ -165,7 +165,7 @@ def _give_key(endpoint: Endpoint) -> str:
     )
 
 
-def _said(body: bytes, key: Key | None) -> str:
+def _said(body: bytes, endpoint: Endpoint, key: Key | None) -> str:
     """Return a server's own words, for the end of a sentence."""
     text = body.decode("utf-8", "replace")
     try:
@@ -177,8 +177,8 @@ def _said(body: bytes, key: Key | None) -> str:
         error = error.get("message") or error.get("detail")
     if not isinstance(error, str) or not error.strip():
         return ""
-    error = key.hidden_in(error) if key else error
-    return f": {' '.join(error.split())[:_LONGEST_QUOTE]}"
+    error = " ".join(without_secrets(error, endpoint, key).split())
+    return f": {error[:_LONGEST_QUOTE]}"
 
 
 def _reason(error: BaseException) -> str:

@@ -1,4 +1,7 @@
-"""The key of an endpoint: from the environment or a file that nobody else can read."""
+"""The key of an endpoint: from the environment or a file that nobody else can read.
+
+It appears in nothing that a server is quoted with, and neither do the values of headers.
+"""
 
 import os
 import stat
@@ -11,6 +14,8 @@ from r1local.language import _
 
 #: Bytes read of a key's file; keys have a few hundred.
 _MOST_BYTES = 16_384
+#: Characters of a word in a header that may be a secret; shorter ones are names, such as a team's.
+_LEAST_SECRET = 8
 
 
 class Key:
@@ -22,9 +27,16 @@ class Key:
     def __repr__(self) -> str:
         return "Key(…)"
 
-    def hidden_in(self, text: str) -> str:
-        """Return a text with the key blotted out."""
-        return text.replace(self.secret, "…")
+
+def without_secrets(text: str, endpoint: Endpoint, key: Key | None) -> str:
+    """Return a text with the key, and what may be one in a header, blotted out."""
+    words = {word for value in endpoint.headers.values() for word in value.split()}
+    secrets = {word for word in words if len(word) >= _LEAST_SECRET}
+    if key:
+        secrets.add(key.secret)
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return text
 
 
 def key_of(endpoint: Endpoint) -> Key | None:

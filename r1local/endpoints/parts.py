@@ -26,7 +26,7 @@ class ReplyParts:
         self._splitter = ThinkSplitter(start, dialect)
         self._start = start
         self._apart = False
-        self._spoken = start in ("answer", "closed")
+        self._spoken = start == "answer"
         self._ended = False  # the thought that came apart
         self._blank = ""  # white space after it
         #: The tokens of each part: one for each message, or more where a message has much text.
@@ -57,6 +57,8 @@ class ReplyParts:
             if text.strip():
                 self._ended = True
                 pieces += self._take(_END + self._blank)
+            else:  # which may go on for ever
+                self.tokens["answer"] += max(1, len(text) // _TOKEN)
         elif text:
             pieces += self._take(text)
         return pieces

@@ -196,6 +196,9 @@ class RemoteReplies:
             yield from [(reply.number, event) for event in reply.handle(item)]
             if reply.wants_rest:
                 self._ask_for_rest(running, reply)
+            elif item.broken and not reply.reason:
+                self._leave(running, reply)
+                yield reply.number, self._broken(item.broken)
             elif reply.reason and (running.several or item.reason is None):
                 yield from self._finish(running, reply)  # no count of its own will come
             elif reply.reason and reply.asking.found.server.name == "ollama":
@@ -265,6 +268,12 @@ class RemoteReplies:
         return EndpointSilent(
             _("{name} {told} for {limit:.0f} s", name=name, told=told, limit=limit),
             _("wait for longer: --{option} {value:.0f}", option=option, value=2 * limit),
+        )
+
+    def _broken(self, word: str) -> StreamCut:
+        return StreamCut(
+            _("{name} ended the reply early: {reason}", name=self._engine.name, reason=word),
+            _("try again; in a chat, /continue goes on with what came, and /retry asks again"),
         )
 
     def _cut(self) -> StreamCut:

@@ -103,12 +103,11 @@ class RemoteReply:
 
     def go_on(self) -> Begun:
         """Begin to ask for the rest; return the reply so far."""
-        self._before = self.tokens
         if self._spent and self._prompt_tokens is None:
             self._prompt_tokens = self._spent.prompt
         thinking = (self.begun.thinking if self.begun else "") + "".join(self._texts["thinking"])
         self.begun = Begun(thinking.rstrip(), "", thinking_open=False)
-        self._parts = ReplyParts("closed", self.asking.found.dialect)
+        self._thought_ends()
         self._spent, self._limits = None, None
         self.wants_rest = False
         return self.begun
@@ -158,7 +157,13 @@ class RemoteReply:
         self.wants_rest = True
         if self.asking.settings.only_thinking:
             self.wants_rest, self.reason = False, "stop"
+            self._thought_ends()
         return [*events, Notice("budget", told)]
+
+    def _thought_ends(self) -> None:
+        """Take what comes from here on for the answer."""
+        self._before = self.tokens
+        self._parts = ReplyParts("closed", self.asking.found.dialect)
 
     def _check_end(self, events: list[Event]) -> None:
         """End the reply where the settings say so, whatever the server does."""

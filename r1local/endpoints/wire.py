@@ -5,7 +5,7 @@ servers, `servers` has it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from r1local.conversation import Conversation, FinishReason
@@ -15,6 +15,9 @@ from r1local.thinking.limits import CLOSING
 
 #: The form of a stream: chat, plain text that is completed, or Ollama's lines.
 Form: TypeAlias = Literal["chat", "text", "ollama"]
+#: Ends of replies that aren't whole: OpenAI's, DeepSeek's (its docs, "Create Chat Completion"),
+#: vLLM's and SGLang's, OpenRouter's.
+_BROKEN = ("content_filter", "insufficient_system_resource", "abort", "error")
 #: Words for how hard to think, and the budgets that they stand for here.
 _EFFORTS = ((1_024, "low"), (4_096, "medium"))
 
@@ -47,6 +50,7 @@ class Piece:
         thinking: text that the server says is thinking.
         text: other text, in which tags may mark thinking.
         reason: why the reply ended, if it did.
+        broken: the server's word for why it ended before it was whole.
         spent: tokens so far; the last one counts.
         error: what the server says has gone wrong.
         id: what the server calls the request's replies, if it says so.
@@ -59,6 +63,7 @@ class Piece:
     spent: Spent | None = None
     error: object = None
     id: str = ""
+    broken: str = ""
 
 
 def effort_of(budget: int | None) -> str | None:
@@ -157,8 +162,8 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
     """
     if not isinstance(message, dict):
         raise TypeError("a message is an object")
-    if message.get("error"):
-        yield Piece(error=message["error"])
+    if says_error(message):
+        yield Piece(error=message.get("error") or message)
         return
     if form == "ollama":
         yield _of_ollama(message)
@@ -170,10 +175,19 @@ def pieces_of(form: Form, message: Any) -> Iterator[Piece]:
         text = delta.get("text") if form == "text" else delta.get("content")
         thinking = delta.get("reasoning_content") or delta.get("reasoning")
         index = choice.get("index") or 0
-        reason = _reason(choice.get("finish_reason"))
-        yield Piece(int(index), _clean(thinking), _clean(text), reason, spent, id=called)
+        word = choice.get("finish_reason")
+        piece = Piece(int(index), _clean(thinking), _clean(text), spent=spent, id=called)
+        broken = word in _BROKEN
+        yield replace(piece, broken=word) if broken else replace(piece, reason=_reason(word))
     if not choices and spent:
         yield Piece(spent=spent)
+
+
+def says_error(message: object) -> bool:
+    """Return whether a message is about an error; vLLM's is the error itself."""
+    if not isinstance(message, dict):
+        return False
+    return bool(message.get("error")) or message.get("object") == "error"
 
 
 def _of_ollama(message: dict[str, Any]) -> Piece:
@@ -197,14 +211,18 @@ def _reason(word: object) -> FinishReason | None:
 def _spent(usage: Any) -> Spent | None:
     if not isinstance(usage, dict):
         return None
-    of_prompt = usage.get("prompt_tokens_details") or {}
-    of_reply = usage.get("completion_tokens_details") or {}
+    of_prompt = _object(usage.get("prompt_tokens_details"))
+    of_reply = _object(usage.get("completion_tokens_details"))
     return Spent(
         _count(usage.get("prompt_tokens")),
         _count(of_prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))),
         _count(usage.get("completion_tokens")),
         _count(of_reply.get("reasoning_tokens", usage.get("reasoning_tokens"))),
     )
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int | None:

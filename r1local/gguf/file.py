@@ -271,8 +271,11 @@ def _part_paths(first: GGUFFile) -> tuple[Path, ...]:
 
 def _another_follows(gguf: GGUFFile) -> bool:
     """Tell whether another GGUF file begins after the padded end of this one's data."""
+    end = data_end(gguf)
+    if end >= gguf.file_size:
+        return False
     with gguf.path.open("rb") as stream:
-        stream.seek(data_end(gguf))
+        stream.seek(end)
         return MAGIC in stream.read(gguf.alignment + len(MAGIC))
 
 
@@ -280,6 +283,6 @@ def _read_part(path: Path, index: int) -> GGUFFile:
     part = read_header(path)
     if part.integer("split.no") != index:
         raise MalformedGGUF(
-            _("{path} is not the part that its name claims", path=shown(path)), DOWNLOAD_AGAIN
+            _("{path} is not the part that its name claims", path=shown(path)), _(DOWNLOAD_AGAIN)
         )
     return part

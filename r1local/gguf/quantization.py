@@ -160,6 +160,14 @@ def variants(files: Iterable[RepoFile]) -> list[Variant]:
     return sorted(marked, key=lambda v: (v.sidecar, quality_rank(v.quantization), v.name))
 
 
+def incomplete_splits(names: Iterable[str]) -> list[str]:
+    """Return the names, without the numbers, of split models of which parts are missing."""
+    there: dict[tuple[str, int], set[int]] = {}
+    for part in filter(None, map(part_name, names)):
+        there.setdefault((part.stem, part.count), set()).add(part.number)
+    return [stem for (stem, count), numbers in there.items() if numbers != {*range(1, count + 1)}]
+
+
 def _whole(files: Iterable[RepoFile]) -> Iterator[Variant]:
     parts: dict[tuple[str, int], dict[int, RepoFile]] = {}
     for file in files:

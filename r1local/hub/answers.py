@@ -2,9 +2,9 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
-from r1local.config.paths import is_device_name
+from r1local.config.paths import is_safe_name
 from r1local.errors import MalformedAnswer, UnsafeName
 from r1local.gguf.quantization import RepoFile
 from r1local.hub.setup import address
@@ -17,7 +17,6 @@ MAX_LIST = 8 * 2**20
 #: The name of a commit or a blob, which also names a folder or file of the cache.
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
 
 
 def not_the_hub(what: str) -> MalformedAnswer:
@@ -61,7 +60,7 @@ def _file(sibling: Any) -> RepoFile:
     return RepoFile(name, size or 0, sha256)
 
 
-def is_size(value: Any) -> bool:
+def is_size(value: Any) -> TypeGuard[int]:
     """Return whether a value can be the size of a file in bytes."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_FILE
 
@@ -82,9 +81,7 @@ def check_name(filename: str) -> None:
     Raises:
         UnsafeName: it could.
     """
-    parts = filename.split("/")
-    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
-    if bad or _FORBIDDEN.search(filename) or len(filename) > 512:
+    if not is_safe_name(filename):
         raise UnsafeName(
             _(
                 "the repository has a file with an unsafe name, {filename!r}",

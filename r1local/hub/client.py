@@ -312,11 +312,12 @@ class RemoteStream(io.RawIOBase):
         try:
             data = self._read(end)
         except (Interrupted, LinkExpired) as error:
+            expired = _("the server refuses the file's address")
             raise HubUnreachable(
                 _(
                     "{name} can't be read: {reason}",
                     name=self._remote.filename,
-                    reason=error or "its address has expired",
+                    reason=expired if isinstance(error, LinkExpired) else error,
                 ),
                 _("try again"),
             ) from error

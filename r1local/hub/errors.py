@@ -105,7 +105,7 @@ def _unreachable(error: BaseException) -> HubUnreachable:
 def reason(error: BaseException) -> str:
     """Return what an error says, without the addresses in it, which may hold secrets."""
     text = str(error) or type(error).__name__
-    return re.sub(r"(?:https?|socks5h?)://\S+", _("the server"), text)
+    return re.sub(r"(?:https?|socks5h?)://[^\s'\"]+", _("the server"), text)
 
 
 def not_writable(error: OSError) -> DownloadError:

@@ -147,11 +147,22 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
         with open(path, encoding="utf-8", errors="replace", opener=regular) as stream:
             first, *lines = stream.read().split("\n")
         head = json.loads(first)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None, []
     if not isinstance(head, dict) or head.get("version") != _VERSION:
         return None, []
     return head, lines[:-1]  # what follows the last line break was cut off, or is empty
+
+
+def _identity(head: dict[str, Any]) -> Identity | None:
+    """Return what a journal says is being downloaded, or None if it names no possible file."""
+    from r1local.hub.answers import is_id, is_size  # most listings have no unfinished download
+
+    repo_id, filename, etag = (head.get(key) for key in ("repo_id", "filename", "etag"))
+    size = head.get("size")
+    if isinstance(repo_id, str) and isinstance(filename, str) and is_id(etag) and is_size(size):
+        return Identity(repo_id, filename, str(etag), size)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +182,10 @@ def partials(folder: Path) -> Iterator[Partial]:
         head, lines = _read(path)
         if head is None:
             continue
-        try:
-            identity = Identity(
-                str(head["repo_id"]), str(head["filename"]), str(head["etag"]), int(head["size"])
-            )
-            done = _blocks(head, _numbers("b", lines), identity)
-        except (KeyError, TypeError, ValueError):
+        identity = _identity(head)
+        if identity is None:
             continue
+        done = _blocks(head, _numbers("b", lines), identity)
         data = path.with_suffix(PART)
         there = identity.bytes_of(done) if is_whole(data, identity.size) else 0
         yield Partial(identity.repo_id, identity.filename, identity.size, there, data)

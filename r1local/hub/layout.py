@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from r1local.hub.answers import check_name
 from r1local.hub.client import RemoteFile
 from r1local.hub.errors import not_writable
+from r1local.hub.journal import JOURNAL, Partial
 from r1local.hub.regular_files import is_whole, regular
 from r1local.hub.setup import load
 
@@ -76,6 +77,31 @@ def locked(remote: RemoteFile, waiting: Callable[[], None]) -> Iterator[None]:
             except OSError as error:
                 raise not_writable(error) from error
         yield
+
+
+class BeingDownloaded(Exception):
+    """A partial file is being written by another process."""
+
+
+def remove_partial(repo_id: str, partial: Partial) -> None:
+    """Remove a partial file and its journal, unless they are being written right now.
+
+    Raises:
+        BeingDownloaded: they are.
+        DownloadError: the cache can't be written.
+    """
+    path = partial.path
+    remote = RemoteFile(repo_id, partial.filename, "", path.stem, partial.size, "")
+
+    def busy() -> None:
+        raise BeingDownloaded
+
+    with locked(remote, busy):
+        try:
+            path.unlink(missing_ok=True)
+            path.with_suffix(JOURNAL).unlink(missing_ok=True)
+        except OSError as error:
+            raise not_writable(error) from error
 
 
 def link_into_snapshot(remote: RemoteFile, revision: str) -> Path:

@@ -6,7 +6,7 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Event, Thread
@@ -23,6 +23,7 @@ from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as hub
 from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
+from r1local.hub.layout import BeingDownloaded, remove_partial
 from r1local.hub.limits import LEAST_SPEED, PACE_S
 from r1local.hub.regular_files import regular
 from r1local.language import _
@@ -43,7 +44,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 30.0, 300.0
 _REPORT_S, _FLUSH_S = 0.1, 2.0
 #: Seconds above which the user is told about a pause.
 _NOTABLE_PAUSE_S = 4.0
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 Report: TypeAlias = Callable[[Progress | DownloadNotice], None]
@@ -117,9 +118,9 @@ def _remove_other_versions(remote: RemoteFile, target: Path, report: Report) -> 
             message = _(
                 "{filename} has changed on the hub since: starting again", filename=remote.filename
             )
-            report(DownloadNotice(message))
-            partial.path.unlink(missing_ok=True)
-            partial.path.with_suffix(JOURNAL).unlink(missing_ok=True)
+            with suppress(BeingDownloaded):  # another revision, which somebody wants too
+                remove_partial(remote.repo_id, partial)
+                report(DownloadNotice(message))
 
 
 class _Transfer:
@@ -387,6 +388,15 @@ class _Transfer:
                         disk_size=disk_size(self._missing()),
                     ),
                     _("what has arrived is kept: free some space and run the same command again"),
+                ) from error
+            if error.errno == errno.EFBIG:  # FAT32 has no files of 4 GiB or more
+                raise DownloadError(
+                    _(
+                        "{name} is larger than a file may be there: {size}",
+                        name=name,
+                        size=disk_size(self._remote.size),
+                    ),
+                    _("set HF_HOME to a folder on another disk, or raise the limit (ulimit -f)"),
                 ) from error
             raise DownloadError(
                 _(

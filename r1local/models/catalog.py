@@ -8,6 +8,7 @@ from types import MappingProxyType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from r1local.config.options import in_catalog
+from r1local.config.paths import from_home, is_missing
 from r1local.config.user_files import read_toml
 from r1local.errors import CatalogError, InvalidSetting, nearest
 from r1local.language import _
@@ -145,18 +146,21 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
     Wrong entries in the user's file are ignored and reported in `Catalog.problems`.
     """
     shipped = read_toml(models_toml(), CatalogError).entries
-    if user_file is None or not user_file.exists():
+    if user_file is None or is_missing(user_file):
         return _catalog(shipped, shipped["models"])
     problems: list[CatalogError] = []
     try:
         own = read_toml(user_file, CatalogError).entries
     except CatalogError as error:
         return _catalog(shipped, shipped["models"], [error])
+    if not isinstance(own.get("models", {}), dict):
+        told = _("{place}: {name} must be tables", place=user_file, name="models")
+        problems.append(CatalogError(told, _("mend it, or remove it")))
     merged = dict(shipped["models"])
     for name, entry in _table(own, "models").items():
-        changed = {**merged.get(name, {}), **entry} if isinstance(entry, dict) else entry
+        changed = {**merged.get(name, {}), **_placed(entry, user_file.parent)}
         try:
-            _model(name, changed)
+            _expect_files(name, _model(name, changed if isinstance(entry, dict) else entry))
         except _WrongField as error:
             problems.append(_problem(user_file, name, error))
         else:
@@ -174,6 +178,20 @@ def _catalog(
         own=frozenset(models.keys() - shipped["models"].keys()),
         problems=tuple(problems),
     )
+
+
+def _placed(entry: object, folder: Path) -> dict[str, Any]:
+    """Return a user's entry; like every path in the user's files, its file's is in their folder."""
+    made = dict(entry) if isinstance(entry, dict) else {}
+    file = made.get("file")
+    return (
+        made | {"file": str(folder / from_home(file))} if file and isinstance(file, str) else made
+    )
+
+
+def _expect_files(name: str, model: CatalogModel) -> None:
+    if not model.file and not model.repositories:
+        raise _WrongField(name, _("must have file or repo_id"))
 
 
 def _table(entries: dict[str, Any], name: str) -> dict[str, Any]:
@@ -194,7 +212,7 @@ def _problem(path: Path, model: str, error: _WrongField) -> CatalogError:
     line = _line_of(read_toml(path, CatalogError).text, model, error.name)
     where = _("{path}, line {line}", path=path, line=line) if line else str(path)
     return CatalogError(
-        f"{where}: {model}.{error.name} {error.reason}",
+        f"{where}: {model}{f'.{error.name}' * (error.name != model)} {error.reason}",
         _("fix it; the entry is ignored until then"),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from r1local.config.loading_options import DRAFT_WORDS
-from r1local.config.paths import user_models
+from r1local.config.paths import real_path, user_models
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import ModelFileError, UnknownModel
 from r1local.gguf.file import read_gguf
@@ -32,7 +32,7 @@ def of_model(
     bare = [name for name in names if name and not _names_another(name, quantization)]
     bare += (known.name, *known.aliases) if known else ()
     exact = [f"{name}:{quantization}" for name in bare] if quantization else []
-    file = [str(path.resolve())] if path else []
+    file = [str(real_path(path))] if path else []
     all_names = tuple(dict.fromkeys((*file, *exact, *bare)))
     if known is None:
         return OfModel(all_names)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from r1local.config.endpoints import Endpoint, endpoint_for_once
-from r1local.config.paths import config_file, from_home
+from r1local.config.paths import config_file, from_home, is_safe_name
 from r1local.config.preferences import read_config
 from r1local.config.presets import ALIASES, can_be_name
 from r1local.errors import InvalidSetting, UnknownModel
@@ -283,11 +283,12 @@ def _expect_model(reference: str, rest: str) -> None:
 
 
 def _checked_revision(reference: str, revision: str) -> str:
-    """Return a revision that git allows, so that it can't lead out of a folder.
+    """Return a revision that git allows, and that a file of the cache can be named after.
 
     See git-check-ref-format.
     """
-    if re.search(r"\.\.|//|^[/.-]|[/.]$|[\x00-\x20\x7f~^:?*\[\\]", revision):
+    impossible = re.search(r"\.\.|//|^[/.-]|[/.]$|[\x00-\x20\x7f~^:?*\[\\]", revision)
+    if impossible or not is_safe_name(revision):
         raise UnknownModel(
             _("{reference!r} names no revision", reference=reference),
             _("write a branch, tag or commit"),

@@ -8,12 +8,13 @@ from pathlib import Path
 from r1local.errors import NotOnHub, UnknownModel
 from r1local.gguf.file import GGUFFile
 from r1local.gguf.header import parse_header
-from r1local.gguf.parts import cut_file
+from r1local.gguf.parts import cut_file, part_name
 from r1local.gguf.quantization import (
     RepoFile,
     Variant,
     choose,
     closeness,
+    incomplete_splits,
     named,
     quantization_of,
     variants,
@@ -167,6 +168,13 @@ def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnH
             name=meant[0],
         )
         return NotOnHub(message or _("{name} has only pieces of GGUF files", name=name), hint)
+    splits = incomplete_splits(file.name for file in files)
+    incomplete = [each for each in splits if not models or (wanted and _answers(each, wanted))]
+    if incomplete:
+        return NotOnHub(
+            _("{name} lacks parts of {split}", name=name, split=some_names(incomplete)),
+            _("its owner may still be uploading them: try again later"),
+        )
     if models:
         besides = _("; and by file name: {others}", others=some_names(others)) if others else ""
         return NotOnHub(
@@ -187,7 +195,8 @@ def _missing(name: str, wanted: str | None, files: Sequence[RepoFile]) -> NotOnH
 
 def _answers(path: str, wanted: str) -> bool:
     """Tell whether a tag, or the name of a file or of one of its pieces, means a file."""
-    asked = cut_file(wanted) or wanted
+    part = part_name(wanted)
+    asked = part.stem if part else cut_file(wanted) or wanted
     return asked in path or closeness(asked, quantization_of(path), path) is not None
 
 

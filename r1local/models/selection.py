@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r1local.config.endpoints import Endpoint
+from r1local.config.paths import is_missing, real_path
 from r1local.config.preferences import OfModel, settings_in_force
 from r1local.errors import ModelNotInstalled, UnknownModel
 from r1local.gguf.file import read_summary
@@ -54,7 +55,7 @@ class Selected:
     def preference_name(self) -> str:
         """The table of `config.toml` that is for this model in this quantization."""
         if self.known is None:
-            return str(self.path.resolve())
+            return str(real_path(self.path))
         several = self.quantization and self.known.path is None
         return f"{self.known.name}:{self.quantization}" if several else self.known.name
 
@@ -66,7 +67,7 @@ class Selected:
     @property
     def reference(self) -> str:
         """Reference that selects it again: its catalog name, or its file's path."""
-        return self.known.name if self.known else str(self.path.resolve())
+        return self.known.name if self.known else str(real_path(self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _select(named: str, catalog: Catalog) -> Selected:
     entry = find_installed(meant, catalog)
     if entry is None:
         raise _not_installed(meant, named)
-    if entry.home == "imported" and not entry.path.exists():
+    if entry.home == "imported" and is_missing(entry.path):
         raise ModelNotInstalled(
             _("the file of {name} has gone: {path}", name=entry.name, path=entry.path),
             _("bring it back, or forget the model with: r1local rm {name}", name=entry.name),

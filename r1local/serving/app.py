@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from r1local import __version__
+from r1local.config.paths import real_path
 from r1local.errors import R1LocalError
 from r1local.events.reply import Event
 from r1local.serving import ollama, openai, responses, schemas
@@ -199,7 +200,7 @@ class _Routes:
 
     def _described(self, path: Path, name: str, created: float) -> JSON:
         """Return a model's object, with its context window (vLLM's word) if it is loaded."""
-        loaded = self._gateway.models.loaded.get(path.resolve())
+        loaded = self._gateway.models.loaded.get(real_path(path))
         window = loaded and loaded.runner.engine.context_window
         return openai.model_object(name, created, **({"max_model_len": window} if window else {}))
 

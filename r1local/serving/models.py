@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from r1local.config.paths import user_models
+from r1local.config.paths import is_missing, real_path, user_models
 from r1local.config.preferences import Setting, Settings, settings_in_force, value_in
 from r1local.errors import LoadingCancelled, UnknownModel, WarmEngineError
 from r1local.models.catalog import load_catalog
@@ -114,7 +114,7 @@ class Models:
         if bare in ours:
             return self._default
         found = self._known.get(bare)
-        if found is None or not found.path.exists():
+        if found is None or is_missing(found.path):
             found = self._look_up(bare)
             if len(self._known) < _MOST_NAMES:
                 self._known[bare] = found
@@ -299,4 +299,4 @@ def _in_background(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
 
 
 def _key(selected: Selected) -> Path:
-    return selected.path.resolve()
+    return real_path(selected.path)

@@ -61,7 +61,9 @@ class ThinkSplitter:
         stray = (dialect.closing,) if start == "closed" else ()
         self._at_first = (*dialect.openings, *dialect.answer_openings, *stray)
         reopenings = dialect.openings if dialect.reopens else ()
-        self._at_answer = (*dialect.answer_openings, *reopenings)
+        # A token can't be a quotation: a second one is what a closed thought leads models to.
+        again = (dialect.closing,) if is_mark(dialect.closing[0]) and not stray else ()
+        self._at_answer = (*dialect.answer_openings, *reopenings, *again)
         self._nested_open_allowed = True
         self._thought_begun = start == "thinking"
         self._held = ""
@@ -146,7 +148,8 @@ class ThinkSplitter:
     def _closed(self, text: str) -> Pieces:
         """Skip line breaks after the closing tag, but keep the indent of the first line.
 
-        Waits for the tag before the answer, or for another thought where there may be one.
+        Waits for the tag before the answer, for another thought where there may be one, and for
+        another closing token, which is dropped.
         """
         body = self._take_held(text).lstrip("\r\n")
         if not body:
@@ -160,6 +163,9 @@ class ThinkSplitter:
             return []
         if tag in self._answer_openings:
             self._at_answer = ()
+            return self._enter(self._closed, bare[len(tag) :])
+        if tag == self._closing:
+            self._at_answer = tuple(each for each in self._at_answer if each != tag)
             return self._enter(self._closed, bare[len(tag) :])
         self._hold("\n\n" if self._thought_begun else "")
         return self._open(bare[len(tag) :])

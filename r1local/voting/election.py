@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from r1local.answers.algebra import equal_formula
 from r1local.conversation import Conversation, Reply
-from r1local.errors import LoadingCancelled, R1LocalError
+from r1local.errors import EndpointError, LoadingCancelled, R1LocalError
 from r1local.events.reply import Finished, Notice, Reading, Usage, Written
 from r1local.events.reply_builder import ReplyBuilder
 from r1local.events.vote import (
@@ -18,12 +18,16 @@ from r1local.events.vote import (
     VoterEvent,
     VoterReply,
 )
+from r1local.language import _
 from r1local.replies.abilities import AbleControl, within
 from r1local.replies.control import Control
-from r1local.replies.engine import ManyReplies, PreparedPrompt, Replier, prepared
+from r1local.replies.engine import ManyReplies, PreparedPrompt, Replier, never_begun, prepared
 from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
+
+#: Replies in a row that a server elsewhere fails to give, after which no more are asked for.
+_MOST_FAILURES = 3
 
 
 def hold_vote(
@@ -35,7 +39,8 @@ def hold_vote(
 ) -> Generator[VoteEvent, None, None]:
     """Let a model reply many times to one conversation; close the generator if not exhausted.
 
-    As many voters reply at once as the engine has room for; the others wait.
+    As many voters reply at once as the engine has room for; the others wait. A voter whose server
+    fails in the middle of the vote is left out, and has no vote.
 
     Args:
         control: cancels the vote; its steering commands apply to every voter.
@@ -47,6 +52,7 @@ def hold_vote(
 
     Raises:
         ChatTemplateError, PromptTooLong, InferenceError: as for a single reply.
+        EndpointError: no reply has come to its end.
     """
     try:
         prompt = prepared(engine, conversation, settings.reply, cancelled=control.cancelled)
@@ -105,6 +111,8 @@ class _Election:
         self._reply, self._notices = within(settings.reply, engine.abilities, engine.name)
         self._first = self._reply.sampler.with_seed()
         self._called = 0
+        self._failures = 0
+        self._failed: EndpointError | None = None
         #: The voters that haven't finished, by the numbers of their replies.
         self._voters: dict[int, _Voter] = {}
         schema = settings.reply.schema
@@ -128,6 +136,8 @@ class _Election:
         while self._voters:
             yield from self._step()
         self._over = time.monotonic()
+        if self._failed and ended and all(one.reply.reason == "cancelled" for one in self._ballots):
+            raise self._failed
 
     def result(self) -> VoteResult:
         """Return how the vote went."""
@@ -153,7 +163,7 @@ class _Election:
 
         Where the engine knows seeds, theirs are consecutive.
         """
-        while self._called < self._settings.votes and len(self._voters) < self._engine.at_once:
+        while self._called < self._wanted and len(self._voters) < self._engine.at_once:
             reply = self._reply
             if self._engine.abilities.seeds:
                 reply = replace(reply, sampler=self._first.later(self._called))
@@ -161,12 +171,17 @@ class _Election:
             voter = _Voter(self._called, _VoterControl(self._control), self._model)
             self._voters[self._replies.add(self._prompt, reply, voter.control)] = voter
 
+    @property
+    def _wanted(self) -> int:
+        """How many replies are asked for in all."""
+        return self._settings.votes if self._failures < _MOST_FAILURES else self._called
+
     def _step(self) -> Iterator[VoteEvent]:
         for number, happening in self._replies.step():
             voter = self._voters[number]
             if isinstance(happening, R1LocalError):
-                raise happening
-            if happening == "paused":
+                yield from self._leave_out(number, happening)
+            elif happening == "paused":
                 yield Paused(voter.number)
             elif happening == "started":
                 yield from self._start(voter)
@@ -174,6 +189,7 @@ class _Election:
                 yield happening  # all voters have the same prompt
             elif isinstance(happening, Finished):
                 del self._voters[number]
+                self._failures = 0
                 yield from self._close_reply(voter, happening)
             elif isinstance(happening, Notice) and happening in self._prompt.notices:
                 yield happening  # it is about the question, not about one voter
@@ -215,6 +231,27 @@ class _Election:
         yield ballot
         yield TallyUpdate(self._tally.candidates)
 
+    def _leave_out(self, number: int, error: R1LocalError) -> Iterator[VoteEvent]:
+        """Go on without a voter whose server has failed, if any server has begun a reply.
+
+        Raises:
+            R1LocalError: nothing has begun, or the engine itself has failed.
+        """
+        voter = self._voters.pop(number)
+        begun = voter.started or self._ballots or any(one.started for one in self._voters.values())
+        if not begun or not isinstance(error, EndpointError):
+            raise error
+        self._failed, self._failures = error, self._failures + 1
+        told = _("voter {number} is left out: {reason}", number=voter.number, reason=error.message)
+        yield Notice("engine", told)
+        came, none = voter.kept.reply(), never_begun(self._reply)
+        counts = {"thinking_tokens": came.thinking_tokens, "answer_tokens": came.answer_tokens}
+        usage = replace(none.usage, **counts)
+        yield self._said(voter, replace(none, usage=usage, thinking_open=came.thinking_open))
+        ballot = VoterReply(voter.number, voter.kept.reply(), None)
+        self._ballots.append(ballot)
+        yield ballot
+
     def _answer(self, reply: Reply) -> str | None:
         """Return what a voter votes for: with a schema, its whole answer if that is valid."""
         if self._settings.reply.schema is None:
@@ -223,7 +260,7 @@ class _Election:
 
     def _end(self) -> VoteEnd | None:
         """Return why no more votes are needed, or None if they are."""
-        outstanding = self._settings.votes - len(self._ballots)
+        outstanding = self._wanted - len(self._ballots)
         if not outstanding:
             return "complete"
         if self._tally.is_decided(outstanding):

@@ -67,5 +67,12 @@ def answer_of(reply: Reply, pattern: re.Pattern[str] | None) -> str | None:
         for match in pattern.finditer(text[-_PATTERN_REACHES:]):
             found = match[1] if pattern.groups else match[0]
     elif reply.reason == "stop":
-        found = text.rstrip().rpartition("\n")[2].strip(_MARKS)
+        lines = reversed(text.split("\n"))
+        found = next((line for line in lines if not _is_rule(line)), "").strip().strip(_MARKS)
     return (found or "").strip() or None
+
+
+def _is_rule(line: str) -> bool:
+    """Return whether a line is one across the page, as Markdown has it, or blank."""
+    marks = "".join(line.split())
+    return not marks or (len(marks) > 2 and marks[0] in "-*_=" and len({*marks}) == 1)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import statistics
 import sys
 import time
@@ -13,7 +14,7 @@ from rich.cells import cell_len
 
 from r1local.ui.tables import Column, print_table
 from r1local.units import disk_size
-from testing.command import COMMAND
+from testing.command import BOUND, COMMAND
 from testing.homes import MAIN, REPO_7B, Homes, homes_in, r1local
 from testing.terminals import Terminal, console_on
 
@@ -227,3 +228,51 @@ def test_fifty_models_are_listed_in_a_moment(homes: Homes) -> None:
         taken.append(time.perf_counter() - started)
     # Ten times what it takes on an idle machine: this finds a wrong order, not a slow computer.
     assert statistics.median(taken) < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
+@pytest.mark.skipif(bool(BOUND) and not shutil.which(BOUND[0]), reason="root may do anything")
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (("list",), 0, "unreadable"),
+        (("verify", "m"), 1, "m is unreadable: check the disk, and the permissions of "),
+        (("show", "m"), 1, "m.gguf can't be read: permission denied"),
+        (("run", "-m", "m", "hi"), 1, "m.gguf can't be read: permission denied"),
+        (("rm", "--yes", "m"), 0, "forgot m; its file is still at "),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_folder_that_may_not_be_entered(
+    homes: Homes, command: tuple[str, ...], code: int, words: str
+) -> None:
+    path = homes.home / "own/m.gguf"
+    path.parent.mkdir()
+    path.write_bytes(homes.data())
+    locked = homes.in_lm_studio("locked/repository/m-Q8_0.gguf").parents[1]
+    homes.in_lm_studio("open/repository/m-Q4_K_M.gguf")
+    homes.in_ollama("registry.ollama.ai/library/qwen3/4b", homes.data())
+    homes.user_models.parent.mkdir(parents=True)
+    homes.user_models.write_text(f"[models.m]\nfile = '{path}'\n")
+    closed = (path.parent, locked, homes.ollama / "manifests/registry.ollama.ai/library/qwen3")
+    for folder in closed:
+        folder.chmod(0o444)
+    try:
+        result = r1local(*command, before=BOUND)
+    finally:
+        for folder in closed:
+            folder.chmod(0o755)
+    assert result.returncode == code, result.stderr
+    assert words in result.stdout + result.stderr
+    assert command != ("list",) or "open/repository" in result.stdout
+
+
+def test_links_in_a_circle(homes: Homes) -> None:
+    loop = homes.home / "loop.gguf"
+    loop.symlink_to(loop.name)
+    homes.user_models.parent.mkdir(parents=True)
+    homes.user_models.write_text(f"[models.mine]\nfile = '{loop}'\n")
+    for command in (("list",), ("verify", "mine"), ("run", "-m", loop, "hi"), ("show", "mine")):
+        result = r1local(*command)
+        assert result.returncode < 2, result.stderr
+    assert "Too many levels of symbolic links" in result.stderr

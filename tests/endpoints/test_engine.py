@@ -305,12 +305,32 @@ def test_only_the_thought_is_read_if_nothing_else_is_wanted() -> None:
     assert heard.finished.reason == "stop" and not heard.finished.thinking_open
 
 
+def test_a_thought_alone_has_an_end_at_its_budget() -> None:
+    with loopback_endpoint(owned_by="deepseek") as server:
+        server.chats(streamed(*[event(reasoning_content=" Well.")] * 300, *end()))
+        settings = ReplySettings(thinking=ThinkingSettings(budget=20), only_thinking=True)
+        with remote(server.url) as engine:
+            heard = hear(engine, settings)
+    assert heard.reply.thinking == (" Well." * 20).strip() + CLOSING.rstrip()
+    assert heard.finished.usage.thinking_tokens == 38 and not heard.finished.thinking_open
+
+
 def test_a_reply_ends_at_its_limit_whatever_the_server_does() -> None:
     with loopback_endpoint() as server:
         server.chats(streamed(*[event(content="a ")] * 50, *end()))
         with remote(server.url) as engine:
             heard = hear(engine, ReplySettings(max_tokens=10))
     assert (heard.finished.reason, len(heard.reply.answer.split())) == ("length", 11)
+
+
+def test_white_space_without_an_end_has_one() -> None:
+    with loopback_endpoint() as server:
+        blank = [event(content="\n")] * 50
+        server.chats(streamed(event(reasoning="Hm."), *blank, *LINGERING, *end()))
+        with remote(server.url) as engine:
+            heard = hear(engine, ReplySettings(max_tokens=20))
+        assert server.broken_off.wait(6)
+    assert (heard.reply.thinking, heard.finished.reason) == ("Hm.", "length")
 
 
 def test_a_cancelled_reply_keeps_what_came() -> None:

@@ -142,6 +142,40 @@ def test_an_error_in_the_stream_is_told() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "answer",
+    [
+        streamed(event(content="So"), b'event: error\ndata: {"message": "boom"}\n\n', *end()),
+        streamed(b"event: error\ndata: boom\n\n"),
+        streamed(sse({"object": "error", "message": "boom", "code": 400}), b"data: [DONE]\n\n"),
+        streamed(b'event: error\ndata: {"error": {"message": "boom"}}\n\n'),
+        answered({"error": {"message": "boom"}}),
+        answered({"object": "error", "message": "boom"}),
+    ],
+)
+def test_an_error_is_told_in_whichever_way_it_comes(answer: Answer) -> None:
+    assert failing(answer)[0].message == "lab ended the reply with an error: boom"
+
+
+@pytest.mark.parametrize("word", ["content_filter", "insufficient_system_resource", "abort"])
+def test_a_reply_that_its_server_gives_up_is_not_whole(word: str) -> None:
+    error, came = failing(streamed(event(content="So"), *end(word)))
+    assert isinstance(error, StreamCut)
+    assert error.message == f"lab ended the reply early: {word}"
+    assert [getattr(each, "text", None) for each in came] == ["So"]
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [7, [1], {"prompt_tokens": "9"}, {"completion_tokens_details": [1], "completion_tokens": 1e99}],
+)
+def test_a_strange_count_spoils_no_reply(usage: object) -> None:
+    with loopback_endpoint() as server, remote(server.url) as engine:
+        last = {"choices": [{"index": 0, "finish_reason": "stop"}], "usage": usage}
+        server.chats(streamed(event(content="Four."), sse(last)))
+        assert hear(engine).reply.answer == "Four."
+
+
 def test_silence_has_two_limits() -> None:
     first, _came = failing(streamed(3.0, *end()), **{"first-byte-timeout": 1})
     assert (type(first), first.message) == (EndpointSilent, "lab sent nothing for 1 s")

@@ -10,11 +10,11 @@ import pytest
 from r1local.config.endpoints import Endpoint
 from r1local.config.paths import config_file
 from r1local.endpoints.keys import Key, key_of
-from r1local.errors import EndpointMisconfigured, EndpointRefused
+from r1local.errors import EndpointMisconfigured, EndpointRefused, EndpointUnreachable
 from r1local.replies.engine import Engine
 from testing.command import COMMAND, Run
 from testing.endpoints import hear, remote
-from testing.loopback_endpoint import Answer, answered, end, event, loopback_endpoint, streamed
+from testing.loopback_endpoint import Answer, answered, end, event, loopback_endpoint, sse, streamed
 
 SECRET = "sk-3141592653"
 
@@ -51,6 +51,16 @@ def test_a_server_that_repeats_the_key_is_not_quoted() -> None:
         with remote(server.url, api_key_env="LAB_KEY") as engine:
             assert "doesn't accept the key (401)" in refusal(engine)
             assert "wrong key …" in (said := refusal(engine)) and SECRET not in said
+
+
+def test_a_server_that_repeats_a_header_is_not_quoted() -> None:
+    headers = {"X-Api-Key": f"Token {SECRET}", "X-Team": "maths"}
+    told = {"error": {"message": f"Token {SECRET} of maths"}}
+    with loopback_endpoint() as server, remote(server.url, headers=headers) as engine:
+        server.chats(answered(told, 403), streamed(event(content="So"), sse(told)))
+        assert "(403): Token … of maths" in refusal(engine)
+        with pytest.raises(EndpointUnreachable, match=r"error: Token … of maths$"):
+            hear(engine)
 
 
 def test_a_key_in_a_file_is_its_owners(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_the_same_seed_gives_the_same_reply(server: str) -> None:
 def test_a_budget_and_no_thinking(server: str) -> None:
     with remote(server) as engine:
         short = hear(engine, ReplySettings(thinking=ThinkingSettings(budget=5)), conversation=SUM)
-        none = hear(engine, ReplySettings(thinking=ThinkingSettings(off=True)), conversation=SUM)
+        greedy, off = SamplerSettings(temperature=0), ThinkingSettings(off=True)
+        none = hear(engine, ReplySettings(greedy, thinking=off), conversation=SUM)
     assert CLOSING.strip() in short.reply.thinking and short.reply.answer
     assert len(short.reply.thinking) < len(CLOSING) + 40
     assert not none.reply.thinking and "=" in none.reply.answer

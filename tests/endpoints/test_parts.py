@@ -53,3 +53,11 @@ def test_a_tag_in_a_thought_that_comes_apart_is_text() -> None:
     told = [*parts.feed("It ends with </think> there.", ""), *parts.feed("", "Yes.")]
     assert told == [("thinking", "It ends with </think> there."), ("answer", "Yes.")]
     assert not parts.thinking_open
+
+
+def test_a_thought_after_one_that_was_closed_is_thinking() -> None:
+    parts = ReplyParts("closed", R1)
+    told = [*parts.feed("Hm.", ""), *parts.feed("", "So 4."), *parts.flush()]
+    assert told == [("thinking", "Hm."), ("answer", "So 4.")]
+    parts = ReplyParts("answer", R1)
+    assert parts.feed("Hm.", "") == [("answer", "Hm.")]

@@ -6,7 +6,8 @@ from contextlib import closing
 import pytest
 
 from r1local.engine.sampler import SamplerSettings
-from r1local.events.reply import Finished
+from r1local.errors import EndpointRefused, StreamCut
+from r1local.events.reply import Finished, Notice
 from r1local.events.vote import VoteResult
 from r1local.replies.control import Control
 from r1local.replies.settings import ReplySettings
@@ -16,6 +17,7 @@ from testing.endpoints import QUESTION, remote
 from testing.loopback_endpoint import (
     LINGERING,
     Answer,
+    answered,
     end,
     event,
     loopback_endpoint,
@@ -81,3 +83,44 @@ def test_a_vote_is_cancelled_with_those_that_wait() -> None:
                         ended[number] = happening
     assert [ended[number].reason for number in numbers] == ["cancelled"] * 3
     assert ended[3].usage.answer_tokens == 0
+
+
+def box(answer: int) -> Answer:
+    return streamed(event(reasoning="Hm."), event(content=rf"\boxed{{{answer}}}"), *end())
+
+
+CUT = streamed(event(reasoning="Hm."), cut=True)
+
+
+def elected(*answers: Answer, votes: int) -> tuple[VoteResult, list[str], int]:
+    """The result of a vote, its notices, and how often the server was asked."""
+    with loopback_endpoint() as server:
+        server.chats(*answers)
+        with remote(server.url, parallel=1) as engine:
+            *events, last = hold_vote(engine, QUESTION, VoteSettings(votes), Control())
+        assert isinstance(last, VoteResult)
+        told = [each.message for each in events if isinstance(each, Notice)]
+        return last, told, len(server.bodies())
+
+
+def test_a_voter_whose_stream_is_cut_has_no_vote_and_the_others_have() -> None:
+    result, told, _ = elected(box(5), CUT, box(6), box(6), votes=4)
+    assert (result.answer, result.ended, result.finished) == ("6", "complete", 3)
+    assert [one.reply.reason for one in result.ballots] == ["stop", "cancelled", "stop", "stop"]
+    assert result.ballots[1].final_answer is None
+    assert (result.ballots[1].reply.thinking, result.ballots[1].tokens) == ("Hm.", 1)
+    assert told == ["voter 2 is left out: lab broke off in the middle of the reply"]
+
+
+def test_what_is_finished_counts_when_the_server_is_gone() -> None:
+    refused = answered({"error": {"message": "no more"}}, 403)
+    result, told, asked = elected(box(5), refused, votes=50)
+    assert (result.answer, result.finished) == ("5", 1)
+    assert len(told) == 3 and asked == 4
+
+
+def test_a_vote_without_any_reply_is_the_servers_fault() -> None:
+    with pytest.raises(StreamCut):
+        elected(CUT, votes=5)
+    with pytest.raises(EndpointRefused):
+        elected(answered({}, 401), votes=5)

@@ -323,6 +323,17 @@ def test_a_split_model_is_all_of_its_parts(tmp_path: Path) -> None:
     assert len(gguf.tensors) == len(small_tensors())
 
 
+def test_a_part_whose_data_would_end_beyond_every_file(tmp_path: Path) -> None:
+    first, _second = _split(tmp_path)
+    data = first.read_bytes()
+    last = read_header(first).tensors[-1]
+    at = data.index(last.name.encode()) + len(last.name) + 4 + 8 * len(last.shape) + 4
+    assert struct.unpack_from("<Q", data, at) == (last.offset,)
+    first.write_bytes(data[:at] + struct.pack("<Q", 2**63 - 2**20) + data[at + 8 :])
+    with pytest.raises(TruncatedGGUF, match=r"is cut short: [\d,]+ of [\d,]+ bytes"):
+        read_gguf(first)
+
+
 def test_a_missing_part(tmp_path: Path) -> None:
     first, second = _split(tmp_path)
     second.unlink()

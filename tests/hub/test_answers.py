@@ -44,6 +44,8 @@ class TestNames:
             "a.gguf.",
             "a.gguf ",
             "a" * 600,
+            "a" * 251 + ".gguf",
+            "あ" * 84 + ".gguf",
         ],
     )
     def test_hostile_ones_are_refused(self, hub: Hub, name: str) -> None:

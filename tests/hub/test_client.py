@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from r1local.errors import HubError, MalformedAnswer
+from r1local.errors import HubError, HubUnreachable, MalformedAnswer
 from r1local.hub import client as adapter
 from r1local.hub.client import Interrupted, LinkExpired, RemoteFile
 from testing.loopback_hub import COMMIT, Hub
@@ -216,3 +216,10 @@ class TestBytes:
         hub.faults.byte_headers = {"Content-Length": "17"}
         with pytest.raises(Interrupted, match="another size"), adapter.open_range(remote, 0, 100):
             pass
+
+
+def test_a_file_whose_address_has_expired_is_told(hub: Hub) -> None:
+    remote = located()
+    hub.faults.statuses = [403]
+    with pytest.raises(HubUnreachable, match="can't be read: the server refuses the file's addr"):
+        adapter.RemoteStream(remote).readinto(bytearray(8))

@@ -7,6 +7,7 @@ from huggingface_hub import constants
 
 from r1local.errors import AccessDenied, HubError, HubUnreachable, NotOnHub
 from r1local.hub import client as adapter
+from r1local.hub.errors import reason
 from testing.loopback_hub import Hub
 from testing.one_file_hub import TOKEN, located, use_endpoint
 
@@ -35,6 +36,11 @@ def test_each_answer_has_its_sentence(
     assert caught.value.hint
     with pytest.raises(expected):
         located()
+
+
+def test_an_address_in_an_error_is_left_out_and_nothing_else() -> None:
+    told = reason(ValueError("20 redirects of 'https://a.b/c?secret', then none"))
+    assert told == "20 redirects of 'the server', then none"
 
 
 @pytest.mark.usefixtures("hub")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal
+from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
 
 IDENTITY = Identity("org/repo", "m.gguf", "etag", 3 * BLOCK)
 
@@ -53,3 +53,27 @@ def test_blocks_that_are_no_list_of_blocks_are_none(
     head = json.loads(path.read_text().splitlines()[0])
     path.write_text(json.dumps(head | {"done": noted}) + "\n")
     assert done(files, "boot") == set()
+
+
+HEAD = {"version": 1, "repo_id": "o/r", "filename": "m.gguf", "etag": "e", "size": 5, "done": [0]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "[" * 100_000,
+        "null",
+        json.dumps(HEAD | {"size": float("inf")}),
+        json.dumps(HEAD | {"size": 2**70}),
+        json.dumps(HEAD | {"size": -5}),
+        json.dumps(HEAD | {"size": "5"}),
+        json.dumps(HEAD | {"filename": None}),
+        json.dumps(HEAD | {"etag": "../e"}),
+    ],
+    ids=lambda line: line[:60],
+)
+def test_a_journal_of_no_possible_file_is_passed_over(tmp_path: Path, line: str) -> None:
+    (tmp_path / f"a{JOURNAL}").write_text(line + "\n")
+    (tmp_path / f"e{JOURNAL}").write_text(json.dumps(HEAD) + "\n")
+    assert [partial.path.name for partial in partials(tmp_path)] == [f"e{PART}"]

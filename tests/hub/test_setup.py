@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.utils import close_session
 
 from r1local.errors import HubError, HubMisconfigured
@@ -144,3 +145,14 @@ def test_a_setting_that_can_not_be_read_is_named() -> None:
     )
     assert "error: the value of HF_HUB_DOWNLOAD_TIMEOUT can't be used\n" in done.stderr
     assert done.returncode == 1
+
+
+def test_a_token_that_can_not_be_read_is_named_by_its_file(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path))
+    with pytest.raises(HubMisconfigured) as caught:
+        located()
+    assert caught.value.message == f"{tmp_path} can't be read: Is a directory"
+    assert hub.requests == []

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from r1local.errors import ChecksumMismatch, DownloadError, HubUnreachable
 from r1local.events.download import DownloadNotice, Progress
@@ -17,6 +18,7 @@ from r1local.hub import client as adapter
 from r1local.hub import limits, transfer
 from r1local.hub.client import RemoteFile
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
+from r1local.hub.layout import locked
 from r1local.hub.transfer import Cancelled, fetch
 from testing.loopback_hub import COMMIT, Hub, loopback_hub
 
@@ -25,7 +27,8 @@ DATA = random.Random(7).randbytes(40 * MIB + 12_345)
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr(transfer, "_FIRST_PAUSE_S", 0.01)
     with loopback_hub() as served:
         yield served
@@ -263,6 +266,18 @@ class TestResuming:
         assert download(published(hub, DATA[::-1])) == DATA[::-1]
         assert download.notices == ["model.gguf has changed on the hub since: starting again"]
         assert len(list(tmp_path.iterdir())) == 1
+
+    def test_another_version_that_is_being_downloaded_is_left_alone(
+        self, hub: Hub, tmp_path: Path
+    ) -> None:
+        remote = published(hub)
+        cut_off(hub, remote, tmp_path)
+        download = Download(tmp_path)
+        with locked(remote, lambda: None):
+            assert download(published(hub, DATA[::-1])) == DATA[::-1]
+        assert not download.notices
+        (partial,) = partials(tmp_path)
+        assert partial.done > 0
 
     @pytest.mark.parametrize("ending", [PART, JOURNAL])
     def test_half_of_a_partial_is_worth_nothing(

@@ -6,7 +6,7 @@ import pytest
 
 from r1local.errors import UnknownModel
 from r1local.gguf.quantization import quality_rank
-from r1local.models.catalog import Catalog, load_catalog, models_toml
+from r1local.models.catalog import Catalog, load_catalog, models_toml, read_catalog
 from r1local.models.references import parse_reference
 from testing.command import ROOT
 
@@ -101,7 +101,7 @@ def test_a_user_adds_changes_and_hides(tmp_path: Path) -> None:
         ("[models.a]\naliases = [1]\n", 2, "a.aliases must be a list, not [1]"),
         ("[models.a]\nhidden = 1\n", 2, "a.hidden must be true or false, not 1"),
         ("[models.a]\n[models.a.architecture]\nlayers = 1\n", 2, "embedding_length is missing"),
-        ("\n[models]\na = 3\n", None, "a.a must be a table"),
+        ("\n[models]\na = 3\n", None, ": a must be a table"),
     ],
 )
 def test_a_wrong_field_is_told_with_its_place(
@@ -133,3 +133,26 @@ def test_a_wrong_entry_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel) as caught:
         parse_reference("mine", merged)
     assert "line 2: mine.parameters must be a whole number" in caught.value.hint
+
+
+@pytest.mark.parametrize("file", ["m.gguf", "~/m.gguf", "/m.gguf"])
+def test_a_file_of_the_users_own_is_found_from_their_folder(tmp_path: Path, file: str) -> None:
+    own = tmp_path / "models.toml"
+    own.write_text(f"[models.m]\nfile = '{file}'\n")
+    assert read_catalog(own).models["m"].path == tmp_path / Path(file).expanduser()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[models.m]\n", ", line 1: m must have file or repo_id"),
+        ("[models.m]\nfile = ''\n", ", line 1: m must have file or repo_id"),
+        ("[models]\nm = 1\n", ": m must be a table"),
+        ("models = 5\n", ": models must be tables"),
+    ],
+)
+def test_an_entry_of_no_model_is_told(tmp_path: Path, text: str, words: str) -> None:
+    own = tmp_path / "models.toml"
+    own.write_text(text)
+    (problem,) = read_catalog(own).problems
+    assert problem.message == f"{own}{words}"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r1local.thinking.dialects import Dialect
 from r1local.thinking.splitter import Start, ThinkSplitter, start_of_reply
 
 RULES: dict[str, tuple[Start, str, str, str]] = {
@@ -119,6 +120,24 @@ def test_nothing_is_lost_but_tags_and_white_space(start: Start, fragments: list[
     most = len("<think>") * 2 + len("</think>")
     assert 0 <= lost <= most
     assert start != "none" or "<think>" in reply or kept == reply
+
+
+@pytest.mark.parametrize(
+    ("start", "reply", "answer"),
+    [
+        ("open", "hm>>yes", "yes"),
+        ("open", "hm>\n\n>\n\nyes", "yes"),
+        ("open", "hm>>>yes", ">yes"),
+        ("open", "hm>yes>no", "yes>no"),
+        ("closed", ">>yes", ">yes"),
+    ],
+)
+def test_a_second_closing_token_is_dropped(start: Start, reply: str, answer: str) -> None:
+    tokens = Dialect(("\udc00",), "\udc01")
+    splitter = ThinkSplitter(start, tokens)
+    deltas = [each for one in reply for each in splitter.feed(one.replace(">", tokens.closing))]
+    said = "".join(text for part, text in [*deltas, *splitter.flush()] if part == "answer")
+    assert said.replace(tokens.closing, ">") == answer
 
 
 def test_text_that_cannot_become_a_tag_is_not_held_back() -> None:

@@ -32,6 +32,10 @@ def said(answer: str, pattern: str | None = None, reason: FinishReason = "stop")
         ("Answer: ", "Answer:( *)", None),
         ("", None, None),
         (" \n***\n", None, None),
+        ("It is 4.\r\n\r\n- - -\r\n", None, "It is 4."),
+        ("**5**\n\n***\n---", None, "5"),
+        ("-\n", None, "-"),
+        ("```\n}\n```", None, None),
     ],
 )
 def test_the_answer_is_the_box_else_the_pattern_else_the_last_line(

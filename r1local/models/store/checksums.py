@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from r1local.config.paths import real_path
+
 #: Bytes read at once, in some hundredths of a second, between checks for an interruption.
 _CHUNK = 4 * 2**20
 #: Names of the blobs of Ollama, and of the files that Hugging Face keeps in LFS or Xet.
@@ -13,7 +15,7 @@ _BLOB = re.compile(r"(?:sha256-)?(?P<hex>[0-9a-f]{64})")
 
 def expected_sha256(path: Path) -> str | None:
     """Return the SHA-256 that a file should have, from its blob's name, or None if unknown."""
-    blob = path.resolve()
+    blob = real_path(path)
     found = _BLOB.fullmatch(blob.name) if blob.parent.name == "blobs" else None
     return found["hex"] if found else None
 

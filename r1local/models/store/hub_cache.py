@@ -13,11 +13,11 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from r1local.config.paths import hub_cache_folder
+from r1local.config.paths import hub_cache_folder, real_path
 from r1local.errors import StoreError
 from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import RepoFile, quantization_of, variants
-from r1local.hub.journal import JOURNAL, Partial, partials
+from r1local.hub.journal import Partial, partials
 from r1local.hub.regular_files import regular
 from r1local.language import _
 from r1local.models.catalog import Catalog, CatalogModel
@@ -182,39 +182,30 @@ def _same_model(name: str, entry: Installed) -> bool:
 
 def _remove_link(folder: Path, link: Path) -> int:
     """Remove a snapshot's link, and its blob if this was the last link to it."""
-    blob, size = link.resolve(), link.stat().st_size
+    blob, size = real_path(link), link.stat().st_size
     linked = link.is_symlink()
     link.unlink()
     if not linked:
         return size
     links = (path for path in _files_below(folder / "snapshots") if path.is_symlink())
-    if blob.parent != (folder / "blobs").resolve() or any(path.resolve() == blob for path in links):
+    if blob.parent != real_path(folder / "blobs") or any(real_path(path) == blob for path in links):
         return 0
     blob.unlink()
     return size
 
 
 def _remove_partial(partial: Partial, repo_id: str) -> int:
-    """Remove a partial file and its journal, unless they are being written right now.
+    """Remove a partial file and its journal; return the bytes that had arrived."""
+    from r1local.hub.layout import BeingDownloaded, remove_partial  # listing models needs no hub
 
-    The file has its full length from the start, but only takes up the bytes that have arrived.
-    """
-    from r1local.hub.client import RemoteFile  # listing models needs no hub
-    from r1local.hub.layout import locked
-
-    path = partial.path
-    remote = RemoteFile(repo_id, partial.filename, "", path.stem, partial.size, "")
-    with locked(remote, lambda: _refuse(partial)):
-        path.unlink(missing_ok=True)
-        path.with_suffix(JOURNAL).unlink(missing_ok=True)
+    try:
+        remove_partial(repo_id, partial)
+    except BeingDownloaded as error:
+        raise StoreError(
+            _("{filename} is being downloaded", filename=partial.filename),
+            _("stop its r1local pull, and try again"),
+        ) from error
     return partial.done
-
-
-def _refuse(partial: Partial) -> None:
-    raise StoreError(
-        _("{filename} is being downloaded", filename=partial.filename),
-        _("stop its r1local pull, and try again"),
-    )
 
 
 def _tidy(folder: Path) -> None:

@@ -106,7 +106,7 @@ def last_use(files: Iterable[StoredFile]) -> float:
 
 def subfolders(folder: Path, pattern: str) -> list[Path]:
     """Return the folders that match, sorted by name; none if `folder` can't be read."""
-    try:
-        return sorted(path for path in folder.glob(pattern) if path.is_dir())
+    try:  # Path.is_dir raises an error where a folder can't be looked into
+        return sorted(path for path in folder.glob(pattern) if os.path.isdir(path))  # noqa: PTH112
     except OSError:
         return []

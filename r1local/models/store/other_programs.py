@@ -62,7 +62,7 @@ def scan_ollama(folder: Path, catalog: Catalog) -> Iterator[Installed]:
     blobs/sha256-…                                    the bytes
     """
     manifests = folder / "manifests"
-    for path in sorted(path for path in manifests.glob("*/*/*/*") if path.is_file()):
+    for path in sorted(p for p in manifests.glob("*/*/*/*") if stored_file(p, p.name)):
         manifest = _read_json(path)
         blobs = [
             _blob(folder, layer)

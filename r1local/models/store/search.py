@@ -1,10 +1,10 @@
 """All models on this machine, and the ones that a reference means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders
+from r1local.config.paths import hub_cache_folder, lm_studio_folders, ollama_folders, real_path
 from r1local.errors import StoreError, UnknownModel
 from r1local.gguf.quantization import closeness, closest, quality_rank
 from r1local.language import _
@@ -43,14 +43,41 @@ def installed_models(catalog: Catalog) -> list[Installed]:
 def _all_files(catalog: Catalog) -> list[Installed]:
     """Return the models on this machine and their sidecars."""
     found = list(own_models.scan(catalog))
-    seen: set[Path | None] = set()
+    seen: set[Path] = set()
     for entries in _elsewhere(catalog):
         # LM Studio's folder may link to the cache, and its older folder to the newer one.
-        there = [(_resolved(entry.path), entry) for entry in entries]
+        there = [(real_path(entry.path), entry) for entry in entries]
         found += [entry for target, entry in there if target not in seen]
         seen.update(target for target, _entry in there)
     found.sort(key=lambda each: (each.name.lower(), *_preference(each)))
-    return [replace(entry, reference=_reference(entry, found, catalog)) for entry in found]
+    rivals = _rivals(found)
+    return [replace(e, reference=_reference(e, rivals(e), catalog)) for e in found]
+
+
+def _rivals(entries: Sequence[Installed]) -> Callable[[Installed], list[Installed]]:
+    """Return what gives the entries, in their order, that a model's references could also mean.
+
+    Comparing each model with every other would take a minute for some thousands of them.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, entry in enumerate(entries):
+        for key in _keys(entry):
+            places.setdefault(key, []).append(place)
+
+    def of(entry: Installed) -> list[Installed]:
+        return [entries[place] for place in sorted({p for k in _keys(entry) for p in places[k]})]
+
+    return of
+
+
+def _keys(entry: Installed) -> list[tuple[str, str]]:
+    """Return what the references to a model begin with, by their kind."""
+    keys: list[tuple[str, str]] = [(entry.home, entry.name.lower())]
+    if entry.repo_id:
+        keys.append(("hub", entry.repo_id.lower()))
+    if entry.known:
+        keys.append(("catalog", entry.known.name))
+    return keys
 
 
 def _elsewhere(catalog: Catalog) -> Iterator[Iterator[Installed]]:
@@ -105,8 +132,8 @@ def _matching(reference: Reference, entries: Sequence[Installed]) -> list[Instal
             wanted = name.lower()
             found = [e for e in entries if e.home == "Ollama" and e.name.lower() == wanted]
         case PathReference(path):
-            target = _resolved(path)
-            found = [e for e in entries if target in [_resolved(part) for part in e.parts]]
+            target = real_path(path)
+            found = [e for e in entries if target in [real_path(part) for part in e.parts]]
     return sorted(found, key=_preference)
 
 
@@ -135,13 +162,6 @@ def _preference(entry: Installed) -> tuple[bool, int, int, int]:
     preferred = repositories.index(entry.repo_id) if entry.repo_id in repositories else 0
     rank = quality_rank(entry.quantization or "")
     return not entry.whole, HOMES.index(entry.home), rank, preferred
-
-
-def _resolved(path: Path) -> Path | None:
-    try:
-        return path.resolve()
-    except (OSError, ValueError, RuntimeError):
-        return None
 
 
 def copies(reference: Reference, catalog: Catalog) -> list[Installed]:

@@ -24,7 +24,7 @@ from r1local.ui.console import can_repaint, print_notice
 from r1local.ui.live_rows import LiveRows, live_line
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
-from r1local.ui.wording import reply_count
+from r1local.ui.wording import ENDINGS, reply_count
 
 _INTERVAL_S = 1 / 10
 #: Most candidates in the live table and the tally, and cells of the longest bar.
@@ -123,6 +123,8 @@ class TextVotes:
             reply = elected.winner.reply
             answer = elected.answer if self._answer_only else reply.answer
             self._write(answer or "", json=reply.valid is not None)
+            if reply.reason == "length":  # as for a single reply: it would look whole
+                print_notice(self._err, _(ENDINGS["length"]))
         if self._with_tally:
             for line in tally_lines(elected):
                 print_notice(self._err, line)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from r1local.models.catalog import load_catalog
-from r1local.models.references import parse_reference
+from r1local.models.references import HubReference, parse_reference
+from r1local.models.store import search
+from r1local.models.store.installed import Installed
 from r1local.models.store.search import find_installed
 from testing.homes import REPO_7B, Homes, found, only
 
@@ -112,3 +114,20 @@ def test_a_path(homes: Homes, tmp_path: Path) -> None:
     assert (
         find_installed(parse_reference("/nowhere/x.gguf", load_catalog()), load_catalog()) is None
     )
+
+
+def test_a_model_is_only_compared_with_those_its_references_could_mean(
+    homes: Homes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    real = search._is_of
+
+    def counting(entry: Installed, reference: HubReference) -> bool:
+        compared.append(entry)
+        return real(entry, reference)
+
+    for number in range(30):
+        homes.in_cache("m-Q4_K_M.gguf", f"o/m{number}")
+    monkeypatch.setattr(search, "_is_of", counting)
+    assert len({each.reference for each in found(homes)}) == 30
+    assert len(compared) == 30

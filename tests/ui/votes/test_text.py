@@ -53,6 +53,12 @@ def test_a_pipe_has_the_winning_answer_alone() -> None:
     assert rendered(Notice("context", "a notice")) == ("", "a notice\n")
 
 
+def test_a_winner_that_was_cut_is_said_to_be() -> None:
+    cut = replace(BALLOTS[0], reply=replace(REPLY, reason="length"))
+    result = replace(RESULT, winner=cut)
+    assert rendered(result) == ("So **\\boxed{4}**.\n", "stopped at the token limit\n")
+
+
 def test_a_terminal_has_the_table_then_the_answer_and_the_tally(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
