@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from r1local.cli.ctrl_c import end_at_ctrl_c
 from r1local.errors import (
     EXIT_BROKEN_PIPE,
     EXIT_BUG,
@@ -31,7 +32,12 @@ def run_and_leave(command: Callable[[], int]) -> NoReturn:
     Python doesn't take apart what it has loaded, which would take 15 ms: commands have closed
     what they opened, and the system takes back the rest.
     """
-    code = exit_code(command)
+    try:
+        code = exit_code(command)
+    except KeyboardInterrupt:  # while an error was printed
+        code = EXIT_INTERRUPTED
+    finally:
+        end_at_ctrl_c()
     with suppress(OSError, ValueError):  # nobody reads them any more
         sys.stdout.flush()
         sys.stderr.flush()
@@ -81,6 +87,8 @@ def _failed(error: Exception) -> int:
         message = _("the output can't be written: {reason}", reason=reason_of(error))
         _print_error(message, _("free some disk space, or write elsewhere"))
         return EXIT_ERROR
+    if isinstance(error.__cause__, KeyboardInterrupt):  # in a class that was being made
+        return EXIT_INTERRUPTED
     report = _write_report()
     _print_error(
         _("r1local has a bug: {kind}", kind=type(error).__name__),

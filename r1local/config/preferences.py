@@ -8,6 +8,7 @@ Of the places that set an option, the first of these counts: the command line, a
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +33,7 @@ from r1local.config.presets import (
 from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
 from r1local.config.user_files import entries_of, read_toml
 from r1local.errors import InvalidSetting, UsageError, nearest
-from r1local.language import _
+from r1local.language import N_, _
 
 #: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
@@ -49,6 +50,8 @@ class Setting:
 
 
 Settings: TypeAlias = Mapping[str, Setting]
+#: The place where options are set by those who start the program.
+_COMMAND_LINE = N_("the command line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,23 @@ def value_in(settings: Settings, name: str) -> Any:
     return settings[name].value if name in settings else default_of(name)
 
 
+@contextmanager
+def as_set(settings: Settings, name: str) -> Iterator[None]:
+    """Use an option's value; if it turns out to be wrong, say so like a place that is read.
+
+    Raises:
+        UsageError: the value is wrong, and the command line has it.
+        InvalidSetting: another place has it; the sentence begins with the place.
+    """
+    try:
+        yield
+    except InvalidSetting as error:
+        place = settings[name].place
+        if place == _(_COMMAND_LINE):
+            raise UsageError(error.message, error.hint) from error
+        raise InvalidSetting(f"{place}: {error.message}", error.hint) from error
+
+
 def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     """Yield what each place sets, in ascending order of precedence."""
     config = read_config()
@@ -114,7 +134,7 @@ def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     if (preset := given.get("preset")) and preset.lower() != NO_PRESET:
         yield _preset_in(config, preset).settings
     yield dict(_environment())
-    yield {name: Setting(value, _("the command line")) for name, value in given.items()}
+    yield {name: Setting(value, _(_COMMAND_LINE)) for name, value in given.items()}
 
 
 def _environment() -> Iterator[tuple[str, Setting]]:

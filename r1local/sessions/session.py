@@ -46,7 +46,8 @@ class Session:
                 the name before the first question, a number is added.
 
         Raises:
-            InvalidSetting: it can't be a name, or another session has it.
+            UsageError: it can't be a name.
+            InvalidSetting: another session has it.
         """
         folder = folder or sessions_folder()
         if name is None:
@@ -94,7 +95,8 @@ class Session:
 
         Raises:
             SessionNotFound, SessionDamaged, SessionTooNew: as `open`.
-            InvalidSetting: `new_name` can't be a name, or another session has it.
+            UsageError: `new_name` can't be a name.
+            InvalidSetting: another session has it.
             SessionNotSaved: the copy can't be written.
         """
         folder = folder or sessions_folder()
@@ -152,7 +154,8 @@ class Session:
         """Rename the session, with its file and its KV cache.
 
         Raises:
-            InvalidSetting: it can't be a name, or another session has it.
+            UsageError: it can't be a name.
+            InvalidSetting: another session has it.
             SessionError: the file can't have that name.
         """
         drafts = names.drafts_of(self.path)

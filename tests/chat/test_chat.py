@@ -241,6 +241,20 @@ def test_wrong_usage() -> None:
             [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
         )
         assert result.returncode == 2 and "hint: see r1local chat --help" in result.stderr
+    for option, value, told in (
+        ("--session", "a/b", "'a/b' can't be a session's name"),
+        ("--resume", "a/b", "'a/b' can't be a session's name"),
+        ("--notify", "nosuch", "notify: there is no program 'nosuch'"),
+    ):
+        result = subprocess.run(
+            [*COMMAND, "chat", option, value],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.startswith(f"error: {told}\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--inline"]])

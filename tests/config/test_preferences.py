@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import config_file
-from r1local.config.preferences import OfModel, read_config, settings_in_force, value_of
-from r1local.errors import InvalidSetting
+from r1local.config.preferences import (
+    OfModel,
+    as_set,
+    read_config,
+    settings_in_force,
+    value_of,
+)
+from r1local.errors import InvalidSetting, R1LocalError, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.selection import select
@@ -116,3 +122,22 @@ def test_the_file_is_understood_once_until_it_changes(monkeypatch: pytest.Monkey
     for _again in range(2):
         with pytest.raises(InvalidSetting):
             read_config()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "begins"),
+    [
+        ({"notify": "nosuch"}, UsageError, "notify: no program"),
+        ({}, InvalidSetting, "R1LOCAL_NOTIFY: notify: no program"),
+    ],
+)
+def test_a_value_that_is_wrong_when_it_is_used_is_told_like_one_that_is_read(
+    given: dict[str, str],
+    error: type[R1LocalError],
+    begins: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("R1LOCAL_NOTIFY", "nosuch")
+    settings = settings_in_force(given)
+    with pytest.raises(error, match=f"^{begins}$"), as_set(settings, "notify"):
+        raise InvalidSetting("notify: no program", "name one")
