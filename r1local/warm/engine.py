@@ -132,12 +132,12 @@ class WarmEngine:
                 yield from reply.events()
                 return
             except EngineGone as error:
+                if control.cancelled():  # nobody waits for the rest, or for another process
+                    self._connection.close()
+                    yield reply.given_up()
+                    return
                 if reply.begun:
                     raise _ended_midway() from error
-                if control.cancelled():  # nobody waits for another process
-                    self._connection.close()
-                    yield never_begun(settings)
-                    return
             finally:
                 reply.withdraw()
             try:
@@ -224,7 +224,7 @@ class _Reply:
         self._control = control
         self._cancelled_at = 0.0
         self._ended = False
-        self._thought = 0
+        self._tokens = {"thinking_tokens": 0, "answer_tokens": 0}
 
     def ask(self) -> None:
         """Ask for it.
@@ -302,6 +302,15 @@ class _Reply:
             with suppress(EngineGone):
                 self.cancel()
 
+    def given_up(self) -> Finished:
+        """Return the end of a cancelled reply whose engine doesn't send one."""
+        prompt = self._prompt.size.tokens if self.begun and self._prompt.size else 0
+        nothing = never_begun(self._settings)
+        usage = replace(nothing.usage, prompt_tokens=prompt, **self._tokens)
+        open_ = self._tokens["thinking_tokens"] > 0 and not self._tokens["answer_tokens"]
+        seed = self._settings.sampler.seed or 0  # a seed that the engine has drawn isn't known here
+        return Finished("cancelled", usage, seed, open_)
+
     def _noted(self, happening: Happening) -> Happening:
         """Return what happened, after noting what the engine knows by it."""
         if isinstance(happening, Finished | R1LocalError):
@@ -311,11 +320,11 @@ class _Reply:
             tokens = usage.thinking_tokens + usage.answer_tokens
             self._engine.position = usage.prompt_tokens + tokens
             return replace(happening, usage=replace(usage, load_s=self._engine.load_s))
-        if isinstance(happening, ThinkingDelta | AnswerDelta) and self._prompt.size:
-            before = self._thought if isinstance(happening, AnswerDelta) else 0
-            self._engine.position = self._prompt.size.tokens + before + happening.tokens
-            if isinstance(happening, ThinkingDelta):
-                self._thought = happening.tokens
+        if isinstance(happening, ThinkingDelta | AnswerDelta):
+            part = "thinking" if isinstance(happening, ThinkingDelta) else "answer"
+            self._tokens[f"{part}_tokens"] = happening.tokens
+            if self._prompt.size:
+                self._engine.position = self._prompt.size.tokens + sum(self._tokens.values())
         return happening
 
 

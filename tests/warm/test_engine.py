@@ -263,12 +263,16 @@ def test_a_process_that_is_stuck_is_given_up(monkeypatch: pytest.MonkeyPatch, sl
     control = Control()
     with warm(slow) as engine:
         events = generate(engine, HI, ReplySettings(), control)
-        next(events)
+        written = [next(events)]
         (pid,) = pids()
         kill(pid, signal.SIGSTOP)
         control.cancel()
-        with pytest.raises(InferenceError, match="in the middle"):
-            list(events)
+        *more, end = events  # some may have been sent before
+        assert isinstance(end, Finished) and end.reason == "cancelled"
+        last = [*written, *more][-1]
+        assert isinstance(last, ThinkingDelta)
+        assert (end.usage.thinking_tokens, end.thinking_open) == (last.tokens, True)
+        assert end.usage.prompt_tokens
         kill(pid)
 
 
