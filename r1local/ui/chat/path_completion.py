@@ -1,4 +1,8 @@
-"""Completion of paths in the arguments of slash commands, where words are quoted as in a shell."""
+"""Completion of paths in the arguments of slash commands, where words are quoted as in a shell.
+
+Paths are asked about with `os.path`: unlike `Path`, it raises no error for links in a circle,
+folders that may not be entered, and users that don't exist.
+"""
 
 import os
 import re
@@ -6,7 +10,6 @@ import shlex
 from collections.abc import Iterator
 from glob import has_magic, iglob
 from itertools import islice
-from pathlib import Path
 
 from prompt_toolkit.completion import Completion
 
@@ -33,16 +36,16 @@ def completed_path(typed: str) -> Iterator[Completion]:
     `~` stays as it was typed; folders end with a slash, so that what is in them comes next.
     """
     if has_magic(typed):
-        yield from _matches(typed)  # and on: a name may hold a bracket
+        yield from _matches(typed)  # and files whose names begin so: a name may hold a bracket
     folder, name = os.path.split(typed)
-    for entry in _entries(Path(folder).expanduser()):
+    for entry in _entries(os.path.expanduser(folder) or "."):  # noqa: PTH111
         if entry.name.startswith(name) and (name or not entry.name.startswith(".")):
-            shown = entry.name + ("/" if entry.is_dir() else "")
+            shown = entry.name + ("/" if os.path.isdir(entry) else "")  # noqa: PTH112
             text = typed[: len(typed) - len(name)] + shown
             yield Completion(text, -len(typed), visible_line(shown))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
@@ -54,7 +57,7 @@ def _matches(pattern: str) -> Iterator[Completion]:
     """Yield a pattern itself, with how many files it means, and then each of them."""
     if "**" in pattern:  # all folders below: too much for every key that is pressed
         return
-    found = (each for each in iglob(os.path.expanduser(pattern)) if Path(each).is_file())  # noqa: PTH111, PTH207
+    found = filter(os.path.isfile, iglob(os.path.expanduser(pattern)))  # noqa: PTH111, PTH207
     paths = sorted(islice(found, _MOST_LISTED + 1))
     if paths:
         told = (

@@ -82,7 +82,8 @@ def test_paths_are_completed_as_words_of_a_line(
     assert completed(completer, "/file ~/two") == ["'~/two words.txt'"]
     assert completed(completer, "/file .h") == [".hidden"]
     assert completed(completer, "/file nosuch/ x/y '") == here
-    assert completed(completer, "/file \0/") == []
+    for nowhere in ("\0/", "~nobody-is-called-so/", "nosuch/"):
+        assert completed(completer, f"/file {nowhere}") == []
 
 
 def test_a_pattern_completes_to_itself_and_to_each_file(
@@ -96,6 +97,8 @@ def test_a_pattern_completes_to_itself_and_to_each_file(
     assert completed(completer, "/file t*") == ["t*", "'two words.txt'"]
     pattern, *_files = completer.get_completions(Document("/file src/*.py"), CompleteEvent())
     assert pattern.display_meta_text == "2 files"
+    (tmp_path / "loop").symlink_to("loop")
+    assert completed(completer, "/file lo") == ["loop"]
     (tmp_path / "a[1].txt").touch()
     assert completed(completer, "/file a[") == ["a[1].txt"]
     for none in ("*.rs", "src/**", "[", "nosuch/*"):
