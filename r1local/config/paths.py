@@ -100,9 +100,10 @@ def from_home(text: str) -> Path:
 
 
 def is_missing(path: Path) -> bool:
-    """Return whether nothing is there, as far as this user may look.
+    """Return whether it is certain that nothing is at a path.
 
-    `Path.exists` raises an error where a folder can't be looked into; opening the file says why.
+    It isn't where the folder may not be entered, or where links lead in a circle: whoever then
+    opens the file is told why that fails. `Path.exists` raises an error instead.
     """
     try:
         path.stat()
@@ -116,7 +117,7 @@ def is_missing(path: Path) -> bool:
 def real_path(path: Path) -> Path:
     """Return a path with its links followed, as far as they lead anywhere.
 
-    Unlike `Path.resolve`, which some versions of Python let fail on links in a circle.
+    `Path.resolve` would raise an error for links in a circle, before Python 3.13.
     """
     try:
         return Path(os.path.realpath(path))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from r1local.config.paths import state_folder
+from r1local.config.paths import is_missing, real_path, state_folder
 from r1local.errors import R1LocalError, StoreError
 from r1local.language import _, reason_of
 
@@ -129,7 +129,7 @@ def replace_text(path: Path, text: str) -> None:
     import shutil  # these two take long to import, and most commands only read
     import tempfile
 
-    target = path.resolve()
+    target = real_path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
     temporary = Path(name)
@@ -138,7 +138,7 @@ def replace_text(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        if target.exists():
+        if not is_missing(target):
             shutil.copymode(target, temporary)
         temporary.replace(target)
     finally:

@@ -150,12 +150,12 @@ def headers() -> dict[str, str]:
     hint = _("copy the token again from https://huggingface.co/settings/tokens, or unset HF_TOKEN")
     try:
         made = build_hf_headers()
-    except OSError as error:
-        raise HubMisconfigured(
-            _("{path} can't be read: {reason}", path=error.filename, reason=error.strerror),
-            _("the hub's token would be there: check its permissions, HF_HOME and HF_TOKEN_PATH"),
-        ) from error
     except Exception as error:  # from its file, or from services that hand out tokens
+        if isinstance(error, OSError) and error.filename:
+            raise HubMisconfigured(
+                _("{path} can't be read: {reason}", path=error.filename, reason=reason_of(error)),
+                _("the hub's token is kept there: check its permissions, HF_HOME, HF_TOKEN_PATH"),
+            ) from error
         raise HubMisconfigured(_("the hub's token can't be read"), hint) from error
     sent = made.get("authorization", "")
     if not (sent.isascii() and sent.isprintable()):

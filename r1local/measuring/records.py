@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
-from r1local.config.paths import cache_folder
+from r1local.config.paths import cache_folder, is_missing
 from r1local.config.user_files import replace_text
 from r1local.engine.devices import gpus
 from r1local.engine.library import versions
@@ -75,7 +75,7 @@ def keep(gguf: GGUFFile, gpu_layers: int, figures: Sequence[Figure]) -> None:
 
 def find(files: Sequence[Path]) -> Record | None:
     """Return what was measured of a model's files on this machine, or None."""
-    if not _folder().is_dir():  # nothing has been measured yet
+    if is_missing(_folder()):  # nothing has been measured yet
         return None
     try:
         return _read(_path(files))

@@ -1,9 +1,12 @@
 """Models as Ollama's protocol describes them."""
 
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from r1local.config.paths import real_path
 from r1local.gguf.file import GGUFFile, read_gguf, read_summary
 from r1local.gguf.format import GGUFArray
 from r1local.models.catalog import CatalogModel
@@ -54,7 +57,7 @@ def running(loaded: Loaded) -> JSON:
     return {
         "name": selected.name,
         "model": selected.name,
-        "size": path.stat().st_size if path.exists() else 0,
+        "size": status.st_size if (status := _status(path)) else 0,
         "digest": _digest(path),
         "details": _details(header, selected.known, selected.quantization),
         "expires_at": _time(loaded.expires_at),
@@ -71,9 +74,16 @@ def _digest(path: Path) -> str:
     """
     if known := expected_sha256(path):
         return known
-    status = path.stat() if path.exists() else None
-    facts = (path.resolve(), status and (status.st_size, status.st_mtime_ns))
+    status = _status(path)
+    facts = (real_path(path), status and (status.st_size, status.st_mtime_ns))
     return sha256(repr(facts).encode()).hexdigest()
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return a file's size and times, or None if it has gone or may not be looked at any more."""
+    with suppress(OSError):
+        return path.stat()
+    return None
 
 
 def _details(gguf: GGUFFile | None, known: CatalogModel | None, quantization: str | None) -> JSON:

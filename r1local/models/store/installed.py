@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from r1local.config.paths import real_path
 from r1local.gguf.file import file_type, read_summary
 from r1local.gguf.quantization import quantization_of
 from r1local.models.catalog import CatalogModel
@@ -82,12 +83,12 @@ def stored_file(path: Path, name: str) -> StoredFile | None:
     """Return a regular file, following links, or None if there isn't one."""
     try:
         status = path.stat()
-        target = path.resolve()
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
+    except (OSError, ValueError):  # ValueError: a zero byte
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return StoredFile(name, path, target, status.st_size, max(status.st_atime, status.st_mtime))
+    used = max(status.st_atime, status.st_mtime)
+    return StoredFile(name, path, real_path(path), status.st_size, used)
 
 
 def quantization_in(file: StoredFile) -> str | None:
