@@ -16,10 +16,17 @@ import httpx2
 
 from r1local import __version__
 from r1local.config.endpoints import Endpoint
-from r1local.endpoints.faults import RETRIED, failed, not_json, refused, told_in_stream
+from r1local.endpoints.faults import (
+    RETRIED,
+    failed,
+    left_incomplete,
+    not_json,
+    refused,
+    told_in_stream,
+)
 from r1local.endpoints.keys import key_of
 from r1local.endpoints.wire import Call, Piece, pieces_of, says_error
-from r1local.errors import EndpointError, EndpointMisconfigured, R1LocalError, StreamCut
+from r1local.errors import EndpointError, EndpointMisconfigured, R1LocalError
 from r1local.events.reply import Notice
 from r1local.hub.limits import retry_after
 from r1local.language import _, reason_of
@@ -339,7 +346,4 @@ def _waits(endpoint: Endpoint, seconds: float) -> Notice:
 
 
 def _cut(endpoint: Endpoint) -> EndpointError:
-    return StreamCut(
-        _("{title} broke off in the middle of the reply", title=endpoint.title),
-        _("try again; in a chat, /continue goes on with what came, and /retry asks again"),
-    )
+    return left_incomplete(_("{title} broke off in the middle of the reply", title=endpoint.title))

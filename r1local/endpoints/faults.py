@@ -19,9 +19,11 @@ from r1local.errors import (
     EndpointUnreachable,
     PromptTooLong,
     R1LocalError,
+    StreamCut,
 )
+from r1local.hub.errors import reason
 from r1local.hub.limits import retry_after
-from r1local.language import _, reason_of
+from r1local.language import _
 
 #: Characters of a server's own words that are shown.
 _LONGEST_QUOTE = 300
@@ -157,6 +159,13 @@ def told_in_stream(endpoint: Endpoint, key: Key | None, error: object) -> Endpoi
     )
 
 
+def left_incomplete(told: str) -> StreamCut:
+    """Return the error of a reply that isn't whole; `told` says why."""
+    return StreamCut(
+        told, _("try again; in a chat, /continue goes on with what came, and /retry asks again")
+    )
+
+
 def _give_key(endpoint: Endpoint) -> str:
     if "://" in endpoint.name:
         return _("give one in the environment: R1LOCAL_API_KEY")
@@ -182,6 +191,4 @@ def _said(body: bytes, endpoint: Endpoint, key: Key | None) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what an error says, without addresses, which may hold a proxy's password."""
-    text = reason_of(error)
-    return re.sub(r"\w+://\S+", _("the server"), text)[:_LONGEST_QUOTE]
+    return reason(error)[:_LONGEST_QUOTE]

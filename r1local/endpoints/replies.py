@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Protocol, TypeAlias
 
 from r1local.endpoints.client import Client, Stream
+from r1local.endpoints.faults import left_incomplete
 from r1local.endpoints.reply import RemoteReply
 from r1local.endpoints.wire import Call, Piece
 from r1local.errors import EndpointSilent, R1LocalError, StreamCut
@@ -271,12 +272,9 @@ class RemoteReplies:
         )
 
     def _broken(self, word: str) -> StreamCut:
-        return StreamCut(
-            _("{name} ended the reply early: {reason}", name=self._engine.name, reason=word),
-            _("try again; in a chat, /continue goes on with what came, and /retry asks again"),
+        return left_incomplete(
+            _("{name} ended the reply early: {reason}", name=self._engine.name, reason=word)
         )
 
     def _cut(self) -> StreamCut:
-        return StreamCut(
-            _("{name} left the reply without an end", name=self._engine.name), _("try again")
-        )
+        return left_incomplete(_("{name} left the reply without an end", name=self._engine.name))

@@ -1,13 +1,15 @@
-"""Translating the errors of huggingface_hub and its HTTP client into r1local's."""
+"""Translating the errors of huggingface_hub, its HTTP client and the disk into r1local's."""
 
+import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
 from r1local.config.paths import hub_cache_folder
 from r1local.errors import (
     AccessDenied,
+    DiskFull,
     DownloadError,
     HubUnreachable,
     NotOnHub,
@@ -16,6 +18,9 @@ from r1local.errors import (
 from r1local.hub.limits import TimeLimitExceeded
 from r1local.hub.setup import address, load
 from r1local.language import _, reason_of
+from r1local.units import disk_size
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -105,7 +110,7 @@ def _unreachable(error: BaseException) -> HubUnreachable:
 def reason(error: BaseException) -> str:
     """Return what an error says, without the addresses in it, which may hold secrets."""
     text = reason_of(error)
-    return re.sub(r"(?:https?|socks5h?)://[^\s'\"]+", _("the server"), text)
+    return re.sub(r"\w+://[^\s'\"]+", _("the server"), text)
 
 
 def not_writable(error: OSError) -> DownloadError:
@@ -117,3 +122,47 @@ def not_writable(error: OSError) -> DownloadError:
             hub_cache_folder=hub_cache_folder(),
         ),
     )
+
+
+@contextmanager
+def disk_errors(name: str, size: int, missing: Callable[[], int]) -> Iterator[None]:
+    """Turn errors of the disk, while a file is downloaded, into r1local's.
+
+    Args:
+        name: the file's name.
+        size: its bytes.
+        missing: returns how many of them haven't arrived.
+
+    Raises:
+        DiskFull: the disk has no room for the rest.
+        DownloadError: the file can't be written for another reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise DiskFull(
+                _(
+                    "the disk is full: {name} needs {disk_size} more",
+                    name=name,
+                    disk_size=disk_size(missing()),
+                ),
+                _("what has arrived is kept: free some space and run the same command again"),
+            ) from error
+        if error.errno == errno.EFBIG:  # FAT32 has no files of 4 GiB or more
+            raise DownloadError(
+                _(
+                    "{name} is too large for this disk, or for a limit: {size}",
+                    name=name,
+                    size=disk_size(size),
+                ),
+                _("set HF_HOME to a folder on another disk, or raise the limit (ulimit -f)"),
+            ) from error
+        raise DownloadError(
+            _(
+                "{path} can't be written: {reason}",
+                path=error.filename or name,
+                reason=reason_of(error),
+            ),
+            _("check the permissions of the cache, and the disk"),
+        ) from error

@@ -5,8 +5,8 @@ import hashlib
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Event, Thread
@@ -14,7 +14,6 @@ from typing import BinaryIO, TypeAlias
 
 from r1local.errors import (
     ChecksumMismatch,
-    DiskFull,
     DownloadError,
     HubUnreachable,
     MalformedAnswer,
@@ -22,13 +21,13 @@ from r1local.errors import (
 from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as hub
 from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFile
+from r1local.hub.errors import disk_errors
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
 from r1local.hub.layout import BeingDownloaded, remove_partial
 from r1local.hub.limits import LEAST_SPEED, PACE_S
 from r1local.hub.regular_files import regular
-from r1local.language import _, reason_of
+from r1local.language import _
 from r1local.machine.hardware import boot_id
-from r1local.units import disk_size
 
 #: Blocks per request; each request costs a round trip.
 _RUN = 8
@@ -44,7 +43,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 30.0, 300.0
 _REPORT_S, _FLUSH_S = 0.1, 2.0
 #: Seconds above which the user is told about a pause.
 _NOTABLE_PAUSE_S = 4.0
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 Report: TypeAlias = Callable[[Progress | DownloadNotice], None]
@@ -373,39 +371,8 @@ class _Transfer:
     def _missing(self) -> int:
         return self._remote.size - self._came
 
-    @contextmanager
-    def _disk_errors(self) -> Iterator[None]:
-        """Translate errors of the disk into messages for the user."""
-        try:
-            yield
-        except OSError as error:
-            name = self._remote.filename
-            if error.errno in _NO_ROOM:
-                raise DiskFull(
-                    _(
-                        "the disk is full: {name} needs {disk_size} more",
-                        name=name,
-                        disk_size=disk_size(self._missing()),
-                    ),
-                    _("what has arrived is kept: free some space and run the same command again"),
-                ) from error
-            if error.errno == errno.EFBIG:  # FAT32 has no files of 4 GiB or more
-                raise DownloadError(
-                    _(
-                        "{name} is larger than a file may be there: {size}",
-                        name=name,
-                        size=disk_size(self._remote.size),
-                    ),
-                    _("set HF_HOME to a folder on another disk, or raise the limit (ulimit -f)"),
-                ) from error
-            raise DownloadError(
-                _(
-                    "{path} can't be written: {reason}",
-                    path=error.filename or name,
-                    reason=reason_of(error),
-                ),
-                _("check the permissions of the cache, and the disk"),
-            ) from error
+    def _disk_errors(self) -> AbstractContextManager[None]:
+        return disk_errors(self._remote.filename, self._remote.size, self._missing)
 
 
 @dataclass(slots=True)

@@ -302,7 +302,7 @@ def test_a_file_that_may_not_be_so_large(pull: Pull, cache: Path) -> None:
         check=False,
     )
     assert result.returncode == 1
-    assert f"{NAME} is larger than a file may be there: 21.0 MB" in result.stderr
+    assert f"{NAME} is too large for this disk, or for a limit: 21.0 MB" in result.stderr
     assert pull("7b").returncode == 0
     assert arrived(cache)
 

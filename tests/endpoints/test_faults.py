@@ -141,7 +141,6 @@ def test_an_error_in_the_stream_is_told() -> None:
     assert "ended the reply with an error: no memory" in error.message
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -176,6 +175,7 @@ def test_a_strange_count_spoils_no_reply(usage: object) -> None:
         assert hear(engine).reply.answer == "Four."
 
 
+@pytest.mark.slow
 def test_silence_has_two_limits() -> None:
     first, _came = failing(streamed(3.0, *end()), **{"first-byte-timeout": 1})
     assert (type(first), first.message) == (EndpointSilent, "lab sent nothing for 1 s")
