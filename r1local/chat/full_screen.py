@@ -12,9 +12,9 @@ from threading import Thread
 from r1local.chat.chat import Chat
 from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
+from r1local.chat.reply_commands import find_again
 from r1local.chat.session_picker import SessionPicker
 from r1local.chat.slash import in_chat
-from r1local.chat.slash_commands import find_again
 from r1local.chat.status import status_of
 from r1local.chat.surface import NO_REPLY, Replying, Voting, Work
 from r1local.chat.welcome import welcome

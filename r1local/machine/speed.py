@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf, log2
 
 from r1local.machine.memory import Machine, MemoryFacts, cpu_read_per_token
-from r1local.machine.planner import Plan
+from r1local.machine.plans import Plan
 
 #: Share of the memory bandwidth that generation reaches: published measurements range from 53 %
 #: (M1 Max) to 85 %, with files of fewer bits per weight at the lower end.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from r1local.language import _
 from r1local.machine.memory import Machine, MemoryFacts
-from r1local.machine.planner import Plan
+from r1local.machine.plans import Plan
 from r1local.machine.speed import tokens_per_second
 from r1local.measuring.records import Record, all_reached, find
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from r1local.config.options import option_named
 from r1local.config.preferences import Setting
-from r1local.machine.planner import Plan
+from r1local.machine.plans import Plan
 from r1local.models.drafting import planned
 from r1local.models.load_options import load_options
 from r1local.replies.local import LocalEngine
