@@ -158,9 +158,11 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
         problems.append(CatalogError(told, _("mend it, or remove it")))
     merged = dict(shipped["models"])
     for name, entry in _table(own, "models").items():
-        changed = {**merged.get(name, {}), **_placed(entry, user_file.parent)}
+        changed = entry
+        if isinstance(entry, dict):
+            changed = {**merged.get(name, {}), **_placed(entry, user_file.parent)}
         try:
-            _expect_files(name, _model(name, changed if isinstance(entry, dict) else entry))
+            _expect_files(name, _model(name, changed))
         except _WrongField as error:
             problems.append(_problem(user_file, name, error))
         else:
@@ -180,13 +182,12 @@ def _catalog(
     )
 
 
-def _placed(entry: object, folder: Path) -> dict[str, Any]:
-    """Return a user's entry; like every path in the user's files, its file's is in their folder."""
-    made = dict(entry) if isinstance(entry, dict) else {}
-    file = made.get("file")
-    return (
-        made | {"file": str(folder / from_home(file))} if file and isinstance(file, str) else made
-    )
+def _placed(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a user's entry, in which a relative path starts from the folder of the user's file."""
+    file = entry.get("file")
+    if not file or not isinstance(file, str):
+        return entry
+    return entry | {"file": str(folder / from_home(file))}
 
 
 def _expect_files(name: str, model: CatalogModel) -> None:
@@ -211,8 +212,9 @@ class _WrongField(Exception):
 def _problem(path: Path, model: str, error: _WrongField) -> CatalogError:
     line = _line_of(read_toml(path, CatalogError).text, model, error.name)
     where = _("{path}, line {line}", path=path, line=line) if line else str(path)
+    what = model if error.name == model else f"{model}.{error.name}"
     return CatalogError(
-        f"{where}: {model}{f'.{error.name}' * (error.name != model)} {error.reason}",
+        f"{where}: {what} {error.reason}",
         _("fix it; the entry is ignored until then"),
     )
 
@@ -282,7 +284,7 @@ def _checked(kind: type[_Entry], entry: object, name: str, *, also: Iterable[str
 
 @cache
 def _hints(kind: type) -> Mapping[str, Any]:
-    """Return the types of what a table may have: all fields but settings, which have own keys."""
+    """Return the types of a table's keys: all fields but the settings, which have their own."""
     return {name: hint for name, hint in get_type_hints(kind).items() if name != "settings"}
 
 

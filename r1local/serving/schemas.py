@@ -144,7 +144,7 @@ ANSWER_TEXT: JSON = {
         }
     },
 }
-#: Of OpenAI's Responses. The most metadata: https://platform.openai.com/docs/api-reference/responses
+#: The limits of metadata are OpenAI's: https://platform.openai.com/docs/api-reference/responses
 RESPONSE: JSON = {
     "type": "object",
     "properties": {

@@ -55,9 +55,10 @@ def _all_files(catalog: Catalog) -> list[Installed]:
 
 
 def _rivals(entries: Sequence[Installed]) -> Callable[[Installed], list[Installed]]:
-    """Return what gives the entries, in their order, that a model's references could also mean.
+    """Return a function that finds the entries which a model's references could mean as well.
 
-    Comparing each model with every other would take a minute for some thousands of them.
+    They keep their order, and the model itself is among them. Comparing each model with every
+    other would take a minute where there are thousands.
     """
     places: dict[tuple[str, str], list[int]] = {}
     for place, entry in enumerate(entries):
@@ -71,7 +72,7 @@ def _rivals(entries: Sequence[Installed]) -> Callable[[Installed], list[Installe
 
 
 def _keys(entry: Installed) -> list[tuple[str, str]]:
-    """Return what the references to a model begin with, by their kind."""
+    """Return what a model's references begin with, each with the kind of reference."""
     keys: list[tuple[str, str]] = [(entry.home, entry.name.lower())]
     if entry.repo_id:
         keys.append(("hub", entry.repo_id.lower()))
