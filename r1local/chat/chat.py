@@ -11,7 +11,7 @@ from r1local.chat.finding import Finding
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.surface import Pull, Surface, Voting
-from r1local.chat.waiting import leave_to_questions, waiting_in
+from r1local.chat.waiting import return_to_questions, waiting_in
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Turn, labelled_question
@@ -166,13 +166,13 @@ class Chat:
     def show(self, number: int) -> None:
         """Show the branch that ends with a turn: its number is the transcript's.
 
-        What `/edit` let wait of a question that is shown again waits no more.
+        Documents that `/edit` took out of a question no longer wait once it is shown again.
         """
         recorder = self.dialogue.recorder
         before = recorder.transcript.numbers
         try:
             self.dialogue.show(number)
-            leave_to_questions(recorder, before, self.filled)
+            return_to_questions(recorder, before, self.filled)
         finally:
             self.surface.show_turns()
 

@@ -40,10 +40,10 @@ def documents_in(turn: Turn, asked: str) -> Sequence[Document]:
     return documents_of(turn.question, asked, turn.documents) if turn.documents else ()
 
 
-def leave_to_questions(
+def return_to_questions(
     recorder: Recorder, before: Sequence[int], filled: Callable[[str], str]
 ) -> None:
-    """Let documents of questions that are shown again, which `/edit` put back, wait no more.
+    """Give documents that `/edit` took out of a question back to it, once it is shown again.
 
     Args:
         before: the numbers of the turns that were shown.

@@ -35,7 +35,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def _raise_again(fault: "UnraisableHookArgs") -> None:
-    """Let no Ctrl-C be lost that Python can't raise where it came, as in imports' callbacks."""
+    """Raise a Ctrl-C once more that came where Python can raise nothing, as in a destructor."""
     if fault.exc_type is KeyboardInterrupt:
         from _thread import interrupt_main, start_new_thread
 

@@ -87,7 +87,7 @@ def _failed(error: Exception) -> int:
         message = _("the output can't be written: {reason}", reason=reason_of(error))
         _print_error(message, _("free some disk space, or write elsewhere"))
         return EXIT_ERROR
-    if isinstance(error.__cause__, KeyboardInterrupt):  # in a class that was being made
+    if isinstance(error.__cause__, KeyboardInterrupt):  # by Python 3.11, while a class is made
         return EXIT_INTERRUPTED
     report = _write_report()
     _print_error(

@@ -51,7 +51,7 @@ _NEEDED_TO_REPLY = (
     "r1local.ui.reading",
     "r1local.ui.replies.text",
 )
-#: The same where something is shown on a terminal, and where that is the answer.
+#: What it needs besides if one of its streams is a terminal, and if the answer goes to one.
 _NEEDED_ON_A_TERMINAL = ("r1local.ui.attention.attention", "r1local.ui.replies.thinking")
 _NEEDED_FOR_MARKDOWN = ("r1local.ui.markdown.view",)
 #: Seconds for which an import may hold the interpreter while a callback of llama.cpp waits.

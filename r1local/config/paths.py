@@ -11,6 +11,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path, user
 #: systems allow (NAME_MAX, limits.h).
 _LONGEST_NAME, _LONGEST_PART = 512, 255
 _FORBIDDEN_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:*?"<>|]')
+#: What Windows considers devices, whatever follows after a point.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
@@ -79,16 +80,15 @@ def is_safe_name(name: str) -> bool:
 
     It also has to be one that every system can give a file.
     """
-    parts = name.split("/")
-    bad = any(part in ("", ".", "..") or part[-1] in ". " or is_device_name(part) for part in parts)
-    if bad or _FORBIDDEN_IN_NAMES.search(name) or len(name) > _LONGEST_NAME:
+    if _FORBIDDEN_IN_NAMES.search(name) or len(name) > _LONGEST_NAME:
         return False
-    return all(len(part.encode()) <= _LONGEST_PART for part in parts)
+    return all(map(_is_safe_part, name.split("/")))
 
 
-def is_device_name(name: str) -> bool:
-    """Return whether Windows considers a file name a device, whatever its extension."""
-    return _DEVICES.fullmatch(name) is not None
+def _is_safe_part(part: str) -> bool:
+    if not part or part[-1] in ". " or len(part.encode()) > _LONGEST_PART:
+        return False
+    return not _DEVICES.fullmatch(part)
 
 
 def from_home(text: str) -> Path:

@@ -109,7 +109,7 @@ def value_in(settings: Settings, name: str) -> Any:
 
 @contextmanager
 def as_set(settings: Settings, name: str) -> Iterator[None]:
-    """Use an option's value; if it turns out to be wrong, say so like a place that is read.
+    """Use an option's value; report one that turns out to be wrong as if reading had found it.
 
     Raises:
         UsageError: the value is wrong, and the command line has it.
@@ -200,7 +200,7 @@ def read_config() -> Config:
 
 @lru_cache(maxsize=1)
 def _config(path: Path, text: str) -> Config:
-    """Return what a file sets that has this text: unless it was changed, what it did before."""
+    """Return what a file with this text sets; as long as it stays the same, it is checked once."""
     entries = dict(entries_of(text))
     theme, keys = _appearance(entries, path)
     models = _tables(

@@ -57,7 +57,7 @@ def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
 
 @lru_cache(maxsize=4)
 def entries_of(text: str) -> Mapping[str, Any]:
-    """Parse TOML; a file that says what it said when it was last read isn't parsed again."""
+    """Parse TOML; a text that was parsed lately isn't parsed again, so nobody may change this."""
     return tomllib.loads(text)
 
 

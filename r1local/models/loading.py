@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadOptions", "LoadedModel", "load", "load_options"]
 
-#: What is done while llama.cpp reads a file, told the modules that are needed afterwards.
+#: Given the modules that are needed afterwards, returns what to enter while a file is read.
 Meanwhile: TypeAlias = Callable[[Sequence[str]], AbstractContextManager[object]]
 
 #: Bytes of weights that keep one more thread busy; see docs/benchmarks.md.

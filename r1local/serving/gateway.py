@@ -101,7 +101,7 @@ class Gateway:
 
     @contextmanager
     def ending(self, control: Control) -> Iterator[None]:
-        """End with the replies what is no reply, such as a download, if the server stops."""
+        """Have a control that is no reply's, such as a download's, cancelled with the replies'."""
         key = secrets.token_hex(12)
         self._controls[key] = [control]
         try:

@@ -127,9 +127,9 @@ class _Item:
     Args:
         id: what its events call it.
         fields: those that it has from the beginning.
-        text_type: the type of its text, after which its events are called as well.
-        of_text: what its text has besides.
-        of_events: what the events of its text have besides.
+        text_type: the type of its text, which the names of its events begin with.
+        of_text: further fields of its text.
+        of_events: further fields of the events about its text.
     """
 
     id: str

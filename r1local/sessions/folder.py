@@ -13,7 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r1local.config.paths import is_device_name, sessions_folder
+from r1local.config.paths import is_safe_name, sessions_folder
 from r1local.errors import (
     SessionDamaged,
     SessionError,
@@ -39,7 +39,6 @@ _DRAFT = re.compile(r"\.thought-\d+\.md")
 _LONGEST_NAME = 200
 #: What `new_name` returns, perhaps with a number after it.
 _NAMED_BY_TIME = re.compile(r"\d{4}-\d\d-\d\d-\d{4}-\d\d(-\d+)?")
-_NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +206,10 @@ def checked_name(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", name)
     usable = (
-        name
+        is_safe_name(name)
+        and "/" not in name
         and name.isprintable()
-        and not _NOT_IN_NAMES.search(name)
-        and not is_device_name(name)
         and name[0] not in ".- "
-        and name[-1] not in ". "
         and len(name.encode()) <= _LONGEST_NAME
     )
     if not usable:

@@ -63,7 +63,7 @@ class ThinkSplitter:
         stray = (dialect.closing,) if start == "closed" else ()
         self._at_first = (*dialect.openings, *dialect.answer_openings, *stray)
         reopenings = dialect.openings if dialect.reopens else ()
-        # A token can't be a quotation: a second one is what a closed thought leads models to.
+        # Text may quote a tag, but a token can't: a second one after the thought is a slip.
         again = (dialect.closing,) if is_mark(dialect.closing[0]) and not stray else ()
         self._at_answer = (*dialect.answer_openings, *reopenings, *again)
         self._nested_open_allowed = True

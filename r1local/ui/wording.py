@@ -12,7 +12,7 @@ ENDINGS: Mapping[str, str] = {
     "loop": N_("stopped in a loop"),
     "lost": N_("cut off with the program"),
 }
-#: Fewer tokens than these are read before one notices: in 2 s by 7 billion weights on a few cores.
+#: Fewer tokens take hardly long enough to notice: 2 s for 7 billion weights on a few cores.
 _READ_AT_ONCE = 100
 #: The documents that are named; others are only counted.
 _MOST_NAMED = 5
@@ -63,7 +63,7 @@ def thought_for(
 
 
 def reading_first(tokens: int) -> str:
-    """Return that the next reply begins later, if so many tokens are read first that one waits."""
+    """Return a remark that so many tokens are read before the next reply; empty if they are few."""
     if tokens < _READ_AT_ONCE:
         return ""
     return _(
