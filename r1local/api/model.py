@@ -245,6 +245,7 @@ class Model:
 
         Raises:
             InvalidSetting: an option is out of range, or there is a session of that name.
+            UsageError: a session can't have that name.
             GrammarError: the schema can't be used.
         """
         given = values_of(options, ReplyOptions)

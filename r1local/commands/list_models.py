@@ -58,7 +58,7 @@ def list_models(options: ListOptions) -> int:
     """Print the models on stdout; return the exit code."""
     models = load_catalog(user_models())
     err = output_for(sys.stderr)
-    for problem in models.problems:
+    for problem in models.problems.values():
         print_notice(err, problem.on_one_line)
     entries = installed_models(models)
     machine = survey_machine(measure_bandwidth=options.available)

@@ -1,6 +1,6 @@
 """The models that r1local knows by name: the facts in `models.toml` and in the user's own file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -93,13 +93,16 @@ class CatalogModel:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All known models by name, which of them only the user's file has, and its problems."""
+    """All known models by name, and which of them only the user's file has.
+
+    Its `problems` are by the name of the model whose entry is wrong, and "" for the whole file.
+    """
 
     models: Mapping[str, CatalogModel]
     compared: Mapping[str, Mapping[str, float | str]]
     prices: Mapping[str, Mapping[str, float]]
     own: frozenset[str] = frozenset()
-    problems: tuple[CatalogError, ...] = ()
+    problems: Mapping[str, CatalogError] = field(default_factory=dict)
 
     def find(self, name: str) -> CatalogModel | None:
         """Return the model with a name or alias, in any case."""
@@ -147,15 +150,15 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
     """
     shipped = read_toml(models_toml(), CatalogError).entries
     if user_file is None or is_missing(user_file):
-        return _catalog(shipped, shipped["models"])
-    problems: list[CatalogError] = []
+        return _catalog(shipped, shipped["models"], {})
+    problems: dict[str, CatalogError] = {}
     try:
         own = read_toml(user_file, CatalogError).entries
     except CatalogError as error:
-        return _catalog(shipped, shipped["models"], [error])
+        return _catalog(shipped, shipped["models"], {"": error})
     if not isinstance(own.get("models", {}), dict):
         told = _("{place}: {name} must be tables", place=user_file, name="models")
-        problems.append(CatalogError(told, _("mend it, or remove it")))
+        problems[""] = CatalogError(told, _("mend it, or remove it"))
     merged = dict(shipped["models"])
     for name, entry in _table(own, "models").items():
         changed = entry
@@ -164,21 +167,21 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
         try:
             _expect_files(name, _model(name, changed))
         except _WrongField as error:
-            problems.append(_problem(user_file, name, error))
+            problems[name] = _problem(user_file, name, error)
         else:
             merged[name] = changed
     return _catalog(shipped, merged, problems)
 
 
 def _catalog(
-    shipped: Mapping[str, Any], models: dict[str, Any], problems: Sequence[CatalogError] = ()
+    shipped: Mapping[str, Any], models: dict[str, Any], problems: Mapping[str, CatalogError]
 ) -> Catalog:
     return Catalog(
         models=MappingProxyType({name: _model(name, entry) for name, entry in models.items()}),
         compared=MappingProxyType(shipped["compared"]),
         prices=MappingProxyType(shipped["prices"]),
         own=frozenset(models.keys() - shipped["models"].keys()),
-        problems=tuple(problems),
+        problems=MappingProxyType(problems),
     )
 
 

@@ -326,9 +326,8 @@ def _hint(text: str, path: Path, catalog: Catalog) -> str:
     if len(path.parts) > 2:
         return _("there is no such file: check the path")
     alias, _colon, quantization = text.rpartition(":")
-    wrong = [p.message for p in catalog.problems if f": {alias or text}." in p.message]
-    if wrong:
-        return wrong[0]
+    if wrong := catalog.problems.get(alias or text):
+        return wrong.message
     if alias and catalog.find(alias):
         return _(
             "{quantization!r} is not a quantization; Q4_K_M, for example, is one",

@@ -108,7 +108,7 @@ def test_a_wrong_field_is_told_with_its_place(
     tmp_path: Path, text: str, line: int | None, words: str
 ) -> None:
     merged = overlaid(tmp_path, text + '[models.good]\nfile = "/good.gguf"\n')
-    (problem,) = merged.problems
+    (problem,) = merged.problems.values()
     assert words in problem.message
     assert line is None or f"models.toml, line {line}:" in problem.message
     # The rest of the file, and the shipped models, are there all the same.
@@ -124,15 +124,25 @@ def test_a_broken_file_takes_nothing_down(tmp_path: Path, text: str) -> None:
 
 
 def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
-    (problem,) = overlaid(tmp_path, "[models.a]\nname = \n").problems
+    (problem,) = overlaid(tmp_path, "[models.a]\nname = \n").problems.values()
     assert "line 2" in problem.message
 
 
-def test_a_wrong_entry_is_told_to_whoever_asks_for_it(tmp_path: Path) -> None:
-    merged = overlaid(tmp_path, "[models.mine]\nparameters = '7B'\n")
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("[models.mine]\nparameters = '7B'\n", "line 2: mine.parameters must be a whole number"),
+        ("[models.mine]\n", "line 1: mine must have file or repo_id"),
+        ("[models]\nmine = 1\n", "mine must be a table"),
+    ],
+)
+def test_a_wrong_entry_is_told_to_whoever_asks_for_it(
+    tmp_path: Path, entry: str, told: str
+) -> None:
+    merged = overlaid(tmp_path, entry)
     with pytest.raises(UnknownModel) as caught:
         parse_reference("mine", merged)
-    assert "line 2: mine.parameters must be a whole number" in caught.value.hint
+    assert told in caught.value.hint
 
 
 @pytest.mark.parametrize("file", ["m.gguf", "~/m.gguf", "/m.gguf"])
@@ -154,5 +164,5 @@ def test_a_file_of_the_users_own_is_found_from_their_folder(tmp_path: Path, file
 def test_an_entry_of_no_model_is_told(tmp_path: Path, text: str, words: str) -> None:
     own = tmp_path / "models.toml"
     own.write_text(text)
-    (problem,) = read_catalog(own).problems
+    (problem,) = read_catalog(own).problems.values()
     assert problem.message == f"{own}{words}"

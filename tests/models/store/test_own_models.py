@@ -113,7 +113,7 @@ def test_the_catalog_takes_what_is_written(homes: Homes, tmp_path: Path) -> None
     name = own_models.register(path, None)
     assert name == "quote-back-slash"
     known = load_catalog(homes.user_models)
-    assert known.problems == ()
+    assert not known.problems
     assert known.models[name].path == path
     own_models.forget(name)
     assert homes.user_models.read_text() == ""
