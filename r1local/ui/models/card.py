@@ -113,7 +113,7 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
 
 def _note(console: Console, text: str) -> None:
     note = Text(visible_line(text), "note")
-    for row in wrap(note, console.width) if console.is_terminal else [note]:
+    for row in wrap(note, console.width, by_phrase=True) if console.is_terminal else [note]:
         console.print(row, soft_wrap=True)
 
 
