@@ -22,10 +22,15 @@ _CLOSINGS = rf"[{_CLOSING}]*(?:[.,;:!?)\]%'\"]+(?=[\s{WIDE}]|$)[{_CLOSING}]*)?"
 _UNITS = rf"\s+|[{_OPENING}]*[{WIDE}]{_CLOSINGS}|[^\s{WIDE}]+[{_CLOSING}]*"
 
 # A Japanese phrase is a word in kanji, katakana or Latin letters, and the hiragana after it. Verbs
-# of two kanji, such as 読み込む, are one word, and so are a number and what it counts.
+# of two kanji, such as 読み込む, are one word, and so are a number and what it counts, as in
+# 2〜3 トークン/秒.
 _HIRAGANA, _KATAKANA, _KANJI = r"\u3041-\u309f", r"\u30a1-\u30ff", r"々\u3400-\u9fff"
 _VERB = rf"(?:[{_KANJI}]+[きぎしちびみりえけれ](?=[{_KANJI}]))*[{_KANJI}]+"
-_WORD = rf"(?:\d[\d,.]* )?(?:(?:{_VERB}|[{_KATAKANA}]+)[{_HIRAGANA}]*|[{_HIRAGANA}]+|[{WIDE}])"
+_NUMBER = r"\d[\d,.]*(?:〜\d[\d,.]*)? "
+_WORD = (
+    rf"(?:{_NUMBER})?(?:(?:{_VERB}|[{_KATAKANA}]+)(?:/[{_KANJI}])?[{_HIRAGANA}]*"
+    rf"|[{_HIRAGANA}]+|[{WIDE}])"
+)
 _PHRASE = (
     rf"\s+|(?:[{_OPENING}]*{_WORD}{_CLOSINGS}|[^\s{WIDE}]+[{_CLOSING}]*)"
     rf"(?:(?<=[!-~]) ?[{_HIRAGANA}]+{_CLOSINGS})?"

@@ -38,6 +38,7 @@ def test_a_latin_point_stays_with_its_sentence() -> None:
         ),
         ("を終える。 [既定: (0.6)]", 15, ["を終える。", "[既定: (0.6)]"]),
         ("値。 [既定: (インストール)]", 20, ["値。 [既定:", "(インストール)]"]),
+        ("速度は約 2.6〜6.4 トークン/秒", 20, ["速度は約", "2.6〜6.4 トークン/秒"]),
         ("コンテキストの長さ", 8, ["コンテキ", "ストの", "長さ"]),
     ],
 )
@@ -53,7 +54,7 @@ def test_a_word_wider_than_a_row_has_no_empty_row_before_it(start: str, by_phras
     assert max(map(cell_len, rows)) <= 10
 
 
-@given(st.text("ab1 日の本カナ(）。[:]、\n", max_size=30), st.integers(2, 20))
+@given(st.text("ab1 日の本カナ/〜(）。[:]、\n", max_size=30), st.integers(2, 20))
 def test_rows_by_phrase_are_narrow_enough_and_lose_nothing(text: str, width: int) -> None:
     rows = wrapped_lines(text, width, by_phrase=True)
     assert re.sub(r"\s", "", "".join(rows)) == re.sub(r"\s", "", text)
