@@ -18,7 +18,7 @@ _OPENING = r"（「『【〈《〔［｛(\["
 _CLOSING = "、。，．）」』】〉》〕］｝！？：；ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ…"
 # Latin ones too, where they end something: not the point of a file's name.
 _CLOSINGS = rf"[{_CLOSING}]*(?:[.,;:!?)\]%'\"]+(?=[\s{WIDE}]|$)[{_CLOSING}]*)?"
-# Not compiled before a line is broken, since that takes 3 ms.
+# Not compiled before a line is broken, since that takes 3 ms, and 8 for phrases.
 _UNITS = rf"\s+|[{_OPENING}]*[{WIDE}]{_CLOSINGS}|[^\s{WIDE}]+[{_CLOSING}]*"
 
 # A Japanese phrase is a word in kanji, katakana or Latin letters, and the hiragana after it. Verbs
@@ -37,7 +37,7 @@ _PHRASE = (
 )
 # From the coarsest, each with its finer one for what is wider than a row; the label of a value in
 # brackets stays with the value's beginning.
-_FORMS = (rf"\[[^\s\]]+: (?:{_PHRASE})|{_PHRASE}", _PHRASE, _UNITS)
+_FORMS = (rf"(?:\[[^\s\]]+: )?(?:{_PHRASE})", _PHRASE, _UNITS)
 
 
 def wrap(text: Text, width: int, *, by_phrase: bool = False) -> list[Text]:
@@ -49,7 +49,8 @@ def wrap(text: Text, width: int, *, by_phrase: bool = False) -> list[Text]:
     rows: list[Text] = []
     for line in text.split("\n", allow_blank=True):
         if cell_len(line.plain) > width:
-            units = _units(line.plain, width, _FORMS if by_phrase else _FORMS[-1:])
+            has_phrases = by_phrase and not line.plain.isascii()
+            units = _units(line.plain, width, _FORMS if has_phrases else _FORMS[-1:])
             rows += line.divide(_breaks(units, width))
         else:
             rows.append(line)
