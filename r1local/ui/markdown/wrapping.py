@@ -37,7 +37,7 @@ _PHRASE = (
 )
 # From the coarsest, each with its finer one for what is wider than a row; the label of a value in
 # brackets stays with the value's beginning.
-_FORMS = (rf"(?:\[[^\s\]]+: )?(?:{_PHRASE})", _PHRASE, _UNITS)
+_FORMS = (rf"(?:\[[^\s\[\]]+: )?(?:{_PHRASE})", _PHRASE, _UNITS)
 
 
 def wrap(text: Text, width: int, *, by_phrase: bool = False) -> list[Text]:

@@ -1,6 +1,7 @@
 """Lines are broken where the language allows it, and no character is lost."""
 
 import re
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,15 @@ def test_a_word_wider_than_a_row_has_no_empty_row_before_it(start: str, by_phras
     rows = wrapped_lines(f"{start}/tmp/{'a' * 30}", 10, by_phrase=by_phrase)
     assert all(rows)
     assert max(map(cell_len, rows)) <= 10
+
+
+@pytest.mark.parametrize("piece", ["[日", "(", "（", "1〜", "漢き", "日:", "[日: "])
+def test_long_texts_take_no_more_than_their_share_of_time(piece: str) -> None:
+    begin = process_time()
+    wrapped_lines(piece * 5_000, 40, by_phrase=True)
+    short = process_time()
+    wrapped_lines(piece * 40_000, 40, by_phrase=True)
+    assert process_time() - short < 24 * (short - begin) + 0.5
 
 
 @given(st.text("ab1 日の本カナ/〜(）。[:]、\n", max_size=30), st.integers(2, 20))
