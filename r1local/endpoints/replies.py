@@ -212,7 +212,8 @@ class RemoteReplies:
         yield from self._end(running, item)
 
     def _end(self, running: _Running, error: R1LocalError | None) -> Iterator[_Numbered]:
-        """End the replies of a stream that is at its end, or has failed."""
+        """End the replies of a stream that is at its end, or has failed: all with one error."""
+        cut = error or self._cut()
         for reply in [*running.replies.values()]:
             if reply.reason:
                 yield from self._finish(running, reply)
@@ -221,7 +222,7 @@ class RemoteReplies:
             if error is None and running.several and not reply.started:
                 self._send([reply])  # the server made fewer than it was asked for
             else:
-                yield reply.number, error or self._cut()
+                yield reply.number, cut
 
     def _started(self, reply: RemoteReply) -> Iterator[_Numbered]:
         if not reply.started:

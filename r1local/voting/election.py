@@ -26,7 +26,7 @@ from r1local.replies.structured_output import canonical_json, judged
 from r1local.voting.settings import VoteSettings, answer_of
 from r1local.voting.tally import Tally
 
-#: Replies in a row that a server elsewhere fails to give, after which no more are asked for.
+#: Errors in a row of a server elsewhere, after which no more replies are asked for.
 _MOST_FAILURES = 3
 
 
@@ -241,7 +241,8 @@ class _Election:
         begun = voter.started or self._ballots or any(one.started for one in self._voters.values())
         if not begun or not isinstance(error, EndpointError):
             raise error
-        self._failed, self._failures = error, self._failures + 1
+        self._failures += error is not self._failed  # replies that share a stream fail with it
+        self._failed = error
         told = _("voter {number} is left out: {reason}", number=voter.number, reason=error.message)
         yield Notice("engine", told)
         came, none = voter.kept.reply(), never_begun(self._reply)

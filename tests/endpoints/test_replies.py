@@ -26,25 +26,29 @@ from testing.loopback_endpoint import (
 )
 
 
-def choices(count: int) -> Answer:
-    """A stream with several replies in turn."""
-    told = [
-        sse({"choices": [{"index": index, "delta": {"content": f"So {text}."}}]})
+def told(count: int, *texts: str) -> list[bytes]:
+    """Messages with the texts of several replies in turn."""
+    return [
+        sse({"choices": [{"index": index, "delta": {"content": text}}]})
         for index in range(count)
-        for text in ("four", "far")
+        for text in texts
     ]
+
+
+def choices(count: int, *texts: str) -> Answer:
+    """A stream with several replies in turn."""
     ends = [
         sse({"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]})
         for index in range(count)
     ]
     usage = sse({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 8 * count}})
-    return streamed(*told, *ends, usage, b"data: [DONE]\n\n")
+    return streamed(*told(count, *texts), *ends, usage, b"data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("made", [1, 4])
 def test_several_replies_come_by_one_request(made: int) -> None:
     with loopback_endpoint(owned_by="vllm") as server:
-        server.chats(choices(made), choices(1))
+        server.chats(choices(made, "So four.", "So far."), choices(1, "So."))
         with remote(server.url, parallel=4) as engine, closing(engine.together()) as replies:
             prompt = engine.prepare(QUESTION, ReplySettings())
             seeded = [ReplySettings(SamplerSettings(seed=seed)) for seed in range(5, 11)]
@@ -92,31 +96,41 @@ def box(answer: int) -> Answer:
 CUT = streamed(event(reasoning="Hm."), cut=True)
 
 
-def elected(*answers: Answer, votes: int) -> tuple[VoteResult, list[str], int]:
+def elected(
+    *answers: Answer, votes: int, parallel: int = 1, owned_by: str = "someone"
+) -> tuple[VoteResult, list[str], int]:
     """The result of a vote, its notices, and how often the server was asked."""
-    with loopback_endpoint() as server:
+    with loopback_endpoint(owned_by=owned_by) as server:
         server.chats(*answers)
-        with remote(server.url, parallel=1) as engine:
+        with remote(server.url, parallel=parallel) as engine:
             *events, last = hold_vote(engine, QUESTION, VoteSettings(votes), Control())
         assert isinstance(last, VoteResult)
-        told = [each.message for each in events if isinstance(each, Notice)]
-        return last, told, len(server.bodies())
+        notices = [each.message for each in events if isinstance(each, Notice)]
+        return last, notices, len(server.bodies())
 
 
 def test_a_voter_whose_stream_is_cut_has_no_vote_and_the_others_have() -> None:
-    result, told, _ = elected(box(5), CUT, box(6), box(6), votes=4)
+    result, notices, _ = elected(box(5), CUT, box(6), box(6), votes=4)
     assert (result.answer, result.ended, result.finished) == ("6", "complete", 3)
     assert [one.reply.reason for one in result.ballots] == ["stop", "cancelled", "stop", "stop"]
     assert result.ballots[1].final_answer is None
     assert (result.ballots[1].reply.thinking, result.ballots[1].tokens) == ("Hm.", 1)
-    assert told == ["voter 2 is left out: lab broke off in the middle of the reply"]
+    assert notices == ["voter 2 is left out: lab broke off in the middle of the reply"]
 
 
 def test_what_is_finished_counts_when_the_server_is_gone() -> None:
     refused = answered({"error": {"message": "no more"}}, 403)
-    result, told, asked = elected(box(5), refused, votes=50)
+    result, notices, asked = elected(box(5), refused, votes=50)
     assert (result.answer, result.finished) == ("5", 1)
-    assert len(told) == 3 and asked == 4
+    assert len(notices) == 3 and asked == 4
+
+
+def test_voters_that_share_a_stream_fail_once() -> None:
+    cut = streamed(*told(4, "So"), cut=True)
+    boxes = choices(4, r"\boxed{6}")
+    result, notices, asked = elected(cut, boxes, votes=8, parallel=4, owned_by="vllm")
+    assert (result.answer, result.finished, asked) == ("6", 4, 2)
+    assert len(notices) >= 4
 
 
 def test_a_vote_without_any_reply_is_the_servers_fault() -> None:
