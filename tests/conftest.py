@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from testing.command import COMMAND, Completed, Run, Scripted
 from testing.models import write_scripted_model
+from testing.waiting import PATIENCE_S
 
 # A clock says how busy the machine is, not whether a law holds.
 settings.register_profile("r1local", deadline=None)
@@ -61,7 +62,7 @@ def run() -> Run:
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
         return subprocess.CompletedProcess(

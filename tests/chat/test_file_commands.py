@@ -11,6 +11,7 @@ from testing.chats import ChatTerminal, of_type
 from testing.command import COMMAND
 from testing.office_files import docx, pdf
 from testing.site import running_site
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +104,7 @@ def test_in_a_pipe(folder: Path) -> None:  # noqa: ARG001
         input="/file docs report.pdf\n/files\nWhich?\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert "docs/one.md (36 tokens)" in result.stderr
