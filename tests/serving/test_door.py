@@ -95,17 +95,17 @@ def test_commands_and_requests_reply_together(home: Path, scripted: Scripted) ->
         asking = threading.Thread(target=ask)
         asking.start()
         eventually(lambda: bool(statuses()) and statuses()[0].state == "replying")
-        process = _started("run", "-m", str(path), "hi")
-        assert process.stdout
-        assert process.stdout.read(10)
-        assert server.metric("r1local_commands") == 1
-        assert server.metric("r1local_replies_in_progress") == 1
-        assert asking.is_alive()
-        refused = command("stop")
-        assert refused.returncode == 1
-        assert f"kill {server.process.pid}" in refused.stderr
-        server.process.send_signal(signal.SIGKILL)
-        _out, err = process.communicate(timeout=PATIENCE_S)
+        with _started("run", "-m", str(path), "hi") as process:
+            assert process.stdout
+            assert process.stdout.read(10)
+            assert server.metric("r1local_commands") == 1
+            assert server.metric("r1local_replies_in_progress") == 1
+            assert asking.is_alive()
+            refused = command("stop")
+            assert refused.returncode == 1
+            assert f"kill {server.process.pid}" in refused.stderr
+            server.process.send_signal(signal.SIGKILL)
+            _out, err = process.communicate(timeout=PATIENCE_S)
         asking.join()
     assert process.returncode == 1
     assert b"ended in the middle of the reply" in err
