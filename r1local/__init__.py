@@ -4,10 +4,10 @@
 used, since the command line starts with this module too.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # the command line needn't wait for `typing` here
 if TYPE_CHECKING:
+    from typing import Any
+
     from r1local.answers.boxed import final_answer as final_answer
     from r1local.api.asynchronous import AsyncChat as AsyncChat
     from r1local.api.asynchronous import AsyncModel as AsyncModel
@@ -72,7 +72,9 @@ _HOME_OF = {name: f"r1local.{home}" for home, names in _HOMES.items() for name i
 __all__ = sorted(_HOME_OF)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module
+
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME_OF[name]), name)

@@ -1,14 +1,6 @@
 """`python -m r1local`, and the `r1local` command."""
 
-import gc
-import os
-import sys
-from typing import TYPE_CHECKING
-
-from r1local import language
-from r1local.cli.error_handler import run_and_leave
-from r1local.ui import streams
-
+TYPE_CHECKING = False  # `typing` takes a moment, in which Ctrl-C would end in a traceback
 if TYPE_CHECKING:
     from r1local.config.theme import Theme
 
@@ -21,12 +13,25 @@ _OBJECTS_TO_SEARCH = 50_000
 
 def main() -> None:
     """Run the command line."""
+    from r1local.cli.ctrl_c import end_at_ctrl_c
+
+    end_at_ctrl_c()  # before all else is imported
+    import gc
+
+    from r1local.cli.error_handler import run_and_leave
+    from r1local.ui.streams import prepare_streams
+
     gc.set_threshold(_OBJECTS_TO_SEARCH)
-    streams.prepare_streams()
+    prepare_streams()
     run_and_leave(_run_command)
 
 
 def _run_command() -> int:
+    import os
+    import sys
+
+    from r1local import language
+    from r1local.cli.ctrl_c import raise_at_ctrl_c
     from r1local.config.language import wanted_language
 
     language.use(wanted_language())
@@ -53,6 +58,7 @@ def _run_command() -> int:
 
     theme_from(_theme)
     warn_of_unknown_variables()
+    raise_at_ctrl_c()
     return command()
 
 

@@ -39,6 +39,7 @@
     ├── CatalogError                something wrong in the user's own models.toml
     ├── LoadingStopped              loading was stopped in a chat; the model is the one before
     ├── ClipboardError              no clipboard takes a text
+    ├── EditorError                 there is no editor, or it fails
     ├── DeviceError                 a device to compute on can't be reached or used
     ├── ModelLoadError              llama.cpp would not load it; the hint has its reason
     │   └── OutOfMemory             memory ran out while loading or evaluating
@@ -57,6 +58,7 @@ to type or do next. Foreign exceptions are translated where they enter, in the
 adapters, and nowhere else.
 """
 
+import errno
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -70,6 +72,9 @@ EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 #: What a shell reports for a program that SIGPIPE ended.
 EXIT_BROKEN_PIPE = 141
+
+#: Bytes without which no command can do its work; Python asks the system for 1 MiB at a time.
+_LITTLE = 8 * 2**20
 
 
 class R1LocalError(Exception):
@@ -260,6 +265,10 @@ class ClipboardError(R1LocalError):
     """No clipboard takes a text."""
 
 
+class EditorError(R1LocalError):
+    """There is no editor, no terminal for it, or it ended with an error."""
+
+
 class InferenceError(R1LocalError):
     """llama.cpp failed while evaluating tokens."""
 
@@ -308,6 +317,38 @@ class GrammarError(UsageError):
 
 class InvalidSetting(R1LocalError):
     """A setting's value is out of its range."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Tell whether an exception means that the system refused to give memory.
+
+    CPython reports that as `MemoryError`, ENOMEM, a message where a thread gets no stack
+    (`_thread`), or a message where the loader can't map a library (glibc's dl-load.c). Its
+    compiler and its C extensions raise anything: what no one expects where there is no memory
+    left is for the lack of it.
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    refused = isinstance(error, ImportError | RuntimeError) and any(
+        said in str(error) for said in ("can't start new thread", "failed to map segment")
+    )
+    return isinstance(error, MemoryError) or refused or not _has_memory()
+
+
+def _has_memory() -> bool:
+    try:
+        bytearray(_LITTLE)
+    except MemoryError:
+        return False
+    return True
+
+
+def too_little_memory() -> OutOfMemory:
+    """Return the error to raise where `lacks_memory`."""
+    return OutOfMemory(
+        _("there is too little memory"),
+        _("close other programs, or raise the limit (see ulimit -a, or the container's)"),
+    )
 
 
 def require(holds: bool, setting: str, range_: str) -> None:

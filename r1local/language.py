@@ -71,6 +71,18 @@ def N_(message: str) -> str:
     return message
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why the system or a library refuses something, without Python's number and path.
+
+    What the system says most often is translated; the rest stays in its own words.
+    """
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if text.startswith("[Errno "):  # an error that a library has made of the system's
+        text = text.partition("] ")[2]
+    text = text.rstrip(".")
+    return _(text) if text in _REASONS else text
+
+
 def _english(one: str, many: str, count: int) -> str:
     return one if count == 1 else many
 
@@ -80,3 +92,40 @@ def _code(locale: str) -> str:
     for separator in ".@_-":
         locale = locale.partition(separator)[0]
     return locale
+
+
+#: What systems say most often (strerror(3), in glibc's words).
+_REASONS = frozenset(
+    {
+        N_("Address already in use"),
+        N_("Bad file descriptor"),
+        N_("Cannot assign requested address"),
+        N_("Connection refused"),
+        N_("Connection reset by peer"),
+        N_("Connection timed out"),
+        N_("Device or resource busy"),
+        N_("Directory not empty"),
+        N_("Disk quota exceeded"),
+        N_("Exec format error"),
+        N_("File exists"),
+        N_("File name too long"),
+        N_("File too large"),
+        N_("Input/output error"),
+        N_("Invalid argument"),
+        N_("Is a directory"),
+        N_("Network is unreachable"),
+        N_("No route to host"),
+        N_("No space left on device"),
+        N_("No such device or address"),
+        N_("No such file or directory"),
+        N_("Not a directory"),
+        N_("Operation not permitted"),
+        N_("Permission denied"),
+        N_("Read-only file system"),
+        N_("Text file busy"),
+        N_("Too many levels of symbolic links"),
+        N_("Too many open files"),
+        N_("timed out"),  # Python's own, and the next one
+        N_("Could not determine home directory"),
+    }
+)

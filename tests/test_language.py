@@ -1,6 +1,7 @@
 """The language of messages: which one is chosen, and that all of them can be translated."""
 
 import ast
+import errno
 import os
 import re
 import subprocess
@@ -67,6 +68,40 @@ def test_a_message_is_translated() -> None:
     assert _("") == ""
     language.use("tlh")
     assert _("{path} is a directory", path="models") == "models is a directory"
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "japanese"),
+    [
+        (
+            PermissionError(13, "Permission denied", "x"),
+            "Permission denied",
+            "アクセス権がありません",
+        ),
+        (OSError("[Errno 111] Connection refused"), "Connection refused", "接続を拒否されました"),
+        (OSError(_("it is not a regular file")), "it is not a regular file", None),
+        (OSError(5, "[SSL] what only OpenSSL says"), "[SSL] what only OpenSSL says", None),
+        (ValueError("embedded null byte"), "embedded null byte", None),
+        (TimeoutError(), "TimeoutError", None),
+        (
+            RuntimeError("Could not determine home directory."),
+            "Could not determine home directory",
+            "ホームディレクトリがわかりません",
+        ),
+    ],
+)
+def test_why_the_system_refuses_is_told_in_the_language_if_it_is_common(
+    error: Exception, said: str, japanese: str | None
+) -> None:
+    assert language.reason_of(error) == said
+    language.use("ja")
+    assert language.reason_of(error) == (japanese or said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's words")
+def test_the_reasons_are_the_systems_own_words() -> None:
+    said = {os.strerror(number) for number in errno.errorcode}
+    assert language._REASONS - said == {"timed out", "Could not determine home directory"}
 
 
 def run(*arguments: str, **environment: str) -> str:

@@ -62,6 +62,8 @@ REACHES = {
         "config.options",
         "config.loading_options",
         "config.asking_options",
+        "config.replying_options",
+        "config.number_kinds",
         "config.option",
         "config.kinds",
         "config.keys",

@@ -11,7 +11,7 @@ from pathlib import Path
 from r1local.attachments.formats import stopped
 from r1local.attachments.ignoring import Ignoring
 from r1local.errors import PromptInputError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: The most files that one folder or pattern gives: more are a mistake, as no context holds them.
 MOST_FILES = 1_000
@@ -153,7 +153,7 @@ def _is_link(path: Path) -> bool:
 
 
 def _unreadable(error: OSError) -> str:
-    return _("can't be read: {reason}", reason=error.strerror or error)
+    return _("can't be read: {reason}", reason=reason_of(error))
 
 
 def _too_many(base: Path) -> PromptInputError:

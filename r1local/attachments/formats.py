@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from r1local.confined.process import Ended, Watch, run, start
 from r1local.errors import PromptInputError
-from r1local.language import N_, _
+from r1local.language import N_, _, reason_of
 
 #: The kinds of documents that a library turns into text.
 Kind: TypeAlias = Literal["pdf", "docx", "html"]
@@ -128,7 +128,7 @@ def text_of(
             _(
                 "no process can be started to read {name}: {reason}",
                 name=name,
-                reason=error.strerror or error,
+                reason=reason_of(error),
             ),
             _("end other programs, or give this one more memory"),
         ) from error

@@ -1,13 +1,15 @@
 """What `.gitignore` files say of the entries of a folder."""
 
 import os
+import re
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
 from r1local.attachments.formats import INSTALL
 from r1local.errors import PromptInputError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: The most bytes that are read of one file of patterns.
 _LONGEST = 2**20
@@ -76,13 +78,25 @@ def _patterns(path: Path) -> _Patterns:
         )
     from pathspec import GitIgnoreSpec
 
+    # Patterns become regular expressions, and Python may one day read `[[` in those differently.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="pathspec")
     try:
         with path.open("rb") as file:
-            lines = file.read(_LONGEST).decode("utf-8", "replace").splitlines()
-        return GitIgnoreSpec.from_lines(lines)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+            text = file.read(_LONGEST).decode("utf-8-sig", "replace")
+    except OSError as error:
         raise PromptInputError(
-            _("{path} can't be read: {reason}", path=path, reason=reason),
+            _("{path} can't be read: {reason}", path=path, reason=reason_of(error)),
             _("mend it, or name the files themselves"),
         ) from error
+    return GitIgnoreSpec.from_lines(filter(_is_valid, text.split("\n")))
+
+
+def _is_valid(line: str) -> bool:
+    """Tell whether a line is a pattern. One that isn't matches nothing, as in git."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):  # the second is no kind of the first
+        return False
+    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 from r1local.attachments.folders import Search, split_pattern
 from r1local.attachments.formats import Kind, check_readable, kind_of, stopped, text_of
 from r1local.errors import PromptInputError
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.prompts.documents import (
     DOCUMENT_SIZE_LIMIT,
     Document,
@@ -116,7 +116,7 @@ def _found(source: str, private: bool, cancelled: Cancelled) -> Attached:
         return _read(source, private, cancelled)
     except (OSError, ValueError, RuntimeError) as error:
         # Names that no file can have, users that aren't known, links in circles, closed folders.
-        reason = (isinstance(error, OSError) and error.strerror) or error
+        reason = reason_of(error)
         raise PromptInputError(
             _("{source} can't be read: {reason}", source=source[:200], reason=reason),
             _("check its name and its permissions"),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from r1local import __version__
 from r1local.attachments.formats import stopped
 from r1local.errors import PromptInputError
-from r1local.language import N_, _
+from r1local.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -106,7 +106,7 @@ def _follow(url: str, private: bool, deadline: float) -> Fetched:
                         return _document(response, at, deadline)
                     at = at.join(response.headers["Location"])
     except (httpx2.HTTPError, httpx2.InvalidURL, zlib.error, OSError, ValueError) as error:
-        reason = str(error).rstrip(".")[:200] or type(error).__name__
+        reason = reason_of(error)[:200]
         raise PromptInputError(
             _("{url} can't be fetched: {reason}", url=shown(url), reason=reason), _(_BY_HAND)
         ) from error

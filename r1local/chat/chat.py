@@ -11,7 +11,7 @@ from r1local.chat.finding import Finding
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
 from r1local.chat.surface import Pull, Surface, Voting
-from r1local.chat.waiting import waiting_in
+from r1local.chat.waiting import leave_to_questions, waiting_in
 from r1local.config.options import MOST_AT_ONCE, check
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Turn, labelled_question
@@ -36,7 +36,7 @@ from r1local.replies.engine import Engine
 from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
-from r1local.ui.wording import documents_told
+from r1local.ui.wording import documents_told, reading_first
 
 
 class Chat:
@@ -164,9 +164,15 @@ class Chat:
             self._hold_vote(labelled, votes, partial(self.dialogue.vote, question))
 
     def show(self, number: int) -> None:
-        """Show the branch that ends with a turn: its number is the transcript's."""
+        """Show the branch that ends with a turn: its number is the transcript's.
+
+        What `/edit` let wait of a question that is shown again waits no more.
+        """
+        recorder = self.dialogue.recorder
+        before = recorder.transcript.numbers
         try:
             self.dialogue.show(number)
+            leave_to_questions(recorder, before, self.filled)
         finally:
             self.surface.show_turns()
 
@@ -212,7 +218,7 @@ class Chat:
             return _(
                 "{name} replies from here on{again}{notices}",
                 name=selected.name,
-                again=_evaluated(again),
+                again=reading_first(again),
                 notices=self._notices,
             )
 
@@ -247,7 +253,7 @@ class Chat:
             return _(
                 "the context has {window:,} tokens now{again}{notices}",
                 window=window,
-                again=_evaluated(again),
+                again=reading_first(again),
                 notices=self._notices,
             )
 
@@ -389,7 +395,3 @@ def _stoppable() -> Iterator[None]:
         yield
     except LoadingCancelled:
         raise LoadingStopped(_("loading was stopped"), _("the model is the one before")) from None
-
-
-def _evaluated(tokens: int) -> str:
-    return _("; {tokens:,} tokens are evaluated again", tokens=tokens) if tokens else ""

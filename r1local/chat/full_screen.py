@@ -24,13 +24,13 @@ from r1local.language import _
 from r1local.replies.control import Control
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
-from r1local.ui.chat.editor import edit_file
 from r1local.ui.chat.help import HelpSection
 from r1local.ui.chat.items import Passage
 from r1local.ui.chat.layout import PaneLayout
 from r1local.ui.chat.prompt import Editing, input_buffer
 from r1local.ui.chat.screen import ChatScreen
 from r1local.ui.chat.status_line import Status
+from r1local.ui.editor import edit_file
 
 
 class FullScreen:

@@ -15,20 +15,20 @@ from r1local.chat.finding import Hit
 from r1local.chat.key_help import first_line
 from r1local.chat.session_picker import described
 from r1local.chat.slash import in_chat
-from r1local.chat.surface import NO_REPLY, Replying, Voting, Work
+from r1local.chat.surface import Replying, Voting, Work
 from r1local.chat.welcome import welcome
 from r1local.conversation import Reply
 from r1local.errors import ClipboardError, PromptInputError, R1LocalError
-from r1local.language import _
+from r1local.language import N_, _, reason_of
 from r1local.replies.interruption import Interruption, interruptible
 from r1local.sessions.browser import SessionBrowser
 from r1local.ui.attention.attention import Attention
 from r1local.ui.chat.clipboard import copied_by_program, osc52
-from r1local.ui.chat.editor import edit_file
 from r1local.ui.chat.help import HelpSection, help_rows
 from r1local.ui.chat.leaving import LEAVES_AGAIN, LeavingKey
 from r1local.ui.chat.prompt import Editing, line_prompt
-from r1local.ui.console import can_repaint, console_for, print_error, print_notice
+from r1local.ui.console import can_repaint, console_for, print_error, print_note
+from r1local.ui.editor import edit_file
 from r1local.ui.progress import busy
 from r1local.ui.reading import reading_shown
 from r1local.ui.replies.text import text_renderer
@@ -42,6 +42,11 @@ _LONGEST_QUESTION = 4 * 2**20
 _MOST_LISTED = 20
 #: Seconds between two lines about a download.
 _LINE_INTERVAL_S = 60.0
+#: Said where a thought can't be steered, since nobody can type meanwhile.
+_TOO_LATE = N_(
+    "no reply is being written: here, a line is read once the reply before it has ended. "
+    "/set think-budget says beforehand how long to think"
+)
 #: What keys send while nothing is typed.
 _SHORTCUTS = {
     "previous_alternative": "/branches previous",
@@ -88,14 +93,20 @@ class Inline:
                 signal.signal(number, lambda number, _frame: sys.exit(128 + number))
         chat.begin()
         while not self._left:
-            text = self._read()
-            self._attention.touched()
-            if text is not None:
-                self._handle(text)
-            elif sys.stdin.isatty():
-                chat.leave()
-            else:
-                self.leave()  # there is nobody to ask
+            try:
+                self._take(self._read())
+            except KeyboardInterrupt:  # just before the prompt has the terminal, or just after
+                self._take(self._ctrl_c())
+
+    def _take(self, text: str | None) -> None:
+        """Act on what was read; None ends the chat."""
+        self._attention.touched()
+        if text is not None:
+            self._handle(text)
+        elif sys.stdin.isatty():
+            self._chat.leave()
+        else:
+            self.leave()  # there is nobody to ask
 
     def _handle(self, text: str) -> None:
         """Act on what was typed; Ctrl-C ends a reply or work at most, never the chat."""
@@ -107,12 +118,11 @@ class Inline:
 
     def say(self, text: str) -> None:
         """Print a note."""
-        for line in text.split("\n"):
-            print_notice(self._err, line)
+        print_note(self._err, text)
 
     def say_error(self, error: R1LocalError) -> None:
         """Print an error."""
-        print_error(sys.stderr, error.message, in_chat(error.hint))
+        print_error(sys.stderr, error.message, in_chat(error.hint), self._err.width)
 
     def show_turns(self) -> None:
         """Print the last turn, and say how many came before it: the scrollback has the rest."""
@@ -272,8 +282,13 @@ class Inline:
         self.say(find_out())
 
     def stop(self) -> None:
-        """Say that nothing goes on: otherwise nobody could type."""
-        self.say(_(NO_REPLY))
+        """Say that nothing goes on: otherwise no line would be read."""
+        self.say(
+            _(
+                "no reply is being written: here, a line is read once the reply before it has "
+                "ended. Ctrl-C stops a reply"
+            )
+        )
 
     def need_choice(self, question: str) -> None:
         """Tell somebody who looks elsewhere."""
@@ -281,11 +296,11 @@ class Inline:
 
     def answer_now(self) -> None:
         """Say why that can't be done here."""
-        self.say(_(NO_REPLY))
+        self.say(_(_TOO_LATE))
 
     def think_more(self) -> None:
         """Say why that can't be done here."""
-        self.say(_(NO_REPLY))
+        self.say(_(_TOO_LATE))
 
     def copy(self, text: str) -> bool:
         """Use the terminal's clipboard and the platform's."""
@@ -339,7 +354,7 @@ class Inline:
                 return ""
             except OSError as error:  # a descriptor that is open, but not for reading
                 raise PromptInputError(
-                    _("the input can't be read: {reason}", reason=error.strerror or error),
+                    _("the input can't be read: {reason}", reason=reason_of(error)),
                     _("give a terminal, a pipe or a file as stdin"),
                 ) from error
             left -= len(line)

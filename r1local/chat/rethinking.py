@@ -8,7 +8,7 @@ from r1local.errors import UsageError
 from r1local.language import _
 from r1local.replies.engine import check_going_on
 from r1local.sessions.draft import Draft, edited_passages
-from r1local.ui.chat.editor import check_editor
+from r1local.ui.editor import check_editor
 
 
 def rethink(chat: Chat, _argument: str) -> None:

@@ -8,14 +8,13 @@ from r1local.chat.finding import Finding
 from r1local.chat.help_text import help_sections
 from r1local.chat.rethinking import rethink
 from r1local.chat.slash import SlashCommand, command_named, whole_number, words_of
-from r1local.chat.waiting import attach_to
+from r1local.chat.waiting import attach_to, documents_in
 from r1local.chat.welcome import FIRST_MODEL
 from r1local.config.options import settable
 from r1local.config.preferences import read_config
 from r1local.conversation import Reply, place
 from r1local.errors import UsageError
 from r1local.language import N_, _
-from r1local.prompts.documents import documents_of
 from r1local.replies.control import Control
 from r1local.replies.settings import changed, shown
 from r1local.replies.structured_output import schema_text, structure_by
@@ -183,15 +182,12 @@ def _vote(chat: Chat, argument: str) -> None:
 
 def _edit(chat: Chat, _argument: str) -> None:
     turn = chat.dialogue.turns[_last_number(chat) - 1]
-    names = turn.documents
-    if names:
-        attach_to(
-            chat.dialogue.recorder, documents_of(turn.question, chat.filled(turn.typed), names)
-        )
+    documents = documents_in(turn, chat.filled(turn.typed))
+    attach_to(chat.dialogue.recorder, documents)
     chat.dialogue.undo()
     chat.surface.show_undone()
     chat.surface.type(turn.typed)
-    if names:
+    if documents:
         chat.tell_waiting()
 
 

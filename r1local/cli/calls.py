@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from r1local.config.options import ModelFormat
+from r1local.config.options import ModelFormat, ThinkingMode
 from r1local.errors import UsageError
 from r1local.language import N_, _
 
@@ -42,20 +42,7 @@ def run_command(
     Raises:
         UsageError: the options contradict each other.
     """
-    if json_schema is not None and grammar is not None:
-        raise _conflict(_("--json-schema and --grammar can't be combined"))
-    if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
-        raise _conflict(_("--confidence and --answer-pattern need --votes"))
-    in_session = bool(given.get("continue") or given.get("session"))
-    if in_session and given.get("log") is False:
-        raise _conflict(_("--no-log keeps nothing, but -c and --session go on with a session"))
-    extracts = bool(given.get("extract") or given.get("xl"))
-    form = {"--answer-only": given.get("answer-only"), "--votes": "votes" in given}
-    form |= {"--json-schema": json_schema is not None, "--grammar": grammar is not None}
-    if extracts and (other := next((name for name, on in form.items() if on), None)):
-        raise _conflict(
-            _("-x and --xl print a code block, which {option} leaves no room for", option=other)
-        )
+    _expect_no_conflict(given, schema=json_schema is not None, grammar=grammar is not None)
 
     def answer() -> int:
         from r1local.commands.asking import RunOptions
@@ -67,12 +54,7 @@ def run_command(
 
         chosen = settings_in_force(given)
         limit_text(value_in(chosen, "max-width"))
-        thinking = value_in(chosen, "thinking")
-        conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
-        if thinking == "only" and conflicts:
-            if "thinking" in given:
-                raise _conflict(_(conflicts[0]))
-            thinking = "show"  # the command line overrides a preference
+        thinking = _thinking(given, value_in(chosen, "thinking"))
         asked = RunOptions(
             prompt=prompt,
             files=tuple(files),
@@ -89,7 +71,7 @@ def run_command(
             log=value_in(chosen, "log"),
             session=given.get("session"),
             goes_on=given.get("continue", False),
-            code=_code(given) if extracts else None,
+            code=_code(given) if _extracts(given) else None,
             fetches_private=value_in(chosen, "fetch-private"),
         )
         if "votes" not in given:
@@ -99,6 +81,37 @@ def run_command(
         return vote(asked, given["votes"])
 
     return answer
+
+
+def _expect_no_conflict(given: Mapping[str, Any], *, schema: bool, grammar: bool) -> None:
+    """Refuse options of `run` that contradict each other, whatever else is set."""
+    if schema and grammar:
+        raise _conflict(_("--json-schema and --grammar can't be combined"))
+    if "votes" not in given and ("confidence" in given or "answer-pattern" in given):
+        raise _conflict(_("--confidence and --answer-pattern need --votes"))
+    in_session = bool(given.get("continue") or given.get("session"))
+    if in_session and given.get("log") is False:
+        raise _conflict(_("--no-log keeps nothing, but -c and --session go on with a session"))
+    form = {"--answer-only": given.get("answer-only"), "--votes": "votes" in given}
+    form |= {"--json-schema": schema, "--grammar": grammar}
+    if _extracts(given) and (other := next((name for name, on in form.items() if on), None)):
+        raise _conflict(
+            _("-x and --xl print a code block, which {option} leaves no room for", option=other)
+        )
+
+
+def _thinking(given: Mapping[str, Any], wanted: ThinkingMode) -> ThinkingMode:
+    """Return what to show of the thinking; who asks for the answer overrides a preference."""
+    conflicts = [why for name, why in _WANT_AN_ANSWER.items() if given.get(name)]
+    if wanted != "only" or not conflicts:
+        return wanted
+    if "thinking" in given:
+        raise _conflict(_(conflicts[0]))
+    return "show"
+
+
+def _extracts(given: Mapping[str, Any]) -> bool:
+    return bool(given.get("extract") or given.get("xl"))
 
 
 def _code(given: Mapping[str, Any]) -> "CodeWanted":

@@ -154,7 +154,7 @@ def _tables(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((name, table) for name, table in tables.items() if isinstance(table, dict))
 
 
-def _config() -> dict[str, Any]:
+def _config() -> Mapping[str, Any]:
     from r1local.config.user_files import read_toml
 
     with suppress(R1LocalError):

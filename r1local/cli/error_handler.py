@@ -1,6 +1,5 @@
 """The outermost error handler: no command ends in a traceback on the terminal."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -8,18 +7,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from r1local.cli.ctrl_c import end_at_ctrl_c
 from r1local.errors import (
     EXIT_BROKEN_PIPE,
     EXIT_BUG,
     EXIT_ERROR,
     EXIT_INTERRUPTED,
     R1LocalError,
+    lacks_memory,
+    too_little_memory,
 )
-from r1local.language import N_, _
+from r1local.language import _, reason_of
 from r1local.ui import streams
-
-_MEMORY_HINT = N_("close other programs, or raise the limit (see ulimit -a, or the container's)")
-_UNMAPPED = "failed to map segment"
 
 
 def run_and_exit(command: Callable[[], int]) -> NoReturn:
@@ -33,7 +32,12 @@ def run_and_leave(command: Callable[[], int]) -> NoReturn:
     Python doesn't take apart what it has loaded, which would take 15 ms: commands have closed
     what they opened, and the system takes back the rest.
     """
-    code = exit_code(command)
+    try:
+        code = exit_code(command)
+    except KeyboardInterrupt:  # while an error was printed
+        code = EXIT_INTERRUPTED
+    finally:
+        end_at_ctrl_c()
     with suppress(OSError, ValueError):  # nobody reads them any more
         sys.stdout.flush()
         sys.stderr.flush()
@@ -42,6 +46,13 @@ def run_and_leave(command: Callable[[], int]) -> NoReturn:
 
 def exit_code(command: Callable[[], int]) -> int:
     """Return a command's exit code; if it fails, print its error."""
+    try:
+        return _outcome(command)
+    except Exception as error:  # also one of telling an error, where memory is that short
+        return _failed(error)
+
+
+def _outcome(command: Callable[[], int]) -> int:
     try:
         code = command()
         sys.stdout.flush()
@@ -58,45 +69,32 @@ def exit_code(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         streams.drop(sys.stdout)
         return EXIT_BROKEN_PIPE
-    except OSError as error:
-        if _lacks_memory(error):
-            _print_plainly(_("there is too little memory"), _(_MEMORY_HINT))
-            return EXIT_ERROR
-        if error.filename is not None:
-            told = _("{path} can't be used: {reason}", path=error.filename, reason=error.strerror)
-            _print_error(told, _("check its permissions, and the disk"))
-            return EXIT_ERROR
+
+
+def _failed(error: Exception) -> int:
+    """Print an error that no room has translated, and return the exit code."""
+    if lacks_memory(error):
+        short = too_little_memory()
+        _print_plainly(short.message, short.hint)
+        return short.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        told = _("{path} can't be used: {reason}", path=error.filename, reason=reason_of(error))
+        _print_error(told, _("check its permissions, and the disk"))
+        return EXIT_ERROR
+    if isinstance(error, OSError):
         # Adapters translate their own errors, so one without a file is stdout's: a full disk.
         streams.drop(sys.stdout)
-        message = _("the output can't be written: {reason}", reason=error.strerror or error)
+        message = _("the output can't be written: {reason}", reason=reason_of(error))
         _print_error(message, _("free some disk space, or write elsewhere"))
         return EXIT_ERROR
-    except Exception as error:
-        if _lacks_memory(error):
-            _print_plainly(_("there is too little memory"), _(_MEMORY_HINT))
-            return EXIT_ERROR
-        report = _write_report()
-        _print_error(
-            _("r1local has a bug: {kind}", kind=type(error).__name__),
-            _("please report it with what r1local doctor prints, and {report}", report=report),
-        )
-        return EXIT_BUG
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Tell whether an exception means that the system refused to give memory.
-
-    CPython reports that in four ways: `MemoryError`, ENOMEM, a message where a thread gets no
-    stack (`_thread`), and a message where the loader can't map a library (glibc's dl-load.c).
-    """
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    text = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or (isinstance(error, RuntimeError) and "can't start new thread" in text)
-        or (isinstance(error, ImportError) and _UNMAPPED in text)
+    if isinstance(error.__cause__, KeyboardInterrupt):  # in a class that was being made
+        return EXIT_INTERRUPTED
+    report = _write_report()
+    _print_error(
+        _("r1local has a bug: {kind}", kind=type(error).__name__),
+        _("please report it with what r1local doctor prints, and {report}", report=report),
     )
+    return EXIT_BUG
 
 
 def _print_error(message: str, hint: str) -> None:
@@ -104,13 +102,14 @@ def _print_error(message: str, hint: str) -> None:
         from r1local.ui.console import print_error
 
         print_error(sys.stderr, message, hint)
-    except (MemoryError, ImportError):  # there isn't even enough memory left for that
+    except Exception:  # there isn't even enough memory left for that, or no reader
         _print_plainly(message, hint)
 
 
 def _print_plainly(message: str, hint: str) -> None:
     """Print an error without importing anything."""
-    sys.stderr.write(_("error: {message}\nhint: {hint}", message=message, hint=hint) + "\n")
+    with suppress(OSError):  # stderr may be full, or gone
+        sys.stderr.write(_("error: {message}\nhint: {hint}", message=message, hint=hint) + "\n")
 
 
 def _write_report() -> str:

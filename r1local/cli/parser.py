@@ -53,6 +53,8 @@ def parse_arguments() -> Command:
                 "put -- before a question that starts with a dash: r1local run -- {question}",
                 question=question,
             )
+        elif name == "r1local run" and "extra argument" in error.format_message():
+            hint = _('put the question in quotes: r1local run "…"')
         print_error(sys.stderr, translated_fault(error.format_message()), hint)
         sys.exit(EXIT_USAGE)
     if callable(outcome):

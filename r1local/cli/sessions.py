@@ -10,7 +10,7 @@ from r1local.cli.app import app
 from r1local.cli.calls import Command
 from r1local.cli.options import one_of, takes_options
 from r1local.cli.plain import value_of
-from r1local.config.kinds import Duration
+from r1local.config.number_kinds import Duration
 from r1local.config.options import ModelFormat
 from r1local.language import N_
 

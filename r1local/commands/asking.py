@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeAlias
 
 from r1local.commands.model_choice import choose_model
 from r1local.config.options import NOTIFY_WORDS, OutputFormat, ThinkingMode
-from r1local.config.preferences import Settings, settings_in_force, value_in
+from r1local.config.preferences import Settings, as_set, settings_in_force, value_in
 from r1local.config.presets import PresetQuestion
 from r1local.conversation import Conversation, Message
 from r1local.language import N_, _
@@ -213,11 +213,17 @@ def can_be_told(chosen: Settings) -> bool:
     return value_in(chosen, "notify") not in NOTIFY_WORDS or screen().isatty()
 
 
-def attention(chosen: Settings) -> "Attention":
-    """Return the attention of who asked, and may look elsewhere."""
+def attention(chosen: Settings, stream: TextIO | None = None) -> "Attention":
+    """Return the attention of who asked, and may look elsewhere than at a stream.
+
+    Raises:
+        UsageError, InvalidSetting: the command that is to tell them isn't there.
+    """
     from r1local.ui.attention.attention import attention_on
 
-    return attention_on(screen(), value_in(chosen, "notify"), value_in(chosen, "notify-after"))
+    notify, after_s = value_in(chosen, "notify"), value_in(chosen, "notify-after")
+    with as_set(chosen, "notify"):
+        return attention_on(stream or screen(), notify, after_s)
 
 
 def screen() -> TextIO:

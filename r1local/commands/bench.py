@@ -15,7 +15,7 @@ from r1local.config.user_files import replace_text
 from r1local.errors import EXIT_OK, BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, LeftOut, Step
 from r1local.gguf.file import read_gguf
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.measuring import llama_bench, records
 from r1local.measuring.benchmark import QUICK, Benchmark, Work
 from r1local.models.draft_choice import loading_of
@@ -200,5 +200,5 @@ def _write(path: Path, text: str) -> None:
     try:
         replace_text(path, text)
     except OSError as error:
-        told = _("{path} can't be written: {reason}", path=path, reason=error.strerror or error)
+        told = _("{path} can't be written: {reason}", path=path, reason=reason_of(error))
         raise BenchmarkError(told, _("choose another file for --svg")) from error

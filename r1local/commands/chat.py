@@ -27,10 +27,12 @@ from r1local.chat.session_settings import (
 )
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from r1local.chat.surface import Surface
-from r1local.chat.waiting import attach_to
+from r1local.chat.waiting import attach_to, waiting_in
+from r1local.commands.asking import attention
 from r1local.commands.model_choice import choose_model
-from r1local.config.kinds import Choice, Kind, Number, Switch, Whole
+from r1local.config.kinds import Choice, Kind, Switch
 from r1local.config.named import preset_names
+from r1local.config.number_kinds import Number, Whole
 from r1local.config.options import settable
 from r1local.config.paths import state_folder, user_models
 from r1local.config.preferences import read_config, settings_in_force, value_in
@@ -52,7 +54,7 @@ from r1local.replies.interruption import interruptible
 from r1local.sessions.folder import last_session, saved_sessions
 from r1local.sessions.recorder import NoSession, Recorder
 from r1local.sessions.session import Session
-from r1local.ui.attention.attention import Attention, attention_on
+from r1local.ui.attention.attention import Attention
 from r1local.ui.attention.sequences import restoring
 from r1local.ui.attention.terminal import abilities_of
 from r1local.ui.chat.layout import PaneLayout, keep_layout, read_layout
@@ -136,7 +138,7 @@ def _tell_killed(options: ChatOptions, began: datetime, number: int) -> None:
 
 
 def _chat(options: ChatOptions) -> int:
-    attention = _attention(options)
+    watching = _attention(options)
     private = value_in(settings_in_force(options.given), "fetch-private")
     read = attach(options.files, private=private)
     recorder = _recorder(options)
@@ -159,8 +161,8 @@ def _chat(options: ChatOptions) -> int:
         print_notice(err, notice)
     if (system := system_of(options.given, selected, recorder)) is not None:
         dialogue.use_system(system or None)
-    with closing(dialogue), closing(attention):
-        surface = _surface(options, attention)
+    with closing(dialogue), closing(watching):
+        surface = _surface(options, dialogue, watching)
         talk = Chat(
             dialogue,
             surface,
@@ -250,7 +252,7 @@ def _open_first(selected: Chosen, recorder: Recorder, options: ChatOptions) -> E
         try:
             engine = _open(options, recorder, selected, interruption)
         except LoadingCancelled:
-            raise KeyboardInterrupt from None
+            sys.exit(interruption.exit_code)
     show_log(None)
     for notice in engine.notices:
         print_notice(err, notice.message)
@@ -266,14 +268,15 @@ def _open(options: ChatOptions, recorder: Recorder, selected: Chosen, control: C
 def _attention(options: ChatOptions) -> Attention:
     settings = settings_in_force(options.given)
     stream = sys.stderr if sys.stderr.isatty() and options.inline else sys.stdout
-    return attention_on(stream, value_in(settings, "notify"), value_in(settings, "notify-after"))
+    return attention(settings, stream)
 
 
-def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
+def _surface(options: ChatOptions, dialogue: Dialogue, attention: Attention) -> FullScreen | Inline:
     pastes = Pastes()
     history = history_in(state_folder() / "history" if options.save else None, pastes)
     told = {name: _(command.told) for name, command in SLASH_COMMANDS.items()}
-    completer = SlashCompleter(told, _words(), ("file", "export", "model", "schema"))
+    words = _words() | {"file": partial(_to_let_go, dialogue)}
+    completer = SlashCompleter(told, words, ("file", "export", "schema"), ("model",))
     editing = Editing(completer, history, pastes, options.vi, read_config().keys)
     if options.inline:
         return Inline(editing, attention, numbered=options.numbered)
@@ -284,6 +287,13 @@ def _surface(options: ChatOptions, attention: Attention) -> FullScreen | Inline:
 
 def _keep_nothing(_layout: PaneLayout) -> None:
     """For `--no-save`, which leaves nothing on the disk."""
+
+
+def _to_let_go(dialogue: Dialogue) -> dict[str, str]:
+    """Return what `/file` takes besides paths: what lets the documents that wait go."""
+    names = [each.name for each in waiting_in(dialogue.recorder)]
+    numbers = {f"-{number}": name for number, name in enumerate(names, 1)}
+    return numbers | {"none": ""} if names else {}
 
 
 def _words() -> dict[str, Callable[[], dict[str, str]]]:

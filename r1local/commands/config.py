@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from r1local.config.option import Option
 from r1local.config.options import ModelFormat, option_named, preference_named, preferences
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import OfModel, Settings, settings_in_force
-from r1local.errors import EXIT_ERROR, EXIT_OK, InvalidSetting, UsageError
+from r1local.errors import EXIT_OK, InvalidSetting, UsageError
 from r1local.language import N_, _
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
@@ -28,6 +26,7 @@ from r1local.models.references import (
 )
 from r1local.models.selection import choose
 from r1local.ui.console import output_for, print_notice
+from r1local.ui.editor import edit_file
 from r1local.ui.tables import Column, print_table
 
 _BUILT_IN = N_("built in")
@@ -130,21 +129,12 @@ def edit_config() -> int:
     """Open `config.toml` in the user's editor, and check it afterwards; return the exit code.
 
     Raises:
-        InvalidSetting: there is no such editor, or what the file has now can't be.
+        EditorError: there is no editor, or it failed.
+        InvalidSetting: what the file has now can't be.
     """
-    path = ensure_config_file()
-    usual = "notepad" if sys.platform == "win32" else "vi"
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or usual
-    try:
-        code = subprocess.run([*shlex.split(editor), str(path)], check=False).returncode
-    except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or error
-        told = _("the editor {editor!r} can't be started: {reason}", editor=editor, reason=why)
-        raise InvalidSetting(
-            told, _("set EDITOR, or edit {path} with another one", path=path)
-        ) from error
+    edit_file(ensure_config_file())
     check_aliases(load_catalog(user_models()))
-    return EXIT_OK if code == 0 else EXIT_ERROR
+    return EXIT_OK
 
 
 def print_path() -> int:

@@ -15,6 +15,7 @@ from r1local.language import _
 from r1local.sessions.export import export_json, export_markdown, write_document
 from r1local.sessions.folder import (
     SessionSummary,
+    checked_name,
     delete_session,
     find_session,
     read_session,
@@ -134,11 +135,13 @@ def rename_session(name: str, new: str) -> int:
     """Give a session another name; return the exit code.
 
     Raises:
-        InvalidSetting: it can't be a name, or another session has it.
+        UsageError: it can't be a name.
+        InvalidSetting: another session has it.
         SessionError: there is none of that name, or it is in use.
     """
     from r1local.sessions.session import Session  # which a list doesn't need
 
+    checked_name(new)  # before anything is opened
     session = Session.open(name)
     try:
         session.rename(new)

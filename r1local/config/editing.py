@@ -12,9 +12,9 @@ from r1local.config.option import Option
 from r1local.config.options import option_named
 from r1local.config.paths import config_file, is_missing
 from r1local.config.preferences import MODELS
-from r1local.config.user_files import changing, read_toml, reason_of, replace_text
+from r1local.config.user_files import changing, fault_in_toml, read_toml, replace_text
 from r1local.errors import InvalidSetting
-from r1local.language import _
+from r1local.language import _, reason_of
 
 _HEAD = "# Preferences of r1local: `r1local config` lists the possible settings.\n"
 
@@ -154,7 +154,7 @@ def _read() -> tomlkit.TOMLDocument:
         return tomlkit.parse(read_toml(path, InvalidSetting).text)
     except TOMLKitError as error:  # stricter than the standard library, which all else reads by
         raise InvalidSetting(
-            _("{path} is not valid TOML: {error}", path=path, error=error),
+            _("{path} is not valid TOML: {error}", path=path, error=fault_in_toml(error)),
             _("mend it, or remove it"),
         ) from error
 

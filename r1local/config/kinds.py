@@ -6,7 +6,6 @@ sentence that begins with "it must be". (Creating named tuples is ten times as f
 data classes, and every command has to wait for these.)
 """
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +14,10 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from r1local.errors import InvalidSetting, require
 from r1local.language import N_, _
 
-#: Greater than every count there is, and the largest of C's integers.
-UNBOUNDED = 2**31 - 1
-
 #: The values that TOML and JSON can hold.
 Plain: TypeAlias = str | int | float | bool
 
 _TRUTH = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
-
-#: `30d`, `1h30m`, `5m`, `90s`, or a number of seconds. Longer numbers are out of any range.
-_DURATION = re.compile(
-    r"(?:(?P<d>[0-9]{1,9})d)?(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?"
-    r"|(?P<bare>[0-9]{1,9})"
-)
 
 #: Variables that a chat template's prompt depends on, and words that mean an empty text.
 _OUR_VARIABLES = {"messages", "add_generation_prompt"}
@@ -68,141 +58,17 @@ class Kind(Protocol):
         """Return a value for TOML and JSON; `parse` reads its text back."""
 
 
-class Whole(NamedTuple):
-    """Whole numbers in a range; 0 may be allowed besides, and a word may stand for None."""
-
-    least: int = 0
-    most: int = UNBOUNDED
-    or_zero: bool = False
-    nothing: str | None = None
-
-    @property
-    def metavar(self) -> str:
-        return f"<int|{self.nothing}>" if self.nothing else "<int>"
-
-    @property
-    def range(self) -> str:
-        bounded = self.most != UNBOUNDED
-        words = (
-            _("from {least:,} to {most:,}", least=self.least, most=self.most)
-            if bounded
-            else _("{least:,} or more", least=self.least)
-        )
-        return words + (_(", or 0") if self.or_zero else "") + _or(self.nothing)
-
-    def parse(self, name: str, text: str) -> int | None:
-        if text.lower() == self.nothing:
-            return None
-        try:
-            value = int(text.replace(",", "").replace("_", ""))
-        except ValueError:
-            raise _no(name, text, _("a whole number"), self.range) from None
-        self.check(name, value)
-        return value
-
-    def check(self, name: str, value: int | None) -> None:
-        if value is None and self.nothing:
-            return
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        holds = whole and value is not None and self.least <= value <= self.most
-        require(holds or (self.or_zero and value == 0), f"{name} {value}", self.range)
-
-    def plain(self, value: int | None) -> Plain:
-        return _plain(value, self.nothing)
+def or_word(nothing: str | None) -> str:
+    """Return the end of a range where a word may stand for no value."""
+    return _(", or {nothing}", nothing=nothing) if nothing else ""
 
 
-class Number(NamedTuple):
-    """Finite numbers between two bounds, which are included unless they are `exclusive`."""
-
-    least: float = -math.inf
-    most: float = math.inf
-    exclusive: tuple[float, ...] = ()
-    nothing: str | None = None
-
-    @property
-    def metavar(self) -> str:
-        return f"<float|{self.nothing}>" if self.nothing else "<float>"
-
-    @property
-    def range(self) -> str:
-        if self.most == math.inf:
-            words = _("{least:g} or more", least=self.least)
-        elif self.exclusive:
-            least = (
-                _("above {least:g}", least=self.least)
-                if self.least in self.exclusive
-                else f"{self.least:g}"
-            )
-            most = (
-                _("below {most:g}", most=self.most)
-                if self.most in self.exclusive
-                else _("at most {most:g}", most=self.most)
-            )
-            words = _("{least} and {most}", least=least, most=most)
-        else:
-            words = _("from {least:g} to {most:g}", least=self.least, most=self.most)
-        return words + _or(self.nothing)
-
-    def parse(self, name: str, text: str) -> float | None:
-        if text.lower() == self.nothing:
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            raise _no(name, text, _("a number"), self.range) from None
-        self.check(name, value)
-        return value
-
-    def check(self, name: str, value: float | None) -> None:
-        if value is None and self.nothing:
-            return
-        number = math.nan if value is None else value
-        holds = math.isfinite(number) and self.least <= number <= self.most
-        require(holds and number not in self.exclusive, f"{name} {number:g}", self.range)
-
-    def plain(self, value: float | None) -> Plain:
-        return _plain(value, self.nothing)
-
-
-class Duration(NamedTuple):
-    """Times in seconds, written as `90s`, `1h30m` or `30d`; 0 and a word stand for None."""
-
-    nothing: str = "none"
-    most: int = 366 * 24 * 3600
-
-    @property
-    def metavar(self) -> str:
-        return f"<time|{self.nothing}>"
-
-    @property
-    def range(self) -> str:
-        return _(
-            "a time such as 90s, 5m, 1h30m or 30d, at most a year, or {nothing}",
-            nothing=self.nothing,
-        )
-
-    def parse(self, name: str, text: str) -> int | None:
-        written = text.strip().lower()
-        if written == self.nothing:
-            return None
-        found = _DURATION.fullmatch(written)
-        if not written or found is None:
-            raise _no(name, text, _("a time"), self.range)
-        given = {unit: int(number) for unit, number in found.groupdict("0").items()}
-        value = given["s"] + given["bare"] + 60 * (given["m"] + 60 * (given["h"] + 24 * given["d"]))
-        self.check(name, value)
-        return value or None
-
-    def check(self, name: str, value: int | None) -> None:
-        holds = value is None or 0 <= value <= self.most
-        require(holds, f"{name} {self.plain(value)}", self.range)
-
-    def plain(self, value: int | None) -> str:
-        if not value:
-            return self.nothing
-        hours, minutes, seconds = value // 3600, value // 60 % 60, value % 60
-        parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
-        return "".join(f"{number}{unit}" for number, unit in parts if number)
+def not_a(name: str, text: str, what: str, range_: str) -> InvalidSetting:
+    """Return the error of a text that means nothing: it is not `what`."""
+    return InvalidSetting(
+        _("{name} {text!r} is not {what}", name=name, text=text, what=what),
+        _("it must be {range}", range=_(range_)),
+    )
 
 
 class Choice(NamedTuple):
@@ -280,7 +146,7 @@ class Switch:
         try:
             return _TRUTH[text.lower()]
         except KeyError:
-            raise _no(name, text, _("true or false"), self.range) from None
+            raise not_a(name, text, _("true or false"), self.range) from None
 
     def check(self, name: str, value: object) -> None:
         require(isinstance(value, bool), f"{name} {value}", self.range)
@@ -355,7 +221,7 @@ class File:
         try:
             return Path(text).expanduser()
         except RuntimeError:
-            raise _no(name, text, _("a path"), self.range) from None
+            raise not_a(name, text, _("a path"), self.range) from None
 
     def check(self, name: str, value: object) -> None:
         require(isinstance(value, Path), f"{name} {value}", self.range)
@@ -373,7 +239,7 @@ class Assignments:
     def parse(self, name: str, text: str) -> dict[str, object]:
         variable, equals, value = text.partition("=")
         if not equals or not variable.isidentifier():
-            raise _no(name, text, "NAME=VALUE", self.range)
+            raise not_a(name, text, "NAME=VALUE", self.range)
         self.check(name, {variable: value})
         return {variable: _json_or_text(value)}
 
@@ -396,7 +262,7 @@ class FieldValues(Assignments):
     def parse(self, name: str, text: str) -> dict[str, object]:
         field, equals, value = text.partition("=")
         if not equals or not field.isidentifier():
-            raise _no(name, text, "NAME=VALUE", self.range)
+            raise not_a(name, text, "NAME=VALUE", self.range)
         return {field: value}
 
     def check(self, name: str, value: Mapping[str, object]) -> None:
@@ -417,7 +283,9 @@ class Address:
     def check(self, name: str, value: str) -> None:
         host, _colon, port = value.partition(":")
         if not host or not port.isascii() or not port.isdecimal():
-            raise _no(name, value, self.range, _("{range}, as in desk:50052", range=_(self.range)))
+            raise not_a(
+                name, value, self.range, _("{range}, as in desk:50052", range=_(self.range))
+            )
         require(
             0 < int(port[:6]) < 2**16,
             _("the port of {name} {value}", name=name, value=value),
@@ -447,8 +315,8 @@ class Several(NamedTuple):
             "{range}, as in {example}{empty}{nothing}",
             range=self.each.range,
             example=self.example,
-            empty=_or(self.empty),
-            nothing=_or(self.nothing),
+            empty=or_word(self.empty),
+            nothing=or_word(self.nothing),
         )
 
     def parse(self, name: str, text: str) -> tuple[Any, ...] | None:
@@ -494,18 +362,3 @@ def _json_or_text(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):  # RecursionError: brackets nested too deeply
         return text
-
-
-def _or(nothing: str | None) -> str:
-    return _(", or {nothing}", nothing=nothing) if nothing else ""
-
-
-def _plain(value: float | None, nothing: str | None) -> Plain:
-    return (nothing or "") if value is None else value
-
-
-def _no(name: str, text: str, what: str, range_: str) -> InvalidSetting:
-    return InvalidSetting(
-        _("{name} {text!r} is not {what}", name=name, text=text, what=what),
-        _("it must be {range}", range=_(range_)),
-    )

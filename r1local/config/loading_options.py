@@ -8,14 +8,13 @@ from r1local.config.kinds import (
     Choice,
     File,
     Kind,
-    Number,
     Several,
     Shares,
     Switch,
     Text,
-    Whole,
     WordOr,
 )
+from r1local.config.number_kinds import Number, Whole
 from r1local.config.option import Option
 
 #: Element type of the KV cache; smaller types hold more context and cost some quality.

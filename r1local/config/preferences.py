@@ -8,7 +8,9 @@ Of the places that set an option, the first of these counts: the command line, a
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,9 +31,9 @@ from r1local.config.presets import (
     read_aliases,
 )
 from r1local.config.theme import THEME, Theme, built_in_theme, read_theme
-from r1local.config.user_files import read_toml
+from r1local.config.user_files import entries_of, read_toml
 from r1local.errors import InvalidSetting, UsageError, nearest
-from r1local.language import _
+from r1local.language import N_, _
 
 #: The table of `config.toml` that contains a table for each model.
 MODELS = "models"
@@ -48,6 +50,8 @@ class Setting:
 
 
 Settings: TypeAlias = Mapping[str, Setting]
+#: The place where options are set by those who start the program.
+_COMMAND_LINE = N_("the command line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,23 @@ def value_in(settings: Settings, name: str) -> Any:
     return settings[name].value if name in settings else default_of(name)
 
 
+@contextmanager
+def as_set(settings: Settings, name: str) -> Iterator[None]:
+    """Use an option's value; if it turns out to be wrong, say so like a place that is read.
+
+    Raises:
+        UsageError: the value is wrong, and the command line has it.
+        InvalidSetting: another place has it; the sentence begins with the place.
+    """
+    try:
+        yield
+    except InvalidSetting as error:
+        place = settings[name].place
+        if place == _(_COMMAND_LINE):
+            raise UsageError(error.message, error.hint) from error
+        raise InvalidSetting(f"{place}: {error.message}", error.hint) from error
+
+
 def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     """Yield what each place sets, in ascending order of precedence."""
     config = read_config()
@@ -113,7 +134,7 @@ def _layers(given: Mapping[str, Any], model: OfModel) -> Iterator[Settings]:
     if (preset := given.get("preset")) and preset.lower() != NO_PRESET:
         yield _preset_in(config, preset).settings
     yield dict(_environment())
-    yield {name: Setting(value, _("the command line")) for name, value in given.items()}
+    yield {name: Setting(value, _(_COMMAND_LINE)) for name, value in given.items()}
 
 
 def _environment() -> Iterator[tuple[str, Setting]]:
@@ -174,7 +195,13 @@ def read_config() -> Config:
         InvalidSetting: it can't be read, or has something that isn't allowed there.
     """
     path = config_file()
-    entries = read_toml(path, InvalidSetting).entries
+    return _config(path, read_toml(path, InvalidSetting).text)
+
+
+@lru_cache(maxsize=1)
+def _config(path: Path, text: str) -> Config:
+    """Return what a file sets that has this text: unless it was changed, what it did before."""
+    entries = dict(entries_of(text))
     theme, keys = _appearance(entries, path)
     models = _tables(
         entries.pop(MODELS, {}), f"{path}: {MODELS}", _('write [{models}."7b"]', models=MODELS)

@@ -2,18 +2,22 @@
 
 import contextlib
 import os
+import re
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from r1local.config.paths import state_folder
 from r1local.errors import R1LocalError, StoreError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: Bytes read of a file. People's own have a few thousand; a device's have no end.
 _MOST_BYTES = 4 * 1024 * 1024
+#: The errors of tomllib, and those of tomlkit.
+_IN_TOML = re.compile(r"(.+?) \(?at line (\d+),? col(?:umn)? (\d+)\)?", re.DOTALL)
 #: Seconds to wait for another process that changes the file, which takes it milliseconds.
 _LOCK_S = 20
 
@@ -22,7 +26,7 @@ class Toml(NamedTuple):
     """A TOML file, line ends as they are in it, and what it says."""
 
     text: str
-    entries: dict[str, Any]
+    entries: Mapping[str, Any]
 
 
 def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
@@ -43,17 +47,28 @@ def read_toml(path: Path, error_type: type[R1LocalError]) -> Toml:
         raise error_type(f"{path} {why}", _("check its permissions, or remove it")) from error
     else:
         try:
-            return Toml(text, tomllib.loads(text))
+            return Toml(text, entries_of(text))
         except RecursionError:
             why = _("is not valid TOML: it is nested too deep")
         except ValueError as error:  # that of an endless number included
-            why = _("is not valid TOML: {error}", error=error)
+            why = _("is not valid TOML: {error}", error=fault_in_toml(error))
     raise error_type(f"{path} {why}", _("mend it, or remove it"))
 
 
-def reason_of(error: OSError) -> str:
-    """Why the system refuses something, in its own words, without Python's number and path."""
-    return error.strerror or str(error)
+@lru_cache(maxsize=4)
+def entries_of(text: str) -> Mapping[str, Any]:
+    """Parse TOML; a file that says what it said when it was last read isn't parsed again."""
+    return tomllib.loads(text)
+
+
+def fault_in_toml(error: Exception) -> str:
+    """Return where a parser stumbled, in the user's language, and why, in the parser's words."""
+    text = str(error)
+    if at := _IN_TOML.fullmatch(text):
+        reason, line, column = at.groups()
+        return _("line {line}, column {column}: {reason}", line=line, column=column, reason=reason)
+    reason = text.removesuffix(" (at end of document)")
+    return reason if reason == text else _("at its end: {reason}", reason=reason)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -96,7 +111,7 @@ def changing(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise StoreError(
-            _("{path} can't be written: {reason}", path=folder, reason=error.strerror or error),
+            _("{path} can't be written: {reason}", path=folder, reason=reason_of(error)),
             _("check its permissions"),
         ) from error
     try:

@@ -11,7 +11,7 @@ from r1local.diagnosis.resources import resources
 from r1local.diagnosis.self_test import self_test
 from r1local.diagnosis.terminal import TerminalFacts, judged_terminal
 from r1local.events.finding import Finding, broken
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.machine.gpus import installed_gpus
 
 
@@ -30,9 +30,7 @@ class Check:
         try:
             return list(self.look())
         except OSError as error:
-            text = _(
-                "looking at {what} fails: {reason}", what=self.what, reason=error.strerror or error
-            )
+            text = _("looking at {what} fails: {reason}", what=self.what, reason=reason_of(error))
             return [broken("system", text, "df -h", _("is there room in the temporary folder?"))]
 
 

@@ -40,7 +40,7 @@ def _faults_of_files() -> Iterator[Finding]:
         check_aliases(catalog)
     except InvalidSetting as error:
         yield broken(_AREA, error.message, "r1local config edit", error.hint)
-    editor = "notepad" if sys.platform == "win32" else "${EDITOR:-vi}"
+    editor = "notepad" if sys.platform == "win32" else "${VISUAL:-${EDITOR:-vi}}"
     for problem in catalog.problems:  # the rest of the file counts
         edit = f"{editor} {quote(str(user_models()))}"
         yield warning(_AREA, problem.message, problem.hint, edit)

@@ -22,7 +22,7 @@ from r1local.endpoints.wire import Call, Piece, pieces_of, says_error
 from r1local.errors import EndpointError, EndpointMisconfigured, R1LocalError, StreamCut
 from r1local.events.reply import Notice
 from r1local.hub.limits import retry_after
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: Seconds to connect, and for a short answer.
 _CONNECT_S, _ANSWER_S = 10.0, 20.0
@@ -69,7 +69,7 @@ class Client:
             raise EndpointMisconfigured(
                 _(
                     "this system's certificates can't be read: {reason}",
-                    reason=error.strerror or error,
+                    reason=reason_of(error),
                 ),
                 _("check SSL_CERT_FILE, or unset it"),
             ) from error
@@ -313,7 +313,7 @@ def _certificates(endpoint: Endpoint) -> ssl.SSLContext | bool:
             _(
                 "the certificates in {ca_file} can't be read: {reason}",
                 ca_file=endpoint.ca_file,
-                reason=error.strerror or error,
+                reason=reason_of(error),
             ),
             _("give a file of certificates in PEM form"),
         ) from error

@@ -21,7 +21,7 @@ from r1local.errors import (
     R1LocalError,
 )
 from r1local.hub.limits import retry_after
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: Characters of a server's own words that are shown.
 _LONGEST_QUOTE = 300
@@ -183,5 +183,5 @@ def _said(body: bytes, endpoint: Endpoint, key: Key | None) -> str:
 
 def _reason(error: BaseException) -> str:
     """Return what an error says, without addresses, which may hold a proxy's password."""
-    text = str(error) or type(error).__name__
+    text = reason_of(error)
     return re.sub(r"\w+://\S+", _("the server"), text)[:_LONGEST_QUOTE]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from r1local.config.endpoints import KEY_VARIABLE, Endpoint
 from r1local.errors import EndpointMisconfigured
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: Bytes read of a key's file; keys have a few hundred.
 _MOST_BYTES = 16_384
@@ -93,7 +93,7 @@ def _read_file(path: Path) -> str:
             _("{path} is not text", path=path), _("put the key alone into it")
         ) from error
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        why = reason_of(error)
         raise EndpointMisconfigured(
             _("the key's file {path} can't be read: {reason}", path=path, reason=why),
             _("check api_key_file in config.toml"),

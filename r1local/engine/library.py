@@ -17,7 +17,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from r1local.errors import InferenceError, ModelLoadError, OutOfMemory
+from r1local.errors import (
+    InferenceError,
+    ModelLoadError,
+    OutOfMemory,
+    lacks_memory,
+    too_little_memory,
+)
 from r1local.language import _
 
 #: `enum ggml_log_level` in ggml.h.
@@ -126,6 +132,7 @@ def load_llama() -> Any:
 
     Raises:
         ModelLoadError: llama-cpp-python is missing or its library can't be loaded.
+        OutOfMemory: there is no memory to load it.
     """
     with _LOADING:
         return _loaded()
@@ -136,6 +143,8 @@ def _loaded() -> Any:
     try:
         module = _import_low_level()
     except (ImportError, OSError, RuntimeError) as error:
+        if lacks_memory(error):
+            raise too_little_memory() from error
         raise ModelLoadError(
             _("llama.cpp's library can't be loaded"),
             _("the system says: {error}; look for the cause with: r1local doctor", error=error),

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Any, Self
 
-from r1local.config.options import TEMPERATURE, check, default_of
+from r1local.config.options import check, default_of
+from r1local.config.replying_options import TEMPERATURE
 from r1local.engine.library import load_llama
 from r1local.engine.vocabulary import Vocabulary
 

@@ -27,7 +27,7 @@ from r1local.gguf.format import (
 )
 from r1local.gguf.header import parse_header, parse_summary
 from r1local.gguf.parts import cut_file, part_name
-from r1local.language import N_, _
+from r1local.language import N_, _, reason_of
 
 __all__ = [
     "GGML_TYPES",
@@ -196,7 +196,7 @@ def _unreadable(path: Path, error: OSError) -> ModelFileUnreadable:
             _("change its permissions, or run as its owner"),
         )
     return ModelFileUnreadable(
-        _("{path} can't be read: {reason}", path=shown(path), reason=error.strerror),
+        _("{path} can't be read: {reason}", path=shown(path), reason=reason_of(error)),
         _("check the path and the disk"),
     )
 

@@ -15,7 +15,7 @@ from r1local.errors import (
 )
 from r1local.hub.limits import TimeLimitExceeded
 from r1local.hub.setup import address, load
-from r1local.language import _
+from r1local.language import _, reason_of
 
 
 @contextmanager
@@ -104,14 +104,14 @@ def _unreachable(error: BaseException) -> HubUnreachable:
 
 def reason(error: BaseException) -> str:
     """Return what an error says, without the addresses in it, which may hold secrets."""
-    text = str(error) or type(error).__name__
+    text = reason_of(error)
     return re.sub(r"(?:https?|socks5h?)://[^\s'\"]+", _("the server"), text)
 
 
 def not_writable(error: OSError) -> DownloadError:
     """Return an error of the cache's disk as one of r1local's."""
     return DownloadError(
-        _("the cache can't be written: {reason}", reason=error.strerror or type(error).__name__),
+        _("the cache can't be written: {reason}", reason=reason_of(error)),
         _(
             "check the permissions and the disk of {hub_cache_folder}, or set HF_HOME",
             hub_cache_folder=hub_cache_folder(),

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from r1local.errors import HubMisconfigured
-from r1local.language import _
+from r1local.language import _, reason_of
 
 if TYPE_CHECKING:
     from httpx2 import Client
@@ -105,7 +105,7 @@ def session() -> "Client":
             _(
                 "the certificates of {source} can't be read: {reason}",
                 source=named,
-                reason=error.strerror or error,
+                reason=reason_of(error),
             ),
             _("give a file of certificates in PEM form, or unset it to use the system's own"),
         ) from error

@@ -26,7 +26,7 @@ from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partial
 from r1local.hub.layout import BeingDownloaded, remove_partial
 from r1local.hub.limits import LEAST_SPEED, PACE_S
 from r1local.hub.regular_files import regular
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.machine.hardware import boot_id
 from r1local.units import disk_size
 
@@ -402,7 +402,7 @@ class _Transfer:
                 _(
                     "{path} can't be written: {reason}",
                     path=error.filename or name,
-                    reason=error.strerror or error,
+                    reason=reason_of(error),
                 ),
                 _("check the permissions of the cache, and the disk"),
             ) from error

@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from r1local.config.loading_options import KVType
-from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, MOST_DRAFTED
+from r1local.engine.limits import BATCH_TOKENS, KV_CACHE_TYPES, outputs_of
 from r1local.errors import DeviceError
 from r1local.gguf.file import GGML_TYPES, GGUFFile
 
@@ -36,7 +36,8 @@ class MemoryFacts:
     they are computed. `head_lengths` are the numbers in one head's key and value.
     `latent_attention` means that keys are stored compressed, with the values inside them (MLA).
     `experts` are the bytes of each layer's experts, empty without a mixture, and `experts_used`
-    the share of them that one token uses.
+    the share of them that one token uses. `outputs` are the tokens of a step for which there are
+    logits: it grows with the replies that share steps, and is that of a single one at first.
     """
 
     weights: int
@@ -56,6 +57,7 @@ class MemoryFacts:
     plain_weights: int = 0
     experts: tuple[int, ...] = ()
     experts_used: float = 1.0
+    outputs: int = outputs_of(1)
 
 
 class Device(NamedTuple):
@@ -174,9 +176,8 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
 
     For each token of a batch there are the rows in use within a layer and a row of the
     attention mask in f16; the logits come once for each token of a draft, in a buffer that grows
-    with the first one; for drafts of several replies at once it has up to 63 rows, of which all but
-    16 aren't counted: 27 MiB of a vocabulary of 152,000. Measured with llama-cpp-python 0.3.36, of
-    which the logits are 3 and 9 MiB:
+    with the first one: 9 MiB of a vocabulary of 152,000 for one reply, and up to 37 where several
+    share steps. Measured with llama-cpp-python 0.3.36, of which the logits are 3 and 9 MiB:
 
     | model, context | MiB | estimated |
     |---|---:|---:|
@@ -184,7 +185,7 @@ def compute_bytes(facts: MemoryFacts, context_window: int) -> int:
     | R1-Distill-Qwen-7B, 4,096 / 32,768 / 131,072 | 152 / 180 / 276 | 158 / 186 / 282 |
     """
     a_token = _row_bytes(facts) + _F16_BYTES * context_window
-    logits = (1 + MOST_DRAFTED) * _F32_BYTES * facts.vocabulary_size
+    logits = facts.outputs * _F32_BYTES * facts.vocabulary_size
     return BATCH_TOKENS * a_token + logits
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
-from r1local.config.options import MAX_TOKENS
-from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES
+from r1local.config.replying_options import MAX_TOKENS
+from r1local.engine.limits import BATCH_TOKENS, CONTEXT_STEP, KV_CACHE_TYPES, outputs_of
 from r1local.errors import InvalidSetting
 from r1local.events.reply import Notice
 from r1local.gguf.file import GGML_TYPES
@@ -192,7 +192,7 @@ def _without(machine: Machine, place: Machine, taken: int) -> Machine:
 
 class _Planner:
     def __init__(self, facts: MemoryFacts, machine: Machine, request: PlanRequest) -> None:
-        self._facts = facts
+        self._facts = facts = replace(facts, outputs=outputs_of(request.sequences))
         self._all = machine
         self._asked = request
         if request.cpu_experts:

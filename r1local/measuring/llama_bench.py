@@ -15,7 +15,7 @@ from r1local.engine.limits import BATCH_TOKENS
 from r1local.engine.load_settings import LoadSettings
 from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure, FigureKind
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.machine.programs import how_ended
 
 _PROGRAM = "llama-bench"
@@ -91,7 +91,7 @@ def _output(command: Sequence[str], cancelled: Callable[[], bool]) -> list[str]:
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         except OSError as error:
-            raise _failed(error.strerror or str(error)) from error
+            raise _failed(reason_of(error)) from error
         try:
             while process.poll() is None and not cancelled():
                 time.sleep(_POLL_INTERVAL_S)

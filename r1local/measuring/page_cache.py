@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: Places of a file to look at, and the share of them that may still be in memory in a cold file.
 _SAMPLES, _MOST_KEPT = 64, 0.1
@@ -23,7 +23,7 @@ def drop(files: Sequence[Path]) -> str | None:
         try:
             kept = _kept_after_dropping(path)
         except OSError as error:
-            return error.strerror or str(error)
+            return reason_of(error)
         if kept > _MOST_KEPT:
             return _(
                 "{kept:.0%} of {name} stays in memory: another program may use it",

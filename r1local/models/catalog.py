@@ -169,7 +169,7 @@ def read_catalog(user_file: Path | None = None) -> Catalog:
 
 
 def _catalog(
-    shipped: dict[str, Any], models: dict[str, Any], problems: Sequence[CatalogError] = ()
+    shipped: Mapping[str, Any], models: dict[str, Any], problems: Sequence[CatalogError] = ()
 ) -> Catalog:
     return Catalog(
         models=MappingProxyType({name: _model(name, entry) for name, entry in models.items()}),
@@ -194,7 +194,7 @@ def _expect_files(name: str, model: CatalogModel) -> None:
         raise _WrongField(name, _("must have file or repo_id"))
 
 
-def _table(entries: dict[str, Any], name: str) -> dict[str, Any]:
+def _table(entries: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = entries.get(name, {})
     return found if isinstance(found, dict) else {}
 

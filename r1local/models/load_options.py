@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from r1local.config.kinds import UNBOUNDED
 from r1local.config.loading_options import KVType, Numa, SplitMode
+from r1local.config.number_kinds import UNBOUNDED
 from r1local.config.options import check, in_group
 from r1local.config.preferences import Settings
 from r1local.machine.request import PlanRequest

@@ -1,7 +1,7 @@
 """Preparing a model: checking its file, deciding its settings, compiling its template."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -116,36 +116,50 @@ def load(
     made = plan(facts, machine, request)
     if made.refusal:
         raise made.refusal
-    for file in (gguf, draft):
-        if file and needs_probe(file):
-            probe(file, options.threads or _threads(file), cancelled)
+    _probe([gguf, draft], options, cancelled)
     program = TemplateProgram(source)  # starts a process while the model is read
     smaller = partial(retreat, facts, machine, request)
     with meanwhile(program.modules) if meanwhile else nullcontext():
         decided = _decided(gguf, options, facts, machine, made, cancelled)
         model, made = _open(gguf, options, made, smaller, decided, cancelled)
     try:
-        # A command may have these imported while llama.cpp reads the file.
-        from r1local.prompts.chat_template import ChatTemplate
-        from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
-
-        vain = filter(None, (numa_problem, lock_problem() if options.mlock else None))
-        specials = model.vocabulary.specials
-        dialect = dialect_of(program.source, specials.texts) or R1
-        thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
-        arguments = options.template_arguments
-        template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
+        template, unknown = _template(program, gguf, model, options)
         opened = partial(_opened, cancelled)
         drafts, without_draft = drafts_of(model, gguf, options, made, draft, opened)
     except BaseException:
         model.close()
         raise
-    unknown = _unknown_dialect(unknown_tags(program.source, specials.texts))
+    vain = filter(None, (numa_problem, lock_problem() if options.mlock else None))
     without_effect = (Notice("offload", each) for each in vain)
     notices = (*made.notices, *without_effect, *unknown, *_unused(template), *without_draft)
     holds = partial(_holds, facts, machine, request)
     load_s, details = time.monotonic() - started, _details(gguf, made)
     return LoadedModel(model, template, notices, load_s, details, options, holds, drafts)
+
+
+def _probe(
+    files: Iterable[GGUFFile | None], options: LoadOptions, cancelled: Callable[[], bool]
+) -> None:
+    """Try in another process what has never been loaded here, as llama.cpp may end the process."""
+    for file in files:
+        if file and needs_probe(file):
+            probe(file, options.threads or _threads(file), cancelled)
+
+
+def _template(
+    program: TemplateProgram, gguf: GGUFFile, model: Model, options: LoadOptions
+) -> tuple["ChatTemplate", Iterator[Notice]]:
+    """Return the template for a model, and what to say of tags that aren't known."""
+    # A command may have these imported while llama.cpp reads the file.
+    from r1local.prompts.chat_template import ChatTemplate
+    from r1local.thinking.dialects import R1, dialect_of, marks_thoughts, unknown_tags
+
+    specials = model.vocabulary.specials
+    dialect = dialect_of(program.source, specials.texts) or R1
+    thinks = marks_thoughts(dialect, gguf.chat_template, specials.texts)
+    arguments = options.template_arguments
+    template = ChatTemplate(program, specials, thinks=thinks, arguments=arguments)
+    return template, _unknown_dialect(unknown_tags(program.source, specials.texts))
 
 
 def _decided(

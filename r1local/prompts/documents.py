@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from r1local.errors import PromptInputError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 #: The most bytes that are read of one document. Any context window is far smaller, and endless
 #: input (`yes |`) has to stop somewhere.
@@ -150,7 +150,7 @@ def _before(name: str) -> str:
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> PromptInputError:
-    reason = (isinstance(error, OSError) and error.strerror) or error
+    reason = reason_of(error)
     return PromptInputError(
         _("{name} can't be read: {reason}", name=name, reason=reason),
         _("check its name and its permissions"),

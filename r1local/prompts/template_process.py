@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from r1local.confined.process import Lack, Watch, lacked, start
 from r1local.errors import ChatTemplateError
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.prompts.known_templates import KNOWN_TEMPLATES
 from r1local.prompts.template_messages import (
     HINT,
@@ -150,7 +150,7 @@ def _started() -> "subprocess.Popen[bytes]":
         raise ChatTemplateError(
             _(
                 "no process can be started for the chat template: {reason}",
-                reason=error.strerror or error,
+                reason=reason_of(error),
             ),
             _("end other programs, or give this one more memory"),
         ) from error

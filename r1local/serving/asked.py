@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from r1local.config.options import EFFORTS, option_named
+from r1local.config.options import option_named
+from r1local.config.replying_options import EFFORTS
 from r1local.conversation import Conversation, Message
 from r1local.events.reply import Finished, Notice
 from r1local.events.vote import VoteResult

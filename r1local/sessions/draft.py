@@ -11,7 +11,7 @@ from pathlib import Path
 
 from r1local.conversation import Reply, Span
 from r1local.errors import SessionError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 #: Words, and single characters between them; writing without spaces is compared by characters.
@@ -49,7 +49,7 @@ class Draft:
         try:
             text = self.path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
-            told = getattr(error, "strerror", None) or _("it isn't text in UTF-8")
+            told = reason_of(error) if isinstance(error, OSError) else _("it isn't text in UTF-8")
             raise SessionError(
                 _("the thought can't be read: {told}", told=told),
                 _("look at {path}", path=self.path),
@@ -77,7 +77,7 @@ class Draft:
             raise SessionError(
                 _(
                     "the thought can't be written for the editor: {reason}",
-                    reason=error.strerror or error,
+                    reason=reason_of(error),
                 ),
                 _("free some room, or look at {parent}", parent=self.path.parent),
             ) from error

@@ -11,7 +11,7 @@ from typing import Any
 from r1local.config.user_files import replace_text
 from r1local.conversation import Reply, Turn
 from r1local.errors import ExportError
-from r1local.language import _, _n
+from r1local.language import _, _n, reason_of
 from r1local.sessions.turn_tree import Placed
 
 #: The parser's tokens for a heading at the top level, and their levels.
@@ -94,7 +94,7 @@ def write_document(path: Path, text: str, *, force: bool) -> None:
             _("{path} exists", path=path), _("give another name, or --force")
         ) from None
     except (OSError, ValueError) as error:  # a ValueError: a name that no file can have
-        reason = (isinstance(error, OSError) and error.strerror) or error
+        reason = reason_of(error)
         told = _("{path} can't be written: {reason}", path=path, reason=reason)
         raise ExportError(told, _("give another path")) from error
 
@@ -117,7 +117,7 @@ def _write_new(path: Path, text: str) -> None:
 def _blocks(
     turns: Iterable[Turn], title: str, model: str | None, thoughts: bool, system: str | None
 ) -> Iterator[str]:
-    yield f"# {title or 'A conversation'}"
+    yield "# " + (title or _("A conversation"))
     if model:
         yield _("Model: {model}", model=model)
     if system:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from r1local.config.paths import is_device_name, sessions_folder
 from r1local.errors import (
-    InvalidSetting,
     SessionDamaged,
     SessionError,
     SessionInUse,
     SessionNotFound,
     SessionTooNew,
+    UsageError,
 )
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.sessions.records import DELTA_STARTS, VERSION, Head, Record, decode
 from r1local.sessions.session_file import Content, read_content
 from r1local.sessions.transcript import Transcript
@@ -92,7 +92,7 @@ def find_session(name: str, folder: Path | None = None) -> SessionSummary:
     """Return one session of the list.
 
     Raises:
-        InvalidSetting: the name can't be one.
+        UsageError: the name can't be one.
         SessionNotFound: no session has that name.
     """
     summary = _summary(existing(name, folder or sessions_folder()))
@@ -119,7 +119,7 @@ def load_session(name: str, folder: Path) -> tuple[Transcript, Content]:
         content = read_content(path)
     except OSError as error:
         raise SessionDamaged(
-            _("session {name} can't be read: {reason}", name=name, reason=error.strerror),
+            _("session {name} can't be read: {reason}", name=name, reason=reason_of(error)),
             _("look at {path}", path=path),
         ) from error
     records = list(_records([*content.lines, content.torn]))
@@ -155,7 +155,7 @@ def delete_session(name: str, folder: Path | None = None) -> int:
             unlock(held, gone=not os.path.lexists(path))
     except OSError as error:
         raise SessionError(
-            _("session {name} can't be removed: {reason}", name=name, reason=error.strerror),
+            _("session {name} can't be removed: {reason}", name=name, reason=reason_of(error)),
             _("look at {path}", path=path),
         ) from error
     return size
@@ -165,7 +165,7 @@ def path_of(name: str, folder: Path) -> Path:
     """Return the path of a session's file, which is always in the folder.
 
     Raises:
-        InvalidSetting: the name can't be one.
+        UsageError: the name can't be one.
     """
     return folder / f"{checked_name(name)}{SESSION}"
 
@@ -190,7 +190,7 @@ def existing(name: str, folder: Path) -> Path:
     """Return the path of an existing session's file.
 
     Raises:
-        InvalidSetting: the name can't be one.
+        UsageError: the name can't be one.
         SessionNotFound: no session has that name.
     """
     path = path_of(name, folder)
@@ -203,7 +203,7 @@ def checked_name(name: str) -> str:
     """Return a session's name in Unicode's normal form NFC.
 
     Raises:
-        InvalidSetting: it isn't a valid file name on every system.
+        UsageError: it isn't a valid file name on every system.
     """
     name = unicodedata.normalize("NFC", name)
     usable = (
@@ -216,7 +216,7 @@ def checked_name(name: str) -> str:
         and len(name.encode()) <= _LONGEST_NAME
     )
     if not usable:
-        raise InvalidSetting(
+        raise UsageError(
             _("{name!r} can't be a session's name", name=name[:_LONGEST_NAME]),
             _("use letters, digits, hyphens and spaces, a letter or digit first"),
         )
@@ -286,7 +286,7 @@ def _files(folder: Path) -> Iterator[Path]:
     """Yield the paths of the sessions' files, skipping files whose names sessions can't have."""
     with suppress(OSError):
         for path in folder.glob(f"*{SESSION}"):
-            with suppress(InvalidSetting):
+            with suppress(UsageError):
                 yield path_of(path.stem, folder)
 
 

@@ -8,7 +8,7 @@ from r1local.config.paths import sessions_folder
 from r1local.config.preferences import value_of
 from r1local.errors import InvalidSetting, SessionError, SessionNotSaved
 from r1local.kv_state import KVState
-from r1local.language import N_, _
+from r1local.language import N_, _, reason_of
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import VERSION, Ended, Head, Record, decode, now
@@ -46,7 +46,8 @@ class Session:
                 the name before the first question, a number is added.
 
         Raises:
-            InvalidSetting: it can't be a name, or another session has it.
+            UsageError: it can't be a name.
+            InvalidSetting: another session has it.
         """
         folder = folder or sessions_folder()
         if name is None:
@@ -73,7 +74,7 @@ class Session:
             held = names.lock(name, folder)
         except OSError as error:
             raise SessionError(
-                _("session {name} can't be locked: {reason}", name=name, reason=error.strerror),
+                _("session {name} can't be locked: {reason}", name=name, reason=reason_of(error)),
                 _("it can still be read: r1local sessions show {name}", name=shlex.quote(name)),
             ) from error
         try:
@@ -94,7 +95,8 @@ class Session:
 
         Raises:
             SessionNotFound, SessionDamaged, SessionTooNew: as `open`.
-            InvalidSetting: `new_name` can't be a name, or another session has it.
+            UsageError: `new_name` can't be a name.
+            InvalidSetting: another session has it.
             SessionNotSaved: the copy can't be written.
         """
         folder = folder or sessions_folder()
@@ -152,7 +154,8 @@ class Session:
         """Rename the session, with its file and its KV cache.
 
         Raises:
-            InvalidSetting: it can't be a name, or another session has it.
+            UsageError: it can't be a name.
+            InvalidSetting: another session has it.
             SessionError: the file can't have that name.
         """
         drafts = names.drafts_of(self.path)
@@ -214,6 +217,6 @@ def _unused(name: str, folder: Path) -> str:
 
 def _not_saved(name: str, error: OSError, hint: str) -> SessionNotSaved:
     return SessionNotSaved(
-        _("session {name} can't be saved: {reason}", name=name, reason=error.strerror or error),
+        _("session {name} can't be saved: {reason}", name=name, reason=reason_of(error)),
         hint,
     )

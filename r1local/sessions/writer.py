@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from r1local.errors import SessionError, SessionInUse
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.sessions import folder as names
 from r1local.sessions import kv_cache as kv
 from r1local.sessions.records import Attached, Question, Record, encode, is_delta, joined
@@ -108,7 +108,7 @@ class Writer:
                     _(
                         "session {name} can't be renamed: {reason}",
                         name=self.name,
-                        reason=error.strerror,
+                        reason=reason_of(error),
                     ),
                     _("look at {path}", path=self.path),
                 ) from error

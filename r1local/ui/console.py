@@ -81,6 +81,16 @@ def print_notice(output: Output, message: str) -> None:
     _write(output.file, painted(output, line, "note") + "\n")
 
 
+def print_note(output: Output, text: str) -> None:
+    """Print lines of notice; on a terminal they are broken between words."""
+    for line in text.split("\n"):
+        rows = [line]
+        if not isinstance(output, Pipe) and output.is_terminal:
+            rows = _rows(visible_line(line), output.width)
+        for row in rows:
+            print_notice(output, row)
+
+
 def print_log(output: Output, text: str) -> None:
     """Print a piece of another program's log, harmless on a terminal.
 
@@ -92,15 +102,24 @@ def print_log(output: Output, text: str) -> None:
     _write(output.file, f"{begin}{line}{end}" if line else begin)
 
 
-def print_error(stream: TextIO, message: str, hint: str) -> None:
+def print_error(stream: TextIO, message: str, hint: str, width: int | None = None) -> None:
     """Print an error's message and its hint, one line each, harmless on a terminal.
 
-    Both may contain quotations of any length from a file or a template.
+    Both may contain quotations of any length from a file or a template. A terminal of that width
+    is given lines that are broken between words; without it, they can be copied whole.
     """
     for label, text in ((_("error"), message), (_("hint"), hint)):
         line = " ".join(text.split())
         line = f"{label}: {line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + ' …'}"
-        _write(stream, (visible(line) if stream.isatty() else line) + "\n")
+        if stream.isatty():
+            line = "\n".join(_rows(visible(line), width)) if width else visible(line)
+        _write(stream, line + "\n")
+
+
+def _rows(text: str, width: int) -> list[str]:
+    from r1local.ui.markdown.wrapping import wrapped_lines  # most commands need none of it
+
+    return wrapped_lines(text, width, by_phrase=True)
 
 
 def _write(stream: IO[str], text: str) -> None:

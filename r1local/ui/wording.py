@@ -12,6 +12,8 @@ ENDINGS: Mapping[str, str] = {
     "loop": N_("stopped in a loop"),
     "lost": N_("cut off with the program"),
 }
+#: Fewer tokens than these are read before one notices: in 2 s by 7 billion weights on a few cores.
+_READ_AT_ONCE = 100
 #: The documents that are named; others are only counted.
 _MOST_NAMED = 5
 #: The notice about an answer that doesn't match its schema.
@@ -58,6 +60,17 @@ def thought_for(
     if edited:
         line += _(", from an edited beginning")
     return _("{line}, without coming to an end", line=line) if unfinished else line
+
+
+def reading_first(tokens: int) -> str:
+    """Return that the next reply begins later, if so many tokens are read first that one waits."""
+    if tokens < _READ_AT_ONCE:
+        return ""
+    return _(
+        "; before the next reply the model reads the conversation so far ({count}), which takes "
+        "a while",
+        count=token_count(tokens),
+    )
 
 
 def which(alternatives: tuple[int, int]) -> str:

@@ -23,13 +23,15 @@ from r1local.replies.engine import (
     never_begun,
 )
 from r1local.replies.settings import ReplySettings
-from r1local.warm.client import LOOK_INTERVAL_S, TIME_TO_END_S, Connection, EngineGone, read_or_gone
+from r1local.warm.client import LOOK_INTERVAL_S, Connection, EngineGone, read_or_gone
 from r1local.warm.kept import stop_unused
 from r1local.warm.messages import Message, PromptFacts, Question, plain, read_happening
 from r1local.warm.starting import Found, Wanted, find
 
 #: How often the same thing is asked of an engine whose process ends before it answers.
 _ATTEMPTS = 3
+#: Seconds that a reply that was cancelled is waited for: most steps of llama.cpp take less.
+_TIME_TO_STOP_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,10 @@ class WarmEngine:
             except EngineGone as error:
                 if reply.begun:
                     raise _ended_midway() from error
+                if control.cancelled():  # nobody waits for another process
+                    self._connection.close()
+                    yield never_begun(settings)
+                    return
             finally:
                 reply.withdraw()
             try:
@@ -243,7 +249,7 @@ class _Reply:
         """
         while not self._ended:
             self.pass_commands_on()
-            if self._cancelled_at and time.monotonic() > self._cancelled_at + TIME_TO_END_S:
+            if self._cancelled_at and time.monotonic() > self._cancelled_at + _TIME_TO_STOP_S:
                 raise EngineGone  # it is stuck
             message = self._connection.receive(LOOK_INTERVAL_S)
             for happening in self.happenings(message) if message else ():

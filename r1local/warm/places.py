@@ -16,7 +16,7 @@ from pathlib import Path
 
 from r1local.config.paths import engines_folder
 from r1local.errors import WarmEngineError
-from r1local.language import _
+from r1local.language import _, reason_of
 
 SOCKET, LOCK, LOG = ".sock", ".lock", ".log"
 #: Bytes of a socket's path, with the zero at its end: 104 on macOS and the BSDs, 108 on Linux.
@@ -92,7 +92,7 @@ def private_folder() -> Path:
         facts = folder.lstat()
     except OSError as error:
         raise WarmEngineError(
-            _("{folder} can't be made: {reason}", folder=folder, reason=error.strerror or error),
+            _("{folder} can't be made: {reason}", folder=folder, reason=reason_of(error)),
             _("set XDG_RUNTIME_DIR to another"),
         ) from error
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():

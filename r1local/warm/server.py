@@ -26,7 +26,13 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
-from r1local.errors import InferenceError, R1LocalError, WarmEngineError
+from r1local.errors import (
+    InferenceError,
+    R1LocalError,
+    WarmEngineError,
+    lacks_memory,
+    too_little_memory,
+)
 from r1local.events.reply import Finished
 from r1local.language import _
 from r1local.replies.control import Control, SteeringCommand
@@ -290,6 +296,8 @@ def _steer(control: Control, command: SteeringCommand) -> None:
 
 
 def _bug(error: BaseException) -> InferenceError:
+    if lacks_memory(error):
+        return too_little_memory()
     return InferenceError(
         _("the engine has a bug: {kind}", kind=type(error).__name__),
         _("leave it out with --no-daemon"),

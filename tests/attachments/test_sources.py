@@ -99,14 +99,11 @@ def test_nothing_to_attach_is_an_error(tmp_path: Path, pattern: str) -> None:
     assert refused.value.hint == "hidden and ignored ones don't count"
 
 
-@pytest.mark.skipif(not shutil.which("git"), reason="git itself is the judge")
-def test_gitignore_is_honoured_as_git_does(tree: Path) -> None:
-    (tree / ".gitignore").write_text("*.py\nbuild/\n!/src/deep/b.py\n/README.md\n")
-    (tree / "src" / ".gitignore").write_text("!a.py\npage.*\n")
-    (tree / "build" / "kept.txt").write_text("no: its folder is ignored")
-    (tree / "src" / "README.md").write_text("not the one at the top")
-    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
-    (tree / ".git" / "info" / "exclude").write_text("*.png\n")
+judged_by_git = pytest.mark.skipif(not shutil.which("git"), reason="git itself is the judge")
+
+
+def seen_by_git(tree: Path) -> list[str]:
+    """Return the names of the files that git doesn't ignore, less the hidden ones."""
     listed = subprocess.run(
         ["git", "ls-files", "--others", "--exclude-standard"],
         cwd=tree,
@@ -115,7 +112,27 @@ def test_gitignore_is_honoured_as_git_does(tree: Path) -> None:
         text=True,
     ).stdout.split()
     visible = [each for each in listed if not any(p.startswith(".") for p in Path(each).parts)]
-    assert sorted(names(attach([str(tree)]))) == sorted(f"tree/{each}" for each in visible)
+    return sorted(f"tree/{each}" for each in visible)
+
+
+@judged_by_git
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("line", ["!", "//", "/", "a.py\\", "[z-a]", "[a", "?[]-!]", "[[a].py"])
+def test_a_line_that_is_no_pattern_is_ignored_as_by_git(line: str, tree: Path) -> None:
+    (tree / ".gitignore").write_bytes(f"\ufeffbuild/\r\n*.png\n{line}\n\f*\nREADME.md\n".encode())
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    assert sorted(names(attach([str(tree)]))) == seen_by_git(tree)
+
+
+@judged_by_git
+def test_gitignore_is_honoured_as_git_does(tree: Path) -> None:
+    (tree / ".gitignore").write_text("*.py\nbuild/\n!/src/deep/b.py\n/README.md\n")
+    (tree / "src" / ".gitignore").write_text("!a.py\npage.*\n")
+    (tree / "build" / "kept.txt").write_text("no: its folder is ignored")
+    (tree / "src" / "README.md").write_text("not the one at the top")
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    (tree / ".git" / "info" / "exclude").write_text("*.png\n")
+    assert sorted(names(attach([str(tree)]))) == seen_by_git(tree)
     assert "tree/src/a.py" in names(attach([str(tree)]))
     assert names(attach([str(tree / "src" / "**" / "*.py")])) == ["a.py", "deep/b.py"]
     named = attach([str(tree / "build")])

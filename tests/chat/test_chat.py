@@ -209,10 +209,10 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--resume"], ["--resume", "nowhere"], ["--resume", "../../etc/passwd"]],
+    ("arguments", "code"),
+    [(["--resume"], 1), (["--resume", "nowhere"], 1), (["--resume", "../../etc/passwd"], 2)],
 )
-def test_a_session_that_is_not_there(arguments: list[str]) -> None:
+def test_a_session_that_is_not_there(arguments: list[str], code: int) -> None:
     result = subprocess.run(
         [*COMMAND, "chat", *arguments],
         capture_output=True,
@@ -220,7 +220,7 @@ def test_a_session_that_is_not_there(arguments: list[str]) -> None:
         timeout=PATIENCE_S,
         check=False,
     )
-    assert result.returncode == 1 and result.stderr.startswith("error: ")
+    assert result.returncode == code and result.stderr.startswith("error: ")
     assert not sessions_folder().exists()
 
 
@@ -254,6 +254,20 @@ def test_wrong_usage() -> None:
             check=False,
         )
         assert result.returncode == 2 and "hint: see r1local chat --help" in result.stderr
+    for option, value, told in (
+        ("--session", "a/b", "'a/b' can't be a session's name"),
+        ("--resume", "a/b", "'a/b' can't be a session's name"),
+        ("--notify", "nosuch", "notify: there is no program 'nosuch'"),
+    ):
+        result = subprocess.run(
+            [*COMMAND, "chat", option, value],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.startswith(f"error: {told}\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--inline"]])

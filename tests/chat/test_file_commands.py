@@ -111,3 +111,18 @@ def test_in_a_pipe(folder: Path) -> None:  # noqa: ARG001
     assert "3  " in result.stderr and "report.pdf" in result.stderr
     (question,) = of_type("question")
     assert question["documents"] == ["docs/one.md", "docs/two.md", "report.pdf"]
+
+
+def test_files_that_edit_put_back_go_with_their_question(folder: Path) -> None:
+    (folder / "own.txt").write_text("mine", encoding="utf-8")
+    result = subprocess.run(
+        [*COMMAND, "chat", "-m", "nano"],
+        input="/file docs\nWhich?\n/edit\n/file own.txt\n/files\n/redo\n/files\n",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    *_, before, after = result.stderr.split("/file -N lets one go:")
+    assert [name in before for name in ("one.md", "two.md", "own.txt")] == [True] * 3
+    assert [name in after for name in ("one.md", "two.md", "own.txt")] == [False, False, True]

@@ -3,10 +3,15 @@
 import signal
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from prompt_toolkit.completion import DummyCompleter
+from prompt_toolkit.history import InMemoryHistory
 
+from r1local.chat.inline import Inline
 from r1local.sessions.folder import read_session, saved_sessions
+from r1local.ui.chat.prompt import Editing, Pastes
 from testing import chats
 from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal
 from testing.command import COMMAND, Scripted
@@ -147,3 +152,17 @@ def test_no_rows_stay_empty_below_the_prompt(scripted: Scripted) -> None:
         terminal.send("How many?")
         terminal.wait_for(lambda: "scripted · " in terminal.rows[13] and "❯" in terminal.rows[12])
         assert "│ 4 │" in terminal.shown
+
+
+def test_ctrl_c_just_before_the_prompt_counts_as_one_at_the_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    editing = Editing(DummyCompleter(), InMemoryHistory(), Pastes(), vi=False)
+    monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: False))
+    surface = Inline(editing, Mock())
+    monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True))
+    monkeypatch.setattr("signal.signal", Mock())
+    monkeypatch.setattr(surface, "show_turns", lambda: None)
+    monkeypatch.setattr(surface, "_read", Mock(side_effect=KeyboardInterrupt))
+    surface.run(Mock(first="", leave=surface.leave))
+    assert capsys.readouterr().err == "Ctrl-C again leaves\n"

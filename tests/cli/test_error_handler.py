@@ -100,6 +100,36 @@ def test_too_little_memory_is_said(
 
 @pytest.mark.slow
 @MEMORY_LIMITS
+@pytest.mark.parametrize("kibibytes", [*range(37_000, 45_000, 1_500)])
+def test_a_library_without_room_is_no_broken_one(kibibytes: int) -> None:
+    code, _out, err = shell(f'ulimit -v {kibibytes}; "$@"', "list")
+    assert code in (0, 1)
+    assert code == 0 or err.startswith("error: there is too little memory")
+
+
+@MEMORY_LIMITS
+def test_whatever_fails_for_lack_of_memory_is_told_as_that() -> None:
+    program = """
+import resource, sys
+from r1local.cli.error_handler import exit_code
+def fail():
+    resource.setrlimit(resource.RLIMIT_DATA, (1, 1))
+    raise ValueError("field 'args' is required for FunctionDef")  # as Python's compiler says
+sys.exit(exit_code(fail))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is too little memory\nhint: close other programs")
+
+
+@pytest.mark.slow
+@MEMORY_LIMITS
 @pytest.mark.parametrize("megabytes", [93, 100, 120, 140])
 def test_a_context_beyond_a_limit_ends_in_a_sentence(megabytes: int) -> None:
     script = f'ulimit -d {megabytes * 1024}; "$@"'

@@ -121,8 +121,13 @@ def test_edit_opens_the_editor_and_checks_after(monkeypatch: pytest.MonkeyPatch)
     assert config_file().read_text().startswith("# Preferences of r1local")
     monkeypatch.setenv("EDITOR", "no-such-editor")
     missing = config("edit")
-    assert missing.returncode == 1 and "[Errno" not in missing.stderr
-    assert "hint: set EDITOR" in missing.stderr
+    assert missing.returncode == 1
+    assert missing.stderr == (
+        "error: the editor no-such-editor can't be run\nhint: set VISUAL or EDITOR to another one\n"
+    )
+    monkeypatch.setenv("VISUAL", "false -x")
+    failing = config("edit")
+    assert failing.returncode == 1 and "the editor false ended with code 1" in failing.stderr
 
 
 def test_a_default_model_that_nobody_knows_is_told_with_its_place(

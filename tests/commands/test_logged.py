@@ -151,7 +151,7 @@ def test_what_cannot_be_kept_is_answered_and_told(run: Run) -> None:
     [
         (["-c"], 1, ["no session is saved yet", "run --log"]),
         (["-c", "--session", "no"], 1, ["there is no session no", "r1local sessions"]),
-        (["--session", "a/b"], 1, ["can't be a session's name"]),
+        (["--session", "a/b"], 2, ["can't be a session's name"]),
         (["-c", "--no-log"], 2, ["--no-log keeps nothing"]),
         (["--session", "s", "--no-log"], 2, ["--no-log keeps nothing"]),
     ],

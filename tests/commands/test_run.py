@@ -342,6 +342,12 @@ def test_a_question_with_a_dash_in_front_is_shown_the_way(run: Run, question: st
     assert "--: r1local" not in run("--efort", "low", question.removeprefix("-")).stderr
 
 
+def test_a_question_without_quotes_is_told_to_have_some(run: Run) -> None:
+    result = run("What", "is", "1+1?")
+    assert result.returncode == 2
+    assert 'hint: put the question in quotes: r1local run "…"' in result.stderr
+
+
 def test_empty_stdin_is_no_document(run: Run, scripted: Scripted) -> None:
     assert prompt_tokens(run, scripted, "What?", stdin="") == expected_tokens("What?")
 

@@ -241,7 +241,7 @@ def test_rename() -> None:
     result = r1local("sessions", "rename", "数学", "maths")
     session.close()
     assert result.returncode == 1 and "open in another r1local" in result.stderr
-    assert r1local("sessions", "rename", "数学", "../maths").returncode == 1
+    assert r1local("sessions", "rename", "数学", "../maths").returncode == 2
     assert {each.name for each in saved_sessions()} == {"blue sky", "数学"}
 
 
@@ -273,17 +273,17 @@ def test_a_pager_that_is_left_early_is_no_error() -> None:
     assert "Why?" in screen.text() and "rror" not in screen.text()
 
 
-@pytest.mark.parametrize("command", ["show", "export", "rm"])
+@pytest.mark.parametrize("arguments", [["show"], ["export"], ["rm"], ["rename", "missing"]])
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "code", "sentence"),
     [
-        ("missing", "error: there is no session missing\n"),
-        ("../x", "error: '../x' can't be a session's name\n"),
+        ("missing", 1, "error: there is no session missing\n"),
+        ("../x", 2, "error: '../x' can't be a session's name\n"),
     ],
 )
-def test_a_name_that_is_none(command: str, name: str, sentence: str) -> None:
-    result = r1local("sessions", command, name)
-    assert (result.returncode, result.stdout) == (1, "")
+def test_a_name_that_is_none(arguments: list[str], name: str, code: int, sentence: str) -> None:
+    result = r1local("sessions", *arguments, name)
+    assert (result.returncode, result.stdout) == (code, "")
     assert result.stderr.startswith(sentence)
 
 

@@ -10,20 +10,18 @@ from hypothesis import strategies as st
 from r1local.config.kinds import (
     Address,
     Choice,
-    Duration,
     File,
     Kind,
-    Number,
     Pattern,
     Several,
     Shares,
     Switch,
     Text,
-    Whole,
     Word,
     WordOr,
     as_text,
 )
+from r1local.config.number_kinds import Duration, Number, Whole
 from r1local.config.option import Option
 from r1local.config.options import OPTIONS, option_named
 from r1local.errors import InvalidSetting

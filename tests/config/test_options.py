@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from r1local.config import options
-from r1local.config.kinds import Number
+from r1local.config.number_kinds import Number
 from r1local.config.option import Option
 from r1local.config.options import OPTIONS, settable
 from r1local.config.paths import config_file
@@ -36,7 +36,7 @@ WARMTH = Option(
 DECLARED = """
 import sys
 from r1local.config import options
-from r1local.config.kinds import Number
+from r1local.config.number_kinds import Number
 from r1local.config.option import Option
 options.OPTIONS += (Option("warmth", Number(0, 5), "How warm it is.", 0.6, group="reply",
     commands=("run", "chat"), per_model=True, field="sampler.temperature"),)

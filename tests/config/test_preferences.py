@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 
 from r1local.config.paths import config_file
-from r1local.config.preferences import OfModel, settings_in_force, value_of
-from r1local.errors import InvalidSetting
+from r1local.config.preferences import (
+    OfModel,
+    as_set,
+    read_config,
+    settings_in_force,
+    value_of,
+)
+from r1local.errors import InvalidSetting, R1LocalError, UsageError
 from r1local.models.catalog import load_catalog
 from r1local.models.preferred import of_model
 from r1local.models.selection import select
@@ -100,3 +106,38 @@ def test_two_tables_of_one_model_are_refused() -> None:
     write_config('[models."nano"]\ntop_k = 3\n[models."NANO"]\ntop_k = 4\n')
     with pytest.raises(InvalidSetting, match=r'\[models\."nano"\] and \[models\."NANO"\]'):
         settings_in_force()
+
+
+def test_the_file_is_understood_once_until_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config("top_k = 2\n[presets.a]\ntop_k = 3\n")
+    read = read_config()
+    with monkeypatch.context() as without:
+        without.setattr("tomllib.loads", None)
+        assert read_config() is read
+        assert place_of("top-k") == (2, "config.toml")
+    write_config("top_k = 4\n")  # as another terminal may, during a chat, within the same second
+    assert place_of("top-k") == (4, "config.toml")
+    assert not read_config().presets
+    write_config("top_k = 'many'\n")
+    for _again in range(2):
+        with pytest.raises(InvalidSetting):
+            read_config()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "begins"),
+    [
+        ({"notify": "nosuch"}, UsageError, "notify: no program"),
+        ({}, InvalidSetting, "R1LOCAL_NOTIFY: notify: no program"),
+    ],
+)
+def test_a_value_that_is_wrong_when_it_is_used_is_told_like_one_that_is_read(
+    given: dict[str, str],
+    error: type[R1LocalError],
+    begins: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("R1LOCAL_NOTIFY", "nosuch")
+    settings = settings_in_force(given)
+    with pytest.raises(error, match=f"^{begins}$"), as_set(settings, "notify"):
+        raise InvalidSetting("notify: no program", "name one")

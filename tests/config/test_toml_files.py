@@ -42,7 +42,8 @@ def test_only_regular_files_are_read(kind: str, place: object) -> None:
     [
         (b"a = \xff", "is not valid UTF-8 (byte 4)"),
         (b"#" * 4_194_305, "can't be read: it is larger than 4 MiB"),
-        (b"a = 1\nb", "is not valid TOML: "),
+        (b"a = 1\nb = 1 2", "is not valid TOML: line 2, column 7: "),
+        (b"a = 1\nb", "is not valid TOML: at its end: "),
         (b"a = " + b"[" * 100_000, "is not valid TOML: it is nested too deep"),
         (b"a = " + b"9" * 5_000, "is not valid TOML: "),
     ],

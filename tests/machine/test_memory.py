@@ -9,6 +9,7 @@ import pytest
 
 from r1local.config.loading_options import KVType
 from r1local.engine.library import log
+from r1local.engine.limits import outputs_of
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.gguf.file import GGUFFile, file_type, read_gguf, read_header, read_summary
@@ -176,19 +177,21 @@ def test_the_catalog_agrees_with_a_real_header() -> None:
     assert sum(read.layers) == pytest.approx(sum(stated.layers), rel=0.03)
 
 
-def test_the_plan_is_what_llama_cpp_allocates() -> None:
-    """Weights, KV cache and compute buffer together, within 5 %, by llama.cpp's own log."""
+@pytest.mark.parametrize("sequences", [1, 64])
+def test_the_plan_is_what_llama_cpp_allocates(sequences: int) -> None:
+    """Weights, KV cache and buffers together, within 5 %, by llama.cpp's own log."""
     lines: list[str] = []
     log.show = lines.append
     try:
-        settings = LoadSettings(context_window=8192, gpu_layers=0, threads=1, kv_cache="f16")
+        settings = LoadSettings(8192, gpu_layers=0, threads=1, kv_cache="f16", sequences=sequences)
         Model(smollm2(), settings, lambda: False).close()
     finally:
         log.show = None
-    sizes = re.findall(r"(?:model|KV|compute) buffer size += +([0-9.]+) MiB", "".join(lines))
+    sizes = re.findall(r"(?:model|KV|compute|output) buffer size += +([0-9.]+) MiB", "".join(lines))
     allocated = sum(map(float, sizes)) * MIB
     assert len(sizes) >= 3
-    assert memory_bytes(facts_of(read_gguf(smollm2())), 8192) == pytest.approx(allocated, rel=0.05)
+    facts = replace(facts_of(read_gguf(smollm2())), outputs=outputs_of(sequences))
+    assert memory_bytes(facts, 8192) == pytest.approx(allocated, rel=0.05)
 
 
 def test_plain_attention_needs_room_for_a_few_tokens() -> None:

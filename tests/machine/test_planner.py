@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r1local.engine.library import log
+from r1local.engine.limits import outputs_of
 from r1local.gguf.file import read_gguf
 from r1local.machine import calibration
 from r1local.machine.memory import (
@@ -67,6 +68,16 @@ def test_a_context_is_reduced_to_what_memory_holds() -> None:
     context = plan(facts, Machine(memory)).context_window
     assert context % 256 == 0
     assert memory_bytes(facts, context) <= memory < memory_bytes(facts, context + 256)
+
+
+def test_the_logits_of_replies_that_share_steps_are_counted() -> None:
+    facts = known("7b")
+    machine = Machine(memory_bytes(facts, 4096))
+    assert plan(facts, machine, PlanRequest(4096)).kind == "CPU"
+    assert plan(facts, machine, PlanRequest(4096, sequences=4)).kind == "CPU"  # no more rows
+    assert plan(facts, machine, PlanRequest(4096, sequences=16)).kind == "no"
+    more = replace(machine, memory=machine.memory + (63 - 16) * 4 * facts.vocabulary_size)
+    assert plan(facts, more, PlanRequest(4096, sequences=16)).kind == "CPU"
 
 
 def test_a_quantized_cache_holds_more() -> None:
@@ -131,7 +142,7 @@ REQUESTS = st.builds(
     st.none() | st.integers(256, 200_000),
     st.none() | st.integers(-1, 100),
     st.sampled_from(["f16", "q8_0", "q4_0"]),
-    st.integers(1, 16),
+    st.integers(1, 64),
 )
 SIZES = [(model.name, size) for model in MODELS for size in model.sizes]
 
@@ -140,7 +151,7 @@ SIZES = [(model.name, size) for model in MODELS for size in model.sizes]
 def test_every_plan_keeps_to_the_memory_there_is(
     size: tuple[str, str], machine: Machine, request_: PlanRequest
 ) -> None:
-    facts = known(*size)
+    facts = replace(known(*size), outputs=outputs_of(request_.sequences))
     made = plan(facts, machine, request_)
     layers, kv_type = made.gpu_layers, request_.kv_cache
     on_gpu = gpu_bytes(facts, made.placement, made.kv_tokens, kv_type)

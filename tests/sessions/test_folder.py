@@ -14,6 +14,7 @@ from r1local.errors import (
     SessionError,
     SessionNotFound,
     SessionTooNew,
+    UsageError,
 )
 from r1local.sessions.folder import delete_session, find_session, read_session, saved_sessions
 from r1local.sessions.records import Question
@@ -144,7 +145,7 @@ def test_names_that_cant_be(tmp_path: Path, name: str) -> None:
         lambda: delete_session(name, tmp_path),
     )
     for attempt in attempts:
-        with pytest.raises(InvalidSetting, match="can't be a session's name"):
+        with pytest.raises(UsageError, match="can't be a session's name"):
             attempt()
     session.close()
 

@@ -13,6 +13,7 @@ from r1local.ui.console import (
     output_for,
     print_error,
     print_log,
+    print_note,
     print_notice,
 )
 from r1local.ui.live_rows import LiveRows, live_line
@@ -60,6 +61,30 @@ def test_errors_are_exact_in_a_pipe_and_harmless_on_a_terminal() -> None:
         print_error(stream, "no file evil\x1b[2J.gguf", "look around")
     assert pipe.getvalue() == "error: no file evil\x1b[2J.gguf\nhint: look around\n"
     assert terminal.shown == "error: no file evil␛[2J.gguf\nhint: look around"
+
+
+def test_notes_and_errors_of_a_chat_are_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "goes with the next question: one.md, two.md\nもう一度 Ctrl-C を押すと終了します。"
+    pipe, terminal = io.StringIO(), Terminal(columns=24)
+    print_note(console_for(pipe), text)
+    assert pipe.getvalue() == text + "\n"
+    print_note(console_on(terminal, monkeypatch), text)
+    assert terminal.rows == [
+        "goes with the next",
+        "question: one.md, two.md",
+        "もう一度 Ctrl-C を押すと",
+        "終了します。",
+    ]
+    terminal = Terminal(columns=24)
+    print_error(terminal, "there is no session primes", "/sessions lists the others", 24)
+    assert terminal.rows == [
+        "error: there is no",
+        "session primes",
+        "hint: /sessions lists",
+        "the others",
+    ]
 
 
 def test_consoles_leave_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -260,7 +261,7 @@ def test_many_replies_end_with_it(slow: Path) -> None:
 
 
 def test_a_process_that_is_stuck_is_given_up(monkeypatch: pytest.MonkeyPatch, slow: Path) -> None:
-    monkeypatch.setattr("r1local.warm.engine.TIME_TO_END_S", 0.3)
+    monkeypatch.setattr("r1local.warm.engine._TIME_TO_STOP_S", 0.3)
     control = Control()
     with warm(slow) as engine:
         events = generate(engine, HI, ReplySettings(), control)
@@ -271,6 +272,24 @@ def test_a_process_that_is_stuck_is_given_up(monkeypatch: pytest.MonkeyPatch, sl
         with pytest.raises(InferenceError, match="in the middle"):
             list(events)
         kill(pid)
+
+
+def test_one_that_is_stuck_before_the_reply_begins_is_not_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("r1local.warm.engine._TIME_TO_STOP_S", 0.3)
+    control = Control()
+    with warm() as engine:
+        prompt = prepared(engine, HI, SEEDED)
+        (pid,) = pids()
+        kill(pid, signal.SIGSTOP)
+        threading.Timer(0.2, control.cancel).start()
+        began = time.monotonic()
+        (end,) = reply_to(engine, prompt, SEEDED, control)
+        assert time.monotonic() - began < 4  # a new connection would wait for 5 s
+        assert isinstance(end, Finished) and end.reason == "cancelled"
+        kill(pid)
+        assert answer_of(replied(engine, settings=SEEDED))
 
 
 def test_a_prompt_that_a_stuck_process_is_to_make_is_cancelled() -> None:

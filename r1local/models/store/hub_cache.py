@@ -19,7 +19,7 @@ from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import RepoFile, quantization_of, variants
 from r1local.hub.journal import Partial, partials
 from r1local.hub.regular_files import regular
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.models.catalog import Catalog, CatalogModel
 from r1local.models.store.installed import Installed, StoredFile, gguf_files, last_use, subfolders
 
@@ -161,7 +161,7 @@ def remove(entry: Installed) -> int:
         _tidy(folder)
     except OSError as error:
         raise StoreError(
-            _("{name} can't be removed: {reason}", name=entry.name, reason=error.strerror or error),
+            _("{name} can't be removed: {reason}", name=entry.name, reason=reason_of(error)),
             _(
                 "check the permissions of {folder}, and whether a program is using the file",
                 folder=folder,

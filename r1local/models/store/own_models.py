@@ -13,7 +13,7 @@ from r1local.errors import CatalogError, InvalidSetting, StoreError
 from r1local.gguf.file import file_type, read_gguf
 from r1local.gguf.parts import part_name
 from r1local.gguf.quantization import quantization_of
-from r1local.language import _
+from r1local.language import _, reason_of
 from r1local.models.catalog import Catalog, read_catalog
 from r1local.models.store.installed import Installed, StoredFile, quantization_in, stored_file
 
@@ -178,7 +178,7 @@ def _write(old: str, new: str, name: str) -> None:
         replace_text(path, new)
     except OSError as error:
         raise StoreError(
-            _("{path} can't be written: {reason}", path=path, reason=error.strerror or error),
+            _("{path} can't be written: {reason}", path=path, reason=reason_of(error)),
             _("check its permissions"),
         ) from error
 

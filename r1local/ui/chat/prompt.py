@@ -16,7 +16,6 @@ from prompt_toolkit.completion import (
     CompleteEvent,
     Completer,
     Completion,
-    PathCompleter,
     ThreadedCompleter,
 )
 from prompt_toolkit.document import Document
@@ -39,9 +38,10 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 
 from r1local.config.keys import KeyMap, built_in_keys
 from r1local.language import _
-from r1local.ui.chat.editor import missing_editor
 from r1local.ui.chat.painting import SteadyRows, steady_output
+from r1local.ui.chat.path_completion import completed_path, completed_word
 from r1local.ui.chat.style import chat_style
+from r1local.ui.editor import missing_editor
 from r1local.ui.safe_text import visible, visible_line
 
 #: A paste beyond either limit is shown as one word: a lot of text slows the editor down.
@@ -110,19 +110,26 @@ class SlashCompleter(Completer):
     Args:
         commands: the commands, each with what it does.
         arguments: return the words that a command takes.
-        paths: the commands that take file paths.
+        paths: the commands that take file paths, quoted as in a shell.
+        also_paths: those that take one path, as it is, besides their words.
     """
 
     def __init__(
-        self, commands: Mapping[str, str], arguments: Mapping[str, Words], paths: Iterable[str]
+        self,
+        commands: Mapping[str, str],
+        arguments: Mapping[str, Words],
+        paths: Iterable[str],
+        also_paths: Iterable[str] = (),
     ) -> None:
         self._commands = commands
         self._arguments = arguments
         self._paths = frozenset(paths)
-        self._path_completer = PathCompleter(expanduser=True)
+        self._also_paths = frozenset(also_paths)
 
     def get_completions(
-        self, document: Document, complete_event: CompleteEvent
+        self,
+        document: Document,
+        complete_event: CompleteEvent,  # noqa: ARG002
     ) -> Iterable[Completion]:
         """Complete what is before the cursor, if it begins with a slash."""
         line = document.text_before_cursor
@@ -133,13 +140,13 @@ class SlashCompleter(Completer):
             for command, told in self._commands.items():
                 if command.startswith(name):
                     yield Completion(command, -len(name), display_meta=told)
-        elif name in self._paths and (name not in self._arguments or _is_path(argument)):
-            word = argument.rpartition(" ")[2]
-            for each in self._path_completer.get_completions(Document(word), complete_event):
-                shown = visible_line(each.display_text)
-                yield Completion(each.text, each.start_position, display=shown)
-        elif name in self._arguments:
-            yield from _matching(self._arguments[name](), argument)
+        elif name in self._also_paths and _is_path(argument):
+            yield from completed_path(argument)
+        else:
+            if name in self._arguments:
+                yield from _matching(self._arguments[name](), argument)
+            if name in self._paths:
+                yield from completed_word(argument)
 
 
 def _is_path(argument: str) -> bool:

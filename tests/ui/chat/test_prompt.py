@@ -33,15 +33,18 @@ def test_what_was_pasted_is_not_searched_for_other_pastes() -> None:
 
 @pytest.fixture
 def completer(tmp_path: Path) -> SlashCompleter:
-    (tmp_path / "two words.txt").touch()
+    for name in ("two words.txt", "数学.md", "src/a.py", "src/b.py", "src/notes/c.py", ".hidden"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
     told = {"resume": "go on", "rename": "give a name", "file": "send files"}
     words = {
         "resume": {"primes": "Which numbers?", "evil\x1b[2J": "\u202e"},
         "set": {"effort": "how hard", "effort low": "", "effort high": "", "seed": "of luck"},
         "model": {"nano": ""},
+        "file": {"-1": "two words.txt", "none": ""},
     }
     arguments: dict[str, Words] = {name: partial(dict, each) for name, each in words.items()}
-    return SlashCompleter(told, arguments, ("file", "model"))
+    return SlashCompleter(told, arguments, ("file",), ("model",))
 
 
 def completed(completer: SlashCompleter, text: str) -> list[str]:
@@ -52,14 +55,51 @@ def completed(completer: SlashCompleter, text: str) -> list[str]:
 def test_commands_and_arguments_are_completed(completer: SlashCompleter, tmp_path: Path) -> None:
     assert completed(completer, "/re") == ["resume", "rename"]
     assert completed(completer, "/resume p") == ["primes"]
-    assert completed(completer, f"/file {tmp_path}/two") == [" words.txt"]
-    assert completed(completer, f"/model {tmp_path}/two") == [" words.txt"]
+    assert completed(completer, f"/model {tmp_path}/two") == [f"{tmp_path}/two words.txt"]
     assert completed(completer, "/model n") == ["nano"]
     assert completed(completer, "/resume WHICH num") == ["primes"]
     assert completed(completer, "/set ") == ["effort", "seed"]
     assert completed(completer, "/set effort ") == ["effort low", "effort high"]
     for text in ("re", "what /re", "a\n/re", "/rename p", "/nonsense "):
         assert completed(completer, text) == []
+
+
+def test_paths_are_completed_as_words_of_a_line(
+    completer: SlashCompleter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    here = ["src/", "'two words.txt'", "数学.md"]
+    assert completed(completer, "/file ") == ["-1", "none", *here]
+    assert completed(completer, "/file -") == ["-1"]
+    assert completed(completer, "/file 'two words.txt' s") == ["src/"]
+    for typed in ("two", "'two w", '"two w', "two\\ w", "'two w'o"):
+        assert completed(completer, f"/file src {typed}") == ["'two words.txt'"]
+    assert completed(completer, "/file src/") == ["src/a.py", "src/b.py", "src/notes/"]
+    assert completed(completer, "/file ~/s") == ["~/src/"]
+    assert completed(completer, "/file ~/src/a") == ["~/src/a.py"]
+    assert completed(completer, "/file ~/two") == ["'~/two words.txt'"]
+    assert completed(completer, "/file .h") == [".hidden"]
+    assert completed(completer, "/file nosuch/ x/y '") == here
+    assert completed(completer, "/file \0/") == []
+
+
+def test_a_pattern_completes_to_itself_and_to_each_file(
+    completer: SlashCompleter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert completed(completer, "/file src/*.py") == ["src/*.py", "src/a.py", "src/b.py"]
+    assert completed(completer, "/file ~/src/[a]*") == ["~/src/[a]*", "~/src/a.py"]
+    assert completed(completer, "/file t*") == ["t*", "'two words.txt'"]
+    pattern, *_files = completer.get_completions(Document("/file src/*.py"), CompleteEvent())
+    assert pattern.display_meta_text == "2 files"
+    (tmp_path / "a[1].txt").touch()
+    assert completed(completer, "/file a[") == ["a[1].txt"]
+    for none in ("*.rs", "src/**", "[", "nosuch/*"):
+        assert completed(completer, f"/file {none}") == []
 
 
 def test_names_in_the_menu_are_harmless(completer: SlashCompleter) -> None:

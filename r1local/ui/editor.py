@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from r1local.errors import UsageError
-from r1local.language import N_, _
+from r1local.errors import EditorError
+from r1local.language import N_, _, reason_of
 
 #: What is tried where no editor is set.
 _EDITORS = ("editor", "nano", "vi", "emacs", "notepad")
@@ -28,7 +28,7 @@ def check_editor() -> None:
     """Make sure that `edit_file` finds an editor, and a terminal if it needs one.
 
     Raises:
-        UsageError: there is none.
+        EditorError: there is none.
     """
     with ExitStack() as files:
         _editor()
@@ -39,7 +39,7 @@ def edit_file(path: Path) -> None:
     """Open a file in the editor, and wait until it is closed.
 
     Raises:
-        UsageError: there is no editor, no terminal for one, or it ended with an error.
+        EditorError: there is no editor, no terminal for one, or it ended with an error.
     """
     words = _editor()
     with ExitStack() as files:
@@ -51,11 +51,11 @@ def edit_file(path: Path) -> None:
             told = _(
                 "the editor {editor} can't be run: {reason}",
                 editor=words[0],
-                reason=error.strerror or error,
+                reason=reason_of(error),
             )
-            raise UsageError(told, _(_SET_IT)) from error
+            raise EditorError(told, _(_SET_IT)) from error
     if code:
-        raise UsageError(
+        raise EditorError(
             _("the editor {editor} ended with code {code}", editor=words[0], code=code),
             _("what it wrote is kept in {path}", path=path),
         )
@@ -70,7 +70,7 @@ def _editor() -> list[str]:
             if words[0]
             else _("there is no editor")
         )
-        raise UsageError(told, _(_SET_IT))
+        raise EditorError(told, _(_SET_IT))
     return words
 
 
@@ -83,7 +83,7 @@ def _stdin(files: ExitStack) -> IO[bytes] | int | None:
     except OSError:
         if not _editor_set():
             hint = _("set EDITOR to a program that changes a file by itself")
-            raise UsageError(_("there is no terminal for an editor"), hint) from None
+            raise EditorError(_("there is no terminal for an editor"), hint) from None
         return subprocess.DEVNULL
 
 
