@@ -77,9 +77,9 @@ class ChatTerminal(PseudoTerminal):
         """Paste a text, as terminals do when a program has asked for bracketed paste."""
         self.type(f"\x1b[200~{text}\x1b[201~")
 
-    def wait_for_text(self, *texts: str, seconds: float = 60) -> None:
+    def wait_for_text(self, *texts: str) -> None:
         """Wait until all texts are on the screen."""
-        self.wait_for(lambda: all(text in self.shown for text in texts), seconds)
+        self.wait_for(lambda: all(text in self.shown for text in texts))
 
     def wait_without(self, text: str) -> None:
         """Wait until a text is no longer on the screen."""
@@ -118,7 +118,7 @@ class ChatTerminal(PseudoTerminal):
 
         A terminal that the program does not control yet takes Ctrl-D for itself.
         """
-        self.wait_for(self._at_prompt, 15)
+        self.wait_for(self._at_prompt)
         self.type(CTRL_D)
         return self.finish()
 

@@ -15,6 +15,7 @@ from r1local.models.store.installed import Installed
 from r1local.models.store.search import installed_models
 from testing.command import COMMAND, Completed
 from testing.gguf_writer import F32, MetadataValue, TensorData, write_gguf
+from testing.waiting import PATIENCE_S
 
 REPO_7B = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 MAIN, OLDER = "a" * 40, "b" * 40
@@ -147,6 +148,6 @@ def r1local(*arguments: str | Path, before: Sequence[str] = ()) -> Completed:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testing.waiting import PATIENCE_S
+
 #: Read when this is imported: tests take such variables out of their environment.
 LLAMA_SERVER = os.environ.get("R1LOCAL_TEST_LLAMA_SERVER") or shutil.which("llama-server")
-_PATIENCE_S = 60
 
 
 @contextmanager
@@ -29,11 +30,11 @@ def llama_server(model: Path, *arguments: str) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5):

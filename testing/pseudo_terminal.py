@@ -16,6 +16,7 @@ from typing import Self
 import pyte
 
 from testing.terminals import rows_of
+from testing.waiting import PATIENCE_S
 
 #: Less than what a pseudo-terminal accepts when nobody reads it.
 _KEYS_AT_ONCE = 1024
@@ -90,19 +91,19 @@ class PseudoTerminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.screen.resize(lines, columns)
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], object]) -> None:
         """Let the program run until the condition holds."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, self.text()
             assert self._read(), self.text()
 
-    def finish(self, seconds: float = 120) -> int:
+    def finish(self) -> int:
         """Let the program run to its end; return its exit code."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_S
         while self._read():
             assert time.monotonic() < deadline, self.text()
-        return self._process.wait(10)
+        return self._process.wait(PATIENCE_S)
 
     @property
     def plain(self) -> str:

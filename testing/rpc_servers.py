@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from testing.command import COMMAND, Completed
-
-_PATIENCE_S = 10.0
+from testing.waiting import PATIENCE_S
 
 
 def rpc_build() -> Path:
@@ -57,7 +56,7 @@ def run_with_rpc(*arguments: str | Path) -> Completed:
         capture_output=True,
         text=True,
         env=environment,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -71,7 +70,7 @@ def free_port() -> int:
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), timeout=1)):
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from testing.command import COMMAND
+from testing.waiting import PATIENCE_S
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Server:
         method: str | None = None,
     ) -> Answer:
         """Send a request; a body that is bytes as it is, another one as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
         try:
             connection.request(
@@ -108,7 +109,7 @@ def serving(
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(PATIENCE_S)
         finally:
             process.kill()
             process.stdout.close()

@@ -2,11 +2,12 @@
 
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from testing.waiting import PATIENCE_S
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -22,11 +23,13 @@ class Site:
 
 @contextmanager
 def running_site(encrypted: tuple[Path, Path] | None = None) -> Iterator[Site]:
-    """Serve what is put into `answers`, by path; `/slow` takes its time.
+    """Serve what is put into `answers`, by path; `/slow` never comes.
 
     Args:
         encrypted: a certificate and its key, for https.
     """
+
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -37,7 +40,7 @@ def running_site(encrypted: tuple[Path, Path] | None = None) -> Iterator[Site]:
                 self.send_header(name, value)
             self.end_headers()
             if self.path == "/slow":
-                time.sleep(1.5)
+                over.wait(PATIENCE_S)
             self.wfile.write(body)
 
         def log_message(self, *_arguments: object) -> None:
@@ -54,6 +57,7 @@ def running_site(encrypted: tuple[Path, Path] | None = None) -> Iterator[Site]:
     try:
         yield site
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()

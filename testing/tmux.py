@@ -10,6 +10,8 @@ from itertools import count
 
 import pytest
 
+from testing.waiting import PATIENCE_S
+
 #: A server that is ended takes a moment to go: the next one has a name of its own.
 _NUMBERS = count(1)
 
@@ -40,9 +42,9 @@ class Tmux:
         """The text on the screen now."""
         return self.tell("capture-pane", "-p")
 
-    def wait_for(self, text: str, seconds: float = 20) -> None:
+    def wait_for(self, text: str) -> None:
         """Wait until a text is on the screen."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_S
         while text not in self.shown:
             assert time.monotonic() < deadline, self.shown
             time.sleep(0.1)

@@ -26,8 +26,6 @@ _VARIES = (
     (re.compile(rf"{_NUMBER} [kMG]i?B\b"), "N bytes"),
     (re.compile(rf"(?:{_NUMBER} to )?{_NUMBER} (tokens/s|tokens|s)\b"), r"N \1"),
 )
-#: How long anything on the page may take; the machine may be busy.
-_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class Walker(PseudoTerminal):
         """Type what a step says as soon as a person could, and wait for what is seen."""
         self.wait_for(lambda: self._awaits(step.where) and not replying())
         self.type(f"{step.typed}\r" if step.where else KEYS[step.typed])
-        self.wait_for(lambda: shows(self.shown, step), _SECONDS)
+        self.wait_for(lambda: shows(self.shown, step))
 
     def _awaits(self, where: str) -> bool:
         """Tell whether the shell or the chat, if it matters which one, waits for a line."""

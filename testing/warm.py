@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +18,9 @@ from r1local.warm.starting import Wanted
 from r1local.warm.task import Task
 from testing.command import COMMAND, ROOT, Completed
 from testing.replies import never
+from testing.waiting import PATIENCE_S, eventually
 
 NANO = ROOT / "r1local" / "nano.gguf"
-#: Seconds after which a test that waits gives up.
-PATIENCE_S = 20.0
 
 
 def run_kept(*arguments: str | Path, keep_alive: str = "1m") -> Completed:
@@ -36,7 +34,7 @@ def command(*arguments: str | Path) -> Completed:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -59,14 +57,6 @@ def statuses() -> list[Status]:
 
 def pids() -> list[int]:
     return [each.pid for each in statuses()]
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

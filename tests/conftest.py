@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,16 +10,31 @@ from hypothesis import settings
 
 from testing.command import COMMAND, Completed, Run, Scripted
 from testing.models import write_scripted_model
+from testing.waiting import PATIENCE_S
 
 # A clock says how busy the machine is, not whether a law holds.
 settings.register_profile("r1local", deadline=None)
 settings.load_profile("r1local")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Move home for fixtures that outlive a test, too: they are made before a test's own home."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _move_home(monkeypatch, tmp_path_factory.mktemp("home"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the real home directory, and the caller's terminal settings, out of reach."""
+    """A home that nothing is in yet."""
     folder = tmp_path_factory.mktemp("home")
+    _move_home(monkeypatch, folder)
+    return folder
+
+
+def _move_home(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Keep the real home directory, and the caller's terminal settings, out of reach."""
     for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA"):
         monkeypatch.setenv(variable, str(folder))
     for variable in ("CONFIG_HOME", "DATA_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR"):
@@ -35,7 +50,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LANG", "C.UTF-8")
     for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(variable, raising=False)
-    return folder
 
 
 @pytest.fixture
@@ -48,7 +62,7 @@ def run() -> Run:
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
         return subprocess.CompletedProcess(

@@ -20,6 +20,7 @@ from r1local.ui.cells import cell_len
 from r1local.ui.console import console_for
 from r1local.ui.doctor import print_findings
 from testing.command import COMMAND, ROOT
+from testing.waiting import PATIENCE_S
 
 SOURCES = sorted((ROOT / "r1local").rglob("*.py"))
 #: Rooms whose messages are for programs and those who write them, who expect English; and what
@@ -110,7 +111,7 @@ def run(*arguments: str, **environment: str) -> str:
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     return result.stdout + result.stderr
 

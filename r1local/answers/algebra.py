@@ -8,15 +8,13 @@ are compared here, member by member.
 
 Parsing and simplifying what a model wrote may take any amount of time and memory
 (`9^{9^{9^9}}`), and math-verify's own time limit relies on signals, which only work in main
-threads. So it runs in a process of its own, with a few seconds and limited memory.
+threads. So it runs in a process of its own, with limits of time and memory.
 """
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 
 from r1local.answers.canonical import formula_of, number_of
@@ -33,7 +31,8 @@ _UNKNOWN = re.compile(
     r"'|\d_|(?<![a-z\\])[A-Za-z](?:_\w|_\{\w+\})?\("
     r"|\\(?:mathbb|emptyset|lg|gcd|lcm|min|max|det|deg|arg|Re|Im|coth|ell|hbar)(?![a-z])"
 )
-_SECONDS = 5
+#: Seconds of a processor that a comparison may take, and bytes of memory.
+_SECONDS = 5.0
 _MEMORY_BYTES = 2 * 2**30
 
 
@@ -49,23 +48,28 @@ def equal_formula(answer: str, others: Sequence[str]) -> int | None:
     formulas = [place for place, other in enumerate(theirs) if _may_be_equal(mine, other)]
     if not formulas:
         return None
-    question = json.dumps([answer, [others[place] for place in formulas]])
-    # -P: never import a module from the folder that the user happens to be in.
-    command = [sys.executable, "-P", "-m", "r1local.answers.algebra"]
+    from r1local.confined.process import Watch, run, start  # psutil takes a moment
+
+    question = json.dumps([_SECONDS, answer, [others[place] for place in formulas]]).encode()
     try:
-        done = subprocess.run(
-            command,
-            input=question.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_SECONDS,
-            check=True,
-            start_new_session=True,  # Ctrl-C is for the vote, which waits for this
-        )
-        place = json.loads(done.stdout)
-    except (subprocess.SubprocessError, OSError, ValueError):
+        process = start(__name__)
+        place = json.loads(run(process, question, Watch(process, _MEMORY_BYTES, _SECONDS)).printed)
+    except (OSError, ValueError):
         return None
     return None if place is None else formulas[place]
+
+
+def main() -> None:
+    """Do the work of the separate process: one comparison, from stdin to stdout."""
+    import math_verify  # noqa: F401  (the time is for comparing)
+
+    from r1local.confined.limits import forbid_contact, forbid_files, limited
+
+    forbid_files()
+    forbid_contact()
+    seconds, answer, others = json.load(sys.stdin.buffer)
+    with limited(_MEMORY_BYTES, seconds):
+        print(json.dumps(_first_equal(answer, others)))
 
 
 def _may_be_equal(left: Value, right: Value | None) -> bool:
@@ -147,15 +151,3 @@ def _variables(expression: str) -> set[str]:
 
 def _bare(name: str) -> str:
     return re.sub(r"[{}\\]", "", name)
-
-
-def _limit_memory() -> None:
-    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit, macOS ignores it
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-
-
-if __name__ == "__main__":
-    _limit_memory()
-    print(json.dumps(_first_equal(*json.load(sys.stdin))))

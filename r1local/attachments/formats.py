@@ -1,14 +1,12 @@
 """Documents that aren't plain text: which kind a file is of, and its text."""
 
 import json
-import subprocess
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from r1local.confined.process import lacked, memory_of, start
+from r1local.confined.process import Ended, Watch, run, start
 from r1local.errors import PromptInputError
 from r1local.language import N_, _, reason_of
 
@@ -29,12 +27,11 @@ _READERS: dict[Kind, _Reader] = {
     "html": _Reader(N_("a web page"), ("markdownify",)),
 }
 INSTALL = "pip install 'r1local[files]'"
-#: Seconds that one conversion may take: on two slow cores, a book of some thousand pages.
+#: Seconds of a processor that one conversion may take: a slow one's for a book of some thousand
+#: pages.
 TIME_LIMIT_S = 60.0
 #: Bytes of memory for it, and how many more for each byte of the file.
 _MEMORY_LIMIT, _MEMORY_PER_BYTE = 2**30, 8
-#: Seconds beyond its time in which the process may still end itself, and between two looks at it.
-_GRACE_S, _LOOK_INTERVAL_S = 2.0, 0.05
 #: Bytes in which a PDF must begin (PDF Reference 1.7, appendix H, implementation note 13).
 _HEAD = 1024
 #: How a zip archive begins, which a Word document is.
@@ -135,45 +132,22 @@ def text_of(
             ),
             _("end other programs, or give this one more memory"),
         ) from error
-    with process:
-        try:
-            answered = _answer(process, request, memory, cancelled)
-        finally:
-            process.kill()
+
+    def look() -> None:
+        if cancelled():
+            raise stopped()
+
+    answered = _read(run(process, request, Watch(process, memory, TIME_LIMIT_S), look))
     if failure := answered.get("error"):
         what, *hints = map(_, failure)  # a process that reads documents speaks English
         raise PromptInputError(_("{path} {what}", path=name, what=what), ": ".join(hints))
     return str(answered["text"])
 
 
-def _answer(
-    process: "subprocess.Popen[bytes]",
-    request: bytes,
-    memory: int,
-    cancelled: Callable[[], bool],
-) -> dict[str, Any]:
-    """Return what the process answers, or an error in its form."""
-    deadline = time.monotonic() + TIME_LIMIT_S + _GRACE_S
-    given: bytes | None = request
-    while time.monotonic() < deadline:
-        try:
-            told, _errors = process.communicate(given, timeout=_LOOK_INTERVAL_S)
-            return _read(told, process.returncode)
-        except subprocess.TimeoutExpired:
-            given = None  # it is being given already
-        if memory_of(process) > memory:
-            return {"error": [_FAILED["memory"], _PART]}
-        if cancelled():
-            raise stopped()
-    return {"error": [_FAILED["time"], _PART]}
-
-
-def _read(told: bytes, code: int) -> dict[str, Any]:
-    """Return the answer of a process that has ended."""
+def _read(ended: Ended) -> dict[str, Any]:
+    """Return the answer of a process that has ended, or an error in its form."""
     try:
-        answered = json.loads(told)
+        answered = json.loads(ended.printed)
     except ValueError:
         answered = None
-    if isinstance(answered, dict):
-        return answered
-    return {"error": [_FAILED[lacked(code)], _PART]}
+    return answered if isinstance(answered, dict) else {"error": [_FAILED[ended.lack], _PART]}

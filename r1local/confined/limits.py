@@ -1,6 +1,7 @@
 """The limits that a process sets for itself; they apply even in the middle of a call into C."""
 
 import faulthandler
+import math
 import os
 import sys
 import time
@@ -14,12 +15,30 @@ OUT_OF_TIME, OUT_OF_MEMORY = 1, 71
 _FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.system")
 
 
+#: What work may take by the clock, in seconds and in multiples of its processor time. A clock says
+#: how busy the machine is, too: on one that runs ten programs at once, each gets a tenth of it.
+_CLOCK_S, _CLOCK_SHARE = 30.0, 10.0
+
+
+def clock_for(seconds: float) -> float:
+    """Return how many seconds may pass while work takes so many of processor time.
+
+    What takes longer has stopped, and never ends.
+    """
+    return _CLOCK_S + _CLOCK_SHARE * seconds
+
+
 @contextmanager
 def limited(memory: int, seconds: float) -> Iterator[None]:
-    """End the process if what is done meanwhile takes more bytes of memory or more seconds."""
+    """End the process if what is done meanwhile takes too much, or stops.
+
+    Args:
+        memory: bytes that the process may use in all.
+        seconds: processor time that it may take meanwhile.
+    """
     _limit(memory, seconds)
     with Path(os.devnull).open("w") as nowhere:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+        faulthandler.dump_traceback_later(clock_for(seconds), exit=True, file=nowhere)
         try:
             yield
         finally:
@@ -55,7 +74,7 @@ else:
     def _limit(memory: int, seconds: float) -> None:
         """Let the system end work that takes more memory or processor time."""
         _lower(resource.RLIMIT_AS, memory)
-        _lower(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 2)
+        _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
 
     def _lower(kind: int, limit: int) -> None:
         _soft, hard = resource.getrlimit(kind)

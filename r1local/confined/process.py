@@ -5,11 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Literal
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Literal, NamedTuple, TypeAlias
 
 import psutil
 
-from r1local.confined.limits import OUT_OF_MEMORY, OUT_OF_TIME
+from r1local.confined.limits import OUT_OF_MEMORY, OUT_OF_TIME, clock_for
+
+#: What a process has used up.
+Lack: TypeAlias = Literal["time", "memory"]
+#: Seconds beyond its time in which a process may still end itself, and between two looks at it.
+_GRACE_S, _LOOK_INTERVAL_S = 3.0, 0.05
 
 #: The environment variables for the process: what Python needs to start and to know the time.
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
@@ -48,16 +56,78 @@ def start(module: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def memory_of(process: "subprocess.Popen[bytes]") -> int:
-    """Return the bytes of memory in use, for systems that can't limit a process themselves."""
+class Ended(NamedTuple):
+    """What a process printed until it ended, and what it had used up, if that ended it."""
+
+    printed: bytes
+    lack: Lack | None
+
+
+class Watch:
+    """The limits of a process's work from now on, seen from outside.
+
+    A process limits itself as well, but not on every system, nor if it has been stopped.
+
+    Args:
+        memory: bytes that it may use in all.
+        seconds: processor time that it may take.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]", memory: float, seconds: float) -> None:
+        self._process = process
+        self._memory = memory
+        self._processor = _used(process)[1] + seconds + _GRACE_S
+        self._deadline = time.monotonic() + clock_for(seconds) + _GRACE_S
+
+    def lack(self) -> Lack | None:
+        """Return what the process has used up; None as long as it may go on."""
+        memory, seconds = _used(self._process)
+        if memory > self._memory:
+            return "memory"
+        late = seconds > self._processor or time.monotonic() > self._deadline
+        return "time" if late else None
+
+
+def run(
+    process: "subprocess.Popen[bytes]",
+    request: bytes,
+    watch: Watch,
+    look: Callable[[], object] = lambda: None,
+) -> Ended:
+    """Give a process that `start` has started its request, and wait until it ends.
+
+    Args:
+        look: called now and then meanwhile; an error that it raises ends the process.
+    """
+    printed: list[bytes] = []
+    # Whoever gives `communicate` a timeout and goes on later gives no more of the request.
+    exchange = Thread(target=lambda: printed.append(process.communicate(request)[0]))
+    exchange.start()
     try:
-        return int(psutil.Process(process.pid).memory_info().rss)
-    except psutil.Error:
-        return 0
+        while exchange.is_alive():
+            exchange.join(_LOOK_INTERVAL_S)
+            if lack := watch.lack():
+                return Ended(b"", lack)
+            look()
+    finally:
+        process.kill()
+        exchange.join()
+    return Ended(printed[0], lacked(process.returncode))
 
 
-def lacked(code: int) -> Literal["time", "memory"] | None:
+def lacked(code: int) -> Lack | None:
     """Return what a process that ended with a code had used up; None if it ended otherwise."""
     if code == OUT_OF_TIME or (sys.platform != "win32" and code == -signal.SIGXCPU):
         return "time"
     return "memory" if code == OUT_OF_MEMORY else None
+
+
+def _used(process: "subprocess.Popen[bytes]") -> tuple[int, float]:
+    """Return the bytes of memory and the seconds of processor time that a process has taken."""
+    try:
+        seen = psutil.Process(process.pid)
+        with seen.oneshot():
+            times = seen.cpu_times()
+            return int(seen.memory_info().rss), times.user + times.system
+    except psutil.Error:
+        return 0, 0.0

@@ -11,12 +11,11 @@ import json
 import queue
 import subprocess
 import threading
-import time
 import weakref
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
-from r1local.confined.process import lacked, memory_of, start
+from r1local.confined.process import Lack, Watch, lacked, start
 from r1local.errors import ChatTemplateError
 from r1local.language import _, reason_of
 from r1local.prompts.known_templates import KNOWN_TEMPLATES
@@ -31,9 +30,9 @@ from r1local.prompts.template_messages import (
     write_message,
 )
 
-#: Seconds beyond its time limit in which a request's process may still answer, or end itself.
+#: Seconds that a process which answers no more may take to end.
 _GRACE_S = 3.0
-#: Seconds between two checks of the memory of a process that hasn't answered.
+#: Seconds between two looks at a process that hasn't answered.
 _LOOK_INTERVAL_S = 0.02
 
 
@@ -121,14 +120,13 @@ class _Worker:
 
     def _wait(self, size: int) -> bytes:
         """Return the answer to a request of `size` bytes."""
-        deadline = time.monotonic() + seconds_for(size) + _GRACE_S
-        while time.monotonic() < deadline:
+        watch = Watch(self._process, memory_for(size), seconds_for(size))
+        while True:
             try:
                 return self._answers.get(timeout=_LOOK_INTERVAL_S) or self._died()
             except queue.Empty:
-                if memory_of(self._process) > memory_for(size):
-                    raise _too_large() from None
-        raise _too_slow()
+                if lack := watch.lack():
+                    raise _used_up(lack) from None
 
     def _died(self) -> bytes:
         """Raise the error that explains why there is no answer."""
@@ -136,8 +134,8 @@ class _Worker:
             code = self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             raise _too_large() from None  # as was its answer
-        if used_up := lacked(code):
-            raise _too_slow() if used_up == "time" else _too_large()
+        if lack := lacked(code):
+            raise _used_up(lack)
         message = _("the chat template crashed the process it ran in")
         raise ChatTemplateError(
             message, _("the process ended with {code}; {hint}", code=code, hint=_(HINT))
@@ -178,6 +176,10 @@ def _end(process: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes 
     requests.put(None)
     process.kill()
     process.wait()
+
+
+def _used_up(lack: Lack) -> ChatTemplateError:
+    return _too_large() if lack == "memory" else _too_slow()
 
 
 def _too_slow() -> ChatTemplateError:

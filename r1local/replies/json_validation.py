@@ -1,6 +1,6 @@
 """Validating JSON by a JSON schema, and resolving a schema's references.
 
-Validation runs in a process of its own, which is ended when it takes too long: a regular
+Validation runs in a process of its own, which is ended when it takes too much: a regular
 expression that backtracks, nested alternatives and circular references can make a short answer
 take any amount of time, and none of them can be stopped from within.
 
@@ -11,8 +11,6 @@ older drafts and validates by the one that `$schema` names.
 """
 
 import json
-import os
-import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -24,8 +22,10 @@ from r1local.language import _
 
 #: The longest schema in characters; a grammar may not have more bytes than this.
 _MOST_CHARACTERS = 256 * 1024
-#: Seconds that validation may take; a reasonable schema takes hundredths of one.
+#: Seconds of a processor that validation may take; a reasonable schema takes hundredths of one.
 _MOST_SECONDS = 5.0
+#: Bytes of memory that its process may have.
+_MEMORY_LIMIT = 2**30
 _REASON_CHARACTERS = 200
 #: Keywords whose values refer to other schemas.
 _REFERENCES = frozenset(("$ref", "$dynamicRef", "$recursiveRef"))
@@ -95,29 +95,32 @@ def verdict(answer: str, schema: str) -> Verdict:
         answer: untrusted text that should be JSON.
         schema: the text of a schema that `SchemaDocument` accepts.
     """
-    # The modules of this process; -P leaves out those of the working directory.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    from r1local.confined.process import Watch, run, start  # psutil takes a moment
+
+    request = json.dumps([_MOST_SECONDS, answer, schema]).encode()
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", __name__],
-            input=json.dumps([answer, schema]).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            timeout=_MOST_SECONDS,
-            check=True,
-        )
-        return Verdict(**json.loads(done.stdout))
-    except subprocess.TimeoutExpired:
-        return Verdict(
-            False,
-            _(
-                "checking it takes longer than {most_seconds:.0f} seconds",
-                most_seconds=_MOST_SECONDS,
-            ),
-        )
-    except (OSError, ValueError, subprocess.CalledProcessError):
+        process = start(__name__)
+        ended = run(process, request, Watch(process, _MEMORY_LIMIT, _MOST_SECONDS))
+        if ended.lack != "time":
+            return Verdict(**json.loads(ended.printed))
+    except (OSError, ValueError):
         return Verdict(False, _("it can't be checked"))
+    return Verdict(
+        False,
+        _("checking it takes longer than {most_seconds:.0f} seconds", most_seconds=_MOST_SECONDS),
+    )
+
+
+def main() -> None:
+    """Do the work of the separate process: one answer, from stdin to stdout."""
+    from r1local.confined.limits import forbid_contact, forbid_files, limited
+
+    forbid_files()
+    forbid_contact()
+    seconds, answer, schema = json.load(sys.stdin.buffer)
+    with limited(_MEMORY_LIMIT, seconds):
+        found = _judge(answer, schema)
+    json.dump({"valid": found.valid, "reason": found.reason}, sys.stdout)
 
 
 def json_key(value: object) -> str:
@@ -196,7 +199,7 @@ def _validator_of(schema: Any) -> Any:
 
 
 def _judge(answer: str, schema_text: str) -> Verdict:
-    """Do the work of the separate process."""
+    """Validate an answer, however long it takes."""
     from jsonschema.exceptions import best_match
     from referencing import Registry
 
@@ -257,8 +260,3 @@ def _refuse_reference(reference: object) -> NoReturn:
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _REASON_CHARACTERS else f"{line[: _REASON_CHARACTERS - 1]}…"
-
-
-if __name__ == "__main__":
-    _result = _judge(*json.load(sys.stdin.buffer))
-    json.dump({"valid": _result.valid, "reason": _result.reason}, sys.stdout)

@@ -26,7 +26,7 @@ from r1local.warm.places import Place, check_peer
 #: Seconds between two looks at what the user wants, while nothing comes.
 LOOK_INTERVAL_S = 0.05
 #: Seconds in which a process that isn't stuck greets, or says how it stands.
-_PATIENCE_S = 5.0
+_PATIENCE_S = 15.0
 #: Seconds that it has after SIGTERM.
 _LAST_WORDS_S = 3.0
 #: Seconds in which it ends: llama.cpp isn't interrupted while it evaluates a step.

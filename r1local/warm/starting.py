@@ -22,7 +22,7 @@ from r1local.warm.places import Place, place_for
 from r1local.warm.task import TAKEN, Task
 
 #: Seconds in which an engine's process opens its socket, or the one that has its place does.
-_TIME_TO_START_S = 30.0
+_TIME_TO_START_S = 60.0
 #: How often an engine that ends just now, or has to be replaced, is tried again.
 _ATTEMPTS = 5
 _PROGRAM = """

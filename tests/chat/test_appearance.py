@@ -29,9 +29,9 @@ WORDS = " ".join(f"word{number}" for number in range(30))
 
 def left(terminal: ChatTerminal) -> int:
     """Leave with the key that is bound to it, once the prompt takes it; return the exit code."""
-    terminal.wait_for(lambda: terminal.rows[terminal.screen.cursor.y].startswith("❯"), 15)
+    terminal.wait_for(lambda: terminal.rows[terminal.screen.cursor.y].startswith("❯"))
     terminal.type("\x11")
-    return terminal.finish(15)
+    return terminal.finish()
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_no_color_and_dumb_terminals_win(variable: str, value: str, scripted: Sc
         terminal.send("How many?")
         terminal.wait_for_text("four", "print")
         terminal.send("/quit")
-        assert terminal.finish(15) == 0
+        assert terminal.finish() == 0
     assert not re.search(r"\x1b\[[\d;]*\b(3[0-8]|4[0-8]|9[0-7])\b[\d;]*m", terminal.stream)
 
 

@@ -16,6 +16,7 @@ from testing.chats import REPLY, ChatTerminal, of_type
 from testing.command import COMMAND, Scripted
 from testing.dialogues import ask, talking
 from testing.models import R1_TEMPLATE
+from testing.waiting import PATIENCE_S
 
 ALT_LEFT, ALT_RIGHT = "\x1b[1;3D", "\x1b[1;3C"
 
@@ -108,7 +109,7 @@ def test_a_pipe_has_branches_too(scripted: Scripted) -> None:
         input=typed,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     for words in (

@@ -17,6 +17,7 @@ from testing import chats
 from testing.chats import ANSWER, REPLY, ChatTerminal, of_type, steps
 from testing.command import COMMAND, Scripted
 from testing.pseudo_terminal import PseudoTerminal
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +95,7 @@ def test_kill_9_of_the_one_that_looks_on(endless: Path) -> None:
         child = terminal.child
         os.kill(terminal.pid, signal.SIGKILL)
         terminal.finish()
-        child.wait(20)
+        child.wait(PATIENCE_S)
         assert terminal.restored
         assert_left_whole(terminal)
     (turn,) = read_session(saved_sessions()[0].name).turns
@@ -213,7 +214,11 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
 )
 def test_a_session_that_is_not_there(arguments: list[str], code: int) -> None:
     result = subprocess.run(
-        [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "chat", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert result.returncode == code and result.stderr.startswith("error: ")
     assert not sessions_folder().exists()
@@ -228,7 +233,11 @@ def test_a_session_whose_model_is_gone_names_the_way_on(scripted: Scripted) -> N
         assert "saved; r1local chat --resume 'my talk' goes on" in terminal.shown
     model.rename(model.with_name("elsewhere.gguf"))
     result = subprocess.run(
-        [*COMMAND, "chat", "--resume"], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "chat", "--resume"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert result.returncode == 1 and "the session's model is gone: " in result.stderr
     assert "r1local chat --resume 'my talk' -m MODEL goes on with another" in result.stderr
@@ -238,7 +247,11 @@ def test_wrong_usage() -> None:
     twice = ["--resume", "x", "--session", "y"]
     for arguments in (twice, ["--no-save", "--resume"], ["--no-save", "--session", "x"]):
         result = subprocess.run(
-            [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
+            [*COMMAND, "chat", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
         assert result.returncode == 2 and "hint: see r1local chat --help" in result.stderr
     for option, value, told in (
@@ -250,7 +263,7 @@ def test_wrong_usage() -> None:
             [*COMMAND, "chat", option, value],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert (result.returncode, result.stdout) == (2, "")
@@ -296,7 +309,12 @@ def test_nobody_is_asked_in_a_pipe(scripted: Scripted) -> None:
     (sessions_folder() / ".locks").write_text("in the way")
     command = [*COMMAND, "chat", "-m", str(scripted(REPLY))]
     result = subprocess.run(
-        command, input="How many?\n", capture_output=True, text=True, timeout=60, check=False
+        command,
+        input="How many?\n",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert result.returncode == 1 and ANSWER in result.stdout
     assert "Type a number" not in result.stderr and "have yet is lost" in result.stderr

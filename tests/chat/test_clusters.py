@@ -9,6 +9,7 @@ import re
 import shlex
 import time
 
+import psutil
 import pytest
 
 from testing import chats
@@ -58,13 +59,16 @@ def assert_whole(shown: str) -> None:
 
 
 def after(keys: str, terminal: ChatTerminal) -> str:
-    """What is shown once keys were pressed and the screen stands still."""
+    """What is shown once keys were pressed and the screen stands still.
+
+    One that waits for a processor is about to write.
+    """
     terminal.type(keys)
-    began, written = time.monotonic(), 0
+    chat, began, written = terminal.child, time.monotonic(), 0
 
     def stands_still() -> bool:
         nonlocal began, written
-        if len(terminal.stream) > written:
+        if len(terminal.stream) > written or chat.status() != psutil.STATUS_SLEEPING:
             began, written = time.monotonic(), len(terminal.stream)
         return time.monotonic() > began + 0.15
 

@@ -11,6 +11,7 @@ from testing.chats import ChatTerminal, of_type
 from testing.command import COMMAND
 from testing.office_files import docx, pdf
 from testing.site import running_site
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +104,7 @@ def test_in_a_pipe(folder: Path) -> None:  # noqa: ARG001
         input="/file docs report.pdf\n/files\nWhich?\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert "docs/one.md (36 tokens)" in result.stderr
@@ -119,7 +120,7 @@ def test_files_that_edit_put_back_go_with_their_question(folder: Path) -> None:
         input="/file docs\nWhich?\n/edit\n/file own.txt\n/files\n/redo\n/files\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     *_, before, after = result.stderr.split("/file -N lets one go:")

@@ -15,6 +15,7 @@ from r1local.ui.chat.prompt import Editing, Pastes
 from testing import chats
 from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal
 from testing.command import COMMAND, Scripted
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def untitled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG0
 def piped(model: Path, typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, "chat", "-m", str(model), *arguments]
     return subprocess.run(
-        command, input=typed, capture_output=True, text=True, timeout=60, check=False
+        command, input=typed, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -141,7 +142,7 @@ def test_a_reader_that_leaves_ends_it(scripted: Scripted) -> None:
         chat.stdout.close()
         chat.stdin.write(b"And now?\n")
         chat.stdin.close()
-        assert chat.wait(60) == 128 + signal.SIGPIPE
+        assert chat.wait(PATIENCE_S) == 128 + signal.SIGPIPE
         assert b"Traceback" not in chat.stderr.read()
     assert read_session(saved_sessions()[0].name).turns[0].question == "How many?"
 

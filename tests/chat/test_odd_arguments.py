@@ -7,6 +7,7 @@ import pytest
 
 from r1local.chat.slash_commands import SLASH_COMMANDS
 from testing.command import COMMAND, Scripted
+from testing.waiting import PATIENCE_S
 
 ARGUMENTS = (
     "~nosuchuser/x",
@@ -42,7 +43,7 @@ def test_an_odd_argument_is_answered(command: str, scripted: Scripted, tmp_path:
         capture_output=True,
         cwd=tmp_path,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert "a bug" not in result.stderr

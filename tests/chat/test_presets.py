@@ -10,6 +10,7 @@ from r1local.sessions.folder import read_session, saved_sessions
 from testing.chats import REPLY, ChatTerminal, of_type
 from testing.command import COMMAND, Completed, Scripted
 from testing.models import write_scripted_model
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,7 @@ def write_config(text: str) -> None:
 def piped(typed: str, *arguments: str | Path) -> Completed:
     return subprocess.run(
         [*COMMAND, "chat", *map(str, arguments)],
-        input=typed, capture_output=True, text=True, timeout=60, check=False,
+        input=typed, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 

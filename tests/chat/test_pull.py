@@ -10,6 +10,7 @@ from r1local.hub.journal import BLOCK
 from testing.chats import CTRL_C, ChatTerminal
 from testing.command import COMMAND, ROOT, Scripted
 from testing.loopback_hub import Hub, loopback_hub
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +102,7 @@ def test_in_a_pipe_a_model_is_pulled_before_the_next_line(hub: Hub) -> None:  # 
         input=f"/pull {REFERENCE}\nWhat is 2 + 3?\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0

@@ -24,6 +24,7 @@ from testing.chats import ANSWER, REPLY, THOUGHT, ChatTerminal, of_type
 from testing.command import COMMAND, Scripted
 from testing.dialogues import ask, talking
 from testing.recorded_engine import LITTLE, RecordedEngine
+from testing.waiting import PATIENCE_S
 
 EditorWriter = Callable[[str], str]
 
@@ -106,7 +107,7 @@ def test_a_pipe_can_have_an_editor_that_works_by_itself(
             input=typed,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
             start_new_session=True,  # no terminal, whatever the tests run on
             env={**os.environ, "VISUAL": "", **environment},

@@ -25,6 +25,7 @@ from testing.chats import ChatTerminal, of_type
 from testing.command import COMMAND, Scripted
 from testing.dialogues import ask, talking
 from testing.replies import never
+from testing.waiting import PATIENCE_S
 
 THOUGHT = "It is seven {[."
 REPLY = f"{THOUGHT}</think>\n\n"
@@ -232,7 +233,7 @@ def test_a_chat_in_a_pipe_takes_a_schema(scripted: Scripted) -> None:
     command = [*COMMAND, "chat", "-m", str(scripted(f"{REPLY}70"))]
     typed = f"/schema {SMALL}\nHow many?\n"
     done = subprocess.run(
-        command, input=typed, capture_output=True, text=True, timeout=60, check=True
+        command, input=typed, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     assert done.stdout == "70\n"
     assert "not held to the schema's maximum" in done.stderr

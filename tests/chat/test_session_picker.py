@@ -15,6 +15,7 @@ from r1local.sessions.session import Session
 from testing import chats
 from testing.chats import ChatTerminal, steps
 from testing.command import COMMAND, Scripted
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -170,12 +171,17 @@ def test_in_a_pipe_it_is_a_list_and_numbers_are_questions(scripted: Scripted) ->
     command = [*COMMAND, "chat", "-m", str(scripted("Hm.</think>Yes."))]
     typed = "/sessions\n1\n/find yes\n"
     result = subprocess.run(
-        command, input=typed, capture_output=True, text=True, timeout=60, check=False
+        command, input=typed, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert result.returncode == 0 and result.stdout == "Yes.\n"
     assert "primes  20" in result.stderr and "Why is the sky blue?  20" in result.stderr
     assert "answer 1 holds: yes" in result.stderr
     assert saved_sessions()[0].title == "1"
+
+
+def processor_time_of(terminal: ChatTerminal) -> float:
+    times = terminal.child.cpu_times()
+    return times.user + times.system
 
 
 def test_a_thousand_sessions_hold_up_no_key(scripted: Scripted) -> None:
@@ -186,11 +192,15 @@ def test_a_thousand_sessions_hold_up_no_key(scripted: Scripted) -> None:
         path = Path(sessions_folder(), f"2026-01-01-0000-00-{number + 2}.jsonl")
         path.write_bytes(data.replace(b"Needle?", f"Straw {number}?".encode()))
     with ChatTerminal("-m", scripted("Hm.</think>Yes.")) as terminal:
+        terminal.wait_for_text("❯")
+        used = processor_time_of(terminal)
         terminal.send("/sessions")
-        terminal.wait_for_text("Straw", seconds=2)
+        terminal.wait_for_text("Straw")
+        assert processor_time_of(terminal) < used + 2
         terminal.type("needle?")
-        terminal.wait_for_text("search ❯ needle?", seconds=1)
-        terminal.wait_for_text("1 session ·", " first ", seconds=10)
+        terminal.wait_for_text("search ❯ needle?")
+        assert processor_time_of(terminal) < used + 3
+        terminal.wait_for_text("1 session ·", " first ")
         terminal.type("\r")
         terminal.wait_for_text("this is session first")
         assert terminal.leave() == 0

@@ -14,6 +14,7 @@ from testing.chats import ANSWER, ESCAPE, REPLY, THOUGHT, ChatTerminal, of_type,
 from testing.command import COMMAND, ROOT, Scripted
 from testing.homes import Homes
 from testing.models import write_scripted_model
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +77,7 @@ def test_help_is_read_from_its_top_and_searched(scripted: Scripted, columns: int
 def test_help_in_a_pipe_is_the_same(scripted: Scripted) -> None:
     command = [*COMMAND, "chat", "-m", str(scripted(REPLY))]
     done = subprocess.run(
-        command, input="/help\n", capture_output=True, text=True, timeout=60, check=True
+        command, input="/help\n", capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     for name, command_ in SLASH_COMMANDS.items():
         assert f"/{name} {command_.usage}".rstrip() in done.stderr

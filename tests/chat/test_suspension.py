@@ -11,6 +11,7 @@ import pytest
 from testing import chats
 from testing.command import COMMAND, Scripted
 from testing.tmux import Tmux, running_tmux
+from testing.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_a_kill_from_outside_leaves_the_screen_to_the_shell(tmux: Tmux) -> None:
     (started,) = shell.children()
     (child,) = started.children()
     started.kill()
-    child.wait(20)
+    child.wait(PATIENCE_S)
     tmux.wait_for("Killed")
     assert "READY" in tmux.shown
     assert not [each for each in ("scripted", "saved;", "❯", "error") if each in tmux.shown]

@@ -19,6 +19,7 @@ from r1local.cli.overview import COMMANDS, overview
 from r1local.config.paths import config_file, sessions_folder
 from testing.command import COMMAND
 from testing.pseudo_terminal import PseudoTerminal
+from testing.waiting import PATIENCE_S
 
 BREAKS = " \t\n\"'@><=;|&(:"
 #: Parameters whose values nobody can tell beforehand.
@@ -124,7 +125,7 @@ def test_each_shell_has_a_script(shell: str) -> None:
 
 def test_scripts_of_older_versions_get_no_chat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_R1LOCAL_COMPLETE", "complete_bash")
-    done = subprocess.run(COMMAND, capture_output=True, check=True, timeout=20)
+    done = subprocess.run(COMMAND, capture_output=True, check=True, timeout=PATIENCE_S)
     assert done.stdout == done.stderr == b""
 
 
@@ -277,7 +278,7 @@ def test_zsh_loads_the_script_when_it_is_wanted(workplace: Path) -> None:
     with PseudoTerminal(INTERACTIVE["zsh"], columns=100, lines=40) as terminal:
         terminal.type("fpath=($PWD $fpath); autoload -U compinit; compinit -u -D\n")
         terminal.type("r1local run --eff\tlo\t\n")
-        terminal.wait_for(partial(shows, terminal, "<run><--effort><low>"), 15)
+        terminal.wait_for(partial(shows, terminal, "<run><--effort><low>"))
 
 
 @pytest.mark.slow
@@ -292,9 +293,9 @@ def test_tab_in_a_real_shell(shell: str) -> None:
         terminal.wait_for(lambda: "ready" in terminal.text())
         for keys, expected in KEYS.items():
             terminal.type(f"r1local {keys}\n")
-            terminal.wait_for(partial(shows, terminal, expected), 15)
+            terminal.wait_for(partial(shows, terminal, expected))
         terminal.type("r1local run --effort \t\t")
-        terminal.wait_for(lambda: "medium" in terminal.shown.replace("=medium", ""), 15)
+        terminal.wait_for(lambda: "medium" in terminal.shown.replace("=medium", ""))
         assert "error" not in terminal.text().lower()
 
 
@@ -320,6 +321,6 @@ def test_powershell_completes(line: str, expected: str) -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.stdout.splitlines() == [expected]

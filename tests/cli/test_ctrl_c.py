@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from r1local.errors import EXIT_INTERRUPTED
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -28,7 +29,11 @@ main()
 
 def _ends_silently(code: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code], input=b"", capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        input=b"",
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (EXIT_INTERRUPTED, b"", b"")
 
@@ -108,4 +113,6 @@ def test_ctrl_c_that_is_ignored_stays_ignored() -> None:
         + "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         + _RUN.format(arguments=["list"])
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, timeout=PATIENCE_S
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from testing.command import COMMAND, Scripted
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's redirections")
 
@@ -22,7 +23,7 @@ def shell(script: str, *arguments: str | Path) -> tuple[int, str, str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert "bug" not in done.stderr
@@ -66,7 +67,7 @@ def test_a_pipe_that_would_not_wait_does(scripted: Scripted) -> None:
         assert b"Ask anything" in chat.stderr.readline()  # it reads now
         os.write(writer, b"hi\n")
         os.close(writer)
-        answer, _notices = chat.communicate(timeout=60)
+        answer, _notices = chat.communicate(timeout=PATIENCE_S)
     assert (chat.returncode, answer) == (0, b"answer\n")
 
 
@@ -117,7 +118,11 @@ def fail():
 sys.exit(exit_code(fail))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("error: there is too little memory\nhint: close other programs")

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from testing.command import COMMAND
+from testing.waiting import PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,11 @@ from testing.command import COMMAND
 )
 def test_the_hint_is_that_of_what_was_meant(arguments: list[str], hint: str) -> None:
     done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, encoding="utf-8", timeout=30, check=False
+        [*COMMAND, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 2
     assert hint in done.stderr.splitlines()
@@ -30,7 +35,7 @@ def test_help_fits_a_narrow_terminal(arguments: list[str]) -> None:
         [*COMMAND, *arguments],
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
         env=os.environ | {"COLUMNS": "40"},
     )

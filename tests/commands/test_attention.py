@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
 
 from testing.pseudo_terminal import PseudoTerminal
+from testing.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -80,14 +80,11 @@ def test_a_program_is_run_in_a_pipe_as_well(scripted: Scripted, tmp_path: Path) 
         capture_output=True,
         stdin=subprocess.DEVNULL,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
         cwd=tmp_path,
     )
-    deadline = time.monotonic() + 20
-    while not told.exists() or not told.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: told.exists() and bool(told.read_text()))
     assert told.read_text().endswith(": $(touch owned); b")
     assert done.stdout == "$(touch owned); b\n" and done.stderr == ""
     assert not (tmp_path / "owned").exists()
@@ -95,7 +92,7 @@ def test_a_program_is_run_in_a_pipe_as_well(scripted: Scripted, tmp_path: Path) 
 
 def test_a_program_that_is_not_there_is_said_before_anything_is_loaded(scripted: Scripted) -> None:
     command = [*run_on(scripted("a</think>b")), "--notify", "atuo"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2
     assert "there is no program 'atuo'" in done.stderr and "auto" in done.stderr
 
@@ -144,7 +141,7 @@ def test_a_killed_chat_leaves_the_terminal_its_title(thoughtful: Path) -> None:
 def test_in_the_scrollback_a_thought_is_told_of(thoughtful: Path) -> None:
     with ChatTerminal("--inline", "-m", thoughtful, "--draft", "none", **GHOSTTY) as terminal:
         terminal.send("hi")
-        terminal.wait_for(lambda: "\x1b]9;r1local: answered after " in terminal.stream, 120)
+        terminal.wait_for(lambda: "\x1b]9;r1local: answered after " in terminal.stream)
         terminal.wait_for(lambda: "\x1b]2;r1local: answered\x07" in terminal.stream)
         terminal.wait_for_text("evil␇ four\n")
         assert terminal.leave() == 0

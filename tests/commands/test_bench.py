@@ -15,6 +15,7 @@ import pytest
 from testing.command import COMMAND, Completed, Scripted
 from testing.homes import r1local
 from testing.stand_ins import write_llama_bench
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -142,7 +143,7 @@ def test_ctrl_c_keeps_what_was_measured(step: str) -> None:
             break
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, _err = process.communicate(timeout=60)
+    out, _err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     data = json.loads(out)
     assert not data["complete"]

@@ -15,6 +15,7 @@ from r1local.models.catalog import load_catalog
 from r1local.models.loading import load, load_options
 from r1local.models.selection import select
 from testing.command import COMMAND, Completed, Run, Scripted
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def config(*arguments: str) -> Completed:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -164,7 +165,7 @@ def test_what_is_listed_is_what_is_loaded() -> None:
         [*COMMAND, "list", "--format", "json"],
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     windows = {entry["name"]: entry["context_window"] for entry in json.loads(result.stdout)}
@@ -182,7 +183,7 @@ def chat(*arguments: str, typed: str) -> list[str]:
         input=f"{typed}\n2 + 2\n",
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     return (result.stdout + result.stderr).splitlines()

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 
 import pytest
 
@@ -16,6 +15,7 @@ from r1local.sessions.records import Question, Setting, SystemPromptChange
 from r1local.sessions.session import Session
 from testing.chats import of_type, records, steps
 from testing.command import COMMAND, Run, Scripted
+from testing.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def test_documents_and_what_was_typed(run: Run, scripted: Scripted) -> None:
 def test_commands_in_a_pipe_may_go_on_with_one_session(scripted: Scripted) -> None:
     run = f"{' '.join(COMMAND)} run --session s"
     subprocess.run(
-        f"{run} -m '{scripted(REPLY)}' one | {run} -c", shell=True, check=True, timeout=60
+        f"{run} -m '{scripted(REPLY)}' one | {run} -c", shell=True, check=True, timeout=PATIENCE_S
     )
     one, two = read_session("s").turns
     assert one.reply and (one.question, two.question) == ("one", one.reply.answer + "\n")
@@ -128,9 +128,7 @@ def test_what_is_written_survives_kill_9(scripted: Scripted) -> None:
     model = scripted(f"{steps(600)}</think>Done.", context_length=30_000, slow=True)
     command = [*COMMAND, "run", "hi", "-m", str(model), "--log"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
-        until = time.monotonic() + 60
-        while not of_type("thinking") and time.monotonic() < until:
-            time.sleep(0.02)
+        eventually(lambda: bool(of_type("thinking")))
         process.kill()
     (turn,) = read_session(saved_sessions()[0].name).turns
     assert turn.reply and turn.reply.reason == "lost"

@@ -7,6 +7,7 @@ import pytest
 
 from r1local.config.paths import config_file
 from testing.command import COMMAND, Completed, Run
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +37,7 @@ def config() -> None:
 
 def r1local(*arguments: str) -> Completed:
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

@@ -19,6 +19,7 @@ from huggingface_hub import hf_hub_download, scan_cache_dir
 from r1local.hub.journal import BLOCK, partials
 from testing.command import COMMAND
 from testing.loopback_hub import COMMIT, Hub, loopback_hub
+from testing.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def pull() -> Pull:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            timeout=90,
+            timeout=PATIENCE_S,
             check=False,
             env=os.environ | environ,
         )
@@ -138,7 +139,9 @@ def test_the_cache_is_hugging_face_s(pull: Pull, cache: Path) -> None:
 
 def test_what_is_there_is_not_fetched_again(hub: Hub, pull: Pull, cache: Path) -> None:
     code = f"from huggingface_hub import hf_hub_download as d; d({REPO!r}, {NAME!r})"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, timeout=PATIENCE_S
+    )
     sent = hub.bytes_sent
     result = pull("7b")
     assert result.returncode == 0
@@ -204,9 +207,7 @@ def begin(*arguments: str) -> "subprocess.Popen[str]":
 
 
 def wait_for_bytes(hub: Hub, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while hub.bytes_sent < count and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: hub.bytes_sent >= count)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
@@ -233,15 +234,12 @@ def test_ctrl_c_while_the_hub_is_asked(hub: Hub, fault: dict[str, object]) -> No
     for name, value in fault.items():
         setattr(hub.faults, name, value)
     process = begin("7b")
-    deadline = time.monotonic() + 30
-    while len(hub.requests) < 1 + ("metadata" in hub.faults.slow_heads):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: len(hub.requests) > ("metadata" in hub.faults.slow_heads))
     time.sleep(0.1)
     stopped = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
-    assert time.monotonic() - stopped < 2
+    _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - stopped < 30, "before the hub has had its time"
     assert process.returncode == 130
     assert "resume with: r1local pull 7b" in stderr
 
@@ -253,8 +251,8 @@ def test_ctrl_c_keeps_what_came(hub: Hub, pull: Pull, cache: Path) -> None:
     wait_for_bytes(hub, 3 * BLOCK)
     stopped = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
-    assert time.monotonic() - stopped < 10
+    _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - stopped < 30
     assert process.returncode == 130
     assert "resume with: r1local pull 7b" in stderr
     assert list(cache.rglob("*.r1local-part"))
@@ -283,7 +281,7 @@ def test_a_part_of_another_version_is_not_gone_on_with(hub: Hub, pull: Pull, cac
 def test_two_at_once_fetch_it_once(hub: Hub, cache: Path) -> None:
     hub.faults.bytes_per_s = 5e6
     both = [begin("7b"), begin("7b")]
-    stderr = [process.communicate(timeout=90)[1] for process in both]
+    stderr = [process.communicate(timeout=PATIENCE_S)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], stderr
     assert arrived(cache)
     assert hub.bytes_sent == len(DATA)
@@ -298,7 +296,7 @@ def test_a_file_that_may_not_be_so_large(pull: Pull, cache: Path) -> None:
         [sys.executable, "-c", code, "pull", "7b"],
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.returncode == 1

@@ -29,6 +29,7 @@ from testing.models import (
 from testing.office_files import pdf
 from testing.pseudo_terminal import PseudoTerminal
 from testing.site import running_site
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,7 @@ def test_a_notice_has_a_line_of_its_own_in_a_pipe_with_the_answer(scripted: Scri
     command = [*COMMAND, "run", "hi", "-m", str(scripted("x</think>1")), "--json-schema", schema]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", timeout=60, check=False,
+        encoding="utf-8", timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert re.search(r"\n-?\d+\nthe answer does not match the schema", done.stdout)
 
@@ -327,7 +328,7 @@ def test_waiting_for_stdin_is_said(scripted: Scripted) -> None:
         told = process.stderr.readline()
         assert told == "waiting for the end of stdin; </dev/null or --no-stdin says there is none\n"
         os.close(writing)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("question", ["-1 + 2 = ?", "- a list", "-x y"])
@@ -632,7 +633,11 @@ def test_a_documents_name_may_be_anything(run: Run, scripted: Scripted, tmp_path
 def test_endless_documents_are_refused(scripted: Scripted) -> None:
     command = " ".join([*COMMAND, "run", "hi", "-m", str(scripted("x"))])
     result = subprocess.run(
-        ["sh", "-c", f"yes | {command}"], capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-c", f"yes | {command}"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert_error(result, "64 MiB")
 

@@ -16,6 +16,7 @@ from r1local.events.benchmark import Trial
 from r1local.measuring.tuning import Tuning
 from testing.command import COMMAND
 from testing.homes import r1local
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +83,7 @@ def test_ctrl_c_saves_nothing() -> None:
         if line.startswith("kv-cache"):
             break
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "interrupted: nothing was saved" in err
     assert config("nano")["kv_cache"][1] == "built in"

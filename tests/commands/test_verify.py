@@ -4,14 +4,15 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from testing.command import COMMAND
 from testing.homes import REPO_7B, Homes, homes_in, r1local
 from testing.loopback_hub import loopback_hub
+from testing.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -125,17 +126,22 @@ def test_what_is_not_here() -> None:
     assert "7b is not on this machine" in result.stderr
 
 
-def put_large_file(homes: Homes, size: int) -> None:
+def put_large_file(homes: Homes, size: int) -> Path:
     """A file of zeros that takes no room, under a name that can't be its checksum."""
     homes.in_cache("m-Q4_K_M.gguf")
     (blob,) = (homes.cache / FOLDER / "blobs").iterdir()
     with blob.open("r+b") as stream:
         stream.truncate(size)
+    return blob
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    return path.resolve() in [Path(each.path) for each in psutil.Process(pid).open_files()]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent otherwise there")
 def test_ctrl_c_stops_at_once(homes: Homes) -> None:
-    put_large_file(homes, 200 * 10**9)
+    blob = put_large_file(homes, 200 * 10**9)
     process = subprocess.Popen(
         [*COMMAND, "verify", "7b"],
         stdin=subprocess.DEVNULL,
@@ -143,9 +149,9 @@ def test_ctrl_c_stops_at_once(homes: Homes) -> None:
         stderr=subprocess.PIPE,
     )
     with process:
-        time.sleep(1.5)
+        eventually(lambda: _has_open(process.pid, blob))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 

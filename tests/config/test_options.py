@@ -19,6 +19,7 @@ from r1local.errors import InvalidSetting
 from r1local.models.loading import LoadOptions
 from r1local.replies.settings import ReplySettings, changed, reply_settings, shown
 from testing.command import ROOT
+from testing.waiting import PATIENCE_S
 from tools.docs import config_page
 
 WARMTH = Option(
@@ -55,7 +56,7 @@ def r1local(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         cwd=ROOT,
     )

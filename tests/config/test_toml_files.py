@@ -11,6 +11,7 @@ from r1local.config.paths import config_file, user_models
 from r1local.config.user_files import read_toml
 from r1local.errors import InvalidSetting
 from testing.command import COMMAND
+from testing.waiting import PATIENCE_S
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and devices")
 
@@ -31,7 +32,7 @@ def test_only_regular_files_are_read(kind: str, place: object) -> None:
         read_toml(path, InvalidSetting)
     assert told.value.message == f"{path} can't be read: it is not a regular file"
     done = subprocess.run(
-        [*COMMAND, "list"], capture_output=True, encoding="utf-8", timeout=30, check=False
+        [*COMMAND, "list"], capture_output=True, encoding="utf-8", timeout=PATIENCE_S, check=False
     )
     assert told.value.message in done.stderr
 
@@ -56,7 +57,11 @@ def test_what_is_no_toml_is_told(data: bytes, why: str) -> None:
     assert told.value.message.startswith(f"{path} {why}")
     for command in (["list"], ["config", "set", "vi", "on"]):
         done = subprocess.run(
-            [*COMMAND, *command], capture_output=True, encoding="utf-8", timeout=30, check=False
+            [*COMMAND, *command],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_S,
+            check=False,
         )
         assert f"error: {told.value.message}\n" in done.stderr, "one wording for every command"
 

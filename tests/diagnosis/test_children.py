@@ -9,6 +9,7 @@ import pytest
 from r1local.config.paths import config_file
 from r1local.diagnosis.children import Died, result_of
 from testing.command import ROOT
+from testing.waiting import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def outcome(code: str, modules: Path, seconds: float = 20) -> object:
+def outcome(code: str, modules: Path, seconds: float = PATIENCE_S) -> object:
     (modules / "child.py").write_text(f"import os, sys\n{code}\n")
     return result_of("child", "argument", seconds=seconds)
 
@@ -50,7 +51,7 @@ def test_how_it_died(code: str, why: str, modules: Path) -> None:
 
 
 def test_what_hangs(modules: Path) -> None:
-    found = outcome("import time; time.sleep(60)", modules, seconds=0.5)
+    found = outcome("import time; time.sleep(6000)", modules, seconds=0.5)
     assert found == Died("hangs: no result within 0 s")
 
 

@@ -28,6 +28,7 @@ from testing.loopback_endpoint import (
     streamed,
 )
 from testing.replies import never
+from testing.waiting import PATIENCE_S
 
 THOUGHT, ANSWER = "It is\neven, é 数.", "So **4**."
 
@@ -187,7 +188,7 @@ def test_a_thought_is_closed_at_its_budget_where_the_server_goes_on() -> None:
         server.script("/beta/chat/completions", rest)
         with remote(server.url) as engine:
             heard = hear(engine, ReplySettings(thinking=ThinkingSettings(budget=20)))
-        assert server.broken_off.wait(6), "the first stream is ended"
+        assert server.broken_off.wait(PATIENCE_S), "the first stream is ended"
     assert heard.reply.answer == "Four."
     assert heard.reply.thinking == (" Well." * 20).strip() + CLOSING.rstrip()
     assert heard.notices == ["the thought was closed after 20 tokens, its budget"]
@@ -300,7 +301,7 @@ def test_only_the_thought_is_read_if_nothing_else_is_wanted() -> None:
         server.chats(streamed(*pieces("reasoning"), *LINGERING, *end()))
         with remote(server.url) as engine:
             heard = hear(engine, ReplySettings(only_thinking=True))
-        assert server.broken_off.wait(6)
+        assert server.broken_off.wait(PATIENCE_S)
     assert heard.reply.thinking == THOUGHT and not heard.reply.answer
     assert heard.finished.reason == "stop" and not heard.finished.thinking_open
 
@@ -329,7 +330,7 @@ def test_white_space_without_an_end_has_one() -> None:
         server.chats(streamed(event(reasoning="Hm."), *blank, *LINGERING, *end()))
         with remote(server.url) as engine:
             heard = hear(engine, ReplySettings(max_tokens=20))
-        assert server.broken_off.wait(6)
+        assert server.broken_off.wait(PATIENCE_S)
     assert (heard.reply.thinking, heard.finished.reason) == ("Hm.", "length")
 
 
@@ -340,7 +341,7 @@ def test_a_cancelled_reply_keeps_what_came() -> None:
         threading.Timer(0.3, control.cancel).start()
         with remote(server.url) as engine:
             heard = hear(engine, control=control)
-        assert server.broken_off.wait(6), "the server notices"
+        assert server.broken_off.wait(PATIENCE_S), "the server notices"
     assert (heard.reply.answer, heard.finished.reason) == ("So", "cancelled")
 
 

@@ -38,6 +38,7 @@ from testing.loopback_endpoint import (
     streamed,
 )
 from testing.loopback_proxy import socks5_proxy
+from testing.waiting import PATIENCE_S
 
 FOUR = streamed(event(content="Four."), *end())
 
@@ -259,7 +260,7 @@ def test_a_proxy_with_socks_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         with remote(server.url) as engine:
             threading.Timer(0.3, control.cancel).start()
             assert hear(engine, control=control).finished.reason == "cancelled"
-        assert server.broken_off.wait(3), "a stream through a proxy can be ended too"
+        assert server.broken_off.wait(PATIENCE_S), "a stream through a proxy can be ended too"
         assert {port for _host, port in proxy.targets} == {int(server.url.rpartition(":")[2])}
 
 
@@ -278,4 +279,4 @@ def test_a_certificate_of_ones_own_is_trusted_if_it_is_named(tmp_path: Path) -> 
         with remote(server.url, ca_file=certificate) as engine:
             threading.Timer(0.3, control.cancel).start()
             assert hear(engine, control=control).reply.answer == "So"
-        assert server.broken_off.wait(3), "a stream under TLS can be ended too"
+        assert server.broken_off.wait(PATIENCE_S), "a stream under TLS can be ended too"

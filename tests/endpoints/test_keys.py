@@ -15,6 +15,7 @@ from r1local.replies.engine import Engine
 from testing.command import COMMAND, Run
 from testing.endpoints import hear, remote
 from testing.loopback_endpoint import Answer, answered, end, event, loopback_endpoint, sse, streamed
+from testing.waiting import PATIENCE_S
 
 SECRET = "sk-3141592653"
 
@@ -138,7 +139,7 @@ def test_a_key_is_in_no_session_no_log_and_no_list(
                 input="How?\n",
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=PATIENCE_S,
                 check=False,
             )
             assert done.returncode == 0 and SECRET not in done.stdout + done.stderr

@@ -27,6 +27,7 @@ from testing.command import COMMAND
 from testing.endpoints import hear, remote
 from testing.llama_server import LLAMA_SERVER, llama_server
 from testing.models import smollm2
+from testing.waiting import PATIENCE_S
 
 pytestmark = [
     pytest.mark.skipif(LLAMA_SERVER is None, reason="there is no llama-server"),
@@ -152,7 +153,7 @@ def test_a_chat_goes_from_here_to_there_and_back(server: str) -> None:
         input=typed,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
         cwd=config_file().parent,
     )

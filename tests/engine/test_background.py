@@ -5,11 +5,12 @@ import threading
 import pytest
 
 from r1local.engine.background import begun
+from testing.waiting import PATIENCE_S
 
 
 def test_the_outcome_is_waited_for() -> None:
     gate = threading.Event()
-    outcome = begun(lambda: gate.wait(10))
+    outcome = begun(lambda: gate.wait(PATIENCE_S))
     gate.set()
     assert outcome() is True
 

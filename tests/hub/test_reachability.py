@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from r1local.errors import HubMisconfigured
 from r1local.hub.reachability import HubState, _without_secrets, hub_state, proxies_in_use
 from testing.one_file_hub import TOKEN, use_endpoint
+from testing.waiting import PATIENCE_S
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -27,7 +28,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append((self.path, self.headers.get("Authorization")))
         if self.wait:
-            self.wait.wait(10)
+            self.wait.wait(PATIENCE_S)
         self.send_response(self.status)
         self.send_header("Content-Type", self.kind)
         self.send_header("Location", "https://login.example/")

@@ -1,7 +1,6 @@
 """llama-bench doing the same work: a stand-in whose figures are known, and what can go wrong."""
 
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from r1local.errors import BenchmarkError, UsageError
 from r1local.events.benchmark import Figure
 from r1local.measuring import llama_bench
 from testing.stand_ins import write_llama_bench
+from testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a POSIX script")
 
@@ -78,15 +78,14 @@ def test_what_fails_is_told(tmp_path: Path, script: str, words: str) -> None:
 
 
 def test_a_cancelled_program_is_ended_and_its_whole_lines_count(tmp_path: Path) -> None:
-    program = write_llama_bench(tmp_path, then="printf '{\"n_prompt\"'; exec sleep 60")
-    cancelled = threading.Event()
-    timer = threading.Timer(1.5, cancelled.set)
-    timer.start()
+    written = tmp_path / "written"
+    then = f"printf '{{\"n_prompt\"'; touch {written}; exec sleep {2 * PATIENCE_S}"
+    program = write_llama_bench(tmp_path, then=then)
     started = time.monotonic()
     found = llama_bench.compare(
-        program, Path("m.gguf"), SETTINGS, FIGURES, (512, 32), cancelled.is_set
+        program, Path("m.gguf"), SETTINGS, FIGURES, (512, 32), written.exists
     )
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < PATIENCE_S
     assert len(found) == 4
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -15,6 +17,7 @@ from r1local.engine.drafts import Drafts
 from r1local.engine.load_settings import LoadSettings
 from r1local.engine.model import Model
 from r1local.engine.sampler import Sampler, SamplerSettings
+from r1local.engine.speculation import Speculation
 from r1local.events.reply import AnswerDelta
 from r1local.models.loading import LoadedModel
 from r1local.replies.control import Control
@@ -33,8 +36,13 @@ QUESTION: tuple[Message, ...] = (Message("user", "What is 17 + 25? Think, and ch
 
 
 @pytest.fixture(autouse=True)
-def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scripted models are quicker than looking for drafts."""
+def _steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step takes as long as any other, as in a large model on an idle machine.
+
+    Scripted models are quicker than looking for drafts.
+    """
+    clock = partial(next, count(step=0.01))
+    monkeypatch.setattr("r1local.replies.generation.Speculation", partial(Speculation, clock=clock))
     monkeypatch.setattr("r1local.engine.pace.QUICK_S", 0.0)
 
 

@@ -33,6 +33,7 @@ from r1local.replies.settings import ReplySettings
 from testing.command import ROOT, Scripted
 from testing.models import smollm2
 from testing.replies import HI, finished, loaded, text_of
+from testing.waiting import PATIENCE_S
 
 NANO = ROOT / "r1local" / "nano.gguf"
 GREEDY = ReplySettings(SamplerSettings(temperature=0), max_tokens=60)
@@ -561,7 +562,7 @@ def test_other_threads_add_requests_while_one_steps(nano: LoadedModel) -> None:
         for thread in threads:
             thread.start()
         while sum(isinstance(each[-1], Finished) for each in results.values()) < 12:
-            assert scheduler.wait(timeout=10)
+            assert scheduler.wait(timeout=PATIENCE_S)
             for number, happening in scheduler.step():
                 results[number].append(happening)
         for thread in threads:

@@ -26,6 +26,7 @@ from r1local.serving.log import Log
 from r1local.serving.models import Models
 from testing.models import write_scripted_model
 from testing.servers import Server, serve_command, serving
+from testing.waiting import PATIENCE_S, eventually
 
 QUESTION: Any = [{"role": "user", "content": "What is 27 + 58?"}]
 
@@ -101,7 +102,9 @@ def test_what_would_be_unsafe_or_impossible_is_refused(
     if "--host" in arguments and "0.0.0.0" not in arguments:
         arguments += ("--no-auth",)
     command = serve_command(*(() if "-m" in arguments else ("-m", "nano")), *arguments)
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert result.returncode == (1 if "-m" in arguments else 2)
     assert told in result.stderr
 
@@ -110,7 +113,9 @@ def test_a_key_that_cannot_be_sent_is_refused(monkeypatch: pytest.MonkeyPatch) -
     for key in ("s3\ncret", "schlüssel"):
         monkeypatch.setenv("KEY", key)
         command = serve_command("-m", "nano", "--api-key-env", "KEY")
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         assert result.returncode == 2
         assert "no program can send" in result.stderr
         assert key not in result.stderr
@@ -118,16 +123,15 @@ def test_a_key_that_cannot_be_sent_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_who_leaves_within_a_request_is_no_fault(server: Server) -> None:
     before = len(server.log)
-    with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE_S) as connection:
         head = (
             b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"
         )
         connection.sendall(head)
         time.sleep(0.2)
-    deadline = time.monotonic() + 10
-    while not (added := server.log[before:]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [(each["event"], each["status"]) for each in added] == [("request", 499)]
+    eventually(lambda: len(server.log) > before)
+    added = [(each["event"], each["status"]) for each in server.log[before:]]
+    assert added == [("request", 499)]
 
 
 @pytest.mark.parametrize(
@@ -148,12 +152,12 @@ def test_a_connection_without_a_request_ends(
         gateway = Gateway(Models("nano", {}, 1, log), 1, 1)
         return make_app(gateway, Access(), log), gateway
 
-    monkeypatch.setattr(server_module, "HEAD_S", 0.2)
+    monkeypatch.setattr(server_module, "HEAD_S", 1.0)
     with server_module.listen("127.0.0.1", 0) as listening:
         address = listening.getsockname()
 
         def half_a_head() -> None:
-            with socket.create_connection(address, 10) as connection:
+            with socket.create_connection(address, PATIENCE_S) as connection:
                 with suppress(ConnectionError):  # it may have ended before the half is sent
                     if before:
                         connection.sendall(before)
@@ -172,7 +176,7 @@ def test_a_connection_without_a_request_ends(
         client = threading.Thread(target=ask_and_stop)
         client.start()
         server_module.serve_on(listening, make, log, 0.1)
-        client.join(10)
+        client.join(PATIENCE_S)
     assert ended.is_set()
 
 

@@ -18,7 +18,8 @@ from testing.command import COMMAND, Scripted
 from testing.endpoints import hear
 from testing.replies import never
 from testing.servers import Server, serving
-from testing.warm import alive, command, eventually, kill_all, run_kept, statuses, wanted
+from testing.waiting import PATIENCE_S, eventually
+from testing.warm import alive, command, kill_all, run_kept, statuses, wanted
 
 pytestmark = pytest.mark.slow
 QUESTION = ("run", "-m", "nano", "--seed", "3", "--format", "json", "2+2?")
@@ -94,17 +95,17 @@ def test_commands_and_requests_reply_together(home: Path, scripted: Scripted) ->
         asking = threading.Thread(target=ask)
         asking.start()
         eventually(lambda: bool(statuses()) and statuses()[0].state == "replying")
-        process = _started("run", "-m", str(path), "hi")
-        assert process.stdout
-        assert process.stdout.read(10)
-        assert server.metric("r1local_commands") == 1
-        assert server.metric("r1local_replies_in_progress") == 1
-        assert asking.is_alive()
-        refused = command("stop")
-        assert refused.returncode == 1
-        assert f"kill {server.process.pid}" in refused.stderr
-        server.process.send_signal(signal.SIGKILL)
-        _out, err = process.communicate(timeout=20)
+        with _started("run", "-m", str(path), "hi") as process:
+            assert process.stdout
+            assert process.stdout.read(10)
+            assert server.metric("r1local_commands") == 1
+            assert server.metric("r1local_replies_in_progress") == 1
+            assert asking.is_alive()
+            refused = command("stop")
+            assert refused.returncode == 1
+            assert f"kill {server.process.pid}" in refused.stderr
+            server.process.send_signal(signal.SIGKILL)
+            _out, err = process.communicate(timeout=PATIENCE_S)
         asking.join()
     assert process.returncode == 1
     assert b"ended in the middle of the reply" in err
@@ -116,7 +117,7 @@ def test_the_server_s_end_is_noticed(server: Server) -> None:
         assert hear(engine).reply.answer
         assert statuses()[0].clients == 1
         server.process.terminate()
-        assert server.process.wait(20) == 0
+        assert server.process.wait(PATIENCE_S) == 0
         assert hear(engine).reply.answer
         (status,) = statuses()
         assert (status.of_server, status.pid != server.process.pid) == (False, True)
@@ -125,7 +126,7 @@ def test_the_server_s_end_is_noticed(server: Server) -> None:
 
 def test_a_server_that_ends_leaves_nothing(server: Server) -> None:
     server.process.terminate()
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE_S) == 0
     assert [*engines_folder().iterdir()] == []
     assert cached() == 0
 

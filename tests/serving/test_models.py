@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,16 @@ from r1local.serving.gateway import Mailbox, merged
 from r1local.serving.log import Log
 from r1local.serving.models import Models
 from testing.models import write_scripted_model
+from testing.waiting import PATIENCE_S
 
 QUESTION = (Message("user", "What is 1 + 1?"),)
+
+
+async def come_true(holds: Callable[[], bool]) -> None:
+    """Let the others run until something holds."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 class Served:
@@ -87,8 +95,7 @@ def test_it_goes_when_nobody_has_used_it_for_a_while(
         async with served.models.using(served.one, keep_alive=0.1):
             await asyncio.sleep(0.3)
             assert served.models.loaded
-        await asyncio.sleep(0.4)
-        assert not served.models.loaded
+        await come_true(lambda: not served.models.loaded)
 
     served.run(work())
 
@@ -102,11 +109,7 @@ def test_one_in_use_goes_as_soon_as_it_is_unused_if_that_is_asked_for(
         async with served.models.using(served.one):
             await served.models.unload_soon(served.one)
             assert served.models.loaded
-        for _ in range(200):
-            if not served.models.loaded:
-                break
-            await asyncio.sleep(0.05)
-        assert not served.models.loaded
+        await come_true(lambda: not served.models.loaded)
         await served.models.unload_soon(served.one)
 
     served.run(work())
@@ -145,10 +148,7 @@ def test_who_leaves_while_it_is_loaded_leaves_it_loaded(
         await asyncio.sleep(0.005)
         task.cancel()
         await asyncio.wait([task])
-        for _ in range(200):
-            if served.models.loaded:
-                break
-            await asyncio.sleep(0.05)
+        await come_true(lambda: bool(served.models.loaded))
         (loaded,) = served.models.loaded.values()
         assert not loaded.users
 

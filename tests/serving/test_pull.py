@@ -15,6 +15,7 @@ from r1local.serving.failures import sentence
 from testing.command import ROOT
 from testing.loopback_hub import loopback_hub
 from testing.servers import serving
+from testing.waiting import PATIENCE_S
 
 REPO, NAME = "org/small-GGUF", "small-Q8_0.gguf"
 
@@ -46,14 +47,16 @@ def test_a_download_ends_with_the_server_and_says_so(tmp_path: Path) -> None:
         variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")}
         with (
             serving(tmp_path, "-m", "nano", environment=variables) as server,
-            closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as program,
+            closing(
+                http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+            ) as program,
         ):
             program.request("POST", "/api/pull", json.dumps({"model": f"hf:{REPO}:Q8_0"}))
             lines = program.getresponse()
             assert b"small-Q8_0.gguf" in lines.readline()
             server.process.terminate()
             assert "stopped" in json.loads(lines.read().splitlines()[-1])["error"]
-            assert server.process.wait(20) == 0
+            assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_whether_a_file_exists_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

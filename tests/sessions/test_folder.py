@@ -20,6 +20,7 @@ from r1local.sessions.folder import delete_session, find_session, read_session, 
 from r1local.sessions.records import Question
 from r1local.sessions.session import Session
 from testing.sessions import ANSWER, HEAD, QUESTION, write_session
+from testing.waiting import PATIENCE_S
 
 
 def test_the_least_a_file_may_say(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_pipe_and_a_folder_block_nothing(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive() and sorted(found) == ["folder", "pipe"]
     with pytest.raises(SessionError, match="session folder can't be removed"):
         delete_session("folder", tmp_path)

@@ -14,11 +14,11 @@ import pytest
 from r1local.errors import InvalidSetting
 from r1local.warm.client import Connection
 from testing.command import COMMAND, Scripted
+from testing.waiting import PATIENCE_S, eventually
 from testing.warm import (
     NANO,
     alive,
     command,
-    eventually,
     kill,
     older_process,
     pids,
@@ -85,8 +85,9 @@ def test_the_process_is_nobody_s_and_says_nothing(engines: Path) -> None:
 
 
 def test_it_ends_when_its_time_is_up_and_leaves_nothing(engines: Path) -> None:
-    run_kept(*QUESTION, keep_alive="1s")
-    (pid,) = pids()
+    with warm() as _engine:  # as long as it is in use, it stays
+        run_kept(*QUESTION, keep_alive="1s")
+        (pid,) = pids()
     eventually(lambda: not alive(pid))
     assert [*engines.iterdir()] == []
 
@@ -94,6 +95,7 @@ def test_it_ends_when_its_time_is_up_and_leaves_nothing(engines: Path) -> None:
 def test_its_time_runs_from_the_last_program_s_end() -> None:
     with warm() as _engine:
         run_kept(*QUESTION, keep_alive="1s")
+        eventually(lambda: statuses()[0].clients == 1)
         time.sleep(1.5)
         (status,) = statuses()
         assert (status.clients, status.until) == (1, None)
@@ -115,7 +117,7 @@ def test_one_killed_in_the_middle_leaves_what_came(scripted: Scripted) -> None:
     assert process.stdout
     assert process.stdout.read(10)
     kill(pids()[0])
-    _out, err = process.communicate(timeout=20)
+    _out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert b"ended in the middle of the reply" in err
     assert b"Traceback" not in err
@@ -129,10 +131,11 @@ def test_ctrl_c_ends_the_reply_and_not_the_engine(scripted: Scripted) -> None:
     assert process.stdout
     assert process.stdout.read(10)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    (status,) = statuses()
-    assert (status.state, status.clients) == ("idle", 0)
+    (pid,) = pids()
+    eventually(lambda: (statuses()[0].state, statuses()[0].clients) == ("idle", 0))
+    assert pids() == [pid]
 
 
 def test_a_program_that_is_killed_takes_its_reply_along(scripted: Scripted) -> None:
@@ -150,7 +153,7 @@ def test_a_program_that_is_killed_takes_its_reply_along(scripted: Scripted) -> N
 def test_two_first_runs_at_once_start_one_engine() -> None:
     arguments = ("run", *QUESTION, "--keep-alive", "1m")
     processes = [_started(*arguments) for _ in range(3)]
-    outputs = {process.communicate(timeout=60) for process in processes}
+    outputs = {process.communicate(timeout=PATIENCE_S) for process in processes}
     assert outputs == {(b"**2 + 2 = \\boxed{4}**\n", b"")}
     assert len(pids()) == 1
 

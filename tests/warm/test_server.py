@@ -35,7 +35,8 @@ from r1local.warm.task import Task
 from testing.models import write_scripted_model
 from testing.recorded_engine import RecordedEngine, RecordedReplies, recording
 from testing.replies import never
-from testing.warm import NANO, eventually, run_kept, statuses, wanted
+from testing.waiting import PATIENCE_S, eventually
+from testing.warm import NANO, run_kept, statuses, wanted
 
 HI: Conversation = (Message("user", "hi"),)
 RECORDING = recording("a thought", "the answer")
@@ -76,7 +77,7 @@ def hosted(engine: Engine, place: Place | None = None) -> Iterator[Future[None]]
 
     thread = threading.Thread(target=lambda: asyncio.run(share()))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE_S)
     try:
         yield stopped
     finally:
@@ -145,7 +146,7 @@ def test_a_bug_is_an_error_without_what_was_asked(caplog: pytest.LogCaptureFixtu
 def test_what_is_no_message_ends_that_connection_alone(line: bytes) -> None:
     with hosted(RecordedEngine(RECORDING)), closing(WarmEngine.open(USED, never)) as engine:
         with socket.socket(socket.AF_UNIX) as intruder:
-            intruder.settimeout(10)
+            intruder.settimeout(PATIENCE_S)
             intruder.connect(str(USED.place.socket))
             intruder.sendall(line)
             answer = b""
@@ -172,7 +173,7 @@ def test_somebody_who_doesn_t_greet_as_an_engine_does_is_none(
 def test_somebody_who_says_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("r1local.warm.client._PATIENCE_S", 0.2)
     silence = threading.Event()
-    with _listening(lambda _connection: silence.wait(10)):
+    with _listening(lambda _connection: silence.wait(PATIENCE_S)):
         with pytest.raises(WarmEngineError, match="doesn't answer"):
             WarmEngine.open(USED, never)
         silence.set()

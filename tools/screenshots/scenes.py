@@ -44,18 +44,18 @@ class Scene:
 
 def _chat(terminal: PseudoTerminal) -> None:
     """Ask twice on an empty screen, and open the last thought."""
-    terminal.wait_for(lambda: "Ctrl-D leaves" in terminal.shown, 30)
+    terminal.wait_for(lambda: "Ctrl-D leaves" in terminal.shown)
     terminal.type("/clear\r")  # the first words tell how fast a model may be on this machine
-    terminal.wait_for(lambda: "Ctrl-D leaves" not in terminal.shown, 30)
+    terminal.wait_for(lambda: "Ctrl-D leaves" not in terminal.shown)
     for question, answer in (
         ("What is 27 + 58?", "▐85▌"),
         ("りんごが12個あります。30個もらうと、全部で何個ですか。", "▐42▌"),
     ):
         terminal.type(f"{question}\r")
-        terminal.wait_for(lambda answer=answer: answer in terminal.shown, 30)  # type: ignore[misc]
-        terminal.wait_for(lambda: terminal.shown.count("tokens/s"), 30)
+        terminal.wait_for(lambda answer=answer: answer in terminal.shown)  # type: ignore[misc]
+        terminal.wait_for(lambda: terminal.shown.count("tokens/s"))
     terminal.type(_F2)
-    terminal.wait_for(lambda: "Thought for" in terminal.shown, 30)
+    terminal.wait_for(lambda: "Thought for" in terminal.shown)
     _wait_until_still(terminal)
 
 
@@ -69,7 +69,7 @@ def _wait_until_still(terminal: PseudoTerminal) -> None:
             seen, since = terminal.stream, monotonic()
         return monotonic() - since > _STILL_S
 
-    terminal.wait_for(is_still, 30)
+    terminal.wait_for(is_still)
 
 
 SCENES = (
@@ -103,9 +103,9 @@ def played(scene: Scene, theme: str) -> list[Row]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         terminal = stack.enter_context(_terminal(scene, home, theme))
         if scene.act is None:
-            terminal.finish(60)
+            terminal.finish()
         else:
-            terminal.wait_for(lambda: "❯" in terminal.shown, 60)
+            terminal.wait_for(lambda: "❯" in terminal.shown)
             scene.act(terminal)
         rows = rows_of(terminal.screen)
     if scene.act is None:

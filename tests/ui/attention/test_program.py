@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from r1local.errors import InvalidSetting
 from r1local.ui.attention.news import of_choice, of_reply
 from r1local.ui.attention.program import Program
+from testing.waiting import eventually
 
 HOSTILE = "$(touch owned) `touch owned`; touch owned\n'\"\x1b]0;evil\x07\x00{text}"
 WRITES = (
@@ -21,10 +21,7 @@ WRITES = (
 
 def told(folder: Path) -> tuple[list[str], dict[str, str]]:
     """What the program was given, once it has run."""
-    deadline = time.monotonic() + 20
-    while not (folder / "told").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually((folder / "told").exists)
     words, variables = json.loads((folder / "told").read_text(encoding="utf-8"))
     return words, variables
 

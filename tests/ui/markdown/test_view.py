@@ -172,9 +172,9 @@ def test_a_token_costs_the_same_at_the_end_of_an_endless_fence(
     view.feed("```python\n")
     seconds = []
     for _ in range(20):
-        began = time.perf_counter()
+        began = time.process_time()
         for _ in range(1_000):
             view.feed("x = 1\n")
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     view.close()
     assert min(seconds[-5:]) < 3 * max(seconds[:5])

@@ -292,10 +292,10 @@ def test_the_ten_thousandth_token_costs_what_the_first_did(
     seconds = []
     for part in (ThinkingDelta, AnswerDelta):
         for count in range(10):
-            began = time.perf_counter()
+            began = time.process_time()
             for token in range(1_000):
                 renderer.handle(part(" token", count * 1_000 + token + 1))
-            seconds.append(time.perf_counter() - began)
+            seconds.append(time.process_time() - began)
     assert min(seconds[7:10]) < 3 * max(seconds[:3])
     assert min(seconds[17:20]) < 3 * max(seconds[10:13])
 
