@@ -1,6 +1,7 @@
 """What every test has: a home of its own, and the command as a person would start it."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,15 @@ from testing.waiting import PATIENCE_S
 # A clock says how busy the machine is, not whether a law holds.
 settings.register_profile("r1local", deadline=None)
 settings.load_profile("r1local")
+
+
+def pytest_configure() -> None:
+    """Let programs be stopped by signals that whoever started the tests ignores, as nohup does."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
