@@ -400,6 +400,6 @@ def test_what_a_schema_lets_through(
 
 def test_more_properties_than_a_grammar_holds_are_refused_early() -> None:
     names = [f"property_{number}" for number in range(3_000)]
-    schema = {"properties": dict.fromkeys(names, {"type": "string"}), "required": names}
+    schema = {"properties": {name: {"type": "string"} for name in names}, "required": names}
     with pytest.raises(GrammarError, match="too large for a grammar"):
         converted(json.dumps(schema))
