@@ -72,7 +72,11 @@ def test_a_message_is_translated() -> None:
 @pytest.mark.parametrize(
     ("error", "said", "japanese"),
     [
-        (PermissionError(13, "Permission denied", "x"), "Permission denied", "権限がありません"),
+        (
+            PermissionError(13, "Permission denied", "x"),
+            "Permission denied",
+            "アクセス権がありません",
+        ),
         (OSError("[Errno 111] Connection refused"), "Connection refused", "接続を拒否されました"),
         (OSError(_("it is not a regular file")), "it is not a regular file", None),
         (OSError(5, "[SSL] what only OpenSSL says"), "[SSL] what only OpenSSL says", None),

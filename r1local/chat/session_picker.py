@@ -132,7 +132,8 @@ def about(match: Match) -> str:
         part = _("thought") if hit.part == "thinking" else hit.part_words
         facts.append(f"{part} {hit.place}: {hit.excerpt}")
         return " · ".join(facts)[:_LONGEST_ABOUT]
-    facts.append(turn_count(session.turns) if session.title else _("can't be read"))
+    is_readable = session.title or session.model  # all of it may have been taken back
+    facts.append(turn_count(session.turns) if is_readable else _("can't be read"))
     if match.title != session.title and session.title:
         facts.append(session.title)
     return " · ".join(facts)[:_LONGEST_ABOUT]

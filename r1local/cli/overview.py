@@ -122,10 +122,11 @@ def _wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
     if is_translated():  # there may be no spaces, and characters of two columns
         from r1local.ui.markdown.wrapping import wrapped_lines
 
-        first = wrapped_lines(text, width)[0]
+        first = wrapped_lines(text, width, by_phrase=True)[0]
         yield first
         if rest := text[len(first) :].strip():
-            yield from (" " * indent + row for row in wrapped_lines(rest, width - indent))
+            rows = wrapped_lines(rest, width - indent, by_phrase=True)
+            yield from (" " * indent + row for row in rows)
         return
     while len(text) > width and (cut := text.rfind(" ", indent, width + 1)) > indent:
         yield text[:cut].rstrip()

@@ -106,7 +106,7 @@ def _wrapped(
     room = max(width - len(subsequent_indent), 1)
     wrapped = []
     for paragraph in paragraphs:
-        rows = wrapped_lines(" ".join(paragraph.split()), room)
+        rows = wrapped_lines(" ".join(paragraph.split()), room, by_phrase=True)
         indents = [initial_indent, *[subsequent_indent] * len(rows)]
         wrapped.append("\n".join(indent + row for indent, row in zip(indents, rows, strict=False)))
     return "\n\n".join(wrapped)

@@ -117,7 +117,7 @@ def _write_new(path: Path, text: str) -> None:
 def _blocks(
     turns: Iterable[Turn], title: str, model: str | None, thoughts: bool, system: str | None
 ) -> Iterator[str]:
-    yield f"# {title or 'A conversation'}"
+    yield "# " + (title or _("A conversation"))
     if model:
         yield _("Model: {model}", model=model)
     if system:

@@ -119,7 +119,7 @@ def print_error(stream: TextIO, message: str, hint: str, width: int | None = Non
 def _rows(text: str, width: int) -> list[str]:
     from r1local.ui.markdown.wrapping import wrapped_lines  # most commands need none of it
 
-    return wrapped_lines(text, width)
+    return wrapped_lines(text, width, by_phrase=True)
 
 
 def _write(stream: IO[str], text: str) -> None:

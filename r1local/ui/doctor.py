@@ -100,4 +100,8 @@ def _area_cells() -> int:
 def _wrapped(console: Console, text: str, indent: int, style: str = "") -> list[Text]:
     """Return the rows of a text beside an indentation; whatever has no known width gets one row."""
     line = Text(text, style)
-    return wrap(line, max(1, console.width - indent)) if can_repaint(console) else [line]
+    return (
+        wrap(line, max(1, console.width - indent), by_phrase=True)
+        if can_repaint(console)
+        else [line]
+    )

@@ -208,14 +208,14 @@ def test_two_chats_never_write_one_session(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--resume"], ["--resume", "nowhere"], ["--resume", "../../etc/passwd"]],
+    ("arguments", "code"),
+    [(["--resume"], 1), (["--resume", "nowhere"], 1), (["--resume", "../../etc/passwd"], 2)],
 )
-def test_a_session_that_is_not_there(arguments: list[str]) -> None:
+def test_a_session_that_is_not_there(arguments: list[str], code: int) -> None:
     result = subprocess.run(
         [*COMMAND, "chat", *arguments], capture_output=True, text=True, timeout=60, check=False
     )
-    assert result.returncode == 1 and result.stderr.startswith("error: ")
+    assert result.returncode == code and result.stderr.startswith("error: ")
     assert not sessions_folder().exists()
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from r1local.chat.session_picker import about
 from r1local.config.paths import sessions_folder
 from r1local.conversation import Reply
+from r1local.sessions.browser import Match
 from r1local.sessions.folder import read_session, saved_sessions
-from r1local.sessions.records import Question, UsedModel, ended
+from r1local.sessions.records import Question, Undo, UsedModel, ended
 from r1local.sessions.session import Session
 from testing import chats
 from testing.chats import ChatTerminal, steps
@@ -151,6 +153,16 @@ def test_in_the_scrollback_a_number_goes_on_with_one(scripted: Scripted) -> None
         terminal.send("2")
         terminal.wait_for_text("this is session 2026-11-24-1807-42", "1 ❯ Why is the sky", "2 ❯")
         assert terminal.leave() == 0
+
+
+def test_a_session_without_turns_is_not_called_unreadable() -> None:
+    keep("back", "Why is the sky blue?", "It scatters light.")
+    session = Session.open("back")
+    session.append(Undo())
+    session.close()
+    (sessions_folder() / "broken.jsonl").write_text("\x00")
+    told = {each.name: about(Match(each)) for each in saved_sessions()}
+    assert told == {"back": "nano · 0 turns", "broken": "can't be read"}
 
 
 @pytest.mark.usefixtures("kept")

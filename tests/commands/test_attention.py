@@ -96,7 +96,7 @@ def test_a_program_is_run_in_a_pipe_as_well(scripted: Scripted, tmp_path: Path) 
 def test_a_program_that_is_not_there_is_said_before_anything_is_loaded(scripted: Scripted) -> None:
     command = [*run_on(scripted("a</think>b")), "--notify", "atuo"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "there is no program 'atuo'" in done.stderr and "auto" in done.stderr
 
 

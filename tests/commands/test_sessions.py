@@ -241,7 +241,7 @@ def test_rename() -> None:
     result = r1local("sessions", "rename", "数学", "maths")
     session.close()
     assert result.returncode == 1 and "open in another r1local" in result.stderr
-    assert r1local("sessions", "rename", "数学", "../maths").returncode == 1
+    assert r1local("sessions", "rename", "数学", "../maths").returncode == 2
     assert {each.name for each in saved_sessions()} == {"blue sky", "数学"}
 
 

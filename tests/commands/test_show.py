@@ -207,3 +207,16 @@ def test_the_card_on_a_screen(
     assert plan.split() == ["Q4_K_M", "4.0", *["8.0", "part"] * len(contexts), "~4.0-8.2"]
     assert "\x1b[31m" not in terminal.getvalue()
     assert "Free here: 16.0 GiB of memory, 8.0 GiB on the GPU" in terminal.shown.replace("\n", " ")
+
+
+def test_facts_are_broken_beside_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"file": "/a/long/name.gguf", "about": "R1 の形式で計算するモデル"}
+    terminal = Terminal(20, 10)
+    print_card(console_on(terminal, monkeypatch), Card("m", facts, {}, "", (), 0, 0))
+    assert [row.rstrip() for row in terminal.rows[1:6]] == [
+        "file   /a/long/name.",
+        "       gguf",
+        "about  R1 の形式で",
+        "       計算する",
+        "       モデル",
+    ]

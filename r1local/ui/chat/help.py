@@ -48,7 +48,7 @@ def _entry(name: str, told: list[str], indent: int, width: int) -> Iterator[str]
 
 def wrapped(text: str, width: int) -> list[str]:
     """Break a text into rows."""
-    return [row.plain for row in wrap(Text(text), max(width, 1))]
+    return [row.plain for row in wrap(Text(text), max(width, 1), by_phrase=True)]
 
 
 class HelpText:

@@ -60,7 +60,8 @@ class Passage:
         """Return all rows."""
         if self._drawn[0] != width:
             indent = cell_len(self._mark)
-            rows = wrap(Text(visible(self.text).expandtabs(4)), max(width - indent, 1))
+            text = Text(visible(self.text).expandtabs(4))
+            rows = wrap(text, max(width - indent, 1), by_phrase=True)
             marks = [self._mark] + [" " * indent] * len(rows)
             drawn = [
                 [(self._style, mark + row.plain)] for mark, row in zip(marks, rows, strict=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich import box
 from rich.console import Console
@@ -9,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from r1local.language import N_, _
-from r1local.ui.markdown.wrapping import wrap
+from r1local.ui.cells import cell_len, fitted
+from r1local.ui.markdown.wrapping import wrap, wrapped_lines
 from r1local.ui.safe_text import unbroken, visible_line
 from r1local.ui.tables import FIT_ROLES
 from r1local.units import speed_words
@@ -35,6 +37,8 @@ _ESTIMATE = N_(
     "Speeds are for an empty context. Those with ~ are estimates, by the memory's bandwidth and"
     " the number of cores, and by what `r1local bench` measured of other models."
 )
+#: Cells between the labels of facts and the facts.
+_GAP = 2
 #: Contexts in tokens, the most informative about a machine first.
 _TELLING = (8_192, 32_768, 4_096, 131_072)
 #: Width of a context's column in a plan, and of all other columns together.
@@ -103,17 +107,17 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
         for label, value in facts.items():
             console.print(f"{_(label)}: {unbroken(value)}")
         return
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="note", no_wrap=True)
-    grid.add_column(overflow="fold")
+    column = _GAP + max((cell_len(_(label)) for label in facts), default=0)
+    room = max(console.width - column, 1)
     for label, value in facts.items():
-        grid.add_row(_(label), visible_line(value))
-    console.print(grid)
+        rows = wrapped_lines(visible_line(value), room, by_phrase=True)
+        for start, row in zip_longest([_(label)], rows, fillvalue=""):
+            console.print(Text.assemble((fitted(start, column), "note"), row))
 
 
 def _note(console: Console, text: str) -> None:
     note = Text(visible_line(text), "note")
-    for row in wrap(note, console.width) if console.is_terminal else [note]:
+    for row in wrap(note, console.width, by_phrase=True) if console.is_terminal else [note]:
         console.print(row, soft_wrap=True)
 
 

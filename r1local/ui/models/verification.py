@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from r1local.language import N_, _
-from r1local.ui.cells import fitted
+from r1local.ui.cells import cell_len, fitted
 from r1local.ui.console import can_repaint
 from r1local.ui.live_rows import LiveRows, live_line
 from r1local.ui.safe_text import unbroken, visible_line
@@ -66,7 +66,12 @@ def print_verified(console: Console, state: str, model: str, path: Path) -> None
         console.file.write(f"{state}\t{unbroken(model)}\t{unbroken(str(path))}\n")
         console.file.flush()
         return
-    line = Text().append(fitted(_(state), 13), _ROLES[state])
+    line = Text().append(fitted(_(state), _column()), _ROLES[state])
     line.append(visible_line(f"{model}  {path.name}"))
     line.truncate(console.width, overflow="ellipsis")
     console.print(line)
+
+
+def _column() -> int:
+    """Return the cells that the results take, with a gap behind them."""
+    return 2 + max(cell_len(_(state)) for state in _ROLES)

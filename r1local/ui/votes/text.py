@@ -20,7 +20,7 @@ from r1local.events.vote import (
 )
 from r1local.language import N_, _, _n
 from r1local.ui.cells import cell_len, cut, fitted
-from r1local.ui.console import can_repaint, print_notice
+from r1local.ui.console import can_repaint, print_note, print_notice
 from r1local.ui.live_rows import LiveRows, live_line
 from r1local.ui.safe_text import visible
 from r1local.ui.votes.json import JsonLinesVotes, JsonVotes
@@ -127,7 +127,7 @@ class TextVotes:
                 print_notice(self._err, _(ENDINGS["length"]))
         if self._with_tally:
             for line in tally_lines(elected):
-                print_notice(self._err, line)
+                print_note(self._err, line)
 
     def _write(self, answer: str, *, json: bool) -> None:
         out = self._out
