@@ -254,7 +254,7 @@ class ModelLoadError(R1LocalError):
 
 
 class LoadingStopped(R1LocalError):
-    """Loading was cancelled in the middle of a chat, which goes on with the model before."""
+    """Loading or a question was cancelled in a chat, which goes on with the model before."""
 
 
 class LoadingCancelled(Exception):

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TypeAlias
 
 F32, F16 = 0, 1
@@ -39,6 +40,12 @@ def string_bytes(text: str | bytes) -> bytes:
 def array_bytes(item_type: int, count: int, data: bytes) -> Raw:
     """Return an array whose count need not be the number of items in `data`."""
     return Raw(9, struct.pack("<IQ", item_type, count) + data)
+
+
+def bytes_named_gguf(size: int, seed: int = 7) -> bytes:
+    """Return random bytes after a header that promises nothing: all that a download looks at."""
+    header = gguf_header({}, [])
+    return header + Random(seed).randbytes(size - len(header))
 
 
 def _encode(value: MetadataValue) -> Raw:

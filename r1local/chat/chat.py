@@ -3,13 +3,15 @@
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from r1local.chat.choices import Choices, Option
-from r1local.chat.dialogue import Dialogue
+from r1local.chat.dialogue import Dialogue, PreparedQuestion
 from r1local.chat.finding import Finding
 from r1local.chat.shortage import Shortage
 from r1local.chat.slash import SlashCommand, command_named, split_command
+from r1local.chat.stopping import prepare_later, stoppable
 from r1local.chat.surface import Pull, Surface, Voting
 from r1local.chat.waiting import return_to_questions, waiting_in
 from r1local.config.options import MOST_AT_ONCE, check
@@ -19,7 +21,6 @@ from r1local.errors import (
     ChatTemplateError,
     GrammarError,
     LoadingCancelled,
-    LoadingStopped,
     PromptTooLong,
     R1LocalError,
     SessionNotSaved,
@@ -37,6 +38,9 @@ from r1local.replies.settings import ReplySettings
 from r1local.sessions.recorder import Recorder
 from r1local.sessions.records import Question
 from r1local.ui.wording import documents_told, reading_first
+
+#: Seconds in which a question is ready to be asked, unless a model's process is stuck.
+_PATIENCE_S = 2.0
 
 
 class Chat:
@@ -153,10 +157,22 @@ class Chat:
         if votes is not None:
             self.dialogue.vote_settings(votes)
         question = self._question(text, votes)
-        prepared = self.dialogue.prepare(question)
+        typed = text if votes is None else f"/vote {votes} {text}"
+        asked = partial(self._ask, text, typed, votes)
+        patient_until = monotonic() + _PATIENCE_S
+        try:
+            prepared = self.dialogue.prepare(question, lambda: monotonic() > patient_until)
+        except LoadingCancelled:
+            prepare_later(question, typed, self.dialogue, self.surface, asked)
+        else:
+            asked(prepared)
+
+    def _ask(self, text: str, typed: str, votes: int | None, prepared: PreparedQuestion) -> None:
+        """Ask a question, unless the model lacks room for it."""
         if shortage := self.dialogue.shortage(prepared):
-            self._offer_room(shortage, text if votes is None else f"/vote {votes} {text}")
+            self._offer_room(shortage, typed)
             return
+        question = prepared.question
         labelled = labelled_question(text, question.documents or ())
         if votes is None:
             self.surface.reply(labelled, partial(self.dialogue.ask, prepared))
@@ -210,7 +226,7 @@ class Chat:
         selected = choose(reference, self.models)
 
         def work(control: Control) -> str:
-            with _stoppable():
+            with stoppable():
                 again = self.dialogue.switch(
                     selected, lambda model: self._open_engine(model, control)
                 )
@@ -244,7 +260,7 @@ class Chat:
 
         def work(control: Control) -> str:
             try:
-                with _stoppable():
+                with stoppable():
                     again = self.dialogue.reload(control.cancelled, context=context)
             except R1LocalError:
                 self.surface.type(typed)
@@ -336,7 +352,7 @@ class Chat:
             at_once = min(votes, MOST_AT_ONCE)
             engine = self.dialogue.engine
             if engine.abilities.resizes and engine.at_once < at_once:
-                with _stoppable():
+                with stoppable():
                     self.dialogue.reload(control.cancelled, at_once=at_once)
             yield from hold(control)
 
@@ -386,12 +402,3 @@ class Chat:
         self.dialogue.drop_oldest(count)
         self.surface.show_turns()
         self.handle(typed)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Say when loading was stopped, which isn't obvious in the middle of a chat."""
-    try:
-        yield
-    except LoadingCancelled:
-        raise LoadingStopped(_("loading was stopped"), _("the model is the one before")) from None

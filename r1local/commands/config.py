@@ -82,7 +82,7 @@ def set_config(key: str, text: str, model: str | None) -> int:
         return EXIT_OK
     try:
         option = _preference(key, model)
-        value = option.parse(text)
+        value = presets.parsed(option, text)
     except InvalidSetting as error:
         raise UsageError(error.message, error.hint) from error
     set_preference(option, value.absolute() if isinstance(value, Path) else value, model)

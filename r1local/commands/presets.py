@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from r1local.config.editing import set_in_table, unset_in_table
 from r1local.config.kinds import Plain
-from r1local.config.options import ModelFormat, option_named
+from r1local.config.option import Option
+from r1local.config.options import NOTIFY_WORDS, ModelFormat, option_named
 from r1local.config.paths import config_file, user_models
 from r1local.config.preferences import Preset, of_presets, read_config
 from r1local.config.presets import ALIASES, PRESETS, PROMPT, PromptTemplate, checked_names
@@ -129,7 +131,7 @@ def _of_preset(keys: list[str], text: str) -> Plain:
     if (option := options.get(keys[-1])) is None:
         hint = nearest(keys[-1], (*options, PROMPT))
         raise InvalidSetting(_("a preset can't set {key}", key=keys[-1]), hint)
-    value = option.parse(text)
+    value = parsed(option, text)
     if option.name == "model":
         tell_unless_known(text, load_catalog(user_models()))
     return option.plain(value.absolute() if isinstance(value, Path) else value)
@@ -155,6 +157,20 @@ def _of_alias(name: str, text: str) -> str:
         )
     tell_unless_known(text, models)
     return text
+
+
+def parsed(option: Option, text: str) -> Any:
+    """Return the value for an option that is to be kept in `config.toml`.
+
+    Raises:
+        InvalidSetting: it is meaningless or out of range, or names a program that isn't there.
+    """
+    value = option.parse(text)
+    if option.name == "notify" and value not in NOTIFY_WORDS:
+        from r1local.ui.attention.program import Program  # few have one
+
+        Program(value)
+    return value
 
 
 def tell_unless_known(model: str, models: Catalog) -> None:

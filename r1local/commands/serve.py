@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 
-from r1local.config.paths import user_models
+from r1local.config.paths import is_missing, user_models
 from r1local.config.preferences import Settings, settings_in_force, value_in
 from r1local.errors import EXIT_OK, DownloadStopped, UsageError
 from r1local.events.download import DownloadNotice, Progress
@@ -17,7 +17,8 @@ from r1local.gguf.file import read_gguf
 from r1local.hub.transfer import Cancelled
 from r1local.language import _
 from r1local.machine.this_machine import survey_machine
-from r1local.models.catalog import load_catalog
+from r1local.models.catalog import Catalog, load_catalog
+from r1local.models.references import CatalogReference, parse_reference
 from r1local.opening import show_log
 from r1local.replies.control import Control
 from r1local.ui.console import console_for, print_log
@@ -125,7 +126,7 @@ def _url(host: str, port: int) -> str:
 
 
 def pull_for_program(name: str, tell: Any, control: Control) -> None:
-    """Download a model for a program, in the calling thread.
+    """Download a model for a program, in the calling thread, unless it needs none.
 
     Args:
         name: the model's.
@@ -138,14 +139,23 @@ def pull_for_program(name: str, tell: Any, control: Control) -> None:
     from r1local.commands.pull import PullOptions, pull_one
     from r1local.serving.models import expect_name
 
-    catalog = load_catalog(user_models())
+    catalog, name = load_catalog(user_models()), name.removesuffix(":latest")
     expect_name(name, catalog)
+    if _lies_here(name, catalog):
+        return
     options = PullOptions((name,), False, None, "json")
     machine = survey_machine(measure_bandwidth=True)
     try:
         pull_one(name, catalog, machine, options, _Told(tell), control)
     except Cancelled:
         raise DownloadStopped(_("the download was stopped"), _("ask again: it goes on")) from None
+
+
+def _lies_here(name: str, catalog: Catalog) -> bool:
+    """Return whether a model has a file of its own on this machine, as the one that is shipped."""
+    meant = parse_reference(name, catalog)
+    own = meant.model.path if isinstance(meant, CatalogReference) else None
+    return own is not None and not is_missing(own)
 
 
 class _Told:

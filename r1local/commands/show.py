@@ -9,7 +9,7 @@ from pathlib import Path
 from r1local.config.options import ModelFormat
 from r1local.config.paths import user_models
 from r1local.config.preferences import settings_in_force
-from r1local.conversation import Message
+from r1local.conversation import Message, headline_of
 from r1local.engine.special_tokens import SpecialTokens
 from r1local.errors import EXIT_OK, ChatTemplateError, HubError, ModelNotInstalled
 from r1local.gguf.file import GGUFFile, read_gguf
@@ -190,7 +190,7 @@ def _facts(found: _Found) -> dict[str, str]:
         }
     if found.header:
         facts |= {
-            N_("architecture"): found.header.architecture,
+            N_("architecture"): headline_of(found.header.architecture),
             N_("trained context"): token_count(found.header.context_length or 0),
             N_("chat template"): template_state(found.header),
         }

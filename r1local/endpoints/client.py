@@ -37,6 +37,8 @@ _CONNECT_S, _ANSWER_S = 10.0, 20.0
 _MOST_ANSWER, _MOST_ERROR = 16 * 2**20, 2**16
 #: Tries for one reply, the seconds before the second one, which then double, and the most.
 _TRIES, _PAUSE_S, _LONGEST_PAUSE_S = 4, 1.0, 60.0
+#: UTF-8, with or without a byte order mark.
+_UTF8 = "utf-8-sig"
 #: What reading a message raises that isn't one; its numbers may be infinite.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
@@ -267,12 +269,16 @@ class _Watched(httpx2.SyncByteStream):
 
 
 def _messages(call: Call, response: httpx2.Response) -> Iterator[str]:
-    """Yield a stream's messages: of events (SSE), or lines of JSON as Ollama's."""
+    """Yield a stream's messages: of events (SSE), or lines of JSON as Ollama's.
+
+    Both are always UTF-8, and may begin with a byte order mark (HTML's standard, section 9.2.5).
+    """
+    response.encoding = _UTF8
     if call.form == "ollama":
         yield from _lines(response)
         return
     if "json" in response.headers.get("content-type", ""):
-        body = _body(response, _MOST_ERROR).decode("utf-8", "replace")
+        body = _body(response, _MOST_ERROR).decode(_UTF8, "replace")
         if says_error(_parsed(body)):  # whatever the status says
             yield body
     for event in httpx2.EventSource(response):
@@ -288,9 +294,9 @@ def _lines(response: httpx2.Response) -> Iterator[str]:
         *lines, held = (held + chunk).split(b"\n")
         if len(held) > _MOST_ERROR:
             raise httpx2.SSEError(_("a line without an end"))
-        yield from (line.decode("utf-8", "replace") for line in lines if line.strip())
+        yield from (line.decode(_UTF8, "replace") for line in lines if line.strip())
     if held.strip():
-        yield held.decode("utf-8", "replace")
+        yield held.decode(_UTF8, "replace")
 
 
 def _parsed(text: str) -> object:

@@ -176,7 +176,7 @@ def _give_key(endpoint: Endpoint) -> str:
 
 def _said(body: bytes, endpoint: Endpoint, key: Key | None) -> str:
     """Return a server's own words, for the end of a sentence."""
-    text = body.decode("utf-8", "replace")
+    text = body.decode("utf-8-sig", "replace")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -20,7 +20,7 @@ _ROOT = b"root"
 #: at the end of its stack.
 _MOST_BYTES = 256 * 1024
 _DEEPEST = 200
-_MOST_RULES = 5_000
+MOST_RULES = 5_000
 _NEVER = float("-inf")
 
 
@@ -45,7 +45,7 @@ def check_grammar(grammar: str) -> None:
         raise GrammarError(
             _("the grammar is empty or not text"), _("give GBNF with a rule named root")
         )
-    if max(_depths(grammar)) > _DEEPEST or grammar.count("::=") > _MOST_RULES:
+    if max(_depths(grammar)) > _DEEPEST or grammar.count("::=") > MOST_RULES:
         raise GrammarError(_("the grammar is nested too deep"), _("give a simpler one"))
     llama = load_llama()
     log.clear()

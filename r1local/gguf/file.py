@@ -5,6 +5,7 @@ import re
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from r1local.errors import (
     MalformedGGUF,
@@ -35,7 +36,9 @@ __all__ = [
     "GGUFArray",
     "GGUFFile",
     "Tensor",
+    "expect_no_other_format",
     "file_type",
+    "parse_gguf",
     "read_gguf",
     "read_header",
     "read_summary",
@@ -149,11 +152,39 @@ def read_header(path: Path) -> GGUFFile:
     _expect_whole(path)
     try:
         with path.open("rb") as stream:
-            _expect_gguf(path, stream.read(_SAMPLE_BYTES))
-            stream.seek(0)
-            return parse_header(stream, path, status.st_size)
+            return parse_gguf(stream, path, status.st_size)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def parse_gguf(stream: BinaryIO, path: Path, file_size: int) -> GGUFFile:
+    """Parse the header of a file that is open, as `read_header` does.
+
+    Args:
+        stream: the file, positioned at its start.
+        path: the file's name in messages.
+        file_size: the file's length in bytes.
+
+    Raises:
+        NotAGGUFFile, TruncatedGGUF, MalformedGGUF: as for `read_gguf`.
+    """
+    _expect_gguf(path, stream.read(_SAMPLE_BYTES))
+    stream.seek(0)
+    return parse_header(stream, path, file_size)
+
+
+def expect_no_other_format(path: Path, beginning: bytes) -> None:
+    """Check that the first bytes of a file aren't another format's, as a web page's.
+
+    Raises:
+        NotAGGUFFile: they are.
+    """
+    for pattern, description in _OTHER_FORMATS:
+        if re.match(pattern, beginning[:_SAMPLE_BYTES], re.DOTALL):
+            raise NotAGGUFFile(
+                _("{path} is {description}", path=shown(path), description=_(description)),
+                _(_GIVE_A_GGUF),
+            )
 
 
 def read_summary(path: Path) -> GGUFFile | None:
@@ -233,12 +264,7 @@ def _expect_gguf(path: Path, sample: bytes) -> None:
             _("{path} ends after {count} bytes", path=shown(path), count=len(sample)),
             _(DOWNLOAD_AGAIN),
         )
-    for pattern, description in _OTHER_FORMATS:
-        if re.match(pattern, sample, re.DOTALL):
-            raise NotAGGUFFile(
-                _("{path} is {description}", path=shown(path), description=_(description)),
-                _(_GIVE_A_GGUF),
-            )
+    expect_no_other_format(path, sample)
     raise NotAGGUFFile(_("{path} is not a GGUF file", path=shown(path)), _(_GIVE_A_GGUF))
 
 

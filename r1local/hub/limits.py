@@ -18,6 +18,8 @@ _POLL_S = 0.1
 #: The minimum speed of a connection in bytes per second, and the seconds over which it is
 #: measured. At this speed a model of 1 GB would take a week and a half.
 LEAST_SPEED, PACE_S = 1_000, 30.0
+#: The longest wait in seconds that a server can mean: ten years.
+_LONGEST_WAIT_S = 3_660 * 86_400.0
 
 
 class TimeLimitExceeded(Exception):
@@ -89,14 +91,19 @@ def paced(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Return the seconds to wait, given as a number or a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds to wait, given as a number or a date (RFC 9110, section 10.2.3).
+
+    What isn't one, or longer than anybody means, counts as unsaid.
+    """
     from email.utils import parsedate_to_datetime
 
     if not value:
         return None
-    if value.isdecimal():
-        return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+        if value.isascii() and value.isdecimal():
+            wait = float(value)
+        else:
+            wait = max(0.0, parsedate_to_datetime(value).timestamp() - time())
     except (ValueError, OverflowError):
         return None
+    return wait if wait <= _LONGEST_WAIT_S else None

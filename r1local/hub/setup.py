@@ -4,10 +4,14 @@ huggingface_hub and its HTTP client read them from the environment, and fail in 
 unusable values. This module turns each of those failures into a clear sentence.
 """
 
+import errno
 import logging
 import os
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from r1local.config.paths import is_missing
 from r1local.errors import HubMisconfigured
 from r1local.language import _, reason_of
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from httpx2 import Client
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+#: Bytes of a token's file, of which real ones have a thousandth.
+_LONGEST_TOKEN_FILE = 2**16
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -149,6 +155,7 @@ def headers() -> dict[str, str]:
 
     hint = _("copy the token again from https://huggingface.co/settings/tokens, or unset HF_TOKEN")
     try:
+        _expect_token_file()
         made = build_hf_headers()
     except Exception as error:  # from its file, or from services that hand out tokens
         if isinstance(error, OSError) and error.filename:
@@ -161,3 +168,21 @@ def headers() -> dict[str, str]:
     if not (sent.isascii() and sent.isprintable()):
         raise HubMisconfigured(_("the hub's token contains characters that no token has"), hint)
     return made
+
+
+def _expect_token_file() -> None:
+    """Refuse a file for the token that can't be one: huggingface_hub reads it to its end.
+
+    Raises:
+        OSError: it is a device or a pipe, or too long.
+    """
+    from huggingface_hub import constants
+
+    path = constants.HF_TOKEN_PATH
+    if any(map(os.environ.get, _TOKENS)) or path == os.devnull or is_missing(Path(path)):
+        return
+    status = Path(path).stat()
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, _("it is not a regular file"), path)
+    if status.st_size > _LONGEST_TOKEN_FILE:
+        raise OSError(errno.EFBIG, _("it is too long for a token"), path)

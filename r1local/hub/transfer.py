@@ -17,10 +17,12 @@ from r1local.errors import (
     DownloadError,
     HubUnreachable,
     MalformedAnswer,
+    ModelFileError,
 )
 from r1local.events.download import DownloadNotice, Progress
 from r1local.hub import client as hub
 from r1local.hub.client import Interrupted, LinkExpired, RangeResponse, RemoteFile
+from r1local.hub.contents import expect_content, expect_no_other_beginning
 from r1local.hub.errors import disk_errors
 from r1local.hub.journal import BLOCK, JOURNAL, PART, Identity, Journal, partials
 from r1local.hub.layout import BeingDownloaded, remove_partial
@@ -72,12 +74,15 @@ def fetch(
         ChecksumMismatch: the file arrived damaged twice.
         DownloadError: the network or the disk failed; the partial file is kept.
         HubError: the hub refuses the file.
+        ModelFileError: it should be a GGUF file by its name, and is something else.
     """
     _remove_other_versions(remote, target, report)
     for last in (False, True):
         transfer = _Transfer(remote, target, connections, report, cancelled)
         try:
-            digest = transfer.run()
+            if remote.sha256 in (None, transfer.run()):
+                transfer.finish()
+                return
         except _Changed:
             transfer.discard()
             if last:
@@ -91,9 +96,9 @@ def fetch(
                 )
             )
             continue
-        if remote.sha256 in (None, digest):
-            transfer.finish()
-            return
+        except ModelFileError:
+            transfer.discard()
+            raise
         transfer.discard()
         if not last:
             report(
@@ -186,10 +191,11 @@ class _Transfer:
         return self._digest
 
     def finish(self) -> None:
-        """Give the completed partial file its final name."""
+        """Give the completed partial file its final name, if it is what its name says."""
         with self._disk_errors():
             with open(self._part, "r+b", opener=regular) as stream:
                 os.fsync(stream.fileno())
+                expect_content(self._remote, stream)
             self._part.replace(self._target)
             self._journal.remove()
 
@@ -274,6 +280,8 @@ class _Transfer:
         """Write arriving data to its place, and record completed blocks."""
         stream.seek(span.at)
         for chunk in piece.chunks:
+            if span.at == 0:
+                expect_no_other_beginning(self._remote, chunk)
             data = memoryview(chunk)
             while data and span.at < span.end and not self._stop.is_set():
                 data = data[self._take(stream, data, span) :]

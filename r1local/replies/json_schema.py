@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from r1local.engine.grammar import MOST_RULES
 from r1local.errors import GrammarError
 from r1local.language import _
 from r1local.replies.json_validation import SchemaDocument
@@ -156,6 +157,8 @@ class _Converter:
         return self._made[key]
 
     def _add(self, expression: str) -> str:
+        if len(self.rules) >= MOST_RULES:
+            raise GrammarError(_("the schema is too large for a grammar"), _("give a simpler one"))
         name = f"r{len(self.rules)}"
         self.rules[name] = expression
         return name
@@ -220,15 +223,16 @@ class _Converter:
         self._note(shape, "object", "properties", "required", *held)
         possible = self._alternatives.possible
         names = [name for name in shape.names if possible(shape.member(name))]
+        required = frozenset(shape.required)
         # Backwards, from the last member: what may follow a member, and what may come first.
         following, first = self._other_members(shape)
         for name in reversed(names):
             value = self._rule(shape.member(name))
             member = self._add(f'{_literal(name)} ":" ws {value}')
             alone = f"{member} {following}"
-            first = self._add(alone if name in shape.required else f"{alone} | {first}")
+            first = self._add(alone if name in required else f"{alone} | {first}")
             later = f'ws "," ws {member}'
-            later = later if name in shape.required else f"({later})?"
+            later = later if name in required else f"({later})?"
             following = self._add(f"{later} {following}")
         return f'"{{" ws {first} ws "}}"'
 

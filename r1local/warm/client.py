@@ -27,6 +27,8 @@ from r1local.warm.places import Place, check_peer
 LOOK_INTERVAL_S = 0.05
 #: Seconds in which a process that isn't stuck greets, or says how it stands.
 _PATIENCE_S = 15.0
+#: Seconds of silence after which it is asked how it stands.
+_QUIET_S = 1.0
 #: Seconds that it has after SIGTERM.
 _LAST_WORDS_S = 3.0
 #: Seconds in which it ends: llama.cpp isn't interrupted while it evaluates a step.
@@ -55,6 +57,8 @@ class Connection:
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._of_server = False
+        self._heard = time.monotonic()
+        self._probed: float | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(_PATIENCE_S)
@@ -123,6 +127,25 @@ class Connection:
         self._of_server = self._of_server or message.get("of_server") is True  # it greets
         return message
 
+    def next_message(self) -> Message | None:
+        """Return the next message, or None if none comes soon.
+
+        A process that is silent is asked how it stands, which it says whatever else it does.
+
+        Raises:
+            EngineGone: the engine has gone, or is stuck.
+        """
+        message, now = self.receive(LOOK_INTERVAL_S), time.monotonic()
+        if message is not None:
+            self._heard, self._probed = now, None
+        elif self._probed is not None:
+            if now > self._probed + _PATIENCE_S:
+                raise EngineGone
+        elif now > self._heard + _QUIET_S:
+            self._probed = now
+            self.ask("status")
+        return message
+
     @property
     def pending(self) -> bool:
         """Whether a message has come that wasn't received yet."""
@@ -140,7 +163,7 @@ class Connection:
         """
         deadline = None if patience is None else time.monotonic() + patience
         while True:
-            message = self.receive(LOOK_INTERVAL_S)
+            message = self.next_message()
             if message and message.get("id") == number:
                 if "error" in message:
                     raise read_error(message["error"])

@@ -23,7 +23,7 @@ from r1local.replies.engine import (
     never_begun,
 )
 from r1local.replies.settings import ReplySettings
-from r1local.warm.client import LOOK_INTERVAL_S, Connection, EngineGone, read_or_gone
+from r1local.warm.client import Connection, EngineGone, read_or_gone
 from r1local.warm.kept import stop_unused
 from r1local.warm.messages import Message, PromptFacts, Question, plain, read_happening
 from r1local.warm.starting import Found, Wanted, find
@@ -251,7 +251,7 @@ class _Reply:
             self.pass_commands_on()
             if self._cancelled_at and time.monotonic() > self._cancelled_at + _TIME_TO_STOP_S:
                 raise EngineGone  # it is stuck
-            message = self._connection.receive(LOOK_INTERVAL_S)
+            message = self._connection.next_message()
             for happening in self.happenings(message) if message else ():
                 if isinstance(happening, R1LocalError):
                     raise happening
@@ -356,7 +356,7 @@ class WarmReplies:
         try:
             for reply in self._replies.values():
                 reply.pass_commands_on()
-            message = self._connection.receive(LOOK_INTERVAL_S)
+            message = self._connection.next_message()
             found = []
             while message:
                 found += self._happenings(message)

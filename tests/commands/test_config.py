@@ -77,6 +77,8 @@ def test_set_and_unset() -> None:
         (["lop-period", "1"], 2, "there is no setting 'lop-period'", "did you mean loop_period?"),
         (["votes", "8"], 2, "there is no setting 'votes'", ""),
         (["vi", "on", "--model", "7b"], 2, "vi can't be set for one model", "config set vi VALUE"),
+        (["notify", "nosuch"], 2, "notify: there is no program 'nosuch'", "auto, off"),
+        (["presets.a.notify", "nosuch"], 2, "notify: there is no program 'nosuch'", "auto, off"),
         (["context", "512", "--model", "7bb"], 1, "no model is called '7bb'", "7b"),
     ],
 )

@@ -1,6 +1,7 @@
 """`run` and its votes on an engine that isn't llama.cpp: the same commands, other abilities."""
 
 import json
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,13 +9,27 @@ import pytest
 from r1local.commands.asking import RunOptions
 from r1local.commands.run import run
 from r1local.commands.vote import vote
-from r1local.errors import EXIT_NO_ANSWER, EXIT_OK
+from r1local.errors import EXIT_NO_ANSWER, EXIT_OK, StreamCut
+from r1local.events.reply import AnswerDelta, Event, ThinkingDelta
+from r1local.replies.control import Control
+from r1local.replies.engine import PreparedPrompt
+from r1local.replies.settings import ReplySettings
 from testing.recorded_engine import RecordedEngine, recording
 
 REPLY = recording("It is even.", r"So \boxed{4}.")
 OPTIONS = RunOptions(
     "How many?", (), "nano", "hide", "text", False, False, {"top-k": 9}, reads_stdin=False
 )
+
+
+class _BreakingOff(RecordedEngine):
+    """A server whose stream is cut after its recording."""
+
+    def reply(
+        self, prompt: PreparedPrompt, settings: ReplySettings, control: Control
+    ) -> Generator[Event, None, None]:
+        yield from super().reply(prompt, settings, control)
+        raise StreamCut("it broke off", "try again")
 
 
 @pytest.fixture
@@ -51,3 +66,25 @@ def test_votes_are_counted(engine: RecordedEngine, capsys: pytest.CaptureFixture
     assert json.loads(shown.out)["final_answer"] == "4"
     assert "top-k has no effect" in shown.err or "top-k has no effect" in shown.out
     assert len(engine.asked) == 2, "two of three decide it"
+
+
+@pytest.mark.parametrize("came", [REPLY[:2], REPLY[:-1]])
+def test_what_came_of_a_reply_that_broke_off_is_written(
+    came: Sequence[Event], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("r1local.commands.run.open_engine", lambda *_, **__: _BreakingOff(came))
+    with pytest.raises(StreamCut):
+        run(replace(OPTIONS, output_format="json", thinking="show"))
+    reply = json.loads(capsys.readouterr().out)
+    assert reply["thinking"] == "".join(e.text for e in came if isinstance(e, ThinkingDelta))
+    assert reply["answer"] == "".join(e.text for e in came if isinstance(e, AnswerDelta))
+    assert (reply["finish_reason"], reply["usage"], reply["seed"]) == ("lost", None, None)
+
+
+def test_a_reply_that_never_began_has_no_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("r1local.commands.run.open_engine", lambda *_, **__: _BreakingOff([]))
+    with pytest.raises(StreamCut):
+        run(replace(OPTIONS, output_format="json"))
+    assert capsys.readouterr().out == ""

@@ -18,6 +18,7 @@ from huggingface_hub import hf_hub_download, scan_cache_dir
 
 from r1local.hub.journal import BLOCK, partials
 from testing.command import COMMAND
+from testing.gguf_writer import bytes_named_gguf
 from testing.loopback_hub import COMMIT, Hub, loopback_hub
 from testing.waiting import PATIENCE_S, eventually
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 REPO = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 NAME = "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"
-DATA = random.Random(7).randbytes(5 * BLOCK + 12_345)
+DATA = bytes_named_gguf(5 * BLOCK + 12_345)
 CONNECTIONS = 4
 TOKEN = "hf_averysecrettoken"
 #: How often a download is killed; see docs/benchmarks.md for a longer run.
@@ -270,7 +271,7 @@ def test_a_part_of_another_version_is_not_gone_on_with(hub: Hub, pull: Pull, cac
     process.kill()
     process.communicate()
     hub.faults.drop_after = None
-    other = DATA[::-1]
+    other = bytes_named_gguf(len(DATA), seed=8)
     hub.add(REPO, NAME, other)
     result = pull("7b")
     assert result.returncode == 0, result.stderr
@@ -477,6 +478,33 @@ def test_a_login_page_is_not_the_hub(hub: Hub, pull: Pull) -> None:
     result = pull("7b")
     assert result.returncode == 1
     assert f"the server at {hub.url} is not the hub" in result.stderr
+
+
+@pytest.mark.parametrize("checksum", [None, "a" * 64])
+def test_a_web_page_is_no_model(hub: Hub, pull: Pull, cache: Path, checksum: str | None) -> None:
+    hub.add(REPO, NAME, b"<!DOCTYPE html><title>Sign in</title>" + bytes(3 * BLOCK))
+    hub.faults.linked_etag = checksum
+    hub.faults.bytes_per_s = 2_000_000
+    result = pull("7b")
+    assert result.returncode == 1
+    assert f"{NAME} is a web page saved under this name" in result.stderr
+    assert "sign in" in result.stderr
+    assert hub.bytes_sent < 3 * BLOCK, "it is told before all of it has come"
+    assert not [*cache.rglob("*.gguf"), *cache.rglob("blobs/*")]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(bytes(1000), "is not a GGUF file"), (DATA[:20], "states more than"), (b"GG", "ends after")],
+)
+def test_what_has_no_header_is_no_model(
+    hub: Hub, pull: Pull, cache: Path, data: bytes, told: str
+) -> None:
+    hub.add(REPO, NAME, data)
+    result = pull("7b")
+    assert result.returncode == 1
+    assert f"{NAME} {told}" in result.stderr
+    assert not [*cache.rglob("*.gguf"), *cache.rglob("blobs/*")]
 
 
 def test_a_hub_that_contradicts_itself(hub: Hub, pull: Pull, cache: Path) -> None:

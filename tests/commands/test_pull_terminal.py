@@ -1,6 +1,5 @@
 """`r1local pull` on a terminal: bars, questions, and what Ctrl-C leaves."""
 
-import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from testing.command import COMMAND
+from testing.gguf_writer import bytes_named_gguf
 from testing.loopback_hub import Hub, loopback_hub
 from testing.models import smollm2
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 REPO = "bartowski/DeepSeek-R1-Distill-Qwen-7B-GGUF"
 NAME = "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"
-DATA = random.Random(7).randbytes(20 * 2**20)
+DATA = bytes_named_gguf(20 * 2**20)
 
 
 @pytest.fixture

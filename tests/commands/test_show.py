@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from r1local.gguf.file import read_header
 from r1local.ui.models.card import Card, ContextPlan, VariantPlan, print_card
 from testing.command import COMMAND, Scripted
 from testing.loopback_hub import loopback_hub
-from testing.models import r1_header
+from testing.models import r1_header, write_scripted_model
 from testing.terminals import Terminal, console_on
 from testing.waiting import PATIENCE_S, eventually
 
@@ -68,6 +69,13 @@ def test_a_file(scripted: Scripted) -> None:
     assert result.returncode == 0
     assert "architecture: gpt2" in result.stdout
     assert "chat template: opens the thought itself" in result.stdout
+
+
+def test_what_a_file_says_of_itself_is_one_short_line(tmp_path: Path) -> None:
+    said = {"general.architecture": "long\n" * 3_000}
+    path = write_scripted_model(tmp_path / "x.gguf", "x", metadata=said)
+    [told] = [row for row in show(str(path)).stdout.splitlines() if "architecture" in row]
+    assert told.startswith("architecture: long long") and len(told) < 80
 
 
 @pytest.mark.parametrize(

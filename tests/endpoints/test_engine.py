@@ -1,5 +1,6 @@
 """Replies from elsewhere as they arrive, in every form that servers send them."""
 
+import codecs
 import json
 import threading
 from contextlib import closing
@@ -105,7 +106,7 @@ def test_ollama_is_found_and_asked_in_its_own_words() -> None:
         server.script("/api/tags", answered({"models": [{"name": "r1:7b"}, {"name": "q:latest"}]}))
         server.script("/api/show", answered({"model_info": {"qwen2.context_length": 8192}}))
         said = [
-            line(message={"role": "assistant", "thinking": "Hm. ", "content": ""}),
+            codecs.BOM_UTF8 + line(message={"role": "assistant", "thinking": "Hm. "}),
             line(message={"role": "assistant", "thinking": "Ja.", "content": ""})[:9],
             line(message={"role": "assistant", "thinking": "Ja.", "content": ""})[9:],
             line(message={"content": "Vier: 数."}),

@@ -1,5 +1,6 @@
 """What goes wrong with a server elsewhere: a sentence and a hint for each, and nothing is lost."""
 
+import codecs
 import shutil
 import subprocess
 import threading
@@ -107,6 +108,20 @@ def test_a_server_that_says_when_is_waited_for() -> None:
             assert time.monotonic() - began >= 1
     error, _came = failing(answered({}, 429, Retry_After="3600"))
     assert error.hint == "try again in 3600 s", "that long is the user's to wait"
+
+
+@pytest.mark.parametrize("absurd", ["9" * 400, "-5", "NaN", "1e999", "9999999999"])
+def test_a_wait_that_nobody_means_counts_as_unsaid(absurd: str) -> None:
+    error, _came = failing(answered({}, 429, Retry_After=absurd))
+    assert error.hint == "try again later"
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_a_stream_may_begin_with_a_byte_order_mark(cut: int) -> None:
+    whole = codecs.BOM_UTF8 + event(content="Four.")
+    with loopback_endpoint() as server, remote(server.url) as engine:
+        server.chats(streamed(whole[:cut], whole[cut:], *end()))
+        assert hear(engine).reply.answer == "Four."
 
 
 def test_what_came_of_a_cut_stream_is_kept() -> None:

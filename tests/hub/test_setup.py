@@ -3,6 +3,7 @@
 import gc
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -156,3 +157,26 @@ def test_a_token_that_can_not_be_read_is_named_by_its_file(
         located()
     assert caught.value.message == f"{tmp_path} can't be read: Is a directory"
     assert hub.requests == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices are files elsewhere")
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe", "long"])
+def test_what_never_ends_is_no_token(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "long").write_bytes(bytes(100_000))
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / place))
+    with pytest.raises(HubMisconfigured, match=f"{place} can't be read: it is"):
+        located()
+    assert hub.requests == []
+
+
+def test_an_empty_device_says_that_there_is_no_token(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", os.devnull)
+    located()
+    assert hub.requests

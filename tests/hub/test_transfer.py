@@ -36,9 +36,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
 
 
 def published(hub: Hub, data: bytes = DATA) -> RemoteFile:
-    digest = hub.add("org/repo", "model.gguf", data)
-    url = f"{hub.bytes_url}/bytes/org/repo/model.gguf"
-    return RemoteFile("org/repo", "model.gguf", COMMIT, digest, len(data), url)
+    digest = hub.add("org/repo", "model.bin", data)
+    url = f"{hub.bytes_url}/bytes/org/repo/model.bin"
+    return RemoteFile("org/repo", "model.bin", COMMIT, digest, len(data), url)
 
 
 class Download:
@@ -232,7 +232,7 @@ def test_a_file_that_changes_meanwhile_is_begun_anew(hub: Hub, tmp_path: Path) -
     hub.faults.etag_changes_after = 4
     download = Download(tmp_path)
     assert download(published(hub)) == DATA
-    assert download.notices == ["model.gguf has changed on the hub: starting again"]
+    assert download.notices == ["model.bin has changed on the hub: starting again"]
 
 
 @pytest.mark.parametrize("status", [403, 404, 416])
@@ -265,7 +265,7 @@ class TestResuming:
         cut_off(hub, published(hub), tmp_path)
         download = Download(tmp_path)
         assert download(published(hub, DATA[::-1])) == DATA[::-1]
-        assert download.notices == ["model.gguf has changed on the hub since: starting again"]
+        assert download.notices == ["model.bin has changed on the hub since: starting again"]
         assert len(list(tmp_path.iterdir())) == 1
 
     def test_another_version_that_is_being_downloaded_is_left_alone(
@@ -330,12 +330,12 @@ class TestResuming:
         there = cut_off(hub, published(hub), tmp_path)
         (tmp_path / f"other{JOURNAL}").write_bytes(b"\xff\x00 no journal")
         [partial] = partials(tmp_path)
-        assert (partial.repo_id, partial.filename) == ("org/repo", "model.gguf")
+        assert (partial.repo_id, partial.filename) == ("org/repo", "model.bin")
         assert (partial.size, partial.done) == (len(DATA), there)
 
 
 class TestJournal:
-    IDENTITY = Identity("org/repo", "model.gguf", "e7a9", 10 * BLOCK)
+    IDENTITY = Identity("org/repo", "model.bin", "e7a9", 10 * BLOCK)
 
     def begun(self, folder: Path, boot: str = "boot 1") -> Journal:
         partial = folder / f"e7a9{PART}"

@@ -393,3 +393,10 @@ def test_what_a_schema_lets_through(
     path = tmp_path / "m.gguf"
     assert [text for text in valid if not accepted(schema, text, path)] == []
     assert [text for text in invalid if accepted(schema, text, path)] == []
+
+
+def test_more_properties_than_a_grammar_holds_are_refused_early() -> None:
+    names = [f"property_{number}" for number in range(3_000)]
+    schema = {"properties": {name: {"type": "string"} for name in names}, "required": names}
+    with pytest.raises(GrammarError, match="too large for a grammar"):
+        converted(json.dumps(schema))

@@ -12,6 +12,7 @@ from r1local.commands.serve import pull_for_program
 from r1local.errors import UnknownModel
 from r1local.replies.control import Control
 from r1local.serving.failures import sentence
+from r1local.serving.pulling import Pulled
 from testing.command import ROOT
 from testing.loopback_hub import loopback_hub
 from testing.servers import serving
@@ -34,9 +35,18 @@ def test_a_model_is_pulled_and_asked(tmp_path: Path) -> None:
             progress = [each for each in told if each.total]
             assert progress[-1].completed == progress[-1].total
             assert ai.chat(name, [{"role": "user", "content": "1 + 1?"}]).done
+            assert ai.pull("nano").status == "success"
             missing = server.ask("/api/pull", {"model": "hf:org/nobody", "stream": False})
             assert missing.status == 500
             assert "error" in missing.json
+
+
+@pytest.mark.parametrize("name", ["nano", "nano:latest"])
+def test_what_ships_with_r1local_is_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    told: list[Pulled] = []
+    pull_for_program(name, told.append, Control())
+    assert told == []
 
 
 @pytest.mark.slow

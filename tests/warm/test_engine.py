@@ -11,7 +11,13 @@ import pytest
 
 from r1local.conversation import Conversation, Message
 from r1local.engine.sampler import SamplerSettings
-from r1local.errors import InferenceError, LoadingCancelled, NotAGGUFFile, PromptTooLong
+from r1local.errors import (
+    InferenceError,
+    LoadingCancelled,
+    NotAGGUFFile,
+    PromptTooLong,
+    WarmEngineError,
+)
 from r1local.events.reply import AnswerDelta, Event, Finished, Notice, ThinkingDelta, Usage
 from r1local.models.loading import LoadOptions
 from r1local.replies.control import Control
@@ -306,6 +312,30 @@ def test_a_prompt_that_a_stuck_process_is_to_make_is_cancelled() -> None:
         kill(pid)
     assert isinstance(end, Finished)
     assert end.reason == "cancelled"
+
+
+def test_a_stuck_process_is_told_even_where_nobody_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
+    with warm() as engine:
+        (pid,) = pids()
+        kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr("r1local.warm.client._PATIENCE_S", 0.3)
+        with pytest.raises(WarmEngineError, match="doesn't answer"):
+            prepared(engine, HI, SEEDED)
+        kill(pid)
+
+
+def test_votes_of_a_stuck_process_end(monkeypatch: pytest.MonkeyPatch, slow: Path) -> None:
+    with warm(slow) as engine, closing(engine.together()) as replies:
+        replies.add(prepared(engine, HI, SEEDED), SEEDED, Control())
+        while not [*replies.step()]:
+            pass
+        (pid,) = pids()
+        kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr("r1local.warm.client._PATIENCE_S", 0.3)
+        with pytest.raises(InferenceError, match="in the middle"):
+            while True:
+                [*replies.step()]
+        kill(pid)
 
 
 def test_a_file_that_is_no_model_is_the_same_error_as_here(tmp_path: Path) -> None:

@@ -33,13 +33,15 @@ class Selection:
 
 
 def selected(row: Row, start: int, end: int) -> Row:
-    """Return a row with the graphemes in some cells highlighted."""
+    """Return a row with the graphemes highlighted that have any of some cells."""
     marked: Row = []
     cell = 0
     for style, text in row:
         for cluster in clusters(text):
-            marked.append(("class:selected" if start <= cell < end else style, cluster))
-            cell += cluster_cells(cluster)
+            after = cell + cluster_cells(cluster)
+            inside = start < max(after, cell + 1) and cell < end
+            marked.append(("class:selected" if inside else style, cluster))
+            cell = after
     return marked
 
 

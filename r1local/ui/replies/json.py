@@ -29,6 +29,9 @@ from r1local.ui.safe_text import visible_json
 class JsonRenderer:
     """Renderer of one JSON object for the whole reply, written at its end.
 
+    A reply that an error ends has one as well, of what came: its end is `lost`, and what nobody
+    counted is null.
+
     Args:
         stream: where the object goes.
         err: where notices go.
@@ -53,6 +56,7 @@ class JsonRenderer:
         self._with_thinking = with_thinking
         self._with_answer = with_answer
         self._code = code
+        self._finished = False
 
     def handle(self, event: Event) -> None:
         """Print a notice, or write the object at the end."""
@@ -62,14 +66,17 @@ class JsonRenderer:
             case Notice(_, message):
                 print_notice(self._err, message)
             case Finished():
-                self._finish(event)
+                self._finished = True
+                self._write(_counted(event))
             case _:
                 assert_never(event)
 
     def close(self) -> None:
-        """Do nothing: a reply that did not finish has no object."""
+        """Write the object of a reply that has begun and did not finish."""
+        if not self._finished and not self._reply.empty:
+            self._write(_UNCOUNTED)
 
-    def _finish(self, event: Finished) -> None:
+    def _write(self, counted: Mapping[str, object]) -> None:
         whole = self._reply.reply()
         answer = whole.answer if self._with_answer else None
         reply = {
@@ -77,11 +84,8 @@ class JsonRenderer:
             "thinking": whole.thinking if self._with_thinking else None,
             "answer": answer,
             "final_answer": None if answer is None else final_answer(answer),
-            "finish_reason": event.reason,
-            "valid": event.valid,
-            "usage": _usage(event.usage),
-            "timing": _timing(event.usage),
-            "seed": event.seed,
+            "finish_reason": whole.reason,
+            **counted,
             **_code(self._code, whole),
         }
         write_line(self._stream, reply)
@@ -144,10 +148,7 @@ class JsonLinesRenderer:
         last = {
             "type": "finished",
             "finish_reason": event.reason,
-            "valid": event.valid,
-            "usage": _usage(event.usage),
-            "timing": _timing(event.usage),
-            "seed": event.seed,
+            **_counted(event),
             "final_answer": final_answer(answer),
             **_code(self._code, self._reply.reply()),
         }
@@ -165,6 +166,19 @@ def write_line(stream: IO[str], value: Mapping[str, object]) -> None:
 
 def _code(wanted: CodeWanted | None, reply: Reply) -> dict[str, str | None]:
     return {} if wanted is None else {"code": wanted.find(reply)}
+
+
+def _counted(end: Finished) -> dict[str, object]:
+    return {
+        "valid": end.valid,
+        "usage": _usage(end.usage),
+        "timing": _timing(end.usage),
+        "seed": end.seed,
+    }
+
+
+#: The same of a reply without an end.
+_UNCOUNTED = dict.fromkeys(("valid", "usage", "timing", "seed"))
 
 
 def _usage(usage: Usage) -> dict[str, int]:

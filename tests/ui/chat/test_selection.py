@@ -1,5 +1,6 @@
 """Selected cells of rows, and the text in them."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,15 @@ def test_what_is_highlighted_is_the_text_selected_and_nothing_else_changes(
     assert text_of(marked) == text_of(row)
     text = "".join(text for style, text in marked if style == "class:selected")
     assert text_in(row, start, end) == text.rstrip()
-    assert cell_len(text) <= max(end - start, 0) + 1, "a wide character is selected whole"
+    assert cell_len(text) <= max(end - start, 0) + 2, "wide characters are selected whole"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [(1, 3, "数学"), (0, 1, "数"), (1, 2, "数"), (2, 6, "学👩‍👩‍👧"), (5, 6, "👩‍👩‍👧")],
+)
+def test_a_wide_character_is_selected_by_either_half(start: int, end: int, text: str) -> None:
+    assert text_in([("", "数学"), ("bold", "👩‍👩‍👧 x")], start, end) == text
 
 
 @given(PLACES, PLACES)
