@@ -1,5 +1,6 @@
 """`/vote` in the chat: many replies, the winner, and the thoughts of each."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_a_vote_that_is_killed_leaves_its_replies() -> None:
 def test_what_is_said_during_a_vote_stands_above_its_table() -> None:
     with ChatTerminal("-m", "nano", "--temperature", "1.2", columns=120) as terminal:
         terminal.send("/vote 1000 What is 98 times 76?")
-        terminal.wait_for_text("of 1,000 votes")
+        # Before there is one, the model may still be loaded for more replies at once.
+        terminal.wait_for(lambda: re.search(r"[1-9]\d* of 1,000 votes", terminal.shown))
         terminal.send("/stats")
         terminal.wait_for_text("prompts  ")
         rows = terminal.shown.splitlines()
