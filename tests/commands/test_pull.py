@@ -495,7 +495,11 @@ def test_a_web_page_is_no_model(hub: Hub, pull: Pull, cache: Path, checksum: str
 
 @pytest.mark.parametrize(
     ("data", "told"),
-    [(bytes(1000), "is not a GGUF file"), (DATA[:20], "states more than"), (b"GG", "ends after")],
+    [
+        (bytes(1000), "is not a GGUF file"),
+        (DATA[:20], "is cut short or damaged"),
+        (b"GG", "ends after"),
+    ],
 )
 def test_what_has_no_header_is_no_model(
     hub: Hub, pull: Pull, cache: Path, data: bytes, told: str

@@ -185,8 +185,8 @@ def test_an_empty_name_is_none(server: Server, path: str) -> None:
 
 
 def test_a_pull_of_what_is_no_models_name_says_so(server: Server) -> None:
-    lines = server.ask("/api/pull", {"model": "nano"}).body.splitlines()
-    assert "needs no download" in json.loads(lines[-1])["error"]
+    lines = server.ask("/api/pull", {"model": "nobody"}).body.splitlines()
+    assert "no model is called 'nobody'" in json.loads(lines[-1])["error"]
 
 
 # --- Requests as programs send them ---------------------------------------------
