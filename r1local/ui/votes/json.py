@@ -1,5 +1,6 @@
 """Votes for programs: one JSON object, or one per line for each event of each voter."""
 
+from collections.abc import Mapping
 from typing import IO, assert_never
 
 from rich.console import Console
@@ -27,30 +28,46 @@ from r1local.ui.replies.json import rounded, write_line
 
 
 class JsonVotes:
-    """Renderer of one JSON object for the whole vote, written at its end; notices go to `err`."""
+    """Renderer of one JSON object for the whole vote, written at its end; notices go to `err`.
+
+    A vote that an error ends has one as well, if a reply had come: nobody has won then, its end is
+    `lost`, and what nobody counted is null.
+    """
 
     def __init__(self, stream: IO[str], err: Console, model: str, with_thinking: bool) -> None:
         self._stream = stream
         self._err = err
         self._model = model
         self._with_thinking = with_thinking
+        self._ballots: list[VoterReply] = []
+        self._candidates: tuple[Candidate, ...] = ()
+        self._finished = False
 
     def handle(self, event: VoteEvent) -> None:
         """Print a notice, or write the object at the end."""
         match event:
             case Notice(_, message):
                 print_notice(self._err, message)
+            case VoterReply():
+                self._ballots.append(event)
+            case TallyUpdate(candidates):
+                self._candidates = candidates
             case VoteResult():
-                self._finish(event)
-            case Reading() | VoterEvent() | Paused() | VoterReply() | TallyUpdate():
+                self._finished = True
+                self._write(event, _counted(event))
+            case Reading() | VoterEvent() | Paused():
                 pass
             case _:
                 assert_never(event)
 
     def close(self) -> None:
-        """Do nothing: a vote that did not finish has no object."""
+        """Write the object of a vote that has begun and did not finish."""
+        if not self._finished and self._ballots:
+            ballots = sorted(self._ballots, key=lambda one: one.voter)
+            cast = VoteResult(None, self._candidates, tuple(ballots), "cancelled")
+            self._write(cast, _LOST)
 
-    def _finish(self, elected: VoteResult) -> None:
+    def _write(self, elected: VoteResult, counted: Mapping[str, object]) -> None:
         winner = elected.winner
         thinking = winner.reply.thinking if winner and self._with_thinking else None
         replies = [_ballot(ballot, self._with_thinking) for ballot in elected.ballots]
@@ -60,15 +77,7 @@ class JsonVotes:
             "answer": winner.reply.answer if winner else None,
             **_outcome(elected),
             "replies": replies,
-            "usage": {
-                "prompt_tokens": elected.prompt_tokens,
-                "cached_tokens": elected.cached_tokens,
-                "thinking_tokens": sum(one.reply.thinking_tokens for one in elected.ballots),
-                "answer_tokens": sum(one.reply.answer_tokens for one in elected.ballots),
-                "draft_tokens": sum(one.reply.draft_tokens for one in elected.ballots),
-                "accepted_tokens": sum(one.reply.accepted_tokens for one in elected.ballots),
-            },
-            "timing": _timing(elected),
+            **counted,
         }
         write_line(self._stream, vote)
 
@@ -127,6 +136,23 @@ class JsonLinesVotes:
             case _:
                 assert_never(event)
         write_line(self._stream, line)
+
+
+def _counted(elected: VoteResult) -> dict[str, object]:
+    replies = [ballot.reply for ballot in elected.ballots]
+    usage = {
+        "prompt_tokens": elected.prompt_tokens,
+        "cached_tokens": elected.cached_tokens,
+        "thinking_tokens": sum(one.thinking_tokens for one in replies),
+        "answer_tokens": sum(one.answer_tokens for one in replies),
+        "draft_tokens": sum(one.draft_tokens for one in replies),
+        "accepted_tokens": sum(one.accepted_tokens for one in replies),
+    }
+    return {"usage": usage, "timing": _timing(elected)}
+
+
+#: What the object of a vote that an error ended has instead.
+_LOST = {"ended": "lost", "usage": None, "timing": None}
 
 
 def _outcome(elected: VoteResult) -> dict[str, object]:

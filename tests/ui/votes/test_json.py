@@ -98,6 +98,27 @@ def test_the_object_of_no_answer_and_without_thoughts() -> None:
     assert vote["replies"][0]["thinking"] is None
 
 
+def test_the_object_of_a_vote_that_an_error_ends_has_what_came() -> None:
+    out = io.StringIO()
+    renderer = JsonVotes(out, console_for(out), "m", True)
+    renderer.handle(BALLOT)
+    renderer.handle(TallyUpdate(RESULT.candidates))
+    renderer.close()
+    vote = json.loads(out.getvalue())
+    assert (vote["ended"], vote["winner"], vote["answer"]) == ("lost", None, None)
+    assert [reply["answer"] for reply in vote["replies"]] == [BALLOT.reply.answer]
+    assert vote["tally"] == [{"answer": "4", "votes": 1, "voters": [1]}]
+    assert (vote["usage"], vote["timing"]) == (None, None)
+
+
+def test_a_vote_that_an_error_ends_before_the_first_reply_has_no_object() -> None:
+    out = io.StringIO()
+    renderer = JsonVotes(out, console_for(out), "m", True)
+    renderer.handle(VoterEvent(1, AnswerDelta("4", 1)))
+    renderer.close()
+    assert out.getvalue() == ""
+
+
 def test_lines_follow_each_voter() -> None:
     end = Finished("stop", Usage(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0), 7, False)
     events: list[VoteEvent] = [
