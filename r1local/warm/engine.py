@@ -398,10 +398,7 @@ def _happening(message: Message) -> Happening:
 def _ended_midway() -> InferenceError:
     return InferenceError(
         _("the engine's process ended in the middle of the reply"),
-        _(
-            "what came is kept, and another process is started when you ask again; /continue "
-            "goes on"
-        ),
+        _("ask again, and another process is started; in a chat, /continue goes on with what came"),
     )
 
 
