@@ -45,7 +45,8 @@ _CONTEXT, _TOKENS = 2_048, 192
 def compare_drafts(options: Options) -> None:
     """Compare both, and llama-server with drafts of its own where it is at hand."""
     compare_texts(options)
-    compare_servers(options)
+    if (options.llama_bin / "llama-server").exists():
+        compare_servers(options)
 
 
 def compare_texts(options: Options) -> None:
