@@ -151,7 +151,7 @@ def _counted(elected: VoteResult) -> dict[str, object]:
     return {"usage": usage, "timing": _timing(elected)}
 
 
-#: What the object of a vote that an error ended has instead.
+#: What the object of a vote that an error ended has instead; a `VoteResult` never ends like this.
 _LOST = {"ended": "lost", "usage": None, "timing": None}
 
 
