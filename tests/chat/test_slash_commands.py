@@ -219,8 +219,9 @@ def test_what_else_is_on_the_screen_stays_when_a_turn_is_taken_back(scripted: Sc
         terminal.wait_for_text("**four**")
         terminal.send("/retry")
         terminal.wait_for(lambda: len(of_type("ended")) == 3)
+        # The reply may have ended before the screen shows that it is made anew.
+        terminal.wait_for(lambda: "in use" in terminal.shown.partition("❯ second")[0])
         terminal.wait_for(lambda: terminal.shown.count("**four**") == 1)
-        assert "in use" in terminal.shown.partition("❯ second")[0]
         for word in ("second", "first"):
             terminal.send("/undo")
             terminal.wait_for_text(f"taken back: {word}", "prompts", "in use")
